@@ -1,0 +1,1 @@
+"""What a network sees: preprocessing and windows, the same for training and picking."""

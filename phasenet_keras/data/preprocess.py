@@ -1,0 +1,238 @@
+"""From a `Waveform` to what a network is fed: channel order, sampling rate, normalisation.
+
+The one place for these decisions: picking, training and evaluation all come through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from phasenet_keras.io.channels import components_of
+from phasenet_keras.types import ConfigError, PresetError, Waveform
+
+__all__ = [
+    "SAMPLING_MODES",
+    "Prepared",
+    "arrange_channels",
+    "normalize",
+    "normalize_moving",
+    "normalize_record",
+    "prepare",
+    "resample",
+]
+
+SAMPLING_MODES = ("resample", "reinterpret")
+MISSING_MODES = ("zero", "error")
+# A stretch of time by less than this is nothing to a network; the pick times stay exact.
+SAME_RATE = 0.005
+# Below this part of the network's rate, a record holds next to nothing of what it was trained on.
+LEAST_RATE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A record as the network takes it.
+
+    Attributes:
+        data: ``(n_samples, n_channels)`` float32, normalised, in the network's channel order.
+        sampling_rate: of ``data``, in Hz.
+        live_channels: the channels that hold a signal; the others are zero.
+    """
+
+    data: np.ndarray
+    sampling_rate: float
+    live_channels: tuple[str, ...]
+
+
+def prepare(
+    waveform: Waveform,
+    channels: Sequence[str],
+    sampling_rate: float,
+    window_samples: int,
+    *,
+    sampling: str = "resample",
+    missing: str = "zero",
+) -> Prepared:
+    """Order, resample and normalise a record.
+
+    Args:
+        waveform: the record.
+        channels: the network's channels, in order.
+        sampling_rate: the network's, in Hz.
+        window_samples: the network's training window. Records up to this length are normalised
+            as a whole, longer ones by the moving normalisation with this window.
+        sampling: ``"resample"`` brings the record to the network's rate; ``"reinterpret"`` takes
+            the samples as they are, for data whose waveforms look alike at another scale.
+        missing: ``"zero"`` pads channels that the record lacks, by the official rule; ``"error"``
+            refuses.
+
+    Raises:
+        ConfigError: for an unknown mode, or a record of far too low a sampling rate.
+        PresetError: if the record has none of the channels, or not all with ``"error"``.
+    """
+    if sampling not in SAMPLING_MODES:
+        raise ConfigError(f"sampling is one of {', '.join(SAMPLING_MODES)}, received {sampling!r}")
+    data = arrange_channels(waveform, channels, missing)
+    rate = waveform.sampling_rate
+    if sampling == "resample" and abs(rate / sampling_rate - 1.0) > SAME_RATE:
+        if rate < LEAST_RATE * sampling_rate:
+            raise ConfigError(
+                f"{waveform.station} has {rate:g} Hz, the network was trained at "
+                f"{sampling_rate:g} Hz: too low to be resampled. sampling='reinterpret' takes the "
+                "samples as they are."
+            )
+        data, rate = resample(data, rate, sampling_rate), sampling_rate
+    data, is_live = normalize_record(data, window_samples)
+    live = tuple(name for name, alive in zip(channels, is_live, strict=True) if alive)
+    return Prepared(data, rate, live)
+
+
+def arrange_channels(
+    waveform: Waveform, channels: Sequence[str], missing: str = "zero"
+) -> np.ndarray:
+    """Return ``(n_samples, len(channels))`` in the order asked for, zeros where there is none.
+
+    Channels are known by component: aliases (1/2/Z, U/V/Z, EW/NS/UD, lower case …) are resolved,
+    see `phasenet_keras.io.channels`.
+
+    Raises:
+        ConfigError: for an unknown ``missing``.
+        PresetError: as in `prepare`.
+    """
+    if missing not in MISSING_MODES:
+        raise ConfigError(f"missing is one of {', '.join(MISSING_MODES)}, received {missing!r}")
+    if waveform.channels == tuple(channels):
+        return waveform.data
+    columns = {component: column for column, component in components_of(waveform.channels).items()}
+    lacking = [name for name in channels if name not in columns]
+    if lacking and (missing == "error" or len(lacking) == len(channels)):
+        raise PresetError(
+            f"the network expects channels {','.join(channels)}; station {waveform.station} has "
+            f"{','.join(waveform.channels)} only. Pass channels="
+            f'"{"".join(columns)}" to adapt the network, or missing="zero" to pad.'
+        )
+    data = np.zeros((waveform.n_samples, len(channels)), np.float32)
+    for number, name in enumerate(channels):
+        if name in columns:
+            data[:, number] = waveform.data[:, waveform.channels.index(columns[name])]
+    return data
+
+
+def resample(data: np.ndarray, old_hz: float, new_hz: float) -> np.ndarray:
+    """Bring ``(samples, channels)`` to another rate with a zero-phase anti-alias filter.
+
+    Polyphase filtering with a linear-phase FIR whose delay is taken out (`scipy.signal`): sample
+    0 stays at its time. Means are removed first, so that the ends do not ring.
+
+    Args:
+        data: ``(n_samples, n_channels)``.
+        old_hz, new_hz: sampling rates.
+
+    Returns:
+        ``(ceil(n_samples * new_hz / old_hz), n_channels)`` float32, without mean.
+    """
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(new_hz / old_hz).limit_denominator(10_000)
+    centred = data - data.mean(axis=0, dtype=np.float64)
+    return resample_poly(centred, ratio.numerator, ratio.denominator, axis=0).astype(np.float32)
+
+
+def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Normalise a record of any length and make up for dead channels.
+
+    Args:
+        data: ``(n_samples, n_channels)``.
+        window_samples: of the network's training.
+
+    Returns:
+        The normalised record, float32, its live channels scaled by all / live (the official rule
+        for missing channels), and a boolean for each channel: does it hold a signal?
+    """
+    is_live = np.ptp(data, axis=0) > 0
+    if data.shape[0] <= window_samples:
+        normalized = normalize(data)
+    else:
+        normalized = normalize_moving(data, window_samples)
+    if is_live.any() and not is_live.all():
+        normalized *= np.float32(len(is_live) / is_live.sum())
+    return normalized, is_live
+
+
+def normalize(data: np.ndarray) -> np.ndarray:
+    """Remove the mean and divide by the standard deviation, channel by channel.
+
+    Args:
+        data: ``(..., n_samples, n_channels)``; statistics are over the samples, in float64.
+
+    Returns:
+        float32 of the same shape; a constant channel becomes zero.
+
+    Example:
+        >>> normalize(np.array([[1.0], [3.0]])).ravel()
+        array([-1.,  1.], dtype=float32)
+    """
+    centred = data - data.mean(axis=-2, keepdims=True, dtype=np.float64)
+    std = np.sqrt(np.mean(centred**2, axis=-2, keepdims=True))
+    is_constant = np.ptp(data, axis=-2, keepdims=True) == 0
+    return np.where(is_constant, 0.0, centred / np.where(is_constant, 1.0, std)).astype(np.float32)
+
+
+def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
+    """Normalise a long record by the mean and deviation of a moving window.
+
+    As the official code defines it: statistics of windows of ``window_samples`` centred every
+    half window (the record mirrored at its end), the first window's and the last one's also at
+    the ends, linear in between; a deviation of 0 counts as 1. Here from sums over half windows,
+    combined in float64, so that a large offset costs no precision.
+
+    Args:
+        data: ``(n_samples, n_channels)``, longer than half a window.
+        window_samples: even number of samples.
+
+    Returns:
+        float32 of the same shape. Dead channels are not made up for: `normalize_record` does.
+    """
+    half = window_samples // 2
+    n_samples, n_channels = data.shape
+    if n_samples <= half:
+        return normalize(data)
+    n_blocks = -(-n_samples // half)
+    mean, variance = _block_statistics(data, half, n_blocks)
+    # Window i covers the half windows i - 1 and i: their means' distance adds to the variance.
+    knot_mean = (mean[:-1] + mean[1:]) / 2
+    knot_std = np.sqrt((variance[:-1] + variance[1:]) / 2 + (mean[:-1] - mean[1:]) ** 2 / 4)
+    knot_mean = np.concatenate([knot_mean[:1], knot_mean, knot_mean[-1:]])
+    knot_std = np.concatenate([knot_std[:1], knot_std, knot_std[-1:]])
+
+    normalized = np.empty((n_samples, n_channels), np.float32)
+    part = (np.arange(half, dtype=np.float64) / half)[:, None]
+    for block in range(n_blocks):
+        begin, end = block * half, min((block + 1) * half, n_samples)
+        along = part[: end - begin]
+        std = knot_std[block] + (knot_std[block + 1] - knot_std[block]) * along
+        std[std == 0] = 1.0
+        centre = knot_mean[block] + (knot_mean[block + 1] - knot_mean[block]) * along
+        normalized[begin:end] = (data[begin:end] - centre) / std
+    return normalized
+
+
+def _block_statistics(
+    data: np.ndarray, half: int, n_blocks: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of each half window, the last one filled up by mirroring."""
+    mean = np.empty((n_blocks, data.shape[1]))
+    variance = np.empty_like(mean)
+    for block in range(n_blocks):
+        piece = data[block * half : (block + 1) * half]
+        lacking = half - piece.shape[0]
+        if lacking:
+            mirrored = data[-2 : -2 - lacking : -1]
+            piece = np.concatenate([piece, mirrored])
+        mean[block] = piece.mean(axis=0, dtype=np.float64)
+        variance[block] = np.mean((piece - mean[block]) ** 2, axis=0)
+    return mean, variance

@@ -1,0 +1,109 @@
+"""Plain arrays: PhaseNet's npz files, and two-column text (time in seconds, amplitude)."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.io.registry import Reader, register_reader
+from phasenet_keras.types import FormatError
+
+if TYPE_CHECKING:
+    from obspy import Stream
+
+NPZ_SAMPLING_RATE = 100.0
+NPZ_COMPONENTS = ("E", "N", "Z")
+# Times written with few digits jitter; more than this part of a sample is an uneven record.
+TIME_JITTER = 0.25
+
+_NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
+_PAIR = re.compile(rb"^\s*" + _NUMBER + rb"(?:\s*[,;]\s*|\s+)(?:" + _NUMBER + rb"|nan)\s*$", re.I)
+
+
+def _is_npz(path: Path, head: bytes) -> bool:
+    return head.startswith(b"PK") and path.suffix.lower() == ".npz"
+
+
+def _read_npz(path: Path, headers_only: bool) -> Stream:
+    """Read PhaseNet's layout: ``data`` of ``(samples, 3)`` or ``(samples, 1, 3)``, E, N, Z.
+
+    A channel that is all zero is a missing one. ``sampling_rate`` or ``dt``, ``begin_time`` (or
+    ``t0``) and ``station_id`` are used where the file has them; else 100 Hz, 1970, its name.
+    """
+    from obspy import Stream, Trace, UTCDateTime
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            fields = {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise FormatError(f"{path} is no readable npz file: {error}") from error
+    if "data" not in fields:
+        raise FormatError(f"{path} has no array 'data'; it has: {', '.join(fields) or 'nothing'}")
+    data = fields["data"]
+    if data.ndim == 3 and data.shape[1] == 1:
+        data = data[:, 0]
+    if data.ndim == 1:
+        data = data[:, None]
+    if data.ndim != 2 or data.shape[1] not in (1, 3) or data.dtype.kind not in "iufb":
+        raise FormatError(
+            f"{path}: 'data' should be numbers of shape (samples, 3), channels E, N, Z, or "
+            f"(samples, 1); it is {data.dtype} of shape {fields['data'].shape}"
+        )
+    try:
+        rate = float(fields.get("sampling_rate", 1.0 / fields.get("dt", 1.0 / NPZ_SAMPLING_RATE)))
+        start = fields.get("begin_time", fields.get("t0"))
+        start_time = UTCDateTime(0) if start is None else UTCDateTime(str(start[()]))
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise FormatError(f"{path}: its sampling rate or start time is no such: {error}") from error
+    components = NPZ_COMPONENTS if data.shape[1] == 3 else ("Z",)
+    station = str(fields["station_id"][()]) if "station_id" in fields else path.stem
+    live = np.any((data != 0) & ~np.isnan(data.astype(np.float64)), axis=0)
+    keep = live if live.any() else np.ones_like(live)
+    header: dict[str, Any] = {"sampling_rate": rate, "starttime": start_time}
+    stream = Stream()
+    for column in np.flatnonzero(keep):
+        trace = Trace(np.ascontiguousarray(data[:, column]), header=dict(header))
+        trace.stats.channel = components[column]
+        trace.stats.station_name = station
+        stream.append(trace)
+    return stream
+
+
+def _is_text(path: Path, head: bytes) -> bool:
+    lines = [line for line in head.splitlines()[:-1] or head.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.lstrip().startswith(b"#")]
+    return len(lines) >= 2 and all(_PAIR.match(line) for line in lines[:20])
+
+
+def _read_text(path: Path, headers_only: bool) -> Stream:
+    """Read lines of time in seconds and amplitude; 1970 stands for time 0."""
+    from obspy import Stream, Trace, UTCDateTime
+
+    try:
+        text = path.read_text(encoding="ascii")
+        text = re.sub(r"(?<=\d)[dD](?=[+-]?\d)", "e", text).replace(",", " ").replace(";", " ")
+        table = np.loadtxt(text.splitlines(), ndmin=2)
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path} is no table of time and amplitude: {error}") from error
+    if table.shape[0] < 2 or table.shape[1] != 2:
+        raise FormatError(f"{path} should have two columns and two lines or more: {table.shape}")
+    time_s = table[:, 0]
+    step_s = (time_s[-1] - time_s[0]) / (len(time_s) - 1)
+    even = time_s[0] + step_s * np.arange(len(time_s))
+    if not step_s > 0 or not np.all(np.abs(time_s - even) <= TIME_JITTER * step_s):
+        raise FormatError(f"{path}: the times in its first column do not grow by even steps")
+    header = {
+        "sampling_rate": float(f"{1.0 / step_s:.9g}"),
+        "starttime": UTCDateTime(0) + float(time_s[0]),
+        "channel": "",
+        "station_name": path.stem,
+    }
+    return Stream([Trace(np.ascontiguousarray(table[:, 1]), header=header)])
+
+
+register_reader(Reader("PhaseNet npz", (".npz",), _is_npz, _read_npz))
+register_reader(Reader("two-column text", (".txt", ".ascii"), _is_text, _read_text))

@@ -1,0 +1,71 @@
+"""Channel codes of the world, and the component (E, N, Z) that each stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["component_prefix", "components_of"]
+
+# Whole names, as Japanese networks write them, with and without a sensor's number.
+WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
+# Components that are no aliases, then the horizontal pairs; "1" and "2" depend on the company.
+LETTERS = {"E": "E", "N": "N", "Z": "Z", "U": "E", "V": "N", "R": "N", "T": "E", "X": "E", "Y": "N"}
+WITH_VERTICAL = {"1": "N", "2": "E"}
+WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
+
+
+def component_prefix(code: str) -> str:
+    """Return the part of a channel code that all components of an instrument share.
+
+    Example:
+        >>> component_prefix("HHZ"), component_prefix("Z"), component_prefix("UD"), \
+component_prefix("ns2")
+        ('HH', '', '', '2')
+    """
+    if code[:2].upper() in WORDS:
+        return code[2:]
+    return code[:-1]
+
+
+def components_of(codes: Iterable[str]) -> dict[str, str]:
+    """Return the component of each channel code of one instrument, codes not understood left out.
+
+    ==================  =================================================================
+    codes               components
+    ==================  =================================================================
+    E, N, Z             themselves, in capitals or not, alone or at a code's end (``HHZ``)
+    1, 2, Z             N, E, Z (the SEED manual: horizontals turned against N and E)
+    3, 2, 1             E, N, Z (as the official PhaseNet reads three numbered channels)
+    U, V, Z             E, N, Z
+    R, T, Z             N, E, Z (radial and transverse: a turned N and E)
+    X, Y, Z             E, N, Z
+    EW, NS, UD          E, N, Z
+    one code, unknown   Z
+    ==================  =================================================================
+
+    Where two codes stand for one component, the plainer one (E, N, Z themselves) counts.
+
+    Example:
+        >>> components_of(["EH1", "EH2", "EHZ"])
+        {'EH1': 'N', 'EH2': 'E', 'EHZ': 'Z'}
+        >>> components_of(["EW", "NS", "UD"]), components_of(["CH7"])
+        ({'EW': 'E', 'NS': 'N', 'UD': 'Z'}, {'CH7': 'Z'})
+    """
+    codes = list(codes)
+    letters = {code: _letter(code) for code in codes}
+    has_vertical = "Z" in letters.values()
+    numbered = WITHOUT_VERTICAL if "3" in letters.values() and not has_vertical else WITH_VERTICAL
+    found: dict[str, str] = {}
+    plain_first = sorted(codes, key=lambda code: letters[code] not in "ENZ")
+    for code in plain_first:
+        component = LETTERS.get(letters[code]) or numbered.get(letters[code])
+        if component and component not in found.values():
+            found[code] = component
+    if not found and len(codes) == 1:
+        return {codes[0]: "Z"}
+    return {code: found[code] for code in codes if code in found}
+
+
+def _letter(code: str) -> str:
+    upper = code.upper()
+    return WORDS.get(upper[:2]) or (upper[-1:] or "?")

@@ -1,0 +1,86 @@
+"""All that ObsPy reads: miniSEED, SAC, SEG-Y, SU, SEG-2, GSE2 and the rest."""
+
+from __future__ import annotations
+
+from functools import cache
+from glob import escape
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.io.registry import Reader, register_reader
+from phasenet_keras.types import FormatError
+
+if TYPE_CHECKING:
+    from obspy import Stream
+
+# ObsPy would unpickle any file to see if it is one of its own, and a pickle can run any code.
+REFUSED = ("PICKLE",)
+# Gathers: their traces have numbers, not SEED ids.
+GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
+EXTENSIONS = {
+    "MSEED": (".mseed", ".msd", ".miniseed"),
+    "SAC": (".sac",),
+    "GSE2": (".gse2", ".gse"),
+    "SEGY": (".segy", ".sgy"),
+    "SU": (".su",),
+    "SEG2": (".seg2", ".sg2", ".dat"),
+    "WAV": (".wav",),
+    "KNET": (".EW", ".NS", ".UD"),
+}
+NAMES = {"MSEED": "miniSEED", **GATHERS}
+
+
+def _register_all() -> None:
+    # SU has no mark of its own and any bytes may pass for one: it is tried last.
+    formats = [name for name in obspy_formats() if name not in REFUSED]
+    for name in sorted(formats, key=lambda item: (item == "SU", formats.index(item))):
+        register_reader(
+            Reader(
+                name=NAMES.get(name, name),
+                extensions=EXTENSIONS.get(name, ()),
+                sniff=lambda path, head, name=name: _is_of_format(path, head, name),
+                read=lambda path, headers_only, name=name: _read(path, headers_only, name),
+                one_trace_one_station=name in GATHERS,
+            )
+        )
+
+
+def obspy_formats() -> tuple[str, ...]:
+    """Return ObsPy's names of the waveform formats that it reads here."""
+    from obspy.core.util.base import ENTRY_POINTS
+
+    return tuple(ENTRY_POINTS["waveform"])
+
+
+@cache
+def _sniffer(format_name: str):  # noqa: ANN202 - a function of ObsPy's, which has no types
+    from importlib.metadata import entry_points
+
+    group = f"obspy.plugin.waveform.{format_name}"
+    return next(iter(entry_points(group=group, name="isFormat"))).load()
+
+
+def _is_of_format(path: Path, head: bytes, format_name: str) -> bool:
+    if format_name == "MSEED" and head[:6].isdigit() and head[6:7] in b"DRQM":
+        return True
+    try:
+        return bool(_sniffer(format_name)(str(path)))
+    except Exception:  # a sniffer may fail in any way on a file that is not of its format
+        return False
+
+
+def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
+    from obspy import read
+
+    try:
+        if format_name == "MSEED":
+            # From memory: ObsPy checks paths for wildcards and URLs first.
+            return read(BytesIO(path.read_bytes()), format=format_name, headonly=headers_only)
+        return read(escape(str(path)), format=format_name, headonly=headers_only)
+    except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
+        name = NAMES.get(format_name, format_name)
+        raise FormatError(f"{path} is damaged or no {name}: {error}") from error
+
+
+_register_all()

@@ -1,0 +1,101 @@
+"""File formats: what can be read, how it is recognised, who reads it.
+
+A reader turns one file into ObsPy traces. New formats register themselves here; the first one
+whose sniffer says yes reads the file.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.types import FormatError
+
+if TYPE_CHECKING:
+    from obspy import Stream
+
+__all__ = ["Reader", "RecordWarning", "read_stream", "readers", "register_reader"]
+
+HEAD_BYTES = 4096
+
+
+class RecordWarning(UserWarning):
+    """A record was read, but not all of it: truncated, conflicting, not understood in part."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format.
+
+    Attributes:
+        name: as shown to people.
+        extensions: usual ones, for the documentation; files are recognised by content.
+        sniff: told the path and the first 4096 bytes, says if the file is of this format.
+        read: returns the traces; with True as its second argument headers alone will do.
+        one_trace_one_station: True for gathers, whose traces carry no SEED id of their own.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    sniff: Callable[[Path, bytes], bool]
+    read: Callable[[Path, bool], Stream]
+    one_trace_one_station: bool = False
+
+
+_READERS: dict[str, Reader] = {}
+
+
+def register_reader(reader: Reader) -> Reader:
+    """Add a format; a later one of the same name takes the place of the earlier."""
+    _READERS[reader.name] = reader
+    return reader
+
+
+def readers() -> tuple[Reader, ...]:
+    """Return all formats, in the order in which they are tried."""
+    from phasenet_keras.io import arrays, obspy_formats  # noqa: F401 - they register themselves
+
+    return tuple(_READERS.values())
+
+
+def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream:
+    """Read one file of any known format as ObsPy traces.
+
+    Every trace carries ``stats.source_file`` (the file's name) and ``stats.station_name`` (the
+    station that it belongs to where its codes do not say it).
+
+    Raises:
+        FormatError: if the file does not exist, is empty, is of no known format, or is damaged.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not head:
+        raise FormatError(f"{path} is empty")
+    reader = next((reader for reader in readers() if reader.sniff(path, head)), None)
+    if reader is None:
+        known = ", ".join(item.name for item in readers())
+        raise FormatError(f"{path} is of no format known here ({known})")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stream = reader.read(path, headers_only)
+    for warning in caught:
+        if not issubclass(warning.category, DeprecationWarning | FutureWarning):
+            warnings.warn(f"{path}: {warning.message}", RecordWarning, stacklevel=2)
+    stream.traces = [trace for trace in stream if trace.stats.npts > 0]
+    if not stream:
+        raise FormatError(f"{path} holds no samples ({reader.name})")
+    for number, trace in enumerate(stream, start=1):
+        trace.stats.source_file = path.name
+        if reader.one_trace_one_station:
+            trace.stats.station_name = path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"
+        elif not trace.stats.station:
+            trace.stats.station_name = path.stem
+    return stream

@@ -1,0 +1,224 @@
+"""From traces to `Waveform`: channels of a station together, gaps and NaN cut out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from phasenet_keras.io.channels import component_prefix, components_of
+from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.types import Waveform
+
+if TYPE_CHECKING:
+    from obspy import Stream, Trace, UTCDateTime
+
+__all__ = ["read_waveforms", "station_id", "waveforms_of"]
+
+# Channels start and end a little apart: so short a stretch of some of them is cut off.
+MIN_PARTIAL_SAMPLES = 256
+# float32 counts exactly up to here; a larger offset is taken off before the conversion.
+FLOAT32_EXACT = 2.0**24
+COMPONENT_ORDER = ("E", "N", "Z")
+
+
+def read_waveforms(
+    source: str | PathLike[str] | Stream | Iterable[str | PathLike[str]] | None = None,
+) -> list[Waveform]:
+    """Read records of any known format; channels of a station are brought together.
+
+    Args:
+        source: a file, several files, or an `obspy.Stream`; None gives ObsPy's example record.
+
+    Returns:
+        Waveforms ordered by station and time. Gaps, NaN and changes of the set of channels start
+        a new one; overlapping samples are taken from the trace that starts later.
+
+    Raises:
+        FormatError: if a file is missing, empty, damaged or of no known format.
+
+    Example:
+        >>> [wave] = read_waveforms()
+        >>> wave.station, wave.channels, wave.data.shape
+        ('BW.RJOB..EH', ('E', 'N', 'Z'), (3000, 3))
+    """
+    from obspy import Stream, Trace, read
+
+    if source is None:
+        stream = read()
+    elif isinstance(source, Trace):
+        stream = Stream([source])
+    elif isinstance(source, Stream):
+        stream = source
+    else:
+        paths = [source] if isinstance(source, str | PathLike) else list(source)
+        stream = Stream()
+        for path in paths:
+            stream += read_stream(path)
+    return waveforms_of(stream)
+
+
+def station_id(trace: Trace) -> str:
+    """Return the SEED id without the component, or the station's name where there is no id.
+
+    Example:
+        >>> from obspy import read
+        >>> station_id(read()[0])
+        'BW.RJOB..EH'
+    """
+    stats = trace.stats
+    name = stats.get("station_name")
+    if name:
+        return name
+    return f"{stats.network}.{stats.station}.{stats.location}.{component_prefix(stats.channel)}"
+
+
+def waveforms_of(stream: Stream) -> list[Waveform]:
+    """Bring the traces of a stream together to waveforms; see `read_waveforms`.
+
+    Warns:
+        RecordWarning: for channels whose code cannot be understood, and overlaps with
+            conflicting samples.
+    """
+    groups: dict[tuple[str, float], list[Trace]] = {}
+    for trace in stream:
+        if trace.stats.npts:
+            # Rates that differ by header rounding are one rate.
+            key = (station_id(trace), float(f"{trace.stats.sampling_rate:.6g}"))
+            groups.setdefault(key, []).append(trace)
+    found = []
+    for (station, _), traces in groups.items():
+        by_component = _by_component(station, traces)
+        for span in _connected_spans([t for group in by_component.values() for t in group]):
+            found += _cut(station, span, by_component)
+    return sorted(found, key=lambda wave: (wave.station, wave.start_time))
+
+
+def _by_component(station: str, traces: list[Trace]) -> dict[str, list[Trace]]:
+    codes = sorted({trace.stats.channel for trace in traces})
+    components = components_of(codes)
+    unknown = [code for code in codes if code not in components]
+    if unknown:
+        warnings.warn(
+            f"{station}: channels {', '.join(unknown)} left out: no known component, or another "
+            f"channel is that component ({', '.join(components) or 'none is known'})",
+            RecordWarning,
+            stacklevel=3,
+        )
+    by_component: dict[str, list[Trace]] = {}
+    for trace in sorted(traces, key=lambda item: item.stats.starttime):
+        component = components.get(trace.stats.channel)
+        if component:
+            by_component.setdefault(component, []).append(trace)
+    return {name: by_component[name] for name in COMPONENT_ORDER if name in by_component}
+
+
+def _connected_spans(traces: list[Trace]) -> Iterator[list[Trace]]:
+    """Group traces into stretches without a gap common to all channels."""
+    span: list[Trace] = []
+    end: UTCDateTime | None = None
+    for trace in sorted(traces, key=lambda item: item.stats.starttime):
+        if end is not None and trace.stats.starttime > end + 2 * trace.stats.delta:
+            yield span
+            span, end = [], None
+        span.append(trace)
+        end = trace.stats.endtime if end is None else max(end, trace.stats.endtime)
+    if span:
+        yield span
+
+
+def _cut(station: str, span: list[Trace], by_component: dict[str, list[Trace]]) -> list[Waveform]:
+    """Lay a stretch's channels on one time axis and cut it where the set of channels changes."""
+    first = span[0].stats
+    here = {id(trace) for trace in span}
+    columns, presences, sources = {}, {}, {}
+    n_samples = 2 + max(
+        _sample(trace, first) + trace.stats.npts for trace in span
+    )
+    for component, traces in by_component.items():
+        traces = [trace for trace in traces if id(trace) in here]
+        if traces:
+            label = f"{station} {component}"
+            columns[component], presences[component] = _one_axis(label, traces, first, n_samples)
+            sources[component] = traces[0].stats.get("source_file", "")
+    waveforms = []
+    for begin, end, present in _runs(np.stack(list(presences.values()), axis=1)):
+        names = [name for name, is_here in zip(columns, present, strict=True) if is_here]
+        waveforms.append(
+            Waveform(
+                data=np.stack([_to_float32(columns[name][begin:end]) for name in names], axis=1),
+                sampling_rate=first.sampling_rate,
+                start_time=first.starttime + begin / first.sampling_rate,
+                channels=tuple(names),
+                station=station,
+                units=_units(span),
+                source=sources[names[-1]],
+            )
+        )
+    return waveforms
+
+
+def _sample(trace: Trace, first: object) -> int:
+    return round((trace.stats.starttime - first.starttime) * first.sampling_rate)
+
+
+def _one_axis(
+    label: str, traces: list[Trace], first: object, n_samples: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write the traces of one channel onto one axis; the later trace wins an overlap."""
+    column = np.zeros(n_samples, np.float64)
+    is_present = np.zeros(n_samples, bool)
+    expected = None
+    for trace in traces:
+        data = np.ma.asarray(trace.data)
+        values = np.asarray(data.filled(0) if data.mask is not np.ma.nomask else data.data)
+        values = values.astype(np.float64)
+        is_good = np.isfinite(values) & (np.abs(values) < np.finfo(np.float32).max)
+        is_good &= ~np.ma.getmaskarray(data)
+        begin = _sample(trace, first)
+        # A clock that is off by a fraction of a sample makes no gap and no overlap.
+        if expected is not None and abs(begin - expected) <= 1:
+            begin = max(expected, 0)
+        end = begin + len(values)
+        both = is_present[begin:end] & is_good
+        if both.any() and not np.array_equal(column[begin:end][both], values[both]):
+            warnings.warn(
+                f"{label}: {int(both.sum())} overlapping samples differ from {trace.stats.starttime}"
+                " on; those of the later trace are used",
+                RecordWarning,
+                stacklevel=5,
+            )
+        column[begin:end][is_good] = values[is_good]
+        is_present[begin:end] |= is_good
+        expected = end
+    return column, is_present
+
+
+def _runs(presence: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yield ``begin, end, channels present`` of each stretch with one set of channels.
+
+    A stretch of less than `MIN_PARTIAL_SAMPLES` with some channels, beside one with more of
+    them, is dropped.
+    """
+    changes = np.flatnonzero(np.any(presence[1:] != presence[:-1], axis=1)) + 1
+    edges = [0, *changes.tolist(), presence.shape[0]]
+    counts = [int(presence[begin].sum()) for begin in edges[:-1]]
+    for number, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        beside = max(counts[max(0, number - 1) : number + 2])
+        too_short = end - begin < MIN_PARTIAL_SAMPLES and counts[number] < beside
+        if counts[number] and not too_short:
+            yield begin, end, presence[begin]
+
+
+def _to_float32(values: np.ndarray) -> np.ndarray:
+    if np.abs(values).max() > FLOAT32_EXACT:
+        values = values - values.mean()
+    return values.astype(np.float32)
+
+
+def _units(span: list[Trace]) -> str | None:
+    units = {trace.stats.get("units") for trace in span} - {None, ""}
+    return units.pop() if len(units) == 1 else None

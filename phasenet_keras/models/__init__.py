@@ -1,0 +1,1 @@
+"""What a network is: PhaseNet, its stages, its weights, its presets."""

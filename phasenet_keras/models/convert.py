@@ -1,0 +1,188 @@
+"""Weights of other programs, by layer name, as weight sets of `PhaseNet`'s names.
+
+One small converter an origin: the official TensorFlow 1 checkpoint, and Keras 2 H5 files of the
+earlier Keras port. Both store 2-D convolutions with kernels of shape ``(7, 1, in, out)``; the
+unit axis is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.models.stages import ConvSpec, convolutions
+from phasenet_keras.models.weights import BATCH_NORM_VARIABLES
+from phasenet_keras.types import FormatError, ShapeError
+
+__all__ = ["read_foreign_weights", "read_keras2_h5", "read_tf1_checkpoint"]
+
+# What optimizers leave in a checkpoint beside the weights.
+NOT_WEIGHTS = ("/Adam", "/Momentum", "beta1_power", "beta2_power", "global_step")
+# A wrong file must not make a network of a thousand levels.
+MAX_DEPTH = 12
+
+
+def read_foreign_weights(path: str | Path) -> dict[str, np.ndarray]:
+    """Read a checkpoint or an H5 file, whichever it is.
+
+    Args:
+        path: an ``.h5``/``.hdf5`` file, any file of a TF1 checkpoint (``.index``, ``.data-…``),
+            its prefix (``model_95.ckpt``), or a folder that holds exactly one checkpoint.
+
+    Raises:
+        FormatError: if it is neither, or cannot be read.
+        ShapeError: if its names or shapes are not those of a PhaseNet; it lists what differs.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        return read_keras2_h5(path)
+    return read_tf1_checkpoint(path)
+
+
+def read_tf1_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the weights of an official TensorFlow 1 checkpoint.
+
+    Args:
+        path: as in `read_foreign_weights`.
+
+    Returns:
+        ``{"layer/variable": float32 array}`` with `PhaseNet`'s names.
+
+    Raises:
+        FormatError: if there is no readable checkpoint.
+        ShapeError: if its names or shapes are not those of the official network.
+    """
+    prefix = _checkpoint_prefix(Path(path))
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        arrays = {
+            name: reader.get_tensor(name)
+            for name in reader.get_variable_to_shape_map()
+            if not any(part in name for part in NOT_WEIGHTS)
+        }
+    except (tf.errors.OpError, ValueError) as error:
+        raise FormatError(f"{prefix} is no readable TensorFlow checkpoint: {error}") from error
+    return _rename(arrays, _official_names, str(prefix))
+
+
+def read_keras2_h5(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the weights of a Keras 2 H5 file of the earlier Keras port, by layer name.
+
+    The model's graph in the file is not read: Keras 3 cannot build it (``Conv2DTranspose`` gets
+    an unknown ``groups``).
+
+    Raises:
+        FormatError: if the file is no HDF5 file or holds no Keras weights.
+        ShapeError: if its names or shapes are not those of a PhaseNet; it lists what differs.
+    """
+    import h5py
+
+    arrays: dict[str, np.ndarray] = {}
+
+    def collect(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            # "conv2d/conv2d/kernel:0": layer, layer again, variable.
+            layer, variable = name.split("/")[0], name.split("/")[-1]
+            arrays[f"{layer}/{variable.removesuffix(':0')}"] = item[()]
+
+    try:
+        with h5py.File(path) as file:
+            group = file["model_weights"] if "model_weights" in file else file
+            group.visititems(lambda n, i: None if n.startswith("optimizer") else collect(n, i))
+    except OSError as error:
+        raise FormatError(f"{path} is no readable HDF5 file: {error}") from error
+    return _rename(arrays, _keras2_names, str(path))
+
+
+def _checkpoint_prefix(path: Path) -> Path:
+    if path.is_dir():
+        found = sorted(path.glob("*.index"))
+        if len(found) != 1:
+            names = ", ".join(file.name for file in found) or "none"
+            raise FormatError(f"{path} should hold one checkpoint (*.index), found: {names}")
+        path = found[0]
+    prefix = path
+    if ".data-" in path.name:
+        prefix = path.with_name(path.name.split(".data-")[0])
+    elif path.suffix == ".index":
+        prefix = path.with_suffix("")
+    if not prefix.with_name(prefix.name + ".index").is_file():
+        raise FormatError(
+            f"no checkpoint at {path}: expected {prefix.name}.index and "
+            f"{prefix.name}.data-00000-of-00001 there"
+        )
+    return prefix
+
+
+Names = Callable[[tuple[ConvSpec, ...]], Iterator[tuple[ConvSpec, str, str | None]]]
+
+
+def _official_names(specs: tuple[ConvSpec, ...]) -> Iterator[tuple[ConvSpec, str, str | None]]:
+    parts = {
+        ("down", "conv"): ("DownConv", "down_conv1", "down_bn1"),
+        ("down", "stride"): ("DownConv", "down_conv3", "down_bn3"),
+        ("up", "transpose"): ("UpConv", "up_conv0", "up_bn0"),
+        ("up", "conv"): ("UpConv", "up_conv1", "up_bn1"),
+    }
+    for spec in specs:
+        if spec.stage == "input":
+            yield spec, "Input/input_conv", "Input/input_bn"
+        elif spec.stage == "output":
+            yield spec, "Output/output_conv", None
+        else:
+            level = int(spec.stage.lstrip("downup"))
+            part = spec.name.split("_")[1]
+            scope, conv, norm = parts[spec.stage.rstrip("0123456789"), part]
+            scope = f"{scope}_{level}"
+            yield spec, f"{scope}/{conv}_{level + 1}", f"{scope}/{norm}_{level + 1}"
+
+
+def _keras2_names(specs: tuple[ConvSpec, ...]) -> Iterator[tuple[ConvSpec, str, str | None]]:
+    counts = {"conv2d": 0, "conv2d_transpose": 0, "batch_normalization": 0}
+
+    def numbered(kind: str) -> str:
+        number = counts[kind]
+        counts[kind] += 1
+        return f"{kind}_{number}" if number else kind
+
+    for spec in specs:
+        conv = numbered("conv2d_transpose" if spec.transposed else "conv2d")
+        yield spec, conv, numbered("batch_normalization") if spec.norm else None
+
+
+def _rename(arrays: dict[str, np.ndarray], names: Names, source: str) -> dict[str, np.ndarray]:
+    """Give a foreign set our names; refuse it unless it has exactly the names of some depth."""
+    is_transposed = re.compile(r"(transpose(_\d+)?|up_conv0_\d+)/kernel$")
+    depth = min(sum(bool(is_transposed.search(name)) for name in arrays) + 1, MAX_DEPTH)
+    renamed: dict[str, np.ndarray] = {}
+    expected: set[str] = set()
+    for spec, conv, norm in names(convolutions(PhaseNetConfig(depth=depth))):
+        pairs = [(f"{conv}/kernel", f"{spec.name}/kernel")]
+        if spec.use_bias:
+            pairs.append((f"{conv}/bias", f"{spec.name}/bias"))
+        if norm:
+            pairs += [(f"{norm}/{v}", f"{spec.norm}/{v}") for v in BATCH_NORM_VARIABLES]
+        for theirs, ours in pairs:
+            expected.add(theirs)
+            if theirs in arrays:
+                renamed[ours] = _without_unit_axis(arrays[theirs])
+    wrong = [f"missing: {name}" for name in sorted(expected - set(arrays))]
+    wrong += [
+        f"not in a PhaseNet: {name} {arrays[name].shape}" for name in sorted(set(arrays) - expected)
+    ]
+    if wrong:
+        listed = "\n  ".join(wrong)
+        raise ShapeError(f"{source} does not hold a PhaseNet's weights:\n  {listed}")
+    return renamed
+
+
+def _without_unit_axis(array: np.ndarray) -> np.ndarray:
+    if array.ndim == 4 and array.shape[1] == 1:
+        array = array[:, 0]
+    return np.ascontiguousarray(array, dtype=np.float32)

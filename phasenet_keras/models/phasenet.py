@@ -1,0 +1,276 @@
+"""`PhaseNet`: the U-Net of Zhu & Beroza (2019) as a Keras 3 model, any length, any backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.models.stages import ConvSpec, convolutions, stage_names
+from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_weight_set
+from phasenet_keras.types import ConfigError, ShapeError
+
+if TYPE_CHECKING:
+    from phasenet_keras.models.presets import Preset
+
+__all__ = ["PhaseNet"]
+
+
+@keras.saving.register_keras_serializable(package="phasenet_keras")
+class PhaseNet(keras.Model):
+    """P and S picker: ``(batch, samples, channels)`` to ``(batch, samples, phases)``.
+
+    The output is a softmax over the phases at every sample. Any length works: the arithmetic is
+    TensorFlow's ``same`` padding, as in the official graph, so that the official checkpoint's
+    outputs are reproduced at any length. (For lengths that cost no accuracy, see
+    `phasenet_keras.data.windows`.)
+
+    Args:
+        config: the hyper-parameters; keyword arguments override its fields.
+        preset: the signal contract of the weights, where there is one.
+        **overrides: fields of `PhaseNetConfig`, and ``name``.
+
+    Attributes:
+        config: the `PhaseNetConfig`.
+        preset: the `Preset`, or None for a network that was never given one.
+        stages: names of the stages, in order.
+
+    Raises:
+        ConfigError: for an unknown or impossible hyper-parameter.
+
+    Example:
+        >>> import numpy as np
+        >>> net = PhaseNet(channels="Z")
+        >>> net(np.zeros((1, 500, 1), "float32")).shape[1:]
+        TensorShape([500, 3])
+
+    Reference: Zhu, W. & Beroza, G. C. (2019), PhaseNet: a deep-neural-network-based seismic
+    arrival-time picking method, Geophys. J. Int. 216, 261-273.
+    """
+
+    def __init__(
+        self,
+        config: PhaseNetConfig | Mapping[str, Any] | None = None,
+        *,
+        preset: Preset | None = None,
+        name: str = "phasenet",
+        trainable: bool = True,
+        dtype: Any = None,
+        **overrides: Any,
+    ) -> None:
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        if config is None:
+            config = PhaseNetConfig()
+        elif isinstance(config, Mapping):
+            config = PhaseNetConfig.from_dict(config)
+        if overrides:
+            config = PhaseNetConfig.from_dict({**config.to_dict(), **overrides})
+        self.config = config
+        self.preset = preset
+        self.stages = stage_names(config.depth)
+        self._convolutions = {conv.name: conv for conv in convolutions(config)}
+        for conv in self._convolutions.values():
+            self._add_convolution(conv)
+        self.dropout = layers.Dropout(config.dropout_rate, dtype=self.dtype_policy)
+        self.build((None, None, len(config.channels)))
+
+    def _add_convolution(self, conv: ConvSpec) -> None:
+        layer = layers.Conv1DTranspose if conv.transposed else layers.Conv1D
+        convolution = layer(
+            conv.n_out,
+            conv.kernel_size,
+            strides=conv.stride,
+            padding="same",
+            use_bias=conv.use_bias,
+            name=conv.name,
+            dtype=self.dtype_policy,
+        )
+        setattr(self, conv.name, convolution)
+        if conv.norm:
+            norm = layers.BatchNormalization(
+                epsilon=BATCH_NORM_EPSILON, name=conv.norm, dtype=self.dtype_policy
+            )
+            setattr(self, conv.norm, norm)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the variables of every layer for the configured number of channels."""
+        n_channels = len(self.config.channels)
+        if len(input_shape) != 3 or input_shape[-1] != n_channels:
+            raise ShapeError(
+                f"this network takes (batch, samples, {n_channels}) for channels "
+                f"{','.join(self.config.channels)}, received {tuple(input_shape)}"
+            )
+        if self.built:
+            return
+        for conv in self._convolutions.values():
+            getattr(self, conv.name).build((None, None, conv.n_in))
+            if conv.norm:
+                getattr(self, conv.norm).build((None, None, conv.n_out))
+        self.built = True
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Return the probabilities, ``(batch, samples, phases)``."""
+        if x.shape[-1] != len(self.config.channels):
+            self.build(tuple(x.shape))
+        skips = []
+        for conv in self._convolutions.values():
+            if conv.name == "output_conv":
+                break
+            if conv.stride > 1 and not conv.transposed:
+                skips.append(x)
+            x = getattr(self, conv.name)(x)
+            x = ops.relu(getattr(self, conv.norm)(x, training=training))
+            if self.config.dropout_rate:
+                x = self.dropout(x, training=training)
+            if conv.transposed:
+                skip = skips.pop()
+                x = ops.concatenate([skip, _centre_crop(x, skip)], axis=-1)
+        # The softmax stays in float32 under mixed precision: half precision rounds probabilities.
+        return ops.softmax(ops.cast(self.output_conv(x), "float32"), axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the input's shape with one column a phase."""
+        return (*input_shape[:-1], len(self.config.phases))
+
+    def compute_output_spec(self, x: Any, training: bool | None = None) -> keras.KerasTensor:
+        """Return the symbolic output, for use inside a functional model."""
+        return keras.KerasTensor(self.compute_output_shape(x.shape), dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the hyper-parameters only: such a model reloads whole, optimizer and all."""
+        config = {"config": self.config.to_dict(), "name": self.name, "trainable": self.trainable}
+        if self.dtype_policy.name != "float32":
+            config["dtype"] = self.dtype_policy.name
+        if self.preset is not None:
+            config["preset"] = self.preset.to_dict()
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> PhaseNet:
+        """Rebuild from what `get_config` returned."""
+        from phasenet_keras.models.presets import Preset
+
+        config = dict(config)
+        preset = config.pop("preset", None)
+        return cls(**config, preset=None if preset is None else Preset.from_dict(preset))
+
+    def stage_layers(self, stage: str) -> tuple[keras.Layer, ...]:
+        """Return the layers of a stage, in the order in which data pass through them.
+
+        Raises:
+            ConfigError: if there is no such stage; it lists the stages.
+        """
+        if stage not in self.stages:
+            raise ConfigError(f"no stage '{stage}'; the stages are {', '.join(self.stages)}")
+        names = [
+            name
+            for conv in self._convolutions.values()
+            if conv.stage == stage
+            for name in (conv.name, conv.norm)
+            if name
+        ]
+        return tuple(getattr(self, name) for name in names)
+
+    def get_weight_set(self) -> dict[str, np.ndarray]:
+        """Return all weights as ``{"layer/variable": array}``, batch-norm statistics included."""
+        return {name: ops.convert_to_numpy(v) for name, v in self._named_variables()}
+
+    def set_weight_set(self, weights: WeightSet) -> None:
+        """Load weights by name.
+
+        Raises:
+            ShapeError: if a name is missing or too many, or a shape differs; it lists all of them.
+        """
+        check_weight_set(weights, self.config)
+        for name, variable in self._named_variables():
+            variable.assign(weights[name])
+
+    def _named_variables(self) -> Iterator[tuple[str, keras.Variable]]:
+        for stage in self.stages:
+            for layer in self.stage_layers(stage):
+                for variable in layer.variables:
+                    yield f"{layer.name}/{variable.name}", variable
+
+    @classmethod
+    def from_preset(
+        cls,
+        name_or_path: str | PathLike[str],
+        *,
+        channels: str | tuple[str, ...] | None = None,
+        phases: tuple[str, ...] | None = None,
+        adapt: str = "select",
+        rebalance: bool | None = None,
+    ) -> PhaseNet:
+        """Load a network with its weights and its signal contract.
+
+        Args:
+            name_or_path: name of a preset (`phasenet_keras.list_presets`) or a preset folder.
+            channels: names of the input channels wanted, e.g. ``"Z"`` or ``("Z", "N")``; the
+                first kernel is adapted to them. None keeps the preset's own.
+            phases: the phases that the caller expects, in order; checked, never changed.
+            adapt: rule for the first kernel: ``"select"``, ``"sum"`` or ``"mean"``.
+            rebalance: scale kernels to one rms, for training; the function stays the same.
+                None does what the preset says.
+
+        Raises:
+            PresetError: if there is no such preset, it is damaged, cannot be fetched, or has
+                other phases.
+            ConfigError: for an unknown rule or channel.
+
+        Example:
+            >>> net = PhaseNet.from_preset("ncedc", channels="Z")  # doctest: +SKIP
+            >>> net.config.channels  # doctest: +SKIP
+            ('Z',)
+        """
+        from phasenet_keras.models.presets import load_preset
+
+        preset, weights = load_preset(
+            name_or_path, channels=channels, phases=phases, adapt=adapt, rebalance=rebalance
+        )
+        net = cls(preset.config, preset=preset)
+        net.set_weight_set(weights)
+        return net
+
+    def save_preset(
+        self, path: str | PathLike[str], preset: Preset | None = None, **changes: Any
+    ) -> Preset:
+        """Write this network as a preset folder.
+
+        Args:
+            path: the folder; it is made, and replaced if it is a preset folder already.
+            preset: the signal contract; None takes the network's own.
+            **changes: fields of the contract to change, e.g. ``name="line7"``.
+
+        Returns:
+            The contract as written.
+
+        Raises:
+            PresetError: if there is no contract, it does not fit the network, or ``path`` is
+                something else than a preset folder.
+        """
+        from phasenet_keras.models.presets import write_preset
+
+        return write_preset(self, path, preset=preset, **changes)
+
+    def with_preset(self, preset: Preset) -> PhaseNet:
+        """Set the signal contract and return the network itself.
+
+        Raises:
+            PresetError: if the contract's architecture is not this network's.
+        """
+        preset.check_network(self.config)
+        self.preset = replace(preset, config=self.config)
+        return self
+
+
+def _centre_crop(x: Any, like: Any) -> Any:
+    """Cut ``x`` to the length of ``like``, half of what is too much from either end."""
+    length = ops.shape(like)[1]
+    start = (ops.shape(x)[1] - length) // 2
+    return x[:, start : start + length, :]

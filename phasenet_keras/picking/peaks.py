@@ -1,0 +1,104 @@
+"""`detect_peaks`: local maxima by height, distance, threshold and edge."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phasenet_keras.types import ConfigError, ShapeError
+
+__all__ = ["detect_peaks"]
+
+EDGES = (None, "rising", "falling", "both")
+
+
+def detect_peaks(
+    x: np.ndarray,
+    mph: float | None = None,
+    mpd: int = 1,
+    threshold: float = 0.0,
+    edge: str | None = "rising",
+    kpsh: bool = False,
+    valley: bool = False,
+) -> np.ndarray:
+    """Find peaks in a series, as the well-known function of this name defines them.
+
+    Args:
+        x: ``(n_samples,)``, NaN allowed: no peak is at a NaN or beside one.
+        mph: least height of a peak; with ``valley``, the greatest of a valley.
+        mpd: least distance in samples. Higher peaks go first, and each removes all others within
+            ``mpd`` samples of it (inclusive). Peaks of exactly one height go in the order that
+            `numpy.argsort` leaves them in, as in the original, which depends on the processor;
+            ``kpsh`` keeps them all. 1 or less removes none.
+        threshold: least difference to both neighbours.
+        edge: which sample of a flat peak counts: the one at its ``"rising"`` edge, its
+            ``"falling"`` edge, ``"both"``, or None for no flat peak at all.
+        kpsh: keep peaks of the same height that are closer than ``mpd``.
+        valley: find valleys in place of peaks.
+
+    Returns:
+        Indices of the peaks, ascending. The first and the last sample are never peaks.
+
+    Raises:
+        ShapeError: if ``x`` is not one-dimensional.
+        ConfigError: for an unknown ``edge``.
+
+    Example:
+        >>> detect_peaks(np.array([0, 1, 0, 2, 0, 3, 0, 2, 0, 1, 0]), mph=2, mpd=1)
+        array([3, 5, 7])
+        >>> detect_peaks(np.array([0, 1, 1, 0]), edge="both")
+        array([1, 2])
+
+    Reference: the definition is that of M. Duarte's ``detect_peaks`` (BMC notebooks, 2014); this
+    is another implementation, which looks only at samples that are high enough.
+    """
+    if edge not in EDGES:
+        raise ConfigError(f"edge is one of {', '.join(map(str, EDGES))}; received {edge!r}")
+    x = np.asarray(x)
+    if x.ndim != 1:
+        raise ShapeError(f"detect_peaks takes one dimension, received shape {x.shape}")
+    if x.dtype.kind != "f":
+        x = x.astype(np.float64)
+    if x.size < 3:
+        return np.empty(0, np.intp)
+    if valley:
+        x = -x
+        mph = None if mph is None else -mph
+    peaks = _local_maxima(x, mph, edge)
+    if threshold > 0:
+        drop = np.minimum(x[peaks] - x[peaks - 1], x[peaks] - x[peaks + 1])
+        peaks = peaks[drop >= threshold]
+    if mpd > 1 and peaks.size > 1:
+        peaks = _thin_out(peaks, x[peaks], mpd, kpsh)
+    return peaks
+
+
+def _local_maxima(x: np.ndarray, mph: float | None, edge: str | None) -> np.ndarray:
+    if mph is None:
+        inner = np.arange(1, x.size - 1)
+    else:
+        # Compared in double precision: 0.3 is not a float32.
+        inner = np.flatnonzero(x[1:-1].astype(np.float64, copy=False) >= mph) + 1
+    before, here, after = x[inner - 1], x[inner], x[inner + 1]
+    strictly = (here > before) & (here > after)
+    is_peak = strictly
+    if edge in ("rising", "both"):
+        is_peak = is_peak | ((here > before) & (here >= after))
+    if edge in ("falling", "both"):
+        is_peak = is_peak | ((here >= before) & (here > after))
+    # Comparisons with NaN are false, but of the neighbours only those made: exclude all three.
+    is_peak &= ~(np.isnan(before) | np.isnan(here) | np.isnan(after))
+    return inner[is_peak]
+
+
+def _thin_out(peaks: np.ndarray, heights: np.ndarray, mpd: int, kpsh: bool) -> np.ndarray:
+    """Let the highest peaks remove their neighbours; ``peaks`` ascend, so neighbours are slices."""
+    first = np.searchsorted(peaks, peaks - mpd, side="left")
+    last = np.searchsorted(peaks, peaks + mpd, side="right")
+    removed = np.zeros(peaks.size, bool)
+    for number in np.argsort(heights.astype(np.float64))[::-1]:
+        if removed[number]:
+            continue
+        near = slice(first[number], last[number])
+        removed[near] |= heights[near] < heights[number] if kpsh else True
+        removed[number] = False
+    return peaks[~removed]

@@ -1,0 +1,267 @@
+"""`Picker`: records in, probabilities or picks out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from phasenet_keras.data.preprocess import Prepared, prepare
+from phasenet_keras.data.windows import chunks, pad_to, padded_length
+from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.models.inference import compile_forward
+from phasenet_keras.picking.peaks import detect_peaks
+from phasenet_keras.types import (
+    Annotation,
+    ConfigError,
+    PhaseNetKerasError,
+    Pick,
+    PresetError,
+    ShapeError,
+    Waveform,
+    refuse_unknown,
+)
+
+if TYPE_CHECKING:
+    from obspy import Stream
+
+    from phasenet_keras.models.phasenet import PhaseNet
+    from phasenet_keras.models.presets import Preset
+
+__all__ = ["Picker", "RecordResult"]
+
+# Pieces of about this length are fastest on a CPU (120,000 to 250,000).
+CHUNK_SAMPLES = 131_072
+# The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
+AMPLITUDE_WINDOW_SAMPLES = 300
+
+
+@dataclass(frozen=True, eq=False)
+class RecordResult:
+    """What became of one record.
+
+    Attributes:
+        waveform: the record.
+        annotation: its probabilities, or None if it could not be run.
+        picks: its picks, by time.
+        reason: why there are no picks; empty if there are.
+        failed: True if the record could not be run at all.
+    """
+
+    waveform: Waveform
+    annotation: Annotation | None
+    picks: list[Pick] = field(default_factory=list)
+    reason: str = ""
+    failed: bool = False
+
+
+class Picker:
+    """Picks arrivals with a network, by the network's signal contract.
+
+    Args:
+        net: a network with a preset (`PhaseNet.from_preset`).
+        preset: a contract for a network that has none.
+        thresholds: least probability of a pick, by phase; those of the preset where not given.
+        min_distance_s: least time between two picks of one phase, in seconds of the record; None
+            takes the preset's.
+        sampling: ``"resample"`` brings records to the preset's sampling rate, ``"reinterpret"``
+            takes their samples as they are (for kHz data).
+        missing: ``"zero"`` pads channels that a record lacks, ``"error"`` refuses it.
+        chunk_samples: records are run in pieces of this many samples, which changes nothing but
+            speed and memory.
+
+    Raises:
+        PresetError: if there is no contract, or it is for another network.
+        ConfigError: for an unknown phase, or a setting out of range.
+
+    Example:
+        >>> from phasenet_keras import PhaseNet, Picker, read_waveforms
+        >>> net = PhaseNet.from_preset("ncedc")  # doctest: +SKIP
+        >>> [(p.phase, p.sample) for p in Picker(net).pick(read_waveforms())]  # doctest: +SKIP
+        [('P', 449), ('S', 544)]
+    """
+
+    def __init__(
+        self,
+        net: PhaseNet,
+        *,
+        preset: Preset | None = None,
+        thresholds: Mapping[str, float] | None = None,
+        min_distance_s: float | None = None,
+        sampling: str = "resample",
+        missing: str = "zero",
+        chunk_samples: int = CHUNK_SAMPLES,
+    ) -> None:
+        preset = preset or net.preset
+        if preset is None:
+            raise PresetError(
+                "this network has no signal contract (sampling rate, window, thresholds): load it "
+                "with PhaseNet.from_preset, or pass preset=Preset(...)"
+            )
+        preset.check_network(net.config)
+        thresholds = dict(thresholds or {})
+        refuse_unknown(thresholds, preset.thresholds, "thresholds")
+        for phase, value in thresholds.items():
+            if not 0.0 <= value <= 1.0:
+                raise ConfigError(f"the threshold of {phase} is in [0, 1], received {value!r}")
+        if min_distance_s is not None and not min_distance_s >= 0:
+            raise ConfigError(f"min_distance_s is 0 or more, received {min_distance_s!r}")
+        self.net = net
+        self.preset = preset
+        self.thresholds = {**preset.thresholds, **thresholds}
+        self.min_distance_s = min_distance_s
+        self.sampling = sampling
+        self.missing = missing
+        self.chunk_samples = int(chunk_samples)
+        self._forward = compile_forward(net)
+
+    def annotate(self, records: Stream | Waveform | Iterable[Waveform]) -> list[Annotation]:
+        """Return the probabilities of records, in their order.
+
+        Args:
+            records: waveforms, or an `obspy.Stream`.
+
+        Raises:
+            PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
+        """
+        return [self._annotate(wave)[0] for wave in _as_waveforms(records)]
+
+    def pick(self, records: Stream | Waveform | Iterable[Waveform]) -> list[Pick]:
+        """Return the picks of records, by time.
+
+        Args:
+            records: waveforms, or an `obspy.Stream`.
+
+        Raises:
+            PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
+        """
+        picks = []
+        for wave in _as_waveforms(records):
+            annotation, _ = self._annotate(wave)
+            picks += self._picks_of(annotation, wave)
+        return sorted(picks)
+
+    def pick_record(self, waveform: Waveform) -> RecordResult:
+        """Pick one record and say why, if there are no picks. Does not raise on bad records."""
+        try:
+            annotation, prepared = self._annotate(waveform)
+        except PhaseNetKerasError as error:
+            return RecordResult(waveform, None, reason=str(error), failed=True)
+        picks = self._picks_of(annotation, waveform)
+        reason = "" if picks else self._why_none(annotation, prepared)
+        return RecordResult(waveform, annotation, picks, reason)
+
+    def _annotate(self, waveform: Waveform) -> tuple[Annotation, Prepared]:
+        config = self.preset.config
+        prepared = prepare(
+            waveform,
+            config.channels,
+            self.preset.sampling_rate,
+            self.preset.window_samples,
+            sampling=self.sampling,
+            missing=self.missing,
+        )
+        annotation = Annotation(
+            probabilities=self._probabilities(prepared),
+            phases=config.phases,
+            sampling_rate=prepared.sampling_rate,
+            start_time=waveform.start_time,
+            station=waveform.station,
+            source=waveform.source,
+        )
+        return annotation, prepared
+
+    def _probabilities(self, prepared: Prepared) -> np.ndarray:
+        config, window = self.preset.config, self.preset.window_samples
+        n_samples = prepared.data.shape[0]
+        probabilities = np.zeros((n_samples, len(config.phases)), np.float32)
+        if not prepared.live_channels:
+            # Nothing to see: a network's answer to nothing is not an observation.
+            probabilities[:, 0] = 1.0
+            return probabilities
+        n_padded = padded_length(n_samples, window, config.grid_samples)
+        x = pad_to(prepared.data, n_padded)
+        pieces = chunks(
+            n_padded, window, config.grid_samples, config.halo_samples, self.chunk_samples
+        )
+        for piece in pieces:
+            y = self._forward(x[None, piece.begin : piece.end])[0]
+            end = min(piece.keep_end, n_samples)
+            if end > piece.keep_begin:
+                kept = y[piece.keep_begin - piece.begin : end - piece.begin]
+                probabilities[piece.keep_begin : end] = kept
+        return probabilities
+
+    def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
+        centred = waveform.data - waveform.data.mean(axis=0, dtype=np.float64)
+        scale = waveform.sampling_rate / annotation.sampling_rate
+        length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * scale))
+        picks = []
+        for column, phase in enumerate(annotation.phases):
+            if phase not in self.thresholds:
+                continue
+            probability = annotation.probabilities[:, column]
+            samples = detect_peaks(
+                probability, mph=self.thresholds[phase], mpd=self._min_distance_samples(annotation)
+            )
+            for sample in samples.tolist():
+                begin = min(round(sample * scale), waveform.n_samples - 1)
+                picks.append(
+                    Pick(
+                        time=annotation.start_time + sample / annotation.sampling_rate,
+                        station=annotation.station,
+                        phase=phase,
+                        probability=float(probability[sample]),
+                        amplitude=float(np.abs(centred[begin : begin + length]).max()),
+                        units=waveform.units,
+                        preset=self.preset.name,
+                        sample=sample,
+                        sampling_rate=annotation.sampling_rate,
+                        start_time=annotation.start_time,
+                        source=annotation.source,
+                    )
+                )
+        return sorted(picks)
+
+    def _min_distance_samples(self, annotation: Annotation) -> int:
+        if self.min_distance_s is not None:
+            return round(self.min_distance_s * annotation.sampling_rate)
+        # Of the network's time: reinterpreted records keep the distance in samples.
+        return round(self.preset.min_distance_s * self.preset.sampling_rate)
+
+    def _why_none(self, annotation: Annotation, prepared: Prepared) -> str:
+        if not prepared.live_channels:
+            return "dead: every channel is constant"
+        highest = ", ".join(
+            f"{phase} {annotation.probabilities[:, column].max():.2f}"
+            for column, phase in enumerate(annotation.phases)
+            if phase in self.thresholds
+        )
+        reason = f"no peak above the threshold: highest was {highest}"
+        n_samples, window = annotation.probabilities.shape[0], self.preset.window_samples
+        if n_samples < window:
+            reason = f"too short ({n_samples} samples, the network's window is {window}); {reason}"
+        return reason
+
+
+def _as_waveforms(records: Stream | Waveform | Iterable[Waveform]) -> list[Waveform]:
+    if isinstance(records, Waveform):
+        return [records]
+    if isinstance(records, np.ndarray):
+        raise ShapeError(
+            "an array alone has no time and no sampling rate: pass Waveform(data, sampling_rate, "
+            "start_time, channels, station), or call the network itself"
+        )
+    if hasattr(records, "traces"):
+        return waveforms_of(records)
+    records = list(records)
+    if records and hasattr(records[0], "stats"):
+        from obspy import Stream
+
+        return waveforms_of(Stream(records))
+    for item in records:
+        if not isinstance(item, Waveform):
+            raise ConfigError(f"records are Waveforms or ObsPy traces, received {type(item)}")
+    return records

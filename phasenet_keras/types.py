@@ -1,0 +1,211 @@
+"""The nouns of the project: records, annotations, picks, and the errors.
+
+Everything else imports from here; this module imports nothing of ours and costs only NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import total_ordering
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+
+__all__ = [
+    "Annotation",
+    "ConfigError",
+    "FormatError",
+    "PhaseNetKerasError",
+    "Pick",
+    "PresetError",
+    "ShapeError",
+    "Waveform",
+    "nearest_name",
+    "refuse_unknown",
+]
+
+
+class PhaseNetKerasError(ValueError):
+    """Base of all errors that this package raises on purpose."""
+
+
+class FormatError(PhaseNetKerasError):
+    """A file is not what it should be: unknown format, truncated, empty."""
+
+
+class PresetError(PhaseNetKerasError):
+    """A preset is missing, damaged, or not made for what it is asked to do."""
+
+
+class ShapeError(PhaseNetKerasError):
+    """An array has the wrong shape, type or values, or weights do not fit a network."""
+
+
+class ConfigError(PhaseNetKerasError):
+    """A setting is unknown, has the wrong type, or contradicts another."""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or an empty string."""
+    close = get_close_matches(str(name), list(known), n=1)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def refuse_unknown(given: Mapping[str, object], known: Iterable[str], what: str) -> None:
+    """Raise `ConfigError` if ``given`` has a key that is not in ``known``.
+
+    Example:
+        >>> refuse_unknown({"depht": 5}, ["depth", "stride"], "a network")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: a network has no setting 'depht'. Did you mean 'depth'?
+    """
+    known = list(known)
+    for key in given:
+        if key not in known:
+            hint = nearest_name(key, known) or f" Known: {', '.join(known)}."
+            raise ConfigError(f"{what} has no setting '{key}'.{hint}")
+
+
+@dataclass(frozen=True, eq=False)
+class Waveform:
+    """One stretch of record of one station: no gap, no NaN, one sampling rate.
+
+    Attributes:
+        data: ``(n_samples, n_channels)`` float32, in the record's own units.
+        sampling_rate: in Hz.
+        start_time: UTC time of sample 0.
+        channels: name of each column, canonically ``("E", "N", "Z")`` or a part of it.
+        station: SEED id without the component letter, e.g. ``"CX.PB01..HH"``.
+        units: of ``data``, where known.
+        offset_m: distance from the source in metres, where known.
+        source: name of the file it came from.
+
+    Raises:
+        ShapeError: if ``data`` is not two-dimensional, does not have one column a channel,
+            is empty, or holds a value that is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from obspy import UTCDateTime
+        >>> wave = Waveform(np.zeros((300, 1)), 100.0, UTCDateTime(0), ("Z",), "XX.A..HH")
+        >>> wave.n_samples, wave.duration_s
+        (300, 3.0)
+    """
+
+    data: np.ndarray
+    sampling_rate: float
+    start_time: UTCDateTime
+    channels: tuple[str, ...]
+    station: str
+    units: str | None = None
+    offset_m: float | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        data = np.asarray(self.data)
+        if data.dtype.kind not in "iufb":
+            raise ShapeError(f"a waveform holds real numbers, received dtype {data.dtype}")
+        with np.errstate(over="ignore"):
+            data = np.ascontiguousarray(data, dtype=np.float32)
+        channels = tuple(str(name) for name in self.channels)
+        if data.ndim != 2 or data.shape[0] == 0 or data.shape[1] != len(channels):
+            raise ShapeError(
+                f"a waveform of channels {','.join(channels) or '(none)'} needs data of shape "
+                f"(n_samples, {len(channels)}), received {data.shape}"
+            )
+        if len(set(channels)) != len(channels):
+            raise ShapeError(f"a waveform has each channel once, received {','.join(channels)}")
+        if not np.isfinite(data).all():
+            raise ShapeError(
+                f"the waveform of {self.station} holds NaN or infinite samples: split it there, "
+                "as read_waveforms does"
+            )
+        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
+            raise ShapeError(f"a sampling rate is above 0 Hz, received {self.sampling_rate}")
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "channels", channels)
+        object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples in each channel."""
+        return self.data.shape[0]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds: samples over sampling rate."""
+        return self.n_samples / self.sampling_rate
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """What the network says of a record: one probability a sample and phase.
+
+    Attributes:
+        probabilities: ``(n_samples, n_phases)`` float32, the softmax output (not calibrated).
+        phases: name of each column, noise first: ``("N", "P", "S")``.
+        sampling_rate: of ``probabilities``, in Hz (the network's, not the record's).
+        start_time: UTC time of sample 0.
+        station: as in `Waveform`.
+        source: name of the file of the record.
+    """
+
+    probabilities: np.ndarray
+    phases: tuple[str, ...]
+    sampling_rate: float
+    start_time: UTCDateTime
+    station: str
+    source: str = ""
+
+
+@total_ordering
+@dataclass(frozen=True, eq=False)
+class Pick:
+    """One arrival, as picked. Ordered by time, then station, then phase.
+
+    Attributes:
+        time: UTC time of the onset.
+        station: SEED id without the component letter.
+        phase: ``"P"`` or ``"S"``.
+        probability: the network's output at the pick, 0 to 1.
+        amplitude: largest absolute excursion from the mean, over all channels of the record, in
+            the `Picker.amplitude_window_s` seconds from the pick on; in ``units``.
+        units: of ``amplitude``, where known.
+        preset: name of the preset that picked it.
+        sample: index of the pick in the annotation, at ``sampling_rate``.
+        sampling_rate: of the annotation, in Hz.
+        start_time: UTC time of sample 0 of the annotation.
+        source: name of the file that it was picked in.
+    """
+
+    time: UTCDateTime
+    station: str
+    phase: str
+    probability: float
+    amplitude: float | None = None
+    units: str | None = None
+    preset: str = ""
+    sample: int = 0
+    sampling_rate: float = field(default=float("nan"))
+    start_time: UTCDateTime | None = None
+    source: str = ""
+
+    @property
+    def _key(self) -> tuple[float, str, str, float]:
+        # The probability last: equal keys are equal picks, so that the order is total.
+        return (self.time.timestamp, self.station, self.phase, self.probability)
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Pick) else NotImplemented
+
+    def __lt__(self, other: Pick) -> bool:
+        return self._key < other._key if isinstance(other, Pick) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
