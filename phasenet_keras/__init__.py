@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from phasenet_keras.io.tables import write_picks
     from phasenet_keras.io.waveforms import read_waveforms
     from phasenet_keras.models.config import PhaseNetConfig
+    from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
-    from phasenet_keras.models.presets import Preset, list_presets
+    from phasenet_keras.models.presets import list_presets
     from phasenet_keras.picking.peaks import detect_peaks
     from phasenet_keras.picking.picker import Picker
     from phasenet_keras.types import Annotation, Pick, Waveform
@@ -26,7 +27,7 @@ _HOMES = {
     "PhaseNetConfig": "models.config",
     "Pick": "types",
     "Picker": "picking.picker",
-    "Preset": "models.presets",
+    "Preset": "models.contract",
     "Waveform": "types",
     "detect_peaks": "picking.peaks",
     "list_presets": "models.presets",

@@ -55,16 +55,72 @@ def use_ncedc(ncedc_cache, monkeypatch):
     monkeypatch.setenv("PHASENET_KERAS_CACHE", str(ncedc_cache))
 
 
-@pytest.fixture(scope="session")
-def onset_net():
-    """A small network set by hand, for tests without any shared data.
+def make_spike_net(channels=("E", "N", "Z"), sampling_rate=100.0, window_samples=3000):
+    """Return a PhaseNet set by hand: P at upward spikes above 3 sigma, S at downward ones.
 
-    It answers P where a signal sets in: the first convolution takes the difference of later and
-    earlier samples, everything else passes it on. See `tests/onset.py`.
+    With it the main path is tested without any shared data. Only the outermost skip carries
+    something: relu(x - 3) and relu(-x - 3), x being the sum of the channels.
     """
-    from onset import make_onset_net
+    from phasenet_keras import PhaseNet, Preset
 
-    return make_onset_net()
+    net = PhaseNet(channels=channels, filters_root=2)
+    weights = {name: np.zeros_like(array) for name, array in net.get_weight_set().items()}
+    for name in weights:
+        if name.endswith(("gamma", "moving_variance")):
+            weights[name] += 1.0
+    weights["input_conv/kernel"][3, :, 0] = 1.0
+    weights["input_conv/kernel"][3, :, 1] = -1.0
+    weights["input_conv/bias"][:] = -3.0
+    for name in ("down0_conv", "up0_conv"):
+        weights[f"{name}/kernel"][3, 0, 0] = 1.0
+        weights[f"{name}/kernel"][3, 1, 1] = 1.0
+    weights["output_conv/kernel"][0, 0, 1] = 2.0
+    weights["output_conv/kernel"][0, 1, 2] = 2.0
+    weights["output_conv/bias"][0] = 3.0
+    net.set_weight_set(weights)
+    preset = Preset(
+        name="spikes",
+        config=net.config,
+        sampling_rate=sampling_rate,
+        window_samples=window_samples,
+        description="P at upward spikes, S at downward ones",
+        license="MIT",
+    )
+    return net.with_preset(preset)
+
+
+@pytest.fixture(scope="session")
+def spike_net():
+    """The network of `make_spike_net` for three channels at 100 Hz."""
+    return make_spike_net()
+
+
+@pytest.fixture(scope="session")
+def make_net():
+    """`make_spike_net` itself, for other channels, rates and windows."""
+    return make_spike_net
+
+
+@pytest.fixture(scope="session")
+def random_net():
+    """A default PhaseNet of random weights, batch-norm statistics included, with a contract."""
+    from phasenet_keras import PhaseNet, Preset
+
+    net = PhaseNet()
+    rng = np.random.default_rng(7)
+    weights = net.get_weight_set()
+    for name, array in weights.items():
+        if name.endswith("/kernel"):
+            fan_in = array.shape[0] * array.shape[1]
+            weights[name] = rng.normal(0, (2 / fan_in) ** 0.5, array.shape).astype("float32")
+        elif name.endswith(("gamma", "moving_variance")):
+            weights[name] = rng.uniform(0.5, 1.5, array.shape).astype("float32")
+        else:
+            weights[name] = rng.normal(0, 0.2, array.shape).astype("float32")
+    net.set_weight_set(weights)
+    return net.with_preset(
+        Preset(name="random", config=net.config, sampling_rate=100.0, window_samples=3000)
+    )
 
 
 @pytest.fixture

@@ -130,7 +130,8 @@ def resample(data: np.ndarray, old_hz: float, new_hz: float) -> np.ndarray:
 
     Args:
         data: ``(n_samples, n_channels)``.
-        old_hz, new_hz: sampling rates.
+        old_hz: sampling rate of ``data``.
+        new_hz: sampling rate wanted.
 
     Returns:
         ``(ceil(n_samples * new_hz / old_hz), n_channels)`` float32, without mean.
@@ -221,9 +222,7 @@ def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
     return normalized
 
 
-def _block_statistics(
-    data: np.ndarray, half: int, n_blocks: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _block_statistics(data: np.ndarray, half: int, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and variance of each half window, the last one filled up by mirroring."""
     mean = np.empty((n_blocks, data.shape[1]))
     variance = np.empty_like(mean)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Chunk", "chunks", "padded_length", "pad_to"]
+__all__ = ["Chunk", "chunks", "pad_to", "padded_length"]
 
 
 @dataclass(frozen=True)

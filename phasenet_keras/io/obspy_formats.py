@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from glob import escape
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,8 @@ def _register_all() -> None:
             Reader(
                 name=NAMES.get(name, name),
                 extensions=EXTENSIONS.get(name, ()),
-                sniff=lambda path, head, name=name: _is_of_format(path, head, name),
-                read=lambda path, headers_only, name=name: _read(path, headers_only, name),
+                sniff=partial(_is_of_format, format_name=name),
+                read=partial(_read, format_name=name),
                 one_trace_one_station=name in GATHERS,
             )
         )
@@ -54,7 +54,7 @@ def obspy_formats() -> tuple[str, ...]:
 
 
 @cache
-def _sniffer(format_name: str):  # noqa: ANN202 - a function of ObsPy's, which has no types
+def _sniffer(format_name: str) -> Callable[[str], bool]:
     from importlib.metadata import entry_points
 
     group = f"obspy.plugin.waveform.{format_name}"
@@ -74,9 +74,6 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     from obspy import read
 
     try:
-        if format_name == "MSEED":
-            # From memory: ObsPy checks paths for wildcards and URLs first.
-            return read(BytesIO(path.read_bytes()), format=format_name, headonly=headers_only)
         return read(escape(str(path)), format=format_name, headonly=headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)

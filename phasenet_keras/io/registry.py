@@ -95,7 +95,9 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
     for number, trace in enumerate(stream, start=1):
         trace.stats.source_file = path.name
         if reader.one_trace_one_station:
-            trace.stats.station_name = path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"
+            trace.stats.station_name = (
+                path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"
+            )
         elif not trace.stats.station:
             trace.stats.station_name = path.stem
     return stream

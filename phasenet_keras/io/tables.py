@@ -9,11 +9,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from phasenet_keras.types import ConfigError, Pick, nearest_name
 
-__all__ = ["PICK_COLUMNS", "beside_then_rename", "read_picks", "write_picks"]
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+
+__all__ = [
+    "PICK_COLUMNS",
+    "beside_then_rename",
+    "check_pick_path",
+    "print_picks",
+    "read_picks",
+    "write_picks",
+]
 
 PICK_COLUMNS = (
     "station_id",
@@ -54,12 +64,17 @@ def write_picks(picks: Iterable[Pick], path: str | PathLike[str]) -> int:
     """
     path = Path(path)
     check_pick_path(path)
-    rows = [_row(pick) for pick in sorted(picks)]
+    picks = list(picks)
     with beside_then_rename(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(PICK_COLUMNS)
-        writer.writerows(rows)
-    return len(rows)
+        print_picks(picks, file)
+    return len(picks)
+
+
+def print_picks(picks: Iterable[Pick], file: IO[str]) -> None:
+    """Write the table of `write_picks` to an open file, e.g. standard output."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(PICK_COLUMNS)
+    writer.writerows(_row(pick) for pick in sorted(picks))
 
 
 def check_pick_path(path: Path) -> None:
@@ -124,7 +139,7 @@ def _row(pick: Pick) -> tuple[object, ...]:
     )
 
 
-def _iso(time: object) -> str:
+def _iso(time: UTCDateTime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
@@ -132,9 +147,9 @@ def _iso(time: object) -> str:
 def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
     """Open a temporary sibling for writing and give it the name when it is complete."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
     try:
-        with os.fdopen(handle, mode, **text) as file:
+        with os.fdopen(handle, mode, encoding=encoding, newline=newline) as file:
             yield file
         Path(name).chmod(0o644)
         Path(name).replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from phasenet_keras.types import Waveform
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace, UTCDateTime
+    from obspy.core.trace import Stats
 
 __all__ = ["read_waveforms", "station_id", "waveforms_of"]
 
@@ -135,9 +137,7 @@ def _cut(station: str, span: list[Trace], by_component: dict[str, list[Trace]]) 
     first = span[0].stats
     here = {id(trace) for trace in span}
     columns, presences, sources = {}, {}, {}
-    n_samples = 2 + max(
-        _sample(trace, first) + trace.stats.npts for trace in span
-    )
+    n_samples = 2 + max(_sample(trace, first) + trace.stats.npts for trace in span)
     for component, traces in by_component.items():
         traces = [trace for trace in traces if id(trace) in here]
         if traces:
@@ -161,12 +161,12 @@ def _cut(station: str, span: list[Trace], by_component: dict[str, list[Trace]]) 
     return waveforms
 
 
-def _sample(trace: Trace, first: object) -> int:
+def _sample(trace: Trace, first: Stats) -> int:
     return round((trace.stats.starttime - first.starttime) * first.sampling_rate)
 
 
 def _one_axis(
-    label: str, traces: list[Trace], first: object, n_samples: int
+    label: str, traces: list[Trace], first: Stats, n_samples: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Write the traces of one channel onto one axis; the later trace wins an overlap."""
     column = np.zeros(n_samples, np.float64)
@@ -186,8 +186,8 @@ def _one_axis(
         both = is_present[begin:end] & is_good
         if both.any() and not np.array_equal(column[begin:end][both], values[both]):
             warnings.warn(
-                f"{label}: {int(both.sum())} overlapping samples differ from {trace.stats.starttime}"
-                " on; those of the later trace are used",
+                f"{label}: {int(both.sum())} overlapping samples differ, from "
+                f"{trace.stats.starttime} on; those of the later trace are used",
                 RecordWarning,
                 stacklevel=5,
             )
@@ -206,7 +206,7 @@ def _runs(presence: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
     changes = np.flatnonzero(np.any(presence[1:] != presence[:-1], axis=1)) + 1
     edges = [0, *changes.tolist(), presence.shape[0]]
     counts = [int(presence[begin].sum()) for begin in edges[:-1]]
-    for number, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for number, (begin, end) in enumerate(pairwise(edges)):
         beside = max(counts[max(0, number - 1) : number + 2])
         too_short = end - begin < MIN_PARTIAL_SAMPLES and counts[number] < beside
         if counts[number] and not too_short:

@@ -8,22 +8,28 @@ unit axis is dropped.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions
-from phasenet_keras.models.weights import BATCH_NORM_VARIABLES
+from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
 from phasenet_keras.types import FormatError, ShapeError
 
-__all__ = ["read_foreign_weights", "read_keras2_h5", "read_tf1_checkpoint"]
+if TYPE_CHECKING:
+    from phasenet_keras.models.contract import Preset
+
+__all__ = ["convert_preset", "read_foreign_weights", "read_keras2_h5", "read_tf1_checkpoint"]
 
 # What optimizers leave in a checkpoint beside the weights.
 NOT_WEIGHTS = ("/Adam", "/Momentum", "beta1_power", "beta2_power", "global_step")
 # A wrong file must not make a network of a thousand levels.
 MAX_DEPTH = 12
+# Samples between two picks of one phase in the official code's post-processing.
+OFFICIAL_MIN_DISTANCE = 50
 
 
 def read_foreign_weights(path: str | Path) -> dict[str, np.ndarray]:
@@ -41,6 +47,67 @@ def read_foreign_weights(path: str | Path) -> dict[str, np.ndarray]:
     if path.suffix.lower() in (".h5", ".hdf5"):
         return read_keras2_h5(path)
     return read_tf1_checkpoint(path)
+
+
+def convert_preset(
+    weights_path: str | Path,
+    folder: str | Path,
+    *,
+    sampling_rate: float,
+    window_samples: int,
+    channels: Sequence[str] | None = None,
+    phases: Sequence[str] = ("N", "P", "S"),
+    name: str | None = None,
+    rebalance: bool = False,
+    **contract: Any,
+) -> Preset:
+    """Convert foreign weights into a preset folder.
+
+    Args:
+        weights_path: as in `read_foreign_weights`.
+        folder: the preset folder to write.
+        sampling_rate: of the training data, in Hz.
+        window_samples: length of the training windows.
+        channels: names of the input channels, in order; None: E, N, Z for three, Z for one.
+        phases: names of the outputs, in order.
+        name: of the preset; None takes the folder's.
+        rebalance: scale kernels to one rms, for training.
+        **contract: other fields of `Preset`; ``min_distance_s`` defaults to 50 samples, as in
+            the official code.
+
+    Returns:
+        The signal contract as written.
+
+    Raises:
+        FormatError, ShapeError: as in `read_foreign_weights`.
+        PresetError: for an impossible contract, or a folder that is something else.
+    """
+    from phasenet_keras.models.contract import Preset
+    from phasenet_keras.models.phasenet import PhaseNet
+    from phasenet_keras.models.presets import sha256_of
+
+    weights = read_foreign_weights(weights_path)
+    config = infer_config(weights, channels, phases)
+    if rebalance:
+        weights = rebalance_kernels(weights, config)
+    source: dict[str, Any] = {"origin": f"converted from {Path(weights_path).name}"}
+    if Path(weights_path).is_file():
+        source["sha256"] = sha256_of(Path(weights_path))
+    values: dict[str, Any] = {
+        "min_distance_s": OFFICIAL_MIN_DISTANCE / sampling_rate,
+        "source": source,
+    }
+    values |= contract
+    preset = Preset(
+        name=name or Path(folder).resolve().name,
+        config=config,
+        sampling_rate=sampling_rate,
+        window_samples=window_samples,
+        **values,
+    )
+    net = PhaseNet(config)
+    net.set_weight_set(weights)
+    return net.save_preset(folder, preset)
 
 
 def read_tf1_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
@@ -93,7 +160,7 @@ def read_keras2_h5(path: str | Path) -> dict[str, np.ndarray]:
 
     try:
         with h5py.File(path) as file:
-            group = file["model_weights"] if "model_weights" in file else file
+            group = file.get("model_weights", file)
             group.visititems(lambda n, i: None if n.startswith("optimizer") else collect(n, i))
     except OSError as error:
         raise FormatError(f"{path} is no readable HDF5 file: {error}") from error

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from phasenet_keras.models.presets import CACHE_VARIABLE, Preset, cache_folder, sha256_of
+from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.presets import CACHE_VARIABLE, cache_folder, sha256_of
 from phasenet_keras.types import FormatError, PresetError, ShapeError
 
 __all__ = ["completed_folder"]
@@ -25,7 +23,7 @@ def completed_folder(preset: Preset, folder: Path) -> Path:
         PresetError: if the preset has no source, or a file can neither be found in the cache nor
             be fetched, or its checksum is wrong.
     """
-    if not preset.source.get("files"):
+    if not preset.source.get("files") or not preset.source.get("url"):
         raise PresetError(f"preset folder {folder} has no weights and names no source of any")
     place = cache_folder() / preset.name
     complete = place / "preset"
@@ -36,9 +34,7 @@ def completed_folder(preset: Preset, folder: Path) -> Path:
             f"the cache folder {place} cannot be written ({error.strerror}): set {CACHE_VARIABLE} "
             "to one that can"
         ) from error
-    with _one_process_at_a_time(place / ".lock"):
-        if _is_of(complete, preset):
-            return complete
+    if not _is_of(complete, preset):
         files = [_fetched(preset, name, digest, place) for name, digest in _files(preset)]
         _convert(preset, files, complete)
     return complete
@@ -79,7 +75,8 @@ def _fetched(preset: Preset, name: str, digest: str, place: Path) -> Path:
         raise PresetError(
             f"preset '{preset.name}' needs one download and {url} cannot be reached "
             f"({type(error).__name__}). Without a network, put these files into {place} "
-            f"(or into {preset.name}/ below the folder that {CACHE_VARIABLE} names):\n  {wanted}"
+            f"(or into {preset.name}/ below the folder that {CACHE_VARIABLE} names), or use a "
+            f"preset folder of your own:\n  {wanted}"
         ) from error
     except ValueError as error:
         raise PresetError(f"{url} gave a file with the wrong checksum: {error}") from error
@@ -96,11 +93,9 @@ def _convert(preset: Preset, files: list[Path], complete: Path) -> None:
         net.set_weight_set(weights)
     except (FormatError, ShapeError) as error:
         raise PresetError(f"preset '{preset.name}' cannot be converted: {error}") from error
-    net.save_preset(complete, preset)
-
-
-@contextmanager
-def _one_process_at_a_time(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    try:
+        net.save_preset(complete, preset)
+    except OSError:
+        # Another process may have been first, with the same result.
+        if not _is_of(complete, preset):
+            raise

@@ -17,7 +17,7 @@ from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_w
 from phasenet_keras.types import ConfigError, ShapeError
 
 if TYPE_CHECKING:
-    from phasenet_keras.models.presets import Preset
+    from phasenet_keras.models.contract import Preset
 
 __all__ = ["PhaseNet"]
 
@@ -106,7 +106,7 @@ class PhaseNet(keras.Model):
                 f"this network takes (batch, samples, {n_channels}) for channels "
                 f"{','.join(self.config.channels)}, received {tuple(input_shape)}"
             )
-        if self.built:
+        if self.built:  # type: ignore[has-type]
             return
         for conv in self._convolutions.values():
             getattr(self, conv.name).build((None, None, conv.n_in))
@@ -125,7 +125,7 @@ class PhaseNet(keras.Model):
             if conv.stride > 1 and not conv.transposed:
                 skips.append(x)
             x = getattr(self, conv.name)(x)
-            x = ops.relu(getattr(self, conv.norm)(x, training=training))
+            x = ops.relu(getattr(self, str(conv.norm))(x, training=training))
             if self.config.dropout_rate:
                 x = self.dropout(x, training=training)
             if conv.transposed:
@@ -154,7 +154,7 @@ class PhaseNet(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> PhaseNet:
         """Rebuild from what `get_config` returned."""
-        from phasenet_keras.models.presets import Preset
+        from phasenet_keras.models.contract import Preset
 
         config = dict(config)
         preset = config.pop("preset", None)

@@ -13,16 +13,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.weights import adapt_channels, check_weight_set, rebalance_kernels
 from phasenet_keras.types import (
-    ConfigError,
     PresetError,
     ShapeError,
     nearest_name,
@@ -37,9 +36,12 @@ __all__ = [
     "PRESETS_VARIABLE",
     "Preset",
     "cache_folder",
+    "check_golden",
+    "check_preset",
     "find_preset",
     "list_presets",
     "load_preset",
+    "preset_place",
     "read_preset",
     "write_preset",
 ]
@@ -47,109 +49,7 @@ __all__ = [
 PRESETS_VARIABLE = "PHASENET_KERAS_PRESETS"
 CACHE_VARIABLE = "PHASENET_KERAS_CACHE"
 CONTRACT, WEIGHTS, GOLDEN, CARD = "preset.json", "model.weights.h5", "golden.npz", "README.md"
-NORMALIZATIONS = ("std",)
 GOLDEN_TOLERANCE = 1e-5
-
-
-@dataclass(frozen=True)
-class Preset:
-    """The signal contract of a network: what it must be fed, and what its output means.
-
-    Attributes:
-        name: of the preset.
-        config: the architecture, channel order and phase order.
-        sampling_rate: in Hz, that the network was trained at.
-        window_samples: length of the training windows; records of any length are padded to
-            lengths congruent to it, see `phasenet_keras.data.windows`.
-        normalization: ``"std"``: mean removed and divided by the standard deviation, channel by
-            channel.
-        thresholds: default probability threshold of each phase but noise.
-        min_distance_s: default least time between two picks of one phase, in seconds.
-        architecture: ``"phasenet"``.
-        rebalance: True if weights are to be re-balanced on loading, for training.
-        description: one line, for lists.
-        source: where the weights come from: ``origin``, and for a download ``url``, ``files``
-            (name to SHA-256).
-        license, citation: of the weights.
-
-    Raises:
-        PresetError: for values that no network could satisfy.
-    """
-
-    name: str
-    config: PhaseNetConfig
-    sampling_rate: float
-    window_samples: int
-    normalization: str = "std"
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    min_distance_s: float = 0.5
-    architecture: str = "phasenet"
-    rebalance: bool = False
-    description: str = ""
-    source: Mapping[str, Any] = field(default_factory=dict)
-    license: str = "not stated"
-    citation: str = ""
-
-    def __post_init__(self) -> None:
-        if self.architecture != "phasenet":
-            raise PresetError(f"preset '{self.name}': unknown architecture '{self.architecture}'")
-        if self.normalization not in NORMALIZATIONS:
-            raise PresetError(
-                f"preset '{self.name}': normalization is one of {', '.join(NORMALIZATIONS)}, "
-                f"received {self.normalization!r}"
-            )
-        for name, value in (
-            ("sampling_rate", self.sampling_rate),
-            ("window_samples", self.window_samples),
-            ("min_distance_s", self.min_distance_s),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise PresetError(f"preset '{self.name}': {name} is above 0, received {value!r}")
-        if int(self.window_samples) != self.window_samples:
-            raise PresetError(f"preset '{self.name}': window_samples is whole")
-        thresholds = {phase: 0.3 for phase in self.config.phases[1:]} | dict(self.thresholds)
-        refuse_unknown(thresholds, self.config.phases[1:], f"thresholds of preset '{self.name}'")
-        for phase, value in thresholds.items():
-            if not 0.0 <= value <= 1.0:
-                raise PresetError(f"preset '{self.name}': threshold of {phase} is in [0, 1]")
-        object.__setattr__(self, "thresholds", thresholds)
-        object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
-        object.__setattr__(self, "window_samples", int(self.window_samples))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as `from_dict` and JSON take them."""
-        return {**asdict(self), "config": self.config.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Preset:
-        """Build from plain values.
-
-        Raises:
-            PresetError: for unknown, missing or impossible values.
-        """
-        name = values.get("name", "(no name)")
-        try:
-            refuse_unknown(values, [item.name for item in fields(cls)], "a preset")
-            given = dict(values)
-            given["config"] = PhaseNetConfig.from_dict(given.get("config", {}))
-            return cls(**given)
-        except (ConfigError, TypeError, AttributeError) as error:
-            raise PresetError(f"preset '{name}': {error}") from error
-
-    def check_network(self, config: PhaseNetConfig) -> None:
-        """Refuse a network of other phases, order, channels or size.
-
-        Raises:
-            PresetError: naming each setting that differs.
-        """
-        ours, theirs = self.config.to_dict(), config.to_dict()
-        wrong = [
-            f"{key}: preset {ours[key]}, network {theirs[key]}"
-            for key in ours
-            if ours[key] != theirs[key] and key != "dropout_rate"
-        ]
-        if wrong:
-            raise PresetError(f"preset '{self.name}' is not for this network: {'; '.join(wrong)}")
 
 
 def cache_folder() -> Path:
@@ -163,7 +63,8 @@ def cache_folder() -> Path:
 
 def preset_roots() -> list[Path]:
     """Return the folders that hold presets, the first to be searched first."""
-    named = [Path(p).expanduser() for p in os.environ.get(PRESETS_VARIABLE, "").split(os.pathsep) if p]
+    variable = os.environ.get(PRESETS_VARIABLE, "")
+    named = [Path(folder).expanduser() for folder in variable.split(os.pathsep) if folder]
     package = Path(__file__).resolve().parents[1]
     # Installed, the presets are a sub-package; in a checkout they stand beside the package.
     return [*named, package / "pretrained", package.parent / "pretrained"]
@@ -199,9 +100,19 @@ def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
     if path.is_dir():
         raise PresetError(f"folder {path} is no preset: it has no {CONTRACT}")
     raise PresetError(
-        f"no preset '{name}'.{nearest_name(name, known)} Known: {', '.join(known) or 'none'}; a folder "
-        f"with a {CONTRACT} serves too, and {PRESETS_VARIABLE} names folders to search."
+        f"no preset '{name}'.{nearest_name(name, known)} Known: {', '.join(known) or 'none'}; a "
+        f"folder with a {CONTRACT} serves too, and {PRESETS_VARIABLE} names folders to search."
     )
+
+
+def preset_place(folder: Path) -> str:
+    """Say where a preset's weights are: its folder, the cache, or still to be fetched."""
+    if (folder / WEIGHTS).is_file():
+        return str(folder)
+    preset = _read_contract(folder)
+    if (cache_folder() / preset.name / "preset" / WEIGHTS).is_file():
+        return str(cache_folder() / preset.name)
+    return "fetched on first use" if preset.source.get("url") else "no weights"
 
 
 def read_preset(name_or_path: str | os.PathLike[str]) -> Preset:
@@ -261,8 +172,10 @@ def write_preset(
     preset.check_network(net.config)
     refuse_unknown(changes, [item.name for item in fields(Preset)], "a preset")
     preset = replace(preset, config=net.config, **changes)
-    if path.exists() and not (path / CONTRACT).is_file() and (
-        not path.is_dir() or any(path.iterdir())
+    if (
+        path.exists()
+        and not (path / CONTRACT).is_file()
+        and (not path.is_dir() or any(path.iterdir()))
     ):
         raise PresetError(f"{path} exists and is no preset: choose an empty or a new folder")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -303,6 +216,19 @@ def check_golden(net: PhaseNet, folder: str | os.PathLike[str]) -> float:
     return difference
 
 
+def check_preset(name_or_path: str | os.PathLike[str]) -> float:
+    """Load a preset and compare with its golden output; see `check_golden`."""
+    from phasenet_keras.models.phasenet import PhaseNet
+
+    preset, weights = load_preset(name_or_path)
+    net = PhaseNet(preset.config)
+    net.set_weight_set(weights)
+    folder = find_preset(name_or_path)
+    if not (folder / WEIGHTS).is_file():
+        folder = cache_folder() / preset.name / "preset"
+    return check_golden(net, folder)
+
+
 def golden_input(preset: Preset) -> np.ndarray:
     """Return ``(2, window, channels)``: noise with two onsets, the same in every version."""
     rng = np.random.default_rng(20190703)
@@ -321,7 +247,9 @@ def _with_channels(
     if channels == preset.config.channels:
         return preset, weights
     config = replace(preset.config, channels=channels)
-    source = {**preset.source, "adapted": f"{adapt} {''.join(preset.config.channels)}"}
+    # Without the download's address: a copy with other channels is not what is found there.
+    origin = {key: value for key, value in preset.source.items() if key != "url"}
+    source = {**origin, "adapted": f"{adapt} {''.join(preset.config.channels)}"}
     return replace(preset, config=config, source=source), {**weights, "input_conv/kernel": kernel}
 
 

@@ -8,6 +8,7 @@ against it, converters and re-balancing walk it. A layer's name starts with its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from phasenet_keras.models.config import PhaseNetConfig
 
@@ -70,7 +71,7 @@ def convolutions(config: PhaseNetConfig) -> tuple[ConvSpec, ...]:
     filters = [config.filters_root * 2**level for level in range(config.depth)]
     deepest = config.depth - 1
 
-    def conv(stage: str, part: str, n_in: int, n_out: int, **options: bool | int) -> ConvSpec:
+    def conv(stage: str, part: str, n_in: int, n_out: int, **options: Any) -> ConvSpec:
         name = f"{stage}_{part}"
         norm = f"{stage}_bn" if part == "conv" else f"{name}_bn"
         return ConvSpec(stage, name, norm, n_in, n_out, config.kernel_size, **options)
@@ -84,7 +85,7 @@ def convolutions(config: PhaseNetConfig) -> tuple[ConvSpec, ...]:
         n_in = n_out
     for level in reversed(range(deepest)):
         n_out = filters[level]
-        stretch = {"stride": config.stride, "transposed": True}
+        stretch: dict[str, Any] = {"stride": config.stride, "transposed": True}
         specs.append(conv(f"up{level}", "transpose", n_in, n_out, **stretch))
         specs.append(conv(f"up{level}", "conv", 2 * n_out, n_out))
         n_in = n_out

@@ -27,8 +27,8 @@ from phasenet_keras.types import (
 if TYPE_CHECKING:
     from obspy import Stream
 
+    from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
-    from phasenet_keras.models.presets import Preset
 
 __all__ = ["Picker", "RecordResult"]
 
@@ -80,7 +80,7 @@ class Picker:
         >>> from phasenet_keras import PhaseNet, Picker, read_waveforms
         >>> net = PhaseNet.from_preset("ncedc")  # doctest: +SKIP
         >>> [(p.phase, p.sample) for p in Picker(net).pick(read_waveforms())]  # doctest: +SKIP
-        [('P', 449), ('S', 544)]
+        [('P', 471), ('S', 568)]
     """
 
     def __init__(

@@ -1,0 +1,305 @@
+"""`phasenet-keras`: argument parsing only; each verb hands over to the library."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasenet_keras.quiet import quiet_start
+from phasenet_keras.types import PhaseNetKerasError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from phasenet_keras.picking.files import StationResult
+    from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.types import Pick
+
+__all__ = ["main"]
+
+EXIT_NOTHING_DONE = 2
+EXIT_INTERRUPTED = 130
+
+DESCRIPTION = """\
+P and S arrivals with PhaseNet in Keras: pick records, adapt the official weights to one or two
+channels, convert weights.
+
+  phasenet-keras pick day.mseed other.sac records/*.npz --output picks.csv --plot figures/
+  phasenet-keras pick line/*.txt --preset my-preset/ --sampling reinterpret --output picks.csv
+"""
+EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except PhaseNetKerasError as error:
+        print(f"phasenet-keras: error: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_NOTHING_DONE
+    except BrokenPipeError:
+        # The reader of our output has gone, e.g. `| head`: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("phasenet-keras: interrupted", file=sys.stderr)  # noqa: T201
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    from phasenet_keras import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="phasenet-keras",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_pick(verbs)
+    _add_annotate(verbs)
+    _add_presets(verbs)
+    _add_convert(verbs)
+    return parser
+
+
+def _add_pick(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser(
+        "pick",
+        help="pick P and S in waveform files",
+        description="Pick P and S in waveform files. Formats are recognised by content.",
+        epilog=EXIT_CODES,
+    )
+    _add_record_options(verb)
+    verb.add_argument(
+        "--p-threshold", type=float, metavar="P", help="least probability of a P pick"
+    )
+    verb.add_argument(
+        "--s-threshold", type=float, metavar="P", help="least probability of an S pick"
+    )
+    verb.add_argument(
+        "--min-distance-s",
+        type=float,
+        metavar="SECONDS",
+        help="least time between two picks of one phase (default: the preset's)",
+    )
+    verb.add_argument(
+        "--output", type=Path, metavar="FILE.csv", help="where picks go (default: standard output)"
+    )
+    verb.add_argument("--plot", type=Path, metavar="DIR", help="write a figure a station here")
+    verb.set_defaults(run=_run_pick)
+
+
+def _add_annotate(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser(
+        "annotate",
+        help="write the probabilities of every sample",
+        description="Write the probabilities of every sample, as miniSEED (channels PRN, PRP, "
+        "PRS) or npz.",
+        epilog=EXIT_CODES,
+    )
+    _add_record_options(verb)
+    verb.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="a .mseed file for all, a .npz file for one record, or a folder of npz files",
+    )
+    verb.set_defaults(run=_run_annotate)
+
+
+def _add_record_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
+    )
+    verb.add_argument(
+        "--preset", default="ncedc", metavar="NAME|DIR", help="preset to use (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--channels",
+        metavar="ZN…",
+        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
+        "record lacks are padded)",
+    )
+    verb.add_argument(
+        "--sampling",
+        choices=("resample", "reinterpret"),
+        default="resample",
+        help="bring records to the preset's sampling rate, or take their samples as they are "
+        "(default: %(default)s)",
+    )
+
+
+def _add_presets(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser(
+        "presets", help="list presets", description="List the presets that can be named."
+    )
+    verb.add_argument(
+        "--check", metavar="NAME|DIR", help="load one and compare with its golden output"
+    )
+    verb.set_defaults(run=_run_presets)
+
+
+def _add_convert(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser(
+        "convert",
+        help="turn foreign weights into a preset",
+        description="Turn an official TensorFlow 1 checkpoint, or a Keras 2 H5 file of the earlier "
+        "Keras port, into a preset folder.",
+    )
+    verb.add_argument("weights", type=Path, metavar="WEIGHTS", help="model.h5, or a checkpoint")
+    verb.add_argument("output", type=Path, metavar="DIR", help="preset folder to write")
+    verb.add_argument(
+        "--sampling-rate-hz", type=float, required=True, metavar="HZ", help="of the training data"
+    )
+    verb.add_argument(
+        "--window", type=int, required=True, metavar="SAMPLES", help="of the training windows"
+    )
+    verb.add_argument("--channels", metavar="ENZ", help="in order (default: ENZ, or Z for one)")
+    verb.add_argument("--phases", default="NPS", help="in order (default: %(default)s)")
+    verb.add_argument("--name", help="of the preset (default: the folder's)")
+    verb.add_argument("--license", default="not stated", help="of the weights")
+    verb.add_argument(
+        "--rebalance",
+        action="store_true",
+        help="scale kernels to one rms for training; the function stays the same",
+    )
+    verb.set_defaults(run=_run_convert)
+
+
+def _run_pick(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.io.tables import check_pick_path, print_picks, write_picks
+
+    if arguments.output:
+        check_pick_path(arguments.output)
+    thresholds = {"P": arguments.p_threshold, "S": arguments.s_threshold}
+    picker = _picker(
+        arguments,
+        thresholds={phase: value for phase, value in thresholds.items() if value is not None},
+        min_distance_s=arguments.min_distance_s,
+    )
+    picks: list[Pick] = []
+    try:
+        status = _follow(picker, arguments, picks)
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    if arguments.output:
+        write_picks(picks, arguments.output)
+    else:
+        print_picks(picks, sys.stdout)
+    return status
+
+
+def _follow(picker: Picker, arguments: argparse.Namespace, picks: list[Pick]) -> int:
+    from phasenet_keras.picking.files import StationResult, pick_files
+    from phasenet_keras.report import RunReport, exit_status
+
+    phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
+    report = RunReport(_console(arguments.output is None), phases)
+    try:
+        with report.bar():
+            for event in pick_files(picker, arguments.files):
+                report.take(event)
+                if isinstance(event, StationResult):
+                    picks += event.picks
+                    if arguments.plot:
+                        _plot(event, arguments.plot, picker)
+    finally:
+        report.print()
+    return exit_status(report)
+
+
+def _plot(result: StationResult, folder: Path, picker: Picker) -> None:
+    from phasenet_keras.plot import save_station_figure
+
+    annotation = next((r.annotation for r in result.records if r.annotation), None)
+    if annotation is not None:
+        window_s = picker.preset.window_samples / annotation.sampling_rate
+        save_station_figure(result, folder, window_s)
+
+
+def _run_annotate(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.io.annotations import write_annotations
+    from phasenet_keras.picking.files import StationResult, pick_files
+    from phasenet_keras.report import RunReport, exit_status
+
+    picker = _picker(arguments)
+    report = RunReport(_console(False), list(picker.thresholds))
+    annotations = []
+    with report.bar():
+        for event in pick_files(picker, arguments.files):
+            report.take(event)
+            if isinstance(event, StationResult):
+                annotations += [r.annotation for r in event.records if r.annotation]
+    report.print()
+    if annotations:
+        write_annotations(annotations, arguments.output)
+    return exit_status(report)
+
+
+def _run_presets(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.models.presets import list_presets, preset_place, read_preset
+    from phasenet_keras.report import preset_table
+
+    console = _console(False)
+    if arguments.check:
+        with quiet_start():
+            from phasenet_keras.models.presets import check_preset
+
+            difference = check_preset(arguments.check)
+        console.print(f"{arguments.check}: golden output reproduced within {difference:.1g}")
+        return 0
+    found = list_presets().values()
+    console.print(preset_table([(read_preset(folder), preset_place(folder)) for folder in found]))
+    return 0
+
+
+def _run_convert(arguments: argparse.Namespace) -> int:
+    with quiet_start():
+        from phasenet_keras.models.convert import convert_preset
+
+        preset = convert_preset(
+            arguments.weights,
+            arguments.output,
+            sampling_rate=arguments.sampling_rate_hz,
+            window_samples=arguments.window,
+            channels=arguments.channels,
+            phases=tuple(arguments.phases),
+            name=arguments.name,
+            rebalance=arguments.rebalance,
+            license=arguments.license,
+        )
+    channels = ",".join(preset.config.channels)
+    _console(False).print(
+        f"preset '{preset.name}' written to {arguments.output}: channels {channels}, "
+        f"{preset.sampling_rate:g} Hz, window {preset.window_samples}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0
+
+
+def _picker(arguments: argparse.Namespace, **options: Any) -> Picker:
+    with quiet_start():
+        from phasenet_keras.models.phasenet import PhaseNet
+        from phasenet_keras.picking.picker import Picker
+
+        net = PhaseNet.from_preset(arguments.preset, channels=arguments.channels)
+        return Picker(net, sampling=arguments.sampling, **options)
+
+
+def _console(output_is_stdout: bool) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=output_is_stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

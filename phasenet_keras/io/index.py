@@ -1,0 +1,65 @@
+"""Which files belong together: paths given by a person, grouped by the stations in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from glob import glob
+from os import PathLike
+from pathlib import Path
+
+from phasenet_keras.io.registry import read_stream
+from phasenet_keras.io.waveforms import station_id
+from phasenet_keras.types import FormatError
+
+__all__ = ["expand_paths", "group_by_station"]
+
+
+def expand_paths(sources: Iterable[str | PathLike[str]]) -> list[Path]:
+    """Resolve files, folders (all files below, hidden ones not) and patterns, without repeats.
+
+    A name that is none of these is kept, so that reading it says what is wrong.
+    """
+    paths: dict[Path, None] = {}
+    for source in sources:
+        path = Path(source)
+        if path.is_dir():
+            inside = (item.relative_to(path) for item in sorted(path.rglob("*")))
+            found = [
+                path / item
+                for item in inside
+                if (path / item).is_file() and not any(p.startswith(".") for p in item.parts)
+            ]
+        elif path.exists():
+            found = [path]
+        else:
+            # Not Path.glob: a pattern may be absolute.
+            matches = sorted(glob(str(source), recursive=True))  # noqa: PTH207
+            found = [Path(item) for item in matches] or [path]
+        paths.update(dict.fromkeys(item for item in found if not item.is_dir()))
+    return list(paths)
+
+
+def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
+    """Group files that share a station, from their headers; order is that of the first files.
+
+    Files that cannot be read stand alone: the error comes when they are read for good.
+    """
+    if len(paths) < 2:
+        return [[path] for path in paths]
+    group_of_station: dict[str, int] = {}
+    groups: dict[int, list[Path]] = {}
+    for number, path in enumerate(paths):
+        try:
+            stations = {station_id(trace) for trace in read_stream(path, headers_only=True)}
+        except FormatError:
+            stations = set()
+        groups[number] = [path]
+        for other in sorted({group_of_station[s] for s in stations if s in group_of_station}):
+            # The earlier group takes in this file and every other that it ties together.
+            first, last = sorted((other, number))
+            if first != last:
+                groups[first] += groups.pop(last)
+                group_of_station |= {s: first for s, g in group_of_station.items() if g == last}
+                number = first
+        group_of_station |= dict.fromkeys(stations, number)
+    return list(groups.values())

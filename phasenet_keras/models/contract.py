@@ -1,0 +1,115 @@
+"""`Preset`: the signal contract of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
+
+__all__ = ["Preset"]
+
+NORMALIZATIONS = ("std",)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The signal contract of a network: what it must be fed, and what its output means.
+
+    Attributes:
+        name: of the preset.
+        config: the architecture, channel order and phase order.
+        sampling_rate: in Hz, that the network was trained at.
+        window_samples: length of the training windows; records of any length are padded to
+            lengths congruent to it, see `phasenet_keras.data.windows`.
+        normalization: ``"std"``: mean removed and divided by the standard deviation, channel by
+            channel.
+        thresholds: default probability threshold of each phase but noise.
+        min_distance_s: default least time between two picks of one phase, in seconds.
+        architecture: ``"phasenet"``.
+        rebalance: True if weights are to be re-balanced on loading, for training.
+        description: one line, for lists.
+        source: where the weights come from: ``origin``, and for a download ``url``, ``files``
+            (name to SHA-256).
+        license, citation: of the weights.
+
+    Raises:
+        PresetError: for values that no network could satisfy.
+    """
+
+    name: str
+    config: PhaseNetConfig
+    sampling_rate: float
+    window_samples: int
+    normalization: str = "std"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    min_distance_s: float = 0.5
+    architecture: str = "phasenet"
+    rebalance: bool = False
+    description: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    license: str = "not stated"
+    citation: str = ""
+
+    def __post_init__(self) -> None:
+        if self.architecture != "phasenet":
+            raise PresetError(f"preset '{self.name}': unknown architecture '{self.architecture}'")
+        if self.normalization not in NORMALIZATIONS:
+            raise PresetError(
+                f"preset '{self.name}': normalization is one of {', '.join(NORMALIZATIONS)}, "
+                f"received {self.normalization!r}"
+            )
+        for name, value in (
+            ("sampling_rate", self.sampling_rate),
+            ("window_samples", self.window_samples),
+            ("min_distance_s", self.min_distance_s),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise PresetError(f"preset '{self.name}': {name} is above 0, received {value!r}")
+        if int(self.window_samples) != self.window_samples:
+            raise PresetError(f"preset '{self.name}': window_samples is whole")
+        thresholds = dict.fromkeys(self.config.phases[1:], 0.3) | dict(self.thresholds)
+        refuse_unknown(thresholds, self.config.phases[1:], f"thresholds of preset '{self.name}'")
+        for phase, value in thresholds.items():
+            if not 0.0 <= value <= 1.0:
+                raise PresetError(f"preset '{self.name}': threshold of {phase} is in [0, 1]")
+        object.__setattr__(self, "thresholds", thresholds)
+        object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
+        object.__setattr__(self, "window_samples", int(self.window_samples))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as `from_dict` and JSON take them."""
+        return {**asdict(self), "config": self.config.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Preset:
+        """Build from plain values.
+
+        Raises:
+            PresetError: for unknown, missing or impossible values.
+        """
+        name = values.get("name", "(no name)")
+        try:
+            refuse_unknown(values, [item.name for item in fields(cls)], "a preset")
+            given = dict(values)
+            given["config"] = PhaseNetConfig.from_dict(given.get("config", {}))
+            return cls(**given)
+        except (ConfigError, TypeError, AttributeError) as error:
+            raise PresetError(f"preset '{name}': {error}") from error
+
+    def check_network(self, config: PhaseNetConfig) -> None:
+        """Refuse a network of other phases, order, channels or size.
+
+        Raises:
+            PresetError: naming each setting that differs.
+        """
+        ours, theirs = self.config.to_dict(), config.to_dict()
+        wrong = [
+            f"{key}: preset {ours[key]}, network {theirs[key]}"
+            for key in ours
+            if ours[key] != theirs[key] and key != "dropout_rate"
+        ]
+        if wrong:
+            raise PresetError(f"preset '{self.name}' is not for this network: {'; '.join(wrong)}")

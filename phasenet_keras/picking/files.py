@@ -1,0 +1,123 @@
+"""From files to picks, station by station: bad files are reported and skipped."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.io.index import expand_paths, group_by_station
+from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.types import FormatError, Pick
+
+if TYPE_CHECKING:
+    from phasenet_keras.picking.picker import Picker, RecordResult
+
+__all__ = ["FileReport", "StationResult", "pick_files"]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """Something to be said of a file: that it could not be read, or not all of it."""
+
+    path: Path
+    text: str
+    failed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class StationResult:
+    """What became of one station.
+
+    Attributes:
+        station: SEED id without component.
+        records: one result for each stretch of record, by time.
+    """
+
+    station: str
+    records: list[RecordResult]
+
+    @property
+    def picks(self) -> list[Pick]:
+        """All picks, by time."""
+        return sorted(pick for record in self.records for pick in record.picks)
+
+    @property
+    def hours(self) -> float:
+        """Length of all records together."""
+        return sum(record.waveform.duration_s for record in self.records) / 3600.0
+
+    @property
+    def failed(self) -> bool:
+        """True if a record could not be run."""
+        return any(record.failed for record in self.records)
+
+    @property
+    def reason(self) -> str:
+        """Why there is no pick, or why a record could not be run; the longest record's."""
+        if self.picks and not self.failed:
+            return ""
+        given = [record for record in self.records if record.failed] or self.records
+        longest = max(given, key=lambda record: record.waveform.duration_s)
+        others = len(self.records) - 1
+        return longest.reason + (f" (and {others} more records)" if others else "")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run over files is: groups of files done, and how many there are."""
+
+    done: int
+    total: int
+
+
+def pick_files(
+    picker: Picker, sources: Iterable[str | PathLike[str]]
+) -> Iterator[StationResult | FileReport | Progress]:
+    """Pick files, folders and patterns; channels of a station in several files come together.
+
+    Yields:
+        A `StationResult` a station, a `FileReport` for each file with a problem, and a `Progress`
+        after each group of files that belong together. Only one group is in memory at a time.
+    """
+    groups = group_by_station(expand_paths(sources))
+    yield Progress(0, len(groups))
+    for done, group in enumerate(groups, start=1):
+        yield from _pick_group(picker, group)
+        yield Progress(done, len(groups))
+
+
+def _pick_group(picker: Picker, paths: list[Path]) -> Iterator[StationResult | FileReport]:
+    from obspy import Stream
+
+    stream, sources = Stream(), []
+    for path in paths:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", RecordWarning)
+            try:
+                stream += read_stream(path)
+                sources.append(path)
+            except FormatError as error:
+                yield FileReport(path, str(error), failed=True)
+        yield from _notes(path, caught)
+    if not stream:
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RecordWarning)
+        waveforms = waveforms_of(stream)
+    yield from _notes(sources[0], caught)
+    if not waveforms:
+        yield FileReport(sources[0], f"{sources[0]} holds no usable samples", failed=True)
+    for station, records in groupby(waveforms, key=lambda wave: wave.station):
+        yield StationResult(station, [picker.pick_record(wave) for wave in records])
+
+
+def _notes(path: Path, caught: list[warnings.WarningMessage]) -> Iterator[FileReport]:
+    for warning in caught:
+        if issubclass(warning.category, RecordWarning):
+            yield FileReport(path, str(warning.message), failed=False)

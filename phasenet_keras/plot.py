@@ -1,0 +1,191 @@
+"""Figures: a station's record, probabilities and picks. The only module that imports Matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.types import Pick
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from phasenet_keras.picking.files import StationResult
+    from phasenet_keras.picking.picker import RecordResult
+
+__all__ = ["plot_station", "save_station_figure"]
+
+# Blue and vermilion of the Okabe-Ito palette: told apart with any colour vision, and in print.
+PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
+OTHER_COLOR = "#009E73"
+TRACE_COLOR = "#333333"
+# A record is drawn as its envelope when it has many more samples than the figure has pixels.
+MAX_POINTS = 4000
+# Records longer than this many windows get a second row of panels around the best pick.
+ZOOM_FROM_WINDOWS = 4
+# With more picks than this the lines would hide the record: short marks on top instead.
+MAX_LINES = 40
+
+
+def plot_station(result: StationResult, window_s: float | None = None) -> Figure:
+    """Draw a station's records with picks above the probabilities, on one time axis.
+
+    Args:
+        result: of `phasenet_keras.picking.files.pick_files`.
+        window_s: the network's window in seconds of the record; records longer than four of them
+            get a close-up, one window long, around the pick of highest probability.
+
+    Returns:
+        A Matplotlib figure, not shown.
+    """
+    from matplotlib.figure import Figure
+
+    records = result.records
+    channels = [
+        name for name in ("E", "N", "Z") if any(name in r.waveform.channels for r in records)
+    ]
+    channels = channels or list(records[0].waveform.channels)
+    start = min(record.waveform.start_time for record in records)
+    end = max(r.waveform.start_time + r.waveform.duration_s for r in records)
+    window_s = window_s or 0.0
+    has_zoom = bool(window_s and end - start > ZOOM_FROM_WINDOWS * window_s and result.picks)
+    n_rows = len(channels) + 1
+    figure: Figure = Figure(
+        figsize=(11, 1.35 * n_rows * (2 if has_zoom else 1) + 1.0), layout="constrained"
+    )
+    parts: Any = figure.subfigures(2, 1) if has_zoom else [figure]
+    views = [(parts[0], start, end)]
+    if has_zoom:
+        best = max(result.picks, key=lambda pick: pick.probability)
+        left = min(max(best.time - window_s / 3, start), end - window_s)
+        views.append((parts[1], left, left + window_s))
+    for part, left, right in views:
+        axes = part.subplots(n_rows, 1, sharex=True)
+        for axis, channel in zip(axes, channels, strict=False):
+            _draw_channel(axis, channel, records, start, (left - start, right - start))
+        _draw_probabilities(axes[-1], records, start, (left - start, right - start))
+        for axis in axes:
+            _draw_picks(axis, result.picks, start, (left - start, right - start))
+            axis.set_xlim(left - start, right - start)
+            axis.spines[["top", "right"]].set_visible(False)
+        axes[-1].set_xlabel(f"seconds after {start.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]} UTC")
+    counts = ", ".join(
+        f"{sum(pick.phase == phase for pick in result.picks)} {phase}" for phase in _phases(records)
+    )
+    close_up = "; below: around the pick of highest probability" if has_zoom else ""
+    figure.suptitle(f"{result.station}: {counts or 'not picked'}{close_up}", fontsize=11)
+    return figure
+
+
+def save_station_figure(
+    result: StationResult, folder: str | PathLike[str], window_s: float | None = None
+) -> Path:
+    """Draw a station and save it as ``<station>.png``.
+
+    Args:
+        result: as in `plot_station`.
+        folder: it is made if needed.
+        window_s: as in `plot_station`.
+
+    Returns:
+        The file's path.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{file_stem(result.station)}.png"
+    plot_station(result, window_s).savefig(path, dpi=110)
+    return path
+
+
+def _draw_channel(
+    axis: Axes, channel: str, records: Sequence[RecordResult], start: Any, view: tuple[float, float]
+) -> None:
+    units = None
+    for record in records:
+        wave = record.waveform
+        if channel not in wave.channels:
+            continue
+        units = units or wave.units
+        column = wave.data[:, wave.channels.index(channel)]
+        column = column - column.mean(dtype=np.float64)
+        offset = wave.start_time - start
+        time_s, values = _visible(column, wave.sampling_rate, offset, view)
+        axis.plot(time_s, values, color=TRACE_COLOR, linewidth=0.6)
+    axis.set_ylabel(
+        f"{channel}\n({units})" if units else channel, rotation=0, ha="right", va="center"
+    )
+    axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
+    axis.tick_params(labelsize=8)
+
+
+def _draw_probabilities(
+    axis: Axes, records: Sequence[RecordResult], start: Any, view: tuple[float, float]
+) -> None:
+    labelled = set()
+    for record in records:
+        annotation = record.annotation
+        if annotation is None:
+            continue
+        for column, phase in enumerate(annotation.phases):
+            if phase == "N":
+                continue
+            offset = annotation.start_time - start
+            values = annotation.probabilities[:, column]
+            time_s, values = _visible(values, annotation.sampling_rate, offset, view)
+            label = None if phase in labelled else phase
+            labelled.add(phase)
+            axis.plot(time_s, values, color=_color(phase), linewidth=1.0, label=label)
+    axis.set_ylim(0, 1.05)
+    axis.set_ylabel("probability", rotation=0, ha="right", va="center")
+    if labelled:
+        axis.legend(loc="upper right", ncols=len(labelled), frameon=False, fontsize=9)
+
+
+def _draw_picks(axis: Axes, picks: Sequence[Pick], start: Any, view: tuple[float, float]) -> None:
+    inside = [pick for pick in picks if view[0] <= pick.time - start <= view[1]]
+    top = 1.0 if len(inside) <= MAX_LINES else 0.12
+    for phase in {pick.phase for pick in inside}:
+        times = [pick.time - start for pick in inside if pick.phase == phase]
+        axis.vlines(
+            times,
+            1.0 - top,
+            1.0,
+            transform=axis.get_xaxis_transform(),
+            color=_color(phase),
+            linewidth=1.0 if top == 1.0 else 0.7,
+            alpha=0.8,
+            linestyle="-" if phase == "P" else "--",
+        )
+
+
+def _visible(
+    values: np.ndarray, sampling_rate: float, offset_s: float, view: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return time and values inside a view, as an envelope where there are too many samples."""
+    begin = max(0, int((view[0] - offset_s) * sampling_rate))
+    end = min(len(values), int((view[1] - offset_s) * sampling_rate) + 2)
+    values = values[begin : max(begin, end)]
+    time_s = offset_s + (begin + np.arange(len(values))) / sampling_rate
+    step = 2 * len(values) // MAX_POINTS
+    if step < 2:
+        return time_s, values
+    n_blocks = len(values) // step
+    blocks = values[: n_blocks * step].reshape(n_blocks, step)
+    envelope = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1).ravel()
+    middles = time_s[: n_blocks * step].reshape(n_blocks, step)[:, step // 2]
+    return np.repeat(middles, 2), envelope
+
+
+def _phases(records: Sequence[RecordResult]) -> list[str]:
+    annotations = [record.annotation for record in records if record.annotation]
+    return [phase for phase in annotations[0].phases if phase != "N"] if annotations else []
+
+
+def _color(phase: str) -> str:
+    return PHASE_COLORS.get(phase, OTHER_COLOR)

@@ -1,0 +1,45 @@
+"""Loading TensorFlow without its start-up chatter."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from phasenet_keras.types import PhaseNetKerasError
+
+__all__ = ["quiet_start"]
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hold back what native code prints on standard error, unless something goes wrong.
+
+    TensorFlow announces its processor features and missing GPUs whatever the settings say.
+
+    Example:
+        >>> with quiet_start():
+        ...     import keras
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    try:
+        stderr = os.dup(2)
+    except OSError:  # there is no standard error, as under some servers
+        yield
+        return
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield
+        except PhaseNetKerasError:
+            raise
+        except BaseException:
+            chatter.seek(0)
+            os.write(stderr, chatter.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -1,0 +1,119 @@
+"""What a run says to a person: progress, the table of stations, the list of problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from phasenet_keras.picking.files import FileReport, Progress, StationResult
+
+if TYPE_CHECKING:
+    from phasenet_keras.models.contract import Preset
+
+__all__ = ["RunReport", "exit_status", "preset_table"]
+
+# A run over thousands of stations ends with a table that can still be read.
+MAX_ROWS = 200
+# How much of a day, in hours, still shows as more than 0.0.
+HOURS_FORMAT = "{:.3f}"
+
+
+class RunReport:
+    """Follows a run over files: a bar while it runs, a table when it is done.
+
+    Args:
+        console: where to print; the bar shows on terminals only.
+        phases: the phases to count.
+    """
+
+    def __init__(self, console: Console, phases: Sequence[str]) -> None:
+        self.console = console
+        self.phases = tuple(phases)
+        self.rows: list[tuple[str, ...]] = []
+        self.problems: list[FileReport] = []
+        self.n_failed = 0
+        self.n_done = 0
+        self.n_picks = 0
+
+    @contextmanager
+    def bar(self) -> Iterator[Bar]:
+        """Show a progress bar, on a terminal only."""
+        columns = (TextColumn("picking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
+            self._bar = bar
+            self._task = bar.add_task("picking", total=None)
+            yield bar
+
+    def take(self, event: StationResult | FileReport | Progress) -> None:
+        """Note one event of `pick_files`."""
+        if isinstance(event, Progress):
+            self._bar.update(self._task, completed=event.done, total=event.total)
+        elif isinstance(event, FileReport):
+            self.problems.append(event)
+            self.n_failed += event.failed
+        else:
+            picks = event.picks
+            counts = [str(sum(pick.phase == phase for pick in picks)) for phase in self.phases]
+            hours = HOURS_FORMAT.format(event.hours)
+            self.rows.append((event.station, str(len(event.records)), hours, *counts, event.reason))
+            self.n_failed += event.failed
+            self.n_done += any(not record.failed for record in event.records)
+            self.n_picks += len(picks)
+
+    def print(self) -> None:
+        """Print the table of stations, then what went wrong."""
+        if self.rows:
+            table = Table(box=None, pad_edge=False, header_style="bold")
+            table.add_column("station", overflow="fold")
+            for name in ("records", "hours", *self.phases):
+                table.add_column(name, justify="right")
+            table.add_column("why no picks", overflow="fold")
+            for row in self.rows[:MAX_ROWS]:
+                table.add_row(*row)
+            self.console.print(table)
+            if len(self.rows) > MAX_ROWS:
+                self.console.print(f"… and {len(self.rows) - MAX_ROWS} more stations")
+        for problem in self.problems:
+            label = "[bold red]failed[/]" if problem.failed else "[yellow]note[/]"
+            self.console.print(label, end=" ")
+            self.console.print(problem.text, markup=False, highlight=False, soft_wrap=True)
+        failed = f", {self.n_failed} failed" if self.n_failed else ""
+        self.console.print(
+            f"{len(self.rows)} stations, {self.n_picks} picks{failed}", highlight=False
+        )
+
+
+def exit_status(report: RunReport) -> int:
+    """Return 0 if all went well, 1 if something failed, 2 if nothing could be done."""
+    if not report.n_done:
+        return 2
+    return 1 if report.n_failed else 0
+
+
+def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:
+    """Return a table of presets and where they are."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("name", "channels", "rate (Hz)", "window", "phases", "licence", "what"):
+        table.add_column(name, overflow="fold")
+    for preset, where in presets:
+        table.add_row(
+            preset.name,
+            ",".join(preset.config.channels),
+            f"{preset.sampling_rate:g}",
+            str(preset.window_samples),
+            ",".join(preset.config.phases),
+            preset.license,
+            f"{preset.description}\n[dim]weights: {where}[/]",
+        )
+    return table
