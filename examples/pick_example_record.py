@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from phasenet_keras import PhaseNet, Picker, read_waveforms, write_picks
+import phasenet_keras as pk
 from phasenet_keras.picking.files import StationResult
 from phasenet_keras.plot import save_station_figure
 from phasenet_keras.quiet import quiet_start
@@ -27,16 +27,16 @@ def main() -> int:
 
     try:
         with quiet_start():
-            net = PhaseNet.from_preset(arguments.preset)
-            picker = Picker(net)
+            net = pk.PhaseNet.from_preset(arguments.preset)
+            picker = pk.Picker(net)
     except PhaseNetKerasError as error:
         print(error, file=sys.stderr)
         return 2
-    [record] = read_waveforms()  # without a path: ObsPy's example
+    [record] = pk.read_waveforms()  # without a path: ObsPy's example
     result = picker.pick_record(record)
 
     arguments.output.mkdir(parents=True, exist_ok=True)
-    write_picks(result.picks, arguments.output / "picks.csv")
+    pk.write_picks(result.picks, arguments.output / "picks.csv")
     figure = save_station_figure(StationResult(record.station, [result]), arguments.output)
 
     print(f"{record.station}, {record.duration_s:g} s from {record.start_time}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,10 +188,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
         min_distance_s=arguments.min_distance_s,
     )
     picks: list[Pick] = []
-    try:
-        status = _follow(picker, arguments, picks)
-    except KeyboardInterrupt:
-        status = EXIT_INTERRUPTED
+    status = _follow(picker, arguments, picks)
     if arguments.output:
         write_picks(picks, arguments.output)
     else:
@@ -203,17 +202,38 @@ def _follow(picker: Picker, arguments: argparse.Namespace, picks: list[Pick]) ->
 
     phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
     report = RunReport(_console(arguments.output is None), phases)
+    with report.bar(), _stop_when_asked() as stop:
+        for event in pick_files(picker, arguments.files):
+            report.take(event)
+            if isinstance(event, StationResult):
+                picks += event.picks
+                if arguments.plot:
+                    _plot(event, arguments.plot, picker)
+            if stop:
+                break
+    report.print()
+    return EXIT_INTERRUPTED if stop else exit_status(report)
+
+
+@contextmanager
+def _stop_when_asked() -> Iterator[list[str]]:
+    """Give a list that is filled when the user presses Ctrl-C; a second Ctrl-C ends at once.
+
+    An exception in the midst of ObsPy's C code would end the process, picks and all.
+    """
+    asked: list[str] = []
+
+    def note(number: int, frame: object) -> None:
+        asked.append("stop")
+        signal.signal(signal.SIGINT, before)
+        text = "stopping after this station; Ctrl-C again stops at once"
+        print(f"phasenet-keras: {text}", file=sys.stderr)  # noqa: T201
+
+    before = signal.signal(signal.SIGINT, note)
     try:
-        with report.bar():
-            for event in pick_files(picker, arguments.files):
-                report.take(event)
-                if isinstance(event, StationResult):
-                    picks += event.picks
-                    if arguments.plot:
-                        _plot(event, arguments.plot, picker)
+        yield asked
     finally:
-        report.print()
-    return exit_status(report)
+        signal.signal(signal.SIGINT, before)
 
 
 def _plot(result: StationResult, folder: Path, picker: Picker) -> None:

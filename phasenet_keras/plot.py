@@ -144,7 +144,9 @@ def _draw_probabilities(
     axis.set_ylim(0, 1.05)
     axis.set_ylabel("probability", rotation=0, ha="right", va="center")
     if labelled:
-        axis.legend(loc="upper right", ncols=len(labelled), frameon=False, fontsize=9)
+        axis.legend(
+            loc="upper right", ncols=len(labelled), fontsize=9, framealpha=0.85, edgecolor="none"
+        )
 
 
 def _draw_picks(axis: Axes, picks: Sequence[Pick], start: Any, view: tuple[float, float]) -> None:

@@ -56,10 +56,11 @@ def use_ncedc(ncedc_cache, monkeypatch):
 
 
 def make_spike_net(channels=("E", "N", "Z"), sampling_rate=100.0, window_samples=3000):
-    """Return a PhaseNet set by hand: P at upward spikes above 3 sigma, S at downward ones.
+    """Return a PhaseNet set by hand: P at upward spikes, S at downward ones.
 
     With it the main path is tested without any shared data. Only the outermost skip carries
-    something: relu(x - 3) and relu(-x - 3), x being the sum of the channels.
+    something: relu(x - 12) and relu(-x - 12), x being the sum of the channels, which is more than
+    noise of one sigma a channel comes to, also where one channel stands for three.
     """
     from phasenet_keras import PhaseNet, Preset
 
@@ -70,13 +71,13 @@ def make_spike_net(channels=("E", "N", "Z"), sampling_rate=100.0, window_samples
             weights[name] += 1.0
     weights["input_conv/kernel"][3, :, 0] = 1.0
     weights["input_conv/kernel"][3, :, 1] = -1.0
-    weights["input_conv/bias"][:] = -3.0
+    weights["input_conv/bias"][:] = -12.0
     for name in ("down0_conv", "up0_conv"):
         weights[f"{name}/kernel"][3, 0, 0] = 1.0
         weights[f"{name}/kernel"][3, 1, 1] = 1.0
     weights["output_conv/kernel"][0, 0, 1] = 2.0
     weights["output_conv/kernel"][0, 1, 2] = 2.0
-    weights["output_conv/bias"][0] = 3.0
+    weights["output_conv/bias"][0] = 1.0
     net.set_weight_set(weights)
     preset = Preset(
         name="spikes",

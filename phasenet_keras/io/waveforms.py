@@ -22,6 +22,8 @@ __all__ = ["read_waveforms", "station_id", "waveforms_of"]
 
 # Channels start and end a little apart: so short a stretch of some of them is cut off.
 MIN_PARTIAL_SAMPLES = 256
+# A clock that is off by less than this between two traces makes no gap and no overlap.
+CLOCK_JITTER_SAMPLES = 0.75
 # float32 counts exactly up to here; a larger offset is taken off before the conversion.
 FLOAT32_EXACT = 2.0**24
 COMPONENT_ORDER = ("E", "N", "Z")
@@ -78,7 +80,7 @@ def station_id(trace: Trace) -> str:
     return f"{stats.network}.{stats.station}.{stats.location}.{component_prefix(stats.channel)}"
 
 
-def waveforms_of(stream: Stream) -> list[Waveform]:
+def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     """Bring the traces of a stream together to waveforms; see `read_waveforms`.
 
     Warns:
@@ -137,7 +139,7 @@ def _cut(station: str, span: list[Trace], by_component: dict[str, list[Trace]]) 
     first = span[0].stats
     here = {id(trace) for trace in span}
     columns, presences, sources = {}, {}, {}
-    n_samples = 2 + max(_sample(trace, first) + trace.stats.npts for trace in span)
+    n_samples = 2 + max(round(_position(trace, first)) + trace.stats.npts for trace in span)
     for component, traces in by_component.items():
         traces = [trace for trace in traces if id(trace) in here]
         if traces:
@@ -161,8 +163,8 @@ def _cut(station: str, span: list[Trace], by_component: dict[str, list[Trace]]) 
     return waveforms
 
 
-def _sample(trace: Trace, first: Stats) -> int:
-    return round((trace.stats.starttime - first.starttime) * first.sampling_rate)
+def _position(trace: Trace, first: Stats) -> float:
+    return (trace.stats.starttime - first.starttime) * first.sampling_rate
 
 
 def _one_axis(
@@ -178,10 +180,10 @@ def _one_axis(
         values = values.astype(np.float64)
         is_good = np.isfinite(values) & (np.abs(values) < np.finfo(np.float32).max)
         is_good &= ~np.ma.getmaskarray(data)
-        begin = _sample(trace, first)
-        # A clock that is off by a fraction of a sample makes no gap and no overlap.
-        if expected is not None and abs(begin - expected) <= 1:
-            begin = max(expected, 0)
+        position = _position(trace, first)
+        begin = round(position)
+        if expected is not None and abs(position - expected) <= CLOCK_JITTER_SAMPLES:
+            begin = expected
         end = begin + len(values)
         both = is_present[begin:end] & is_good
         if both.any() and not np.array_equal(column[begin:end][both], values[both]):

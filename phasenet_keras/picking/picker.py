@@ -25,7 +25,7 @@ from phasenet_keras.types import (
 )
 
 if TYPE_CHECKING:
-    from obspy import Stream
+    from obspy import Stream, Trace
 
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
@@ -117,22 +117,22 @@ class Picker:
         self.chunk_samples = int(chunk_samples)
         self._forward = compile_forward(net)
 
-    def annotate(self, records: Stream | Waveform | Iterable[Waveform]) -> list[Annotation]:
+    def annotate(self, records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Annotation]:
         """Return the probabilities of records, in their order.
 
         Args:
-            records: waveforms, or an `obspy.Stream`.
+            records: waveforms, an `obspy.Stream` or traces.
 
         Raises:
             PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
         """
         return [self._annotate(wave)[0] for wave in _as_waveforms(records)]
 
-    def pick(self, records: Stream | Waveform | Iterable[Waveform]) -> list[Pick]:
+    def pick(self, records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Pick]:
         """Return the picks of records, by time.
 
         Args:
-            records: waveforms, or an `obspy.Stream`.
+            records: waveforms, an `obspy.Stream` or traces.
 
         Raises:
             PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
@@ -246,7 +246,7 @@ class Picker:
         return reason
 
 
-def _as_waveforms(records: Stream | Waveform | Iterable[Waveform]) -> list[Waveform]:
+def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Waveform]:
     if isinstance(records, Waveform):
         return [records]
     if isinstance(records, np.ndarray):
@@ -254,14 +254,17 @@ def _as_waveforms(records: Stream | Waveform | Iterable[Waveform]) -> list[Wavef
             "an array alone has no time and no sampling rate: pass Waveform(data, sampling_rate, "
             "start_time, channels, station), or call the network itself"
         )
-    if hasattr(records, "traces"):
-        return waveforms_of(records)
-    records = list(records)
-    if records and hasattr(records[0], "stats"):
-        from obspy import Stream
-
-        return waveforms_of(Stream(records))
-    for item in records:
-        if not isinstance(item, Waveform):
-            raise ConfigError(f"records are Waveforms or ObsPy traces, received {type(item)}")
-    return records
+    if hasattr(records, "stats"):
+        records = [records]
+    waveforms, traces = [], []
+    for item in records:  # a Stream gives its traces
+        if isinstance(item, Waveform):
+            waveforms.append(item)
+        elif hasattr(item, "stats"):
+            traces.append(item)
+        else:
+            raise ConfigError(
+                f"records are Waveforms or ObsPy traces, received {type(item).__name__}; "
+                "read files with read_waveforms"
+            )
+    return waveforms + waveforms_of(traces)
