@@ -20,6 +20,7 @@ __all__ = [
     "Annotation",
     "ConfigError",
     "FormatError",
+    "LabelledWaveform",
     "PhaseNetKerasError",
     "Pick",
     "PresetError",
@@ -141,6 +142,48 @@ class Waveform:
     def duration_s(self) -> float:
         """Length in seconds: samples over sampling rate."""
         return self.n_samples / self.sampling_rate
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledWaveform:
+    """A record and its arrivals.
+
+    Attributes:
+        waveform: the record.
+        arrivals: onsets by phase, in fractional samples from the first: ``{"P": (498.2,)}``. A
+            phase with an empty tuple was looked for and is not there; a phase that is not a key
+            was not labelled: unknown, not noise.
+        name: of the record in its data set.
+        event, gather: what it belongs to, where known: events and shots are never split.
+        split: ``"train"``, ``"dev"`` or ``"test"``, or empty.
+
+    Raises:
+        ShapeError: for an arrival outside of the record, or not a number.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), "XX.A..HH")
+        >>> LabelledWaveform(wave, {"P": (120,), "S": ()}).arrivals
+        {'P': (120.0,), 'S': ()}
+    """
+
+    waveform: Waveform
+    arrivals: Mapping[str, tuple[float, ...]]
+    name: str = ""
+    event: str = ""
+    gather: str = ""
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        arrivals = {p: tuple(sorted(map(float, s))) for p, s in self.arrivals.items()}
+        for phase, samples in arrivals.items():
+            for sample in samples:
+                if not 0 <= sample <= self.waveform.n_samples - 1:
+                    raise ShapeError(
+                        f"record {self.name or self.waveform.station}: the {phase} arrival at "
+                        f"sample {sample:g} is outside of its {self.waveform.n_samples} samples"
+                    )
+        object.__setattr__(self, "arrivals", arrivals)
 
 
 @dataclass(frozen=True, eq=False)

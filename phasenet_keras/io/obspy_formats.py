@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.registry import Reader, register_reader
+from phasenet_keras.io.registry import Reader, RecordWarning, register_reader
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -74,10 +75,25 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     from obspy import read
 
     try:
-        return read(escape(str(path)), format=format_name, headonly=headers_only)
+        stream = read(escape(str(path)), format=format_name, headonly=headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)
         raise FormatError(f"{path} is damaged or no {name}: {error}") from error
+    if format_name == "MSEED":
+        _warn_if_truncated(path, stream)
+    return stream
+
+
+def _warn_if_truncated(path: Path, stream: Stream) -> None:
+    """ObsPy leaves out an incomplete last record, and mostly says nothing."""
+    lengths = {trace.stats.mseed.record_length for trace in stream}
+    left = path.stat().st_size % lengths.pop() if len(lengths) == 1 else 0
+    if left:
+        warnings.warn(
+            f"truncated: its last record has {left} bytes only and is left out",
+            RecordWarning,
+            stacklevel=2,
+        )
 
 
 _register_all()

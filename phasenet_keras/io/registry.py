@@ -98,6 +98,6 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
             trace.stats.station_name = (
                 path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"
             )
-        elif not trace.stats.station:
+        elif not trace.stats.station and not trace.stats.get("station_name"):
             trace.stats.station_name = path.stem
     return stream

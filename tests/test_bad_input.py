@@ -1,0 +1,339 @@
+"""Bad input is the normal case: each kind gets the right answer or a clear error."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obspy import Stream, Trace, UTCDateTime, read
+
+from phasenet_keras import Picker, Waveform, read_waveforms
+from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.types import FormatError, ShapeError
+
+START = UTCDateTime("2022-01-01T00:00:00")
+
+
+def trace(data, channel="HHZ", start=START, rate=100.0, station="AA", **header):
+    stats = {"network": "XX", "station": station, "channel": channel, "sampling_rate": rate}
+    return Trace(np.asarray(data), {**stats, "starttime": start, **header})
+
+
+def noise(n_samples, seed=0):
+    return np.random.default_rng(seed).standard_normal(n_samples)
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("empty.mseed", b"", "is empty"),
+        ("notes.txt", b"To whom it may concern,\nthere is no waveform here.\n", "no format known"),
+        ("table.csv", b"a,b\n1,2\n3,4\n", "no format known"),
+        ("one_column.txt", b"1.0\n2.0\n3.0\n", "no format known"),
+        ("uneven.txt", b"0.0 1\n0.1 2\n0.5 3\n0.6 4\n", "do not grow by even steps"),
+        ("backwards.txt", b"3 1\n2 2\n1 3\n0 3\n", "do not grow by even steps"),
+        ("zeros.bin", bytes(10_000), "no format known|damaged"),
+        ("bytes.bin", bytes(range(256)) * 40, "no format known|damaged"),
+        ("image.png", b"\x89PNG\r\n\x1a\n" + bytes(300), "no format known|damaged"),
+        ("cut.npz", b"PK\x03\x04" + bytes(50), "no readable npz"),
+        ("cut.mseed", b"000001D AA     HHZXX" + bytes(30), "damaged or no miniSEED"),
+    ],
+)
+def test_files_that_are_no_waveforms(tmp_path, name, content, words):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=words) as error:
+        read_waveforms(path)
+    assert name in str(error.value)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(FormatError, match="No such file"):
+        read_waveforms(tmp_path / "none.mseed")
+    with pytest.raises(FormatError, match="Is a directory"):
+        read_waveforms(tmp_path)
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_pickles_are_never_opened(tmp_path, protocol):
+    (tmp_path / "record.mseed").write_bytes(pickle.dumps(Bomb(str(tmp_path / "ran")), protocol))
+    np.savez(tmp_path / "record.npz", data=np.array([Bomb(str(tmp_path / "ran"))], dtype=object))
+    for name in ("record.mseed", "record.npz"):
+        with pytest.raises(FormatError):
+            read_waveforms(tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("cut", [1, 100, 511, 700])
+def test_truncated_miniseed_gives_what_is_whole(tmp_path, cut):
+    path = tmp_path / "day.mseed"
+    whole = trace(np.arange(20_000, dtype=np.int32))
+    whole.write(str(path), format="MSEED", reclen=512)
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.warns(RecordWarning, match="day.mseed"):
+        [wave] = read_waveforms(path)
+    assert 15_000 < wave.n_samples < 20_000
+    assert np.array_equal(wave.data[:, 0], np.arange(wave.n_samples))
+
+
+@settings(max_examples=30, deadline=None)
+@given(position=st.integers(0, 5000), value=st.integers(0, 255), keep=st.integers(1, 6000))
+def test_damaged_miniseed_never_escapes_our_errors(tmp_path_factory, position, value, keep):
+    path = tmp_path_factory.mktemp("damaged") / "a.mseed"
+    trace(noise(2000)).write(str(path), format="MSEED", reclen=512)
+    data = bytearray(path.read_bytes())[:keep]
+    data[position % len(data)] = value
+    path.write_bytes(bytes(data))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            waves = read_waveforms(path)
+        except FormatError:
+            return
+    assert all(np.isfinite(wave.data).all() for wave in waves)
+
+
+@pytest.mark.parametrize("name", ["a [1].mseed", "what?.mseed", "st*r.mseed", "ü ñ.mseed"])
+def test_odd_file_names(tmp_path, name):
+    trace(noise(500)).write(str(tmp_path / "plain"), format="MSEED")
+    (tmp_path / "plain").rename(tmp_path / name)
+    [wave] = read_waveforms(tmp_path / name)
+    assert (wave.source, wave.n_samples) == (name, 500)
+
+
+@pytest.mark.parametrize(
+    ("format_name", "dtype"),
+    [("MSEED", "int32"), ("MSEED", "float64"), ("SAC", "float32"), ("GSE2", "int32")],
+)
+def test_formats_keep_samples_and_times(tmp_path, format_name, dtype):
+    data = (1000 * noise(3000)).astype(dtype)
+    path = str(tmp_path / "file")
+    trace(data).write(path, format=format_name)
+    [wave] = read_waveforms(path)
+    assert wave.data.dtype == np.float32
+    assert np.array_equal(wave.data[:, 0], data.astype(np.float32))
+    assert abs(wave.start_time - START) < 1e-3
+    assert wave.sampling_rate == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize("format_name", ["SEGY", "SU"])
+def test_each_trace_of_a_gather_is_a_station(tmp_path, format_name):
+    traces = [trace(noise(400, n).astype("float32"), rate=2000.0) for n in range(5)]
+    options = {"data_encoding": 5} if format_name == "SEGY" else {}
+    Stream(traces).write(str(tmp_path / "line.x"), format=format_name, byteorder="<", **options)
+    waves = read_waveforms(tmp_path / "line.x")
+    assert [wave.station for wave in waves] == [f"line-{n:04d}" for n in range(1, 6)]
+    for wave, original in zip(waves, traces, strict=True):
+        assert np.array_equal(wave.data[:, 0], original.data)
+        assert wave.sampling_rate == 2000.0
+
+
+def test_phasenet_npz(tmp_path):
+    data = noise(900).reshape(300, 3)
+    np.savez(tmp_path / "a.npz", data=data)
+    np.savez(tmp_path / "b.npz", data=data[:, None], dt=0.002, station_id="XX.B", t0="2020-01-02")
+    data[:, :2] = 0
+    np.savez(tmp_path / "c.npz", data=data)
+    a, b, c = (read_waveforms(tmp_path / f"{name}.npz")[0] for name in "abc")
+    assert (a.station, a.channels, a.sampling_rate) == ("a", ("E", "N", "Z"), 100.0)
+    assert (b.station, b.sampling_rate) == ("XX.B", pytest.approx(500.0))
+    assert b.start_time == UTCDateTime("2020-01-02")
+    assert c.channels == ("Z",)
+    np.savez(tmp_path / "d.npz", waves=data)
+    with pytest.raises(FormatError, match="no array 'data'; it has: waves"):
+        read_waveforms(tmp_path / "d.npz")
+    np.savez(tmp_path / "e.npz", data=np.zeros((10, 7)))
+    with pytest.raises(FormatError, match=r"of shape \(10, 7\)"):
+        read_waveforms(tmp_path / "e.npz")
+
+
+@pytest.mark.parametrize("text", ["{} {}", " {},{}", "{};\t{}", "{:.6E} {:.6E}"])
+def test_two_column_text(tmp_path, text):
+    lines = ["# time amplitude"] + [text.format(0.0005 * n, float(n)) for n in range(50)]
+    (tmp_path / "r.txt").write_text("\n".join(lines) + "\n")
+    (tmp_path / "d.txt").write_text("\n".join(lines).replace("E", "D") + "\n")
+    for name in ("r", "d"):
+        [wave] = read_waveforms(tmp_path / f"{name}.txt")
+        assert wave.sampling_rate == pytest.approx(2000.0, rel=1e-6)
+        assert wave.data[:, 0].tolist() == list(range(50))
+        assert (wave.channels, wave.station) == (("Z",), name)
+
+
+# -- samples --------------------------------------------------------------------------------------
+
+
+def test_nan_and_infinite_samples_are_cut_out():
+    data = noise(3000)
+    data[1000:1010] = np.nan
+    data[2000] = np.inf
+    waves = read_waveforms(Stream([trace(data)]))
+    assert [wave.n_samples for wave in waves] == [1000, 990, 999]
+    assert [wave.start_time - START for wave in waves] == [0.0, 10.1, 20.01]
+    assert read_waveforms(Stream([trace(np.full(100, np.nan))])) == []
+
+
+def test_waveform_refuses_what_breaks_its_promise():
+    for data in (np.full((10, 1), np.nan), np.zeros((0, 1)), np.zeros(10), np.zeros((10, 2))):
+        with pytest.raises(ShapeError):
+            Waveform(data, 100.0, START, ("Z",), "A")
+    with pytest.raises(ShapeError, match="real numbers"):
+        Waveform(np.zeros((10, 1), complex), 100.0, START, ("Z",), "A")
+    with pytest.raises(ShapeError, match="above 0 Hz"):
+        Waveform(np.zeros((10, 1)), 0.0, START, ("Z",), "A")
+
+
+def test_gaps_split_and_masked_arrays_are_gaps():
+    data = noise(5000)
+    parts = [trace(data[:2000]), trace(data[2500:], start=START + 25)]
+    waves = read_waveforms(Stream(parts))
+    assert [(w.n_samples, w.start_time - START) for w in waves] == [(2000, 0.0), (2500, 25.0)]
+    masked = Stream(parts).merge()
+    again = read_waveforms(masked)
+    assert all(np.array_equal(a.data, b.data) for a, b in zip(waves, again, strict=True))
+
+
+def test_overlaps_equal_and_conflicting():
+    data = noise(3000).astype("float32")
+    equal = Stream([trace(data[:2000]), trace(data[1500:], start=START + 15)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        [wave] = read_waveforms(equal)
+    assert np.array_equal(wave.data[:, 0], data)
+    other = Stream([trace(data[:2000]), trace(data[1500:] + 1, start=START + 15)])
+    with pytest.warns(RecordWarning, match="500 overlapping samples differ"):
+        [wave] = read_waveforms(other)
+    assert np.array_equal(wave.data[1500:, 0], data[1500:] + 1)
+    assert np.array_equal(wave.data[:1500, 0], data[:1500])
+
+
+def test_an_overlap_of_one_sample_stays_in_place():
+    data = noise(4000).astype("float32")
+    files = [trace(data[:2001]), trace(data[2000:], start=START + 20)]
+    [wave] = read_waveforms(Stream(files))
+    assert np.array_equal(wave.data[:, 0], data)
+
+
+@pytest.mark.parametrize("jitter_s", [-0.004, 1e-6, 0.004])
+def test_clock_jitter_is_neither_gap_nor_overlap(jitter_s):
+    data = noise(4000).astype("float32")
+    files = [trace(data[:2000]), trace(data[2000:], start=START + 20 + jitter_s)]
+    [wave] = read_waveforms(Stream(files))
+    assert np.array_equal(wave.data[:, 0], data)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cuts=st.lists(st.integers(1, 2999), max_size=8, unique=True),
+    dropped=st.sets(st.integers(0, 8)),
+    order=st.randoms(use_true_random=False),
+)
+def test_pieces_come_together_and_lost_ones_are_gaps(cuts, dropped, order):
+    data = noise(3000).astype("float32")
+    edges = [0, *sorted(cuts), 3000]
+    pieces = list(pairwise(edges))
+    kept = [piece for number, piece in enumerate(pieces) if number not in dropped]
+    traces = [trace(data[a:b], start=START + a / 100) for a, b in kept]
+    order.shuffle(traces)
+    present = np.zeros(3000, bool)
+    for wave in read_waveforms(Stream(traces)):
+        begin = round((wave.start_time - START) * 100)
+        here = slice(begin, begin + wave.n_samples)
+        assert np.array_equal(wave.data[:, 0], data[here])
+        assert not present[here].any()
+        present[here] = True
+    expected = np.zeros(3000, bool)
+    for a, b in kept:
+        expected[a:b] = True
+    assert np.array_equal(present, expected)
+
+
+def test_channels_that_start_apart():
+    def stations(lag):
+        east = trace(noise(5000)[lag:], "HHE", START + lag / 100)
+        return read_waveforms(Stream([trace(noise(5000), "HHN"), trace(noise(5000)), east]))
+
+    [short] = stations(100)
+    assert (short.channels, short.n_samples) == (("E", "N", "Z"), 4900)
+    first, second = stations(1000)
+    assert (first.channels, first.n_samples) == (("N", "Z"), 1000)
+    assert (second.channels, second.n_samples) == (("E", "N", "Z"), 4000)
+
+
+@pytest.mark.parametrize(
+    "codes", ["HHE HHN HHZ", "EH2 EH1 EHZ", "Ch3 Ch2 Ch1", "HHU HHV HHZ", "EW NS UD", "e n z",
+              "BXX BXY BXZ", "HHT HHR HHZ"],
+)  # fmt: skip
+def test_channel_names(codes):
+    traces = [trace(np.full(300, n + 1.0), code) for n, code in enumerate(codes.split())]
+    [wave] = read_waveforms(Stream(traces[::-1]))
+    assert wave.channels == ("E", "N", "Z")
+    assert wave.data[0].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_unknown_channels():
+    [wave] = read_waveforms(Stream([trace(noise(300), "HDH")]))
+    assert wave.channels == ("Z",)
+    with pytest.warns(RecordWarning, match="HHQ left out"):
+        [wave] = read_waveforms(Stream([trace(noise(300), "HHQ"), trace(noise(300), "HHZ")]))
+    assert wave.channels == ("Z",)
+
+
+def test_stations_locations_rates_and_years_stay_apart():
+    traces = [
+        trace(noise(300)),
+        trace(noise(300), station="BB"),
+        trace(noise(300), location="10"),
+        trace(noise(600), rate=200.0),
+        trace(noise(300), start=START + 3 * 365 * 86400),
+    ]
+    waves = read_waveforms(Stream(traces))
+    found = sorted((w.station, w.sampling_rate, w.start_time.year) for w in waves)
+    assert found == [
+        ("XX.AA..HH", 100.0, 2022),
+        ("XX.AA..HH", 100.0, 2024),
+        ("XX.AA..HH", 200.0, 2022),
+        ("XX.AA.10.HH", 100.0, 2022),
+        ("XX.BB..HH", 100.0, 2022),
+    ]
+
+
+def test_a_large_offset_costs_no_signal():
+    signal = noise(3000)
+    [wave] = read_waveforms(Stream([trace(signal + 1e9)]))
+    assert np.abs(wave.data[:, 0] - (signal - signal.mean())).max() < 1e-3
+
+
+@pytest.mark.parametrize("rate", [40.0, 99.9, 100.0, 200.0, 250.0])
+@pytest.mark.parametrize("dtype", ["int32", "float64"])
+def test_an_onset_is_picked_at_its_time_at_any_rate(spike_net, rate, dtype):
+    """A pulse smooth enough for 40 Hz: the middle of the response is where the pulse is."""
+    time_s = np.arange(round(60 * rate)) / rate
+    pulse = np.exp(-(((time_s - 23.45) / 0.025) ** 2))
+    data = (1e6 * pulse + 1000 * noise(len(time_s))).astype(dtype)
+    [annotation] = Picker(spike_net).annotate(Stream([trace(data, rate=rate)]))
+    high = np.flatnonzero(annotation.probabilities[:, 1] > 0.5)
+    assert np.ptp(high) < 15
+    assert high.mean() / annotation.sampling_rate == pytest.approx(23.45, abs=0.006)
+
+
+def test_example_record_is_untouched():
+    before = read()
+    read_waveforms(before)
+    assert all(a == b for a, b in zip(before, read(), strict=True))
+    assert read_stream.__doc__

@@ -1,0 +1,236 @@
+"""Presets: folders, contracts, the cache and the download."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phasenet_keras import PhaseNet, list_presets
+from phasenet_keras.models.presets import check_golden, check_preset, read_preset
+from phasenet_keras.types import ConfigError, PresetError
+
+FILES = {"preset.json", "model.weights.h5", "golden.npz", "README.md"}
+
+
+@pytest.fixture
+def folder(spike_net, tmp_path):
+    spike_net.save_preset(tmp_path / "mine" / "spikes")
+    return tmp_path / "mine" / "spikes"
+
+
+def edit(folder, **changes):
+    path = folder / "preset.json"
+    values = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps(values))
+
+
+def test_round_trip_is_exact(spike_net, folder):
+    assert {path.name for path in folder.iterdir()} == FILES
+    again = PhaseNet.from_preset(folder)
+    assert again.preset == spike_net.preset
+    for name, array in spike_net.get_weight_set().items():
+        assert np.array_equal(again.get_weight_set()[name], array)
+    assert check_golden(again, folder) < 1e-6
+    assert "P at upward spikes" in (folder / "README.md").read_text()
+
+
+def test_contract_is_sorted_json_and_whole(folder):
+    text = (folder / "preset.json").read_text()
+    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+    assert set(json.loads(text)) >= {
+        *("architecture", "config", "sampling_rate", "window_samples", "normalization"),
+        *("thresholds", "source", "license", "citation", "files_sha256"),
+    }
+
+
+def test_found_by_path_by_variable_and_in_the_package(folder, monkeypatch):
+    monkeypatch.setenv("PHASENET_KERAS_PRESETS", str(folder.parent))
+    assert set(list_presets()) >= {"spikes", "ncedc"}
+    assert PhaseNet.from_preset("spikes").preset.name == "spikes"
+    assert read_preset("ncedc").license == "MIT"
+    with pytest.raises(PresetError, match=r"no preset 'spike'. Did you mean 'spikes'"):
+        PhaseNet.from_preset("spike")
+
+
+def test_saving_replaces_a_preset_and_nothing_else(spike_net, folder, tmp_path):
+    spike_net.save_preset(folder, name="other")
+    assert read_preset(folder).name == "other"
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "thesis.tex").touch()
+    with pytest.raises(PresetError, match="is no preset: choose an empty or a new folder"):
+        spike_net.save_preset(tmp_path / "notes")
+    assert (tmp_path / "notes" / "thesis.tex").exists()
+    with pytest.raises(ConfigError, match="Did you mean 'sampling_rate'"):
+        spike_net.save_preset(tmp_path / "new", samplingrate=3)
+    with pytest.raises(PresetError, match="no signal contract"):
+        PhaseNet(filters_root=2).save_preset(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: (f / "preset.json").write_text("{"), "preset.json cannot be read"),
+        (lambda f: (f / "preset.json").write_text("[]"), "should hold a JSON object"),
+        (lambda f: edit(f, colour="red"), "has no setting 'colour'"),
+        (lambda f: edit(f, sampling_rate=-5), "sampling_rate is above 0"),
+        (lambda f: edit(f, sampling_rate="fast"), "sampling_rate is above 0"),
+        (lambda f: edit(f, config=None), "preset 'spikes'"),
+        (lambda f: edit(f, architecture="eqt"), "unknown architecture 'eqt'"),
+        (lambda f: edit(f, normalization="peak"), "normalization is one of std"),
+        (lambda f: edit(f, thresholds={"Q": 0.5}), "has no setting 'Q'"),
+        (lambda f: edit(f, files_sha256={}), "states no checksum"),
+        (lambda f: (f / "model.weights.h5").unlink(), "has no weights"),
+        (lambda f: (f / "model.weights.h5").write_bytes(b"x" * 5000), "damaged or was changed"),
+        (lambda f: edit(f, config={"channels": ["Z"], "filters_root": 2}), "input_conv/kernel"),
+    ],
+)
+def test_damaged_presets_are_refused(folder, damage, words):
+    damage(folder)
+    with pytest.raises(PresetError, match=words):
+        PhaseNet.from_preset(folder)
+
+
+def test_one_flipped_bit_in_the_weights_is_noticed(folder):
+    path = folder / "model.weights.h5"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(PresetError, match=r"SHA-256 is not the one in preset\.json"):
+        PhaseNet.from_preset(folder)
+
+
+def test_golden_output_is_checked(spike_net, folder):
+    golden = dict(np.load(folder / "golden.npz"))
+    np.savez(folder / "golden.npz", x=golden["x"], y=golden["y"] + 0.01)
+    with pytest.raises(PresetError, match="does not reproduce its golden output"):
+        check_golden(spike_net, folder)
+
+
+def test_the_contract_is_checked_against_what_is_asked(folder, make_net):
+    with pytest.raises(PresetError, match="gives phases N,P,S in this order; N,S,P was asked"):
+        PhaseNet.from_preset(folder, phases=("N", "S", "P"))
+    with pytest.raises(PresetError, match="channels: preset"):
+        make_net(channels=("Z", "N", "E")).with_preset(read_preset(folder))
+    assert PhaseNet.from_preset(folder, channels="Z").preset.config.channels == ("Z",)
+
+
+def test_rebalanced_on_request(folder):
+    plain, balanced = (PhaseNet.from_preset(folder, rebalance=flag) for flag in (False, True))
+    x = np.random.default_rng(0).standard_normal((1, 3000, 3)).astype("float32")
+    assert np.abs(np.asarray(plain(x)) - np.asarray(balanced(x))).max() < 1e-5
+    kernel = balanced.get_weight_set()["input_conv/kernel"]
+    assert np.sqrt(np.mean(kernel**2)) == pytest.approx(0.1, rel=1e-5)
+
+
+# -- the download ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def official_copy(tmp_path, monkeypatch):
+    """A copy of the packaged `ncedc` contract that downloads from this machine, or nowhere."""
+
+    def make(url="http://127.0.0.1:9/"):
+        folder = tmp_path / "presets" / "ncedc"
+        folder.mkdir(parents=True, exist_ok=True)
+        values = json.loads((list_packaged() / "preset.json").read_text())
+        values["source"]["url"] = url
+        (folder / "preset.json").write_text(json.dumps(values))
+        monkeypatch.setenv("PHASENET_KERAS_PRESETS", str(folder.parent))
+        monkeypatch.setenv("PHASENET_KERAS_CACHE", str(tmp_path / "cache"))
+        return tmp_path / "cache" / "ncedc"
+
+    return make
+
+
+def list_packaged():
+    return Path(__file__).resolve().parents[1] / "pretrained" / "ncedc"
+
+
+@pytest.fixture
+def serve():
+    """Serve a folder on the loopback interface."""
+    servers = []
+
+    def start(folder):
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+        handler.log_message = lambda *arguments: None
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_offline_the_error_names_the_files_and_the_folder(official_copy):
+    cache = official_copy()
+    with pytest.raises(PresetError) as error:
+        PhaseNet.from_preset("ncedc")
+    text = str(error.value)
+    assert str(cache) in text
+    assert "PHASENET_KERAS_CACHE" in text
+    for name, digest in read_preset("ncedc").source["files"].items():
+        assert f"{name}  SHA-256 {digest}" in text
+
+
+@pytest.mark.shared
+def test_downloaded_once_checked_and_cached(official_copy, serve, shared, ncedc):
+    cache = official_copy(serve(shared / "weights/ncedc-190703-214543"))
+    net = PhaseNet.from_preset("ncedc")
+    for name, array in ncedc.get_weight_set().items():
+        assert np.array_equal(net.get_weight_set()[name], array)
+    assert {path.name for path in (cache / "preset").iterdir()} == FILES
+    stamp = (cache / "preset" / "model.weights.h5").stat().st_mtime_ns
+    again = PhaseNet.from_preset("ncedc", channels="Z")
+    assert again.config.channels == ("Z",)
+    assert (cache / "preset" / "model.weights.h5").stat().st_mtime_ns == stamp
+    assert check_preset("ncedc") < 1e-6
+
+
+def test_a_wrong_download_is_refused(official_copy, serve, tmp_path):
+    (tmp_path / "web").mkdir()
+    for name in ("model_95.ckpt.index", "model_95.ckpt.data-00000-of-00001"):
+        (tmp_path / "web" / name).write_bytes(b"something else")
+    cache = official_copy(serve(tmp_path / "web"))
+    with pytest.raises(PresetError, match="wrong checksum"):
+        PhaseNet.from_preset("ncedc")
+    assert not (cache / "preset").exists()
+
+
+@pytest.mark.shared
+def test_a_wrong_file_in_the_cache_is_refused(official_copy, shared):
+    cache = official_copy()
+    cache.mkdir(parents=True)
+    source = shared / "weights/ncedc-190703-214543"
+    shutil.copyfile(source / "model_95.ckpt.index", cache / "model_95.ckpt.index")
+    (cache / "model_95.ckpt.data-00000-of-00001").write_bytes(b"cut")
+    with pytest.raises(PresetError, match=r"00001 has the wrong checksum .* delete it"):
+        PhaseNet.from_preset("ncedc")
+
+
+@pytest.mark.shared
+def test_the_cached_copy_follows_the_contract(official_copy, ncedc_cache, tmp_path):
+    cache = official_copy()
+    shutil.copytree(ncedc_cache / "ncedc", cache, ignore=shutil.ignore_patterns("preset"))
+    assert PhaseNet.from_preset("ncedc").preset.thresholds["P"] == 0.3
+    edit(tmp_path / "presets" / "ncedc", thresholds={"P": 0.5, "S": 0.3})
+    assert PhaseNet.from_preset("ncedc").preset.thresholds["P"] == 0.5
+
+
+def test_a_cache_that_cannot_be_written_says_so(official_copy, monkeypatch, tmp_path):
+    official_copy()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PHASENET_KERAS_CACHE", str(tmp_path / "file"))
+    with pytest.raises(PresetError, match="cannot be written"):
+        PhaseNet.from_preset("ncedc")
