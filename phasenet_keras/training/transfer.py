@@ -1,0 +1,246 @@
+"""Transfer strategies: which stages take over weights, which are frozen, and when.
+
+A strategy is a value; `TransferStrategy.at` is a pure function of the epoch, so that a resumed run
+needs nothing but the epoch. Applying it to a network is `apply_phase`; per-stage learning rates are
+in `StageAdam`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+from phasenet_keras.types import ConfigError, nearest_name, refuse_unknown
+
+__all__ = [
+    "STRATEGIES",
+    "FreezePhase",
+    "FreezeSchedule",
+    "TransferStrategy",
+    "matching_stages",
+    "strategy_of",
+]
+
+
+@dataclass(frozen=True)
+class FreezePhase:
+    """What may learn from an epoch on.
+
+    Attributes:
+        start_epoch: the first epoch of the phase, from 0.
+        trainable: globs of stages that learn; all others are frozen, batch-norm statistics too.
+        lr_scale: factor of the learning rate, by glob of stages; the first that matches counts,
+            1 where none does.
+    """
+
+    start_epoch: int = 0
+    trainable: tuple[str, ...] = ("*",)
+    lr_scale: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.trainable, str):
+            raise ConfigError(f"trainable is a list of globs, received '{self.trainable}'")
+        object.__setattr__(self, "trainable", tuple(self.trainable))
+        if isinstance(self.start_epoch, bool) or not isinstance(self.start_epoch, int):
+            raise ConfigError(f"start_epoch is a whole number, received {self.start_epoch!r}")
+        for glob, factor in self.lr_scale.items():
+            if not factor > 0:
+                raise ConfigError(
+                    f"lr_scale of '{glob}' is above 0, received {factor!r}: 0 is not freezing, the "
+                    "batch-norm statistics would still move; leave the stage out of trainable"
+                )
+
+    def scale_of(self, stage: str) -> float:
+        """Return the factor of a stage's learning rate."""
+        matches = (f for glob, f in self.lr_scale.items() if fnmatchcase(stage, glob))
+        return float(next(matches, 1.0))
+
+
+@dataclass(frozen=True)
+class FreezeSchedule:
+    """Phases, the first of which starts at epoch 0."""
+
+    phases: tuple[FreezePhase, ...] = (FreezePhase(),)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "phases", tuple(self.phases))
+        starts = [phase.start_epoch for phase in self.phases]
+        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
+            raise ConfigError(f"phases start at epoch 0 and then later and later: {starts}")
+
+    def at(self, epoch: int) -> FreezePhase:
+        """Return the phase that an epoch is in."""
+        return [phase for phase in self.phases if phase.start_epoch <= epoch][-1]
+
+
+@dataclass(frozen=True)
+class TransferStrategy:
+    """Which stages take over weights and which are frozen.
+
+    Attributes:
+        name: of the strategy.
+        load: globs of stages that take over the parent's weights; the others start at random.
+        freeze: what may learn, and when.
+        description: one line.
+
+    Example:
+        >>> STRATEGIES["freeze_encoder"].frozen_at(0, ("input", "down0", "up0", "output"))
+        ('input', 'down0')
+    """
+
+    name: str
+    load: tuple[str, ...] = ("*",)
+    freeze: FreezeSchedule = FreezeSchedule()
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.load, str):
+            raise ConfigError(f"load is a list of globs, received '{self.load}'")
+        object.__setattr__(self, "load", tuple(self.load))
+
+    def at(self, epoch: int) -> FreezePhase:
+        """Return what may learn in an epoch (from 0)."""
+        return self.freeze.at(epoch)
+
+    def loaded(self, stages: Sequence[str]) -> tuple[str, ...]:
+        """Return the stages that take over weights, in the network's order."""
+        return matching_stages(self.load, stages)
+
+    def frozen_at(self, epoch: int, stages: Sequence[str]) -> tuple[str, ...]:
+        """Return the stages that are frozen in an epoch, in the network's order."""
+        learning = matching_stages(self.at(epoch).trainable, stages)
+        return tuple(stage for stage in stages if stage not in learning)
+
+    def check(self, stages: Sequence[str]) -> None:
+        """Refuse globs that match no stage.
+
+        Raises:
+            ConfigError: naming the glob and listing the stages.
+        """
+        self.loaded(stages)
+        for phase in self.freeze.phases:
+            matching_stages(phase.trainable, stages)
+            matching_stages(tuple(phase.lr_scale), stages)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as `from_dict` and JSON take them."""
+        return {
+            "name": self.name,
+            "load": list(self.load),
+            "freeze": [asdict(phase) for phase in self.freeze.phases],
+            "description": self.description,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TransferStrategy:
+        """Build from plain values.
+
+        Raises:
+            ConfigError: for unknown keys or impossible values.
+        """
+        refuse_unknown(values, [item.name for item in fields(cls)], "a strategy")
+        given = dict(values)
+        phases = given.pop("freeze", [{}])
+        if isinstance(phases, Mapping):
+            phases = [phases]
+        known = [item.name for item in fields(FreezePhase)]
+        for phase in phases:
+            refuse_unknown(phase, known, "a freeze phase")
+        try:
+            schedule = FreezeSchedule(tuple(FreezePhase(**phase) for phase in phases))
+            return cls(freeze=schedule, **given)
+        except TypeError as error:
+            raise ConfigError(f"this is no strategy: {error}") from error
+
+
+def matching_stages(globs: Sequence[str], stages: Sequence[str]) -> tuple[str, ...]:
+    """Return the stages that any glob matches, in the network's order.
+
+    Raises:
+        ConfigError: for a glob that matches none; it lists the stages.
+
+    Example:
+        >>> matching_stages(["down*", "output"], ["input", "down0", "down1", "up0", "output"])
+        ('down0', 'down1', 'output')
+    """
+    for glob in globs:
+        if not any(fnmatchcase(stage, glob) for stage in stages):
+            raise ConfigError(
+                f"'{glob}' matches no stage.{nearest_name(glob, stages)} "
+                f"The stages are {', '.join(stages)}."
+            )
+    return tuple(stage for stage in stages if any(fnmatchcase(stage, glob) for glob in globs))
+
+
+def strategy_of(strategy: str | Mapping[str, Any] | TransferStrategy) -> TransferStrategy:
+    """Return a strategy by name, from plain values, or from JSON text.
+
+    Raises:
+        ConfigError: for an unknown name, or JSON that is no strategy.
+    """
+    if isinstance(strategy, TransferStrategy):
+        return strategy
+    if isinstance(strategy, Mapping):
+        return TransferStrategy.from_dict(strategy)
+    if strategy in STRATEGIES:
+        return STRATEGIES[strategy]
+    if strategy.lstrip().startswith("{"):
+        try:
+            return TransferStrategy.from_dict(json.loads(strategy))
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"the strategy is no valid JSON: {error}") from error
+    raise ConfigError(
+        f"no strategy '{strategy}'.{nearest_name(strategy, STRATEGIES)} "
+        f"Known: {', '.join(STRATEGIES)}; JSON defines others."
+    )
+
+
+def gradual(epochs_per_stage: int = 3, encoder_scale: float = 0.3) -> TransferStrategy:
+    """Return the strategy that thaws the output first, then the decoder upwards, then the rest.
+
+    Args:
+        epochs_per_stage: epochs between one thaw and the next.
+        encoder_scale: factor of the learning rate of ``input`` and ``down*``, which hold what
+            carries over best.
+    """
+    steps = ("output", "up0", "up1", "up2", "up3", "down*", "input")
+    scale = {"input": encoder_scale, "down*": encoder_scale}
+    phases = tuple(
+        FreezePhase(number * epochs_per_stage, steps[: number + 1], scale)
+        for number in range(len(steps))
+    )
+    return TransferStrategy(
+        "gradual", ("*",), FreezeSchedule(phases), "output first, then stage by stage"
+    )
+
+
+def _frozen(
+    name: str, load: tuple[str, ...], learn: tuple[str, ...], text: str
+) -> TransferStrategy:
+    return TransferStrategy(name, load, FreezeSchedule((FreezePhase(trainable=learn),)), text)
+
+
+# The six cases of the source report, for the default depth of five, and `gradual`.
+ENDS = ("input", "down0", "down1", "down2", "down3", "up2", "up1", "up0", "output")
+STRATEGIES: Mapping[str, TransferStrategy] = {
+    item.name: item
+    for item in (
+        _frozen("scratch", (), ("*",), "random weights, the parent's architecture"),
+        _frozen("finetune", ("*",), ("*",), "all weights loaded, all learn"),
+        _frozen("freeze_deepest", ("*",), ENDS, "down4 and up3 stay as they are"),
+        _frozen("reinit_ends", ("down*", "up*"), ENDS, "input and output new, down4 and up3 stay"),
+        _frozen(
+            "freeze_encoder", ("input", "down*"), ("up*", "output"), "a new decoder on the encoder"
+        ),
+        _frozen(
+            "freeze_middle",
+            ("*",),
+            ("input", "down3", "down4", "up3", "output"),
+            "down0 to down2 and up0 to up2 stay as they are",
+        ),
+        gradual(),
+    )
+}

@@ -1,0 +1,206 @@
+"""Strategies as values, and what they do to a Keras network: each trap fails without its remedy."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from phasenet_keras import PhaseNet
+from phasenet_keras.models.stages import stage_names
+from phasenet_keras.training.freezing import (
+    FreezeCallback,
+    StageAdam,
+    apply_phase,
+    build_optimizer,
+    initial_weights,
+)
+from phasenet_keras.training.transfer import (
+    STRATEGIES,
+    FreezePhase,
+    FreezeSchedule,
+    TransferStrategy,
+    strategy_of,
+)
+from phasenet_keras.types import ConfigError
+
+STAGES = stage_names(5)
+ALL = set(STAGES)
+ENCODER = {"input", "down0", "down1", "down2", "down3", "down4"}
+
+
+@pytest.mark.parametrize(
+    ("name", "loaded", "frozen"),
+    [
+        ("scratch", set(), set()),
+        ("finetune", ALL, set()),
+        ("freeze_deepest", ALL, {"down4", "up3"}),
+        ("reinit_ends", ALL - {"input", "output"}, {"down4", "up3"}),
+        ("freeze_encoder", ENCODER, ENCODER),
+        ("freeze_middle", ALL, {"down0", "down1", "down2", "up0", "up1", "up2"}),
+    ],
+)
+def test_the_six_of_the_report(name, loaded, frozen):
+    strategy = STRATEGIES[name]
+    strategy.check(STAGES)
+    assert set(strategy.loaded(STAGES)) == loaded
+    for epoch in (0, 7, 1000):
+        assert set(strategy.frozen_at(epoch, STAGES)) == frozen
+
+
+def test_gradual_thaws_from_the_output_inwards():
+    gradual = STRATEGIES["gradual"]
+    gradual.check(STAGES)
+    learning = [ALL - set(gradual.frozen_at(epoch, STAGES)) for epoch in range(0, 24, 3)]
+    assert learning[0] == {"output"}
+    assert learning[1] == {"output", "up0"}
+    assert learning[4] == {"output", "up0", "up1", "up2", "up3"}
+    assert learning[6] == learning[7] == ALL
+    assert gradual.at(2) == gradual.at(0) != gradual.at(3)
+    assert gradual.at(20).scale_of("down3") < gradual.at(20).scale_of("up0") == 1.0
+
+
+def test_strategies_survive_json():
+    for strategy in STRATEGIES.values():
+        assert strategy_of(json.dumps(strategy.to_dict())) == strategy
+    own = strategy_of('{"name": "mine", "freeze": {"trainable": ["up*", "output"]}}')
+    assert set(own.frozen_at(0, STAGES)) == ENCODER
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("freeze_deepst", "Did you mean 'freeze_deepest'"),
+        ('{"name": "a", "frezze": []}', "Did you mean 'freeze'"),
+        ('{"name": "a", "freeze": {"trainabel": []}}', "Did you mean 'trainable'"),
+        ('{"name": "a", "load": "up*"}', "load is a list"),
+        ('{"name": ', "no valid JSON"),
+        ('{"load": ["*"]}', "no strategy"),
+        ('{"name": "a", "freeze": [{"start_epoch": 3}]}', "start at epoch 0"),
+        ('{"name": "a", "freeze": {"lr_scale": {"up*": 0}}}', "0 is not freezing"),
+    ],
+)
+def test_mistakes_are_named(given, words):
+    with pytest.raises(ConfigError, match=words):
+        strategy_of(given)
+
+
+def test_a_glob_without_a_stage_lists_the_stages():
+    wrong = TransferStrategy("mine", freeze=FreezeSchedule((FreezePhase(trainable=("dwn*",)),)))
+    with pytest.raises(ConfigError, match=r"'dwn\*' matches no stage.*input, down0, down1"):
+        wrong.check(STAGES)
+
+
+# -- on a network ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def net():
+    keras.utils.set_random_seed(0)
+    return PhaseNet(channels="Z", filters_root=2, depth=3)
+
+
+@pytest.fixture
+def batch():
+    x = np.random.default_rng(0).standard_normal((8, 128, 1)).astype("float32")
+    y = np.eye(3, dtype="float32")[np.random.default_rng(1).integers(0, 3, (8, 128))]
+    return x, y
+
+
+def train(net, batch, epochs, callbacks=(), start=0):
+    net.fit(*batch, epochs=epochs, initial_epoch=start, verbose=0, callbacks=list(callbacks))
+
+
+def moved_stages(net, before):
+    after = net.get_weight_set()
+    moved = {name for name in after if not np.array_equal(after[name], before[name])}
+    return {name.split("_")[0] for name in moved}
+
+
+def two_phases(second):
+    return TransferStrategy(
+        "two",
+        freeze=FreezeSchedule((FreezePhase(0, ("output",)), FreezePhase(2, second))),
+    )
+
+
+def test_only_what_may_learn_moves_statistics_included(net, batch):
+    strategy = two_phases(("up0", "output"))
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    build_optimizer(net)
+    apply_phase(net, strategy.at(0))
+    before = net.get_weight_set()
+    train(net, batch, 2, [FreezeCallback(strategy)])
+    assert moved_stages(net, before) == {"output"}
+    before = net.get_weight_set()
+    train(net, batch, 4, [FreezeCallback(strategy)], start=2)
+    assert moved_stages(net, before) == {"up0", "output"}
+
+
+def test_without_a_new_step_a_flipped_flag_does_nothing(net, batch):
+    """Trap 1: why the callback makes the training step anew."""
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    build_optimizer(net)
+    apply_phase(net, FreezePhase(trainable=("output",)))
+    train(net, batch, 1)
+    apply_phase(net, FreezePhase(trainable=("*",)))
+    before = net.get_weight_set()
+    train(net, batch, 1)
+    assert moved_stages(net, before) == {"output"}
+    net.make_train_function(force=True)
+    train(net, batch, 1)
+    assert moved_stages(net, before) == set(net.stages)
+
+
+def test_an_optimizer_of_the_frozen_subset_knows_nothing_of_the_rest(net, batch):
+    """Trap 1: why the optimizer is built before anything is frozen."""
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    apply_phase(net, FreezePhase(trainable=("output",)))
+    train(net, batch, 1)
+    apply_phase(net, FreezePhase(trainable=("*",)))
+    net.make_train_function(force=True)
+    with pytest.raises(Exception, match=r"[Uu]nknown variable"):
+        net.train_on_batch(*batch)
+
+
+def test_a_vanishing_learning_rate_is_not_freezing(net, batch):
+    """Trap 3: the statistics of a batch norm move all the same; frozen ones do not."""
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    build_optimizer(net)
+    apply_phase(net, FreezePhase(lr_scale={"down*": 1e-30}))
+    before = net.get_weight_set()
+    train(net, batch, 1)
+    after = net.get_weight_set()
+    assert np.array_equal(after["down1_conv/kernel"], before["down1_conv/kernel"])
+    assert not np.array_equal(after["down1_bn/moving_mean"], before["down1_bn/moving_mean"])
+
+
+def test_steps_are_in_the_ratio_of_the_stages(batch):
+    """Trap 4: Adam undoes scaled gradients; scaled steps keep the ratio exactly."""
+    steps = []
+    for scale in (1.0, 0.25):
+        keras.utils.set_random_seed(0)
+        net = PhaseNet(channels="Z", filters_root=2, depth=3)
+        net.compile(StageAdam(1e-3), "categorical_crossentropy")
+        build_optimizer(net)
+        apply_phase(net, FreezePhase(lr_scale={"up*": scale}))
+        before = net.get_weight_set()
+        net.train_on_batch(*batch)
+        after = net.get_weight_set()
+        steps.append({name: after[name] - before[name] for name in after})
+    full, quarter = steps
+    assert np.allclose(
+        quarter["up0_conv/kernel"], full["up0_conv/kernel"] / 4, rtol=1e-3, atol=1e-8
+    )
+    assert np.array_equal(quarter["down0_conv/kernel"], full["down0_conv/kernel"])
+
+
+def test_loaded_stages_have_the_parents_weights_and_the_others_not(net):
+    keras.utils.set_random_seed(9)
+    parent = PhaseNet(net.config).get_weight_set()
+    start = initial_weights(net, parent, strategy_of({"name": "a", "load": ["down*"]}))
+    for name, array in start.items():
+        ours = parent if name.startswith("down") else net.get_weight_set()
+        assert np.array_equal(array, ours[name])
