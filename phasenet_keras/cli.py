@@ -9,21 +9,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from phasenet_keras.cli_common import EXIT_NOTHING_DONE, load_picker, open_console
+from phasenet_keras.cli_training import add_training_verbs
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import Picker
     from phasenet_keras.types import Pick
 
 __all__ = ["main"]
 
-EXIT_NOTHING_DONE = 2
 EXIT_INTERRUPTED = 130
 
 DESCRIPTION = """\
@@ -66,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_pick(verbs)
     _add_annotate(verbs)
+    add_training_verbs(verbs)
     _add_presets(verbs)
     _add_convert(verbs)
     return parser
@@ -182,7 +182,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
     if arguments.output:
         check_pick_path(arguments.output)
     thresholds = {"P": arguments.p_threshold, "S": arguments.s_threshold}
-    picker = _picker(
+    picker = load_picker(
         arguments,
         thresholds={phase: value for phase, value in thresholds.items() if value is not None},
         min_distance_s=arguments.min_distance_s,
@@ -201,7 +201,7 @@ def _follow(picker: Picker, arguments: argparse.Namespace, picks: list[Pick]) ->
     from phasenet_keras.report import RunReport, exit_status
 
     phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
-    report = RunReport(_console(arguments.output is None), phases)
+    report = RunReport(open_console(arguments.output is None), phases)
     with report.bar(), _stop_when_asked() as stop:
         for event in pick_files(picker, arguments.files):
             report.take(event)
@@ -250,8 +250,8 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.picking.files import StationResult, pick_files
     from phasenet_keras.report import RunReport, exit_status
 
-    picker = _picker(arguments)
-    report = RunReport(_console(False), list(picker.thresholds))
+    picker = load_picker(arguments)
+    report = RunReport(open_console(False), list(picker.thresholds))
     annotations = []
     with report.bar():
         for event in pick_files(picker, arguments.files):
@@ -268,7 +268,7 @@ def _run_presets(arguments: argparse.Namespace) -> int:
     from phasenet_keras.models.presets import list_presets, preset_place, read_preset
     from phasenet_keras.report import preset_table
 
-    console = _console(False)
+    console = open_console(False)
     if arguments.check:
         with quiet_start():
             from phasenet_keras.models.presets import check_preset
@@ -297,28 +297,13 @@ def _run_convert(arguments: argparse.Namespace) -> int:
             license=arguments.license,
         )
     channels = ",".join(preset.config.channels)
-    _console(False).print(
+    open_console(False).print(
         f"preset '{preset.name}' written to {arguments.output}: channels {channels}, "
         f"{preset.sampling_rate:g} Hz, window {preset.window_samples}",
         highlight=False,
         soft_wrap=True,
     )
     return 0
-
-
-def _picker(arguments: argparse.Namespace, **options: Any) -> Picker:
-    with quiet_start():
-        from phasenet_keras.models.phasenet import PhaseNet
-        from phasenet_keras.picking.picker import Picker
-
-        net = PhaseNet.from_preset(arguments.preset, channels=arguments.channels)
-        return Picker(net, sampling=arguments.sampling, **options)
-
-
-def _console(output_is_stdout: bool) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=output_is_stdout)
 
 
 if __name__ == "__main__":

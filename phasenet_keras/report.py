@@ -20,8 +20,10 @@ from phasenet_keras.picking.files import FileReport, Progress, StationResult
 
 if TYPE_CHECKING:
     from phasenet_keras.models.contract import Preset
+    from phasenet_keras.training.train import EpochReport
+    from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["RunReport", "exit_status", "preset_table"]
+__all__ = ["EpochBar", "RunReport", "dataset_table", "exit_status", "preset_table"]
 
 # A run over thousands of stations ends with a table that can still be read.
 MAX_ROWS = 200
@@ -92,6 +94,53 @@ class RunReport:
         self.console.print(
             f"{len(self.rows)} stations, {self.n_picks} picks{failed}", highlight=False
         )
+
+
+class EpochBar:
+    """Shows the epochs of a training run and what is left, on a terminal only.
+
+    Args:
+        console: where to print.
+        epochs: the most that the run can take.
+    """
+
+    def __init__(self, console: Console, epochs: int) -> None:
+        columns = (
+            TextColumn("epoch {task.completed}"),
+            BarColumn(),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+        )
+        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=epochs)
+
+    def __enter__(self) -> EpochBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def take(self, report: EpochReport) -> None:
+        """Note an epoch."""
+        text = f"loss {report.train_loss:.4f}, validation {report.dev_loss:.4f}"
+        self._bar.update(self._task, completed=report.epoch + 1, description=text)
+
+
+def dataset_table(records: Sequence[LabelledWaveform]) -> Table:
+    """Return the counts of a data set: records and arrivals in each split."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("split")
+    for name in ("records", "P", "S", "P unknown", "S unknown", "rate (Hz)"):
+        table.add_column(name, justify="right")
+    for split in sorted({record.split for record in records}):
+        inside = [record for record in records if record.split == split]
+        arrivals = [sum(len(r.arrivals.get(p, ())) for r in inside) for p in ("P", "S")]
+        unknown = [sum(p not in r.arrivals for r in inside) for p in ("P", "S")]
+        rates = sorted({f"{record.waveform.sampling_rate:g}" for record in inside})
+        counts = map(str, (len(inside), *arrivals, *unknown))
+        table.add_row(split or "(none)", *counts, ", ".join(rates))
+    return table
 
 
 def exit_status(report: RunReport) -> int:

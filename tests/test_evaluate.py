@@ -9,6 +9,7 @@ from obspy import UTCDateTime
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.training.evaluate import (
     RecordMatches,
+    choose_thresholds,
     evaluate,
     markdown_table,
     match_picks,
@@ -70,6 +71,24 @@ def test_copies_of_an_event_do_not_narrow_the_interval():
     low, high = score_matches("P", alone, 1).f1_interval
     wide_low, wide_high = score_matches("P", copies, 1).f1_interval
     assert high - low < 0.5 * (wide_high - wide_low)
+
+
+def test_the_chosen_threshold_is_the_middle_of_the_best(spike_net):
+    """Spikes whose P is about 0.98, and decoys of about 0.4 to be kept out."""
+    records = []
+    for n in range(6):
+        data = 0.05 * np.random.default_rng(n).standard_normal((3000, 3))
+        data[1000], data[2000] = 0.25, 0.212
+        wave = Waveform(data, 100.0, UTCDateTime(0), ("E", "N", "Z"), "A")
+        records.append(LabelledWaveform(wave, {"P": (1000,)}, name=f"r{n}"))
+    picker = Picker(spike_net)
+    before = evaluate(picker, records, tolerance_samples=5)["P"].f1
+    chosen = choose_thresholds(picker, records, tolerance_samples=5)
+    after = Picker(spike_net, thresholds=chosen)
+    assert before < evaluate(after, records, tolerance_samples=5)["P"].f1 == 1.0
+    assert 0.3 < chosen["P"] < 0.9
+    assert chosen["S"] == 0.3
+    assert picker.thresholds == {"P": 0.3, "S": 0.3}
 
 
 def test_picks_of_a_network_are_scored_in_seconds_or_samples(spike_net):

@@ -23,6 +23,8 @@ TIME_JITTER = 0.25
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
 _PAIR = re.compile(rb"^\s*" + _NUMBER + rb"(?:\s*[,;]\s*|\s+)(?:" + _NUMBER + rb"|nan)\s*$", re.I)
 
+_SPECFEM = re.compile(r"^(\w+)\.(\w+)\.(\w{3})\.sem[dvap]$")
+
 
 def _is_npz(path: Path, head: bytes) -> bool:
     return head.startswith(b"PK") and path.suffix.lower() == ".npz"
@@ -99,11 +101,20 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     header = {
         "sampling_rate": float(f"{1.0 / step_s:.9g}"),
         "starttime": UTCDateTime(0) + float(time_s[0]),
-        "channel": "",
-        "station_name": path.stem,
+        **_codes(path.name),
     }
     return Stream([Trace(np.ascontiguousarray(table[:, 1]), header=header)])
 
 
+def _codes(name: str) -> dict[str, str]:
+    """Read the codes off a name as SPECFEM writes it: ``AA.S0001.BXZ.semd``."""
+    match = _SPECFEM.match(name)
+    if not match:
+        return {"channel": "", "station_name": Path(name).stem}
+    return {"network": match[1], "station": match[2], "channel": match[3]}
+
+
 register_reader(Reader("PhaseNet npz", (".npz",), _is_npz, _read_npz))
-register_reader(Reader("two-column text", (".txt", ".ascii"), _is_text, _read_text))
+register_reader(
+    Reader("two-column text", (".txt", ".ascii", ".semd", ".semv", ".sema"), _is_text, _read_text)
+)

@@ -91,8 +91,10 @@ def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
         PresetError: if there is none; it names the nearest and all known ones.
     """
     path = Path(name_or_path).expanduser()
-    if (path / CONTRACT).is_file():
-        return path
+    # A run folder serves, too: the best network in it.
+    for folder in (path, path / "best"):
+        if (folder / CONTRACT).is_file():
+            return folder
     known = list_presets()
     name = os.fspath(name_or_path)
     if name in known:

@@ -39,6 +39,8 @@ class TrainConfig:
         augmentation: name and settings of each step, in order.
         class_weights: factor of each phase's term in the loss; empty is 1 for all.
         mask_unknown: treat a phase that was not labelled as unknown, not as absent.
+        tolerance_samples: greatest residual of a match when thresholds are chosen on the
+            validation records.
         patience: epochs without a better validation loss after which training ends.
         seed: of weights, order and windows.
 
@@ -60,6 +62,7 @@ class TrainConfig:
     )
     class_weights: tuple[float, ...] = ()
     mask_unknown: bool = True
+    tolerance_samples: float = 10.0
     patience: int = 20
     seed: int = 0
     steps: tuple[Augmentation, ...] = field(init=False, repr=False, compare=False)
@@ -69,7 +72,7 @@ class TrainConfig:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} is a whole number from 1 on, received {value!r}")
-        for name in ("learning_rate", "label_sigma_samples"):
+        for name in ("learning_rate", "label_sigma_samples", "tolerance_samples"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is above 0, received {getattr(self, name)!r}")
         object.__setattr__(self, "augmentation", tuple(dict(s) for s in self.augmentation))

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
-__all__ = ["PhaseScores", "RecordMatches", "evaluate", "match_picks", "score_matches"]
+__all__ = [
+    "PhaseScores",
+    "RecordMatches",
+    "choose_thresholds",
+    "evaluate",
+    "markdown_table",
+    "match_picks",
+    "score_matches",
+]
+
+# Candidates for a threshold.
+THRESHOLDS = tuple(round(0.05 * n, 2) for n in range(1, 17))
 
 
 @dataclass(frozen=True)
@@ -125,24 +137,82 @@ def evaluate(
     if tolerance_samples is not None:
         tolerance_s = tolerance_samples / rate
     tolerance_s = 0.1 if tolerance_s is None else tolerance_s
-    matches: dict[str, list[RecordMatches]] = {phase: [] for phase in picker.thresholds}
-    for number, record in enumerate(records):
-        picks = picker.pick(record.waveform)
-        start = record.waveform.start_time
-        for phase, found in matches.items():
-            if phase not in record.arrivals:
-                continue
-            picked = [pick.time - start for pick in picks if pick.phase == phase]
-            labels = [sample / record.waveform.sampling_rate for sample in record.arrivals[phase]]
-            pairs = match_picks(picked, labels, tolerance_s)
-            residuals = tuple(picked[pick] - labels[label] for pick, label in pairs)
-            event = record.event or record.gather or f"record {number}"
-            found.append(RecordMatches(len(labels), len(picked), residuals, event))
+    matches = {
+        phase: [_match_record(picks, record, phase, tolerance_s) for picks, record in picked]
+        for phase, picked in _picked_by_phase(picker, records).items()
+    }
     return {
         phase: score_matches(phase, found, tolerance_s, bootstrap, seed)
         for phase, found in matches.items()
         if found
     }
+
+
+def choose_thresholds(
+    picker: Picker,
+    records: Sequence[LabelledWaveform],
+    tolerance_samples: float,
+) -> dict[str, float]:
+    """Choose the threshold of each phase that gives the highest F1.
+
+    Where several are equally good, the middle one is chosen: it is the least likely to be so by
+    chance. Choose on records that are neither trained on nor reported.
+
+    Args:
+        picker: its own thresholds do not matter.
+        records: the validation records.
+        tolerance_samples: greatest residual of a match, in samples of the records.
+
+    Returns:
+        A threshold for each phase; the picker's where no record says anything.
+    """
+    low = copy(picker)
+    low.thresholds = dict.fromkeys(picker.thresholds, min(THRESHOLDS))
+    chosen = dict(picker.thresholds)
+    for phase, picked in _picked_by_phase(low, records).items():
+        scores = []
+        for threshold in THRESHOLDS:
+            matches = [
+                _match_record(
+                    [pick for pick in picks if pick.probability >= threshold],
+                    record,
+                    phase,
+                    tolerance_samples / record.waveform.sampling_rate,
+                )
+                for picks, record in picked
+            ]
+            scores.append(score_matches(phase, matches, 0.0, bootstrap=0).f1 if matches else 0.0)
+        best = [t for t, f1 in zip(THRESHOLDS, scores, strict=True) if f1 == max(scores)]
+        if max(scores) > 0:
+            chosen[phase] = best[(len(best) - 1) // 2]
+    return chosen
+
+
+def _picked_by_phase(
+    picker: Picker, records: Sequence[LabelledWaveform]
+) -> dict[str, list[tuple[list[Pick], LabelledWaveform]]]:
+    """Pick every record once; a record is with those phases that were labelled in it."""
+    picked: dict[str, list[tuple[list[Pick], LabelledWaveform]]] = {
+        phase: [] for phase in picker.thresholds
+    }
+    for record in records:
+        picks = picker.pick(record.waveform)
+        for phase, pairs in picked.items():
+            if phase in record.arrivals:
+                pairs.append(([pick for pick in picks if pick.phase == phase], record))
+    return picked
+
+
+def _match_record(
+    picks: Sequence[Pick], record: LabelledWaveform, phase: str, tolerance_s: float
+) -> RecordMatches:
+    wave = record.waveform
+    picked = [pick.time - wave.start_time for pick in picks]
+    labels = [sample / wave.sampling_rate for sample in record.arrivals[phase]]
+    pairs = match_picks(picked, labels, tolerance_s)
+    residuals = tuple(picked[pick] - labels[label] for pick, label in pairs)
+    event = record.event or record.gather or record.name or wave.station
+    return RecordMatches(len(labels), len(picked), residuals, event)
 
 
 def score_matches(

@@ -22,7 +22,9 @@ from phasenet_keras.data.examples import ExampleMaker
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.freezing import (
     StageAdam,
     apply_phase,
@@ -137,6 +139,8 @@ def train(
         learner.save(folder, history)
         if on_epoch:
             on_epoch(report)
+    if (folder / BEST).is_dir():
+        _set_thresholds(folder / BEST, dev_records, config)
     best_epoch = next((r.epoch for r in history if r.dev_loss == best), None)
     net = parent if best_epoch is None else PhaseNet.from_preset(folder / BEST)
     return TrainResult(net, tuple(history), best_epoch, parent_loss, folder)
@@ -159,6 +163,15 @@ def check_no_leak(
             raise ConfigError(
                 f"{len(both)} {field}s are in training and validation, e.g. {', '.join(both[:3])}"
             )
+
+
+def _set_thresholds(
+    folder: Path, dev_records: Sequence[LabelledWaveform], config: TrainConfig
+) -> None:
+    """Write the thresholds that are best on the validation records into a preset."""
+    net = PhaseNet.from_preset(folder)
+    chosen = choose_thresholds(Picker(net), dev_records, config.tolerance_samples)
+    net.save_preset(folder, thresholds=chosen)
 
 
 class _Learner:

@@ -1,0 +1,163 @@
+"""From waveforms and a table of arrivals to a picker that beats its parent, on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from obspy import UTCDateTime
+
+from phasenet_keras import PhaseNet, Preset, Waveform
+from phasenet_keras.cli import main
+from phasenet_keras.io.labels_csv import read_labelled_records
+from phasenet_keras.io.seisbench import read_dataset
+from phasenet_keras.training.splits import assign_splits
+from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
+
+
+def write_line(folder, count):
+    """Two-column text records in which a decaying signal sets in; returns the onsets."""
+    folder.mkdir()
+    onsets = []
+    for n in range(count):
+        rng = np.random.default_rng(n)
+        data = 0.1 * rng.standard_normal(400)
+        at = int(rng.integers(100, 250))
+        t = np.arange(400 - at) / 100.0
+        data[at:] += np.exp(-t) * np.cos(2 * np.pi * 10 * t)
+        lines = (f"{k * 0.0005:.4f} {value:.6f}" for k, value in enumerate(data))
+        (folder / f"trace_{n:03d}.txt").write_text("\n".join(lines) + "\n")
+        onsets.append(at)
+    return onsets
+
+
+@pytest.fixture
+def parent(tmp_path):
+    keras.utils.set_random_seed(1)
+    net = PhaseNet(channels="Z", depth=3, filters_root=4)
+    preset = Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
+    net.with_preset(preset).save_preset(tmp_path / "small")
+    return str(tmp_path / "small")
+
+
+def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
+    onsets = write_line(tmp_path / "line", 60)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("itp\n" + "".join(f"{at}\n" for at in onsets))
+    data = str(tmp_path / "set")
+    assert main(
+        ["prepare", str(tmp_path / "line"), "--labels", str(labels), "--output", data]
+    ) == 0  # fmt: skip
+    said = capsys.readouterr().out
+    assert [line.split()[:2] for line in said.splitlines()[1:]] == [
+        ["dev", "8"],
+        ["test", "16"],
+        ["train", "36"],
+    ]
+    config = tmp_path / "config.json"
+    config.write_text(
+        json.dumps(
+            {"epochs": 25, "window_samples": 256, "learning_rate": 0.01, "shift_samples": 64}
+        )
+    )
+    run = str(tmp_path / "run")
+    train = ["train", data, "--preset", parent, "--config", str(config), "--output", run]
+    assert main(train) == 0
+    assert "best validation loss" in capsys.readouterr().out
+    scores = {}
+    for name, preset in (("parent", parent), ("run", run)):
+        out = tmp_path / f"{name}.json"
+        options = ["--tolerance-samples", "5", "--output", str(out), "--sampling", "reinterpret"]
+        assert main(["evaluate", preset, data, *options]) == 0
+        scores[name] = json.loads(out.read_text())["P"]["f1"]
+    assert scores["run"] > 0.9 > scores["parent"]
+    assert "| P | " in capsys.readouterr().out
+
+
+def test_rows_find_their_files_by_name_and_bad_rows_are_named(tmp_path, capsys):
+    onsets = write_line(tmp_path / "line", 12)
+    rows = [f"trace_{n:03d}.txt,{onsets[n]},{onsets[n] + 60}" for n in reversed(range(12))]
+    rows[3] = "trace_099.txt,100,120"
+    rows[5] = rows[5].split(",")[0] + ",5000,"
+    labels = tmp_path / "labels.csv"
+    labels.write_text("fname,itp,its\n" + "\n".join(rows) + "\n")
+    out = str(tmp_path / "set")
+    assert main(["prepare", str(tmp_path / "line"), "--labels", str(labels), "--output", out]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "skipped row 4: there is no file of this name" in said
+    assert "skipped row 6: record trace_006: the P arrival at sample 5000 is outside" in said
+    records = read_dataset(out)
+    assert len(records) == 10
+    assert records[0].name == "trace_011"
+    assert records[0].arrivals == {"P": (onsets[11],), "S": (onsets[11] + 60,)}
+
+
+def test_an_empty_field_was_looked_for_and_a_missing_column_was_not(tmp_path):
+    write_line(tmp_path / "line", 2)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("p_index,s_index\n100,\n110,150\n")
+    [first, second], _ = read_labelled_records(tmp_path / "line", labels)
+    assert first.arrivals == {"P": (100.0,), "S": ()}
+    assert second.arrivals == {"P": (110.0,), "S": (150.0,)}
+    labels.write_text("p_index\n100\n110\n")
+    [first, _], _ = read_labelled_records(tmp_path / "line", labels)
+    assert first.arrivals == {"P": (100.0,)}
+
+
+def test_tables_that_cannot_be_used_are_refused(tmp_path):
+    write_line(tmp_path / "line", 3)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("a,b\n1,2\n")
+    with pytest.raises(FormatError, match="no column of arrivals"):
+        read_labelled_records(tmp_path / "line", labels)
+    labels.write_text("itp\n100\n")
+    with pytest.raises(FormatError, match=r"has 1 rows .* there are 3 files"):
+        read_labelled_records(tmp_path / "line", labels)
+    with pytest.raises(FormatError, match="no readable table"):
+        read_labelled_records(tmp_path / "line", tmp_path / "none.csv")
+
+
+@pytest.mark.shared
+def test_specfem_ascii_output_with_its_labels(shared):
+    run = shared / "data/specfem2d/native/run1_flat_ascii"
+    records, bad = read_labelled_records(run, run / "labels.csv")
+    assert bad == []
+    assert len(records) == 16
+    first = records[0]
+    assert first.waveform.station == "AA.S0001..BX"
+    assert first.waveform.channels == ("E", "Z")  # X and Z
+    assert first.arrivals == {"P": (32.5,), "S": (43.53,)}
+    assert first.waveform.offset_m == 4.0
+    assert first.waveform.sampling_rate == pytest.approx(2000.0)
+    assert first.gather == "shot 1"
+
+
+def make_records(count, **fields):
+    wave = Waveform(np.ones((10, 1)), 100.0, UTCDateTime(0), ("Z",), "A")
+    return [
+        LabelledWaveform(wave, {}, name=str(n), event=f"e{n // 5}", **fields) for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("by", "size"), [("event", 5), ("block", 8)])
+def test_splits_keep_groups_together(by, size):
+    records = assign_splits(make_records(240), by=by)
+    assert {record.split for record in records} == {"train", "dev", "test"}
+    for begin in range(0, 240, size):
+        assert len({record.split for record in records[begin : begin + size]}) == 1
+    share = sum(record.split == "train" for record in records) / 240
+    assert share == pytest.approx(0.6, abs=0.05)
+    assert [r.split for r in records] == [r.split for r in assign_splits(make_records(240), by=by)]
+
+
+def test_impossible_splits_are_refused():
+    with pytest.raises(ConfigError, match="Did you mean 'event'"):
+        assign_splits(make_records(20), by="events")
+    with pytest.raises(ConfigError, match="has no gather"):
+        assign_splits(make_records(20), by="gather")
+    with pytest.raises(ConfigError, match="there are 1 stations"):
+        assign_splits(make_records(20), by="station")
+    with pytest.raises(ConfigError, match="add up to 1"):
+        assign_splits(make_records(20), fractions=(0.5, 0.2, 0.2))
