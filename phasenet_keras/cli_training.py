@@ -123,6 +123,8 @@ def _run_train(arguments: argparse.Namespace) -> int:
             config=config,
             on_epoch=bar.take,
         )
+    for finding in result.findings:
+        console.print(f"[yellow]doctor[/] {finding.name}: {finding.text}", highlight=False)
     console.print(result.verdict, highlight=False)
     return 0 if result.best_epoch is not None else 1
 

@@ -65,6 +65,7 @@ def test_a_small_network_learns_onsets_and_becomes_a_preset(tmp_path):
     assert result.history[0].train_loss > 2 * result.history[-1].train_loss
     net = PhaseNet.from_preset(tmp_path / "run" / "best")
     assert same(net, result.net)
+    assert result.findings == ()
     assert net.preset.name == "run"
     assert net.preset.window_samples == 256
     assert evaluate(Picker(net), onsets(20, 200), tolerance_samples=5)["P"].f1 > 0.9
@@ -142,6 +143,7 @@ def test_a_parent_that_is_not_beaten_is_kept_and_said_so(tmp_path):
     ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 1.0, "epochs": 1})
     result = train(parent, onsets(8, 300), onsets(8, 50), tmp_path / "bad", config=ruined)
     assert result.best_epoch is None
+    assert "output collapsed" in {finding.name for finding in result.findings}
     assert result.net is parent
     assert "did not beat the parent" in result.verdict
     assert not (tmp_path / "bad" / "best").exists()

@@ -24,6 +24,7 @@ from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.doctor import Finding, check_history, check_outputs, check_weights
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.freezing import (
     StageAdam,
@@ -63,6 +64,7 @@ class TrainResult:
         best_epoch: the epoch of the best network; None if the parent was never beaten.
         parent_dev_loss: validation loss of the parent; NaN where nothing was loaded.
         folder: the run folder.
+        findings: what the doctor found wrong with the run; empty if it is well.
     """
 
     net: PhaseNet
@@ -70,6 +72,7 @@ class TrainResult:
     best_epoch: int | None
     parent_dev_loss: float
     folder: Path
+    findings: tuple[Finding, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -143,7 +146,9 @@ def train(
         _set_thresholds(folder / BEST, dev_records, config)
     best_epoch = next((r.epoch for r in history if r.dev_loss == best), None)
     net = parent if best_epoch is None else PhaseNet.from_preset(folder / BEST)
-    return TrainResult(net, tuple(history), best_epoch, parent_loss, folder)
+    return TrainResult(
+        net, tuple(history), best_epoch, parent_loss, folder, learner.findings(history)
+    )
 
 
 def check_no_leak(
@@ -187,7 +192,8 @@ class _Learner:
     ) -> None:
         self.parent, self.strategy, self.config = parent, strategy, config
         self.net = PhaseNet(parent.config)
-        self.net.set_weight_set(initial_weights(self.net, parent.get_weight_set(), strategy))
+        self.start = initial_weights(self.net, parent.get_weight_set(), strategy)
+        self.net.set_weight_set(self.start)
         phases = parent.config.phases
         self.loss = masked_cross_entropy(len(phases), config.class_weights or None)
         self.net.compile(StageAdam(config.learning_rate), self.loss, jit_compile=False)
@@ -267,6 +273,17 @@ class _Learner:
                 variable.assign(state[f"optimizer/{number}"])
             rows = state["history"]
         return [EpochReport(int(row[0]), *map(float, row[1:])) for row in rows]
+
+    def findings(self, history: Sequence[EpochReport]) -> tuple[Finding, ...]:
+        """Return what is wrong with the run so far."""
+        phases = self.parent.config.phases
+        rates = [report.learning_rate for report in history]
+        weights = self.net.get_weight_set()
+        return (
+            *check_history(history[0].train_loss, rates, len(phases)),
+            *check_weights(self.start, weights, self.strategy, self.net.stages, len(history)),
+            *check_outputs(self.net.predict_on_batch(self.dev_x), phases),
+        )
 
     def _loss_of(self, net: PhaseNet) -> float:
         size = self.config.batch_size
