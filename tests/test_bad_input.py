@@ -163,6 +163,46 @@ def test_phasenet_npz(tmp_path):
         read_waveforms(tmp_path / "e.npz")
 
 
+@pytest.mark.parametrize("dt", [0.0, -0.01, np.nan, np.inf])
+def test_impossible_sampling_rates_are_refused(tmp_path, dt):
+    np.savez(tmp_path / "a.npz", data=noise(300).reshape(100, 3), dt=dt)
+    with pytest.raises(FormatError, match=r"a\.npz"):
+        read_waveforms(tmp_path / "a.npz")
+
+
+@settings(max_examples=60, deadline=None)
+@given(position=st.integers(0, 3000), value=st.integers(0, 255))
+def test_damaged_npz_never_escapes_our_errors(tmp_path_factory, position, value):
+    path = tmp_path_factory.mktemp("damaged") / "a.npz"
+    np.savez_compressed(path, data=noise(300).reshape(100, 3))
+    data = bytearray(path.read_bytes())
+    data[position % len(data)] = value
+    path.write_bytes(bytes(data))
+    try:
+        read_waveforms(path)
+    except FormatError:
+        return
+
+
+def test_log_messages_in_miniseed_are_left_out(tmp_path):
+    log = Trace(np.frombuffer(b"clock locked ", dtype="|S1"), {"station": "AA", "channel": "LOG"})
+    Stream([log, trace(noise(500))]).write(str(tmp_path / "a.mseed"), format="MSEED")
+    [wave] = read_waveforms(tmp_path / "a.mseed")
+    assert (wave.station, wave.n_samples) == ("XX.AA..HH", 500)
+    Stream([log]).write(str(tmp_path / "b.mseed"), format="MSEED")
+    with pytest.raises(FormatError, match="holds no samples"):
+        read_waveforms(tmp_path / "b.mseed")
+
+
+def test_text_with_comments_fortran_numbers_and_no_last_newline(tmp_path):
+    (tmp_path / "a.txt").write_text("# °C\n0.0D0 1.D+00\n5.D-01 2.D0 # µ\n\n1.D0 3.D0")
+    [wave] = read_waveforms(tmp_path / "a.txt")
+    assert wave.data[:, 0].tolist() == [1.0, 2.0, 3.0]
+    assert wave.sampling_rate == 2.0
+    (tmp_path / "b.txt").write_text("0 1\n1 2")
+    assert read_waveforms(tmp_path / "b.txt")[0].n_samples == 2
+
+
 @pytest.mark.parametrize("text", ["{} {}", " {},{}", "{};\t{}", "{:.6E} {:.6E}"])
 def test_two_column_text(tmp_path, text):
     lines = ["# time amplitude"] + [text.format(0.0005 * n, float(n)) for n in range(50)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.registry import Reader, register_reader
+from phasenet_keras.io.registry import HEAD_BYTES, Reader, register_reader
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -76,8 +76,11 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
 
 
 def _is_text(path: Path, head: bytes) -> bool:
-    lines = [line for line in head.splitlines()[:-1] or head.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.lstrip().startswith(b"#")]
+    lines = head.splitlines()
+    if len(head) == HEAD_BYTES:
+        del lines[-1]  # cut in its middle
+    lines = [line.split(b"#")[0] for line in lines]
+    lines = [line for line in lines if line.strip()]
     return len(lines) >= 2 and all(_PAIR.match(line) for line in lines[:20])
 
 
@@ -86,8 +89,8 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     from obspy import Stream, Trace, UTCDateTime
 
     try:
-        text = path.read_text(encoding="ascii")
-        text = re.sub(r"(?<=\d)[dD](?=[+-]?\d)", "e", text).replace(",", " ").replace(";", " ")
+        text = path.read_text(encoding="utf-8", errors="replace")
+        text = re.sub(r"(?<=[\d.])[dD](?=[+-]?\d)", "e", text).replace(",", " ").replace(";", " ")
         table = np.loadtxt(text.splitlines(), ndmin=2)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path} is no table of time and amplitude: {error}") from error

@@ -6,6 +6,7 @@ whose sniffer says yes reads the file.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from obspy import Stream
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Reader", "RecordWarning", "read_stream", "readers", "register_reader"]
 
 HEAD_BYTES = 4096
+# Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
+NUMBER_KINDS = "iufb"
 
 
 class RecordWarning(UserWarning):
@@ -72,6 +75,24 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
         FormatError: if the file does not exist, is empty, is of no known format, or is damaged.
     """
     path = Path(path)
+    reader = _reader_of(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            stream = reader.read(path, headers_only)
+        except PhaseNetKerasError:
+            raise
+        except Exception as error:  # a damaged file may make any library raise anything
+            raise FormatError(f"{path} cannot be read as {reader.name}: {error}") from error
+    for warning in caught:
+        if not issubclass(warning.category, DeprecationWarning | FutureWarning):
+            warnings.warn(f"{path}: {warning.message}", RecordWarning, stacklevel=2)
+    _keep_usable_traces(stream, path, reader, headers_only)
+    _name_stations(stream, path, reader)
+    return stream
+
+
+def _reader_of(path: Path) -> Reader:
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -79,19 +100,28 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
         raise FormatError(f"{path} cannot be read: {error.strerror or error}") from error
     if not head:
         raise FormatError(f"{path} is empty")
-    reader = next((reader for reader in readers() if reader.sniff(path, head)), None)
-    if reader is None:
-        known = ", ".join(item.name for item in readers())
-        raise FormatError(f"{path} is of no format known here ({known})")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        stream = reader.read(path, headers_only)
-    for warning in caught:
-        if not issubclass(warning.category, DeprecationWarning | FutureWarning):
-            warnings.warn(f"{path}: {warning.message}", RecordWarning, stacklevel=2)
-    stream.traces = [trace for trace in stream if trace.stats.npts > 0]
+    for reader in readers():
+        if reader.sniff(path, head):
+            return reader
+    known = ", ".join(item.name for item in readers())
+    raise FormatError(f"{path} is of no format known here ({known})")
+
+
+def _keep_usable_traces(stream: Stream, path: Path, reader: Reader, headers_only: bool) -> None:
+    stream.traces = [
+        trace
+        for trace in stream
+        if trace.stats.npts > 0 and (headers_only or trace.data.dtype.kind in NUMBER_KINDS)
+    ]
     if not stream:
         raise FormatError(f"{path} holds no samples ({reader.name})")
+    for trace in stream:
+        rate = trace.stats.sampling_rate
+        if not (math.isfinite(rate) and rate > 0):
+            raise FormatError(f"{path}: {trace.id} has a sampling rate of {rate} Hz")
+
+
+def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
     for number, trace in enumerate(stream, start=1):
         trace.stats.source_file = path.name
         if reader.one_trace_one_station:
@@ -100,4 +130,3 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
             )
         elif not trace.stats.station and not trace.stats.get("station_name"):
             trace.stats.station_name = path.stem
-    return stream

@@ -1,0 +1,103 @@
+"""Channel codes of the world and the components that they stand for."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phasenet_keras.io.channels import component_prefix, components_of
+
+FAMILIES = {
+    "plain": ("E", "N", "Z"),
+    "band": ("HHE", "HHN", "HHZ"),
+    "lower": ("e", "n", "z"),
+    "lower_band": ("hhe", "hhn", "hhz"),
+    "borehole": ("EH2", "EH1", "EHZ"),
+    "numbers_and_z": ("2", "1", "Z"),
+    "numbers": ("3", "2", "1"),
+    "numbers_band": ("BH3", "BH2", "BH1"),
+    "oblique": ("BHU", "BHV", "BHZ"),
+    "turned": ("HHT", "HHR", "HHZ"),
+    "axes": ("BXX", "BXY", "BXZ"),
+    "japanese": ("EW", "NS", "UD"),
+    "japanese_lower": ("ew", "ns", "ud"),
+    "japanese_sensor": ("EW2", "NS2", "UD2"),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_components_of_a_family_in_every_order(family):
+    expected = dict(zip(FAMILIES[family], "ENZ", strict=True))
+    for codes in itertools.permutations(FAMILIES[family]):
+        assert components_of(codes) == expected
+
+
+@pytest.mark.parametrize(
+    "family",
+    [family for family in FAMILIES if family not in ("numbers", "numbers_band")],
+)
+def test_a_part_of_a_family_means_the_same(family):
+    whole = dict(zip(FAMILIES[family], "ENZ", strict=True))
+    for codes in itertools.combinations(FAMILIES[family], 2):
+        assert components_of(codes) == {code: whole[code] for code in codes}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_components_of_an_instrument_share_a_prefix(family):
+    assert len({component_prefix(code) for code in FAMILIES[family]}) == 1
+
+
+def test_one_and_two_are_horizontal_beside_a_vertical_only():
+    assert components_of(["EH1", "EH2"]) == {"EH1": "N", "EH2": "E"}
+    assert components_of(["EH1", "EH2", "EHZ"]) == {"EH1": "N", "EH2": "E", "EHZ": "Z"}
+    assert components_of(["EH1", "EH2", "EH3"]) == {"EH1": "Z", "EH2": "N", "EH3": "E"}
+
+
+@pytest.mark.parametrize("code", ["", "CH7", "HDH", "vertical", "?", "0"])
+def test_a_single_channel_without_a_known_name_is_vertical(code):
+    assert components_of([code]) == {code: "Z"}
+
+
+@pytest.mark.parametrize(("code", "component"), [("HHE", "E"), ("bhn", "N"), ("UD", "Z")])
+def test_a_single_channel_with_a_known_name_keeps_it(code, component):
+    assert components_of([code]) == {code: component}
+
+
+def test_unknown_channels_beside_known_ones_are_left_out():
+    assert components_of(["HHQ", "HHZ", "HHW"]) == {"HHZ": "Z"}
+    assert components_of(["CH7", "CH8"]) == {}
+    assert components_of([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("codes", "kept"),
+    [
+        (["HHE", "HH2", "HHZ"], {"HHE": "E", "HHZ": "Z"}),
+        (["HH2", "HHE", "HHZ"], {"HHE": "E", "HHZ": "Z"}),
+        (["HHR", "HHN", "HHT", "HHE", "HHZ"], {"HHN": "N", "HHE": "E", "HHZ": "Z"}),
+        (["BHX", "BHU", "BHZ"], {"BHX": "E", "BHZ": "Z"}),
+    ],
+)
+def test_of_two_codes_for_one_component_the_plainer_counts(codes, kept):
+    assert components_of(codes) == kept
+
+
+@pytest.mark.parametrize(
+    ("code", "prefix"),
+    [("HHZ", "HH"), ("Z", ""), ("", ""), ("EW1", "1"), ("ud", ""), ("BXZ", "BX"), ("LHZ", "LH")],
+)
+def test_prefixes(code, prefix):
+    assert component_prefix(code) == prefix
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("ENZUVRTXY123eqDWS?", max_size=3), max_size=6, unique=True))
+def test_no_component_is_given_twice(codes):
+    found = components_of(codes)
+    assert set(found) <= set(codes)
+    assert set(found.values()) <= {"E", "N", "Z"}
+    assert len(set(found.values())) == len(found)
+    assert list(found) == [code for code in codes if code in found]
