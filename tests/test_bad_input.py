@@ -215,6 +215,24 @@ def test_two_column_text(tmp_path, text):
         assert (wave.channels, wave.station) == (("Z",), name)
 
 
+def test_files_of_one_name_in_two_folders_are_two_records(tmp_path, spike_net):
+    for number, folder in enumerate(("shot1", "shot2")):
+        (tmp_path / folder).mkdir()
+        lines = (f"{n * 0.01:.2f} {v:.4f}" for n, v in enumerate(noise(300, number)))
+        (tmp_path / folder / "trace.txt").write_text("\n".join(lines))
+    files = [tmp_path / folder / "trace.txt" for folder in ("shot1", "shot2")]
+    first, second = read_waveforms(files)
+    assert np.allclose(first.data[:, 0], noise(300, 0), atol=1e-4)
+    assert np.allclose(second.data[:, 0], noise(300, 1), atol=1e-4)
+
+
+def test_impossible_times_are_refused(tmp_path):
+    late = trace(noise(500), start=UTCDateTime("9999-12-31T23:59:59"))
+    late.write(str(tmp_path / "late.mseed"), format="MSEED")
+    with pytest.raises(FormatError, match=r"late\.mseed"):
+        read_waveforms(tmp_path / "late.mseed")
+
+
 # -- samples --------------------------------------------------------------------------------------
 
 
@@ -260,6 +278,13 @@ def test_overlaps_equal_and_conflicting():
         [wave] = read_waveforms(other)
     assert np.array_equal(wave.data[1500:, 0], data[1500:] + 1)
     assert np.array_equal(wave.data[:1500, 0], data[:1500])
+
+
+def test_conflicting_traces_give_the_same_in_any_order():
+    one, two = trace(noise(300, 1)), trace(noise(300, 2))
+    with pytest.warns(RecordWarning, match="300 overlapping samples differ"):
+        waves = [read_waveforms(Stream(pair))[0] for pair in ([one, two], [two, one])]
+    assert np.array_equal(waves[0].data, waves[1].data)
 
 
 def test_an_overlap_of_one_sample_stays_in_place():
@@ -353,9 +378,10 @@ def test_stations_locations_rates_and_years_stay_apart():
     ]
 
 
-def test_a_large_offset_costs_no_signal():
+@pytest.mark.parametrize("offset", [1e5, 1e7, -1e9])
+def test_a_large_offset_costs_no_signal(offset):
     signal = noise(3000)
-    [wave] = read_waveforms(Stream([trace(signal + 1e9)]))
+    [wave] = read_waveforms(Stream([trace(signal + offset)]))
     assert np.abs(wave.data[:, 0] - (signal - signal.mean())).max() < 1e-3
 
 

@@ -119,11 +119,16 @@ def _keep_usable_traces(stream: Stream, path: Path, reader: Reader, headers_only
         rate = trace.stats.sampling_rate
         if not (math.isfinite(rate) and rate > 0):
             raise FormatError(f"{path}: {trace.id} has a sampling rate of {rate} Hz")
+        try:
+            _ = (trace.stats.starttime.year, trace.stats.endtime.year)
+        except (OverflowError, ValueError) as error:
+            raise FormatError(f"{path}: the time of {trace.id} is no date: {error}") from error
 
 
 def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
     for number, trace in enumerate(stream, start=1):
         trace.stats.source_file = path.name
+        trace.stats.source_path = str(path)
         if reader.one_trace_one_station:
             trace.stats.station_name = (
                 path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"

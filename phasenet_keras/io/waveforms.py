@@ -24,8 +24,10 @@ __all__ = ["read_waveforms", "station_id", "waveforms_of"]
 MIN_PARTIAL_SAMPLES = 256
 # A clock that is off by less than this between two traces makes no gap and no overlap.
 CLOCK_JITTER_SAMPLES = 0.75
-# float32 counts exactly up to here; a larger offset is taken off before the conversion.
+# float32 counts exactly up to here; a larger offset is taken off before the conversion, and so is
+# one that is so many times the deviation of values that are not whole.
 FLOAT32_EXACT = 2.0**24
+LARGE_OFFSET = 1e3
 COMPONENT_ORDER = ("E", "N", "Z")
 
 
@@ -87,14 +89,17 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
         RecordWarning: for channels whose code cannot be understood, and overlaps with
             conflicting samples.
     """
-    groups: dict[tuple[str, float], list[Trace]] = {}
+    groups: dict[tuple[str, str, float], list[Trace]] = {}
     for trace in stream:
         if trace.stats.npts:
             # Rates that differ by header rounding are one rate.
-            key = (station_id(trace), float(f"{trace.stats.sampling_rate:.6g}"))
+            rate = float(f"{trace.stats.sampling_rate:.6g}")
+            # What is named after its file is a record of its own: equal names are chance.
+            path = trace.stats.get("source_path", "") if trace.stats.get("station_name") else ""
+            key = (station_id(trace), path, rate)
             groups.setdefault(key, []).append(trace)
     found = []
-    for (station, _), traces in groups.items():
+    for (station, _, _), traces in groups.items():
         by_component = _by_component(station, traces)
         for span in _connected_spans([t for group in by_component.values() for t in group]):
             found += _cut(station, span, by_component)
@@ -113,11 +118,17 @@ def _by_component(station: str, traces: list[Trace]) -> dict[str, list[Trace]]:
             stacklevel=3,
         )
     by_component: dict[str, list[Trace]] = {}
-    for trace in sorted(traces, key=lambda item: item.stats.starttime):
+    for trace in sorted(traces, key=_order):
         component = components.get(trace.stats.channel)
         if component:
             by_component.setdefault(component, []).append(trace)
     return {name: by_component[name] for name in COMPONENT_ORDER if name in by_component}
+
+
+def _order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
+    """Order traces by start; of two of the same start the longer is later, then by content."""
+    first = float(np.nan_to_num(np.ma.filled(trace.data[:1].astype(np.float64), 0.0))[0])
+    return (trace.stats.starttime, trace.stats.npts, trace.stats.get("source_path", ""), first)
 
 
 def _connected_spans(traces: list[Trace]) -> Iterator[list[Trace]]:
@@ -216,8 +227,12 @@ def _runs(presence: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
 
 
 def _to_float32(values: np.ndarray) -> np.ndarray:
-    if np.abs(values).max() > FLOAT32_EXACT:
-        values = values - values.mean()
+    centred = values - values.mean()
+    is_fine = np.abs(values).max() <= FLOAT32_EXACT
+    is_whole = is_fine and np.array_equal(values, np.rint(values))
+    is_offset = 0 < LARGE_OFFSET * centred.std() < abs(values.mean())
+    if not is_fine or (not is_whole and is_offset):
+        values = centred
     return values.astype(np.float32)
 
 
