@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import EXIT_NOTHING_DONE, load_picker, open_console
+from phasenet_keras.cli_common import (
+    ADAPT_HELP,
+    EXIT_NOTHING_DONE,
+    EXIT_SOME_FAILED,
+    load_picker,
+    make_folder,
+    open_console,
+)
 from phasenet_keras.cli_training import add_training_verbs
 from phasenet_keras.quiet import quiet_start
-from phasenet_keras.types import PhaseNetKerasError
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 if TYPE_CHECKING:
-    from phasenet_keras.picking.files import StationResult
+    from phasenet_keras.picking.files import FileReport, Progress, StationResult
     from phasenet_keras.picking.picker import Picker
-    from phasenet_keras.types import Pick
+    from phasenet_keras.report import RunReport
+    from phasenet_keras.types import Annotation, Pick
 
 __all__ = ["main"]
 
@@ -38,15 +48,18 @@ EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be d
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     arguments = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # file names may hold bytes that are no text
+            stream.reconfigure(errors="backslashreplace")
     try:
         return arguments.run(arguments)
-    except PhaseNetKerasError as error:
-        print(f"phasenet-keras: error: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_NOTHING_DONE
     except BrokenPipeError:
         # The reader of our output has gone, e.g. `| head`: nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (PhaseNetKerasError, OSError) as error:
+        print(f"phasenet-keras: error: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_NOTHING_DONE
     except KeyboardInterrupt:
         print("phasenet-keras: interrupted", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
@@ -130,6 +143,7 @@ def _add_record_options(verb: argparse.ArgumentParser) -> None:
         help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
         "record lacks are padded)",
     )
+    verb.add_argument("--adapt", **ADAPT_HELP)
     verb.add_argument(
         "--sampling",
         choices=("resample", "reinterpret"),
@@ -178,90 +192,132 @@ def _add_convert(verbs: argparse._SubParsersAction) -> None:
 
 def _run_pick(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.tables import check_pick_path, print_picks, write_picks
+    from phasenet_keras.picking.files import StationResult
+    from phasenet_keras.report import RunReport, exit_status
 
     if arguments.output:
         check_pick_path(arguments.output)
+    elif sys.stdout is None:
+        raise ConfigError("standard output is closed: name a file with --output")
+    if arguments.plot:
+        make_folder(arguments.plot)
     thresholds = {"P": arguments.p_threshold, "S": arguments.s_threshold}
     picker = load_picker(
         arguments,
         thresholds={phase: value for phase, value in thresholds.items() if value is not None},
         min_distance_s=arguments.min_distance_s,
     )
-    picks: list[Pick] = []
-    status = _follow(picker, arguments, picks)
-    if arguments.output:
-        write_picks(picks, arguments.output)
-    else:
-        print_picks(picks, sys.stdout)
-    return status
-
-
-def _follow(picker: Picker, arguments: argparse.Namespace, picks: list[Pick]) -> int:
-    from phasenet_keras.picking.files import StationResult, pick_files
-    from phasenet_keras.report import RunReport, exit_status
-
     phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
     report = RunReport(open_console(arguments.output is None), phases)
-    with report.bar(), _stop_when_asked() as stop:
-        for event in pick_files(picker, arguments.files):
-            report.take(event)
-            if isinstance(event, StationResult):
-                picks += event.picks
-                if arguments.plot:
-                    _plot(event, arguments.plot, picker)
-            if stop:
-                break
+    picks: list[Pick] = []
+    drawn: list[str] = []
+    try:
+        with report.bar(), _stop_when_asked() as stop:
+            for event in _until(stop, picker, arguments.files):
+                report.take(event)
+                if isinstance(event, StationResult):
+                    picks += event.picks
+                    if arguments.plot:
+                        _plot(event, arguments.plot, picker, drawn, report)
+    finally:  # whatever happens, what was picked is kept
+        if arguments.output:
+            write_picks(picks, arguments.output)
+        else:
+            print_picks(picks, sys.stdout)
     report.print()
     return EXIT_INTERRUPTED if stop else exit_status(report)
 
 
+def _until(
+    stop: list[str], picker: Picker, files: Sequence[str]
+) -> Iterator[StationResult | FileReport | Progress]:
+    from phasenet_keras.picking.files import pick_files
+
+    for event in pick_files(picker, files):
+        yield event
+        if stop:
+            break
+
+
 @contextmanager
 def _stop_when_asked() -> Iterator[list[str]]:
-    """Give a list that is filled when the user presses Ctrl-C; a second Ctrl-C ends at once.
+    """Give a list that is filled at Ctrl-C or SIGTERM; a second one ends at once.
 
     An exception in the midst of ObsPy's C code would end the process, picks and all.
     """
     asked: list[str] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def note(number: int, frame: object) -> None:
         asked.append("stop")
-        signal.signal(signal.SIGINT, before)
+        restore()
         text = "stopping after this station; Ctrl-C again stops at once"
         print(f"phasenet-keras: {text}", file=sys.stderr)  # noqa: T201
 
-    before = signal.signal(signal.SIGINT, note)
+    for number in before:
+        signal.signal(number, note)
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
-def _plot(result: StationResult, folder: Path, picker: Picker) -> None:
+def _plot(
+    result: StationResult, folder: Path, picker: Picker, drawn: list[str], report: RunReport
+) -> None:
+    from phasenet_keras.picking.files import FileReport
     from phasenet_keras.plot import save_station_figure
 
     annotation = next((r.annotation for r in result.records if r.annotation), None)
-    if annotation is not None:
-        window_s = picker.preset.window_samples / annotation.sampling_rate
-        save_station_figure(result, folder, window_s)
+    if annotation is None:
+        return
+    window_s = picker.preset.window_samples / annotation.sampling_rate
+    try:
+        drawn.append(save_station_figure(result, folder, window_s, drawn).stem)
+    except (OSError, ValueError, RuntimeError) as error:  # a figure must not cost the picks
+        text = f"no figure of {result.station}: {error}"
+        report.take(FileReport(folder, text, failed=True))
 
 
 def _run_annotate(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.io.annotations import write_annotations
-    from phasenet_keras.picking.files import StationResult, pick_files
+    from phasenet_keras.io.annotations import check_annotation_path, write_annotations
+    from phasenet_keras.picking.files import StationResult
     from phasenet_keras.report import RunReport, exit_status
 
+    check_annotation_path(arguments.output)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds))
-    annotations = []
-    with report.bar():
-        for event in pick_files(picker, arguments.files):
-            report.take(event)
-            if isinstance(event, StationResult):
-                annotations += [r.annotation for r in event.records if r.annotation]
+    is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")
+    annotations: list[Annotation] = []
+    try:
+        with report.bar(), _stop_when_asked() as stop:
+            for event in _until(stop, picker, arguments.files):
+                report.take(event)
+                if isinstance(event, StationResult):
+                    annotations += [r.annotation for r in event.records if r.annotation]
+                if is_folder and annotations:
+                    write_annotations(annotations, arguments.output)
+                    annotations = []
+    finally:
+        if annotations:
+            _write_one_file(annotations, arguments.output, report)
     report.print()
-    if annotations:
-        write_annotations(annotations, arguments.output)
-    return exit_status(report)
+    return EXIT_INTERRUPTED if stop else exit_status(report)
+
+
+def _write_one_file(annotations: Sequence[Annotation], path: Path, report: RunReport) -> None:
+    from phasenet_keras.io.annotations import write_annotations
+    from phasenet_keras.picking.files import FileReport
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        write_annotations(annotations, path)
+    for text in dict.fromkeys(str(warning.message) for warning in caught):
+        report.take(FileReport(path, text, failed=True))
 
 
 def _run_presets(arguments: argparse.Namespace) -> int:
@@ -274,11 +330,20 @@ def _run_presets(arguments: argparse.Namespace) -> int:
             from phasenet_keras.models.presets import check_preset
 
             difference = check_preset(arguments.check)
-        console.print(f"{arguments.check}: golden output reproduced within {difference:.1g}")
+        text = f"{arguments.check}: golden output reproduced within {difference:.1g}"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         return 0
-    found = list_presets().values()
-    console.print(preset_table([(read_preset(folder), preset_place(folder)) for folder in found]))
-    return 0
+    found, damaged = [], []
+    for folder in list_presets().values():
+        try:
+            found.append((read_preset(folder), preset_place(folder)))
+        except PhaseNetKerasError as error:
+            damaged.append(str(error))
+    console.print(preset_table(found))
+    for text in damaged:
+        console.print("[bold red]failed[/]", end=" ")
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return EXIT_SOME_FAILED if damaged else 0
 
 
 def _run_convert(arguments: argparse.Namespace) -> int:
@@ -300,6 +365,7 @@ def _run_convert(arguments: argparse.Namespace) -> int:
     open_console(False).print(
         f"preset '{preset.name}' written to {arguments.output}: channels {channels}, "
         f"{preset.sampling_rate:g} Hz, window {preset.window_samples}",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )

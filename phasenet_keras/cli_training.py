@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from phasenet_keras.cli_common import EXIT_NOTHING_DONE, load_picker, open_console
+from phasenet_keras.cli_common import ADAPT_HELP, EXIT_NOTHING_DONE, load_picker, open_console
 from phasenet_keras.quiet import quiet_start
 
 __all__ = ["add_training_verbs"]
@@ -51,6 +51,7 @@ def _add_train(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
     verb.add_argument("--preset", default="ncedc", metavar="NAME|DIR", help="parent")
     verb.add_argument("--channels", metavar="Z…", help="adapt the parent to these channels")
+    verb.add_argument("--adapt", **ADAPT_HELP)
     verb.add_argument(
         "--strategy", default="finetune", metavar="NAME|JSON", help="(default: %(default)s)"
     )
@@ -67,6 +68,7 @@ def _add_evaluate(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--split", default="test", choices=("train", "dev", "test"))
     verb.add_argument("--channels", metavar="Z…", help="adapt the preset to these channels")
+    verb.add_argument("--adapt", **ADAPT_HELP)
     verb.add_argument(
         "--sampling", choices=("resample", "reinterpret"), default="resample", help="as in pick"
     )
@@ -109,7 +111,9 @@ def _run_train(arguments: argparse.Namespace) -> int:
         from phasenet_keras.training.config import TrainConfig
         from phasenet_keras.training.train import train
 
-        parent = PhaseNet.from_preset(arguments.preset, channels=arguments.channels, rebalance=True)
+        parent = PhaseNet.from_preset(
+            arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
+        )
     settings = json.loads(arguments.config.read_text()) if arguments.config else {}
     config = TrainConfig.from_dict(settings)
     console = open_console(False)

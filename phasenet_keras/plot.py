@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.io.annotations import file_stem, free_name
 from phasenet_keras.types import Pick
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ MAX_POINTS = 4000
 ZOOM_FROM_WINDOWS = 4
 # With more picks than this the lines would hide the record: short marks on top instead.
 MAX_LINES = 40
+MAX_NAME = 60
 
 
 def plot_station(result: StationResult, window_s: float | None = None) -> Figure:
@@ -47,10 +48,8 @@ def plot_station(result: StationResult, window_s: float | None = None) -> Figure
     from matplotlib.figure import Figure
 
     records = result.records
-    channels = [
-        name for name in ("E", "N", "Z") if any(name in r.waveform.channels for r in records)
-    ]
-    channels = channels or list(records[0].waveform.channels)
+    names = dict.fromkeys(name for record in records for name in record.waveform.channels)
+    channels = sorted(names, key=lambda name: "ENZ".find(name) if name in "ENZ" else 3)
     start = min(record.waveform.start_time for record in records)
     end = max(r.waveform.start_time + r.waveform.duration_s for r in records)
     window_s = window_s or 0.0
@@ -79,12 +78,18 @@ def plot_station(result: StationResult, window_s: float | None = None) -> Figure
         f"{sum(pick.phase == phase for pick in result.picks)} {phase}" for phase in _phases(records)
     )
     close_up = "; below: around the pick of highest probability" if has_zoom else ""
-    figure.suptitle(f"{result.station}: {counts or 'not picked'}{close_up}", fontsize=11)
+    # A dollar would begin a formula.
+    name = result.station if len(result.station) <= MAX_NAME else result.station[:MAX_NAME] + "…"
+    title = f"{name}: {counts or 'not picked'}{close_up}".replace("$", r"\$")
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
 def save_station_figure(
-    result: StationResult, folder: str | PathLike[str], window_s: float | None = None
+    result: StationResult,
+    folder: str | PathLike[str],
+    window_s: float | None = None,
+    taken: Iterable[str] = (),
 ) -> Path:
     """Draw a station and save it as ``<station>.png``.
 
@@ -92,13 +97,14 @@ def save_station_figure(
         result: as in `plot_station`.
         folder: it is made if needed.
         window_s: as in `plot_station`.
+        taken: stems of figures of this run, which are not written over.
 
     Returns:
         The file's path.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{file_stem(result.station)}.png"
+    path = folder / f"{free_name(file_stem(result.station), taken)}.png"
     plot_station(result, window_s).savefig(path, dpi=110)
     return path
 
@@ -177,10 +183,11 @@ def _visible(
     step = 2 * len(values) // MAX_POINTS
     if step < 2:
         return time_s, values
-    n_blocks = len(values) // step
-    blocks = values[: n_blocks * step].reshape(n_blocks, step)
+    # The last block is filled up with the last sample.
+    padded = np.pad(values, (0, -len(values) % step), mode="edge")
+    blocks = padded.reshape(-1, step)
     envelope = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1).ravel()
-    middles = time_s[: n_blocks * step].reshape(n_blocks, step)[:, step // 2]
+    middles = time_s[np.minimum(np.arange(len(blocks)) * step + step // 2, len(values) - 1)]
     return np.repeat(middles, 2), envelope
 
 

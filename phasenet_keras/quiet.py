@@ -24,7 +24,8 @@ def quiet_start() -> Iterator[None]:
         ...     import keras
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     try:
         stderr = os.dup(2)
     except OSError:  # there is no standard error, as under some servers

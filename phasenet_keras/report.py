@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -82,7 +83,7 @@ class RunReport:
                 table.add_column(name, justify="right")
             table.add_column("why no picks", overflow="fold")
             for row in self.rows[:MAX_ROWS]:
-                table.add_row(*row)
+                table.add_row(*map(escape, row))
             self.console.print(table)
             if len(self.rows) > MAX_ROWS:
                 self.console.print(f"… and {len(self.rows) - MAX_ROWS} more stations")
@@ -157,12 +158,12 @@ def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:
         table.add_column(name, overflow="fold")
     for preset, where in presets:
         table.add_row(
-            preset.name,
+            escape(preset.name),
             ",".join(preset.config.channels),
             f"{preset.sampling_rate:g}",
             str(preset.window_samples),
             ",".join(preset.config.phases),
-            preset.license,
-            f"{preset.description}\n[dim]weights: {where}[/]",
+            escape(preset.license),
+            f"{escape(preset.description)}\n[dim]weights: {escape(where)}[/]",
         )
     return table

@@ -115,7 +115,7 @@ class Waveform:
         with np.errstate(over="ignore"):
             data = np.ascontiguousarray(data, dtype=np.float32)
         channels = tuple(str(name) for name in self.channels)
-        if data.ndim != 2 or data.shape[0] == 0 or data.shape[1] != len(channels):
+        if data.ndim != 2 or 0 in data.shape or data.shape[1] != len(channels):
             raise ShapeError(
                 f"a waveform of channels {','.join(channels) or '(none)'} needs data of shape "
                 f"(n_samples, {len(channels)}), received {data.shape}"
@@ -217,8 +217,8 @@ class Pick:
         station: SEED id without the component letter.
         phase: ``"P"`` or ``"S"``.
         probability: the network's output at the pick, 0 to 1.
-        amplitude: largest absolute excursion from the mean, over all channels of the record, in
-            the `Picker.amplitude_window_s` seconds from the pick on; in ``units``.
+        amplitude: largest absolute excursion from the record's mean, over all its channels, in
+            the 300 samples of the network (3 s at 100 Hz) from the pick on; in ``units``.
         units: of ``amplitude``, where known.
         preset: name of the preset that picked it.
         sample: index of the pick in the annotation, at ``sampling_rate``.

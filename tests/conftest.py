@@ -127,3 +127,11 @@ def random_net():
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(12345)
+
+
+@pytest.fixture(scope="session")
+def preset(make_net, tmp_path_factory) -> str:
+    """A preset folder whose network picks P at upward spikes."""
+    folder = tmp_path_factory.mktemp("presets") / "spikes"
+    make_net().save_preset(folder)
+    return str(folder)

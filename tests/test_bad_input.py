@@ -56,9 +56,9 @@ def test_files_that_are_no_waveforms(tmp_path, name, content, words):
 
 
 def test_missing_file_and_folder(tmp_path):
-    with pytest.raises(FormatError, match="No such file"):
+    with pytest.raises(FormatError, match="no such file"):
         read_waveforms(tmp_path / "none.mseed")
-    with pytest.raises(FormatError, match="Is a directory"):
+    with pytest.raises(FormatError, match="is a folder"):
         read_waveforms(tmp_path)
 
 

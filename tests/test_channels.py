@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasenet_keras.io.channels import component_prefix, components_of
+from phasenet_keras.io.channels import channel_names, component_prefix, components_of
+from phasenet_keras.types import ConfigError
 
 FAMILIES = {
     "plain": ("E", "N", "Z"),
@@ -101,3 +102,34 @@ def test_no_component_is_given_twice(codes):
     assert set(found.values()) <= {"E", "N", "Z"}
     assert len(set(found.values())) == len(found)
     assert list(found) == [code for code in codes if code in found]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        ("Z", ("Z",)),
+        ("zn", ("Z", "N")),
+        ("Z,N,E", ("Z", "N", "E")),
+        ("12Z", ("N", "E", "Z")),
+        ("XYZ", ("E", "N", "Z")),
+        (("EW", "NS", "UD"), ("E", "N", "Z")),
+        ("EW,NS,UD", ("E", "N", "Z")),
+    ],
+)
+def test_channels_that_a_person_names(wanted, names):
+    assert channel_names(wanted, "ENZ") == names
+
+
+@pytest.mark.parametrize("wanted", ["", "Q", "ENZH", "ZZ", (), "Z,", "hydrophone"])
+def test_channels_that_are_none_are_refused(wanted):
+    if wanted == "Z,":
+        assert channel_names(wanted, "ENZ") == ("Z",)
+    else:
+        with pytest.raises(ConfigError, match="components such as E,N,Z"):
+            channel_names(wanted, "ENZ")
+
+
+def test_a_networks_own_names_are_taken_as_they_are():
+    assert channel_names("H", ("H", "Z")) == ("H",)
+    assert channel_names(("DAS",), ("DAS",)) == ("DAS",)
+    assert channel_names("DAS", ("DAS",)) == ("DAS",)

@@ -87,6 +87,10 @@ def test_saving_replaces_a_preset_and_nothing_else(spike_net, folder, tmp_path):
         (lambda f: edit(f, normalization="peak"), "normalization is one of std"),
         (lambda f: edit(f, thresholds={"Q": 0.5}), "has no setting 'Q'"),
         (lambda f: edit(f, files_sha256={}), "states no checksum"),
+        (lambda f: edit(f, files_sha256=None), "states no checksum"),
+        (lambda f: edit(f, window_samples=1), "window_samples is a whole number from 16"),
+        (lambda f: edit(f, window_samples=10**12), "window_samples is a whole number from 16"),
+        (lambda f: edit(f, sampling_rate=float("inf")), "sampling_rate is above 0"),
         (lambda f: (f / "model.weights.h5").unlink(), "has no weights"),
         (lambda f: (f / "model.weights.h5").write_bytes(b"x" * 5000), "damaged or was changed"),
         (lambda f: edit(f, config={"channels": ["Z"], "filters_root": 2}), "input_conv/kernel"),
@@ -112,6 +116,42 @@ def test_golden_output_is_checked(spike_net, folder):
     np.savez(folder / "golden.npz", x=golden["x"], y=golden["y"] + 0.01)
     with pytest.raises(PresetError, match="does not reproduce its golden output"):
         check_golden(spike_net, folder)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 no zip", b"", b"\x93NUMPY"])
+def test_a_damaged_golden_file_is_refused(spike_net, folder, content):
+    (folder / "golden.npz").write_bytes(content)
+    with pytest.raises(PresetError, match=r"golden\.npz cannot be read"):
+        check_golden(spike_net, folder)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 100, 1), (2, 100, 4)])
+def test_a_golden_file_of_another_network_is_refused(spike_net, folder, shape):
+    np.savez(folder / "golden.npz", x=np.zeros(shape, "float32"), y=np.zeros((2, 100, 3)))
+    with pytest.raises(PresetError, match="is for another network"):
+        check_golden(spike_net, folder)
+
+
+def test_saving_through_a_link_or_into_the_working_folder(spike_net, folder, tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(folder)
+    spike_net.save_preset(tmp_path / "link", name="other")
+    assert (tmp_path / "link").is_symlink()
+    assert read_preset(folder).name == "other"
+    monkeypatch.chdir(folder)
+    with pytest.raises(PresetError, match="is the working folder"):
+        spike_net.save_preset(".")
+    assert read_preset(folder).name == "other"
+    assert [path.name for path in folder.parent.iterdir()] == ["spikes"]
+
+
+def test_channels_by_other_names_are_the_same_channels(folder):
+    plain = PhaseNet.from_preset(folder, channels="NEZ").get_weight_set()
+    for names in ("12Z", "nez", "N,E,Z", ("NS", "EW", "UD")):
+        net = PhaseNet.from_preset(folder, channels=names)
+        assert net.config.channels == ("N", "E", "Z")
+        assert np.array_equal(net.get_weight_set()["input_conv/kernel"], plain["input_conv/kernel"])
+    with pytest.raises(ConfigError, match="components such as E,N,Z"):
+        PhaseNet.from_preset(folder, channels="ENZH")
 
 
 def test_the_contract_is_checked_against_what_is_asked(folder, make_net):

@@ -12,12 +12,13 @@ from fractions import Fraction
 import numpy as np
 
 from phasenet_keras.io.channels import components_of
-from phasenet_keras.types import ConfigError, PresetError, Waveform
+from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
 
 __all__ = [
     "SAMPLING_MODES",
     "Prepared",
     "arrange_channels",
+    "check_modes",
     "normalize",
     "normalize_moving",
     "normalize_record",
@@ -31,6 +32,8 @@ MISSING_MODES = ("zero", "error")
 SAME_RATE = 0.005
 # Below this part of the network's rate, a record holds next to nothing of what it was trained on.
 LEAST_RATE = 0.1
+# Of the ratio of two rates; the filter has twenty times as many coefficients.
+LARGEST_FACTOR = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Prepared:
 
     Attributes:
         data: ``(n_samples, n_channels)`` float32, normalised, in the network's channel order.
-        sampling_rate: of ``data``, in Hz.
+        sampling_rate: of ``data``, in Hz: the one really reached, so that times stay exact.
         live_channels: the channels that hold a signal; the others are zero.
     """
 
@@ -74,8 +77,7 @@ def prepare(
         ConfigError: for an unknown mode, or a record of far too low a sampling rate.
         PresetError: if the record has none of the channels, or not all with ``"error"``.
     """
-    if sampling not in SAMPLING_MODES:
-        raise ConfigError(f"sampling is one of {', '.join(SAMPLING_MODES)}, received {sampling!r}")
+    check_modes(sampling, missing)
     data = arrange_channels(waveform, channels, missing)
     rate = waveform.sampling_rate
     if sampling == "resample" and abs(rate / sampling_rate - 1.0) > SAME_RATE:
@@ -85,10 +87,25 @@ def prepare(
                 f"{sampling_rate:g} Hz: too low to be resampled. sampling='reinterpret' takes the "
                 "samples as they are."
             )
-        data, rate = resample(data, rate, sampling_rate), sampling_rate
+        data, rate = resample(data, rate, sampling_rate)
     data, is_live = normalize_record(data, window_samples)
     live = tuple(name for name, alive in zip(channels, is_live, strict=True) if alive)
     return Prepared(data, rate, live)
+
+
+def check_modes(sampling: str = "resample", missing: str = "zero") -> None:
+    """Refuse unknown ways to treat sampling rates and missing channels.
+
+    Raises:
+        ConfigError: with those that there are.
+    """
+    for name, value, known in (
+        ("sampling", sampling, SAMPLING_MODES),
+        ("missing", missing, MISSING_MODES),
+    ):
+        if value not in known:
+            hint = nearest_name(str(value), known)
+            raise ConfigError(f"{name} is one of {', '.join(known)}, received {value!r}.{hint}")
 
 
 def arrange_channels(
@@ -103,17 +120,20 @@ def arrange_channels(
         ConfigError: for an unknown ``missing``.
         PresetError: as in `prepare`.
     """
-    if missing not in MISSING_MODES:
-        raise ConfigError(f"missing is one of {', '.join(MISSING_MODES)}, received {missing!r}")
+    check_modes(missing=missing)
     if waveform.channels == tuple(channels):
         return waveform.data
     columns = {component: column for column, component in components_of(waveform.channels).items()}
     lacking = [name for name in channels if name not in columns]
     if lacking and (missing == "error" or len(lacking) == len(channels)):
+        remedy = (
+            f'Pass channels="{"".join(columns)}" to adapt the network, or missing="zero" to pad.'
+            if columns
+            else "Name the record's channels E, N or Z, or by a SEED code that ends so."
+        )
         raise PresetError(
             f"the network expects channels {','.join(channels)}; station {waveform.station} has "
-            f"{','.join(waveform.channels)} only. Pass channels="
-            f'"{"".join(columns)}" to adapt the network, or missing="zero" to pad.'
+            f"{','.join(waveform.channels)} only. {remedy}"
         )
     data = np.zeros((waveform.n_samples, len(channels)), np.float32)
     for number, name in enumerate(channels):
@@ -122,7 +142,7 @@ def arrange_channels(
     return data
 
 
-def resample(data: np.ndarray, old_hz: float, new_hz: float) -> np.ndarray:
+def resample(data: np.ndarray, old_hz: float, new_hz: float) -> tuple[np.ndarray, float]:
     """Bring ``(samples, channels)`` to another rate with a zero-phase anti-alias filter.
 
     Polyphase filtering with a linear-phase FIR whose delay is taken out (`scipy.signal`): sample
@@ -134,13 +154,30 @@ def resample(data: np.ndarray, old_hz: float, new_hz: float) -> np.ndarray:
         new_hz: sampling rate wanted.
 
     Returns:
-        ``(ceil(n_samples * new_hz / old_hz), n_channels)`` float32, without mean.
+        ``(ceil(n_samples * up / down), n_channels)`` float32, without mean, and the rate reached:
+        ``old_hz * up / down`` with the ratio of whole numbers up to 10,000 that is nearest. It
+        differs from ``new_hz`` by 1e-8 of it or less for any usual rate; count time by it.
+
+    Raises:
+        ConfigError: if the rates are too far apart for such a ratio.
+
+    Example:
+        >>> data, rate = resample(np.ones((400, 1)), 40.0, 100.0)
+        >>> data.shape, rate
+        ((1000, 1), 100.0)
     """
     from scipy.signal import resample_poly
 
-    ratio = Fraction(new_hz / old_hz).limit_denominator(10_000)
+    ratio = Fraction(new_hz / old_hz).limit_denominator(LARGEST_FACTOR)
+    reached_hz = old_hz * ratio.numerator / max(1, ratio.denominator)
+    if abs(reached_hz / new_hz - 1.0) > SAME_RATE or ratio.numerator > LARGEST_FACTOR:
+        raise ConfigError(
+            f"{old_hz:g} Hz cannot be resampled to {new_hz:g} Hz: too far apart. "
+            "sampling='reinterpret' takes the samples as they are."
+        )
     centred = data - data.mean(axis=0, dtype=np.float64)
-    return resample_poly(centred, ratio.numerator, ratio.denominator, axis=0).astype(np.float32)
+    resampled = resample_poly(centred, ratio.numerator, ratio.denominator, axis=0)
+    return resampled.astype(np.float32), reached_hz
 
 
 def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.types import Annotation, ConfigError
 
 if TYPE_CHECKING:
     from obspy import Stream
 
-__all__ = ["annotations_to_stream", "file_stem", "write_annotations"]
+__all__ = [
+    "annotations_to_stream",
+    "check_annotation_path",
+    "file_stem",
+    "free_name",
+    "write_annotations",
+]
 
 # Channel code of a probability: these letters and the phase's, e.g. PRP (no SEED band code is P).
 CHANNEL_PREFIX = "PR"
+# File systems take 255; a time and an ending come after.
+STEM_BYTES = 200
 CODE_LENGTHS = {"network": 2, "station": 5, "location": 2}
 
 
 def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
-    """Return probabilities as ObsPy traces, one a phase; channels PRN, PRP, PRS."""
+    """Return probabilities as ObsPy traces, one a phase; channels PRN, PRP, PRS.
+
+    Warns:
+        RecordWarning: for a second instrument of a station (HH, HN), whose probabilities would
+            have the same codes: it is left out.
+    """
     from obspy import Stream, Trace
 
     stream = Stream()
+    owners: dict[str, str] = {}
     for annotation in annotations:
+        owner = owners.setdefault(annotation.station.rpartition(".")[0], annotation.station)
+        if owner != annotation.station:
+            warnings.warn(
+                f"{annotation.station} left out: its codes would be those of {owner}; a folder of "
+                "npz files keeps both",
+                RecordWarning,
+                stacklevel=2,
+            )
+            continue
         parts = annotation.station.split(".")
         network, station, location = parts[:3] if len(parts) == 4 else ("", annotation.station, "")
         for column, phase in enumerate(annotation.phases):
@@ -75,23 +100,54 @@ def write_annotations(annotations: Sequence[Annotation], path: str | PathLike[st
         _write_npz(annotations[0], path)
         return [path]
     path.mkdir(parents=True, exist_ok=True)
-    written = []
+    written: list[Path] = []
     for annotation in annotations:
         start = annotation.start_time.strftime("%Y%m%dT%H%M%S%f")
-        target = path / f"{file_stem(annotation.station)}_{start}.npz"
+        stem = f"{file_stem(annotation.station)}_{start}"
+        target = path / f"{free_name(stem, [item.stem for item in written])}.npz"
         _write_npz(annotation, target)
         written.append(target)
     return written
 
 
+def check_annotation_path(path: Path) -> None:
+    """Refuse a path that annotations cannot be written to, before any work is done.
+
+    Raises:
+        ConfigError: for a folder that does not exist, or a file where a folder is meant.
+    """
+    if path.suffix.lower() in (".mseed", ".npz"):
+        if not path.parent.is_dir():
+            raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder, a file is wanted")
+    elif path.exists() and not path.is_dir():
+        raise ConfigError(f"{path} is a file; a folder, .mseed or .npz is wanted")
+
+
+def free_name(stem: str, taken: Iterable[str]) -> str:
+    """Return a name that is not taken: the stem, or the stem with -2, -3 and so on.
+
+    Example:
+        >>> free_name("a", ["a", "a-2"])
+        'a-3'
+    """
+    used, number, name = set(taken), 1, stem
+    while name in used:
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
 def file_stem(station: str) -> str:
-    """Return a station's name as a file name.
+    """Return a station's name as a file name, of 200 bytes at most.
 
     Example:
         >>> file_stem("CX.PB01..HH"), file_stem("line 7/shot:3")
         ('CX.PB01..HH', 'line_7_shot_3')
     """
     stem = "".join(c if c.isalnum() or c in "._-#" else "_" for c in station)
+    stem = stem.encode("utf-8", "replace")[:STEM_BYTES].decode("utf-8", "ignore")
     return stem.lstrip(".") or "record"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 NPZ_SAMPLING_RATE = 100.0
 NPZ_COMPONENTS = ("E", "N", "Z")
+NPZ_FIELDS = ("data", "sampling_rate", "dt", "begin_time", "t0", "station_id")
+# How far comments at the start of a text file may go.
+COMMENT_BYTES = 1 << 18
 # Times written with few digits jitter; more than this part of a sample is an uneven record.
 TIME_JITTER = 0.25
 
@@ -40,11 +44,12 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
 
     try:
         with np.load(path, allow_pickle=False) as file:
-            fields = {name: file[name] for name in file.files}
+            names = file.files
+            fields = {name: file[name] for name in names if name in NPZ_FIELDS}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
         raise FormatError(f"{path} is no readable npz file: {error}") from error
     if "data" not in fields:
-        raise FormatError(f"{path} has no array 'data'; it has: {', '.join(fields) or 'nothing'}")
+        raise FormatError(f"{path} has no array 'data'; it has: {', '.join(names) or 'nothing'}")
     data = fields["data"]
     if data.ndim == 3 and data.shape[1] == 1:
         data = data[:, 0]
@@ -56,7 +61,7 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
             f"(samples, 1); it is {data.dtype} of shape {fields['data'].shape}"
         )
     try:
-        rate = float(fields.get("sampling_rate", 1.0 / fields.get("dt", 1.0 / NPZ_SAMPLING_RATE)))
+        rate = _rate(fields)
         start = fields.get("begin_time", fields.get("t0"))
         start_time = UTCDateTime(0) if start is None else UTCDateTime(str(start[()]))
     except (TypeError, ValueError, ZeroDivisionError) as error:
@@ -75,13 +80,30 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
     return stream
 
 
+def _rate(fields: dict[str, np.ndarray]) -> float:
+    rate = float(fields.get("sampling_rate", NPZ_SAMPLING_RATE))
+    if "sampling_rate" not in fields and "dt" in fields:
+        dt_s = float(fields["dt"])
+        rate = 1.0 / dt_s if dt_s else math.inf
+    if not 0 < rate < math.inf:
+        raise ValueError(f"a sampling rate is above 0 Hz, received {rate}")
+    return rate
+
+
 def _is_text(path: Path, head: bytes) -> bool:
+    lines = _data_lines(head)
+    if len(head) == HEAD_BYTES and len(lines) < 2:
+        with path.open("rb") as file:  # a long comment comes first
+            lines = _data_lines(file.read(COMMENT_BYTES))
+    return len(lines) >= 2 and all(_PAIR.match(line) for line in lines[:20])
+
+
+def _data_lines(head: bytes) -> list[bytes]:
     lines = head.splitlines()
-    if len(head) == HEAD_BYTES:
+    if len(head) in (HEAD_BYTES, COMMENT_BYTES):
         del lines[-1]  # cut in its middle
     lines = [line.split(b"#")[0] for line in lines]
-    lines = [line for line in lines if line.strip()]
-    return len(lines) >= 2 and all(_PAIR.match(line) for line in lines[:20])
+    return [line for line in lines if line.strip()]
 
 
 def _read_text(path: Path, headers_only: bool) -> Stream:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["component_prefix", "components_of"]
+from phasenet_keras.types import ConfigError
+
+__all__ = ["channel_names", "component_prefix", "components_of"]
 
 # Whole names, as Japanese networks write them, with and without a sensor's number.
 WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
@@ -12,6 +14,7 @@ WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
 LETTERS = {"E": "E", "N": "N", "Z": "Z", "U": "E", "V": "N", "R": "N", "T": "E", "X": "E", "Y": "N"}
 WITH_VERTICAL = {"1": "N", "2": "E"}
 WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
+KNOWN_LETTERS = (*LETTERS, *WITHOUT_VERTICAL)
 
 
 def component_prefix(code: str) -> str:
@@ -25,6 +28,39 @@ component_prefix("ns2")
     if code[:2].upper() in WORDS:
         return code[2:]
     return code[:-1]
+
+
+def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """Return the components that a person names, for a network.
+
+    Args:
+        wanted: ``"Z"``, ``"ZN"``, ``"Z,N,E"``, ``"12Z"``, in capitals or not, or several names.
+        known: channels of the network, which are taken as they are.
+
+    Raises:
+        ConfigError: for a name that is neither known nor a component, or one component twice.
+
+    Example:
+        >>> channel_names("z,n", "ENZ"), channel_names("12Z", "ENZ")
+        (('Z', 'N'), ('N', 'E', 'Z'))
+    """
+    known = tuple(known)
+    if isinstance(wanted, str):
+        separated = wanted.replace(",", " ").split()
+        is_one_word = len(separated) == 1 and separated[0] not in known
+        names = tuple(separated[0]) if is_one_word else tuple(separated)
+    else:
+        names = tuple(str(name) for name in wanted)
+    if names and len(set(names)) == len(names) and all(name in known for name in names):
+        return names
+    components = components_of(names)
+    unknown = [n for n in names if n not in components or _letter(n) not in KNOWN_LETTERS]
+    if unknown or not names or len(set(names)) != len(names):
+        raise ConfigError(
+            f"channels are components such as {','.join(known)}, each once; received "
+            f"'{wanted if isinstance(wanted, str) else ','.join(names)}'"
+        )
+    return tuple(components[name] for name in names)
 
 
 def components_of(codes: Iterable[str]) -> dict[str, str]:

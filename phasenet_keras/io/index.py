@@ -9,7 +9,7 @@ from pathlib import Path
 
 from phasenet_keras.io.registry import read_stream
 from phasenet_keras.io.waveforms import station_id
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = ["expand_paths", "group_by_station"]
 
@@ -17,10 +17,16 @@ __all__ = ["expand_paths", "group_by_station"]
 def expand_paths(sources: Iterable[str | PathLike[str]]) -> list[Path]:
     """Resolve files, folders (all files below, hidden ones not) and patterns, without repeats.
 
-    A name that is none of these is kept, so that reading it says what is wrong.
+    A name that is none of these, and a folder without files, is kept, so that reading it says what
+    is wrong.
+
+    Raises:
+        ConfigError: for an empty name, which would stand for the working folder.
     """
     paths: dict[Path, None] = {}
     for source in sources:
+        if not str(source):
+            raise ConfigError("a file name is empty; '.' names the working folder")
         path = Path(source)
         if path.is_dir():
             inside = (item.relative_to(path) for item in sorted(path.rglob("*")))
@@ -28,14 +34,15 @@ def expand_paths(sources: Iterable[str | PathLike[str]]) -> list[Path]:
                 path / item
                 for item in inside
                 if (path / item).is_file() and not any(p.startswith(".") for p in item.parts)
-            ]
+            ] or [path]
         elif path.exists():
             found = [path]
         else:
             # Not Path.glob: a pattern may be absolute.
             matches = sorted(glob(str(source), recursive=True))  # noqa: PTH207
             found = [Path(item) for item in matches] or [path]
-        paths.update(dict.fromkeys(item for item in found if not item.is_dir()))
+            found = [item for item in found if not item.is_dir()]
+        paths.update(dict.fromkeys(found))
     return list(paths)
 
 

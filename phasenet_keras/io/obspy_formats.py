@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # ObsPy would unpickle any file to see if it is one of its own, and a pickle can run any code.
 REFUSED = ("PICKLE",)
+TEXT_FORMATS = ("GSE1", "GSE2")
 # Gathers: their traces have numbers, not SEED ids.
 GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
 EXTENSIONS = {
@@ -74,6 +75,9 @@ def _is_of_format(path: Path, head: bytes, format_name: str) -> bool:
 def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     from obspy import read
 
+    if format_name in TEXT_FORMATS and not path.read_bytes().isascii():
+        # ObsPy's C code takes such bytes for places in a table, and may end the process.
+        raise FormatError(f"{path} is damaged: {format_name} is text, it holds other bytes")
     try:
         stream = read(escape(str(path)), format=format_name, headonly=headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
@@ -81,6 +85,14 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
         raise FormatError(f"{path} is damaged or no {name}: {error}") from error
     if format_name == "MSEED":
         _warn_if_truncated(path, stream)
+    lengths = [trace.stats.npts for trace in stream]
+    if format_name in GATHERS and len(lengths) > 1 and lengths[-1] < min(lengths[:-1]):
+        warnings.warn(
+            f"its last trace has {lengths[-1]} samples, all others {min(lengths[:-1])} or more: "
+            "truncated?",
+            RecordWarning,
+            stacklevel=2,
+        )
     return stream
 
 

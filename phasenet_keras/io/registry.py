@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from glob import has_magic
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,17 @@ from typing import TYPE_CHECKING
 from phasenet_keras.types import FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
-    from obspy import Stream
+    from obspy import Stream, Trace
 
-__all__ = ["Reader", "RecordWarning", "read_stream", "readers", "register_reader"]
+__all__ = [
+    "Reader",
+    "RecordWarning",
+    "check_header",
+    "holds_numbers",
+    "read_stream",
+    "readers",
+    "register_reader",
+]
 
 HEAD_BYTES = 4096
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
@@ -75,6 +84,9 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
         FormatError: if the file does not exist, is empty, is of no known format, or is damaged.
     """
     path = Path(path)
+    if not path.is_file():
+        # A pipe or a device would be waited for.
+        raise FormatError(_why_no_file(path))
     reader = _reader_of(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -90,6 +102,16 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
     _keep_usable_traces(stream, path, reader, headers_only)
     _name_stations(stream, path, reader)
     return stream
+
+
+def _why_no_file(path: Path) -> str:
+    if path.is_dir():
+        return f"{path} is a folder without files, or one is wanted"
+    if path.exists():
+        return f"{path} is no regular file"
+    if has_magic(str(path)):
+        return f"no file matches {path}"
+    return f"{path} cannot be read: no such file"
 
 
 def _reader_of(path: Path) -> Reader:
@@ -108,25 +130,40 @@ def _reader_of(path: Path) -> Reader:
 
 
 def _keep_usable_traces(stream: Stream, path: Path, reader: Reader, headers_only: bool) -> None:
-    stream.traces = [
-        trace
-        for trace in stream
-        if trace.stats.npts > 0 and (headers_only or trace.data.dtype.kind in NUMBER_KINDS)
-    ]
+    stream.traces = [trace for trace in stream if holds_numbers(trace, headers_only)]
     if not stream:
         raise FormatError(f"{path} holds no samples ({reader.name})")
     for trace in stream:
-        rate = trace.stats.sampling_rate
-        if not (math.isfinite(rate) and rate > 0):
-            raise FormatError(f"{path}: {trace.id} has a sampling rate of {rate} Hz")
-        try:
-            _ = (trace.stats.starttime.year, trace.stats.endtime.year)
-        except (OverflowError, ValueError) as error:
-            raise FormatError(f"{path}: the time of {trace.id} is no date: {error}") from error
+        check_header(trace, f"{path}: ")
+
+
+def holds_numbers(trace: Trace, headers_only: bool = False) -> bool:
+    """Tell if a trace has samples and they are real numbers, not log messages."""
+    return trace.stats.npts > 0 and (headers_only or trace.data.dtype.kind in NUMBER_KINDS)
+
+
+def check_header(trace: Trace, where: str = "") -> None:
+    """Refuse a trace whose sampling rate or time is none.
+
+    Raises:
+        FormatError: naming the trace.
+    """
+    rate = trace.stats.sampling_rate
+    if not (math.isfinite(rate) and rate > 0):
+        raise FormatError(f"{where}{trace.id} has a sampling rate of {rate} Hz")
+    try:
+        _ = (trace.stats.starttime.year, trace.stats.endtime.year)
+    except (OverflowError, ValueError) as error:
+        raise FormatError(f"{where}the time of {trace.id} is no date: {error}") from error
 
 
 def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
+    has_no_codes = len(stream) > 1 and not any(
+        trace.stats.station or trace.stats.channel for trace in stream
+    )
     for number, trace in enumerate(stream, start=1):
+        if has_no_codes and not reader.one_trace_one_station:
+            trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
         trace.stats.source_file = path.name
         trace.stats.source_path = str(path)
         if reader.one_trace_one_station:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from phasenet_keras.types import ConfigError, Pick, nearest_name
+from phasenet_keras.types import ConfigError, FormatError, Pick, nearest_name
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
@@ -38,6 +38,8 @@ PICK_COLUMNS = (
     "sampling_rate_hz",
     "preset",
 )
+
+NO_TEXT = "backslashreplace"
 
 
 def write_picks(picks: Iterable[Pick], path: str | PathLike[str]) -> int:
@@ -81,7 +83,8 @@ def check_pick_path(path: Path) -> None:
     """Refuse a path that picks cannot be written to, before any work is done.
 
     Raises:
-        ConfigError: for an ending other than ``.csv``, or a folder that does not exist.
+        ConfigError: for an ending other than ``.csv``, or a folder that does not exist or cannot
+            be written to.
     """
     if path.suffix.lower() != ".csv":
         hint = nearest_name(path.suffix, [".csv"])
@@ -90,37 +93,47 @@ def check_pick_path(path: Path) -> None:
         raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder, a file is wanted")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"folder {path.parent} cannot be written to")
 
 
 def read_picks(path: str | PathLike[str]) -> list[Pick]:
     """Read picks that `write_picks` wrote.
 
     Raises:
-        ConfigError: if a column is missing.
+        FormatError: if it cannot be read, a column is missing, or a cell is no such value; it
+            names the line.
     """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file)
+            missing = set(PICK_COLUMNS) - set(table.fieldnames or ())
+            if missing:
+                raise FormatError(f"{path} has no columns {', '.join(sorted(missing))}")
+            return [_pick(row, f"{path}, line {table.line_num}") for row in table]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path} is no readable table of picks: {error}") from error
+
+
+def _pick(row: dict[str, str], where: str) -> Pick:
     from obspy import UTCDateTime
 
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        table = csv.DictReader(file)
-        missing = set(PICK_COLUMNS) - set(table.fieldnames or ())
-        if missing:
-            raise ConfigError(f"{path} has no columns {', '.join(sorted(missing))}")
-        return [
-            Pick(
-                time=UTCDateTime(row["phase_time"]),
-                station=row["station_id"],
-                phase=row["phase_type"],
-                probability=float(row["phase_score"]),
-                amplitude=float(row["phase_amplitude"]) if row["phase_amplitude"] else None,
-                units=row["amplitude_units"] or None,
-                preset=row["preset"],
-                sample=int(row["phase_index"]),
-                sampling_rate=float(row["sampling_rate_hz"]),
-                start_time=UTCDateTime(row["begin_time"]) if row["begin_time"] else None,
-                source=row["file_name"],
-            )
-            for row in table
-        ]
+    try:
+        return Pick(
+            time=UTCDateTime(row["phase_time"]),
+            station=row["station_id"],
+            phase=row["phase_type"],
+            probability=float(row["phase_score"]),
+            amplitude=float(row["phase_amplitude"]) if row["phase_amplitude"] else None,
+            units=row["amplitude_units"] or None,
+            preset=row["preset"],
+            sample=int(row["phase_index"]),
+            sampling_rate=float(row["sampling_rate_hz"]),
+            start_time=UTCDateTime(row["begin_time"]) if row["begin_time"] else None,
+            source=row["file_name"],
+        )
+    except (TypeError, ValueError) as error:
+        raise FormatError(f"{where}: a cell is no time or no number: {error}") from error
 
 
 def _row(pick: Pick) -> tuple[object, ...]:
@@ -131,7 +144,7 @@ def _row(pick: Pick) -> tuple[object, ...]:
         _iso(pick.time),
         f"{pick.probability:.4f}",
         pick.phase,
-        pick.source,
+        pick.source.replace("\r", "\\r"),  # csv would not quote it
         "" if pick.amplitude is None else f"{pick.amplitude:.6g}",
         pick.units or "",
         f"{pick.sampling_rate:.9g}",
@@ -147,9 +160,10 @@ def _iso(time: UTCDateTime) -> str:
 def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
     """Open a temporary sibling for writing and give it the name when it is complete."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
+    # File names may hold bytes that are no text; they are spelt out.
+    text: dict[str, Any] = {"encoding": "utf-8", "newline": "", "errors": NO_TEXT}
     try:
-        with os.fdopen(handle, mode, encoding=encoding, newline=newline) as file:
+        with os.fdopen(handle, mode, **({} if "b" in mode else text)) as file:
             yield file
         Path(name).chmod(0o644)
         Path(name).replace(path)

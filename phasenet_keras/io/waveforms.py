@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.channels import component_prefix, components_of
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import RecordWarning, check_header, holds_numbers, read_stream
 from phasenet_keras.types import Waveform
 
 if TYPE_CHECKING:
-    from obspy import Stream, Trace, UTCDateTime
+    from obspy import Trace, UTCDateTime
     from obspy.core.trace import Stats
 
 __all__ = ["read_waveforms", "station_id", "waveforms_of"]
@@ -32,19 +32,21 @@ COMPONENT_ORDER = ("E", "N", "Z")
 
 
 def read_waveforms(
-    source: str | PathLike[str] | Stream | Iterable[str | PathLike[str]] | None = None,
+    source: str | PathLike[str] | Trace | Iterable[str | PathLike[str] | Trace] | None = None,
 ) -> list[Waveform]:
     """Read records of any known format; channels of a station are brought together.
 
     Args:
-        source: a file, several files, or an `obspy.Stream`; None gives ObsPy's example record.
+        source: a file, several files, an `obspy.Stream` or traces; None gives ObsPy's example
+            record.
 
     Returns:
         Waveforms ordered by station and time. Gaps, NaN and changes of the set of channels start
         a new one; overlapping samples are taken from the trace that starts later.
 
     Raises:
-        FormatError: if a file is missing, empty, damaged or of no known format.
+        FormatError: if a file is missing, empty, damaged or of no known format, or a trace has no
+            sampling rate.
 
     Example:
         >>> [wave] = read_waveforms()
@@ -57,13 +59,11 @@ def read_waveforms(
         stream = read()
     elif isinstance(source, Trace):
         stream = Stream([source])
-    elif isinstance(source, Stream):
-        stream = source
     else:
-        paths = [source] if isinstance(source, str | PathLike) else list(source)
+        items = [source] if isinstance(source, str | PathLike) else list(source)
         stream = Stream()
-        for path in paths:
-            stream += read_stream(path)
+        for item in items:
+            stream += item if isinstance(item, Trace) else read_stream(item)
     return waveforms_of(stream)
 
 
@@ -91,7 +91,8 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     """
     groups: dict[tuple[str, str, float], list[Trace]] = {}
     for trace in stream:
-        if trace.stats.npts:
+        if holds_numbers(trace):
+            check_header(trace)
             # Rates that differ by header rounding are one rate.
             rate = float(f"{trace.stats.sampling_rate:.6g}")
             # What is named after its file is a record of its own: equal names are chance.
@@ -100,13 +101,13 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
             groups.setdefault(key, []).append(trace)
     found = []
     for (station, _, _), traces in groups.items():
-        by_component = _by_component(station, traces)
-        for span in _connected_spans([t for group in by_component.values() for t in group]):
-            found += _cut(station, span, by_component)
+        for span in _connected_spans(_with_components(station, traces)):
+            found += _cut(station, span)
     return sorted(found, key=lambda wave: (wave.station, wave.start_time))
 
 
-def _by_component(station: str, traces: list[Trace]) -> dict[str, list[Trace]]:
+def _with_components(station: str, traces: list[Trace]) -> list[tuple[Trace, str]]:
+    """Return the traces of known components, in the order in which they are written."""
     codes = sorted({trace.stats.channel for trace in traces})
     components = components_of(codes)
     unknown = [code for code in codes if code not in components]
@@ -117,12 +118,11 @@ def _by_component(station: str, traces: list[Trace]) -> dict[str, list[Trace]]:
             RecordWarning,
             stacklevel=3,
         )
-    by_component: dict[str, list[Trace]] = {}
-    for trace in sorted(traces, key=_order):
-        component = components.get(trace.stats.channel)
-        if component:
-            by_component.setdefault(component, []).append(trace)
-    return {name: by_component[name] for name in COMPONENT_ORDER if name in by_component}
+    return [
+        (trace, components[trace.stats.channel])
+        for trace in sorted(traces, key=_order)
+        if trace.stats.channel in components
+    ]
 
 
 def _order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
@@ -131,28 +131,27 @@ def _order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
     return (trace.stats.starttime, trace.stats.npts, trace.stats.get("source_path", ""), first)
 
 
-def _connected_spans(traces: list[Trace]) -> Iterator[list[Trace]]:
-    """Group traces into stretches without a gap common to all channels."""
-    span: list[Trace] = []
+def _connected_spans(pairs: list[tuple[Trace, str]]) -> Iterator[list[tuple[Trace, str]]]:
+    """Group traces, ordered by start, into stretches without a gap common to all channels."""
+    span: list[tuple[Trace, str]] = []
     end: UTCDateTime | None = None
-    for trace in sorted(traces, key=lambda item: item.stats.starttime):
+    for trace, component in pairs:
         if end is not None and trace.stats.starttime > end + 2 * trace.stats.delta:
             yield span
             span, end = [], None
-        span.append(trace)
+        span.append((trace, component))
         end = trace.stats.endtime if end is None else max(end, trace.stats.endtime)
     if span:
         yield span
 
 
-def _cut(station: str, span: list[Trace], by_component: dict[str, list[Trace]]) -> list[Waveform]:
+def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
     """Lay a stretch's channels on one time axis and cut it where the set of channels changes."""
-    first = span[0].stats
-    here = {id(trace) for trace in span}
+    first = span[0][0].stats
     columns, presences, sources = {}, {}, {}
-    n_samples = 2 + max(round(_position(trace, first)) + trace.stats.npts for trace in span)
-    for component, traces in by_component.items():
-        traces = [trace for trace in traces if id(trace) in here]
+    n_samples = 2 + max(round(_position(trace, first)) + trace.stats.npts for trace, _ in span)
+    for component in COMPONENT_ORDER:
+        traces = [trace for trace, of_trace in span if of_trace == component]
         if traces:
             label = f"{station} {component}"
             columns[component], presences[component] = _one_axis(label, traces, first, n_samples)
@@ -167,7 +166,7 @@ def _cut(station: str, span: list[Trace], by_component: dict[str, list[Trace]]) 
                 start_time=first.starttime + begin / first.sampling_rate,
                 channels=tuple(names),
                 station=station,
-                units=_units(span),
+                units=_units([trace for trace, _ in span]),
                 source=sources[names[-1]],
             )
         )

@@ -10,6 +10,8 @@ from phasenet_keras.types import ConfigError, refuse_unknown
 
 __all__ = ["PhaseNetConfig"]
 
+NOISE = "N"
+
 
 @dataclass(frozen=True)
 class PhaseNetConfig:
@@ -53,6 +55,10 @@ class PhaseNetConfig:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ConfigError(f"{name} is a whole number from 1 on, received {value!r}")
+        if self.phases[0] != NOISE:
+            raise ConfigError(f"the first phase is noise, '{NOISE}'; received {self.phases!r}")
+        if self.stride < 2 <= self.depth:
+            raise ConfigError(f"a network of {self.depth} levels has a stride of 2 or more")
         if not 0.0 <= self.dropout_rate < 1.0:
             raise ConfigError(f"dropout_rate is in [0, 1), received {self.dropout_rate!r}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -12,6 +13,8 @@ from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 __all__ = ["Preset"]
 
 NORMALIZATIONS = ("std",)
+# Shorter ones have no statistics to speak of, longer ones fit no memory.
+WINDOW_RANGE = (16, 10_000_000)
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,20 @@ class Preset:
             ("window_samples", self.window_samples),
             ("min_distance_s", self.min_distance_s),
         ):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not 0 < value < math.inf
+            ):
                 raise PresetError(f"preset '{self.name}': {name} is above 0, received {value!r}")
-        if int(self.window_samples) != self.window_samples:
-            raise PresetError(f"preset '{self.name}': window_samples is whole")
+        least, most = WINDOW_RANGE
+        if int(self.window_samples) != self.window_samples or not (
+            least <= self.window_samples <= most
+        ):
+            raise PresetError(
+                f"preset '{self.name}': window_samples is a whole number from {least} to {most}, "
+                f"received {self.window_samples!r}"
+            )
         thresholds = dict.fromkeys(self.config.phases[1:], 0.3) | dict(self.thresholds)
         refuse_unknown(thresholds, self.config.phases[1:], f"thresholds of preset '{self.name}'")
         for phase, value in thresholds.items():

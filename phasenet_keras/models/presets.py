@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.channels import channel_names
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.weights import adapt_channels, check_weight_set, rebalance_kernels
 from phasenet_keras.types import (
@@ -154,7 +156,8 @@ def load_preset(
         preset = _read_contract(folder)
     weights = _read_weights(folder, preset)
     if channels is not None:
-        preset, weights = _with_channels(preset, weights, tuple(channels), adapt)
+        wanted = channel_names(channels, preset.config.channels)
+        preset, weights = _with_channels(preset, weights, wanted, adapt)
     if preset.rebalance if rebalance is None else rebalance:
         weights = rebalance_kernels(weights, preset.config)
     return preset, weights
@@ -164,7 +167,7 @@ def write_preset(
     net: PhaseNet, path: str | os.PathLike[str], *, preset: Preset | None = None, **changes: Any
 ) -> Preset:
     """Write a network as a preset folder; see `PhaseNet.save_preset`."""
-    path = Path(path)
+    path = Path(path).expanduser().resolve()  # the folder itself, also for "." and links
     preset = preset or net.preset
     if preset is None:
         raise PresetError(
@@ -180,6 +183,8 @@ def write_preset(
         and (not path.is_dir() or any(path.iterdir()))
     ):
         raise PresetError(f"{path} exists and is no preset: choose an empty or a new folder")
+    if path == Path.cwd():
+        raise PresetError(f"{path} is the working folder: name a folder in it")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
@@ -189,12 +194,25 @@ def write_preset(
         (beside / CARD).write_text(_model_card(preset), encoding="utf-8")
         _write_contract(preset, beside)
         beside.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        beside.replace(path)
+        _put_in_place(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return preset
+
+
+def _put_in_place(beside: Path, path: Path) -> None:
+    """Rename a finished folder to ``path``; what was there goes only when it is there."""
+    if not path.exists():
+        beside.replace(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
+    path.replace(old)
+    try:
+        beside.replace(path)
+    except OSError:
+        old.replace(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def check_golden(net: PhaseNet, folder: str | os.PathLike[str]) -> float:
@@ -207,9 +225,14 @@ def check_golden(net: PhaseNet, folder: str | os.PathLike[str]) -> float:
     try:
         with np.load(path) as golden:
             x, y = golden["x"], golden["y"]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise PresetError(f"{path} cannot be read: {error}") from error
-    difference = float(np.abs(np.asarray(net.predict_on_batch(x)) - y).max())
+    if x.ndim != 3 or x.shape[2] != len(net.config.channels) or y.shape[:2] != x.shape[:2]:
+        raise PresetError(f"{path} is for another network: x {x.shape}, y {y.shape}")
+    answer = np.asarray(net.predict_on_batch(x))
+    if answer.shape != y.shape:
+        raise PresetError(f"{path} is for another network: y {y.shape}, received {answer.shape}")
+    difference = float(np.abs(answer - y).max())
     if not difference <= GOLDEN_TOLERANCE:
         raise PresetError(
             f"preset {folder} does not reproduce its golden output on this machine: probabilities "
@@ -281,7 +304,8 @@ def _write_contract(preset: Preset, folder: Path) -> None:
 
 def _read_weights(folder: Path, preset: Preset) -> dict[str, np.ndarray]:
     path = folder / WEIGHTS
-    stated = _contract_values(folder).get("files_sha256", {}).get(WEIGHTS)
+    digests = _contract_values(folder).get("files_sha256")
+    stated = digests.get(WEIGHTS) if isinstance(digests, dict) else None
     if stated is None:
         raise PresetError(f"{folder / CONTRACT} states no checksum of {WEIGHTS}")
     if sha256_of(path) != stated:

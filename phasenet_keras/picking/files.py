@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -85,14 +86,19 @@ def pick_files(
         A `StationResult` a station, a `FileReport` for each file with a problem, and a `Progress`
         after each group of files that belong together. Only one group is in memory at a time.
     """
-    groups = group_by_station(expand_paths(sources))
+    paths = expand_paths(sources)
+    counts = Counter(path.name for path in paths)
+    repeated = {path for path in paths if counts[path.name] > 1}
+    groups = group_by_station(paths)
     yield Progress(0, len(groups))
     for done, group in enumerate(groups, start=1):
-        yield from _pick_group(picker, group)
+        yield from _pick_group(picker, group, repeated)
         yield Progress(done, len(groups))
 
 
-def _pick_group(picker: Picker, paths: list[Path]) -> Iterator[StationResult | FileReport]:
+def _pick_group(
+    picker: Picker, paths: list[Path], repeated: set[Path]
+) -> Iterator[StationResult | FileReport]:
     from obspy import Stream
 
     stream, sources = Stream(), []
@@ -100,7 +106,11 @@ def _pick_group(picker: Picker, paths: list[Path]) -> Iterator[StationResult | F
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", RecordWarning)
             try:
-                stream += read_stream(path)
+                traces = read_stream(path)
+                if path in repeated:  # the name alone would not tell the file
+                    for trace in traces:
+                        trace.stats.source_file = str(path)
+                stream += traces
                 sources.append(path)
             except FormatError as error:
                 yield FileReport(path, str(error), failed=True)

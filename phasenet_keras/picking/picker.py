@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.data.preprocess import Prepared, prepare
-from phasenet_keras.data.windows import chunks, pad_to, padded_length
+from phasenet_keras.data.preprocess import Prepared, check_modes, prepare
+from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padded_length
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import compile_forward
 from phasenet_keras.picking.peaks import detect_peaks
@@ -94,6 +96,11 @@ class Picker:
         missing: str = "zero",
         chunk_samples: int = CHUNK_SAMPLES,
     ) -> None:
+        if not hasattr(net, "preset"):
+            raise ConfigError(
+                f"a Picker takes a network, received {type(net).__name__}: load one with "
+                "PhaseNet.from_preset(name)"
+            )
         preset = preset or net.preset
         if preset is None:
             raise PresetError(
@@ -104,17 +111,20 @@ class Picker:
         thresholds = dict(thresholds or {})
         refuse_unknown(thresholds, preset.thresholds, "thresholds")
         for phase, value in thresholds.items():
-            if not 0.0 <= value <= 1.0:
+            if not (_is_number(value) and 0.0 <= value <= 1.0):
                 raise ConfigError(f"the threshold of {phase} is in [0, 1], received {value!r}")
-        if min_distance_s is not None and not min_distance_s >= 0:
-            raise ConfigError(f"min_distance_s is 0 or more, received {min_distance_s!r}")
+        if min_distance_s is not None and not (
+            _is_number(min_distance_s) and 0 <= min_distance_s < math.inf
+        ):
+            raise ConfigError(f"min_distance_s is 0 or more seconds, received {min_distance_s!r}")
+        check_modes(sampling, missing)
         self.net = net
         self.preset = preset
         self.thresholds = {**preset.thresholds, **thresholds}
         self.min_distance_s = min_distance_s
         self.sampling = sampling
         self.missing = missing
-        self.chunk_samples = int(chunk_samples)
+        self.chunk_samples = check_core_samples(chunk_samples)
         self._forward = compile_forward(net)
 
     def annotate(self, records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Annotation]:
@@ -244,6 +254,10 @@ class Picker:
         if n_samples < window:
             reason = f"too short ({n_samples} samples, the network's window is {window}); {reason}"
         return reason
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Waveform]:

@@ -1,0 +1,22 @@
+"""Records that tests make."""
+
+from __future__ import annotations
+
+import numpy as np
+from obspy import Stream, Trace, UTCDateTime
+
+START = UTCDateTime("2021-05-06T07:08:09")
+
+
+def write_station(
+    path, station="AA", up=(1000,), channels="ENZ", n_samples=4000, height=30.0, **header
+):
+    rng = np.random.default_rng(0)
+    stream = Stream()
+    for channel in channels:
+        data = 0.05 * rng.standard_normal(n_samples)
+        data[list(up)] += height
+        stats = {"network": "XX", "station": station, "channel": f"HH{channel}"}
+        stream.append(Trace(data, {**stats, "sampling_rate": 100.0, "starttime": START, **header}))
+    stream.write(str(path), format="MSEED")
+    return str(path)

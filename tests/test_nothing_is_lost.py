@@ -1,0 +1,136 @@
+"""What must not cost a run its picks: pipes, figures, odd names, signals, equal names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from obspy import read
+from records import write_station
+
+from phasenet_keras.cli import main
+from phasenet_keras.io.tables import read_picks
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "phasenet_keras.cli", *arguments]
+    return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
+
+
+def test_a_reader_that_has_gone_costs_no_picks(preset, tmp_path):
+    file, out = write_station(tmp_path / "a.mseed"), tmp_path / "picks.csv"
+    command = f"'{sys.executable}' -m phasenet_keras.cli pick {file} --preset {preset}"
+    subprocess.run(f"{command} --output {out} | true", shell=True, check=True, timeout=120)
+    assert len(read_picks(out)) == 1
+
+
+@pytest.mark.parametrize(
+    "station", ["$\\frac{", "[red]x[/blue]", "s" * 300, "a/b", "ü€", "$5 and $6"]
+)
+def test_odd_station_names_cost_neither_picks_nor_figure(preset, tmp_path, station, capsys):
+    rng = np.random.default_rng(0)
+    data = 0.05 * rng.standard_normal((4000, 3))
+    data[1000] += 30
+    np.savez(tmp_path / "a.npz", data=data, station_id=station)
+    out = tmp_path / "picks.csv"
+    arguments = ["--preset", preset, "--output", str(out), "--plot", str(tmp_path / "f")]
+    assert main(["pick", str(tmp_path / "a.npz"), *arguments]) == 0
+    assert [pick.station for pick in read_picks(out)] == [station]
+    assert len(list((tmp_path / "f").glob("*.png"))) == 1
+    capsys.readouterr()
+
+
+def test_a_failed_figure_is_reported_and_the_picks_are_kept(preset, tmp_path, capsys):
+    file, out = write_station(tmp_path / "a.mseed"), tmp_path / "picks.csv"
+    (tmp_path / "f" / "XX.AA..HH.png").mkdir(parents=True)
+    arguments = ["--preset", preset, "--output", str(out), "--plot", str(tmp_path / "f")]
+    assert main(["pick", file, *arguments]) == 1
+    assert len(read_picks(out)) == 1
+    assert "no figure of XX.AA..HH" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pick", "{file}", "--plot", "{file}"], "cannot be made"),
+        (["pick", "{file}", "--min-distance-s", "inf"], "min_distance_s"),
+        (["pick", "{file}", "--channels", "ENZH"], "channels are components"),
+        (["pick", "{file}", "--channels", "Q"], "channels are components"),
+        (["pick", ""], "file name is empty"),
+        (["annotate", "{file}", "--output", "{folder}/none/a.mseed"], "does not exist"),
+        (["annotate", "{file}", "--output", "{file}"], "is a file"),
+    ],
+)
+def test_what_cannot_work_is_said_before_the_work(preset, tmp_path, capsys, arguments, words):
+    file = write_station(tmp_path / "a")
+    given = [item.format(file=file, folder=tmp_path) for item in arguments]
+    assert main([*given, "--preset", preset]) == 2
+    message = capsys.readouterr().err
+    assert words in message
+    assert "Traceback" not in message
+
+
+def test_an_empty_folder_and_an_unmatched_pattern_say_so(preset, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    files = [str(tmp_path / "empty"), str(tmp_path / "*.sac")]
+    out = ["--output", str(tmp_path / "picks.csv")]
+    assert main(["pick", *files, "--preset", preset, *out]) == 2
+    said = capsys.readouterr().out
+    assert "folder without files" in said
+    assert "no file matches" in said
+
+
+def test_a_pipe_is_refused_not_waited_for(preset, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    started = time.monotonic()
+    result = run("pick", str(tmp_path / "pipe"), "--preset", preset)
+    assert result.returncode == 2
+    assert b"no regular file" in result.stderr
+    assert time.monotonic() - started < 100
+
+
+def test_file_names_that_are_no_text(preset, tmp_path):
+    name = os.fsencode(tmp_path) + b"/caf\xe9.mseed"
+    write_station(tmp_path / "a.mseed")
+    os.rename(tmp_path / "a.mseed", name)  # noqa: PTH104 - the name is bytes
+    result = run("pick", str(tmp_path), "--preset", preset, "--output", str(tmp_path / "p.csv"))
+    assert result.returncode == 0, result.stderr
+    assert read_picks(tmp_path / "p.csv")[0].source == "caf\\udce9.mseed"
+
+
+def test_equal_names_in_two_folders_are_told_apart(preset, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_station(tmp_path / folder / "day.mseed", station=folder.upper())
+    out = tmp_path / "picks.csv"
+    files = [str(tmp_path / folder / "day.mseed") for folder in ("a", "b")]
+    assert main(["pick", *files, "--preset", preset, "--output", str(out)]) == 0
+    assert sorted(pick.source for pick in read_picks(out)) == files
+
+
+def test_two_instruments_of_a_station_are_not_mixed_in_miniseed(preset, tmp_path, capsys):
+    broad, strong = (read(write_station(tmp_path / name)) for name in ("a", "b"))
+    for trace in strong:
+        trace.stats.channel = f"HN{trace.stats.channel[-1]}"
+    (broad + strong).write(str(tmp_path / "both.mseed"), format="MSEED")
+    both = str(tmp_path / "both.mseed")
+    one = tmp_path / "one.mseed"
+    assert main(["annotate", both, "--preset", preset, "--output", str(one)]) == 1
+    assert "XX.AA..HN left out" in capsys.readouterr().out
+    assert [trace.stats.channel for trace in read(str(one))] == ["PRN", "PRP", "PRS"]
+    assert main(["annotate", both, "--preset", preset, "--output", str(tmp_path / "all")]) == 0
+    assert len(list((tmp_path / "all").glob("*.npz"))) == 2
+
+
+def test_a_damaged_preset_does_not_hide_the_others(preset, tmp_path, monkeypatch, capsys):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "preset.json").write_text("{")
+    monkeypatch.setenv("PHASENET_KERAS_PRESETS", str(tmp_path))
+    assert main(["presets"]) == 1
+    said = capsys.readouterr().out
+    assert "ncedc" in said
+    assert "bad/preset.json cannot be read" in said

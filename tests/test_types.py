@@ -1,0 +1,222 @@
+"""The nouns: what a waveform refuses, how picks are ordered, what an unknown name is told."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obspy import UTCDateTime
+
+from phasenet_keras import types
+from phasenet_keras.types import (
+    ConfigError,
+    FormatError,
+    LabelledWaveform,
+    PhaseNetKerasError,
+    Pick,
+    PresetError,
+    ShapeError,
+    Waveform,
+    nearest_name,
+    refuse_unknown,
+)
+
+START = UTCDateTime("2022-03-04T05:06:07.89")
+
+
+def make_waveform(data, channels=("Z",), rate=100.0):
+    return Waveform(data, rate, START, channels, "XX.AA..HH")
+
+
+# -- waveforms ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_sample_that_is_not_finite_is_refused(bad, dtype):
+    data = np.zeros((300, 2), dtype)
+    data[299, 1] = bad
+    with pytest.raises(ShapeError, match=r"XX.AA..HH holds NaN or infinite .* read_waveforms"):
+        make_waveform(data, ("N", "Z"))
+
+
+def test_float64_beyond_float32_is_refused_without_a_warning(recwarn):
+    with pytest.raises(ShapeError, match="NaN or infinite"):
+        make_waveform(np.full((10, 1), 1e39))
+    assert len(recwarn) == 0
+    assert make_waveform(np.full((10, 1), 3e38)).data.max() == np.float32(3e38)
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels"),
+    [
+        ((0, 1), ("Z",)),
+        ((0, 3), ("E", "N", "Z")),
+        ((10,), ("Z",)),
+        ((10, 2), ("Z",)),
+        ((10, 1), ("E", "N", "Z")),
+        ((3, 10), ("E", "N", "Z")),
+        ((1, 10, 1), ("Z",)),
+        ((10, 0), ()),
+    ],
+)
+def test_wrong_shapes_are_refused_with_both_shapes_named(shape, channels):
+    with pytest.raises(ShapeError) as error:
+        make_waveform(np.zeros(shape), channels)
+    assert f"(n_samples, {len(channels)}), received {shape}" in str(error.value)
+
+
+def test_each_channel_comes_once():
+    with pytest.raises(ShapeError, match="each channel once, received E,Z,Z"):
+        make_waveform(np.zeros((10, 3)), ("E", "Z", "Z"))
+
+
+@pytest.mark.parametrize("data", [np.zeros((9, 1), complex), [["a"], ["b"]], [[None], [1]]])
+def test_only_real_numbers_are_samples(data):
+    with pytest.raises(ShapeError, match="real numbers, received dtype"):
+        make_waveform(data)
+
+
+@pytest.mark.parametrize("rate", [0, -100.0, np.nan, np.inf])
+def test_sampling_rates_are_above_zero(rate):
+    with pytest.raises(ShapeError, match="above 0 Hz"):
+        make_waveform(np.zeros((10, 1)), rate=rate)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "int32", "int64", "uint8", "float16", "float64", "bool", ">f4"]
+)
+def test_samples_become_float32(dtype):
+    data = np.array([[0, 1], [1, 0], [1, 1]], dtype)
+    wave = make_waveform(data, ("N", "Z"))
+    assert wave.data.dtype == np.dtype("float32")
+    assert wave.data.dtype.isnative
+    assert wave.data.tolist() == [[0, 1], [1, 0], [1, 1]]
+
+
+def test_integers_up_to_two_to_the_24_survive():
+    data = np.array([[2**24], [-(2**24)], [2**24 - 1]], np.int32)
+    assert make_waveform(data).data.astype(np.int64).tolist() == data.tolist()
+
+
+def test_samples_lie_in_order_in_memory():
+    columns = np.arange(12.0, dtype=np.float32).reshape(3, 4).T
+    wave = make_waveform(columns, ("E", "N", "Z"))
+    assert wave.data.flags.c_contiguous
+    assert np.array_equal(wave.data, columns)
+
+
+def test_lists_and_numpy_scalars_are_taken():
+    wave = Waveform([[1], [2], [3]], np.float32(50), START, ["Z"], "A")
+    assert (wave.n_samples, wave.duration_s) == (3, 0.06)
+    assert (wave.channels, type(wave.sampling_rate)) == (("Z",), float)
+
+
+def test_a_waveform_cannot_be_changed_but_replaced():
+    wave = make_waveform(np.zeros((10, 1)))
+    with pytest.raises(FrozenInstanceError):
+        wave.station = "B"
+    assert replace(wave, station="B").station == "B"
+    with pytest.raises(ShapeError):
+        replace(wave, sampling_rate=0.0)
+
+
+def test_arrivals_are_sorted_numbers_inside_of_their_record():
+    wave = make_waveform(np.ones((100, 1)))
+    record = LabelledWaveform(wave, {"P": (50, np.float32(2.5)), "S": []})
+    assert record.arrivals == {"P": (2.5, 50.0), "S": ()}
+    assert LabelledWaveform(wave, {"P": (0, 99)}).arrivals == {"P": (0.0, 99.0)}
+    for sample in (-0.5, 99.5, 100, np.nan, np.inf):
+        with pytest.raises(ShapeError, match=r"record r1: the P arrival .* outside of its 100"):
+            LabelledWaveform(wave, {"P": (10, sample)}, name="r1")
+
+
+# -- picks ----------------------------------------------------------------------------------------
+
+
+def make_pick(seconds=0.0, station="A", phase="P", probability=0.5, **fields):
+    return Pick(START + seconds, station, phase, probability, **fields)
+
+
+picks_strategy = st.builds(
+    make_pick,
+    seconds=st.sampled_from([0.0, 0.000001, 1.0]),
+    station=st.sampled_from(["A", "B"]),
+    phase=st.sampled_from(["P", "S"]),
+    probability=st.sampled_from([0.3, 0.9]),
+)
+
+
+@settings(deadline=None)
+@given(a=picks_strategy, b=picks_strategy, c=picks_strategy)
+def test_the_order_of_picks_is_total(a, b, c):
+    assert [a < b, a == b, a > b].count(True) == 1
+    assert (a <= b) is not (b < a)
+    assert not (a < b and b < c) or a < c
+    assert (a == b) == (b == a)
+    assert a != b or hash(a) == hash(b)
+
+
+def test_picks_are_ordered_by_time_then_station_then_phase():
+    in_order = [
+        make_pick(0.0, "A", "P"),
+        make_pick(0.0, "A", "S"),
+        make_pick(0.0, "B", "P"),
+        make_pick(1e-6, "A", "P"),
+        make_pick(5.0, "A", "P"),
+    ]
+    for shuffled in itertools.permutations(in_order):
+        assert sorted(shuffled) == in_order
+
+
+def test_equal_picks_are_one_in_a_set():
+    assert len({make_pick(), make_pick(preset="ncedc"), make_pick(probability=0.6)}) == 2
+
+
+def test_a_pick_is_not_compared_with_something_else():
+    assert make_pick() != "A"
+    with pytest.raises(TypeError):
+        _ = make_pick() < 5
+
+
+# -- errors ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [FormatError, PresetError, ShapeError, ConfigError])
+def test_every_error_is_ours_and_a_value_error(kind):
+    assert issubclass(kind, PhaseNetKerasError)
+    assert issubclass(kind, ValueError)
+
+
+def test_an_unknown_setting_is_told_the_nearest_name():
+    with pytest.raises(ConfigError) as error:
+        refuse_unknown({"stride": 4, "filers": 8}, ["depth", "stride", "filters"], "a network")
+    assert str(error.value) == "a network has no setting 'filers'. Did you mean 'filters'?"
+
+
+def test_an_unknown_setting_without_a_near_name_is_told_all():
+    with pytest.raises(ConfigError, match=r"no setting 'zzz'\. Known: depth, stride\."):
+        refuse_unknown({"zzz": 1}, iter(["depth", "stride"]), "a network")
+
+
+def test_known_settings_pass():
+    refuse_unknown({}, [], "nothing")
+    refuse_unknown({"depth": 1, "stride": 2}, iter(["stride", "depth"]), "a network")
+
+
+def test_a_name_that_is_no_text_is_refused_all_the_same():
+    with pytest.raises(ConfigError, match="no setting '5'"):
+        refuse_unknown({5: 1}, ["depth"], "a network")
+
+
+def test_nearest_name():
+    assert nearest_name("ncdec", ["ncedc", "stead"]) == " Did you mean 'ncedc'?"
+    assert nearest_name("zzz", ["ncedc"]) == nearest_name("", []) == ""
+
+
+def test_every_public_noun_resolves():
+    assert all(getattr(types, name) is not None for name in types.__all__)
