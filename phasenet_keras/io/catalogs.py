@@ -1,0 +1,283 @@
+"""Arrivals with absolute times, from catalogues, marker files, tables and SAC headers."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.waveforms import station_id
+from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
+
+if TYPE_CHECKING:
+    from obspy import Trace, UTCDateTime
+
+__all__ = [
+    "Arrival",
+    "label_by_time",
+    "phase_of",
+    "read_arrivals",
+    "sac_arrivals",
+    "unmatched_arrivals",
+]
+
+PHASES = ("P", "S")
+SAC_MARKERS = ("a", *(f"t{number}" for number in range(10)))
+SAC_UNSET = -12345.0
+
+# An onset letter, the wave, its path, first motion and weight: "P", "Sn", "Pdiff", "IPU0". With a
+# second leg (pP, PcP, SKS) it is a later arrival, and no first onset to learn from.
+_PHASE = re.compile(r"[IEQ]?([PS])(?:[GNB*]|DIFF?)?\s?[UDC+-]?\s?\d?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One onset at one station.
+
+    Attributes:
+        time: UTC time of the onset.
+        phase: ``"P"`` or ``"S"``.
+        network: its code; empty where it is not known.
+        station: its code, or the whole name of a station without codes.
+        event: what it belongs to, where known.
+    """
+
+    time: UTCDateTime
+    phase: str
+    network: str
+    station: str
+    event: str = ""
+
+
+def phase_of(name: str) -> str | None:
+    """Return ``"P"`` or ``"S"`` for the name of a direct phase, None for any other name.
+
+    Example:
+        >>> [phase_of(name) for name in ("Pg", "Sn", "p", "IPU0", "pP", "PcP", "IAML", "")]
+        ['P', 'S', 'P', 'P', None, None, None, None]
+    """
+    match = _PHASE.fullmatch(name.strip())
+    return match[1].upper() if match else None
+
+
+def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
+    r"""Read P and S arrivals from a file; its format is recognised by its content.
+
+    Accepted are catalogues that `obspy.read_events` reads (QuakeML, SeisComP, Nordic, NonLinLoc
+    ``.hyp``, …), NonLinLoc observations (``.obs``), Snuffler marker files, and tables (CSV) with
+    columns ``station_id``, or ``station`` and perhaps ``network``; ``phase`` or ``phase_type``;
+    ``time`` or ``phase_time`` (UTC), as in `write_picks`' own. Of a Snuffler marker that spans
+    some time its begin counts.
+
+    Returns:
+        The arrivals, in the order of the file. Pg, Pn, p, Sg, … are P and S.
+
+    Raises:
+        FormatError: if the file cannot be read, is of another format, is a catalogue without
+            picks, or all of its rows are damaged.
+
+    Warns:
+        RecordWarning: for rows that are damaged, rejected picks, and other phases (pP, IAML, …),
+            which are left out.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "picks.csv"
+        ...     _ = path.write_text("network,station,phase,time\nXX,A,Pg,2020-01-01T00:00:10.5\n")
+        ...     [arrival] = read_arrivals(path)
+        >>> arrival.phase, arrival.station, str(arrival.time)
+        ('P', 'A', '2020-01-01T00:00:10.500000Z')
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not content.strip():
+        raise FormatError(f"{path} is empty")
+    return _checked(list(entries_of(content, path)), path)
+
+
+def sac_arrivals(trace: Trace) -> list[Arrival]:
+    """Read the arrivals in the SAC headers of a trace: ``a`` and ``t0`` to ``t9``.
+
+    A marker's name (``ka``, ``kt0``, …) says its phase; ``a`` without a name is P, the others
+    without a name are left out. Times count from the reference time of the headers ``nz…``, so
+    that a trace may have been cut since; where they are unset, from its start less ``b`` seconds.
+
+    Returns:
+        The arrivals by time; none for a trace without SAC headers.
+
+    Example:
+        >>> from obspy import Trace
+        >>> trace = Trace(header={"network": "XX", "station": "A", "sac": {"b": -5.0, "a": 1.5}})
+        >>> [arrival] = sac_arrivals(trace)
+        >>> arrival.phase, arrival.time - trace.stats.starttime
+        ('P', 6.5)
+    """
+    headers = trace.stats.get("sac", {})
+    network, station = codes_of(station_id(trace))
+    event = _sac_text(headers, "kevnm")
+    found = []
+    for marker in SAC_MARKERS:
+        offset_s = float(headers.get(marker, SAC_UNSET))
+        name = _sac_text(headers, f"k{marker}") or ("P" if marker == "a" else "")
+        phase = phase_of(name)
+        if phase and offset_s == offset_s and offset_s != SAC_UNSET:
+            time = _sac_reference(trace, headers) + offset_s
+            found.append(Arrival(time, phase, network, station, event))
+    return sorted(found, key=lambda arrival: arrival.time)
+
+
+def label_by_time(
+    waveforms: Iterable[Waveform], arrivals: Sequence[Arrival], *, complete: bool = False
+) -> list[LabelledWaveform]:
+    """Give every record the arrivals of its station that fall in its span.
+
+    Stations match by network and station code; where either side has no network, by station.
+    Arrivals of one phase at the same instant are one.
+
+    Args:
+        waveforms: the records.
+        arrivals: of any stations and times.
+        complete: True says that all arrivals in the records are among ``arrivals``: a phase
+            without one is then absent (an empty tuple). Else it is unknown (no key).
+
+    Returns:
+        One labelled record a waveform, in their order, also where there is no arrival. Names are
+        made from station and start time; ``event`` is set where all arrivals agree on it.
+
+    Example:
+        >>> import numpy as np
+        >>> from obspy import UTCDateTime
+        >>> wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), "XX.A..HH")
+        >>> [record] = label_by_time([wave], [Arrival(UTCDateTime(1.204), "P", "XX", "A", "quake")])
+        >>> record.arrivals, record.event, record.name
+        ({'P': (120.4,)}, 'quake', 'XX.A..HH_19700101T000000.000000')
+    """
+    index = _by_station(arrivals)
+    names: Counter[str] = Counter()
+    records = []
+    for wave in waveforms:
+        samples: dict[str, set[float]] = {phase: set() for phase in PHASES if complete}
+        events = set()
+        for number, sample in _inside(wave, arrivals, index):
+            samples.setdefault(arrivals[number].phase, set()).add(sample)
+            events.add(arrivals[number].event)
+        name = f"{wave.station}_{wave.start_time.strftime('%Y%m%dT%H%M%S.%f')}"
+        names[name] += 1
+        records.append(
+            LabelledWaveform(
+                wave,
+                {phase: tuple(values) for phase, values in samples.items()},
+                name=name if names[name] == 1 else f"{name}_{names[name]}",
+                event=events.pop() if len(events) == 1 else "",
+            )
+        )
+    return records
+
+
+def unmatched_arrivals(waveforms: Iterable[Waveform], arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Return the arrivals that `label_by_time` puts in none of the records, in their order.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> unmatched_arrivals([], [Arrival(UTCDateTime(0), "P", "XX", "A")])[0].station
+        'A'
+    """
+    index = _by_station(arrivals)
+    used = {number for wave in waveforms for number, _ in _inside(wave, arrivals, index)}
+    return [arrival for number, arrival in enumerate(arrivals) if number not in used]
+
+
+def _by_station(arrivals: Sequence[Arrival]) -> dict[str, list[tuple[int, int]]]:
+    """Return the time in nanoseconds and the number of each station's arrivals, by time."""
+    index: dict[str, list[tuple[int, int]]] = {}
+    for number, arrival in enumerate(arrivals):
+        index.setdefault(arrival.station, []).append((arrival.time.ns, number))
+    return {station: sorted(times) for station, times in index.items()}
+
+
+def _inside(
+    wave: Waveform, arrivals: Sequence[Arrival], index: Mapping[str, list[tuple[int, int]]]
+) -> Iterator[tuple[int, float]]:
+    """Yield the number and the sample of each arrival in a record."""
+    network, station = codes_of(wave.station)
+    times = index.get(station, [])
+    start_ns = wave.start_time.ns
+    end_ns = start_ns + round(wave.duration_s * 1e9)
+    begin, end = bisect_left(times, (start_ns, 0)), bisect_right(times, (end_ns, len(arrivals)))
+    for time_ns, number in times[begin:end]:
+        other = arrivals[number].network
+        # Times are whole microseconds, samples are not: rounded, the last sample is inside.
+        sample = round((time_ns - start_ns) * wave.sampling_rate / 1e9, 6)
+        if sample <= wave.n_samples - 1 and (not other or not network or other == network):
+            yield number, sample
+
+
+def _checked(entries: Sequence[Entry], path: Path) -> list[Arrival]:
+    """Turn entries into arrivals; warn of what is left out."""
+    found: list[Arrival] = []
+    others: Counter[str] = Counter()
+    damaged: list[str] = []
+    for entry in entries:
+        phase = phase_of(entry.phase)
+        try:
+            time = _time(entry.time)
+        except FormatError as error:
+            damaged.append(f"{entry.where}: {error}")
+            continue
+        if phase is None:
+            others[entry.phase] += 1
+        elif not entry.station:
+            damaged.append(f"{entry.where}: it names no station")
+        else:
+            found.append(Arrival(time, phase, entry.network, entry.station, entry.event))
+    if damaged and len(damaged) == len(entries):
+        raise FormatError(f"{path}: none of its {len(entries)} rows can be used; {damaged[0]}")
+    said = []
+    if damaged:
+        said.append(f"{len(damaged)} damaged, the first is {damaged[0]}")
+    if others:
+        listed = ", ".join(f"{name or '(none)'} {n}" for name, n in others.most_common())
+        said.append(f"{others.total()} of other phases ({listed})")
+    if said:
+        text = f"{path}: arrivals left out: {'; '.join(said)}"
+        warnings.warn(text, RecordWarning, stacklevel=3)
+    return found
+
+
+def _time(value: UTCDateTime | str) -> UTCDateTime:
+    from obspy import UTCDateTime
+
+    try:
+        # A bare number could be seconds of anything.
+        if isinstance(value, str) and re.fullmatch(r"[\d.\s]*", value):
+            raise ValueError("it is no date")
+        return UTCDateTime(value)
+    except Exception as error:  # UTCDateTime raises many kinds for what is no date
+        raise FormatError(f"the time '{value}' should be a date and time, ISO 8601") from error
+
+
+def _sac_text(headers: Mapping[str, object], name: str) -> str:
+    text = str(headers.get(name, "")).strip()
+    return "" if text.startswith("-12345") else text
+
+
+def _sac_reference(trace: Trace, headers: Mapping[str, object]) -> UTCDateTime:
+    from obspy.io.sac.util import SacHeaderTimeError, get_sac_reftime
+
+    try:
+        return get_sac_reftime(headers)
+    except SacHeaderTimeError:
+        begin_s = float(str(headers.get("b", SAC_UNSET)))
+        return trace.stats.starttime - (0.0 if begin_s == SAC_UNSET else begin_s)

@@ -1,0 +1,333 @@
+"""Labelled records in HDF5, one group or dataset a record, its attributes the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.io.catalogs import phase_of
+from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.labels_csv import SAMPLE_COLUMNS, BadRow
+from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+
+if TYPE_CHECKING:
+    import h5py
+    from obspy import UTCDateTime
+
+__all__ = ["read_labelled_hdf5"]
+
+# Attributes of an arrival in samples, by phase, in the order in which they are looked for.
+ARRIVALS: Mapping[str, tuple[str, ...]] = {
+    phase: (*names, f"{phase.lower()}_arrival_sample") for phase, names in SAMPLE_COLUMNS.items()
+}
+OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
+TYPES, INDICES = "phase_type", "phase_index"
+LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], INDICES}
+RATES = ("sampling_rate_hz", "sampling_rate")
+STEPS = ("dt_s", "dt")
+START_TIMES = ("start_time", "begin_time", "trace_start_time")
+CHANNELS = ("channels", "component", "components")
+EVENTS = ("event", "event_id", "source_id")
+DEFAULT_RATE_HZ = 100.0
+DEFAULT_CHANNELS = {3: ("E", "N", "Z"), 1: ("Z",)}
+CHANNEL_ORDER = ("E", "N", "Z")
+MAX_CHANNELS = 3
+# Groups that hold records but are no event.
+CONTAINERS = {"data", "records", "waveforms"}
+# Deeper than any layout; a link to a group above would have no end.
+MAX_DEPTH = 6
+
+
+def read_labelled_hdf5(
+    path: str | PathLike[str],
+) -> tuple[list[LabelledWaveform], list[BadRow]]:
+    """Read labelled records from an HDF5 file: PhaseNet's layout and its relatives.
+
+    A record is a group with a dataset ``data``, or a dataset; groups may hold others, e.g. one an
+    event. Its attributes are the labels; all others are also looked for in the groups above it.
+
+    =============  ==========================================================================
+    what           attributes, in the order in which they are looked for
+    =============  ==========================================================================
+    P, S           ``p_sample, p_index, itp, p_idx, p_arrival_sample``, and so for S (``its``);
+                   ``phase_index`` with the names in ``phase_type``. In samples, one or several;
+                   ``other_p_indices`` are further ones. NaN or none is a phase not labelled.
+    sampling rate  ``sampling_rate_hz, sampling_rate`` in Hz, ``dt_s, dt`` in s; else 100 Hz
+    channels       ``channels, component, components``, a list or ``E,N,Z``; else E, N, Z or Z
+    station        ``station_id``; ``station`` with ``network``; else the record's name
+    start          ``start_time, begin_time, trace_start_time`` (UTC); else 1970
+    groups         ``event, event_id, source_id``, else the group it is in; ``gather``, ``shot``
+    offset         ``offset_m``, ``distance_km``
+    =============  ==========================================================================
+
+    Data are ``(samples, channels)``, or ``(channels, samples)`` where the first length is 3 or
+    less and below the second. Phases are unknown, not absent, where they have no arrival, except
+    where ``trace_category`` is ``noise``.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The records in the order of the file, and those that cannot be used, numbered from 1.
+
+    Raises:
+        FormatError: if the file is no HDF5, or holds no labelled record.
+
+    Example:
+        >>> import h5py
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, h5py.File(f"{folder}/a.h5", "w") as file:
+        ...     record = file.create_dataset("quake/XX.A", data=np.ones((300, 3), "f4"))
+        ...     record.attrs.update(p_index=120, s_index=np.nan)
+        ...     file.flush()
+        ...     [record], bad = read_labelled_hdf5(f"{folder}/a.h5")
+        >>> record.name, record.event, record.arrivals, bad
+        ('quake/XX.A', 'quake', {'P': (120.0,)}, [])
+    """
+    import h5py
+
+    path = Path(path)
+    records: list[LabelledWaveform] = []
+    bad: list[BadRow] = []
+    try:
+        file = h5py.File(path)
+    except OSError as error:
+        raise FormatError(
+            f"{path} is no readable HDF5 file, give one with labelled records: {error}"
+        ) from error
+    with file:
+        for number, (name, node, above) in enumerate(_nodes(file, "", {}), start=1):
+            try:
+                records.append(_record(name, node, above, path.name))
+            except (FormatError, ShapeError) as error:
+                bad.append(BadRow(number, f"{name}: {error}"))
+    if not records:
+        reason = f"; {bad[0].text}" if bad else ""
+        raise FormatError(
+            f"{path} holds no labelled record among its {len(bad)} datasets: wanted are groups "
+            f"with a dataset 'data', or datasets, with attributes p_index, s_index or phase_index "
+            f"(a SeisBench data set is read from its folder){reason}"
+        )
+    return records, bad
+
+
+def _nodes(
+    group: h5py.Group, prefix: str, above: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Yield name, group or dataset, and the attributes of the groups above, of each record."""
+    import h5py
+
+    attributes = {**above, **_attributes(group)}
+    for key in group:
+        name = f"{prefix}{key}"
+        # None for a link to what is not there; the record is then bad, not the file.
+        node = group.get(key)
+        if isinstance(node, h5py.Group) and not isinstance(node.get("data"), h5py.Dataset):
+            if name.count("/") < MAX_DEPTH:
+                yield from _nodes(node, f"{name}/", attributes)
+        else:
+            yield name, node, attributes
+
+
+def _record(name: str, node: Any, above: Mapping[str, Any], source: str) -> LabelledWaveform:
+    import h5py
+
+    own = _attributes(node)
+    dataset = node["data"] if isinstance(node, h5py.Group) else node
+    if dataset is not node:
+        own |= _attributes(dataset)
+    if not isinstance(dataset, h5py.Dataset):
+        raise FormatError("it is a link to nothing")
+    is_noise = _text(own.get("trace_category")).lower() == "noise"
+    if not LABELS & set(own) and not is_noise:
+        raise FormatError(f"it has no attribute of arrivals (one of {', '.join(sorted(LABELS))})")
+    attributes = {**above, **own}
+    data, channels = _samples(dataset, attributes)
+    wave = Waveform(
+        data=data,
+        sampling_rate=_rate(attributes),
+        start_time=_start_time(attributes),
+        channels=channels,
+        station=_station(attributes, name),
+        units=_first_text(attributes, ("units", "unit")) or None,
+        offset_m=_offset_m(attributes),
+        source=source,
+    )
+    arrivals = _arrivals(own)
+    shot = _first_text(attributes, ("shot",))
+    split = _first_text(attributes, ("split",))
+    return LabelledWaveform(
+        wave,
+        {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if is_noise else arrivals,
+        name=name,
+        event=_event(attributes, name),
+        gather=f"shot {shot}" if shot else _first_text(attributes, ("gather",)),
+        split=split if split in ("train", "dev", "test") else "",
+    )
+
+
+def _attributes(node: Any) -> dict[str, Any]:
+    """Return the attributes of a group or dataset; those of types unknown to h5py are left out."""
+    found = {}
+    for key in getattr(node, "attrs", ()):
+        try:
+            value = node.attrs[key]
+        except (OSError, TypeError, ValueError, KeyError):
+            continue
+        if getattr(value, "shape", ()) is not None:  # an attribute may be there and hold nothing
+            found[key] = value
+    return found
+
+
+def _samples(
+    dataset: h5py.Dataset, attributes: Mapping[str, Any]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return ``(samples, channels)`` and the components, in the order E, N, Z."""
+    shape = dataset.shape
+    if shape is None or len(shape) not in (1, 2) or dataset.dtype.kind not in "iuf":
+        raise FormatError(
+            f"its data should be numbers of shape (samples, channels), received {dataset.dtype} "
+            f"of shape {shape}"
+        )
+    try:
+        data = np.atleast_2d(dataset[()])
+    except OSError as error:
+        raise FormatError(f"its data cannot be read: {error}") from error
+    if len(shape) == 1 or (data.shape[0] <= MAX_CHANNELS and data.shape[0] < data.shape[1]):
+        data = data.T
+    names = _channel_names(attributes, data.shape[1])
+    by_component = {component: code for code, component in components_of(names).items()}
+    if len(by_component) != data.shape[1] or len(names) != data.shape[1]:
+        raise FormatError(
+            f"its data of shape {shape} do not fit channels {','.join(names) or '(none named)'}: "
+            "each column needs a name, and each name should stand for another of E, N, Z"
+        )
+    order = tuple(name for name in CHANNEL_ORDER if name in by_component)
+    return data[:, [names.index(by_component[name]) for name in order]], order
+
+
+def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
+    value = next((attributes[key] for key in CHANNELS if key in attributes), None)
+    names = _texts(value)
+    if len(names) == 1 and n_channels > 1:
+        # "E,N,Z", or letter by letter "ENZ".
+        names = names[0].replace(",", " ").split()
+        if len(names) == 1 and len(names[0]) == n_channels:
+            names = list(names[0])
+    return names or list(DEFAULT_CHANNELS.get(n_channels, ()))
+
+
+def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    found: dict[str, set[float]] = {}
+    for phase, names in ARRIVALS.items():
+        value = next((own[name] for name in names if name in own), None)
+        samples = _numbers(value)
+        if samples:
+            # Further onsets alone would say that the main one, not labelled, is noise.
+            found[phase] = {*samples, *_numbers(own.get(OTHERS[phase]))}
+    types, indices = _texts(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
+    if len(types) != len(indices):
+        raise FormatError(
+            f"it has {len(types)} names in {TYPES} and {len(indices)} samples in {INDICES}: "
+            "they should be as many"
+        )
+    for name, index in zip(types, indices, strict=True):
+        known = phase_of(name)
+        if known and _numbers(index):
+            found.setdefault(known, set()).update(_numbers(index))
+    return {phase: tuple(samples) for phase, samples in found.items()}
+
+
+def _numbers(value: Any) -> list[float]:
+    """Return the numbers in an attribute, one or several; none for NaN and blank text."""
+    found = []
+    for item in np.ravel(() if value is None else value).tolist():
+        text = _text(item)
+        try:
+            number = float(text) if text else np.nan
+        except ValueError as error:
+            raise FormatError(
+                f"an arrival should be a number of samples, received {text}"
+            ) from error
+        if number == number:
+            found.append(number)
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    items = np.ravel(() if value is None else value).tolist()
+    return [text for text in map(_text, items) if text]
+
+
+def _text(value: Any) -> str:
+    """Return an attribute as text: none for NaN and nothing, whole numbers without a point."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace").strip()
+    if isinstance(value, float | np.floating):
+        return "" if value != value else str(int(value) if float(value).is_integer() else value)
+    return "" if value is None else str(value).strip()
+
+
+def _first_text(attributes: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """Return the text of the first of these attributes that says one thing."""
+    for name in names:
+        texts = set(_texts(attributes.get(name)))
+        if len(texts) == 1:
+            return texts.pop()
+    return ""
+
+
+def _number(attributes: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+    text = _first_text(attributes, names)
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise FormatError(f"{' or '.join(names)} should be a number, received {text}") from error
+
+
+def _rate(attributes: Mapping[str, Any]) -> float:
+    rate, step_s = _number(attributes, RATES), _number(attributes, STEPS)
+    if rate is None and step_s is not None:
+        if step_s <= 0:
+            raise FormatError(f"{' or '.join(STEPS)} should be above 0 s, received {step_s}")
+        # Single precision steps: 0.01 is 100 Hz.
+        rate = float(f"{1.0 / step_s:.7g}")
+    return DEFAULT_RATE_HZ if rate is None else rate
+
+
+def _start_time(attributes: Mapping[str, Any]) -> UTCDateTime:
+    from obspy import UTCDateTime
+
+    text = _first_text(attributes, START_TIMES)
+    try:
+        return UTCDateTime(text or 0)
+    except Exception as error:  # UTCDateTime raises many kinds for what is no date
+        raise FormatError(f"{START_TIMES[0]} should be ISO 8601, received {text}") from error
+
+
+def _station(attributes: Mapping[str, Any], name: str) -> str:
+    station = _first_text(attributes, ("station_id", "station", "station_code", "receiver_code"))
+    network = _first_text(attributes, ("network", "network_code"))
+    if station and network and "." not in station:
+        location, instrument = (
+            _first_text(attributes, (key,)) for key in ("location", "instrument")
+        )
+        return f"{network}.{station}.{location}.{instrument}"
+    return station or name.rsplit("/", 1)[-1]
+
+
+def _event(attributes: Mapping[str, Any], name: str) -> str:
+    group = name.rsplit("/", 2)[-2] if "/" in name else ""
+    return _first_text(attributes, EVENTS) or ("" if group.lower() in CONTAINERS else group)
+
+
+def _offset_m(attributes: Mapping[str, Any]) -> float | None:
+    offset_m, distance_km = (
+        _number(attributes, ("offset_m",)),
+        _number(attributes, ("distance_km",)),
+    )
+    return offset_m if distance_km is None or offset_m is not None else 1000.0 * distance_km
