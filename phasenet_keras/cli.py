@@ -21,7 +21,9 @@ from phasenet_keras.cli_common import (
     make_folder,
     open_console,
 )
-from phasenet_keras.cli_training import add_training_verbs
+from phasenet_keras.cli_dataset import add_prepare
+from phasenet_keras.cli_scores import add_evaluate
+from phasenet_keras.cli_training import add_train
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
@@ -78,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     _add_pick(verbs)
     _add_annotate(verbs)
-    add_training_verbs(verbs)
+    add_prepare(verbs)
+    add_train(verbs)
+    add_evaluate(verbs)
     _add_presets(verbs)
     _add_convert(verbs)
     return parser

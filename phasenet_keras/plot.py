@@ -1,4 +1,4 @@
-"""Figures: a station's record, probabilities and picks. The only module that imports Matplotlib."""
+"""Figures: a station's record, probabilities and picks. Only `plot` modules import Matplotlib."""
 
 from __future__ import annotations
 
