@@ -21,6 +21,7 @@ from phasenet_keras.cli_common import (
     make_folder,
     open_console,
 )
+from phasenet_keras.cli_compare import add_compare
 from phasenet_keras.cli_dataset import add_prepare
 from phasenet_keras.cli_scores import add_evaluate
 from phasenet_keras.cli_training import add_train
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     add_prepare(verbs)
     add_train(verbs)
     add_evaluate(verbs)
+    add_compare(verbs)
     _add_presets(verbs)
     _add_convert(verbs)
     return parser

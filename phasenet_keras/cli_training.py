@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from phasenet_keras.cli_common import ADAPT_HELP, open_console
@@ -40,14 +39,13 @@ def _run_train(arguments: argparse.Namespace) -> int:
     with quiet_start():
         from phasenet_keras.models.phasenet import PhaseNet
         from phasenet_keras.report import EpochBar
-        from phasenet_keras.training.config import TrainConfig
+        from phasenet_keras.training.config import read_config
         from phasenet_keras.training.train import train
 
         parent = PhaseNet.from_preset(
             arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
         )
-    settings = json.loads(arguments.config.read_text()) if arguments.config else {}
-    config = TrainConfig.from_dict(settings)
+    config = read_config(arguments.config)
     console = open_console(False)
     with EpochBar(console, config.epochs) as bar:
         result = train(

@@ -21,10 +21,11 @@ from phasenet_keras.picking.files import FileReport, Progress, StationResult
 
 if TYPE_CHECKING:
     from phasenet_keras.models.contract import Preset
+    from phasenet_keras.training.compare import Run
     from phasenet_keras.training.train import EpochReport
     from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["EpochBar", "RunReport", "dataset_table", "exit_status", "preset_table"]
+__all__ = ["EpochBar", "RunReport", "RunsBar", "dataset_table", "exit_status", "preset_table"]
 
 # A run over thousands of stations ends with a table that can still be read.
 MAX_ROWS = 200
@@ -126,6 +127,35 @@ class EpochBar:
         """Note an epoch."""
         text = f"loss {report.train_loss:.4f}, validation {report.dev_loss:.4f}"
         self._bar.update(self._task, completed=report.epoch + 1, description=text)
+
+
+class RunsBar:
+    """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere.
+
+    Args:
+        console: where to print.
+    """
+
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._console = console
+        self._bar = Bar(*columns, TimeRemainingColumn(), console=console)
+        self._bar.disable = not console.is_terminal
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> RunsBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def take(self, run: Run, number: int, total: int) -> None:
+        """Note that a run begins."""
+        self._bar.update(self._task, completed=number, total=total, description=run.name)
+        if not self._console.is_terminal:
+            text = f"run {number + 1} of {total}: {run.name}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def dataset_table(records: Sequence[LabelledWaveform]) -> Table:

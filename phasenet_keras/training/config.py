@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from phasenet_keras.data.augment import (
@@ -17,7 +20,7 @@ from phasenet_keras.data.augment import (
 from phasenet_keras.data.labels import LabelShape
 from phasenet_keras.types import ConfigError, refuse_unknown
 
-__all__ = ["TrainConfig"]
+__all__ = ["TrainConfig", "read_config"]
 
 STEPS = {step.__name__: step for step in (Clip, DropChannels, Gap, Polarity, WhiteNoise)}
 
@@ -102,6 +105,23 @@ class TrainConfig:
         known = [item.name for item in fields(cls) if item.init]
         refuse_unknown(values, known, "a training configuration")
         return cls(**values)
+
+
+def read_config(path: str | PathLike[str] | None) -> TrainConfig:
+    """Read a configuration from JSON; None gives the defaults.
+
+    Raises:
+        ConfigError: for a file that cannot be read, unknown keys or impossible values.
+    """
+    if path is None:
+        return TrainConfig()
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is no readable JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} should hold a JSON object, it holds a {type(values).__name__}")
+    return TrainConfig.from_dict(values)
 
 
 def _step(item: Mapping[str, Any]) -> Augmentation:

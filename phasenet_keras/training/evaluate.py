@@ -21,6 +21,7 @@ __all__ = [
     "evaluate",
     "markdown_table",
     "match_picks",
+    "matches_by_phase",
     "score_matches",
 ]
 
@@ -137,14 +138,20 @@ def evaluate(
     if tolerance_samples is not None:
         tolerance_s = tolerance_samples / rate
     tolerance_s = 0.1 if tolerance_s is None else tolerance_s
-    matches = {
-        phase: [_match_record(picks, record, phase, tolerance_s) for picks, record in picked]
-        for phase, picked in _picked_by_phase(picker, records).items()
-    }
     return {
         phase: score_matches(phase, found, tolerance_s, bootstrap, seed)
-        for phase, found in matches.items()
+        for phase, found in matches_by_phase(picker, records, tolerance_s).items()
         if found
+    }
+
+
+def matches_by_phase(
+    picker: Picker, records: Sequence[LabelledWaveform], tolerance_s: float
+) -> dict[str, list[RecordMatches]]:
+    """Pick labelled records and match picks and labels; one entry a record with the phase known."""
+    return {
+        phase: [_match_record(picks, record, phase, tolerance_s) for picks, record in picked]
+        for phase, picked in _picked_by_phase(picker, records).items()
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
-__all__ = ["SPLIT_BY", "assign_splits"]
+__all__ = ["SPLIT_BY", "assign_splits", "group_names"]
 
 SPLIT_BY = ("event", "gather", "station", "block")
 # Neighbouring receivers record nearly the same: blocks of this many stay together, fewer where
@@ -42,10 +42,7 @@ def assign_splits(
         raise ConfigError(f"split by {', '.join(SPLIT_BY)}.{nearest_name(by, SPLIT_BY)}")
     if abs(sum(fractions) - 1.0) > 1e-6 or min(fractions) <= 0:
         raise ConfigError(f"three fractions above 0 that add up to 1, received {fractions}")
-    block = max(1, min(BLOCK_RECORDS, len(records) // LEAST_BLOCKS))
-    groups = [_group(record, number // block, by) for number, record in enumerate(records)]
-    if "" in groups:
-        raise ConfigError(f"record {groups.index('') + 1} has no {by}: split by something else")
+    groups = group_names(records, by)
     names = sorted(set(groups))
     if len(names) < 3:
         raise ConfigError(f"there are {len(names)} {by}s, three at least are needed")
@@ -59,6 +56,28 @@ def assign_splits(
         replace(record, split=split_of[group])
         for record, group in zip(records, groups, strict=True)
     ]
+
+
+def group_names(records: Sequence[LabelledWaveform], by: str = "") -> list[str]:
+    """Return the name of the group of each record, that is never split.
+
+    Args:
+        records: in order of their receivers, for ``"block"``.
+        by: as in `assign_splits`; empty takes events where all records have one, else gathers
+            where there are three, else blocks.
+
+    Raises:
+        ConfigError: for records without the group's name.
+    """
+    if not by:
+        has_events = all(r.event for r in records) and len({r.event for r in records}) > 2
+        has_gathers = all(r.gather for r in records) and len({r.gather for r in records}) > 2
+        by = "event" if has_events else "gather" if has_gathers else "block"
+    block = max(1, min(BLOCK_RECORDS, len(records) // LEAST_BLOCKS))
+    groups = [_group(record, number // block, by) for number, record in enumerate(records)]
+    if "" in groups:
+        raise ConfigError(f"record {groups.index('') + 1} has no {by}: split by something else")
+    return groups
 
 
 def _group(record: LabelledWaveform, block: int, by: str) -> str:

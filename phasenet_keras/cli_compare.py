@@ -1,0 +1,119 @@
+"""The verb of the command line that compares strategies."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.cli_common import ADAPT_HELP, make_folder, open_console
+from phasenet_keras.quiet import quiet_start
+
+if TYPE_CHECKING:
+    from phasenet_keras.training.compare import Comparison
+
+__all__ = ["add_compare"]
+
+
+def add_compare(verbs: argparse._SubParsersAction) -> None:
+    """Add `compare` to the parser."""
+    verb = verbs.add_parser(
+        "compare",
+        help="compare strategies on a data set, and say which to take",
+        description="Score a preset as it is, training from scratch and every strategy on the same "
+        "untouched records; write a table with intervals, loss curves and a recommendation. Runs "
+        "that are finished are not run again if the same command is given again.",
+    )
+    verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
+    verb.add_argument("--preset", default="ncedc", metavar="NAME|DIR", help="parent")
+    verb.add_argument("--channels", metavar="Z…", help="adapt the parent to these channels")
+    verb.add_argument("--adapt", **ADAPT_HELP)
+    verb.add_argument(
+        "--strategies", type=_names, metavar="A,B", help="names, with commas (default: all)"
+    )
+    verb.add_argument(
+        "--folds",
+        type=int,
+        default=1,
+        metavar="K",
+        help="folds, so that each record is tested once (default: the data set's own test records)",
+    )
+    verb.add_argument(
+        "--seeds", type=_numbers, default=(0,), metavar="0,1,2", help="seeds (default: 0)"
+    )
+    verb.add_argument(
+        "--sizes",
+        type=_numbers,
+        default=(),
+        metavar="16,32",
+        help="numbers of training records for a learning curve, beside all of them",
+    )
+    verb.add_argument("--config", type=Path, metavar="FILE.json", help="training configuration")
+    verb.add_argument("--tolerance-samples", type=float, metavar="SAMPLES", help="of a match")
+    verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of results")
+    verb.set_defaults(run=_run_compare)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(item) for item in text.split(","))
+
+
+def _run_compare(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.io.seisbench import read_dataset
+
+    records = read_dataset(arguments.dataset)
+    make_folder(arguments.output)
+    with quiet_start():
+        from phasenet_keras.models.phasenet import PhaseNet
+        from phasenet_keras.report import RunsBar
+        from phasenet_keras.training.compare import compare, recommendation
+        from phasenet_keras.training.config import read_config
+        from phasenet_keras.training.transfer import STRATEGIES
+
+        parent = PhaseNet.from_preset(
+            arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
+        )
+    console = open_console(False)
+    with RunsBar(console) as bar:
+        comparison = compare(
+            parent,
+            records,
+            arguments.output,
+            strategies=arguments.strategies or tuple(STRATEGIES),
+            folds=arguments.folds,
+            seeds=arguments.seeds,
+            sizes=arguments.sizes,
+            config=read_config(arguments.config),
+            tolerance_samples=arguments.tolerance_samples,
+            on_run=bar.take,
+        )
+    advice = recommendation(comparison)
+    table = _write(comparison, advice, arguments.output)
+    console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
+    console.print(f"\n{advice}", markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
+def _write(comparison: Comparison, advice: str, folder: Path) -> str:
+    """Write tables and figures; return the table."""
+    from phasenet_keras.io.tables import beside_then_rename
+    from phasenet_keras.plot_compare import save_comparison_figures
+    from phasenet_keras.training.evaluate import markdown_table
+
+    table = markdown_table({name: comparison.scores(name) for name in comparison.strategies})
+    values = {
+        name: {phase: score.to_dict() for phase, score in comparison.scores(name).items()}
+        for name in comparison.strategies
+    }
+    with beside_then_rename(folder / "comparison.json") as file:
+        json.dump({"recommendation": advice, "scores": values}, file, indent=2, sort_keys=True)
+        file.write("\n")
+    with beside_then_rename(folder / "comparison.md") as file:
+        file.write(f"{table}\n{advice}\n")
+    save_comparison_figures(comparison, folder)
+    return table

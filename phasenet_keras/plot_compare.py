@@ -1,0 +1,126 @@
+"""Figures of a comparison: scores with intervals, loss curves, learning curves."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS
+from phasenet_keras.training.compare import ZERO_SHOT
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from phasenet_keras.training.compare import Comparison
+
+__all__ = ["plot_learning_curve", "plot_losses", "plot_scores", "save_comparison_figures"]
+
+# Okabe-Ito, without the colours of P and S; strategies repeat them with other line styles.
+STRATEGY_COLORS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00")
+
+
+def save_comparison_figures(comparison: Comparison, folder: str | PathLike[str]) -> list[Path]:
+    """Save ``scores.png``, ``losses.png`` and, for several sizes, ``learning_curve.png``."""
+    figures = {"scores": plot_scores(comparison), "losses": plot_losses(comparison)}
+    if len(comparison.sizes) > 1:
+        figures["learning_curve"] = plot_learning_curve(comparison)
+    paths = []
+    for name, figure in figures.items():
+        paths.append(Path(folder) / f"{name}.png")
+        figure.savefig(paths[-1], dpi=110)
+    return paths
+
+
+def plot_scores(comparison: Comparison) -> Figure:
+    """Draw the F1 of each strategy with its interval, a panel a phase."""
+    from matplotlib.figure import Figure
+
+    names = list(comparison.strategies)
+    scores = {name: comparison.scores(name) for name in names}
+    phases = list(dict.fromkeys(phase for of_name in scores.values() for phase in of_name))
+    figure: Figure = Figure(
+        figsize=(1.5 + 4.0 * len(phases), 1.2 + 0.4 * len(names)), layout="constrained"
+    )
+    axes = figure.subplots(1, len(phases), sharey=True, squeeze=False)[0]
+    for axis, phase in zip(axes, phases, strict=True):
+        for row, name in enumerate(names):
+            score = scores[name].get(phase)
+            if score is None:
+                continue
+            low, high = score.f1_interval
+            axis.plot([low, high], [row, row], color="#999999", linewidth=3, zorder=1)
+            axis.plot(score.f1, row, "o", color=PHASE_COLORS.get(phase, OTHER_COLOR), zorder=2)
+            axis.annotate(
+                f"{score.f1:.3f}", (score.f1, row), (0, 6), textcoords="offset points",
+                ha="center", fontsize=8,
+            )  # fmt: skip
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.5, -0.7)
+        axis.set_xlim(-0.02, 1.04)
+        axis.set_xlabel(f"F1 of {phase}, within {1000 * comparison.tolerance_s:g} ms")
+        axis.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.suptitle("F1 on untouched records, with 95 % intervals", fontsize=11)
+    return figure
+
+
+def plot_losses(comparison: Comparison) -> Figure:
+    """Draw training and validation loss of every run with all records, a panel a strategy."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in comparison.strategies if name != ZERO_SHOT]
+    n_columns = min(4, max(1, len(names)))
+    n_rows = -(-len(names) // n_columns)
+    figure: Figure = Figure(figsize=(3.2 * n_columns, 2.6 * n_rows + 0.4), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    largest = max(comparison.sizes, default=0)
+    for axis, name in zip(axes, names, strict=False):
+        labels = {"train_loss": "training", "dev_loss": "validation"}
+        for result in comparison.results:
+            if result.run.strategy != name or result.run.n_records != largest:
+                continue
+            epochs = [report.epoch for report in result.history]
+            for field, color in (("train_loss", "#999999"), ("dev_loss", "#000000")):
+                values = [getattr(report, field) for report in result.history]
+                label = labels.pop(field, None)
+                axis.plot(epochs, values, color=color, linewidth=0.9, label=label)
+        axis.set_yscale("log")
+        axis.set_title(name, fontsize=9)
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[len(names) :]:
+        axis.set_visible(False)
+    if names:
+        axes[0].legend(fontsize=8, frameon=False)
+        figure.supxlabel("epoch", fontsize=9)
+        figure.supylabel("loss (nats a sample)", fontsize=9)
+    return figure
+
+
+def plot_learning_curve(comparison: Comparison) -> Figure:
+    """Draw F1 against the number of training records, a panel a phase."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in comparison.strategies if name != ZERO_SHOT]
+    phases = list(dict.fromkeys(p for name in names for p in comparison.scores(name)))
+    figure: Figure = Figure(figsize=(1.0 + 4.5 * len(phases), 3.6), layout="constrained")
+    axes = figure.subplots(1, len(phases), sharey=True, squeeze=False)[0]
+    for axis, phase in zip(axes, phases, strict=True):
+        for number, name in enumerate(names):
+            sizes = [n for n in comparison.sizes if phase in comparison.scores(name, n)]
+            scores = [comparison.scores(name, n)[phase] for n in sizes]
+            color = STRATEGY_COLORS[number % len(STRATEGY_COLORS)]
+            axis.plot(sizes, [s.f1 for s in scores], "o-", color=color, label=name, markersize=4)
+            low, high = zip(*(s.f1_interval for s in scores), strict=True)
+            axis.fill_between(sizes, low, high, color=color, alpha=0.1, linewidth=0)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(comparison.sizes, [str(n) for n in comparison.sizes])
+        axis.set_ylim(0, 1.02)
+        axis.set_title(phase, fontsize=10)
+        axis.set_xlabel("labelled training records")
+        axis.grid(color="#dddddd", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel(f"F1 within {1000 * comparison.tolerance_s:g} ms")
+    axes[-1].legend(fontsize=8, frameon=False, loc="lower right")
+    return figure

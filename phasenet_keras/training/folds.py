@@ -1,0 +1,84 @@
+"""Parts of a data set for comparisons: folds that keep groups together, and smaller sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from phasenet_keras.training.splits import group_names
+from phasenet_keras.types import ConfigError, LabelledWaveform
+
+__all__ = ["fold_splits", "spread"]
+
+PARTS = ("train", "dev", "test")
+# Of the groups that are not for test, one in this many validates.
+GROUPS_A_DEV_GROUP = 6
+
+
+def fold_splits(
+    records: Sequence[LabelledWaveform], folds: int = 1, by: str = "", seed: int = 0
+) -> list[dict[str, list[LabelledWaveform]]]:
+    """Return the records of train, dev and test for each fold.
+
+    Args:
+        records: a data set.
+        folds: 1 takes the splits that the records have; with more, each record is in test once.
+        by: what stays together, as in `assign_splits`; empty takes events where all records have
+            one, else gathers, else blocks of neighbours.
+        seed: of the drawing of groups.
+
+    Raises:
+        ConfigError: for a split without records, or fewer groups than ``folds + 2``.
+
+    Example:
+        >>> fold_splits([], 1)
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: no record is in the split 'train': prepare the data set \
+with splits, or ask for folds
+    """
+    if isinstance(folds, bool) or not isinstance(folds, int) or folds < 1:
+        raise ConfigError(f"folds is a whole number from 1 on, received {folds!r}")
+    if folds == 1:
+        parts = {part: [r for r in records if r.split == part] for part in PARTS}
+        for part, inside in parts.items():
+            if not inside:
+                raise ConfigError(
+                    f"no record is in the split '{part}': prepare the data set with splits, or "
+                    "ask for folds"
+                )
+        return [parts]
+    groups = group_names(records, by)
+    names = sorted(set(groups))
+    if len(names) < folds + 2:
+        raise ConfigError(f"{folds} folds need {folds + 2} groups at least, there are {len(names)}")
+    order = np.random.default_rng(seed).permutation(len(names)).tolist()
+    found = []
+    for fold in range(folds):
+        rest = [names[i] for rank, i in enumerate(order) if rank % folds != fold]
+        dev = set(rest[:: max(2, min(GROUPS_A_DEV_GROUP, len(rest)))])
+        learn = set(rest) - dev
+        found.append(
+            {
+                "train": [r for r, group in zip(records, groups, strict=True) if group in learn],
+                "dev": [r for r, group in zip(records, groups, strict=True) if group in dev],
+                "test": [
+                    r for r, group in zip(records, groups, strict=True) if group not in learn | dev
+                ],
+            }
+        )
+    return found
+
+
+def spread(records: Sequence[LabelledWaveform], n_records: int) -> list[LabelledWaveform]:
+    """Return some of the records, evenly spaced from the first to the last.
+
+    Example:
+        >>> spread(list(range(10)), 4)
+        [0, 3, 6, 9]
+    """
+    if n_records >= len(records):
+        return list(records)
+    numbers = np.linspace(0, len(records) - 1, n_records).round().astype(int)
+    return [records[number] for number in numbers]

@@ -1,0 +1,133 @@
+"""Comparisons: untouched test records, nothing run twice, sentences that follow from numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_train import onsets, small_parent
+
+from phasenet_keras.training import compare as module
+from phasenet_keras.training.compare import (
+    ZERO_SHOT,
+    Comparison,
+    Run,
+    RunResult,
+    compare,
+    recommendation,
+    seeds_spread,
+)
+from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.evaluate import RecordMatches
+from phasenet_keras.training.folds import fold_splits, spread
+from phasenet_keras.types import ConfigError
+
+CONFIG = TrainConfig(
+    epochs=6, batch_size=8, windows_per_record=2, window_samples=256, shift_samples=64,
+    learning_rate=1e-2,
+)  # fmt: skip
+
+
+def with_splits():
+    return onsets(16, split="train") + onsets(4, 100, split="dev") + onsets(6, 200, split="test")
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("comparison")
+    parent = small_parent()
+    result = compare(
+        parent, with_splits(), folder, strategies=("scratch", "finetune"), sizes=(4,), seeds=(0, 1),
+        config=CONFIG,
+    )  # fmt: skip
+    return parent, result, folder
+
+
+def test_every_run_is_there_and_scored_on_the_test_records_alone(compared):
+    _, result, folder = compared
+    assert result.strategies == (ZERO_SHOT, "scratch", "finetune")
+    assert result.sizes == (4, 16)
+    assert len(result.results) == 1 + 2 * 2 * 2
+    for run in result.results:
+        assert {m.event for m in run.matches["P"]} == {f"r{n}" for n in range(200, 206)}
+        assert (folder / "runs" / run.run.name / "result.json").is_file()
+    assert result.scores("finetune")["P"].n_true == 6
+    least, middle, most = seeds_spread(result, "finetune", "P")
+    assert least <= middle <= most
+    assert result.scores("finetune")["P"].f1 in (least, most)
+
+
+def test_finished_runs_are_not_run_again(compared, monkeypatch):
+    parent, result, folder = compared
+
+    def fail(*args, **kwargs):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(module, "train", fail)
+    again = compare(
+        parent, with_splits(), folder, strategies=("scratch", "finetune"), sizes=(4,), seeds=(0, 1),
+        config=CONFIG,
+    )  # fmt: skip
+    assert again.results == result.results
+    with pytest.raises(ConfigError, match="holds a comparison of other settings"):
+        compare(parent, with_splits()[:-1], folder, strategies=("scratch",), config=CONFIG)
+
+
+def test_folds_test_each_record_once_and_keep_groups_together():
+    records = [r for g in range(8) for r in onsets(4, 4 * g, gather=f"shot {g}")]
+    parts = fold_splits(records, 4)
+    tested = [record.name for part in parts for record in part["test"]]
+    assert sorted(tested) == sorted(record.name for record in records)
+    for part in parts:
+        gathers = [{record.gather for record in part[name]} for name in ("train", "dev", "test")]
+        assert all(gathers)
+        assert not gathers[0] & gathers[1] | gathers[0] & gathers[2] | gathers[1] & gathers[2]
+        assert sum(len(part[name]) for name in part) == len(records)
+
+
+@pytest.mark.parametrize(
+    ("folds", "words"), [(0, "whole number"), (1, "no record is in the split"), (9, "9 folds need")]
+)
+def test_impossible_folds_are_refused(folds, words):
+    with pytest.raises(ConfigError, match=words):
+        fold_splits([r for g in range(4) for r in onsets(2, 2 * g, gather=str(g))], folds)
+
+
+def test_smaller_sets_are_spread_over_the_line():
+    assert spread(list(range(64)), 16)[0] == 0
+    assert spread(list(range(64)), 16)[-1] == 63
+    assert np.ptp(np.diff(spread(list(range(64)), 16))) <= 1
+    assert spread([1, 2], 5) == [1, 2]
+
+
+def made(strategy, hits, n_records=64, n=20, seed=0):
+    matches = tuple(RecordMatches(1, 1, (0.0,) if i < hits else (), f"e{i}") for i in range(n))
+    return RunResult(
+        Run(strategy, 0 if strategy == ZERO_SHOT else n_records, 0, seed), {"P": matches}
+    )
+
+
+def test_the_recommendation_follows_the_numbers(tmp_path):
+    results = (made(ZERO_SHOT, 2), made("scratch", 8), made("finetune", 19), made("gradual", 18))
+    said = recommendation(Comparison(results, 0.01, tmp_path))
+    assert said.startswith("Take finetune: P F1 0.950")
+    assert "zero-shot P F1 0.100" in said
+    assert "Within its interval: gradual" in said
+    assert "scratch P F1 0.400" in said
+    results = (made(ZERO_SHOT, 20), made("finetune", 19))
+    said = recommendation(Comparison(results, 0.01, tmp_path))
+    assert said.startswith("Keep the network as it is")
+
+
+@pytest.mark.parametrize(
+    ("few", "words"), [(12, "Label more: from 16 to 64"), (19, "Stop labelling")]
+)
+def test_more_labels_or_not(few, words, tmp_path):
+    results = (made(ZERO_SHOT, 0), made("finetune", few, 16), made("finetune", 19))
+    assert words in recommendation(Comparison(results, 0.01, tmp_path))
+
+
+def test_the_median_seed_counts(tmp_path):
+    results = tuple(made("finetune", hits, seed=seed) for seed, hits in enumerate((10, 20, 14)))
+    comparison = Comparison(results, 0.01, tmp_path)
+    assert comparison.scores("finetune")["P"].f1 == pytest.approx(0.7)
+    assert seeds_spread(comparison, "finetune", "P") == pytest.approx((0.5, 0.7, 1.0))
