@@ -7,11 +7,32 @@ import math
 import keras
 import numpy as np
 import pytest
+from obspy import UTCDateTime
 
-from phasenet_keras import PhaseNet
-from phasenet_keras.training.doctor import check_history, check_outputs, check_weights
+import phasenet_keras.training.train as train_module
+from phasenet_keras import PhaseNet, Preset, Waveform
+from phasenet_keras.training.checks_data import (
+    check_channels,
+    check_labels,
+    check_split,
+    identical_records,
+)
+from phasenet_keras.training.checks_network import check_batch_norms, check_filters
+from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.doctor import (
+    Finding,
+    check_history,
+    check_label_order,
+    check_losses,
+    check_outputs,
+    check_regularizer,
+    check_weights,
+    run_report,
+)
 from phasenet_keras.training.freezing import StageAdam, apply_phase, build_optimizer
+from phasenet_keras.training.train import train
 from phasenet_keras.training.transfer import FreezePhase, strategy_of
+from phasenet_keras.types import LabelledWaveform
 
 UP_ONLY = strategy_of({"name": "up", "freeze": {"trainable": ["up*", "output"]}})
 
@@ -103,5 +124,259 @@ def test_collapsed_output():
     flat[:, 50, 1] = 0.9
     [finding] = check_outputs(flat, ("N", "P", "S"))
     assert "probability of S is 0.010 everywhere" in finding.text
+    noise = 0.05 * np.random.default_rng(0).random((4, 100, 3))
+    assert names(check_outputs(noise, ("N", "P", "S"))) == ["output is all noise"] * 2
+    assert names(check_outputs(noise, ("N", "P", "S"), {"P"})) == ["output is all noise"]
     flat[0, 0, 0] = np.nan
     assert names(check_outputs(flat, ("N", "P", "S"))) == ["output not finite"]
+
+
+def test_a_schedule_that_is_over_at_once_and_weights_that_hardly_move(run):
+    rates = [1e-3, 1e-3, *[1e-6] * 8]
+    [finding] = check_history(1.0, rates, 3)
+    assert finding.name == "learning rate near zero"
+    assert "in 8 of 10 epochs" in finding.text
+    before, after, net, _, _ = run(FreezePhase(), learning_rate=1e-6)
+    found = check_weights(before, after, strategy_of("finetune"), net.stages, 1)
+    assert names(found) == ["learning rate near zero"]
+
+
+def test_class_weights_raise_the_loss_of_a_network_that_knows_nothing():
+    assert names(check_history(2.5, [1e-3], 3, ignorant_loss=1.0)) == ["initial loss too high"]
+    assert check_history(2.5, [1e-3], 3, ignorant_loss=2.4) == []
+
+
+def test_losses_that_rise_again_or_are_not_finite():
+    falling = [0.1 / (n + 1) for n in range(20)]
+    rising = [0.05, *np.linspace(0.04, 0.09, 19)]
+    assert names(check_losses(falling, rising)) == ["overfitting"]
+    assert check_losses(falling[:5], rising[:5]) == []
+    assert check_losses(falling, falling) == []
+    [finding] = check_losses([0.1, math.nan], [0.1, 0.1])
+    assert "first in epoch 1" in finding.text
+
+
+def test_regulariser_larger_than_the_data_term():
+    [finding] = check_regularizer(0.05, 5.0)
+    assert finding.name == "regulariser larger than the data term"
+    assert "divide the regularisers' factors by 1000" in finding.text
+    assert check_regularizer(0.05, 0.0) == check_regularizer(0.05, 0.01) == []
+
+
+def test_exchanged_answers_are_found_without_training(ncedc_like_output):
+    y_pred, y_true = (array.copy() for array in ncedc_like_output)
+    y_true[:, 300] = y_pred[:, 300] = (0.0, 0.0, 1.0)
+    assert check_label_order(y_pred, y_true, "NPS") == []
+    [finding] = check_label_order(y_pred[..., [0, 2, 1]], y_true, "NPS")
+    assert finding.name == "labels look swapped"
+    only_p = y_true.copy()
+    only_p[..., 2] = 0.0
+    assert check_label_order(y_pred[..., [0, 2, 1]], only_p, "NPS") == []
+    # Both phases answer at P, as the official network does far from its own records.
+    assert check_label_order(y_pred[..., [0, 1, 1]], y_true, "NPS") == []
+
+
+# -- whole runs -----------------------------------------------------------------------------------
+
+SETTINGS = {"batch_size": 8, "window_samples": 256, "shift_samples": 64, "learning_rate": 1e-3}
+
+
+def shots(count, first=0, **fields):
+    """Noise in which a P of 10 Hz sets in, and a stronger S of 3 Hz after it."""
+    records = []
+    for n in range(first, first + count):
+        rng = np.random.default_rng(n)
+        data = 0.1 * rng.standard_normal((400, 1))
+        p = int(rng.integers(100, 200))
+        s = p + int(rng.integers(50, 90))
+        for at, size, hertz in ((p, 1.0, 10), (s, 3.0, 3)):
+            t = np.arange(400 - at) / 100.0
+            data[at:, 0] += size * np.exp(-3 * t) * np.cos(2 * np.pi * hertz * t)
+        wave = Waveform(data, 100.0, UTCDateTime(0), ("Z",), f"S{n}")
+        records.append(LabelledWaveform(wave, {"P": (p,), "S": (s,)}, name=f"r{n}", **fields))
+    return records
+
+
+def relabelled(records, arrivals):
+    """The records with other arrivals."""
+    return [LabelledWaveform(r.waveform, arrivals(r.arrivals), name=r.name) for r in records]
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    """A run that is well; its network is the parent of those that are not."""
+    keras.utils.set_random_seed(1)
+    net = PhaseNet(channels="Z", depth=3, filters_root=4)
+    net = net.with_preset(
+        Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
+    )
+    config = TrainConfig.from_dict({**SETTINGS, "epochs": 16, "learning_rate": 1e-2})
+    folder = tmp_path_factory.mktemp("runs") / "healthy"
+    return train(net, shots(40), shots(10, 100), folder, strategy="scratch", config=config)
+
+
+@pytest.fixture
+def tune(healthy, tmp_path):
+    """Train the healthy network on, for an epoch; return the names and texts of the findings."""
+
+    def make(parent=None, records=None, dev=None, **settings):
+        result = train(
+            parent or healthy.net,
+            records or shots(16, 200),
+            dev or shots(8, 100),
+            tmp_path / "run",
+            config=TrainConfig.from_dict({**SETTINGS, "epochs": 1, **settings}),
+        )
+        return {finding.name: finding.text for finding in result.findings}
+
+    return make
+
+
+def changed(net, change):
+    """A copy of a network with changed weights."""
+    other = PhaseNet(net.config)
+    weights = {name: array.copy() for name, array in net.get_weight_set().items()}
+    change(weights)
+    other.set_weight_set(weights)
+    return other.with_preset(net.preset)
+
+
+def test_a_run_that_is_well_and_its_report(healthy, tune):
+    assert healthy.findings == ()
+    report = (healthy.folder / "report.md").read_text(encoding="utf-8")
+    assert report.startswith("# Training run\n\nBest validation loss ")
+    assert "The doctor found nothing wrong." in report
+    assert "| strategy | scratch |" in report
+    assert "| learning_rate | 0.01 |" in report
+    assert "16 epochs" in report
+    assert f"| {healthy.best_epoch} | " in report
+    assert tune() == {}
+
+
+def test_labels_of_p_and_s_are_exchanged(tune):
+    def swap(at):
+        return {"P": at["S"], "S": at["P"]}
+
+    found = tune(records=relabelled(shots(16, 200), swap), dev=relabelled(shots(8, 100), swap))
+    assert "exchange the columns" in found["labels look swapped"]
+    assert "in 24 of 24 records" in found["S before P"]
+
+
+def test_only_the_labels_of_validation_are_exchanged(tune):
+    dev = relabelled(shots(8, 100), lambda at: {"P": at["S"], "S": at["P"]})
+    found = tune(dev=dev)
+    assert "labels look swapped" in found
+    assert "S before P" not in found
+
+
+def far_from_the_data(weights):
+    weights["down1_bn/moving_variance"] *= 400.0
+    weights["down1_bn/moving_mean"] += 3.0
+
+
+def test_statistics_that_are_far_from_the_data(tune, healthy):
+    found = tune(parent=changed(healthy.net, far_from_the_data))
+    assert "farthest off are down1_bn" in found["batch-norm statistics stale"]
+
+
+def test_frozen_statistics_are_not_judged(healthy):
+    net = changed(healthy.net, far_from_the_data)
+    x = np.stack([record.waveform.data[60:316] for record in shots(8, 100)])
+    x = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
+    y = healthy.net.predict_on_batch(x)
+    loss = keras.losses.CategoricalCrossentropy()
+    assert check_batch_norms(healthy.net, x, y, loss) == []
+    assert names(check_batch_norms(net, x, y, loss)) == ["batch-norm statistics stale"]
+    before = net.get_weight_set()
+    for layer in net.layers:
+        layer.trainable = False
+    assert check_batch_norms(net, x, y, loss) == []
+    assert all(np.array_equal(before[name], a) for name, a in net.get_weight_set().items())
+
+
+def test_filters_that_are_dead_or_explode(tune, healthy):
+    def kill(weights):
+        weights["down2_bn/beta"][:-2] = -50.0
+
+    found = tune(parent=changed(healthy.net, kill))
+    n = len(healthy.net.get_weight_set()["down2_bn/beta"])
+    assert f"{n - 2} of {n} in down2;" in found["dead filters"]
+    x = np.random.default_rng(0).standard_normal((4, 256, 1)).astype("float32")
+    flat = changed(healthy.net, lambda w: w["up0_bn/gamma"].__imul__(1e-6))
+    assert check_filters(flat, x) == []  # half of the stage's filters: the transposed ones live
+    loud = changed(healthy.net, lambda w: w["up1_bn/gamma"].__imul__(1e6))
+    [finding] = check_filters(loud, x)
+    assert finding.name == "exploding filters"
+    assert "up1" in finding.text
+
+
+def test_regularisers_that_outweigh_the_labels(tune, monkeypatch):
+    class Regularized(PhaseNet):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            for layer in self.layers:
+                if hasattr(layer, "kernel"):
+                    layer.kernel.regularizer = keras.regularizers.L2(1.0)
+
+    monkeypatch.setattr(train_module, "PhaseNet", Regularized)
+    assert "regulariser larger than the data term" in tune()
+
+
+def test_a_learning_rate_of_next_to_nothing(tune):
+    assert "learning rate near zero" in tune(learning_rate=1e-8)
+
+
+def test_records_without_arrivals_teach_noise(tune):
+    empty = relabelled(shots(16, 200), lambda at: {"P": (), "S": ()})
+    found = tune(records=empty, learning_rate=0.01, epochs=10)
+    assert "also where P is labelled" in found["output is all noise"]
+
+
+def test_a_dead_channel_and_copies_in_validation(tune, healthy):
+    parent = PhaseNet.from_preset(healthy.folder, channels="NZ")
+    dev = [LabelledWaveform(r.waveform, r.arrivals, name=f"copy {r.name}") for r in shots(8, 200)]
+    found = tune(parent=parent, dev=dev)
+    assert "channel N is missing or constant in 16 of 16" in found["dead channel"]
+    assert "train with channels Z" in found["dead channel"]
+    assert "r200 and copy r200" in found["waveforms in two splits"]
+
+
+def test_events_in_two_splits():
+    ours, theirs = shots(4, event="e1", gather="g1"), shots(4, 50, event="e1", gather="g2")
+    [finding] = check_split(ours, theirs)
+    assert finding.name == "events in two splits"
+    assert "1 events are in training and validation, e.g. e1" in finding.text
+    assert names(check_split(ours, ours)) == [
+        "events in two splits",
+        "gathers in two splits",
+        "names in two splits",
+        "waveforms in two splits",
+    ]
+    assert check_split(shots(4), shots(4, 50)) == []
+
+
+def test_constant_channels_are_no_copies_and_scale_is_harmless():
+    def record(n, quiet=0.0):
+        data = np.random.default_rng(n).standard_normal((50, 2)) * (1e6, quiet)
+        wave = Waveform(data, 100.0, UTCDateTime(0), ("N", "Z"), f"S{n}")
+        return LabelledWaveform(wave, {})
+
+    assert identical_records([record(1)], [record(2)]) == []
+    assert identical_records([record(1)], [record(1, 1.0)]) == [("S1", "S1")]
+    assert check_channels([record(1, 1e-6), record(2)], "NZ") == []
+    assert names(check_channels([record(1), record(2)], "NZ")) == ["dead channel"]
+
+
+def test_labels_that_the_network_has_no_phase_for():
+    records = relabelled(shots(3), lambda at: {"Pg": at["P"], "S": at["S"], "Sn": ()})
+    [finding] = check_labels(records, "NPS")
+    assert finding.name == "labels of unknown phases"
+    assert "arrivals of Pg are ignored" in finding.text
+    assert check_labels(shots(3), "NPS") == []
+
+
+def test_a_report_names_each_finding():
+    report = run_report("it helped", [Finding("x", "do y")], {"a": (), "b": {"c": 1}}, [])
+    assert "It helped." in report
+    assert "- **x**: do y." in report
+    assert "| a | none |\n| b | c 1 |" in report

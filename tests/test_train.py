@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from phasenet_keras import PhaseNet, Picker, Preset, Waveform
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.loss import masked_cross_entropy
-from phasenet_keras.training.train import train
+from phasenet_keras.training.train import _kept_contract, train
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 CONFIG = TrainConfig(
@@ -146,7 +147,32 @@ def test_a_parent_that_is_not_beaten_is_kept_and_said_so(tmp_path):
     assert "output collapsed" in {finding.name for finding in result.findings}
     assert result.net is parent
     assert "did not beat the parent" in result.verdict
-    assert not (tmp_path / "bad" / "best").exists()
+    kept = PhaseNet.from_preset(tmp_path / "bad")
+    assert same(kept, parent)
+    assert kept.preset.description == (
+        "good at 100 Hz, kept, for training did not beat it on the validation records"
+    )
+    assert kept.preset.thresholds == parent.preset.thresholds
+    assert "**output collapsed**" in (tmp_path / "bad" / "report.md").read_text()
+    again = train(parent, onsets(8, 300), onsets(8, 50), tmp_path / "bad", config=ruined)
+    assert again.net is parent
+    assert same(PhaseNet.from_preset(tmp_path / "bad"), parent)
+
+
+def test_a_kept_parent_is_of_the_rate_that_it_was_compared_at():
+    parent = small_parent()
+    parent.with_preset(
+        replace(parent.preset, thresholds={"P": 0.2, "S": 0.4}, source={"url": "u", "origin": "o"})
+    )
+    contract = Preset(name="run", config=parent.config, sampling_rate=2000.0, window_samples=512)
+    kept = _kept_contract(parent, contract)
+    assert (kept.name, kept.sampling_rate, kept.window_samples) == ("small", 2000.0, 256)
+    assert kept.min_distance_s == pytest.approx(0.025)
+    assert kept.thresholds == {"P": 0.2, "S": 0.4}
+    assert kept.source == {"origin": "o"}
+    assert kept.description.startswith("small at 2000 Hz, kept, for training did not beat it")
+    parent.preset = None
+    assert _kept_contract(parent, contract).description.startswith("the parent, kept")
 
 
 def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):

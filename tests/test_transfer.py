@@ -165,6 +165,69 @@ def test_an_optimizer_of_the_frozen_subset_knows_nothing_of_the_rest(net, batch)
         net.train_on_batch(*batch)
 
 
+def test_an_optimizer_of_all_goes_on_where_it_was_when_all_is_thawed(net, batch):
+    """Trap 1: the remedy, and the moments of what learnt before are kept."""
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    build_optimizer(net)
+    apply_phase(net, FreezePhase(trainable=("output",)))
+    train(net, batch, 1)
+    moments = [np.asarray(v) for v in net.optimizer.variables if "output_conv" in v.path]
+    assert any(array.any() for array in moments)
+    apply_phase(net, FreezePhase(trainable=("*",)))
+    net.make_train_function(force=True)
+    kept = [np.asarray(v) for v in net.optimizer.variables if "output_conv" in v.path]
+    assert all(np.array_equal(a, b) for a, b in zip(moments, kept, strict=True))
+    before = net.get_weight_set()
+    train(net, batch, 1)
+    assert moved_stages(net, before) == set(net.stages)
+
+
+def saved_while_frozen(model, frozen, batch, path):
+    """Train, freeze, save and load; return the optimizers before and after."""
+    model.compile(keras.optimizers.Adam(1e-2), "categorical_crossentropy")
+    model.fit(*batch, epochs=2, verbose=0)
+    for layer in frozen:
+        layer.trainable = False
+    model.save(path)
+    return model.optimizer, keras.saving.load_model(path).optimizer
+
+
+def test_a_functional_model_saved_while_frozen_loses_its_optimizer(batch, tmp_path):
+    """Trap 2: why the network is a subclass whose configuration is its hyper-parameters."""
+    inputs = keras.Input((128, 1))
+    first = keras.layers.Conv1D(2, 7, padding="same")
+    outputs = keras.layers.Conv1D(3, 1, activation="softmax")(first(inputs))
+    model = keras.Model(inputs, outputs)
+    with pytest.warns(UserWarning, match="optimizer"):
+        ours, theirs = saved_while_frozen(model, [first], batch, tmp_path / "functional.keras")
+    states = [[np.asarray(v) for v in o.variables[2:]] for o in (ours, theirs)]
+    assert any(array.any() for array in states[0])
+    assert not any(array.any() for array in states[1])
+
+
+def test_the_network_saved_while_frozen_keeps_its_optimizer(net, batch, tmp_path):
+    """Trap 2: the remedy."""
+    frozen = [layer for stage in ("input", "down0") for layer in net.stage_layers(stage)]
+    ours, theirs = saved_while_frozen(net, frozen, batch, tmp_path / "ours.keras")
+    assert int(theirs.iterations) == int(ours.iterations) == 2
+    assert len(ours.variables) == len(theirs.variables) > 10
+    for mine, other in zip(ours.variables, theirs.variables, strict=True):
+        assert np.array_equal(np.asarray(mine), np.asarray(other))
+
+
+def test_frozen_statistics_stay_where_a_vanishing_learning_rate_moves_them(net, batch):
+    """Trap 3: the remedy."""
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    build_optimizer(net)
+    apply_phase(net, FreezePhase(trainable=("input", "up*", "output")))
+    before = net.get_weight_set()
+    train(net, batch, 1)
+    after = net.get_weight_set()
+    same = {name for name in before if np.array_equal(after[name], before[name])}
+    assert {name for name in before if name.startswith("down")} <= same
+    assert not {name for name in same if "moving" in name and not name.startswith("down")}
+
+
 def test_a_vanishing_learning_rate_is_not_freezing(net, batch):
     """Trap 3: the statistics of a batch norm move all the same; frozen ones do not."""
     net.compile(StageAdam(1e-2), "categorical_crossentropy")
@@ -195,6 +258,27 @@ def test_steps_are_in_the_ratio_of_the_stages(batch):
         quarter["up0_conv/kernel"], full["up0_conv/kernel"] / 4, rtol=1e-3, atol=1e-8
     )
     assert np.array_equal(quarter["down0_conv/kernel"], full["down0_conv/kernel"])
+
+
+class ScaledGradients(keras.optimizers.Adam):
+    """The naive way: a quarter of each gradient."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(0.25 * gradient, variable, learning_rate)
+
+
+def test_scaled_gradients_do_nothing_under_adam(batch):
+    """Trap 4: why the step is scaled, not the gradient."""
+    steps = []
+    for optimizer in (keras.optimizers.Adam, ScaledGradients):
+        keras.utils.set_random_seed(0)
+        net = PhaseNet(channels="Z", filters_root=2, depth=3)
+        net.compile(optimizer(1e-3), "categorical_crossentropy")
+        before = net.get_weight_set()["up0_conv/kernel"]
+        net.train_on_batch(*batch)
+        steps.append(net.get_weight_set()["up0_conv/kernel"] - before)
+    # Not all are equal: where gradients are tiny, Adam's epsilon counts.
+    assert np.median(steps[1] / steps[0]) == pytest.approx(1.0, abs=0.01)
 
 
 def test_loaded_stages_have_the_parents_weights_and_the_others_not(net):

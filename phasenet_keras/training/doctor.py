@@ -1,23 +1,49 @@
-"""The doctor: looks at a finished training run and says in words what is wrong with it."""
+"""The doctor: looks at a finished training run and says in words what is wrong with it.
+
+Here is what can be told from numbers: losses, weights, answers. Records are judged in
+`checks_data`, the layers of a network in `checks_network`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from phasenet_keras.training.transfer import TransferStrategy
 
-__all__ = ["Finding", "check_history", "check_outputs", "check_weights"]
+__all__ = [
+    "Finding",
+    "check_history",
+    "check_label_order",
+    "check_losses",
+    "check_outputs",
+    "check_regularizer",
+    "check_weights",
+    "run_report",
+]
 
 # A network that answers every phase alike everywhere has a loss of ln(n); a little more is luck.
 INITIAL_LOSS_MARGIN = 1.2
 LEAST_LEARNING_RATE = 1e-7
+# Part of its highest value below which a learning rate counts as zero: the usual schedule ends at
+# a hundredth, and is below a fiftieth in a few epochs only.
+LEAST_RATE_PART = 0.02
+# Largest step of a kernel, as a part of its size, that is no learning.
+LEAST_STEP = 1e-4
 # Outputs that differ by less than this between samples and records say nothing.
 COLLAPSED_STD = 1e-4
+# The lowest threshold that picks are commonly made at is above this.
+NOISE_PROBABILITY = 0.1
 EXPLODED = 1e4
+# Correlations that differ by less are chance.
+ORDER_MARGIN = 0.1
+# Epochs after the best one, loss of training to that of validation, and its rise since the best.
+OVERFITTING_EPOCHS, OVERFITTING_PART, OVERFITTING_RISE = 10, 0.5, 1.1
 
 
 @dataclass(frozen=True)
@@ -29,35 +55,110 @@ class Finding:
 
 
 def check_history(
-    first_loss: float, learning_rates: Sequence[float], n_phases: int
+    first_loss: float,
+    learning_rates: Sequence[float],
+    n_phases: int,
+    ignorant_loss: float = 0.0,
 ) -> list[Finding]:
-    """Look at losses and learning rates.
+    """Look at the first loss and at the learning rates.
 
     Args:
         first_loss: mean loss of the first epoch, in nats a sample.
         learning_rates: of each epoch.
         n_phases: of the network, noise included.
+        ignorant_loss: loss of a network that answers every phase alike, in nats a sample, where
+            class weights make it more than ``ln(n_phases)``.
     """
     found = []
+    bound = max(math.log(n_phases), ignorant_loss)
     if not math.isfinite(first_loss):
         found.append(Finding("loss not finite", "the loss is NaN or infinite: lower learning_rate"))
-    elif first_loss > INITIAL_LOSS_MARGIN * math.log(n_phases):
+    elif first_loss > INITIAL_LOSS_MARGIN * bound:
+        what = f"ln({n_phases})" if bound == math.log(n_phases) else "the weighted loss"
         found.append(
             Finding(
                 "initial loss too high",
-                f"the first loss is {first_loss:.2f}, above ln({n_phases}) = "
-                f"{math.log(n_phases):.2f} of a network that knows nothing: labels in another "
-                "order than the network's phases, or another normalisation",
+                f"the first loss is {first_loss:.2f}, above {what} = {bound:.2f} of a network that "
+                "knows nothing: labels in another order than the network's phases, another "
+                "normalisation, or a learning_rate too high; check these in this order",
             )
         )
-    if learning_rates and max(learning_rates) < LEAST_LEARNING_RATE:
+    highest = max(learning_rates, default=math.inf)
+    low = sum(rate < LEAST_RATE_PART * highest for rate in learning_rates)
+    if highest < LEAST_LEARNING_RATE:
         found.append(
             Finding(
                 "learning rate near zero",
-                f"the learning rate never exceeded {max(learning_rates):.1g}: raise it",
+                f"the learning rate never exceeded {highest:.1g}: raise it",
+            )
+        )
+    elif 2 * low > len(learning_rates):
+        found.append(
+            Finding(
+                "learning rate near zero",
+                f"in {low} of {len(learning_rates)} epochs the learning rate was below a fiftieth "
+                f"of its highest, {highest:.1g}: let it fall later, or train fewer epochs",
             )
         )
     return found
+
+
+def check_losses(train_losses: Sequence[float], dev_losses: Sequence[float]) -> list[Finding]:
+    """Look at how the losses went on after the first epoch.
+
+    Args:
+        train_losses: of each epoch, in nats a sample.
+        dev_losses: the same on the validation records.
+    """
+    sick = [
+        epoch
+        for epoch, pair in enumerate(zip(train_losses, dev_losses, strict=True))
+        if not np.isfinite(pair).all()
+    ]
+    if sick:
+        return [
+            Finding(
+                "loss not finite",
+                f"the loss is NaN or infinite in {len(sick)} epochs, first in epoch {sick[0]}: "
+                "lower learning_rate",
+            )
+        ]
+    best = int(np.argmin(dev_losses))
+    after = len(dev_losses) - 1 - best
+    last_train, last_dev = train_losses[-1], dev_losses[-1]
+    if (
+        after >= OVERFITTING_EPOCHS
+        and last_train < OVERFITTING_PART * last_dev
+        and last_dev > OVERFITTING_RISE * dev_losses[best]
+    ):
+        return [
+            Finding(
+                "overfitting",
+                f"since epoch {best} the validation loss rose from {dev_losses[best]:.4f} to "
+                f"{last_dev:.4f}, that of training is {last_train:.4f}: the epoch before is kept; "
+                "label more records, augment more, or freeze more stages",
+            )
+        ]
+    return []
+
+
+def check_regularizer(data_loss: float, regularizer_loss: float) -> list[Finding]:
+    """Compare what the regularizers add to the loss with the loss of the answers.
+
+    Args:
+        data_loss: of the answers, in nats a sample.
+        regularizer_loss: sum of the regularizers' terms, as it is added to ``data_loss``.
+    """
+    if not regularizer_loss > data_loss:
+        return []
+    return [
+        Finding(
+            "regulariser larger than the data term",
+            f"the regularisers add {regularizer_loss:.3g} to a loss of {data_loss:.3g}: training "
+            "shrinks the weights instead of fitting the labels; divide the regularisers' factors "
+            f"by {10 * regularizer_loss / max(data_loss, 1e-12):.0f} or more",
+        )
+    ]
 
 
 def check_weights(
@@ -84,6 +185,18 @@ def check_weights(
     if not moved:
         found.append(
             Finding("no weight moved", "training changed nothing: learning rate, or all is frozen")
+        )
+    steps = [
+        np.linalg.norm(after[name] - before[name]) / max(float(np.linalg.norm(before[name])), 1e-12)
+        for name in after
+        if name.endswith("/kernel") and np.isfinite(after[name]).all()
+    ]
+    if moved and 0.0 < max(steps, default=0.0) < LEAST_STEP:
+        found.append(
+            Finding(
+                "learning rate near zero",
+                f"no kernel moved by more than {max(steps):.1g} of its size: raise learning_rate",
+            )
         )
     wrongly_moved = [stage for stage in stages if stage in moved & frozen_always]
     if wrongly_moved:
@@ -114,24 +227,119 @@ def check_weights(
     return found
 
 
-def check_outputs(probabilities: np.ndarray, phases: Sequence[str]) -> list[Finding]:
+def check_outputs(
+    probabilities: np.ndarray, phases: Sequence[str], labelled: Collection[str] | None = None
+) -> list[Finding]:
     """Look at a network's answers to validation records.
 
     Args:
         probabilities: ``(records, samples, phases)``.
         phases: the network's, noise first.
+        labelled: the phases that arrive in these records; None for all. The others may be noise
+            everywhere.
     """
     if not np.isfinite(probabilities).all():
         return [Finding("output not finite", "the network answers NaN: lower learning_rate")]
     found = []
     for column, phase in enumerate(phases[1:], start=1):
-        if probabilities[..., column].std() < COLLAPSED_STD:
-            mean = float(probabilities[..., column].mean())
+        answers = probabilities[..., column]
+        if answers.std() < COLLAPSED_STD:
             found.append(
                 Finding(
                     "output collapsed",
-                    f"the probability of {phase} is {mean:.3f} everywhere: no record teaches "
-                    f"{phase}, or class_weights drown it",
+                    f"the probability of {phase} is {float(answers.mean()):.3f} everywhere: no "
+                    f"record teaches {phase}, or class_weights drown it",
+                )
+            )
+        elif answers.max() < NOISE_PROBABILITY and (labelled is None or phase in labelled):
+            found.append(
+                Finding(
+                    "output is all noise",
+                    f"the probability of {phase} is nowhere above {float(answers.max()):.3f}, also "
+                    f"where {phase} is labelled: train longer, raise learning_rate or the class "
+                    f"weight of {phase}, or widen label_sigma_samples",
                 )
             )
     return found
+
+
+def check_label_order(
+    probabilities: np.ndarray, targets: np.ndarray, phases: Sequence[str]
+) -> list[Finding]:
+    """Look whether two phases are exchanged: each one's answers fit the other's labels.
+
+    Judge the parent: a network that was trained on exchanged labels agrees with them.
+
+    Args:
+        probabilities: ``(records, samples, phases)``.
+        targets: the same of the labels; a phase without labels is not judged.
+        phases: the network's, noise first.
+    """
+    n = len(phases)
+    columns = np.concatenate([probabilities.reshape(-1, n), targets[..., :n].reshape(-1, n)], 1)
+    if not np.isfinite(columns).all():
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fit = np.nan_to_num(np.asarray(np.corrcoef(columns.T.astype(np.float64)))[:n, n:])
+    found = []
+    for one, other in combinations(range(1, n), 2):
+        if (
+            targets[..., one].any()
+            and targets[..., other].any()
+            and fit[one, other] > fit[one, one] + ORDER_MARGIN
+            and fit[other, one] > fit[other, other] + ORDER_MARGIN
+        ):
+            a, b = phases[one], phases[other]
+            found.append(
+                Finding(
+                    "labels look swapped",
+                    f"the network's {a} goes with the labels of {b} (correlation "
+                    f"{fit[one, other]:.2f}, with {a} {fit[one, one]:.2f}), its {b} with those of "
+                    f"{a} ({fit[other, one]:.2f}, with {b} {fit[other, other]:.2f}): exchange the "
+                    f"columns of the labels, or the network's phases ({', '.join(phases)})",
+                )
+            )
+    return found
+
+
+def run_report(
+    verdict: str,
+    findings: Sequence[Finding],
+    settings: Mapping[str, Any],
+    epochs: Sequence[Mapping[str, float]],
+) -> str:
+    """Return the report of a run as Markdown.
+
+    Args:
+        verdict: whether training helped, in a sentence.
+        findings: of the doctor.
+        settings: by name, as they are to be shown.
+        epochs: the history, a row an epoch, with the same keys in each.
+    """
+    lines = ["# Training run", "", f"{verdict[:1].upper()}{verdict[1:]}.", "", "## Findings", ""]
+    lines += [f"- **{finding.name}**: {finding.text}." for finding in findings]
+    if not findings:
+        lines.append("The doctor found nothing wrong.")
+    lines += ["", "## Settings", "", "| setting | value |", "|---|---|"]
+    lines += [f"| {name} | {_plain(value)} |" for name, value in settings.items()]
+    lines += ["", "## Losses", "", f"{len(epochs)} epochs; losses in nats a sample.", ""]
+    chosen = sorted({0, len(epochs) - 1, len(epochs) // 2, _best(epochs)}) if epochs else []
+    if chosen:
+        names = list(epochs[0])
+        lines += [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    for number in chosen:
+        lines.append("| " + " | ".join(f"{value:.4g}" for value in epochs[number].values()) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _best(epochs: Sequence[Mapping[str, float]]) -> int:
+    losses = [row.get("dev_loss", math.inf) for row in epochs]
+    return min(range(len(losses)), key=lambda n: math.inf if math.isnan(losses[n]) else losses[n])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_plain, value)) or "none"
+    return str(value).replace("|", "\\|")

@@ -24,8 +24,9 @@ from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.config import TrainConfig
-from phasenet_keras.training.doctor import Finding, check_history, check_outputs, check_weights
+from phasenet_keras.training.doctor import Finding, run_report
 from phasenet_keras.training.evaluate import choose_thresholds
+from phasenet_keras.training.examination import Examination, examine
 from phasenet_keras.training.freezing import (
     StageAdam,
     apply_phase,
@@ -39,6 +40,7 @@ from phasenet_keras.types import ConfigError, LabelledWaveform
 __all__ = ["EpochReport", "TrainResult", "train"]
 
 CONFIG, STATE, HISTORY, BEST = "config.json", "last.npz", "history.csv", "best"
+REPORT = "report.md"
 # As the official post-processing: 50 samples between two picks of one phase.
 MIN_DISTANCE_SAMPLES = 50
 FINAL_RATE = 0.01
@@ -111,7 +113,8 @@ def train(
 
     Returns:
         The best network and how it came about. In ``folder``: ``config.json``, ``history.csv``,
-        ``last.npz`` (weights and optimizer of the last epoch) and ``best``, a preset folder.
+        ``last.npz`` (weights and optimizer of the last epoch), ``best``, a preset folder (of the
+        parent, if it was not beaten), and ``report.md``, with what the doctor found.
 
     Raises:
         ConfigError: for an unknown strategy, no records, an event on both sides, or a folder that
@@ -142,13 +145,17 @@ def train(
         learner.save(folder, history)
         if on_epoch:
             on_epoch(report)
-    if (folder / BEST).is_dir():
-        _set_thresholds(folder / BEST, dev_records, config)
     best_epoch = next((r.epoch for r in history if r.dev_loss == best), None)
-    net = parent if best_epoch is None else PhaseNet.from_preset(folder / BEST)
-    return TrainResult(
-        net, tuple(history), best_epoch, parent_loss, folder, learner.findings(history)
-    )
+    if best_epoch is None:
+        net = parent
+        parent.save_preset(folder / BEST, _kept_contract(parent, contract))
+    else:
+        _set_thresholds(folder / BEST, dev_records, config)
+        net = PhaseNet.from_preset(folder / BEST)
+    found = learner.findings(history, dev_records)
+    result = TrainResult(net, tuple(history), best_epoch, parent_loss, folder, found)
+    _write_report(result, strategy, config)
+    return result
 
 
 def check_no_leak(
@@ -274,15 +281,25 @@ class _Learner:
             rows = state["history"]
         return [EpochReport(int(row[0]), *map(float, row[1:])) for row in rows]
 
-    def findings(self, history: Sequence[EpochReport]) -> tuple[Finding, ...]:
+    def findings(
+        self, history: Sequence[EpochReport], dev_records: Sequence[LabelledWaveform]
+    ) -> tuple[Finding, ...]:
         """Return what is wrong with the run so far."""
-        phases = self.parent.config.phases
-        rates = [report.learning_rate for report in history]
-        weights = self.net.get_weight_set()
-        return (
-            *check_history(history[0].train_loss, rates, len(phases)),
-            *check_weights(self.start, weights, self.strategy, self.net.stages, len(history)),
-            *check_outputs(self.net.predict_on_batch(self.dev_x), phases),
+        return examine(
+            Examination(
+                net=self.net,
+                parent=self.parent,
+                start=self.start,
+                strategy=self.strategy,
+                learning_rates=[report.learning_rate for report in history],
+                train_losses=[report.train_loss for report in history],
+                dev_losses=[report.dev_loss for report in history],
+                train_records=self.examples.records,
+                dev_records=dev_records,
+                x=self.dev_x,
+                y=self.dev_y,
+                loss=self.loss,
+            )
         )
 
     def _loss_of(self, net: PhaseNet) -> float:
@@ -344,3 +361,25 @@ def _contract(
     source = {**origin, "fine_tuned_from": parent.preset.name}
     text = f"fine-tuned from {parent.preset.name}"
     return replace(parent.preset, source=source, description=text, **changes)
+
+
+def _kept_contract(parent: PhaseNet, contract: Preset) -> Preset:
+    """Return the contract of a parent that was not beaten, at the rate that it was compared at."""
+    own = parent.preset
+    note = "kept, for training did not beat it on the validation records"
+    if own is None:
+        return replace(contract, description=f"the parent, {note}")
+    return replace(
+        own,
+        sampling_rate=contract.sampling_rate,
+        min_distance_s=own.min_distance_s * own.sampling_rate / contract.sampling_rate,
+        source={key: value for key, value in own.source.items() if key != "url"},
+        description=f"{own.name} at {contract.sampling_rate:g} Hz, {note}",
+    )
+
+
+def _write_report(result: TrainResult, strategy: TransferStrategy, config: TrainConfig) -> None:
+    settings = {"strategy": strategy.name, **config.to_dict()}
+    rows = [asdict(report) for report in result.history]
+    with beside_then_rename(result.folder / REPORT) as file:
+        file.write(run_report(result.verdict, result.findings, settings, rows))

@@ -1,0 +1,145 @@
+"""What the doctor sees in records and labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from phasenet_keras.data.preprocess import arrange_channels
+from phasenet_keras.training.doctor import Finding
+from phasenet_keras.types import LabelledWaveform, nearest_name
+
+__all__ = ["check_channels", "check_labels", "check_split", "identical_records", "shared_groups"]
+
+GROUPS = ("event", "gather", "name")
+
+
+def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str]) -> list[Finding]:
+    """Look for channels that are dead in most records. Scale is normalised away, and harmless.
+
+    Args:
+        records: to train on.
+        channels: the network's, in order.
+    """
+    alive = [np.ptp(arrange_channels(r.waveform, channels), axis=0) > 0 for r in records]
+    n_dead = len(records) - np.sum(alive, axis=0)
+    good = "".join(name for name, n in zip(channels, n_dead, strict=True) if 2 * n <= len(records))
+    advice = f"train with channels {good}" if good else "check the records"
+    return [
+        Finding(
+            "dead channel",
+            f"channel {name} is missing or constant in {n} of {len(records)} training records and "
+            f"teaches next to nothing: {advice}, or mend the records",
+        )
+        for name, n in zip(channels, n_dead.tolist(), strict=True)
+        if 2 * n > len(records)
+    ]
+
+
+def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> list[Finding]:
+    """Look for labels that the network has no phase for, and for S before P.
+
+    Args:
+        records: with labels.
+        phases: the network's, noise first.
+    """
+    found = []
+    given = {phase for record in records for phase, at in record.arrivals.items() if at}
+    unknown = sorted(given - set(phases[1:]))
+    if unknown:
+        found.append(
+            Finding(
+                "labels of unknown phases",
+                f"arrivals of {', '.join(unknown)} are ignored, the network's phases are "
+                f"{', '.join(phases[1:])}: rename them.{nearest_name(unknown[0], phases[1:])}",
+            )
+        )
+    both = [r.arrivals for r in records if r.arrivals.get("P") and r.arrivals.get("S")]
+    early = sum(arrivals["S"][0] < arrivals["P"][0] for arrivals in both)
+    if 2 * early > len(both):
+        found.append(
+            Finding(
+                "S before P",
+                f"the first S is before the first P in {early} of {len(both)} records that have "
+                "both: the columns of the labels are exchanged, or not in samples of the records",
+            )
+        )
+    return found
+
+
+def check_split(
+    train_records: Sequence[LabelledWaveform], dev_records: Sequence[LabelledWaveform]
+) -> list[Finding]:
+    """Look for events, gathers, names or waveforms that are in training and validation.
+
+    Args:
+        train_records: to learn from.
+        dev_records: to validate on.
+    """
+    found = [
+        Finding(
+            f"{field}s in two splits",
+            f"{len(names)} {field}s are in training and validation, e.g. {', '.join(names[:3])}, "
+            f"so that the validation loss says too little: split by {field}",
+        )
+        for field, names in shared_groups(train_records, dev_records).items()
+    ]
+    same = identical_records(train_records, dev_records)
+    if same:
+        pairs = ", ".join(f"{one} and {other}" for one, other in same[:3])
+        found.append(
+            Finding(
+                "waveforms in two splits",
+                f"{len(same)} validation records hold the same samples as training records, e.g. "
+                f"{pairs}: remove the copies, and split anew",
+            )
+        )
+    return found
+
+
+def shared_groups(
+    one: Sequence[LabelledWaveform], other: Sequence[LabelledWaveform]
+) -> dict[str, list[str]]:
+    """Return the events, gathers and names that two sets share, sorted; only what they do share.
+
+    Example:
+        >>> shared_groups([], [])
+        {}
+    """
+    shared = {}
+    for field in GROUPS:
+        both = {getattr(r, field) for r in one} & {getattr(r, field) for r in other} - {""}
+        if both:
+            shared[field] = sorted(both)
+    return shared
+
+
+def identical_records(
+    one: Sequence[LabelledWaveform], other: Sequence[LabelledWaveform]
+) -> list[tuple[str, str]]:
+    """Return the records of two sets that share a channel, sample by sample.
+
+    Constant channels do not count. Copies that were cut, scaled or resampled are not found.
+
+    Returns:
+        The names of each pair, or the stations where records have no names; one pair for each
+        record of ``other`` that has a copy.
+    """
+    ours = {digest: _name(record) for record in one for digest in _digests(record)}
+    pairs = []
+    for record in other:
+        copies = [ours[digest] for digest in _digests(record) if digest in ours]
+        if copies:
+            pairs.append((copies[0], _name(record)))
+    return pairs
+
+
+def _digests(record: LabelledWaveform) -> list[bytes]:
+    columns = [column for column in record.waveform.data.T if np.ptp(column) > 0]
+    return [hashlib.sha256(np.ascontiguousarray(c).tobytes()).digest() for c in columns]
+
+
+def _name(record: LabelledWaveform) -> str:
+    return record.name or record.waveform.station
