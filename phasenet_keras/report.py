@@ -125,7 +125,11 @@ class EpochBar:
 
     def take(self, report: EpochReport) -> None:
         """Note an epoch."""
-        text = f"loss {report.train_loss:.4f}, validation {report.dev_loss:.4f}"
+        text = f"loss {report.train_loss:.4f}"
+        if report.dev_loss == report.dev_loss:
+            text += f", validation {report.dev_loss:.4f}, F1 {report.dev_f1:.3f}"
+        else:
+            text += ", on all records"
         self._bar.update(self._task, completed=report.epoch + 1, description=text)
 
 

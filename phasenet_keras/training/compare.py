@@ -177,7 +177,7 @@ def compare(
     Raises:
         ConfigError: for an unknown strategy, no test records, or a folder of other settings.
     """
-    config = config or TrainConfig()
+    config = (config or TrainConfig()).settled(records)
     folder = Path(folder)
     rate = records[0].waveform.sampling_rate if records else 1.0
     tolerance_s = (tolerance_samples or config.tolerance_samples) / rate

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from phasenet_keras.data.augment import (
     Augmentation,
@@ -18,9 +21,23 @@ from phasenet_keras.data.augment import (
     WhiteNoise,
 )
 from phasenet_keras.data.labels import LabelShape
-from phasenet_keras.types import ConfigError, refuse_unknown
+from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name, refuse_unknown
 
-__all__ = ["TrainConfig", "read_config"]
+__all__ = ["PRECISIONS", "TrainConfig", "choose_window", "read_config"]
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+SCHEDULES = ("cosine", "constant")
+# Settings that count something, and their least values.
+WHOLE_NUMBERS: Mapping[str, int] = {
+    "epochs": 1,
+    "batch_size": 1,
+    "windows_per_record": 0,
+    "window_samples": 0,
+    "patience": 1,
+}
+LEAST_WINDOWS = 256
+REFIT_BELOW = 300
+WINDOW_RANGE, GRID, ROOM_SAMPLES = (1024, 3072), 256, 512
 
 STEPS = {step.__name__: step for step in (Clip, DropChannels, Gap, Polarity, WhiteNoise)}
 
@@ -32,9 +49,13 @@ class TrainConfig:
     Attributes:
         epochs: passes over the training records.
         batch_size: windows a step.
-        windows_per_record: windows drawn from each record in an epoch.
-        learning_rate: of Adam at the start; it falls to a hundredth along a cosine.
-        window_samples: of the training windows; a multiple of 256 needs no padding later.
+        windows_per_record: windows drawn from each record in an epoch; 0 draws so many that an
+            epoch has 256 windows at least, so that few records are not few steps.
+        learning_rate: of Adam at the start.
+        schedule: ``"cosine"`` lets the learning rate fall to a hundredth, ``"constant"`` keeps it.
+        window_samples: of the training windows; a multiple of 256 needs no padding later. 0 chooses
+            the least one, from 1024 to 3072, that holds twice the time from the first arrival to
+            the last in 95 % of the records, and 512 samples more.
         label_sigma_samples: standard deviation of the Gaussian that stands for an arrival; it is
             cut off at 2.5 times that.
         alpha: rate of windows that hold the arrivals.
@@ -44,18 +65,24 @@ class TrainConfig:
         mask_unknown: treat a phase that was not labelled as unknown, not as absent.
         tolerance_samples: greatest residual of a match when thresholds are chosen on the
             validation records.
-        patience: epochs without a better validation loss after which training ends.
+        patience: epochs without a validation F1 as high as the best or a lower loss, after which
+            training ends.
+        refit: train anew on all records, validation included, up to the best epoch; None does so
+            where they are fewer than 300.
+        precision: ``"float32"``, ``"mixed_bfloat16"`` or ``"mixed_float16"``, for GPUs.
+        tensorboard: write ``tensorboard/`` in the run folder, beside ``history.csv``.
         seed: of weights, order and windows.
 
     Raises:
         ConfigError: for a value out of range, or an unknown augmentation or setting of one.
     """
 
-    epochs: int = 60
+    epochs: int = 40
     batch_size: int = 16
-    windows_per_record: int = 4
+    windows_per_record: int = 0
     learning_rate: float = 1e-3
-    window_samples: int = 3072
+    schedule: str = "cosine"
+    window_samples: int = 0
     label_sigma_samples: float = 6.0
     alpha: float = 0.95
     shift_samples: int = 512
@@ -67,14 +94,23 @@ class TrainConfig:
     mask_unknown: bool = True
     tolerance_samples: float = 10.0
     patience: int = 20
+    refit: bool | None = None
+    precision: str = "float32"
+    tensorboard: bool = False
     seed: int = 0
     steps: tuple[Augmentation, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "windows_per_record", "window_samples", "patience"):
+        for name, least in WHOLE_NUMBERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} is a whole number from 1 on, received {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigError(f"{name} is a whole number from {least} on, received {value!r}")
+        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(
+                    f"{name} is one of {', '.join(known)}, received {getattr(self, name)!r}."
+                    f"{nearest_name(str(getattr(self, name)), known)}"
+                )
         for name in ("learning_rate", "label_sigma_samples", "tolerance_samples"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is above 0, received {getattr(self, name)!r}")
@@ -87,6 +123,16 @@ class TrainConfig:
         """The shape of an arrival in the target."""
         sigma = self.label_sigma_samples
         return LabelShape(sigma_samples=sigma, reach_samples=2.5 * sigma)
+
+    def settled(self, records: Sequence[LabelledWaveform]) -> TrainConfig:
+        """Return a copy in which what was left open is chosen from the records."""
+        refit = len(records) < REFIT_BELOW if self.refit is None else self.refit
+        window_samples = self.window_samples or choose_window(records)
+        return replace(self, refit=refit, window_samples=window_samples)
+
+    def windows_of(self, n_records: int) -> int:
+        """Return the windows drawn from each record in an epoch, for a number of records."""
+        return self.windows_per_record or max(1, math.ceil(LEAST_WINDOWS / n_records))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `from_dict` and JSON take them."""
@@ -105,6 +151,23 @@ class TrainConfig:
         known = [item.name for item in fields(cls) if item.init]
         refuse_unknown(values, known, "a training configuration")
         return cls(**values)
+
+
+def choose_window(records: Sequence[LabelledWaveform]) -> int:
+    """Return the window length of `TrainConfig.window_samples` 0, in samples.
+
+    Example:
+        >>> choose_window([])
+        1024
+    """
+    spans = []
+    for record in records:
+        samples = [sample for of_phase in record.arrivals.values() for sample in of_phase]
+        if samples:
+            spans.append(max(samples) - min(samples))
+    span = float(np.percentile(spans, 95)) if spans else 0.0
+    least, most = WINDOW_RANGE
+    return int(min(max(least, math.ceil((2 * span + ROOM_SAMPLES) / GRID) * GRID), most))
 
 
 def read_config(path: str | PathLike[str] | None) -> TrainConfig:

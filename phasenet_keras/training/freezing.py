@@ -54,8 +54,10 @@ def apply_phase(net: PhaseNet, phase: FreezePhase) -> None:
         for layer in net.stage_layers(stage):
             layer.trainable = stage in learning
             scales[layer.name] = phase.scale_of(stage)
-    if isinstance(net.optimizer, StageAdam):
-        net.optimizer.stage_scales = scales
+    # Under float16, Keras wraps the optimizer in one that scales the loss.
+    optimizer = getattr(net.optimizer, "inner_optimizer", net.optimizer)
+    if isinstance(optimizer, StageAdam):
+        optimizer.stage_scales = scales
 
 
 def build_optimizer(net: PhaseNet) -> None:

@@ -1,12 +1,11 @@
-"""Training: one plain loop, whose every step is a function of (seed, epoch, index).
+"""Training: from a parent and labelled records to a preset of one's own, or an honest no.
 
-After each epoch the run folder holds all that the next one needs, so that a killed run goes on
-where it was and ends with the same weights as one that was never killed.
+The run folder holds everything that is needed to repeat the run, to go on with it and to use its
+result.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -15,10 +14,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-from phasenet_keras.data.examples import ExampleMaker
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
@@ -27,33 +24,18 @@ from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.doctor import Finding, run_report
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import Examination, examine
-from phasenet_keras.training.freezing import (
-    StageAdam,
-    apply_phase,
-    build_optimizer,
-    initial_weights,
-)
-from phasenet_keras.training.loss import masked_cross_entropy
+from phasenet_keras.training.journal import open_journal
+from phasenet_keras.training.learner import EpochReport, Learner
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 __all__ = ["EpochReport", "TrainResult", "train"]
 
-CONFIG, STATE, HISTORY, BEST = "config.json", "last.npz", "history.csv", "best"
-REPORT = "report.md"
+CONFIG, REPORT = "config.json", "report.md"
+# The best network on the validation records, the one trained anew, and the one that is used.
+VALIDATED, REFIT, BEST = "validated", "refit", "best"
 # As the official post-processing: 50 samples between two picks of one phase.
 MIN_DISTANCE_SAMPLES = 50
-FINAL_RATE = 0.01
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What an epoch came to; losses in nats a sample."""
-
-    epoch: int
-    learning_rate: float
-    train_loss: float
-    dev_loss: float
 
 
 @dataclass(frozen=True)
@@ -64,8 +46,11 @@ class TrainResult:
         net: the best network on the validation records: the trained one, or its parent.
         history: of all epochs.
         best_epoch: the epoch of the best network; None if the parent was never beaten.
-        parent_dev_loss: validation loss of the parent; NaN where nothing was loaded.
+        parent_dev_loss, parent_dev_f1: of the parent on the validation records; NaN where nothing
+            of it was loaded.
         folder: the run folder.
+        n_refitted: number of records that the network was trained on anew, validation records
+            included; 0 if it was not.
         findings: what the doctor found wrong with the run; empty if it is well.
     """
 
@@ -73,7 +58,9 @@ class TrainResult:
     history: tuple[EpochReport, ...]
     best_epoch: int | None
     parent_dev_loss: float
+    parent_dev_f1: float
     folder: Path
+    n_refitted: int = 0
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -81,12 +68,18 @@ class TrainResult:
         """Whether training helped, in a sentence."""
         if self.best_epoch is None:
             return (
-                "training did not beat the parent on the validation records (loss "
-                f"{self.parent_dev_loss:.4f}): the parent is kept"
+                "training did not beat the parent on the validation records (F1 "
+                f"{self.parent_dev_f1:.3f}, loss {self.parent_dev_loss:.4f}): the parent is kept"
             )
-        best = self.history[self.best_epoch].dev_loss
-        before = "" if math.isnan(self.parent_dev_loss) else f", parent {self.parent_dev_loss:.4f}"
-        return f"best validation loss {best:.4f} after epoch {self.best_epoch}{before}"
+        best = self.history[self.best_epoch]
+        before = "" if math.isnan(self.parent_dev_f1) else f" (parent {self.parent_dev_f1:.3f})"
+        after = (
+            f"; then trained anew on all {self.n_refitted} records, validation included, for as "
+            "many epochs"
+            if self.n_refitted
+            else ""
+        )
+        return f"best validation F1 {best.dev_f1:.3f} after epoch {best.epoch}{before}{after}"
 
 
 def train(
@@ -101,11 +94,17 @@ def train(
 ) -> TrainResult:
     """Train a network by a strategy, starting from a parent.
 
+    The best epoch is the one of the highest F1 on the validation records, of equal ones the last:
+    with few records the validation loss rises, for the network grows sure of itself, while its
+    picks still get better. With few records (`TrainConfig.refit`) the network is then trained anew
+    on all records, validation included, up to the best epoch.
+
     Args:
         parent: with weights; load it with ``rebalance=True``, so that one learning rate suits
             all of them. It is not changed.
         train_records: to learn from.
-        dev_records: to choose the best epoch by; of other events than ``train_records``.
+        dev_records: to choose the best epoch and the thresholds by; of other events than
+            ``train_records``.
         folder: the run folder. If it holds an unfinished run of the same settings, that goes on.
         strategy: name, value or JSON of a strategy.
         config: the settings.
@@ -120,42 +119,79 @@ def train(
         ConfigError: for an unknown strategy, no records, an event on both sides, or a folder that
             holds a run of other settings.
     """
-    config, strategy = config or TrainConfig(), strategy_of(strategy)
+    strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     check_no_leak(train_records, dev_records)
+    config = (config or TrainConfig()).settled([*train_records, *dev_records])
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, parent, strategy, config)
-    _make_repeatable(config.seed)
-
-    learner = _Learner(parent, train_records, dev_records, strategy, config)
-    history = learner.resume(folder)
-    parent_loss = learner.parent_loss()
-    best = min((r.dev_loss for r in history), default=math.inf)
-    best = min(best, math.inf if math.isnan(parent_loss) else parent_loss)
     contract = _contract(parent, train_records[0], config, folder)
-    for epoch in range(len(history), config.epochs):
-        if _is_over(history, config.patience):
-            break
-        report = learner.run_epoch(epoch)
-        history.append(report)
-        if report.dev_loss < best:
-            best = report.dev_loss
-            learner.net.save_preset(folder / BEST, contract)
-        learner.save(folder, history)
-        if on_epoch:
-            on_epoch(report)
-    best_epoch = next((r.epoch for r in history if r.dev_loss == best), None)
-    if best_epoch is None:
+
+    learner = Learner(parent, train_records, dev_records, strategy, config, contract)
+    parent_loss, parent_f1 = learner.parent_scores()
+    history = _run(learner, folder, on_epoch, (parent_loss, parent_f1))
+    best = _best(history, parent_loss, parent_f1)
+    findings = _findings(learner, history, dev_records)
+    n_refitted = 0
+    if best is None:
         net = parent
         parent.save_preset(folder / BEST, _kept_contract(parent, contract))
     else:
-        _set_thresholds(folder / BEST, dev_records, config)
+        net = PhaseNet.from_preset(folder / VALIDATED)
+        chosen = choose_thresholds(Picker(net), dev_records, config.tolerance_samples)
+        contract = replace(contract, thresholds=chosen)
+        if config.refit:
+            everything = [*train_records, *dev_records]
+            n_refitted = len(everything)
+            learner = Learner(parent, everything, (), strategy, config, contract)
+            _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
+            net = learner.net
+        net.save_preset(folder / BEST, contract)
         net = PhaseNet.from_preset(folder / BEST)
-    found = learner.findings(history, dev_records)
-    result = TrainResult(net, tuple(history), best_epoch, parent_loss, folder, found)
+    result = TrainResult(
+        net, tuple(history), best, parent_loss, parent_f1, folder, n_refitted, findings
+    )
     _write_report(result, strategy, config)
     return result
+
+
+def _run(
+    learner: Learner,
+    folder: Path,
+    on_epoch: Callable[[EpochReport], None] | None,
+    parent_scores: tuple[float, float] = (math.nan, math.nan),
+    n_epochs: int | None = None,
+) -> list[EpochReport]:
+    """Train from where the folder's state is to the end; keep the best network by the way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = learner.config
+    history = learner.resume(folder)
+    with open_journal(folder, config.tensorboard) as journal:
+        for epoch in range(len(history), n_epochs or config.epochs):
+            if n_epochs is None and _is_over(history, config.patience):
+                break
+            report = learner.run_epoch(epoch)
+            history.append(report)
+            if n_epochs is None and _best(history, *parent_scores) == epoch:
+                learner.net.save_preset(folder / VALIDATED, learner.contract)
+            learner.save(folder, history)
+            journal(report)
+            if on_epoch:
+                on_epoch(report)
+    return history
+
+
+def _best(history: Sequence[EpochReport], parent_loss: float, parent_f1: float) -> int | None:
+    """Return the epoch of the highest validation F1, the last of equals; None if none beats."""
+    rated = [report for report in history if math.isfinite(report.dev_loss)]
+    if not rated:
+        return None
+    best = max(rated, key=lambda report: (report.dev_f1, report.epoch))
+    if math.isnan(parent_loss):
+        return best.epoch
+    beats = best.dev_f1 > parent_f1 or (best.dev_f1 == parent_f1 and best.dev_loss < parent_loss)
+    return best.epoch if beats else None
 
 
 def check_no_leak(
@@ -177,138 +213,26 @@ def check_no_leak(
             )
 
 
-def _set_thresholds(
-    folder: Path, dev_records: Sequence[LabelledWaveform], config: TrainConfig
-) -> None:
-    """Write the thresholds that are best on the validation records into a preset."""
-    net = PhaseNet.from_preset(folder)
-    chosen = choose_thresholds(Picker(net), dev_records, config.tolerance_samples)
-    net.save_preset(folder, thresholds=chosen)
-
-
-class _Learner:
-    """A network being trained: the one thing here that changes."""
-
-    def __init__(
-        self,
-        parent: PhaseNet,
-        train_records: Sequence[LabelledWaveform],
-        dev_records: Sequence[LabelledWaveform],
-        strategy: TransferStrategy,
-        config: TrainConfig,
-    ) -> None:
-        self.parent, self.strategy, self.config = parent, strategy, config
-        self.net = PhaseNet(parent.config)
-        self.start = initial_weights(self.net, parent.get_weight_set(), strategy)
-        self.net.set_weight_set(self.start)
-        phases = parent.config.phases
-        self.loss = masked_cross_entropy(len(phases), config.class_weights or None)
-        self.net.compile(StageAdam(config.learning_rate), self.loss, jit_compile=False)
-        build_optimizer(self.net)
-        common: dict[str, Any] = {
-            "channels": parent.config.channels,
-            "phases": phases,
-            "window_samples": config.window_samples,
-            "label": config.label,
-            "shift_samples": config.shift_samples,
-            "mask_unknown": config.mask_unknown,
-        }
-        self.examples = ExampleMaker(
-            train_records, steps=config.steps, alpha=config.alpha, seed=config.seed, **common
+def _findings(
+    learner: Learner, history: Sequence[EpochReport], dev_records: Sequence[LabelledWaveform]
+) -> tuple[Finding, ...]:
+    """Return what the doctor finds wrong with a run."""
+    return examine(
+        Examination(
+            net=learner.net,
+            parent=learner.parent,
+            start=learner.start,
+            strategy=learner.strategy,
+            learning_rates=[report.learning_rate for report in history],
+            train_losses=[report.train_loss for report in history],
+            dev_losses=[report.dev_loss for report in history],
+            train_records=learner.examples.records,
+            dev_records=dev_records,
+            x=learner.dev_x,
+            y=learner.dev_y,
+            loss=learner.loss,
         )
-        dev = ExampleMaker(dev_records, alpha=1.0, seed=config.seed, **common)
-        self.dev_x, self.dev_y = dev.batch(0, range(2 * len(dev_records)))
-        self.phase_start = -1
-
-    def parent_loss(self) -> float:
-        """Return the parent's validation loss; NaN if nothing of it is loaded."""
-        if not self.strategy.load:
-            return float("nan")
-        return self._loss_of(self.parent)
-
-    def run_epoch(self, epoch: int) -> EpochReport:
-        """Train for one epoch and validate."""
-        phase = self.strategy.at(epoch)
-        if phase.start_epoch != self.phase_start:
-            apply_phase(self.net, phase)
-            self.net.make_train_function(force=True)
-            self.phase_start = phase.start_epoch
-        rate = self.learning_rate(epoch)
-        self.net.optimizer.learning_rate = rate
-        n_examples = len(self.examples.records) * self.config.windows_per_record
-        rng = np.random.default_rng((self.config.seed, epoch))
-        order = rng.permutation(n_examples).tolist()
-        size = min(self.config.batch_size, n_examples)
-        losses = []
-        for begin in range(0, n_examples - size + 1, size):
-            x, y = self.examples.batch(epoch, order[begin : begin + size])
-            losses.append(float(self.net.train_on_batch(x, y)))
-        return EpochReport(epoch, rate, float(np.mean(losses)), self._loss_of(self.net))
-
-    def learning_rate(self, epoch: int) -> float:
-        """Return the learning rate of an epoch: a cosine from all to a hundredth."""
-        part = epoch / max(1, self.config.epochs - 1)
-        factor = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * part)) / 2
-        return self.config.learning_rate * factor
-
-    def save(self, folder: Path, history: Sequence[EpochReport]) -> None:
-        """Write all that the next epoch needs, and the history."""
-        weights: dict[str, Any] = {
-            f"net/{name}": a for name, a in self.net.get_weight_set().items()
-        }
-        optimizer: dict[str, Any] = {
-            f"optimizer/{number}": keras.ops.convert_to_numpy(variable)
-            for number, variable in enumerate(self.net.optimizer.variables)
-        }
-        with beside_then_rename(folder / STATE, "wb") as file:
-            rows = np.array([list(asdict(report).values()) for report in history])
-            np.savez(file, history=rows, **weights, **optimizer)
-        with beside_then_rename(folder / HISTORY) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(asdict(history[0]))
-            writer.writerows(asdict(report).values() for report in history)
-
-    def resume(self, folder: Path) -> list[EpochReport]:
-        """Load the state of an unfinished run, if there is one; return its history."""
-        if not (folder / STATE).is_file():
-            return []
-        with np.load(folder / STATE) as state:
-            self.net.set_weight_set(
-                {name[4:]: state[name] for name in state.files if name.startswith("net/")}
-            )
-            for number, variable in enumerate(self.net.optimizer.variables):
-                variable.assign(state[f"optimizer/{number}"])
-            rows = state["history"]
-        return [EpochReport(int(row[0]), *map(float, row[1:])) for row in rows]
-
-    def findings(
-        self, history: Sequence[EpochReport], dev_records: Sequence[LabelledWaveform]
-    ) -> tuple[Finding, ...]:
-        """Return what is wrong with the run so far."""
-        return examine(
-            Examination(
-                net=self.net,
-                parent=self.parent,
-                start=self.start,
-                strategy=self.strategy,
-                learning_rates=[report.learning_rate for report in history],
-                train_losses=[report.train_loss for report in history],
-                dev_losses=[report.dev_loss for report in history],
-                train_records=self.examples.records,
-                dev_records=dev_records,
-                x=self.dev_x,
-                y=self.dev_y,
-                loss=self.loss,
-            )
-        )
-
-    def _loss_of(self, net: PhaseNet) -> float:
-        size = self.config.batch_size
-        total = 0.0
-        for begin in range(0, len(self.dev_x), size):
-            x, y = self.dev_x[begin : begin + size], self.dev_y[begin : begin + size]
-            total += float(self.loss(y, net(x, training=False))) * len(x)
-        return total / len(self.dev_x)
+    )
 
 
 def _claim(folder: Path, parent: PhaseNet, strategy: TransferStrategy, config: TrainConfig) -> None:
@@ -329,19 +253,13 @@ def _claim(folder: Path, parent: PhaseNet, strategy: TransferStrategy, config: T
         file.write(text)
 
 
-def _make_repeatable(seed: int) -> None:
-    keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-
 def _is_over(history: Sequence[EpochReport], patience: int) -> bool:
+    """Tell if the F1 has not been as high as its best, nor the loss as low, for long enough."""
     if not history:
         return False
-    best = min(history, key=lambda report: report.dev_loss)
-    return len(history) - 1 - best.epoch >= patience
+    best = max(history, key=lambda report: (report.dev_f1, report.epoch))
+    lowest = int(np.argmin([report.dev_loss for report in history]))
+    return len(history) - 1 - max(best.epoch, lowest) >= patience
 
 
 def _contract(

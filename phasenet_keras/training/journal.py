@@ -1,0 +1,47 @@
+"""TensorBoard's view of a run, where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from phasenet_keras.types import ConfigError
+
+if TYPE_CHECKING:
+    from phasenet_keras.training.learner import EpochReport
+
+__all__ = ["open_journal"]
+
+
+@contextmanager
+def open_journal(folder: Path, enabled: bool) -> Iterator[Callable[[EpochReport], None]]:
+    """Give a function that writes an epoch to ``folder/tensorboard``; it does nothing if disabled.
+
+    Raises:
+        ConfigError: on a backend other than TensorFlow, which writes the files.
+    """
+    if not enabled:
+        yield lambda report: None
+        return
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError("tensorboard needs Keras' TensorFlow backend: history.csv has the same")
+    import tensorflow as tf
+
+    writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+
+    def note(report: EpochReport) -> None:
+        with writer.as_default(step=report.epoch):
+            for name, value in asdict(report).items():
+                if name != "epoch":
+                    tf.summary.scalar(name, value)
+        writer.flush()
+
+    try:
+        yield note
+    finally:
+        writer.close()

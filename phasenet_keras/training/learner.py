@@ -1,0 +1,197 @@
+"""A network being trained, epoch by epoch; every step is a function of (seed, epoch, index).
+
+Whatever an epoch needs is in a file after the one before, so that a killed run goes on where it was
+and ends with the same weights as one that was never killed.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from phasenet_keras.data.examples import ExampleMaker
+from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.picking.picker import Picker
+from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.devices import built_for_devices, made_repeatable
+from phasenet_keras.training.evaluate import evaluate
+from phasenet_keras.training.folds import spread
+from phasenet_keras.training.freezing import (
+    StageAdam,
+    apply_phase,
+    build_optimizer,
+    initial_weights,
+)
+from phasenet_keras.training.loss import masked_cross_entropy
+from phasenet_keras.training.transfer import TransferStrategy
+from phasenet_keras.types import LabelledWaveform
+
+__all__ = ["EpochReport", "Learner"]
+
+STATE, HISTORY = "last.npz", "history.csv"
+# The learning rate of the last epoch, as a part of the first one's, along the cosine.
+FINAL_RATE = 0.01
+# Picking more validation records than this after each epoch would cost more than it tells.
+MAX_DEV_RECORDS = 128
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What an epoch came to.
+
+    Attributes:
+        epoch: from 0.
+        learning_rate: of the epoch.
+        train_loss, dev_loss: mean loss on training windows and validation windows, in nats a
+            sample; NaN without validation records.
+        dev_f1: F1 on the validation records, mean of the phases that are labelled there.
+    """
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    dev_loss: float
+    dev_f1: float
+
+
+class Learner:
+    """A network and all that trains it.
+
+    Args:
+        parent: the network to start from; it is not changed.
+        train_records: to learn from.
+        dev_records: to validate on; none in a refit.
+        strategy: what is loaded, what is frozen and when.
+        config: the settings.
+        contract: what the trained network is to be fed; its thresholds score validation picks.
+    """
+
+    def __init__(
+        self,
+        parent: PhaseNet,
+        train_records: Sequence[LabelledWaveform],
+        dev_records: Sequence[LabelledWaveform],
+        strategy: TransferStrategy,
+        config: TrainConfig,
+        contract: Preset,
+    ) -> None:
+        made_repeatable(config.seed)
+        self.parent, self.strategy, self.config, self.contract = parent, strategy, config, contract
+        phases = parent.config.phases
+        self.loss = masked_cross_entropy(len(phases), config.class_weights or None)
+        with built_for_devices(config.precision):
+            self.net = PhaseNet(parent.config)
+            self.net.compile(StageAdam(config.learning_rate), self.loss, jit_compile=False)
+        self.start = initial_weights(self.net, parent.get_weight_set(), strategy)
+        self.net.set_weight_set(self.start)
+        build_optimizer(self.net)
+        common: dict[str, Any] = {
+            "channels": parent.config.channels,
+            "phases": phases,
+            "window_samples": config.window_samples,
+            "label": config.label,
+            "shift_samples": config.shift_samples,
+            "mask_unknown": config.mask_unknown,
+        }
+        self.examples = ExampleMaker(
+            train_records, steps=config.steps, alpha=config.alpha, seed=config.seed, **common
+        )
+        self.dev_records = spread(dev_records, MAX_DEV_RECORDS)
+        self.dev_x, self.dev_y = np.empty((0, 0, 0)), np.empty((0, 0, 0))
+        if dev_records:
+            dev = ExampleMaker(dev_records, alpha=1.0, seed=config.seed, **common)
+            self.dev_x, self.dev_y = dev.batch(0, range(min(2 * len(dev_records), 512)))
+        self._picker = Picker(self.net, preset=contract, sampling="reinterpret")
+        self._phase_start = -1
+
+    def parent_scores(self) -> tuple[float, float]:
+        """Return validation loss and F1 of the parent; NaN if nothing of it is loaded."""
+        if not self.strategy.load or not self.dev_records:
+            return (math.nan, math.nan)
+        contract = self.parent.preset or self.contract
+        picker = Picker(self.parent, preset=contract, sampling="reinterpret")
+        return self._loss_of(self.parent), self._f1_of(picker)
+
+    def run_epoch(self, epoch: int) -> EpochReport:
+        """Train for one epoch and validate."""
+        phase = self.strategy.at(epoch)
+        if phase.start_epoch != self._phase_start:
+            apply_phase(self.net, phase)
+            self.net.make_train_function(force=True)
+            self._phase_start = phase.start_epoch
+        rate = self.learning_rate(epoch)
+        self.net.optimizer.learning_rate = rate
+        n_examples = len(self.examples.records) * self.config.windows_of(len(self.examples.records))
+        rng = np.random.default_rng((self.config.seed, epoch))
+        order = rng.permutation(n_examples).tolist()
+        size = min(self.config.batch_size, n_examples)
+        losses = []
+        for begin in range(0, n_examples - size + 1, size):
+            x, y = self.examples.batch(epoch, order[begin : begin + size])
+            losses.append(float(self.net.train_on_batch(x, y)))
+        dev_loss, dev_f1 = math.nan, math.nan
+        if self.dev_records:
+            dev_loss, dev_f1 = self._loss_of(self.net), self._f1_of(self._picker)
+        return EpochReport(epoch, rate, float(np.mean(losses)), dev_loss, dev_f1)
+
+    def learning_rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch by the configured schedule."""
+        if self.config.schedule == "constant":
+            return self.config.learning_rate
+        part = epoch / max(1, self.config.epochs - 1)
+        factor = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * part)) / 2
+        return self.config.learning_rate * factor
+
+    def save(self, folder: Path, history: Sequence[EpochReport]) -> None:
+        """Write all that the next epoch needs, and the history."""
+        weights: dict[str, Any] = {
+            f"net/{name}": a for name, a in self.net.get_weight_set().items()
+        }
+        optimizer: dict[str, Any] = {
+            f"optimizer/{number}": keras.ops.convert_to_numpy(variable)
+            for number, variable in enumerate(self.net.optimizer.variables)
+        }
+        with beside_then_rename(folder / STATE, "wb") as file:
+            rows = np.array([list(asdict(report).values()) for report in history])
+            np.savez(file, history=rows, **weights, **optimizer)
+        with beside_then_rename(folder / HISTORY) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(asdict(history[0]))
+            writer.writerows(asdict(report).values() for report in history)
+
+    def resume(self, folder: Path) -> list[EpochReport]:
+        """Load the state of an unfinished run, if there is one; return its history."""
+        if not (folder / STATE).is_file():
+            return []
+        with np.load(folder / STATE) as state:
+            self.net.set_weight_set(
+                {name[4:]: state[name] for name in state.files if name.startswith("net/")}
+            )
+            for number, variable in enumerate(self.net.optimizer.variables):
+                variable.assign(state[f"optimizer/{number}"])
+            rows = state["history"]
+        return [EpochReport(int(row[0]), *map(float, row[1:])) for row in rows]
+
+    def _loss_of(self, net: PhaseNet) -> float:
+        size = self.config.batch_size
+        total = 0.0
+        for begin in range(0, len(self.dev_x), size):
+            x, y = self.dev_x[begin : begin + size], self.dev_y[begin : begin + size]
+            total += float(self.loss(y, net(x, training=False))) * len(x)
+        return total / len(self.dev_x)
+
+    def _f1_of(self, picker: Picker) -> float:
+        scores = evaluate(
+            picker, self.dev_records, tolerance_samples=self.config.tolerance_samples, bootstrap=0
+        )
+        values = [score.f1 for score in scores.values() if score.n_true]
+        return float(np.mean(values)) if values else math.nan
