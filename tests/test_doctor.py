@@ -245,7 +245,7 @@ def changed(net, change):
 def test_a_run_that_is_well_and_its_report(healthy, tune):
     assert healthy.findings == ()
     report = (healthy.folder / "report.md").read_text(encoding="utf-8")
-    assert report.startswith("# Training run\n\nBest validation loss ")
+    assert report.startswith("# Training run\n\nBest validation F1 ")
     assert "The doctor found nothing wrong." in report
     assert "| strategy | scratch |" in report
     assert "| learning_rate | 0.01 |" in report

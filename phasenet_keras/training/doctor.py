@@ -333,8 +333,8 @@ def run_report(
 
 
 def _best(epochs: Sequence[Mapping[str, float]]) -> int:
-    losses = [row.get("dev_loss", math.inf) for row in epochs]
-    return min(range(len(losses)), key=lambda n: math.inf if math.isnan(losses[n]) else losses[n])
+    scores = [row.get("dev_f1", math.nan) for row in epochs]
+    return max(range(len(scores)), key=lambda n: (-1.0 if math.isnan(scores[n]) else scores[n], n))
 
 
 def _plain(value: Any) -> str:
