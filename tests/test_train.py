@@ -140,7 +140,7 @@ def test_a_parent_that_is_not_beaten_is_kept_and_said_so(tmp_path):
         config=TrainConfig(epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2,
                            shift_samples=64),
     ).net  # fmt: skip
-    ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 1.0, "epochs": 1})
+    ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 100.0, "epochs": 1})
     result = train(parent, onsets(8, 300), onsets(8, 50), tmp_path / "bad", config=ruined)
     assert result.best_epoch is None
     assert "output collapsed" in {finding.name for finding in result.findings}

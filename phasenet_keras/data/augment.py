@@ -6,11 +6,15 @@ returns new data and arrivals; labels are drawn afterwards, so that none is lost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
+from phasenet_keras.data.pool import Arrivals, rows_of
+from phasenet_keras.data.preprocess import resample
 from phasenet_keras.types import ConfigError
 
 __all__ = [
@@ -20,13 +24,21 @@ __all__ = [
     "DropChannels",
     "Gap",
     "Polarity",
+    "TimeStretch",
     "WhiteNoise",
     "add_white_noise",
     "augment",
+    "check_order",
+    "check_settings",
+    "power_of",
+    "recipe",
 ]
 
-Arrivals = Mapping[str, tuple[float, ...]]
 Augmentation = Callable[[np.ndarray, Arrivals, np.random.Generator], tuple[np.ndarray, Arrivals]]
+
+
+# Of a factor of time: the filter has twenty times as many coefficients.
+LARGEST_DENOMINATOR = 200
 
 
 def augment(
@@ -41,6 +53,23 @@ def augment(
     return data, arrivals
 
 
+def recipe(steps: Sequence[Augmentation]) -> str:
+    """Return a pipeline as text, one numbered line a step.
+
+    Example:
+        >>> print(recipe([Polarity(), Clip(0.5)]))
+        1. Polarity(probability=0.5)
+        2. Clip(least_fraction=0.5, probability=0.1)
+    """
+    lines = [f"{number}. {step!r}" for number, step in enumerate(steps, start=1)]
+    return "\n".join(lines) or "no augmentation"
+
+
+def power_of(data: np.ndarray) -> np.ndarray:
+    """Return the mean square of each channel of ``(samples, channels)``, in float64."""
+    return np.mean(np.square(rows_of(data)), axis=1)
+
+
 def add_white_noise(data: np.ndarray, snr_db: float, rng: np.random.Generator) -> np.ndarray:
     """Add white Gaussian noise of a power below the record's own, channel by channel.
 
@@ -51,8 +80,7 @@ def add_white_noise(data: np.ndarray, snr_db: float, rng: np.random.Generator) -
         snr_db: signal-to-noise ratio in dB.
         rng: random generator.
     """
-    power = np.mean(np.square(data, dtype=np.float64), axis=0)
-    deviation = np.sqrt(power / 10.0 ** (snr_db / 10.0))
+    deviation = np.sqrt(power_of(data) / 10.0 ** (snr_db / 10.0))
     return (data + deviation * rng.standard_normal(data.shape)).astype(np.float32)
 
 
@@ -63,7 +91,7 @@ class Polarity:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        _check_probability(self)
+        check_settings(self)
 
     def __call__(
         self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
@@ -81,9 +109,8 @@ class WhiteNoise:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        _check_probability(self)
-        if self.least_snr_db > self.greatest_snr_db:
-            raise ConfigError("least_snr_db is not above greatest_snr_db")
+        check_settings(self)
+        check_order(self, "least_snr_db", "greatest_snr_db")
 
     def __call__(
         self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
@@ -102,7 +129,7 @@ class DropChannels:
     probability: float = 0.2
 
     def __post_init__(self) -> None:
-        _check_probability(self)
+        check_settings(self)
 
     def __call__(
         self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
@@ -119,16 +146,16 @@ class DropChannels:
 
 @dataclass(frozen=True)
 class Gap:
-    """Set a stretch without arrivals to zero on all channels, with a probability.
+    """Set a random stretch to zero on all channels, with a probability.
 
-    Arrivals inside of it are gone from the labels, too.
+    Arrivals inside of it are gone from the labels, too; their phases stay known.
     """
 
     greatest_fraction: float = 0.2
     probability: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_probability(self)
+        check_settings(self)
         if not 0.0 < self.greatest_fraction < 1.0:
             raise ConfigError(f"greatest_fraction is in (0, 1): {self.greatest_fraction!r}")
 
@@ -158,7 +185,7 @@ class Clip:
     probability: float = 0.1
 
     def __post_init__(self) -> None:
-        _check_probability(self)
+        check_settings(self)
         if not 0.0 < self.least_fraction <= 1.0:
             raise ConfigError(f"least_fraction is in (0, 1]: {self.least_fraction!r}")
 
@@ -172,6 +199,80 @@ class Clip:
         return np.clip(data, -level, level), arrivals
 
 
-def _check_probability(step: Polarity | WhiteNoise | DropChannels | Gap | Clip) -> None:
+@dataclass(frozen=True)
+class TimeStretch:
+    """Stretch time about the window's first sample, with a probability.
+
+    Sample ``t`` moves to ``factor * t``. Above 1 the window's end is lost; below 1 it is filled
+    with zeros, and arrivals beyond the old end are dropped. The anti-alias filter is that of
+    `phasenet_keras.data.preprocess.resample`, which takes off the mean. The factor is the nearest
+    fraction with a denominator up to 200, so that the filter stays short; arrivals move by it.
+
+    Attributes:
+        least_factor, greatest_factor: of the factor, drawn uniformly.
+        probability: of a window to be stretched.
+
+    Raises:
+        ConfigError: for a value out of range.
+    """
+
+    least_factor: float = 0.9
+    greatest_factor: float = 1.1
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        check_order(self, "least_factor", "greatest_factor")
+        if not 0.1 <= self.least_factor <= self.greatest_factor <= 10.0:
+            raise ConfigError(
+                "factors are in [0.1, 10], received "
+                f"{self.least_factor!r} and {self.greatest_factor!r}"
+            )
+
+    def __call__(
+        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
+    ) -> tuple[np.ndarray, Arrivals]:
+        """Apply it to one window."""
+        if rng.random() >= self.probability:
+            return data, arrivals
+        drawn = rng.uniform(self.least_factor, self.greatest_factor)
+        ratio = Fraction(drawn).limit_denominator(LARGEST_DENOMINATOR)
+        n_samples, n_channels = data.shape
+        stretched, factor = resample(data, 1.0, float(ratio))
+        lacking = max(0, n_samples - stretched.shape[0])
+        filled = np.concatenate([stretched, np.zeros((lacking, n_channels), np.float32)])
+        moved = {
+            phase: tuple(factor * s for s in samples if s <= n_samples - 1 or factor >= 1)
+            for phase, samples in arrivals.items()
+        }
+        return filled[:n_samples], moved
+
+
+def check_settings(step: Any) -> None:
+    """Refuse settings of a step that are no numbers, and a probability outside of [0, 1].
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    for item in fields(step):
+        value = getattr(step, item.name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not np.isfinite(value):
+            raise ConfigError(
+                f"{type(step).__name__}: {item.name} is a finite number, received {value!r}"
+            )
     if not 0.0 <= step.probability <= 1.0:
         raise ConfigError(f"a probability is in [0, 1], received {step.probability!r}")
+
+
+def check_order(step: Any, least: str, greatest: str) -> None:
+    """Refuse a range whose least value is above the greatest.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    low, high = getattr(step, least), getattr(step, greatest)
+    if low > high:
+        raise ConfigError(
+            f"{type(step).__name__}: {least} is up to {greatest}, received {low!r} and {high!r}"
+        )

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from phasenet_keras.data.augment import Arrivals, Augmentation, augment
+from phasenet_keras.data.augment import Augmentation, augment
 from phasenet_keras.data.labels import LabelShape, draw_labels
-from phasenet_keras.data.preprocess import arrange_channels, normalize_record
+from phasenet_keras.data.mixing import bind_steps
+from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means, cut_window
+from phasenet_keras.data.preprocess import normalize_record
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 __all__ = ["ExampleMaker", "cut_window", "known_phases"]
@@ -27,8 +29,11 @@ class ExampleMaker:
         phases: the network's, in order.
         window_samples: of the examples.
         label: the shape of an arrival in the target.
-        steps: augmentations, in order.
-        alpha: rate of windows that hold the arrivals; the others are drawn anywhere.
+        steps: augmentations, in order; those that need other records draw from ``records``. They
+            get windows without mean, so that an offset counts neither as signal nor as a step.
+        alpha: rate of windows that hold the arrivals. The others hold none, nor a part of one's
+            label, and at least half of them is record; where a record has no room for that, they
+            are drawn anywhere, with labels as they fall.
         shift_samples: how far a window may begin before a record, or end after it; what is
             outside of the record is zero.
         mask_unknown: treat a phase that was not labelled as unknown, not as absent.
@@ -45,6 +50,8 @@ class ExampleMaker:
     shift_samples: int = 0
     mask_unknown: bool = True
     seed: int = 0
+    pool: RecordPool = field(init=False, repr=False, compare=False)
+    bound_steps: tuple[Augmentation, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.records:
@@ -54,6 +61,9 @@ class ExampleMaker:
             raise ConfigError(f"records have different sampling rates: {sorted(rates)} Hz")
         if not 0.0 <= self.alpha <= 1.0:
             raise ConfigError(f"alpha is in [0, 1], received {self.alpha!r}")
+        pool = RecordPool(self.records, self.channels, self.phases, self.mask_unknown)
+        object.__setattr__(self, "pool", pool)
+        object.__setattr__(self, "bound_steps", bind_steps(self.steps, pool))
 
     def example(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return one window and its target.
@@ -63,56 +73,70 @@ class ExampleMaker:
             where it is known and 0 where it is not.
         """
         rng = np.random.default_rng((self.seed, epoch, index))
-        record = self.records[index % len(self.records)]
-        data = arrange_channels(record.waveform, self.channels)
-        begin = self._begin(record, rng)
-        window, arrivals = cut_window(data, record.arrivals, begin, self.window_samples)
-        window, left = augment(window, arrivals, self.steps, rng)
+        number = index % len(self.records)
+        begin = self._begin(self.records[number], rng)
+        arrivals: Arrivals
+        window, arrivals = self.pool.window(number, begin, self.window_samples)
+        if self.bound_steps:
+            window = (window - channel_means(window)).astype(np.float32)
+            window, arrivals = augment(window, arrivals, self.bound_steps, rng)
         x, _ = normalize_record(window, self.window_samples)
-        y = draw_labels(self.window_samples, left, self.phases, self.label)
-        known = known_phases(record.arrivals, self.phases, self.mask_unknown)
-        return x, np.concatenate([y, np.broadcast_to(known, y.shape)], axis=1)
+        n_phases = len(self.phases)
+        y = np.empty((self.window_samples, 2 * n_phases), np.float32)
+        y[:, :n_phases] = draw_labels(self.window_samples, arrivals, self.phases, self.label)
+        y[:, n_phases:] = known_phases(arrivals, self.phases, self.mask_unknown)
+        return x, y
 
     def batch(self, epoch: int, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return several examples, stacked."""
-        pairs = [self.example(epoch, int(index)) for index in indices]
-        return np.stack([x for x, _ in pairs]), np.stack([y for _, y in pairs])
+        shape = (len(indices), self.window_samples)
+        x = np.empty((*shape, len(self.channels)), np.float32)
+        y = np.empty((*shape, 2 * len(self.phases)), np.float32)
+        for row, index in enumerate(indices):
+            x[row], y[row] = self.example(epoch, int(index))
+        return x, y
 
     def _begin(self, record: LabelledWaveform, rng: np.random.Generator) -> int:
         n_samples = record.waveform.n_samples
         earliest = -self.shift_samples
         latest = max(earliest, n_samples - self.window_samples + self.shift_samples)
         samples = [s for phase in record.arrivals.values() for s in phase]
-        if samples and rng.random() < self.alpha:
+        if samples and rng.random() >= self.alpha:
+            quiet = self._quiet_begins(samples, n_samples, earliest, latest)
+            if quiet:
+                return _draw_from(quiet, rng)
+        elif samples:
             # Hold the first arrival, and the last one where both fit.
             latest = min(latest, int(min(samples)))
             after_last = int(np.ceil(max(samples))) - self.window_samples + 1
             earliest = max(earliest, min(after_last, latest))
         return int(rng.integers(earliest, max(earliest, latest) + 1))
 
+    def _quiet_begins(
+        self, samples: Sequence[float], n_samples: int, earliest: int, latest: int
+    ) -> list[range]:
+        """Return where windows may begin that hold neither an arrival nor a part of its label."""
+        margin, size = self.label.support_samples, self.window_samples
+        begin = max(earliest, -(size // 2))
+        end = min(latest, n_samples - size // 2) + 1
+        quiet = []
+        for sample in sorted(samples):
+            # A window of [b, b + size) is clear of it if b + size - 1 < sample - margin ...
+            quiet.append(range(begin, min(end, int(np.ceil(sample - margin)) - size + 1)))
+            # ... or if b > sample + margin.
+            begin = max(begin, int(np.floor(sample + margin)) + 1)
+        quiet.append(range(begin, end))
+        return [stretch for stretch in quiet if len(stretch)]
 
-def cut_window(
-    data: np.ndarray, arrivals: Arrivals, begin: int, n_samples: int
-) -> tuple[np.ndarray, dict[str, tuple[float, ...]]]:
-    """Cut a window, of which parts may be outside of the record: there it holds the record's mean.
 
-    Args:
-        data: ``(samples, channels)``.
-        arrivals: in samples of the record.
-        begin: the window's first sample, may be negative.
-        n_samples: of the window.
-
-    Returns:
-        ``(n_samples, channels)`` and all arrivals, in samples of the window, also those outside:
-        the part of their bump that is inside counts.
-    """
-    inside = slice(max(0, begin), max(0, min(data.shape[0], begin + n_samples)))
-    piece = data[inside]
-    mean = piece.mean(axis=0) if piece.size else np.zeros(data.shape[1], np.float32)
-    window = np.tile(mean, (n_samples, 1)).astype(np.float32)
-    window[inside.start - begin : inside.start - begin + piece.shape[0]] = piece
-    moved = {phase: tuple(s - begin for s in samples) for phase, samples in arrivals.items()}
-    return window, moved
+def _draw_from(stretches: Sequence[range], rng: np.random.Generator) -> int:
+    """Draw one of all numbers in some ranges, each as likely as any other."""
+    drawn = int(rng.integers(sum(map(len, stretches))))
+    for stretch in stretches:
+        if drawn < len(stretch):
+            return stretch[drawn]
+        drawn -= len(stretch)
+    raise AssertionError("a number below the sum of lengths is in one of the ranges")
 
 
 def known_phases(arrivals: Arrivals, phases: Sequence[str], mask_unknown: bool) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import ConfigError, nearest_name
 
-__all__ = ["LABEL_SHAPES", "LabelShape", "draw_labels"]
+__all__ = ["LABEL_SHAPES", "LabelShape", "draw_labels", "label_of"]
 
 KERNELS = ("gaussian", "triangle", "box")
 
@@ -49,6 +49,25 @@ class LabelShape:
         sigma_samples = sigma_s * sampling_rate
         return cls(sigma_samples=sigma_samples, reach_samples=reach * sigma_samples)
 
+    @classmethod
+    def ancestor(cls, n_samples: int) -> LabelShape:
+        """Return the label of the source report for windows of ``n_samples``.
+
+        The report states a scale of ``d = n_samples / 100`` samples and zero beyond ``2 d``. That
+        ``d`` is the standard deviation of a Gaussian is our reading: no reference arrays are at
+        hand. Unlike the report's, a label near an edge is kept.
+        """
+        scale = n_samples / 100
+        return cls(sigma_samples=scale, reach_samples=2 * scale)
+
+    @property
+    def support_samples(self) -> float:
+        """How far from its arrival a bump counts: to its end; three sigmas if it has none."""
+        reach = self.reach_samples
+        if reach is None:
+            reach = self.sigma_samples * (3.0 if self.kernel == "gaussian" else 1.0)
+        return reach + self.on_grid
+
     def bump(self, n_samples: int, arrival: float) -> np.ndarray:
         """Return the bump of one arrival over ``n_samples`` samples.
 
@@ -59,7 +78,24 @@ class LabelShape:
         Returns:
             ``(n_samples,)`` float64, 1 at the arrival.
         """
-        distance = np.abs(np.arange(n_samples) - (np.floor(arrival) if self.on_grid else arrival))
+        part, piece = self.piece(n_samples, arrival)
+        values = np.zeros(n_samples)
+        values[part] = piece
+        return values
+
+    def piece(self, n_samples: int, arrival: float) -> tuple[slice, np.ndarray]:
+        """Return where in a window the bump of an arrival is not zero, and its values there.
+
+        Args:
+            n_samples: of the window.
+            arrival: in samples from the window's first; may be outside of the window.
+        """
+        centre = float(np.floor(arrival)) if self.on_grid else arrival
+        begin, end = 0, n_samples
+        if self.reach_samples is not None:
+            begin = min(n_samples, max(0, int(centre - self.reach_samples) - 1))
+            end = max(begin, min(n_samples, int(centre + self.reach_samples) + 2))
+        distance = np.abs(np.arange(begin, end) - centre)
         if self.kernel == "gaussian":
             values = np.exp(-((distance / self.sigma_samples) ** 2) / 2)
         elif self.kernel == "triangle":
@@ -68,7 +104,7 @@ class LabelShape:
             values = (distance <= self.sigma_samples).astype(np.float64)
         if self.reach_samples is not None:
             values[distance > self.reach_samples] = 0.0
-        return values
+        return slice(begin, end), values
 
 
 def _official(width_samples: int, kernel: str = "gaussian") -> LabelShape:
@@ -77,18 +113,37 @@ def _official(width_samples: int, kernel: str = "gaussian") -> LabelShape:
     return LabelShape(kernel, sigma, width_samples // 2, on_grid=True)
 
 
-LABEL_SHAPES: Mapping[str, LabelShape] = {
+# Some depend on the window: those are functions of its length in samples.
+LABEL_SHAPES: Mapping[str, LabelShape | Callable[[int], LabelShape]] = {
     "official": _official(30),
     "official_20": _official(20),
     "official_triangle": _official(30, "triangle"),
+    "ancestor": LabelShape.ancestor,
 }
+
+
+def label_of(name: str, n_samples: int) -> LabelShape:
+    """Return the label of a name for windows of ``n_samples``.
+
+    Raises:
+        ConfigError: for an unknown name, with those that there are.
+
+    Example:
+        >>> label_of("ancestor", 1500).reach_samples
+        30.0
+    """
+    if name not in LABEL_SHAPES:
+        hint = nearest_name(name, LABEL_SHAPES)
+        raise ConfigError(f"a label is one of {', '.join(LABEL_SHAPES)}, received {name!r}.{hint}")
+    shape = LABEL_SHAPES[name]
+    return shape if isinstance(shape, LabelShape) else shape(n_samples)
 
 
 def draw_labels(
     n_samples: int,
     arrivals: Mapping[str, Sequence[float]],
     phases: Sequence[str],
-    shape: LabelShape,
+    shape: LabelShape | Callable[[int], LabelShape],
 ) -> np.ndarray:
     """Draw the target of a window: a distribution over the phases at every sample.
 
@@ -101,7 +156,7 @@ def draw_labels(
         arrivals: in samples from the window's first, by phase; NaN is no arrival. A phase that is
             missing gets an empty column: what is unknown is masked by `known_phases`.
         phases: the network's, noise first.
-        shape: of one arrival's bump.
+        shape: of one arrival's bump; a value of `LABEL_SHAPES`.
 
     Returns:
         ``(n_samples, len(phases))`` float32; rows sum to 1.
@@ -110,12 +165,16 @@ def draw_labels(
         >>> draw_labels(5, {"P": [2]}, "NPS", LabelShape(sigma_samples=1))[:, 1].round(2)
         array([0.14, 0.61, 1.  , 0.61, 0.14], dtype=float32)
     """
-    target = np.zeros((n_samples, len(phases)))
-    for column, phase in enumerate(phases[1:], start=1):
+    if not isinstance(shape, LabelShape):
+        shape = shape(n_samples)
+    # One row a phase: sums over short rows would cost four times as much.
+    target = np.zeros((len(phases), n_samples))
+    for row, phase in zip(target[1:], phases[1:], strict=True):
         for arrival in arrivals.get(phase, ()):
             if np.isfinite(arrival):
-                np.maximum(target[:, column], shape.bump(n_samples, arrival), out=target[:, column])
-    total = target.sum(axis=1, keepdims=True)
-    target /= np.maximum(total, 1.0)
-    target[:, 0] = np.maximum(0.0, 1.0 - total[:, 0])
-    return target.astype(np.float32)
+                part, piece = shape.piece(n_samples, arrival)
+                np.maximum(row[part], piece, out=row[part])
+    total = target[1:].sum(axis=0)
+    target[1:] /= np.maximum(total, 1.0)
+    np.maximum(0.0, 1.0 - total, out=target[0])
+    return target.T.astype(np.float32, order="C")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -176,8 +177,19 @@ def resample(data: np.ndarray, old_hz: float, new_hz: float) -> tuple[np.ndarray
             "sampling='reinterpret' takes the samples as they are."
         )
     centred = data - data.mean(axis=0, dtype=np.float64)
-    resampled = resample_poly(centred, ratio.numerator, ratio.denominator, axis=0)
+    if ratio == 1:
+        return centred.astype(np.float32), reached_hz
+    up, down = ratio.numerator, ratio.denominator
+    resampled = resample_poly(centred, up, down, axis=0, window=_lowpass(max(up, down)))
     return resampled.astype(np.float32), reached_hz
+
+
+@lru_cache(maxsize=256)
+def _lowpass(factor: int) -> np.ndarray:
+    """Return the filter that `scipy.signal.resample_poly` designs for itself, and takes long to."""
+    from scipy.signal import firwin
+
+    return firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0))
 
 
 def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -191,11 +203,12 @@ def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray,
         The normalised record, float32, its live channels scaled by all / live (the official rule
         for missing channels), and a boolean for each channel: does it hold a signal?
     """
-    is_live = np.ptp(data, axis=0) > 0
     if data.shape[0] <= window_samples:
-        normalized = normalize(data)
+        normalized, is_constant = _normalize(data)
+        is_live = ~is_constant
     else:
         normalized = normalize_moving(data, window_samples)
+        is_live = np.ptp(data, axis=0) > 0
     if is_live.any() and not is_live.all():
         normalized *= np.float32(len(is_live) / is_live.sum())
     return normalized, is_live
@@ -214,10 +227,19 @@ def normalize(data: np.ndarray) -> np.ndarray:
         >>> normalize(np.array([[1.0], [3.0]])).ravel()
         array([-1.,  1.], dtype=float32)
     """
-    centred = data - data.mean(axis=-2, keepdims=True, dtype=np.float64)
-    std = np.sqrt(np.mean(centred**2, axis=-2, keepdims=True))
-    is_constant = np.ptp(data, axis=-2, keepdims=True) == 0
-    return np.where(is_constant, 0.0, centred / np.where(is_constant, 1.0, std)).astype(np.float32)
+    return _normalize(data)[0]
+
+
+def _normalize(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normalise; return also which channels are constant: ``(..., n_channels)``."""
+    # One row a channel: sums over contiguous samples cost a fifth of those over strided ones.
+    rows = np.array(np.swapaxes(data, -1, -2), np.float64, order="C")
+    is_constant = rows.max(axis=-1) == rows.min(axis=-1)
+    rows -= rows.mean(axis=-1, keepdims=True)
+    std = np.sqrt(np.mean(np.square(rows), axis=-1))
+    rows /= np.where(is_constant, 1.0, std)[..., None]
+    rows[is_constant] = 0.0
+    return np.swapaxes(rows, -1, -2).astype(np.float32, order="C"), is_constant
 
 
 def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:

@@ -18,9 +18,11 @@ from phasenet_keras.data.augment import (
     DropChannels,
     Gap,
     Polarity,
+    TimeStretch,
     WhiteNoise,
 )
-from phasenet_keras.data.labels import LabelShape
+from phasenet_keras.data.labels import LabelShape, label_of
+from phasenet_keras.data.mixing import RecordedNoise, StackEvents
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name, refuse_unknown
 
 __all__ = ["PRECISIONS", "TrainConfig", "choose_window", "read_config"]
@@ -39,7 +41,20 @@ LEAST_WINDOWS = 256
 REFIT_BELOW = 300
 WINDOW_RANGE, GRID, ROOM_SAMPLES = (1024, 3072), 256, 512
 
-STEPS = {step.__name__: step for step in (Clip, DropChannels, Gap, Polarity, WhiteNoise)}
+STEPS: Mapping[str, type] = {
+    step.__name__: step
+    for step in (
+        Clip,
+        DropChannels,
+        Gap,
+        Polarity,
+        RecordedNoise,
+        StackEvents,
+        TimeStretch,
+        WhiteNoise,
+    )
+}
+DEFAULT_SIGMA_SAMPLES, DEFAULT_REACH = 6.0, 2.5
 
 
 @dataclass(frozen=True)
@@ -56,9 +71,11 @@ class TrainConfig:
         window_samples: of the training windows; a multiple of 256 needs no padding later. 0 chooses
             the least one, from 1024 to 3072, that holds twice the time from the first arrival to
             the last in 95 % of the records, and 512 samples more.
-        label_sigma_samples: standard deviation of the Gaussian that stands for an arrival; it is
-            cut off at 2.5 times that.
-        alpha: rate of windows that hold the arrivals.
+        label_shape: name of what stands for an arrival, a key of `LABEL_SHAPES`; empty is a
+            Gaussian by the next two.
+        label_sigma_samples: standard deviation of the Gaussian.
+        label_reach: the Gaussian is cut off at this many standard deviations.
+        alpha: rate of windows that hold the arrivals; the others hold none where there is room.
         shift_samples: how far a window may begin before a record or end after it.
         augmentation: name and settings of each step, in order.
         class_weights: factor of each phase's term in the loss; empty is 1 for all.
@@ -74,7 +91,8 @@ class TrainConfig:
         seed: of weights, order and windows.
 
     Raises:
-        ConfigError: for a value out of range, or an unknown augmentation or setting of one.
+        ConfigError: for a value out of range, an unknown label, augmentation or setting of one,
+            or a label given both by name and by width.
     """
 
     epochs: int = 40
@@ -83,7 +101,9 @@ class TrainConfig:
     learning_rate: float = 1e-3
     schedule: str = "cosine"
     window_samples: int = 0
-    label_sigma_samples: float = 6.0
+    label_shape: str = ""
+    label_sigma_samples: float = DEFAULT_SIGMA_SAMPLES
+    label_reach: float = DEFAULT_REACH
     alpha: float = 0.95
     shift_samples: int = 512
     augmentation: tuple[Mapping[str, Any], ...] = (
@@ -111,9 +131,10 @@ class TrainConfig:
                     f"{name} is one of {', '.join(known)}, received {getattr(self, name)!r}."
                     f"{nearest_name(str(getattr(self, name)), known)}"
                 )
-        for name in ("learning_rate", "label_sigma_samples", "tolerance_samples"):
+        for name in ("learning_rate", "label_sigma_samples", "label_reach", "tolerance_samples"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is above 0, received {getattr(self, name)!r}")
+        self._check_label()
         object.__setattr__(self, "augmentation", tuple(dict(s) for s in self.augmentation))
         object.__setattr__(self, "class_weights", tuple(self.class_weights))
         object.__setattr__(self, "steps", tuple(_step(item) for item in self.augmentation))
@@ -121,8 +142,10 @@ class TrainConfig:
     @property
     def label(self) -> LabelShape:
         """The shape of an arrival in the target."""
+        if self.label_shape:
+            return label_of(self.label_shape, self.window_samples)
         sigma = self.label_sigma_samples
-        return LabelShape(sigma_samples=sigma, reach_samples=2.5 * sigma)
+        return LabelShape(sigma_samples=sigma, reach_samples=self.label_reach * sigma)
 
     def settled(self, records: Sequence[LabelledWaveform]) -> TrainConfig:
         """Return a copy in which what was left open is chosen from the records."""
@@ -151,6 +174,17 @@ class TrainConfig:
         known = [item.name for item in fields(cls) if item.init]
         refuse_unknown(values, known, "a training configuration")
         return cls(**values)
+
+    def _check_label(self) -> None:
+        if not self.label_shape:
+            return
+        label_of(self.label_shape, self.window_samples or WINDOW_RANGE[0])
+        given = (self.label_sigma_samples, self.label_reach)
+        if given != (DEFAULT_SIGMA_SAMPLES, DEFAULT_REACH):
+            raise ConfigError(
+                f"label_shape {self.label_shape!r} has its own width, received also "
+                f"label_sigma_samples {given[0]:g} and label_reach {given[1]:g}: leave out either"
+            )
 
 
 def choose_window(records: Sequence[LabelledWaveform]) -> int:
