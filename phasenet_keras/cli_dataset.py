@@ -128,6 +128,8 @@ def _print(console: Console, made: Prepared, output: Path) -> None:
     if not made.is_new:
         text = f"{output} is complete, nothing to do ({len(made.facts)} records, {split})"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if len(made.bad) > MAX_LINES:
+        console.print(f"all that was skipped is in {output / 'prepare.json'}", highlight=False)
 
 
 def _say(console: Console, label: str, texts: Sequence[str]) -> None:
@@ -135,8 +137,7 @@ def _say(console: Console, label: str, texts: Sequence[str]) -> None:
         console.print(label, end=" ")
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     if len(texts) > MAX_LINES:
-        more = f"… and {len(texts) - MAX_LINES} more, in prepare.json"
-        console.print(label, more, highlight=False)
+        console.print(label, f"… and {len(texts) - MAX_LINES} more", highlight=False)
 
 
 def _draw(made: Prepared, path: Path, seed: int) -> None:

@@ -22,7 +22,18 @@ from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
 from phasenet_keras.io.timed_labels import scan_headers, timed_parts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
-__all__ = ["BadRow", "Source", "input_files", "open_source", "read_labelled", "with_options"]
+__all__ = [
+    "PREPARED",
+    "BadRow",
+    "Source",
+    "input_files",
+    "open_source",
+    "read_labelled",
+    "with_options",
+]
+
+# A file in every data set that `phasenet-keras prepare` has made.
+PREPARED = "prepare.json"
 
 
 @dataclass(frozen=True)
@@ -99,14 +110,16 @@ def input_files(
     labels: str | PathLike[str] | None = None,
     output: str | PathLike[str] | None = None,
 ) -> list[Path]:
-    """Return the files of a source in their natural order, without the labels and the output."""
+    """Return the files of a source in their natural order.
+
+    Left out are the labels, the output, and data sets of ours that lie among the files.
+    """
+    paths = expand_paths([waveforms])
     left_out = {Path(path).resolve() for path in (labels, output) if path is not None}
+    left_out |= {path.parent.resolve() for path in paths if path.name == PREPARED}
+    left_out -= {Path(waveforms).resolve()}
     return sorted(
-        (
-            path
-            for path in expand_paths([waveforms])
-            if not left_out & {path.resolve(), *path.resolve().parents}
-        ),
+        (path for path in paths if not left_out & {path.resolve(), *path.resolve().parents}),
         key=natural_key,
     )
 
@@ -152,9 +165,10 @@ def open_source(
     paths = input_files(waveforms, labels, output)
     if not any(path.is_file() for path in paths):
         raise FormatError(f"there are no waveform files in {waveforms}: name a folder or files")
-    if any(map(_is_hdf5, paths)):
+    hdf5 = [path for path in paths if _is_hdf5(path)]
+    if hdf5 and (labels is None or hdf5 == paths):
         _refuse_labels(labels, "HDF5 files")
-        return _from_hdf5([path for path in paths if _is_hdf5(path)])
+        return _from_hdf5(hdf5)
     if labels is None:
         return _from_own_labels(paths, waveforms)
     table = _sample_table(labels, paths)

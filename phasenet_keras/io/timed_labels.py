@@ -52,19 +52,22 @@ class HeaderScan:
 def scan_headers(paths: Iterable[Path]) -> HeaderScan:
     """Read the headers of files, and find which of them make up one record."""
     spans: list[tuple[Path, str, Span]] = []
-    arrivals: dict[Arrival, None] = {}
+    # The files of a station's channels may all have its arrivals.
+    arrivals: dict[tuple[int, str, str, str], Arrival] = {}
     bad = []
     for path in paths:
         try:
             for trace in read_stream(path, headers_only=True):
                 spans.append((path, *_span(trace)))
-                arrivals.update(dict.fromkeys(sac_arrivals(trace)))
+                for arrival in sac_arrivals(trace):
+                    key = (arrival.time.ns, arrival.phase, arrival.network, arrival.station)
+                    arrivals.setdefault(key, arrival)
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
     return HeaderScan(
         tuple(_groups(spans)),
         tuple(span for _, _, span in spans),
-        tuple(arrivals),
+        tuple(arrivals.values()),
         tuple(bad),
     )
 

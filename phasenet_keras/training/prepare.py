@@ -22,14 +22,13 @@ from phasenet_keras.io.seisbench import (
     read_facts,
     write_metadata,
 )
-from phasenet_keras.io.sources import input_files, open_source, with_options
+from phasenet_keras.io.sources import PREPARED, input_files, open_source, with_options
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
 from phasenet_keras.training.staging import Stage, read_json, write_json
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 
-PREPARED = "prepare.json"
 STAGE = ".prepare"
 SAME_RATE = 0.005
 SHOWN = 3
