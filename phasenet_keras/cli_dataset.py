@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import EXIT_NOTHING_DONE, open_console
+from phasenet_keras.cli_common import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, open_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from phasenet_keras.training.prepare import Prepared
 
 __all__ = ["add_prepare"]
+
+DESCRIPTION = """\
+Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
+
+  a SeisBench data set, also in chunks
+  a SPECFEM2D run, or a folder of runs, each with a labels.csv (network, station, p_index, s_index)
+  HDF5 with the labels in the attributes of its records
+  npz of PhaseNet, with itp and its in a table (fname, itp, its) or in the files
+  any waveforms and a table of arrivals in samples (itp, its or p_index, s_index): by the column
+      fname, by network and station, or in the order of the files
+  any waveforms and arrivals with absolute times: QuakeML and other catalogues, Snuffler, CSV
+  SAC with arrivals in the headers
+
+The same command given again goes on after an interruption, and does nothing when all is done."""
+EXAMPLES = "examples.png"
+N_EXAMPLES = 9
+MAX_LINES = 50
 
 
 def add_prepare(verbs: argparse._SubParsersAction) -> None:
@@ -15,40 +39,115 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser(
         "prepare",
         help="build a data set from waveforms and labels",
-        description="Build a data set (a SeisBench folder) from waveform files and a CSV of "
-        "arrivals in samples: columns itp, its or p_index, s_index; fname, or network and station, "
-        "where rows and files are not in the same order.",
+        description=DESCRIPTION,
         epilog="exit status: 0 all well, 1 some rows were skipped, 2 nothing could be done",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("waveforms", metavar="WAVEFORMS", help="folder, file or quoted pattern")
-    verb.add_argument("--labels", type=Path, required=True, metavar="FILE.csv")
+    verb.add_argument(
+        "--labels", type=Path, metavar="FILE", help="where the waveforms do not hold their own"
+    )
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="data set folder")
     verb.add_argument(
         "--split-by",
-        choices=("event", "gather", "station", "block"),
-        default="block",
-        help="what is never split; block: eight neighbouring records (default: %(default)s)",
+        choices=("event", "shot", "gather", "station", "block"),
+        help="what is never split; block: eight neighbouring records (default: the splits that the "
+        "records have, else event, gather, block: the first of which there are three)",
     )
-    verb.add_argument("--seed", type=int, default=0, help="of the split (default: %(default)s)")
+    verb.add_argument(
+        "--seed", type=int, default=0, help="of splits and windows (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--channels", metavar="Z…", help="of the data set (default: the most common set)"
+    )
+    verb.add_argument(
+        "--sampling-rate-hz",
+        type=float,
+        metavar="HZ",
+        help="of the data set (default: the most common one); records are not resampled",
+    )
+    verb.add_argument(
+        "--complete",
+        action="store_true",
+        help="all arrivals are labelled: a phase without one is absent, not unknown",
+    )
+    verb.add_argument(
+        "--window-s", type=float, metavar="S", help="cut longer records around their arrivals"
+    )
+    verb.add_argument(
+        "--random-position", action="store_true", help="of the arrivals in these windows"
+    )
+    verb.add_argument("--overwrite", action="store_true", help="another data set in DIR")
     verb.set_defaults(run=_run_prepare)
 
 
 def _run_prepare(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.io.labels_csv import read_labelled_records
-    from phasenet_keras.io.seisbench import write_dataset
-    from phasenet_keras.report import dataset_table
-    from phasenet_keras.training.splits import assign_splits
+    from phasenet_keras.report import PartBar
+    from phasenet_keras.training.prepare import PrepareSettings, prepare
 
-    records, bad = read_labelled_records(arguments.waveforms, arguments.labels)
+    settings = PrepareSettings(
+        split_by="gather" if arguments.split_by == "shot" else arguments.split_by,
+        seed=arguments.seed,
+        channels=arguments.channels,
+        sampling_rate_hz=arguments.sampling_rate_hz,
+        complete=arguments.complete,
+        window_s=arguments.window_s,
+        random_position=arguments.random_position,
+    )
     console = open_console(False)
-    for item in bad:
-        text = f"row {item.row}: {item.text}"
-        console.print("[yellow]skipped[/]", end=" ")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if not records:
+    with PartBar(console, "reading") as bar:
+        made = prepare(
+            arguments.waveforms,
+            arguments.output,
+            arguments.labels,
+            settings,
+            overwrite=arguments.overwrite,
+            on_progress=bar.take,
+        )
+    _print(console, made, arguments.output)
+    if not made.facts:
         return EXIT_NOTHING_DONE
-    if not all(record.split for record in records):
-        records = assign_splits(records, by=arguments.split_by, seed=arguments.seed)
-    write_dataset(records, arguments.output)
-    console.print(dataset_table(records))
-    return 1 if bad else 0
+    figure = arguments.output / EXAMPLES
+    if made.is_new or not figure.exists():
+        _draw(made, figure, arguments.seed)
+    return EXIT_SOME_FAILED if made.bad else 0
+
+
+def _print(console: Console, made: Prepared, output: Path) -> None:
+    from phasenet_keras.report import dataset_table
+
+    _say(console, "[yellow]skipped[/]", [str(item) for item in made.bad])
+    _say(console, "[cyan]note[/]", made.notes)
+    _say(console, "[yellow]leak[/]", [text.partition(": ")[2] for text in made.leaks])
+    if not made.facts:
+        console.print("there are no records: nothing is written")
+        return
+    console.print(dataset_table(made.facts))
+    split = f"split by {made.split_by}" if made.split_by else "splits as given"
+    text = f"{len(made.facts)} records ({split}) written to {output}"
+    if not made.is_new:
+        text = f"{output} is complete, nothing to do ({len(made.facts)} records, {split})"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if len(made.bad) > MAX_LINES:
+        console.print(f"all that was skipped is in {output / 'prepare.json'}", highlight=False)
+
+
+def _say(console: Console, label: str, texts: Sequence[str]) -> None:
+    for text in texts[:MAX_LINES]:
+        console.print(label, end=" ")
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if len(texts) > MAX_LINES:
+        console.print(label, f"… and {len(texts) - MAX_LINES} more", highlight=False)
+
+
+def _draw(made: Prepared, path: Path, seed: int) -> None:
+    """Save a figure of some records drawn by lot, in the order of the data set."""
+    import numpy as np
+
+    from phasenet_keras.io.seisbench import read_dataset
+    from phasenet_keras.plot_dataset import save_examples
+
+    count = min(N_EXAMPLES, len(made.facts))
+    chosen = np.random.default_rng(seed).choice(len(made.facts), count, replace=False)
+    names = [made.facts[number].name for number in sorted(chosen.tolist())]
+    save_examples(read_dataset(path.parent, names=names), path)

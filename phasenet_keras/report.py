@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.picking.files import FileReport, Progress, StationResult
+from phasenet_keras.training.splits import facts_of
 
 if TYPE_CHECKING:
     from phasenet_keras.models.contract import Preset
@@ -25,7 +27,15 @@ if TYPE_CHECKING:
     from phasenet_keras.training.train import EpochReport
     from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["EpochBar", "RunReport", "RunsBar", "dataset_table", "exit_status", "preset_table"]
+__all__ = [
+    "EpochBar",
+    "PartBar",
+    "RunReport",
+    "RunsBar",
+    "dataset_table",
+    "exit_status",
+    "preset_table",
+]
 
 # A run over thousands of stations ends with a table that can still be read.
 MAX_ROWS = 200
@@ -162,17 +172,44 @@ class RunsBar:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def dataset_table(records: Sequence[LabelledWaveform]) -> Table:
-    """Return the counts of a data set: records and arrivals in each split."""
+class PartBar:
+    """Shows how much of a source has been read, on a terminal only.
+
+    Args:
+        console: where to print.
+        text: what is being done.
+    """
+
+    def __init__(self, console: Console, text: str) -> None:
+        columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> PartBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def take(self, done: int, total: int) -> None:
+        """Note what has been read."""
+        self._bar.update(self._task, completed=done, total=total)
+
+
+def dataset_table(records: Iterable[LabelledWaveform | RecordFacts]) -> Table:
+    """Return the counts of a data set: records and arrivals in each split, and channels."""
+    facts = [r if isinstance(r, RecordFacts) else facts_of(r, with_digest=False) for r in records]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("split")
     for name in ("records", "P", "S", "P unknown", "S unknown", "rate (Hz)"):
         table.add_column(name, justify="right")
-    for split in sorted({record.split for record in records}):
-        inside = [record for record in records if record.split == split]
-        arrivals = [sum(len(r.arrivals.get(p, ())) for r in inside) for p in ("P", "S")]
-        unknown = [sum(p not in r.arrivals for r in inside) for p in ("P", "S")]
-        rates = sorted({f"{record.waveform.sampling_rate:g}" for record in inside})
+
+    for split in sorted({fact.split for fact in facts}):
+        inside = [fact.arrivals or {} for fact in facts if fact.split == split]
+        arrivals = [sum(len(item.get(p, ())) for item in inside) for p in ("P", "S")]
+        unknown = [sum(p not in item for item in inside) for p in ("P", "S")]
+        rates = sorted({f"{fact.sampling_rate:g}" for fact in facts if fact.split == split})
         counts = map(str, (len(inside), *arrivals, *unknown))
         table.add_row(split or "(none)", *counts, ", ".join(rates))
     return table

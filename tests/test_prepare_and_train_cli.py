@@ -51,7 +51,7 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
         ["prepare", str(tmp_path / "line"), "--labels", str(labels), "--output", data]
     ) == 0  # fmt: skip
     said = capsys.readouterr().out
-    assert [line.split()[:2] for line in said.splitlines()[1:]] == [
+    assert [line.split()[:2] for line in said.splitlines()[1:4]] == [
         ["dev", "8"],
         ["test", "16"],
         ["train", "36"],

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arrival",
+    "Span",
     "label_by_time",
     "phase_of",
     "read_arrivals",
     "sac_arrivals",
+    "scan_arrivals",
     "unmatched_arrivals",
 ]
 
@@ -55,6 +57,21 @@ class Arrival:
     network: str
     station: str
     event: str = ""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The stretch of time of a record, as its headers tell; fields as in `Waveform`."""
+
+    station: str
+    start_time: UTCDateTime
+    sampling_rate: float
+    n_samples: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.n_samples / self.sampling_rate
 
 
 def phase_of(name: str) -> str | None:
@@ -97,7 +114,29 @@ def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
         >>> arrival.phase, arrival.station, str(arrival.time)
         ('P', 'A', '2020-01-01T00:00:10.500000Z')
     """
-    path = Path(path)
+    found, damaged, others = _scan(Path(path))
+    said = []
+    if damaged:
+        said.append(f"{len(damaged)} damaged, the first is {damaged[0]}")
+    _warn_of(path, said, others)
+    return found
+
+
+def scan_arrivals(path: str | PathLike[str]) -> tuple[list[Arrival], list[str]]:
+    """Read arrivals as `read_arrivals` does, and say what is wrong with each damaged row.
+
+    Raises:
+        FormatError: as `read_arrivals`.
+
+    Warns:
+        RecordWarning: for rejected picks and other phases.
+    """
+    found, damaged, others = _scan(Path(path))
+    _warn_of(path, [], others)
+    return found, damaged
+
+
+def _scan(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -105,6 +144,15 @@ def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
     if not content.strip():
         raise FormatError(f"{path} is empty")
     return _checked(list(entries_of(content, path)), path)
+
+
+def _warn_of(path: str | PathLike[str], said: list[str], others: Counter[str]) -> None:
+    if others:
+        listed = ", ".join(f"{name or '(none)'} {n}" for name, n in others.most_common())
+        said = [*said, f"{others.total()} of other phases ({listed})"]
+    if said:
+        text = f"{path}: arrivals left out: {'; '.join(said)}"
+        warnings.warn(text, RecordWarning, stacklevel=3)
 
 
 def sac_arrivals(trace: Trace) -> list[Arrival]:
@@ -186,7 +234,9 @@ def label_by_time(
     return records
 
 
-def unmatched_arrivals(waveforms: Iterable[Waveform], arrivals: Sequence[Arrival]) -> list[Arrival]:
+def unmatched_arrivals(
+    waveforms: Iterable[Waveform | Span], arrivals: Sequence[Arrival]
+) -> list[Arrival]:
     """Return the arrivals that `label_by_time` puts in none of the records, in their order.
 
     Example:
@@ -208,7 +258,7 @@ def _by_station(arrivals: Sequence[Arrival]) -> dict[str, list[tuple[int, int]]]
 
 
 def _inside(
-    wave: Waveform, arrivals: Sequence[Arrival], index: Mapping[str, list[tuple[int, int]]]
+    wave: Waveform | Span, arrivals: Sequence[Arrival], index: Mapping[str, list[tuple[int, int]]]
 ) -> Iterator[tuple[int, float]]:
     """Yield the number and the sample of each arrival in a record."""
     network, station = codes_of(wave.station)
@@ -224,8 +274,8 @@ def _inside(
             yield number, sample
 
 
-def _checked(entries: Sequence[Entry], path: Path) -> list[Arrival]:
-    """Turn entries into arrivals; warn of what is left out."""
+def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
+    """Turn entries into arrivals; return them, the damaged entries and the other phases."""
     found: list[Arrival] = []
     others: Counter[str] = Counter()
     damaged: list[str] = []
@@ -244,16 +294,7 @@ def _checked(entries: Sequence[Entry], path: Path) -> list[Arrival]:
             found.append(Arrival(time, phase, entry.network, entry.station, entry.event))
     if damaged and len(damaged) == len(entries):
         raise FormatError(f"{path}: none of its {len(entries)} rows can be used; {damaged[0]}")
-    said = []
-    if damaged:
-        said.append(f"{len(damaged)} damaged, the first is {damaged[0]}")
-    if others:
-        listed = ", ".join(f"{name or '(none)'} {n}" for name, n in others.most_common())
-        said.append(f"{others.total()} of other phases ({listed})")
-    if said:
-        text = f"{path}: arrivals left out: {'; '.join(said)}"
-        warnings.warn(text, RecordWarning, stacklevel=3)
-    return found
+    return found, damaged, others
 
 
 def _time(value: UTCDateTime | str) -> UTCDateTime:

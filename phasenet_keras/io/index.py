@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from glob import glob
 from os import PathLike
@@ -11,7 +12,20 @@ from phasenet_keras.io.registry import read_stream
 from phasenet_keras.io.waveforms import station_id
 from phasenet_keras.types import ConfigError, FormatError
 
-__all__ = ["expand_paths", "group_by_station"]
+__all__ = ["expand_paths", "group_by_station", "natural_key"]
+
+
+def natural_key(path: str | PathLike[str]) -> tuple[tuple[int | str, ...], ...]:
+    """Return what file names are sorted by so that 2 comes before 10.
+
+    Example:
+        >>> sorted(["10.txt", "1.txt", "2.txt"], key=natural_key)
+        ['1.txt', '2.txt', '10.txt']
+    """
+    return tuple(
+        tuple(int(text) if text.isdecimal() else text for text in re.split(r"(\d+)", part))
+        for part in Path(path).parts
+    )
 
 
 def expand_paths(sources: Iterable[str | PathLike[str]]) -> list[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +13,15 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import components_of
-from phasenet_keras.io.labels_csv import SAMPLE_COLUMNS, BadRow
+from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
+from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 if TYPE_CHECKING:
     import h5py
     from obspy import UTCDateTime
 
-__all__ = ["read_labelled_hdf5"]
+__all__ = ["hdf5_parts", "read_labelled_hdf5"]
 
 # Attributes of an arrival in samples, by phase, in the order in which they are looked for.
 ARRIVALS: Mapping[str, tuple[str, ...]] = {
@@ -88,23 +91,10 @@ def read_labelled_hdf5(
         >>> record.name, record.event, record.arrivals, bad
         ('quake/XX.A', 'quake', {'P': (120.0,)}, [])
     """
-    import h5py
-
     path = Path(path)
-    records: list[LabelledWaveform] = []
-    bad: list[BadRow] = []
-    try:
-        file = h5py.File(path)
-    except OSError as error:
-        raise FormatError(
-            f"{path} is no readable HDF5 file, give one with labelled records: {error}"
-        ) from error
-    with file:
-        for number, (name, node, above) in enumerate(_nodes(file, "", {}), start=1):
-            try:
-                records.append(_record(name, node, above, path.name))
-            except (FormatError, ShapeError) as error:
-                bad.append(BadRow(number, f"{name}: {error}"))
+    items = list(_read(path))
+    records = [item for item in items if isinstance(item, LabelledWaveform)]
+    bad = [item for item in items if isinstance(item, BadRow)]
     if not records:
         reason = f"; {bad[0].text}" if bad else ""
         raise FormatError(
@@ -113,6 +103,38 @@ def read_labelled_hdf5(
             f"(a SeisBench data set is read from its folder){reason}"
         )
     return records, bad
+
+
+def hdf5_parts(path: Path) -> list[Part]:
+    """Plan the reading of a file in parts of some hundred records; see `read_labelled_hdf5`.
+
+    Raises:
+        FormatError: if the file is no HDF5.
+    """
+    with _opened(path) as file:
+        count = sum(1 for _ in _nodes(file, "", {}))
+    return [partial(_read, path, block.start, block.stop) for block in blocks(count)]
+
+
+def _read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[Item]:
+    with _opened(path) as file:
+        nodes = enumerate(_nodes(file, "", {}), start=1)
+        for number, (name, node, above) in islice(nodes, begin, end):
+            try:
+                yield _record(name, node, above, path.name)
+            except (FormatError, ShapeError) as error:
+                yield BadRow(number, f"{name}: {error}")
+
+
+def _opened(path: Path) -> h5py.File:
+    import h5py
+
+    try:
+        return h5py.File(path)
+    except OSError as error:
+        raise FormatError(
+            f"{path} is no readable HDF5 file, give one with labelled records: {error}"
+        ) from error
 
 
 def _nodes(

@@ -1,47 +1,38 @@
-"""Labels in a CSV beside waveform files, brought together to labelled records."""
+"""Waveform files and a table of arrivals in samples, brought together to labelled records."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
-from phasenet_keras.io.index import expand_paths
-from phasenet_keras.io.registry import read_stream
+from phasenet_keras.io.index import expand_paths, natural_key
+from phasenet_keras.io.label_rows import (
+    SAMPLE_COLUMNS,
+    LabelTable,
+    labelled_by_row,
+    merged,
+    read_label_table,
+)
+from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
+from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = ["BadRow", "read_labelled_records"]
+__all__ = ["SAMPLE_COLUMNS", "BadRow", "csv_parts", "npz_parts", "read_labelled_records"]
 
-# Columns of an arrival in samples, by phase, in the order in which they are looked for.
-SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "P": ("p_sample", "p_index", "itp", "p_idx"),
-    "S": ("s_sample", "s_index", "its", "s_idx"),
-}
-FILE_COLUMNS = ("fname", "file_name", "file", "trace_name")
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row or a file that gave no record, and why. Rows count from 1, the header is not one."""
-
-    row: int | None
-    text: str
+# Rows by number that belong to one record, and its files (none: there is no such file).
+_Rows = list[tuple[int, Mapping[str, str]]]
 
 
 def read_labelled_records(
     waveforms: str | PathLike[str], labels: str | PathLike[str]
 ) -> tuple[list[LabelledWaveform], list[BadRow]]:
-    """Read waveform files and their labels.
-
-    A row belongs to the file that its column ``fname`` (or ``file_name``) names, or to the station
-    that ``network`` and ``station`` name; where the table has neither, rows and files are paired
-    in order, and their numbers must agree. Arrivals are columns ``itp``, ``its`` (or ``p_index``,
-    ``s_index``, ``p_sample``, ``s_sample``), in samples; an empty field is a phase that was
-    looked for and not found, a missing column one that was not looked for. ``event``, ``shot`` (or
-    ``source``) and ``split`` are used where they are there.
+    """Read waveform files and their labels, all into memory; see `csv_parts`.
 
     Args:
         waveforms: a folder, a file or a pattern.
@@ -54,54 +45,108 @@ def read_labelled_records(
         FormatError: if the table cannot be read, has no column of arrivals, or rows and files
             cannot be brought together.
     """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(labels)
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{labels} is no readable table: {error}") from error
-    columns = {
-        phase: next((name for name in names if name in table), None)
-        for phase, names in SAMPLE_COLUMNS.items()
-    }
-    if not any(columns.values()):
-        wanted = "; ".join(f"{p}: {', '.join(names)}" for p, names in SAMPLE_COLUMNS.items())
-        raise FormatError(f"{labels} has no column of arrivals in samples ({wanted})")
     labels_path = Path(labels).resolve()
     paths = [path for path in expand_paths([waveforms]) if path.resolve() != labels_path]
-    rows = table.to_dict("records")
-    records, bad = [], []
-    for number, (row, files) in enumerate(_paired(rows, paths, Path(labels)), start=1):
+    items = [item for part in csv_parts(paths, read_label_table(labels)) for item in part()]
+    return (
+        [item for item in items if isinstance(item, LabelledWaveform)],
+        [item for item in items if isinstance(item, BadRow)],
+    )
+
+
+def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
+    """Plan the reading of files and their labels, one part a record.
+
+    A row belongs to the file that its column ``fname`` (or ``file_name``) names, or to the station
+    that ``network`` and ``station`` name; where the table has neither, rows and files are paired
+    in the natural order of the names (2 before 10), and their numbers must agree. Arrivals are
+    columns ``itp``, ``its`` (or ``p_index``, ``s_index``, ``p_sample``, ``s_sample``), in samples;
+    an empty field is a phase that was looked for and not found, a missing column one that was not
+    looked for. Several rows of one file are several arrivals of one record. ``event``, ``shot``
+    (or ``source``), ``gather`` and ``split`` are used where they are there. npz files may hold
+    the arrivals themselves; the table then only lists them.
+
+    Raises:
+        FormatError: if the table has no column of arrivals, or rows and files cannot be brought
+            together.
+
+    Warns:
+        RecordWarning: for files without a row.
+    """
+    columns = table.sample_columns
+    if not columns and not (table.file_column and any(map(is_npz, paths))):
+        wanted = "; ".join(f"{p}: {', '.join(names)}" for p, names in SAMPLE_COLUMNS.items())
+        raise FormatError(f"{table.path} has no column of arrivals in samples ({wanted})")
+    return [
+        partial(_read, rows, files, columns, problem)
+        for rows, files, problem in _paired(table, paths)
+    ]
+
+
+def npz_parts(paths: Sequence[Path]) -> list[Part]:
+    """Plan the reading of npz files that hold their own labels, one part a file."""
+
+    def read(path: Path) -> Iterator[Item]:
         try:
-            records.append(_record(row, files, columns))
+            yield LabelledWaveform(wave := _one_record([path]), npz_arrivals(path), wave.station)
         except (FormatError, ShapeError) as error:
-            bad.append(BadRow(number, str(error)))
-    return records, bad
+            yield BadRow(None, str(error))
+
+    return [partial(read, path) for path in paths]
 
 
-def _paired(
-    rows: Sequence[Mapping[str, Any]], paths: Sequence[Path], labels: Path
-) -> Iterator[tuple[Mapping[str, Any], list[Path]]]:
-    """Yield each row with the files of its record."""
-    file_column = next((name for name in FILE_COLUMNS if rows and name in rows[0]), None)
-    if file_column:
-        by_name = {path.name: path for path in paths}
-        for row in rows:
-            path = by_name.get(Path(str(row[file_column])).name)
-            yield row, [path] if path else []
-        return
-    if rows and "station" in rows[0]:
+def _paired(table: LabelTable, paths: Sequence[Path]) -> list[tuple[_Rows, list[Path], str]]:
+    """Return the rows of each record with its files, and what is wrong where there are none."""
+    numbered = list(enumerate(table.rows, start=1))
+    if table.file_column:
+        return _paired_by_name(numbered, paths, table.file_column)
+    if "station" in table.columns:
         by_station = _files_by_station(paths)
-        for row in rows:
-            yield row, by_station.get(f"{row.get('network', '')}.{row['station']}", [])
-        return
-    if len(rows) != len(paths):
+        groups: dict[str, _Rows] = {}
+        for number, row in numbered:
+            key = f"{row.get('network', '')}.{row['station']}"
+            groups.setdefault(key, []).append((number, row))
+        missing = "there is no file of this station"
+        return [(rows, by_station.get(key, []), missing) for key, rows in groups.items()]
+    if len(numbered) != len(paths):
         raise FormatError(
-            f"{labels} has {len(rows)} rows and no column of file names (fname) or stations; "
-            f"there are {len(paths)} files: name them in the table, or give as many"
+            f"{table.path} has {len(numbered)} rows and no column of file names (fname) or "
+            f"stations; there are {len(paths)} files: name them in the table, or give as many"
         )
-    for row, path in zip(rows, paths, strict=True):
-        yield row, [path]
+    ordered = sorted(paths, key=natural_key)
+    return [([item], [path], "") for item, path in zip(numbered, ordered, strict=True)]
+
+
+def _paired_by_name(
+    numbered: _Rows, paths: Sequence[Path], column: str
+) -> list[tuple[_Rows, list[Path], str]]:
+    by_name: dict[str, list[Path]] = {}
+    for path in paths:
+        by_name.setdefault(path.name, []).append(path)
+    for path in paths:  # names without their ending, where no file has that very name
+        by_name.setdefault(path.stem, []).append(path)
+    groups: dict[Path | int, tuple[_Rows, list[Path], str]] = {}
+    for number, row in numbered:
+        name = Path(row[column].replace("\\", "/"))
+        found = by_name.get(name.name, [])
+        if len(found) > 1:
+            tail = name.parts
+            found = [path for path in found if path.parts[-len(tail) :] == tail]
+        problem = "" if found else f"there is no file of this name or station ({name})"
+        if len(found) > 1:
+            problem = f"{len(found)} files are named {name}: name their folders too"
+            found = []
+        key = found[0] if found else number
+        groups.setdefault(key, ([], found, problem))[0].append((number, row))
+    unused = [path.name for path in paths if path not in groups]
+    if unused:
+        warnings.warn(
+            f"{len(unused)} files have no row and are left out: "
+            f"{', '.join(unused[:3])}{', …' if len(unused) > 3 else ''}",
+            RecordWarning,
+            stacklevel=4,
+        )
+    return list(groups.values())
 
 
 def _files_by_station(paths: Sequence[Path]) -> dict[str, list[Path]]:
@@ -117,31 +162,32 @@ def _files_by_station(paths: Sequence[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _record(
-    row: Mapping[str, Any], files: list[Path], columns: Mapping[str, str | None]
-) -> LabelledWaveform:
-    if not files:
-        raise FormatError("there is no file of this name or station")
+def _read(
+    rows: _Rows, files: list[Path], columns: Mapping[str, str], problem: str
+) -> Iterator[Item]:
+    """Yield the record of some rows, and the rows that cannot be used."""
+    found: list[LabelledWaveform] = []
+    wave = None
+    for number, row in rows:
+        try:
+            if not files:
+                raise FormatError(problem)
+            wave = wave or _one_record(files)
+            record = labelled_by_row(wave, row, columns)
+            if not columns:
+                record = replace(record, arrivals=npz_arrivals(files[0]))
+            both = merged([*found, record])
+            if found and both.arrivals == found[0].arrivals:
+                text = f"row {number} repeats an earlier one of {both.name}"
+                warnings.warn(text, RecordWarning, stacklevel=2)
+            found = [both]
+        except (FormatError, ShapeError) as error:
+            yield BadRow(number, str(error))
+    yield from found
+
+
+def _one_record(files: list[Path]) -> Waveform:
     waves = read_waveforms(files)
     if len(waves) != 1:
         raise FormatError(f"{files[0]} holds {len(waves)} records; one is wanted")
-    [wave] = waves
-    arrivals = {
-        phase: () if row[column] != row[column] else (float(row[column]),)
-        for phase, column in columns.items()
-        if column is not None
-    }
-    shot = row.get("shot", row.get("source", ""))
-    return LabelledWaveform(
-        _with_offset(wave, row),
-        arrivals,
-        name=wave.station,
-        event=str(row.get("event", "")),
-        gather="" if shot == "" else f"shot {shot}",
-        split=str(row.get("split", "")),
-    )
-
-
-def _with_offset(wave: Waveform, row: Mapping[str, Any]) -> Waveform:
-    offset_m = row.get("offset_m", row.get("distance_m"))
-    return wave if offset_m is None else replace(wave, offset_m=float(offset_m))
+    return with_all_channels(waves[0], files[0]) if is_npz(files[0]) else waves[0]

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
-__all__ = ["SPLIT_BY", "assign_splits", "group_names"]
+__all__ = [
+    "SPLIT_BY",
+    "assign_splits",
+    "check_leakage",
+    "choose_split_by",
+    "digest_of",
+    "facts_of",
+    "group_names",
+    "split_facts",
+]
 
 SPLIT_BY = ("event", "gather", "station", "block")
 # Neighbouring receivers record nearly the same: blocks of this many stay together, fewer where
 # there would not be six blocks.
 BLOCK_RECORDS = 8
 LEAST_BLOCKS = 6
+LEAST_GROUPS = 3
 NAMES = ("train", "dev", "test")
+FRACTIONS = (0.6, 0.1, 0.3)
+SHOWN = 3
+# Records without a time begin in 1970, as those of simulations do.
+FIRST_TRUE_TIME_S = 365 * 86400.0
+REMEDIES = {"station": " (scores will be of known stations; --split-by station keeps them apart)"}
 
 
 def assign_splits(
     records: Sequence[LabelledWaveform],
     by: str = "block",
-    fractions: tuple[float, float, float] = (0.6, 0.1, 0.3),
+    fractions: tuple[float, float, float] = FRACTIONS,
     seed: int = 0,
 ) -> list[LabelledWaveform]:
     """Return the records with their splits.
@@ -38,24 +56,17 @@ def assign_splits(
         ConfigError: for an unknown ``by``, fractions that do not add up to 1, records without the
             group's name, or fewer than three groups.
     """
-    if by not in SPLIT_BY:
-        raise ConfigError(f"split by {', '.join(SPLIT_BY)}.{nearest_name(by, SPLIT_BY)}")
-    if abs(sum(fractions) - 1.0) > 1e-6 or min(fractions) <= 0:
-        raise ConfigError(f"three fractions above 0 that add up to 1, received {fractions}")
-    groups = group_names(records, by)
-    names = sorted(set(groups))
-    if len(names) < 3:
-        raise ConfigError(f"there are {len(names)} {by}s, three at least are needed")
-    order = np.random.default_rng(seed).permutation(len(names))
-    n_dev, n_test = (max(1, round(part * len(names))) for part in fractions[1:])
-    split_of = {
-        names[index]: "test" if rank < n_test else "dev" if rank < n_test + n_dev else "train"
-        for rank, index in enumerate(order.tolist())
-    }
-    return [
-        replace(record, split=split_of[group])
-        for record, group in zip(records, groups, strict=True)
-    ]
+    _refuse_unknown(by)
+    splits = _draw(group_names(records, by), by, fractions, seed)
+    return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
+
+
+def choose_split_by(facts: Sequence[RecordFacts]) -> str:
+    """Return what to split by: events, else gathers, if there are three of them, else blocks."""
+    for by in ("event", "gather"):
+        if len(set(_groups(facts, by)) - {""}) >= LEAST_GROUPS:
+            return by
+    return "block"
 
 
 def group_names(records: Sequence[LabelledWaveform], by: str = "") -> list[str]:
@@ -63,24 +74,199 @@ def group_names(records: Sequence[LabelledWaveform], by: str = "") -> list[str]:
 
     Args:
         records: in order of their receivers, for ``"block"``.
-        by: as in `assign_splits`; empty takes events where all records have one, else gathers
-            where there are three, else blocks.
+        by: as in `assign_splits`; empty chooses, see `choose_split_by`.
 
     Raises:
-        ConfigError: for records without the group's name.
+        ConfigError: for an unknown ``by``, or records without the group's name.
     """
-    if not by:
-        has_events = all(r.event for r in records) and len({r.event for r in records}) > 2
-        has_gathers = all(r.gather for r in records) and len({r.gather for r in records}) > 2
-        by = "event" if has_events else "gather" if has_gathers else "block"
-    block = max(1, min(BLOCK_RECORDS, len(records) // LEAST_BLOCKS))
-    groups = [_group(record, number // block, by) for number, record in enumerate(records)]
+    facts = [facts_of(record, with_digest=False) for record in records]
+    by = by or choose_split_by(facts)
+    _refuse_unknown(by)
+    groups = _groups(facts, by)
     if "" in groups:
         raise ConfigError(f"record {groups.index('') + 1} has no {by}: split by something else")
     return groups
 
 
-def _group(record: LabelledWaveform, block: int, by: str) -> str:
+def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[str]:
+    """Return the split of each record.
+
+    Records of the same samples, and records of one station that overlap in time, are never on two
+    sides, whatever they are split by.
+
+    Args:
+        facts: of the records, in their order.
+        by: as in `assign_splits`. A record without event (gather) is a group of its own, where
+            others have one.
+        seed: of the drawing.
+
+    Raises:
+        ConfigError: for an unknown ``by``, no record with such a group, or fewer than three.
+    """
+    _refuse_unknown(by)
+    groups = _groups(facts, by)
+    if not any(groups):
+        raise ConfigError(f"no record has a {by}: split by something else (--split-by block)")
+    groups = [group or f"record {number}" for number, group in enumerate(groups)]
+    return _draw(_joined(groups, [*_copies(facts), *_overlaps(facts)]), by, FRACTIONS, seed)
+
+
+def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str]:
+    """Return what is in two splits and should not be.
+
+    Args:
+        records: of a data set, with their splits; of each no more than a digest is kept.
+
+    Returns:
+        Sentences. Those that begin with ``error:`` are of names used twice and of records with
+        the same samples in two splits, which make any score worthless; those that begin with
+        ``warning:`` of records of one station that overlap in time, and of events, gathers, and
+        stations (where there are several) in two splits.
+
+    Example:
+        >>> facts = [RecordFacts("a", "train", "quake"), RecordFacts("b", "test", "quake")]
+        >>> check_leakage(facts)
+        ['warning: 1 of 1 events is in several splits: quake (test, train)']
+    """
+    facts = [facts_of(r) if isinstance(r, LabelledWaveform) else r for r in records]
+    said = []
+    twice = [name for name, count in Counter(fact.name for fact in facts).items() if count > 1]
+    if twice:
+        said.append(f"error: {len(twice)} names are used by several records: {_some(twice)}")
+    copies = _across(facts, _copies(facts))
+    if copies:
+        said.append(
+            f"error: {len(copies)} pairs of records in two splits have the same samples: "
+            f"{_some(copies)}"
+        )
+    overlaps = _across(facts, _overlaps(facts))
+    if overlaps:
+        said.append(
+            f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
+            f"overlap in time: {_some(overlaps)}"
+        )
+    return said + [text for by in SPLIT_BY[:3] for text in _in_several(facts, by)]
+
+
+def facts_of(record: LabelledWaveform, with_digest: bool = True) -> RecordFacts:
+    """Return what there is to know of a record without its samples."""
+    wave = record.waveform
+    return RecordFacts(
+        name=record.name,
+        split=record.split,
+        event=record.event,
+        gather=record.gather,
+        station=wave.station,
+        arrivals=record.arrivals,
+        sampling_rate=wave.sampling_rate,
+        channels=wave.channels,
+        digest=digest_of(record) if with_digest else "",
+        start_s=float(wave.start_time),
+        duration_s=wave.duration_s,
+    )
+
+
+def digest_of(record: LabelledWaveform) -> str:
+    """Return a digest of the samples; empty for constant ones, which say nothing."""
+    data = record.waveform.data
+    if np.all(data == data[:1]):
+        return ""
+    return hashlib.sha256(repr(data.shape).encode() + data.tobytes()).hexdigest()[:32]
+
+
+def _in_several(facts: Sequence[RecordFacts], by: str) -> list[str]:
+    """Return a sentence on the events, gathers or stations that are in several splits."""
+    splits: dict[str, set[str]] = {}
+    for fact, group in zip(facts, _groups(facts, by), strict=True):
+        splits.setdefault(group, set()).add(fact.split)
+    splits.pop("", None)
+    shared = [f"{name} ({', '.join(sorted(s))})" for name, s in splits.items() if len(s) > 1]
+    if not shared or (by == "station" and len(splits) == 1):
+        return []
+    verb = "is" if len(shared) == 1 else "are"
+    said = f"{len(shared)} of {len(splits)} {by}s {verb} in several splits: {_some(shared)}"
+    return [f"warning: {said}{REMEDIES.get(by, '')}"]
+
+
+def _refuse_unknown(by: str) -> None:
+    if by not in SPLIT_BY:
+        raise ConfigError(f"split by {', '.join(SPLIT_BY)}.{nearest_name(by, SPLIT_BY)}")
+
+
+def _groups(facts: Sequence[RecordFacts], by: str) -> list[str]:
+    block = max(1, min(BLOCK_RECORDS, len(facts) // LEAST_BLOCKS))
     if by == "block":
-        return f"{block:06d}"
-    return record.waveform.station if by == "station" else getattr(record, by)
+        return [f"{number // block:06d}" for number in range(len(facts))]
+    return [getattr(fact, by) for fact in facts]
+
+
+def _copies(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
+    """Return the numbers of records that have the same samples, in pairs."""
+    first: dict[str, int] = {}
+    pairs = [
+        (first.setdefault(fact.digest, number), number)
+        for number, fact in enumerate(facts)
+        if fact.digest
+    ]
+    return [(one, other) for one, other in pairs if one != other]
+
+
+def _overlaps(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
+    """Return the numbers of records of one station that overlap in time, in pairs."""
+    known = [n for n, fact in enumerate(facts) if fact.start_s > FIRST_TRUE_TIME_S]
+    known.sort(key=lambda number: (facts[number].station, facts[number].start_s))
+    pairs = []
+    last = None
+    for number in known:
+        fact = facts[number]
+        if last is not None and facts[last].station == fact.station:
+            end_s = facts[last].start_s + facts[last].duration_s
+            if fact.start_s < end_s:
+                pairs.append((last, number))
+                if fact.start_s + fact.duration_s <= end_s:
+                    continue
+        last = number
+    return pairs
+
+
+def _across(facts: Sequence[RecordFacts], pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """Return the pairs that are in two splits, in words."""
+    found = [(facts[one], facts[other]) for one, other in pairs]
+    return [
+        f"{a.name} ({a.split}) and {b.name} ({b.split})" for a, b in found if a.split != b.split
+    ]
+
+
+def _joined(groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """Return the groups, those that such pairs tie together under one name."""
+    names = {group: group for group in groups}
+
+    def name_of(group: str) -> str:
+        while names[group] != group:
+            group = names[group]
+        return group
+
+    for one, other in pairs:
+        names[name_of(groups[other])] = name_of(groups[one])
+    return [name_of(group) for group in groups]
+
+
+def _draw(
+    groups: Sequence[str], by: str, fractions: tuple[float, float, float], seed: int
+) -> list[str]:
+    if abs(sum(fractions) - 1.0) > 1e-6 or min(fractions) <= 0:
+        raise ConfigError(f"three fractions above 0 that add up to 1, received {fractions}")
+    names = sorted(set(groups))
+    if len(names) < LEAST_GROUPS:
+        raise ConfigError(f"there are {len(names)} {by}s, three at least are needed")
+    order = np.random.default_rng(seed).permutation(len(names))
+    n_dev, n_test = (max(1, round(part * len(names))) for part in fractions[1:])
+    split_of = {
+        names[index]: "test" if rank < n_test else "dev" if rank < n_test + n_dev else "train"
+        for rank, index in enumerate(order.tolist())
+    }
+    return [split_of[group] for group in groups]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

@@ -1,0 +1,59 @@
+"""The labels that PhaseNet keeps in its npz files, beside the samples."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
+from phasenet_keras.types import FormatError, Waveform
+
+__all__ = ["is_npz", "npz_arrivals", "with_all_channels"]
+
+CHANNELS = ("E", "N", "Z")
+
+
+def is_npz(path: Path) -> bool:
+    """Say if a file is an npz, by its name and first bytes."""
+    return path.suffix.lower() == ".npz" and zipfile.is_zipfile(path)
+
+
+def npz_arrivals(path: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
+    """Read the arrivals of an npz file: ``itp``, ``its`` or their other names, in samples.
+
+    A phase whose array is missing, empty or NaN was not labelled.
+
+    Raises:
+        FormatError: if the file has no array of arrivals, or one of other than numbers.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = [n for group in SAMPLE_COLUMNS.values() for n in group if n in file.files]
+            arrays = {name: np.ravel(file[name]) for name in names}
+            samples = {name: array.astype(np.float64) for name, array in arrays.items()}
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        raise FormatError(f"{path} has no readable labels: {error}") from error
+    if not samples:
+        raise FormatError(f"{path} has no array of arrivals (itp, its): give a table of labels")
+    for phase, known in SAMPLE_COLUMNS.items():
+        values = next((samples[name] for name in known if name in samples), np.empty(0))
+        if np.isfinite(values).any():
+            found[phase] = tuple(values[np.isfinite(values)].tolist())
+    return found
+
+
+def with_all_channels(wave: Waveform, path: Path) -> Waveform:
+    """Give a record back the channels that are zero in a file of three, as PhaseNet keeps them."""
+    with np.load(path, allow_pickle=False) as file:
+        n_columns = file["data"].shape[-1]
+    if n_columns != len(CHANNELS) or wave.channels == CHANNELS:
+        return wave
+    data = np.zeros((wave.n_samples, n_columns), np.float32)
+    for column, name in enumerate(wave.channels):
+        data[:, CHANNELS.index(name)] = wave.data[:, column]
+    return replace(wave, data=data, channels=CHANNELS)

@@ -1,0 +1,64 @@
+"""What readers of labelled records yield, and the parts that a source is read in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from phasenet_keras.types import LabelledWaveform
+
+__all__ = ["BadRow", "Item", "Part", "RecordFacts", "blocks"]
+
+# A source is read again from the begin of a part after an interruption.
+MIN_PART_RECORDS = 100
+MAX_PARTS_OF_A_FILE = 20
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row or a file that gave no record, and why. Rows count from 1, the header is not one."""
+
+    row: int | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.row is None else f"row {self.row}: {self.text}"
+
+
+Item = LabelledWaveform | BadRow
+Part = Callable[[], Iterable[Item]]
+
+
+@dataclass(frozen=True)
+class RecordFacts:
+    """What there is to know of a record of a data set without its samples.
+
+    Attributes:
+        name, split, event, gather, arrivals: as in `LabelledWaveform`.
+        station, sampling_rate, channels: as in `Waveform`.
+        start_s, duration_s: of the record, in seconds; from 1970.
+        digest: of the samples; empty where it is not known, or they are constant.
+    """
+
+    name: str
+    split: str = ""
+    event: str = ""
+    gather: str = ""
+    station: str = ""
+    arrivals: Mapping[str, tuple[float, ...]] | None = None
+    sampling_rate: float = 0.0
+    channels: tuple[str, ...] = ()
+    digest: str = ""
+    start_s: float = 0.0
+    duration_s: float = 0.0
+
+
+def blocks(count: int) -> list[range]:
+    """Return the numbers of ``count`` records in blocks, at most twenty of them.
+
+    Example:
+        >>> blocks(150)
+        [range(0, 100), range(100, 150)]
+    """
+    size = max(MIN_PART_RECORDS, -(-count // MAX_PARTS_OF_A_FILE))
+    return [range(begin, min(begin + size, count)) for begin in range(0, count, size)]

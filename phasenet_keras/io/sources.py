@@ -1,0 +1,253 @@
+"""Labelled records from any source: which it is, is told by its content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from os import PathLike
+from pathlib import Path
+
+from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.catalogs import PHASES, scan_arrivals
+from phasenet_keras.io.cutting import cut_around_arrivals
+from phasenet_keras.io.index import expand_paths, natural_key
+from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, LabelTable, read_label_table
+from phasenet_keras.io.labelled_hdf5 import hdf5_parts
+from phasenet_keras.io.labels_csv import csv_parts, npz_parts
+from phasenet_keras.io.npz_labels import is_npz
+from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.seisbench import dataset_chunks, dataset_parts
+from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
+from phasenet_keras.io.timed_labels import scan_headers, timed_parts
+from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
+
+__all__ = [
+    "PREPARED",
+    "BadRow",
+    "Source",
+    "input_files",
+    "open_source",
+    "read_labelled",
+    "with_options",
+]
+
+# A file in every data set that `phasenet-keras prepare` has made.
+PREPARED = "prepare.json"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where labelled records come from.
+
+    Attributes:
+        kind: in words.
+        parts: read one after the other, each on its own.
+        bad: what is known to be unusable before anything is read.
+        says_all: False if most of the records may have no label at all, e.g. continuous records
+            and a catalogue.
+    """
+
+    kind: str
+    parts: tuple[Part, ...]
+    bad: tuple[BadRow, ...] = ()
+    says_all: bool = True
+
+
+def read_labelled(
+    waveforms: str | PathLike[str],
+    labels: str | PathLike[str] | None = None,
+    *,
+    complete: bool = False,
+    window_s: float | None = None,
+    seed: int | None = None,
+) -> Iterator[LabelledWaveform | BadRow]:
+    """Read labelled records of any source, one after the other; see `open_source`.
+
+    Args:
+        waveforms: a folder, a file or a pattern.
+        labels: a table or a catalogue, where the waveforms do not hold their labels themselves.
+        complete: True says that all arrivals are labelled: a phase without one is absent, not
+            unknown.
+        window_s: cuts records longer than this around their arrivals, in seconds.
+        seed: windows lie at random about the arrivals; None puts these in the middle.
+
+    Yields:
+        Records, and the rows and files that cannot be used.
+
+    Raises:
+        FormatError: if the source is of no known kind, or waveforms and labels do not fit.
+        ConfigError: for labels beside waveforms that hold their own.
+
+    Example:
+        >>> for item in read_labelled("waveform/", "waveform.csv"):  # doctest: +SKIP
+        ...     print(item)
+    """
+    source = open_source(waveforms, labels)
+    yield from source.bad
+    for part in source.parts:
+        yield from with_options(part(), complete=complete, window_s=window_s, seed=seed)
+
+
+def with_options(
+    items: Iterable[Item], *, complete: bool, window_s: float | None, seed: int | None
+) -> Iterator[Item]:
+    """Set phases that are absent, and cut long records; see `read_labelled`."""
+    for item in items:
+        if isinstance(item, BadRow):
+            yield item
+            continue
+        if complete:
+            item = replace(item, arrivals={**dict.fromkeys(PHASES, ()), **item.arrivals})
+        if window_s is None:
+            yield item
+        else:
+            yield from cut_around_arrivals(item, window_s, complete=complete, seed=seed)
+
+
+def input_files(
+    waveforms: str | PathLike[str],
+    labels: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
+) -> list[Path]:
+    """Return the files of a source in their natural order.
+
+    Left out are the labels, the output, and data sets of ours that lie among the files.
+    """
+    paths = expand_paths([waveforms])
+    left_out = {Path(path).resolve() for path in (labels, output) if path is not None}
+    left_out |= {path.parent.resolve() for path in paths if path.name == PREPARED}
+    left_out -= {Path(waveforms).resolve()}
+    return sorted(
+        (path for path in paths if not left_out & {path.resolve(), *path.resolve().parents}),
+        key=natural_key,
+    )
+
+
+def open_source(
+    waveforms: str | PathLike[str],
+    labels: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
+) -> Source:
+    """Tell what a source is by its content, and plan the reading of it.
+
+    ======================  ===================================================================
+    waveforms               labels
+    ======================  ===================================================================
+    SeisBench data set      its own
+    SPECFEM2D run, or runs  ``labels.csv`` in each; or a table of network, station and samples
+    HDF5                    the attributes of its records
+    npz                     a table with ``fname``; or in the files
+    any                     a table of samples: by ``fname``, by station, or in order
+    any                     a table of times, a catalogue (QuakeML, …), Snuffler markers
+    SAC                     in the headers
+    ======================  ===================================================================
+
+    Args:
+        waveforms: a folder, a file or a pattern.
+        labels: a file; None for waveforms that hold their labels.
+        output: a folder that does not belong to the waveforms.
+
+    Raises:
+        FormatError: if it is none of these, or waveforms and labels do not fit.
+        ConfigError: for labels beside waveforms that hold their own.
+
+    Warns:
+        RecordWarning: for files without labels and arrivals without a record.
+    """
+    if dataset_chunks(waveforms):
+        _refuse_labels(labels, f"{waveforms} is a SeisBench data set and")
+        return Source("SeisBench data set", tuple(dataset_parts(waveforms)))
+    runs = find_specfem_runs(waveforms)
+    if runs:
+        table = None if labels is None else read_label_table(labels)
+        return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
+    paths = input_files(waveforms, labels, output)
+    if not any(path.is_file() for path in paths):
+        raise FormatError(f"there are no waveform files in {waveforms}: name a folder or files")
+    hdf5 = [path for path in paths if _is_hdf5(path)]
+    if hdf5 and (labels is None or hdf5 == paths):
+        _refuse_labels(labels, "HDF5 files")
+        return _from_hdf5(hdf5)
+    if labels is None:
+        return _from_own_labels(paths, waveforms)
+    table = _sample_table(labels, paths)
+    if table is not None:
+        return Source("table of samples", tuple(csv_parts(paths, table)))
+    return _from_times(paths, labels)
+
+
+def _refuse_labels(labels: str | PathLike[str] | None, what: str) -> None:
+    if labels is not None:
+        raise ConfigError(f"{what} hold their own labels: leave out --labels {labels}")
+
+
+def _from_hdf5(paths: Sequence[Path]) -> Source:
+    parts: list[Part] = []
+    bad = []
+    for path in paths:
+        try:
+            found = hdf5_parts(path)
+        except FormatError as error:
+            bad.append(BadRow(None, str(error)))
+            continue
+        parts += [partial(_named, part, path) for part in found] if len(paths) > 1 else found
+    return Source("HDF5 of labelled records", tuple(parts), tuple(bad))
+
+
+def _named(part: Part, path: Path) -> Iterator[Item]:
+    """Yield the items of one of several files, with its name."""
+    for item in part():
+        if isinstance(item, BadRow):
+            yield BadRow(item.row, f"{item.text} ({path.name})")
+        else:
+            yield replace(item, name=f"{path.stem}.{item.name}")
+
+
+def _from_own_labels(paths: Sequence[Path], waveforms: str | PathLike[str]) -> Source:
+    if any(map(is_npz, paths)):
+        return Source("npz with labels", tuple(npz_parts([p for p in paths if is_npz(p)])))
+    scan = scan_headers(paths)
+    if not scan.arrivals:
+        raise FormatError(
+            f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
+            f"arrays): name a table or a catalogue with --labels"
+            + (f"; {scan.bad[0]}" if scan.bad else "")
+        )
+    parts = timed_parts(scan, scan.arrivals, "SAC headers")
+    return Source("SAC headers", tuple(parts), scan.bad, says_all=False)
+
+
+def _from_times(paths: Sequence[Path], labels: str | PathLike[str]) -> Source:
+    try:
+        arrivals, damaged = scan_arrivals(labels)
+    except FormatError as error:
+        samples = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
+        raise FormatError(
+            f"{error}. Or a table with a column of arrivals in samples ({samples})"
+        ) from error
+    scan = scan_headers(paths)
+    if not scan.spans:
+        raise FormatError(f"no file can be read; {scan.bad[0]}")
+    bad = (*(BadRow(None, f"{Path(labels).name}, {text}") for text in damaged), *scan.bad)
+    parts = timed_parts(scan, arrivals, str(labels))
+    return Source("arrivals by time", tuple(parts), bad, says_all=False)
+
+
+def _sample_table(labels: str | PathLike[str], paths: Sequence[Path]) -> LabelTable | None:
+    """Return the labels if they are a table of samples, or of npz files with labels."""
+    try:
+        table = read_label_table(labels)
+    except FormatError:
+        if Path(labels).is_file():  # a catalogue need not be text
+            return None
+        raise
+    has_times = table.first_of(COLUMNS["time"]) is not None
+    lists_npz = bool(table.file_column) and not has_times and any(map(is_npz, paths))
+    return table if table.sample_columns or lists_npz else None
+
+
+def _is_hdf5(path: Path) -> bool:
+    import h5py
+
+    return path.is_file() and h5py.is_hdf5(path)

@@ -1,0 +1,157 @@
+"""Labelled records from SPECFEM2D runs: seismograms and the table of arrivals of each run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from glob import glob
+from os import PathLike
+from pathlib import Path
+
+from phasenet_keras.io.index import natural_key
+from phasenet_keras.io.label_rows import LabelTable, labelled_by_row, merged, read_label_table
+from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
+from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+
+__all__ = ["find_specfem_runs", "specfem_parts"]
+
+LABELS = "labels.csv"
+RUN_COLUMNS = ("run", "model")
+
+
+def find_specfem_runs(waveforms: str | PathLike[str]) -> dict[str, Path]:
+    """Return the run folders that a path means, by name: itself, those below it, or a pattern's.
+
+    Example:
+        >>> find_specfem_runs("no/such/folder")
+        {}
+    """
+    folder = Path(waveforms)
+    if is_specfem_run(folder):
+        return {folder.resolve().name: folder}
+    if folder.is_dir():
+        below = sorted((path.parent for path in folder.rglob("OUTPUT_FILES")), key=natural_key)
+        return {path.relative_to(folder).as_posix(): path for path in below if is_specfem_run(path)}
+    matches = sorted(map(Path, glob(str(waveforms))), key=natural_key)  # noqa: PTH207
+    runs = [path for path in matches if is_specfem_run(path)]
+    has_own_names = len({path.name for path in runs}) == len(runs)
+    return {path.name if has_own_names else path.as_posix(): path for path in runs}
+
+
+def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> list[Part]:
+    """Plan the reading of runs and their labels, one part a run.
+
+    Rows find their seismograms by ``network`` and ``station``, or, without these columns, in the
+    order of STATIONS. The event is the run, the gather the run and its source's number, a record
+    is named ``run.network.station``.
+
+    Args:
+        runs: folders by name.
+        table: of one run, or with a column ``run``; None reads ``labels.csv`` in each folder.
+
+    Raises:
+        FormatError: if no run has labels, or a table for several runs has no column ``run``.
+    """
+    if table is None:
+        if not any((folder / LABELS).is_file() for folder in runs.values()):
+            raise FormatError(
+                f"{', '.join(map(str, runs.values()))} should hold labels in a file {LABELS} "
+                "(network, station, p_index, s_index): write it, or name one with --labels"
+            )
+        return [partial(_read_own, name, folder) for name, folder in runs.items()]
+    _check(table)
+    column = table.first_of(RUN_COLUMNS)
+    if column is None and len(runs) > 1:
+        raise FormatError(
+            f"{table.path} has no column 'run' and there are {len(runs)} runs "
+            f"({', '.join(list(runs)[:3])}, …): add it, or keep a {LABELS} in each folder"
+        )
+    return [
+        partial(
+            _read,
+            name,
+            folder,
+            [(n, row) for n, row in enumerate(table.rows, 1) if not column or row[column] == name],
+            table,
+        )
+        for name, folder in runs.items()
+    ]
+
+
+def _check(table: LabelTable) -> None:
+    if not table.sample_columns:
+        raise FormatError(
+            f"{table.path} should have columns p_index or s_index (samples from the first of the "
+            f"seismogram), it has {', '.join(table.columns) or 'none'}"
+        )
+
+
+def _read_own(name: str, folder: Path) -> Iterator[Item]:
+    try:
+        table = read_label_table(folder / LABELS)
+        _check(table)
+    except FormatError as error:
+        yield BadRow(None, f"run {name}: {error}")
+        return
+    yield from _read(name, folder, list(enumerate(table.rows, start=1)), table)
+
+
+def _read(
+    name: str, folder: Path, rows: Sequence[tuple[int, Mapping[str, str]]], table: LabelTable
+) -> Iterator[Item]:
+    """Yield the records of a run in the order of its stations, after the rows that give none."""
+    try:
+        waves = read_specfem_run(folder)
+        owners = _owners(waves, rows, table)
+    except FormatError as error:
+        yield BadRow(None, f"run {name}: {error}")
+        return
+    found: dict[int, LabelledWaveform] = {}
+    for (number, row), owner in zip(rows, owners, strict=True):
+        try:
+            if owner is None:
+                raise FormatError(f"there is no seismogram of station {_code(row)}")
+            record = _labelled(waves[owner], row, table, name)
+            found[owner] = merged([found[owner], record]) if owner in found else record
+        except (FormatError, ShapeError) as error:
+            yield BadRow(number, f"{error} (run {name})")
+    if len(found) < len(waves):
+        text = f"run {name}: {len(waves) - len(found)} of {len(waves)} stations have no labels"
+        warnings.warn(f"{text} and are left out", RecordWarning, stacklevel=2)
+    yield from (found[index] for index in sorted(found))
+
+
+def _owners(
+    waves: Sequence[Waveform], rows: Sequence[tuple[int, Mapping[str, str]]], table: LabelTable
+) -> list[int | None]:
+    """Return the number of each row's seismogram."""
+    if "station" not in table.columns:
+        if len(rows) != len(waves):
+            raise FormatError(
+                f"{table.path} has {len(rows)} rows and no column 'station'; the run has "
+                f"{len(waves)} seismograms: name the stations"
+            )
+        return list(range(len(waves)))
+    codes = {".".join(wave.station.split(".")[:2]): n for n, wave in enumerate(waves)}
+    if "network" not in table.columns:
+        codes = {code.partition(".")[2]: number for code, number in codes.items()}
+    return [codes.get(_code(row)) for _, row in rows]
+
+
+def _code(row: Mapping[str, str]) -> str:
+    station = row.get("station", "")
+    return f"{row['network']}.{station}" if "network" in row else station
+
+
+def _labelled(
+    wave: Waveform, row: Mapping[str, str], table: LabelTable, run: str
+) -> LabelledWaveform:
+    code = ".".join(wave.station.split(".")[:2])
+    record = labelled_by_row(wave, row, table.sample_columns, name=f"{run}.{code}")
+    source = row.get("source") or row.get("shot")
+    gather = f"{run} source {source}" if source else run
+    return replace(record, event=run, gather=gather)

@@ -1,0 +1,167 @@
+"""Records and arrivals with absolute times, brought together a station and stretch at a time."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.io.arrival_formats import codes_of
+from phasenet_keras.io.catalogs import (
+    Arrival,
+    Span,
+    label_by_time,
+    sac_arrivals,
+    unmatched_arrivals,
+)
+from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.waveforms import read_waveforms, station_id
+from phasenet_keras.types import FormatError, ShapeError
+
+if TYPE_CHECKING:
+    from obspy import Trace
+
+__all__ = ["HeaderScan", "scan_headers", "timed_parts"]
+
+# Files of one station that are this close are read together: they may be one record.
+JOIN_SAMPLES = 2.0
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class HeaderScan:
+    """What the headers of many files say.
+
+    Attributes:
+        groups: files that have to be read together, and the codes of their stations.
+        spans: of all traces.
+        arrivals: in SAC headers.
+        bad: files that cannot be read.
+    """
+
+    groups: tuple[tuple[tuple[Path, ...], frozenset[str]], ...]
+    spans: tuple[Span, ...]
+    arrivals: tuple[Arrival, ...]
+    bad: tuple[BadRow, ...]
+
+
+def scan_headers(paths: Iterable[Path]) -> HeaderScan:
+    """Read the headers of files, and find which of them make up one record."""
+    spans: list[tuple[Path, str, Span]] = []
+    # The files of a station's channels may all have its arrivals.
+    arrivals: dict[tuple[int, str, str, str], Arrival] = {}
+    bad = []
+    for path in paths:
+        try:
+            for trace in read_stream(path, headers_only=True):
+                spans.append((path, *_span(trace)))
+                for arrival in sac_arrivals(trace):
+                    key = (arrival.time.ns, arrival.phase, arrival.network, arrival.station)
+                    arrivals.setdefault(key, arrival)
+        except FormatError as error:
+            bad.append(BadRow(None, str(error)))
+    return HeaderScan(
+        tuple(_groups(spans)),
+        tuple(span for _, _, span in spans),
+        tuple(arrivals.values()),
+        tuple(bad),
+    )
+
+
+def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> list[Part]:
+    """Plan the reading of files, each record with the arrivals of its station in its span.
+
+    Args:
+        scan: of the files.
+        arrivals: of any stations and times.
+        where: the file of the arrivals, for messages.
+
+    Raises:
+        FormatError: if no arrival is in any record.
+
+    Warns:
+        RecordWarning: for arrivals that are in no record.
+    """
+    others = unmatched_arrivals(scan.spans, arrivals)
+    if len(others) == len(arrivals):
+        there = sorted({span.station for span in scan.spans})
+        raise FormatError(
+            f"{where}: none of its {len(arrivals)} arrivals is in a record; there are records of "
+            f"{_some(there)}, the arrivals are of {_some(_names(others))}: check codes and times"
+        )
+    if others:
+        text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record"
+        warnings.warn(f"{text}: {_some(map(_said, others))}", RecordWarning, stacklevel=3)
+    by_station: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        by_station.setdefault(arrival.station, []).append(arrival)
+    return [
+        partial(_read, files, [a for code in sorted(codes) for a in by_station.get(code, [])])
+        for files, codes in scan.groups
+    ]
+
+
+def _read(files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
+    try:
+        yield from label_by_time(read_waveforms(files), arrivals)
+    except (FormatError, ShapeError) as error:
+        yield BadRow(None, str(error))
+
+
+def _span(trace: Trace) -> tuple[str, Span]:
+    """Return what tells the traces of one record from others, and its span."""
+    stats = trace.stats
+    # What is named after its file is a record of its own, as in `read_waveforms`.
+    own = stats.source_path if stats.get("station_name") else ""
+    station = station_id(trace)
+    key = f"{station} {own} {stats.sampling_rate:.6g}"
+    return key, Span(station, stats.starttime, stats.sampling_rate, stats.npts)
+
+
+def _groups(
+    spans: Sequence[tuple[Path, str, Span]],
+) -> Iterator[tuple[tuple[Path, ...], frozenset[str]]]:
+    """Yield files tied by traces of one station that touch or overlap, and their stations."""
+    leader = {path: path for path, _, _ in spans}
+
+    def lead(path: Path) -> Path:
+        while leader[path] != path:
+            leader[path] = leader[leader[path]]
+            path = leader[path]
+        return path
+
+    by_key: dict[str, list[tuple[Path, Span]]] = {}
+    for path, key, span in spans:
+        by_key.setdefault(key, []).append((path, span))
+    for members in by_key.values():
+        members.sort(key=lambda member: member[1].start_time)
+        last, end = members[0][0], members[0][1].start_time
+        for path, span in members:
+            if span.start_time <= end + JOIN_SAMPLES / span.sampling_rate:
+                leader[lead(path)] = lead(last)
+            last = path
+            end = max(end, span.start_time + span.duration_s)
+    files: dict[Path, dict[Path, None]] = {}
+    codes: dict[Path, set[str]] = {}
+    for path, _, span in spans:
+        files.setdefault(lead(path), {})[path] = None
+        codes.setdefault(lead(path), set()).add(codes_of(span.station)[1])
+    for leading, paths in files.items():
+        yield tuple(paths), frozenset(codes[leading])
+
+
+def _names(arrivals: Iterable[Arrival]) -> list[str]:
+    return sorted({".".join(filter(None, (a.network, a.station))) for a in arrivals})
+
+
+def _said(arrival: Arrival) -> str:
+    return f"{_names([arrival])[0]} {arrival.phase} {arrival.time}"
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

@@ -1,0 +1,133 @@
+"""Figures of data sets: labelled records, drawn to be looked at before training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from phasenet_keras.types import LabelledWaveform
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_examples", "save_examples"]
+
+PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
+TRACE_COLOR = "#333333"
+COLUMNS = 3
+MAX_POINTS = 3000
+MAX_NAME = 44
+SPACING = 1.15
+# How much of a record is shown about its arrivals: the rest says little about the labels.
+MARGIN = 0.6
+LEAST_SHARE = 0.1
+
+
+def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
+    """Draw records with their labels, three in a row.
+
+    Each channel is scaled by itself, to the part that is shown: the arrivals and their
+    surroundings, the whole record where it has no arrival. A phase that is unknown is named so.
+
+    Args:
+        records: nine or so.
+
+    Returns:
+        A Matplotlib figure, not shown.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    n_rows = max(1, -(-len(records) // COLUMNS))
+    figure = Figure(figsize=(12, 2.7 * n_rows + 0.5), layout="constrained")
+    axes = figure.subplots(n_rows, COLUMNS, squeeze=False).ravel()
+    for axis, record in zip(axes, records, strict=False):
+        _draw(axis, record)
+    for axis in axes[len(records) :]:
+        axis.set_axis_off()
+    handles = [
+        Line2D([], [], color=PHASE_COLORS["P"], linestyle="-", label="P label"),
+        Line2D([], [], color=PHASE_COLORS["S"], linestyle="--", label="S label"),
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
+    figure.supxlabel("seconds from the first sample", fontsize=10)
+    return figure
+
+
+def save_examples(records: Sequence[LabelledWaveform], path: str | PathLike[str]) -> None:
+    """Draw records with their labels and save the figure; it appears when it is complete."""
+    path = Path(path)
+    beside = path.with_name(f".{path.stem}-part{path.suffix}")
+    plot_examples(records).savefig(beside, dpi=110)
+    beside.replace(path)
+
+
+def _draw(axis: Axes, record: LabelledWaveform) -> None:
+    wave = record.waveform
+    begin, end = _view(record)
+    time_s = np.arange(begin, end) / wave.sampling_rate
+    step = max(1, 2 * (end - begin) // MAX_POINTS)
+    ticks = []
+    for place, name in enumerate(wave.channels):
+        values = wave.data[begin:end, place].astype(np.float64)
+        values = values - np.median(values)
+        peak = np.abs(values).max()
+        level = -SPACING * place
+        shown = level + 0.5 * values / (peak or 1.0)
+        if step < 3:
+            axis.plot(time_s, shown, color=TRACE_COLOR, linewidth=0.6)
+        else:
+            axis.plot(*_envelope(time_s, shown, step), color=TRACE_COLOR, linewidth=0.6)
+        ticks.append((level, name))
+    for phase, samples in record.arrivals.items():
+        axis.vlines(
+            [sample / wave.sampling_rate for sample in samples if begin <= sample < end],
+            0.0,
+            1.0,
+            transform=axis.get_xaxis_transform(),
+            color=PHASE_COLORS.get(phase, "#009E73"),
+            linestyle="-" if phase == "P" else "--",
+            linewidth=1.2,
+            zorder=3,
+        )
+    axis.set_yticks([level for level, _ in ticks], [name for _, name in ticks])
+    axis.set_ylim(-SPACING * (len(ticks) - 1) - 0.6, 0.6)
+    axis.set_xlim(time_s[0], time_s[-1] if len(time_s) > 1 else time_s[0] + 1.0)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title(_title(record), fontsize=8.5, loc="left")
+
+
+def _view(record: LabelledWaveform) -> tuple[int, int]:
+    """Return the part of a record that is shown: from well before the arrivals to well after."""
+    n_samples = record.waveform.n_samples
+    samples = [sample for values in record.arrivals.values() for sample in values]
+    if not samples:
+        return 0, n_samples
+    spread = max(max(samples) - min(samples), LEAST_SHARE * n_samples)
+    begin = max(0, int(min(samples) - MARGIN * spread))
+    return begin, min(n_samples, int(max(samples) + 2 * MARGIN * spread) + 2)
+
+
+def _envelope(time_s: np.ndarray, values: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest value of each ``step`` samples."""
+    count = len(values) // step
+    blocks = values[: count * step].reshape(count, step)
+    shown = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1).ravel()
+    return np.repeat(time_s[step // 2 : count * step : step], 2), shown
+
+
+def _title(record: LabelledWaveform) -> str:
+    name = record.name if len(record.name) <= MAX_NAME else f"…{record.name[-MAX_NAME:]}"
+    unknown = [phase for phase in PHASE_COLORS if phase not in record.arrivals]
+    absent = [phase for phase in PHASE_COLORS if record.arrivals.get(phase) == ()]
+    said = [record.split] if record.split else []
+    said += [f"{' and '.join(unknown)} unknown"] if unknown else []
+    said += [f"no {' and '.join(absent)}"] if absent else []
+    # A dollar would begin a formula.
+    return f"{name}\n{', '.join(said)}".replace("$", r"\$")
