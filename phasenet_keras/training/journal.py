@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +24,16 @@ def open_journal(folder: Path, enabled: bool) -> Iterator[Callable[[EpochReport]
     """Give a function that writes an epoch to ``folder/tensorboard``; it does nothing if disabled.
 
     Raises:
-        ConfigError: on a backend other than TensorFlow, which writes the files.
+        ConfigError: on a backend other than TensorFlow, or without the package tensorboard.
     """
     if not enabled:
         yield lambda report: None
         return
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigError("tensorboard needs Keras' TensorFlow backend: history.csv has the same")
+    if keras.backend.backend() != "tensorflow" or find_spec("tensorboard") is None:
+        raise ConfigError(
+            "tensorboard needs Keras' TensorFlow backend and the package tensorboard "
+            "(pip install tensorboard); history.csv has the same numbers"
+        )
     import tensorflow as tf
 
     writer = tf.summary.create_file_writer(str(folder / "tensorboard"))

@@ -106,6 +106,9 @@ class Learner:
             train_records, steps=config.steps, alpha=config.alpha, seed=config.seed, **common
         )
         self.dev_records = spread(dev_records, MAX_DEV_RECORDS)
+        self.n_dev_labels = sum(
+            len(samples) for record in self.dev_records for samples in record.arrivals.values()
+        )
         self.dev_x, self.dev_y = np.empty((0, 0, 0)), np.empty((0, 0, 0))
         if dev_records:
             dev = ExampleMaker(dev_records, alpha=1.0, seed=config.seed, **common)

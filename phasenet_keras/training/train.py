@@ -94,10 +94,11 @@ def train(
 ) -> TrainResult:
     """Train a network by a strategy, starting from a parent.
 
-    The best epoch is the one of the highest F1 on the validation records, of equal ones the last:
-    with few records the validation loss rises, for the network grows sure of itself, while its
-    picks still get better. With few records (`TrainConfig.refit`) the network is then trained anew
-    on all records, validation included, up to the best epoch.
+    The best epoch is the last one whose F1 on the validation records is within one standard error
+    of the highest. The validation loss would not do: with few records it rises, for the network
+    grows sure of itself, while its picks still get better. With few records
+    (`TrainConfig.refit`) the network is then trained anew on all records, validation included, up
+    to the best epoch.
 
     Args:
         parent: with weights; load it with ``rebalance=True``, so that one learning rate suits
@@ -130,8 +131,10 @@ def train(
 
     learner = Learner(parent, train_records, dev_records, strategy, config, contract)
     parent_loss, parent_f1 = learner.parent_scores()
-    history = _run(learner, folder, on_epoch, (parent_loss, parent_f1))
-    best = _best(history, parent_loss, parent_f1)
+    history = _run(learner, folder, on_epoch)
+    best = _best(history, learner.n_dev_labels)
+    if best is not None and not _beats(history[best], parent_loss, parent_f1):
+        best = None
     findings = _findings(learner, history, dev_records)
     n_refitted = 0
     if best is None:
@@ -160,7 +163,6 @@ def _run(
     learner: Learner,
     folder: Path,
     on_epoch: Callable[[EpochReport], None] | None,
-    parent_scores: tuple[float, float] = (math.nan, math.nan),
     n_epochs: int | None = None,
 ) -> list[EpochReport]:
     """Train from where the folder's state is to the end; keep the best network by the way."""
@@ -173,7 +175,7 @@ def _run(
                 break
             report = learner.run_epoch(epoch)
             history.append(report)
-            if n_epochs is None and _best(history, *parent_scores) == epoch:
+            if n_epochs is None and _best(history, learner.n_dev_labels) == epoch:
                 learner.net.save_preset(folder / VALIDATED, learner.contract)
             learner.save(folder, history)
             journal(report)
@@ -182,16 +184,25 @@ def _run(
     return history
 
 
-def _best(history: Sequence[EpochReport], parent_loss: float, parent_f1: float) -> int | None:
-    """Return the epoch of the highest validation F1, the last of equals; None if none beats."""
-    rated = [report for report in history if math.isfinite(report.dev_loss)]
+def _best(history: Sequence[EpochReport], n_labels: int) -> int | None:
+    """Return the last epoch whose F1 is within one standard error of the highest; None without.
+
+    Few validation labels tell epochs apart but roughly, and the later one has learnt more. The
+    error is that of a proportion, ``sqrt(F1 (1 - F1) / n_labels)``.
+    """
+    rated = [report for report in history if math.isfinite(report.dev_f1)]
     if not rated:
         return None
-    best = max(rated, key=lambda report: (report.dev_f1, report.epoch))
-    if math.isnan(parent_loss):
-        return best.epoch
-    beats = best.dev_f1 > parent_f1 or (best.dev_f1 == parent_f1 and best.dev_loss < parent_loss)
-    return best.epoch if beats else None
+    highest = max(report.dev_f1 for report in rated)
+    error = math.sqrt(highest * (1.0 - highest) / max(1, n_labels))
+    return max(report.epoch for report in rated if report.dev_f1 >= highest - error)
+
+
+def _beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
+    """Tell if an epoch is better than the parent: in F1, or where that is equal in loss."""
+    if math.isnan(parent_f1) or report.dev_f1 > parent_f1:
+        return True
+    return report.dev_f1 == parent_f1 and report.dev_loss < parent_loss
 
 
 def check_no_leak(
@@ -254,7 +265,7 @@ def _claim(folder: Path, parent: PhaseNet, strategy: TransferStrategy, config: T
 
 
 def _is_over(history: Sequence[EpochReport], patience: int) -> bool:
-    """Tell if the F1 has not been as high as its best, nor the loss as low, for long enough."""
+    """Tell if neither F1 nor loss has been as good as its best for long enough."""
     if not history:
         return False
     best = max(history, key=lambda report: (report.dev_f1, report.epoch))
