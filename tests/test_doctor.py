@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 
-import phasenet_keras.training.train as train_module
+import phasenet_keras.training.learner as learner_module
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.training.checks_data import (
     check_channels,
@@ -319,7 +319,7 @@ def test_regularisers_that_outweigh_the_labels(tune, monkeypatch):
                 if hasattr(layer, "kernel"):
                     layer.kernel.regularizer = keras.regularizers.L2(1.0)
 
-    monkeypatch.setattr(train_module, "PhaseNet", Regularized)
+    monkeypatch.setattr(learner_module, "PhaseNet", Regularized)
     assert "regulariser larger than the data term" in tune()
 
 
@@ -330,7 +330,12 @@ def test_a_learning_rate_of_next_to_nothing(tune):
 def test_records_without_arrivals_teach_noise(tune):
     empty = relabelled(shots(16, 200), lambda at: {"P": (), "S": ()})
     found = tune(records=empty, learning_rate=0.01, epochs=10)
-    assert "also where P is labelled" in found["output is all noise"]
+    assert {"output is all noise", "output collapsed"} & set(found)
+    answers = np.full((4, 256, 3), [0.98, 0.01, 0.01], np.float32)
+    answers[:, ::2] += np.array([-0.05, 0.03, 0.02], np.float32)
+    quiet = check_outputs(answers, "NPS", {"P"})
+    assert [finding.name for finding in quiet] == ["output is all noise"]
+    assert "also where P is labelled" in quiet[0].text
 
 
 def test_a_dead_channel_and_copies_in_validation(tune, healthy):
