@@ -27,8 +27,6 @@ ROUNDS = 5
 RIDGE = 1e-4
 # A mirrored time reaches this much farther than the other side's outermost inlier.
 MIRROR_REACH = 1.1
-# In samples; SVR's own tolerance of 1e-3 costs ten times the time for nothing that counts.
-SVR_TOLERANCE = 0.02
 
 
 @dataclass
@@ -83,10 +81,10 @@ class _Gather:
         knots = np.expm1(at) * self.spacing
         return np.hstack([self.line, np.maximum(self.a[:, None] - knots, 0) / self.reach])
 
-    def kernel_axis(self, receivers: np.ndarray) -> np.ndarray:
+    def kernel_axis(self, inliers: np.ndarray) -> np.ndarray:
         root = self.settings.svr_axis == "root_offset"
         q = np.sign(self.x) * np.sqrt(self.a) if root else self.x
-        spread = float(np.std(q[receivers]))
+        spread = float(np.std(q[inliers]))
         return q / spread if spread > 0 else q
 
 
@@ -127,7 +125,7 @@ def curve_errors(
                 held = inliers[fold::folds]
                 rest = np.setdiff1d(inliers, held)
                 for found, item in zip(errors, grid, strict=True):
-                    axis = gather.kernel_axis(group.receivers)
+                    axis = gather.kernel_axis(group.inliers)
                     curve = _support_vectors(axis, gather.t - group.baseline, rest, item)
                     found.append(np.abs(gather.t - group.baseline - curve)[held])
     return [np.concatenate(found) if found else np.empty(0) for found in errors]
@@ -202,7 +200,7 @@ def _judged_by_hinges(
 def _curve(gather: _Gather, group: _Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the curve, its uncertainty and the inliers; staged, judge them by the curve."""
     settings, inliers = gather.settings, group.inliers
-    axis = gather.kernel_axis(group.receivers)
+    axis = gather.kernel_axis(group.inliers)
     rest = gather.t - group.baseline
     spread = LEFT_FOR_KERNEL * float(np.ptp(group.baseline[group.receivers]))
     if not settings.staged:
@@ -278,7 +276,6 @@ def _support_vectors(
         C=settings.svr_c,
         gamma=1 / settings.kernel_width**2,
         epsilon=settings.svr_tube,
-        tol=SVR_TOLERANCE,
     )
     model.fit(axis[inliers, None], t[inliers])
     return model.predict(axis[:, None])

@@ -44,7 +44,7 @@ class PhaseCorrection:
         svr_c: bound of a pick's pull on the curve, in samples (C of support vector regression).
         svr_tube: residuals below this, in samples, cost nothing (its epsilon).
         kernel_width: of the RBF kernel exp(-(d / width)²), in standard deviations of the
-            regressor; 1 is scikit-learn's ``gamma="scale"``.
+            inliers' regressor; 1 is scikit-learn's ``gamma="scale"``.
         axis: regressors of the Huber line: ``"log_offset"``, ``"offset"`` or ``"both"``. The log
             is log(1 + offset / spacing), so that a receiver at the source has one.
         svr_axis: of the kernel, ``"offset"`` or ``"root_offset"``; the root resolves the quick
