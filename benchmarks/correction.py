@@ -245,6 +245,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     if args.only != "simulated":
         beside_ancestor(real_picks(args.data), args.data)
+        print("\n## Where the report's parameters differ from the ancestor's result\n")
+        print("| phase | by more than | left | right | shots at the ends | most in shots |")
+        print("|---|---|---|---|---|---|")
+        print("\n".join(DIFFERENCES))
         print(
             "\n## t(i, j) - t(j, i) on the real survey, in samples: standard deviation, 1.48 MAD\n"
         )
