@@ -1,0 +1,205 @@
+"""What picks of P and S must obey: order, Vp/Vs, moveout, reciprocity. It judges, and changes none.
+
+Sample and second are both welcome; limits in time are in the unit of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from phasenet_keras.types import ConfigError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["check_physics", "reciprocity"]
+
+TIMES = ("corrected_sample", "corrected_s", "sample", "time_s")
+MAD_TO_SIGMA = 1.4826
+FEWEST_FOR_WADATI = 8
+
+
+def check_physics(
+    table: DataFrame,
+    vp_vs: tuple[float, float] = (1.4, 6.0),
+    *,
+    origin: float | None = None,
+    tolerance: float = 0.0,
+    reciprocity_limit: float | None = None,
+) -> DataFrame:
+    """Return which picks break which rule; changes nothing.
+
+    Rules, as named in column ``rule``:
+
+    - ``p_before_s``: S of a trace is not earlier than its P; ``value`` is S minus P.
+    - ``vp_vs``: the ratio lies within ``vp_vs``. With ``origin``, of each trace: (S - origin) /
+      (P - origin). Without, of each gather: 1 + the slope of S - P over P (Wadati 1933), by
+      Theil and Sen's median of slopes, from 8 traces on. It means Vp/Vs where P and S take the
+      same path; refracted P beside direct S gives more.
+    - ``monotone``: times do not fall with offset. On each side of the source those picks are
+      named that are not in the longest rising sequence; ``value`` is the greatest fall.
+    - ``reciprocity``: shot i at receiver j and shot j at receiver i agree within
+      ``reciprocity_limit``; for tables whose shots and receivers share their numbers.
+
+    Args:
+        table: as `correct_picks` takes or returns; corrected times are judged where there are
+            any. ``offset_m``, or else receiver minus shot number, tells the sides.
+        vp_vs: least and greatest ratio.
+        origin: time of the shots, in the unit of the times.
+        tolerance: falls with offset up to this are passed over.
+        reciprocity_limit: default three robust standard deviations of the phase's differences.
+
+    Returns:
+        A table ``rule, shot, receiver, phase, value, limit``; ``receiver`` is missing where a
+        whole gather is meant.
+
+    Raises:
+        ConfigError: for missing columns or an impossible ``vp_vs``.
+
+    Example:
+        >>> import pandas as pd
+        >>> picks = pd.DataFrame({"shot": 1, "receiver": [4, 4], "phase": ["P", "S"],
+        ...                       "sample": [90.0, 80.0]})
+        >>> check_physics(picks)["rule"].tolist()
+        ['p_before_s']
+    """
+    import pandas as pd
+
+    if not 1 < vp_vs[0] < vp_vs[1]:
+        raise ConfigError(f"vp_vs is least and greatest ratio above 1, received {vp_vs!r}")
+    picks = _picks(table)
+    broken = [
+        *_order(picks),
+        *_ratio(picks, vp_vs, origin),
+        *_monotone(picks, tolerance),
+        *_reciprocal(picks, reciprocity_limit),
+    ]
+    return pd.DataFrame(
+        broken, columns=["rule", "shot", "receiver", "phase", "value", "limit"]
+    ).reset_index(drop=True)
+
+
+def reciprocity(table: DataFrame) -> DataFrame:
+    """Return t(i, j) - t(j, i) of every pair of shots that recorded each other.
+
+    Args:
+        table: as for `check_physics`; shot i stands at receiver i.
+
+    Returns:
+        A table ``shot, receiver, phase, difference`` with shot < receiver, in the unit of the
+        times.
+
+    Raises:
+        ConfigError: for missing columns.
+
+    Example:
+        >>> import pandas as pd
+        >>> picks = pd.DataFrame({"shot": [1, 4], "receiver": [4, 1], "phase": "P",
+        ...                       "sample": [90.0, 92.0]})
+        >>> reciprocity(picks)["difference"].tolist()
+        [-2.0]
+    """
+    picks = _picks(table)
+    back = picks.rename(columns={"shot": "receiver", "receiver": "shot"})
+    both = picks.merge(back, on=["shot", "receiver", "phase"], suffixes=("", "_back"))
+    both = both[both["shot"] < both["receiver"]]
+    both = both.assign(difference=both["time"] - both["time_back"])
+    return both[["shot", "receiver", "phase", "difference"]].reset_index(drop=True)
+
+
+def _picks(table: DataFrame) -> DataFrame:
+    shot = "gather" if "gather" in table and "shot" not in table else "shot"
+    missing = [name for name in (shot, "receiver", "phase") if name not in table]
+    times = [name for name in TIMES if name in table]
+    if missing or not times:
+        lacking = ", ".join(missing or ["sample or time_s"])
+        raise ConfigError(f"a table of picks has shot, receiver, phase and times: add {lacking}")
+    picks = table[[shot, "receiver", "phase"]].rename(columns={shot: "shot"})
+    picks = picks.assign(time=table[times[0]].astype(float))
+    if "offset_m" in table:
+        picks["offset"] = table["offset_m"].astype(float)
+    elif all(picks[name].dtype.kind in "iuf" for name in ("shot", "receiver")):
+        picks["offset"] = (picks["receiver"] - picks["shot"]).astype(float)
+    else:
+        picks["offset"] = np.nan
+    picks = picks[np.isfinite(picks["time"])]
+    return picks.drop_duplicates(["shot", "receiver", "phase"])
+
+
+Broken = tuple[str, object, object, str, float, float]
+
+
+def _pairs(picks: DataFrame) -> DataFrame:
+    of_phase = {phase: picks[picks["phase"] == phase] for phase in "PS"}
+    return of_phase["P"].merge(of_phase["S"], on=["shot", "receiver"], suffixes=("_p", "_s"))
+
+
+def _order(picks: DataFrame) -> Iterator[Broken]:
+    pairs = _pairs(picks)
+    late = pairs["time_s"] - pairs["time_p"]
+    for shot, receiver, value in zip(pairs["shot"], pairs["receiver"], late, strict=True):
+        if value < 0:
+            yield "p_before_s", shot, receiver, "PS", float(value), 0.0
+
+
+def _ratio(picks: DataFrame, bounds: tuple[float, float], origin: float | None) -> Iterator[Broken]:
+    from scipy.stats import theilslopes
+
+    pairs = _pairs(picks)
+    for shot, gather in pairs.groupby("shot"):
+        p, s = (gather[f"time_{phase}"].to_numpy() for phase in "ps")
+        if origin is not None:
+            away = p > origin
+            ratio = (s[away] - origin) / (p[away] - origin)
+            found = list(zip(gather["receiver"][away], ratio, strict=True))
+        elif len(p) >= FEWEST_FOR_WADATI and np.ptp(p) > 0:
+            found = [(None, 1 + theilslopes(s - p, p)[0])]
+        else:
+            found = []
+        for receiver, value in found:
+            if not bounds[0] <= value <= bounds[1]:
+                limit = bounds[0] if value < bounds[0] else bounds[1]
+                yield "vp_vs", shot, receiver, "PS", float(value), limit
+
+
+def _monotone(picks: DataFrame, tolerance: float) -> Iterator[Broken]:
+    picks = picks[np.isfinite(picks["offset"])]
+    for (shot, phase), gather in picks.groupby(["shot", "phase"]):
+        for side in (gather[gather["offset"] >= 0], gather[gather["offset"] < 0]):
+            side = side.iloc[np.lexsort((side["time"], side["offset"].abs()))]
+            times = side["time"].to_numpy()
+            rising = _longest_rising(times, tolerance)
+            for i in np.flatnonzero(~rising):
+                fall = max(np.max(times[:i], initial=-np.inf) - times[i], 0.0)
+                value = max(fall, times[i] - np.min(times[i + 1 :], initial=np.inf))
+                yield "monotone", shot, side["receiver"].iloc[i], phase, float(value), tolerance
+
+
+def _longest_rising(times: np.ndarray, tolerance: float) -> np.ndarray:
+    """Tell which picks are in the longest sequence whose neighbours fall by at most tolerance."""
+    length, before = np.ones(len(times), int), np.full(len(times), -1)
+    for i in range(1, len(times)):
+        fits = np.where(times[:i] <= times[i] + tolerance, length[:i], 0)
+        j = int(np.argmax(fits))
+        if fits[j]:
+            length[i], before[i] = fits[j] + 1, j
+    chosen = np.zeros(len(times), bool)
+    i = int(np.argmax(length)) if len(times) else -1
+    while i >= 0:
+        chosen[i] = True
+        i = int(before[i])
+    return chosen
+
+
+def _reciprocal(picks: DataFrame, limit: float | None) -> Iterator[Broken]:
+    if picks["shot"].dtype != picks["receiver"].dtype:
+        return
+    for phase, pairs in reciprocity(picks.rename(columns={"time": "sample"})).groupby("phase"):
+        differences = pairs["difference"]
+        spread = MAD_TO_SIGMA * float((differences - differences.median()).abs().median())
+        bound = 3 * spread if limit is None else limit
+        for row in pairs[differences.abs() > bound].itertuples(index=False):
+            yield "reciprocity", row.shot, row.receiver, phase, float(row.difference), bound

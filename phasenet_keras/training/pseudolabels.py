@@ -1,0 +1,273 @@
+"""Picks of a whole survey, corrected gather by gather: pseudo labels for self-training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.training.correction import CORRECTIONS, REPORT, CorrectionConfig
+from phasenet_keras.training.robust import (
+    GatherCorrection,
+    PhaseCorrection,
+    choose_settings,
+    correct_gather,
+    correct_one,
+    one_thread,
+)
+from phasenet_keras.types import ConfigError, ShapeError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+__all__ = [
+    "CORRECTIONS",
+    "REPORT",
+    "CorrectionConfig",
+    "GatherCorrection",
+    "PhaseCorrection",
+    "correct_gather",
+    "correct_picks",
+    "signed_offsets",
+]
+
+Point = float | Sequence[float]
+
+
+def signed_offsets(source_xyz: Point, receivers_xyz: Sequence[Point] | np.ndarray) -> np.ndarray:
+    """Return the distance of each receiver, negative on one side of the source.
+
+    The distance is straight, in all coordinates given. Its sign is that of the receiver's
+    projection on the line's horizontal direction: the first principal component of the
+    receivers, turned so that its larger part points to greater x or y.
+
+    Args:
+        source_xyz: x, or x and y, or x, y and z, in metres.
+        receivers_xyz: one row a receiver, with the same coordinates.
+
+    Returns:
+        One offset in metres a receiver.
+
+    Raises:
+        ShapeError: if the coordinates do not match.
+
+    Example:
+        >>> signed_offsets((10.0, 0.0, 0.0), [(7.0, 0.0, 4.0), (16.0, 0.0, 0.0)])
+        array([-5.,  6.])
+    """
+    source = np.atleast_1d(np.asarray(source_xyz, float))
+    receivers = np.asarray(receivers_xyz, float)
+    receivers = receivers[:, None] if receivers.ndim == 1 else receivers
+    if receivers.ndim != 2 or source.shape != (receivers.shape[1],) or not 1 <= len(source) <= 3:
+        raise ShapeError(
+            "offsets need x, (x, y) or (x, y, z) of the source and of every receiver, received "
+            f"arrays of shape {source.shape} and {receivers.shape}"
+        )
+    away = receivers - source
+    ground = receivers[:, :2]
+    known = ground[np.isfinite(ground).all(axis=1)]
+    direction = np.eye(1, ground.shape[1])[0]
+    if len(known) > 1 and np.ptp(known, axis=0).any():
+        direction = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)[2][0]
+        direction = direction * np.sign(direction[np.argmax(np.abs(direction))])
+    side = np.where(away[:, :2] @ direction < 0, -1.0, 1.0)
+    return side * np.sqrt((away**2).sum(axis=1))
+
+
+def correct_picks(
+    table: DataFrame,
+    config: CorrectionConfig | None = None,
+    *,
+    sources: Mapping[Any, Point] | None = None,
+    receivers: Mapping[Any, Point] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DataFrame:
+    """Correct the picks of a survey by the moveout of each gather and phase.
+
+    Args:
+        table: one row a pick: ``shot`` (or ``gather``), ``receiver``, ``phase``, and ``sample``
+            or ``time_s``; a receiver without a pick is a row without a time. Optional:
+            ``offset_m`` (signed), ``probability``. Of two picks of one phase on one trace the
+            more probable counts, of equals the earlier.
+        config: default `CorrectionConfig()`.
+        sources: coordinates of each shot, as `signed_offsets` takes them.
+        receivers: the same of each receiver. Without these two and without ``offset_m``,
+            receiver number minus shot number serves: shot 5 is taken to stand at receiver 5.
+        progress: called with the number of gathers done and of all.
+
+    Returns:
+        A copy of the table, row by row, with ``corrected``, ``residual`` and ``uncertainty`` in
+        the unit of the times (their names end in ``_sample``, ``_samples``, or ``_s``), and
+        ``is_outlier, how, mirrored, note``: see `GatherCorrection`. ``note`` says why a row was
+        not used. Its ``attrs`` hold the settings and the gathers they were chosen on.
+
+    Raises:
+        ConfigError: for missing columns, coordinates or sampling rate, or without scikit-learn.
+
+    Example:
+        >>> import pandas as pd
+        >>> receiver = range(1, 25)
+        >>> picks = pd.DataFrame({"shot": 1, "receiver": receiver, "phase": "P"})
+        >>> picks["sample"] = [60.0 + 3 * n for n in receiver]
+        >>> picks.loc[9, "sample"] = 400.0
+        >>> correct_picks(picks, CorrectionConfig(choose="given")).loc[9, "how"]
+        'moved'
+    """
+    config = config or CorrectionConfig()
+    survey = _Survey(table, config, sources, receivers)
+    settings = dict(config.phases)
+    chosen_on: dict[str, list] = {}
+    if config.choose == "cross_validation":
+        for phase in settings:
+            keys = survey.to_choose_on(phase)
+            pairs = [survey.gather(key) for key in keys]
+            settings[phase] = choose_settings(pairs, settings[phase])
+            chosen_on[phase] = [key[0] for key in keys]
+    with one_thread():
+        for done, (key, rows) in enumerate(survey.gathers.items(), start=1):
+            survey.put(rows, correct_one(*survey.gather(key), settings[key[1]]))
+            if progress is not None:
+                progress(done, len(survey.gathers))
+    result = survey.result()
+    result.attrs["settings"] = {phase: asdict(item) for phase, item in settings.items()}
+    result.attrs["chosen_on"] = chosen_on
+    return result
+
+
+class _Survey:
+    """A table of picks as arrays, its gathers as row numbers, and the columns to be filled."""
+
+    def __init__(
+        self,
+        table: DataFrame,
+        config: CorrectionConfig,
+        sources: Mapping[Any, Point] | None,
+        receivers: Mapping[Any, Point] | None,
+    ) -> None:
+        self.table, self.config, n = table, config, len(table)
+        self.shot = "gather" if "gather" in table and "shot" not in table else "shot"
+        _require(table, (self.shot, "receiver", "phase"))
+        self.note = np.full(n, "", dtype=object)
+        self.usable = np.ones(n, bool)
+        self.seconds, self.rate = _unit(table, config)
+        self.times = self._times("time_s" if self.seconds else "sample") * self.rate
+        self._refuse(~table["phase"].isin(list(config.phases)), "no settings for this phase")
+        self.offsets = self._offsets(sources, receivers)
+        self._refuse(~np.isfinite(self.offsets), "no offset")
+        for name in (self.shot, "receiver"):
+            self._refuse(table[name].isna(), f"no {name}")
+        self.gathers = self._gathers()
+        self.values = np.full((3, n), np.nan)
+        self.is_outlier, self.mirrored = np.zeros((2, n), bool)
+        self.how = np.full(n, "dropped", dtype=object)
+
+    def _refuse(self, rows: Any, note: str) -> None:
+        rows = np.asarray(rows, bool)
+        self.note[rows] = note
+        self.usable &= ~rows
+
+    def _times(self, column: str) -> np.ndarray:
+        times = _numbers(self.table[column])
+        self.note[self.table[column].notna().to_numpy() & np.isnan(times)] = (
+            f"{column} is not a number: taken as no pick"
+        )
+        return times
+
+    def _offsets(
+        self, sources: Mapping[Any, Point] | None, receivers: Mapping[Any, Point] | None
+    ) -> np.ndarray:
+        if (sources is None) != (receivers is None):
+            raise ConfigError("offsets need coordinates of sources and receivers: give both")
+        if sources is not None and receivers is not None:
+            points, at = [receivers[name] for name in receivers], {}
+            for shot, source in sources.items():
+                pairs = zip(receivers, signed_offsets(source, points), strict=True)
+                at.update({(shot, name): offset for name, offset in pairs})
+            named = zip(self.table[self.shot], self.table["receiver"], strict=True)
+            return np.array([at.get(pair, np.nan) for pair in named], dtype=float)
+        if "offset_m" in self.table:
+            return _numbers(self.table["offset_m"])
+        return _numbers(self.table["receiver"]) - _numbers(self.table[self.shot])
+
+    def _gathers(self) -> dict[tuple[Any, str], np.ndarray]:
+        names = [self.shot, "receiver", "phase"]
+        probability = np.zeros(len(self.table))
+        if "probability" in self.table:
+            probability = np.nan_to_num(_numbers(self.table["probability"]))
+        keys = self.table[names].assign(
+            missing=np.isnan(self.times),
+            improbable=-probability,
+            time=self.times,
+            row=np.arange(len(self.table)),
+        )
+        keys = keys[self.usable].sort_values(["missing", "improbable", "time"], kind="stable")
+        again = keys.duplicated(names)
+        twice = np.isin(np.arange(len(self.table)), keys["row"][again])
+        self._refuse(twice, "duplicate: another pick of this trace and phase was taken")
+        groups = keys[~again].sort_values("row").groupby([self.shot, "phase"])["row"]
+        return {key: rows.to_numpy() for key, rows in groups}
+
+    def gather(self, key: tuple[Any, str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return offsets and times (samples) of one shot and phase."""
+        rows = self.gathers[key]
+        return self.offsets[rows], self.times[rows]
+
+    def to_choose_on(self, phase: str) -> list[tuple[Any, str]]:
+        """Return gathers of a phase, evenly taken from those that have many picks."""
+        counts = {k: int(np.isfinite(self.gather(k)[1]).sum()) for k in self.gathers}
+        counts = {key: count for key, count in counts.items() if key[1] == phase}
+        rich = [key for key, count in counts.items() if 2 * count >= max(counts.values()) > 0]
+        n = min(self.config.gathers_to_choose, len(rich))
+        return [rich[i] for i in np.linspace(0, len(rich) - 1, n).round().astype(int)]
+
+    def put(self, rows: np.ndarray, found: GatherCorrection) -> None:
+        """Take over what was found for one gather."""
+        self.values[:, rows] = np.stack([found.time, found.residual, found.uncertainty])
+        self.is_outlier[rows], self.mirrored[rows] = found.is_outlier, found.mirrored
+        self.how[rows] = found.how
+        silent = rows[(found.how == "dropped") & (self.note[rows] == "")]
+        self.note[silent] = "no curve here: too few picks, or it leaves the bounds"
+
+    def result(self) -> DataFrame:
+        """Return the table with the new columns."""
+        corrected, residual, uncertainty = self.values / self.rate
+        unit, units = ("s", "s") if self.seconds else ("sample", "samples")
+        columns = {
+            f"corrected_{unit}": corrected,
+            f"residual_{units}": residual,
+            f"uncertainty_{units}": uncertainty,
+            "is_outlier": self.is_outlier,
+            "how": self.how,
+            "mirrored": self.mirrored,
+            "note": self.note,
+        }
+        return self.table.assign(**columns)
+
+
+def _require(table: DataFrame, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in table]
+    if missing:
+        raise ConfigError(
+            f"a table of picks has columns {', '.join(names)} and sample or time_s; "
+            f"{', '.join(missing)} is missing, received {', '.join(map(str, table.columns))}"
+        )
+
+
+def _unit(table: DataFrame, config: CorrectionConfig) -> tuple[bool, float]:
+    """Return whether times are in seconds, and samples a unit of time."""
+    if "sample" in table:
+        return False, 1.0
+    if "time_s" not in table:
+        raise ConfigError("a table of picks has a column sample or time_s: add one")
+    if config.sampling_rate_hz is None:
+        raise ConfigError("times are in seconds: set sampling_rate_hz, or give a column sample")
+    return True, config.sampling_rate_hz
+
+
+def _numbers(column: Series) -> np.ndarray:
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
+    return np.where(np.isfinite(numbers), numbers, np.nan)

@@ -1,0 +1,415 @@
+"""Picks corrected by moveout: known gathers, properties, edge cases, and the shared data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phasenet_keras.training.physics import check_physics, reciprocity
+from phasenet_keras.training.pseudolabels import (
+    REPORT,
+    CorrectionConfig,
+    PhaseCorrection,
+    correct_gather,
+    correct_picks,
+    signed_offsets,
+)
+from phasenet_keras.training.robust import choose_settings
+from phasenet_keras.types import ConfigError, ShapeError
+
+GIVEN = CorrectionConfig(choose="given")
+OFFSETS = np.arange(-46.0, 48.0, 2.0)
+
+
+def hyperbola(offsets, depth=6.0, speed=0.25, start=60.0):
+    """Return samples: a reflection of two-way path sqrt(offset² + 4 depth²), metres a sample."""
+    return start + np.sqrt(offsets**2 + 4 * depth**2) / speed
+
+
+def linear(offsets, slowness=5.0, start=60.0):
+    return start + slowness * np.abs(offsets)
+
+
+def survey(shots=(1, 12, 24), receivers=24, phases=("P", "S"), step=(3.0, 8.0)):
+    rows = [
+        {"shot": s, "receiver": r, "phase": p, "sample": 60.0 + k * abs(r - s)}
+        for s in shots
+        for p, k in zip(phases, step, strict=False)
+        for r in range(1, receivers + 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def with_outliers(times, rng, rate=0.3, high=2000.0):
+    times = times.copy()
+    hit = rng.permutation(len(times))[: round(rate * len(times))]
+    times[hit] = rng.uniform(0, high, len(hit))
+    return times, hit
+
+
+# Known gathers
+
+
+@pytest.mark.parametrize("moveout", [linear, hyperbola])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.3])
+def test_known_moveout_is_recovered(moveout, rate, rng):
+    truth = moveout(OFFSETS)
+    picks, hit = with_outliers(truth, rng, rate)
+    found = correct_gather(OFFSETS, picks)
+    assert np.abs(found.time - truth).max() < 2.5
+    assert np.median(np.abs(found.time - truth)) < 0.6
+    far = hit[np.abs(picks - truth)[hit] > 20]
+    assert (found.how[far] == "moved").all()
+    assert found.is_outlier[far].all()
+    good = np.setdiff1d(np.arange(len(truth)), hit)
+    assert (found.how[good] == "kept").all()
+    np.testing.assert_allclose(found.residual, picks - found.time)
+
+
+def test_missing_picks_are_filled_and_less_certain():
+    truth = linear(OFFSETS)
+    picks = truth.copy()
+    picks[30:35] = np.nan
+    found = correct_gather(OFFSETS, picks)
+    assert (found.how[30:35] == "filled").all()
+    assert np.abs(found.time - truth).max() < 2
+    assert np.isnan(found.residual[30:35]).all()
+    assert found.uncertainty[32] > 1.5 * found.uncertainty[27]
+
+
+def test_report_recovers_noisy_moveout(rng):
+    truth = linear(OFFSETS, 5.0)
+    picks = truth + rng.normal(0, 2, len(truth))
+    picks[[3, 40]] = [590, 20]
+    found = correct_gather(OFFSETS, picks, REPORT.phases["S"])
+    assert set(np.flatnonzero(found.is_outlier)) >= {3, 40}
+    assert np.abs(found.time - truth)[np.abs(OFFSETS) > 15].max() < 6
+    # One curve for both sides rounds off the kink at the source.
+    assert (found.time - truth)[OFFSETS == 0] > 10
+
+
+def test_a_poor_side_takes_the_other_ones_curve():
+    offsets = np.r_[-6.0, -4.0, -2.0, np.arange(0.0, 60.0, 2.0)]
+    truth = linear(offsets)
+    picks = truth.copy()
+    picks[0] += 300
+    found = correct_gather(offsets, picks)
+    assert found.mirrored.tolist() == [True] * 3 + [False] * 30
+    assert (found.how[:3] == "filled").all()
+    np.testing.assert_allclose(found.time[:3], truth[:3], atol=2)
+    assert not found.is_outlier[:3].any()
+    alone = correct_gather(offsets, picks, PhaseCorrection(mirror=False))
+    assert (alone.how[:3] == "dropped").all()
+    assert np.isnan(alone.time[:3]).all()
+
+
+def test_a_mirrored_time_does_not_reach_beyond_the_other_side():
+    offsets = np.r_[-90.0, np.arange(0.0, 60.0, 2.0)]
+    found = correct_gather(offsets, np.r_[np.nan, linear(offsets[1:])])
+    assert found.how[0] == "dropped"
+
+
+def test_bounds():
+    settings = PhaseCorrection(earliest=0, latest=250)
+    picks = linear(OFFSETS)
+    picks[20] = -5
+    found = correct_gather(OFFSETS, picks, settings)
+    assert found.how[20] == "moved"
+    assert found.is_outlier[20]
+    assert (found.how[picks > 260] == "dropped").all()
+    assert np.nanmax(found.time) <= 250
+
+
+@pytest.mark.parametrize("choice", [GIVEN, REPORT, CorrectionConfig()])
+def test_survey_of_three_shots(choice):
+    table = survey()
+    table.loc[5, "sample"] = 140.0
+    result = correct_picks(table, choice)
+    assert result.loc[5, "how"] == "moved"
+    assert (result["how"] != "dropped").all()
+    assert list(result.index) == list(table.index)
+    assert result.attrs["settings"]["P"]["svr_c"] > 0
+
+
+# Properties
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=10, deadline=None)
+def test_order_of_rows_does_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    table = survey(shots=(3, 15))
+    table["sample"], _ = with_outliers(table["sample"].to_numpy(), rng, 0.2, 400)
+    table["probability"] = rng.uniform(size=len(table))
+    table = pd.concat([table, table.iloc[:4].assign(probability=0.0, sample=70.0)])
+    table = table.reset_index(drop=True)
+    shuffled = table.sample(frac=1, random_state=seed)
+    one, two = (correct_picks(t, GIVEN) for t in (table, shuffled))
+    pd.testing.assert_frame_equal(one, two.sort_index(), check_exact=False, rtol=1e-9)
+
+
+@given(seed=st.integers(0, 10**6), shift=st.floats(-500, 500))
+@settings(max_examples=15, deadline=None)
+def test_a_shift_of_all_times_shifts_the_result(seed, shift):
+    rng = np.random.default_rng(seed)
+    picks, _ = with_outliers(hyperbola(OFFSETS) + rng.normal(0, 1, len(OFFSETS)), rng, 0.2)
+    one, two = correct_gather(OFFSETS, picks), correct_gather(OFFSETS, picks + shift)
+    assert (one.how == two.how).all()
+    np.testing.assert_allclose(two.time - shift, one.time, atol=0.1)
+
+
+@given(
+    times=st.lists(
+        st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(float("inf"))), min_size=0, max_size=30
+    ),
+    same=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_gather_gets_an_answer(times, same):
+    offsets = np.full(len(times), 3.0) if same else np.arange(len(times)) - 10.0
+    picks = np.array([np.nan if t is None else t for t in times], float)
+    found = correct_gather(offsets, picks)
+    assert set(found.how) <= {"kept", "moved", "filled", "dropped"}
+    assert (np.isnan(found.time) == (found.how == "dropped")).all()
+    assert (np.isnan(found.uncertainty) == np.isnan(found.time)).all()
+    assert not found.is_outlier[~np.isfinite(picks)].any()
+
+
+# Edge cases
+
+
+def test_empty_single_and_tiny_gathers():
+    assert correct_gather([], []).time.shape == (0,)
+    assert correct_gather([5.0], [80.0]).how.tolist() == ["dropped"]
+    assert set(correct_gather([1, 2, 3], [np.nan] * 3).how) == {"dropped"}
+    empty = correct_picks(survey().iloc[:0])
+    assert len(empty) == 0
+    assert "how" in empty
+
+
+def test_bad_rows_get_an_answer():
+    table = survey(shots=(1,), phases=("P",))
+    table["sample"] = table["sample"].astype(object)
+    table.loc[3, "sample"] = "soon"
+    table.loc[4, "sample"] = float("inf")
+    table.loc[5, "phase"] = "Pn"
+    table["receiver"] = table["receiver"].astype(float)
+    table.loc[6, "receiver"] = np.nan
+    result = correct_picks(table, GIVEN)
+    assert result.loc[[3, 4], "how"].tolist() == ["filled", "filled"]
+    assert "not a number" in result.loc[3, "note"]
+    assert result.loc[[5, 6], "how"].tolist() == ["dropped", "dropped"]
+    assert result.loc[5, "note"] == "no settings for this phase"
+    assert result.loc[6, "note"] == "no receiver"
+    assert (result.drop(index=[3, 4, 5, 6])["how"] == "kept").all()
+
+
+def test_of_duplicates_the_more_probable_counts():
+    table = survey(shots=(1,), phases=("P",)).assign(probability=0.5)
+    twice = table.iloc[[7]].assign(sample=500.0, probability=0.9)
+    result = correct_picks(pd.concat([twice, table], ignore_index=True), GIVEN)
+    assert result.loc[0, "how"] == "moved"
+    assert result.loc[8, "how"] == "dropped"
+    assert result.loc[8, "note"].startswith("duplicate")
+
+
+def test_seconds_need_and_use_a_sampling_rate():
+    table = survey(shots=(1,), phases=("P",))
+    seconds = table.assign(time_s=table["sample"] / 2000).drop(columns="sample")
+    with pytest.raises(ConfigError, match="sampling_rate_hz"):
+        correct_picks(seconds)
+    config = CorrectionConfig(choose="given", sampling_rate_hz=2000.0)
+    one, two = correct_picks(table, GIVEN), correct_picks(seconds, config)
+    np.testing.assert_allclose(two["corrected_s"] * 2000, one["corrected_sample"], atol=1e-6)
+    assert {"residual_s", "uncertainty_s"} <= set(two)
+
+
+def test_coordinates_give_offsets():
+    receivers = {r: (2.0 * r, 0.0, 0.1 * r) for r in range(1, 25)}
+    sources = {1: (25.0, 0.0, 0.0)}
+    table = survey(shots=(1,), phases=("P",))
+    offsets = signed_offsets(sources[1], list(receivers.values()))
+    assert (np.sign(offsets) == np.sign(np.arange(2, 50, 2) - 25.0)).all()
+    assert offsets[0] == pytest.approx(-np.hypot(23, 0.1))
+    table["sample"] = linear(offsets)
+    result = correct_picks(table, GIVEN, sources=sources, receivers=receivers)
+    np.testing.assert_allclose(result["corrected_sample"], table["sample"], atol=2)
+    unknown = correct_picks(table.assign(shot=2), GIVEN, sources=sources, receivers=receivers)
+    assert set(unknown["note"]) == {"no offset"}
+
+
+def test_offsets_along_a_line_in_any_direction():
+    along = np.arange(-5.0, 6.0)[:, None] * np.array([[3.0, -4.0]])
+    offsets = signed_offsets((0.0, 0.0), along)
+    np.testing.assert_allclose(np.abs(offsets), 5 * np.abs(np.arange(-5, 6)))
+    assert (np.diff(offsets) < 0).all() or (np.diff(offsets) > 0).all()
+    assert signed_offsets(3.0, [1.0, 7.0]).tolist() == [-2.0, 4.0]
+    with pytest.raises(ShapeError, match="of the source and of every receiver"):
+        signed_offsets((0.0, 0.0), [(1.0, 2.0, 3.0)])
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [
+        ({"chose": "given"}, "Did you mean 'choose'"),
+        ({"phases": {"P": {"svr_cc": 1}}}, "Did you mean 'svr_c'"),
+        ({"choose": "guess"}, "no setting 'guess'"),
+        ({"phases": {"P": {"axis": "log_ofset"}}}, "Did you mean 'log_offset'"),
+        ({"phases": {"P": {"huber_epsilon": 0.5}}}, "at least 1"),
+        ({"phases": {"P": {"earliest": 9, "latest": 3}}}, "earliest is before latest"),
+        ({"phases": {"P": {"min_points": 2}}}, "at least 4"),
+        ({"phases": {}}, "at least one phase"),
+        ({"sampling_rate_hz": 0}, "above 0"),
+    ],
+)
+def test_impossible_settings_are_refused(values, match):
+    with pytest.raises(ConfigError, match=match):
+        CorrectionConfig.from_dict(values)
+
+
+def test_settings_round_trip_and_names():
+    assert CorrectionConfig.from_dict(REPORT.to_dict()) == REPORT
+    assert CorrectionConfig.from_name("report") == REPORT
+    with pytest.raises(ConfigError, match="Did you mean 'report'"):
+        CorrectionConfig.from_name("reprot")
+
+
+def test_errors_say_what_to_do():
+    with pytest.raises(ShapeError, match="NaN where there is no pick"):
+        correct_gather([1, 2], [3])
+    with pytest.raises(ConfigError, match="receiver is missing"):
+        correct_picks(survey().drop(columns="receiver"))
+    with pytest.raises(ConfigError, match="sample or time_s"):
+        correct_picks(survey().drop(columns="sample"))
+
+
+def test_without_scikit_learn_the_error_says_what_to_install():
+    code = (
+        "import sys; sys.modules['sklearn'] = None; sys.modules['sklearn.exceptions'] = None\n"
+        "from phasenet_keras.training.pseudolabels import correct_gather\n"
+        "assert not {'keras', 'tensorflow', 'pandas'} & set(sys.modules)\n"
+        "try: correct_gather([1], [2])\n"
+        "except ValueError as error: print(type(error).__name__, error)"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert "ConfigError" in result.stdout
+    assert "phasenet-keras[correct]" in result.stdout
+
+
+def test_cross_validation_prefers_the_stiff_curve_for_a_line(rng):
+    picks = linear(OFFSETS) + rng.normal(0, 2, len(OFFSETS))
+    chosen = choose_settings([(OFFSETS, picks)], PhaseCorrection())
+    assert (chosen.kernel_width, chosen.svr_c) == (1.5, 10.0)
+    wavy = linear(OFFSETS) + 12 * np.sin(OFFSETS / 4)
+    assert choose_settings([(OFFSETS, wavy)], PhaseCorrection()).kernel_width <= 0.4
+
+
+def test_nothing_is_chosen_from_too_few_picks():
+    few = (OFFSETS[:3], linear(OFFSETS[:3]))
+    start = PhaseCorrection(huber_epsilon=1.9, svr_c=33.0)
+    assert choose_settings([few], start) == start
+    assert choose_settings([], start) == start
+
+
+# Physics
+
+
+def test_sound_picks_break_no_rule():
+    assert check_physics(survey(), vp_vs=(1.4, 6.0)).empty
+
+
+def test_each_rule_names_its_breaker():
+    table = survey(shots=(1, 12))
+    table.loc[(table.shot == 1) & (table.receiver == 4) & (table.phase == "S"), "sample"] = 65.0
+    table.loc[(table.shot == 1) & (table.receiver == 12) & (table.phase == "P"), "sample"] = 110.0
+    broken = check_physics(table, reciprocity_limit=5.0).set_index("rule")
+    assert broken.loc["p_before_s", ["shot", "receiver", "value"]].tolist() == [1, 4, -4.0]
+    assert broken.loc["reciprocity", ["shot", "receiver", "value"]].tolist() == [1, 12, 17.0]
+    named = broken.loc[["monotone"], ["shot", "receiver", "phase"]].to_numpy().tolist()
+    assert sorted(named) == [[1, 4, "S"], [1, 12, "P"]]
+
+
+def test_vp_vs_of_gathers_and_traces():
+    wrong = survey(shots=(1,), step=(3.0, 3.6))
+    of_gather = check_physics(wrong)
+    assert of_gather["rule"].tolist() == ["vp_vs"]
+    assert of_gather["value"].tolist() == pytest.approx([1.2])
+    of_traces = check_physics(wrong, origin=60.0)
+    assert (of_traces["rule"] == "vp_vs").sum() == 23
+    with pytest.raises(ConfigError, match="least and greatest ratio"):
+        check_physics(wrong, vp_vs=(2.0, 1.5))
+
+
+def test_reciprocity_pairs():
+    table = survey(shots=(1, 12, 24))
+    pairs = reciprocity(table)
+    assert len(pairs) == 6
+    assert (pairs["difference"] == 0).all()
+
+
+# The shared data
+
+
+def real_picks(shared):
+    given = pd.read_csv(shared / "data/near_surface/picks_9216.csv")
+    shot, receiver = np.divmod(np.arange(len(given)), 96)
+    tables = []
+    for phase, column in (("P", "itp_pred"), ("S", "its_pred")):
+        first = [(json.loads(text) or [np.nan])[0] for text in given[column].fillna("[]")]
+        columns = {"shot": shot + 1, "receiver": receiver + 1, "phase": phase, "sample": first}
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_report_parameters_give_the_ancestors_result(shared):
+    began = time.process_time()
+    result = correct_picks(real_picks(shared), REPORT)
+    assert time.process_time() - began < 40
+    ancestor = pd.read_csv(shared / "data/near_surface/picks_9216_corrected_by_ancestor.csv")
+    for phase, column, bar in (("P", "itp", 1), ("S", "its", 2)):
+        rows = result[result["phase"] == phase]
+        two = rows["shot"].between(9, 88).to_numpy()
+        away = np.abs(rows["corrected_sample"].round().to_numpy() - ancestor[column])[two]
+        assert np.isfinite(away).all()
+        assert np.median(away) <= bar
+    before, after = reciprocity(real_picks(shared)), reciprocity(result)
+    for phase in "PS":
+        spread = [d[d["phase"] == phase]["difference"].std() for d in (before, after)]
+        assert spread[1] < spread[0]
+
+
+def simulated_gathers(shared):
+    import h5py
+
+    for name in ("flat", "topo"):
+        with h5py.File(shared / f"data/specfem2d/specfem2d_{name}.h5") as file:
+            keys = ("model_id", "source", "distance_m", "receiver_x", "source_x")
+            model, shot, distance, receiver, source = (file[key][:] for key in keys)
+            labels = {"P": file["p_index"][:], "S": file["s_index"][:]}
+        offsets = np.where(receiver < source, -distance, distance).astype(float)
+        for gather in np.unique(10 * model + shot):
+            rows = 10 * model + shot == gather
+            for phase, times in labels.items():
+                yield phase, offsets[rows], times[rows].astype(float)
+
+
+@pytest.mark.parametrize("kind", ["outliers", "dropped"])
+def test_corrupted_simulated_gathers_are_mended(shared, kind, rng):
+    errors = {"P": [], "S": []}
+    for phase, offsets, truth in list(simulated_gathers(shared))[::5]:
+        picks, hit = with_outliers(truth, rng, 0.3)
+        if kind == "dropped":
+            picks[hit] = np.nan
+        errors[phase].append(np.abs(correct_gather(offsets, picks).time - truth))
+    for phase in "PS":
+        within = np.concatenate(errors[phase]) <= 3
+        assert within.mean() >= 0.95, phase
