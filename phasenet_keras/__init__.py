@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasenet_keras.io.seisbench import read_dataset, write_dataset
+    from phasenet_keras.io.sources import read_labelled
     from phasenet_keras.io.tables import write_picks
     from phasenet_keras.io.waveforms import read_waveforms
     from phasenet_keras.models.config import PhaseNetConfig
@@ -17,36 +19,69 @@ if TYPE_CHECKING:
     from phasenet_keras.models.presets import list_presets
     from phasenet_keras.picking.peaks import detect_peaks
     from phasenet_keras.picking.picker import Picker
-    from phasenet_keras.types import Annotation, Pick, Waveform
+    from phasenet_keras.training.compare import compare
+    from phasenet_keras.training.config import TrainConfig
+    from phasenet_keras.training.evaluate import evaluate
+    from phasenet_keras.training.prepare import prepare
+    from phasenet_keras.training.pseudolabels import correct_picks
+    from phasenet_keras.training.train import train
+    from phasenet_keras.training.transfer import FreezePhase, FreezeSchedule, TransferStrategy
+    from phasenet_keras.types import Annotation, LabelledWaveform, Pick, Waveform
 
 __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "Annotation": "types",
+    "FreezePhase": "training.transfer",
+    "FreezeSchedule": "training.transfer",
+    "LabelledWaveform": "types",
     "PhaseNet": "models.phasenet",
     "PhaseNetConfig": "models.config",
     "Pick": "types",
     "Picker": "picking.picker",
     "Preset": "models.contract",
+    "TrainConfig": "training.config",
+    "TransferStrategy": "training.transfer",
     "Waveform": "types",
+    "compare": "training.compare",
+    "correct_picks": "training.pseudolabels",
     "detect_peaks": "picking.peaks",
+    "evaluate": "training.evaluate",
     "list_presets": "models.presets",
+    "prepare": "training.prepare",
+    "read_dataset": "io.seisbench",
+    "read_labelled": "io.sources",
     "read_waveforms": "io.waveforms",
+    "train": "training.train",
+    "write_dataset": "io.seisbench",
     "write_picks": "io.tables",
 }
 
 __all__ = [
     "Annotation",
+    "FreezePhase",
+    "FreezeSchedule",
+    "LabelledWaveform",
     "PhaseNet",
     "PhaseNetConfig",
     "Pick",
     "Picker",
     "Preset",
+    "TrainConfig",
+    "TransferStrategy",
     "Waveform",
     "__version__",
+    "compare",
+    "correct_picks",
     "detect_peaks",
+    "evaluate",
     "list_presets",
+    "prepare",
+    "read_dataset",
+    "read_labelled",
     "read_waveforms",
+    "train",
+    "write_dataset",
     "write_picks",
 ]
 

@@ -193,9 +193,12 @@ def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):
 def test_leaks_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"1 events are in training and validation, e\.g\. e1"):
         train(
-            small_parent(), onsets(4, event="e1"), onsets(4, 50, event="e1"), tmp_path / "run",
+            small_parent(),
+            [*onsets(2, event="e1"), *onsets(2, 10, event="e2"), *onsets(2, 20, event="e3")],
+            onsets(4, 50, event="e1"),
+            tmp_path / "run",
             config=CONFIG,
-        )  # fmt: skip
+        )
     with pytest.raises(ConfigError, match="2 names are in training and validation"):
         train(small_parent(), onsets(4), onsets(4, 2), tmp_path / "run", config=CONFIG)
     with pytest.raises(ConfigError, match="others to validate on"):

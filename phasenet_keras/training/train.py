@@ -26,6 +26,7 @@ from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import Examination, examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner
+from phasenet_keras.training.splits import LEAST_GROUPS
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -208,17 +209,20 @@ def _beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
 def check_no_leak(
     train_records: Sequence[LabelledWaveform], dev_records: Sequence[LabelledWaveform]
 ) -> None:
-    """Refuse an event or a gather, or a record by name, on both sides.
+    """Refuse a record, or an event or a gather where there are others, on both sides.
+
+    Records of one single event can only be split inside of it: the doctor says so.
 
     Raises:
         ConfigError: naming the first few.
     """
     if not train_records or not dev_records:
         raise ConfigError("training needs records to learn from and others to validate on")
-    for field in ("event", "gather", "name"):
+    for field, least in (("event", LEAST_GROUPS), ("gather", LEAST_GROUPS), ("name", 1)):
         ours = {getattr(record, field) for record in train_records} - {""}
-        both = sorted(ours & {getattr(record, field) for record in dev_records})
-        if both:
+        theirs = {getattr(record, field) for record in dev_records} - {""}
+        both = sorted(ours & theirs)
+        if both and len(ours | theirs) >= least:
             raise ConfigError(
                 f"{len(both)} {field}s are in training and validation, e.g. {', '.join(both[:3])}"
             )
