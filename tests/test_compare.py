@@ -10,14 +10,13 @@ from phasenet_keras.training import compare as module
 from phasenet_keras.training.compare import (
     ZERO_SHOT,
     Comparison,
+    RecordTimes,
     Run,
     RunResult,
     compare,
     recommendation,
-    seeds_spread,
 )
 from phasenet_keras.training.config import TrainConfig
-from phasenet_keras.training.evaluate import RecordMatches
 from phasenet_keras.training.folds import fold_splits, spread
 from phasenet_keras.types import ConfigError
 
@@ -48,12 +47,12 @@ def test_every_run_is_there_and_scored_on_the_test_records_alone(compared):
     assert result.sizes == (4, 16)
     assert len(result.results) == 1 + 2 * 2 * 2
     for run in result.results:
-        assert {m.event for m in run.matches["P"]} == {f"r{n}" for n in range(200, 206)}
+        assert {m.event for m in run.times["P"]} == {f"r{n}" for n in range(200, 206)}
         assert (folder / "runs" / run.run.name / "result.json").is_file()
     assert result.scores("finetune")["P"].n_true == 6
-    least, middle, most = seeds_spread(result, "finetune", "P")
-    assert least <= middle <= most
-    assert result.scores("finetune")["P"].f1 in (least, most)
+    f1s = [score.f1 for score in result.scores_by_seed("finetune")["P"]]
+    assert len(f1s) == 2
+    assert result.scores("finetune")["P"].f1 == min(f1s)
 
 
 def test_finished_runs_are_not_run_again(compared, monkeypatch):
@@ -68,6 +67,13 @@ def test_finished_runs_are_not_run_again(compared, monkeypatch):
         config=CONFIG,
     )  # fmt: skip
     assert again.results == result.results
+    wider = compare(
+        parent, with_splits(), folder, strategies=("finetune",), config=CONFIG,
+        tolerance_samples={"P": 200, "S": 1},
+    )  # fmt: skip
+    assert wider.scores("finetune")["P"].n_matched >= result.scores("finetune")["P"].n_matched
+    with pytest.raises(ConfigError, match="a tolerance for each of P, S"):
+        compare(parent, with_splits(), folder, config=CONFIG, tolerance_samples={"P": 2})
     with pytest.raises(ConfigError, match="holds a comparison of other settings"):
         compare(parent, with_splits()[:-1], folder, strategies=("scratch",), config=CONFIG)
 
@@ -100,21 +106,21 @@ def test_smaller_sets_are_spread_over_the_line():
 
 
 def made(strategy, hits, n_records=64, n=20, seed=0):
-    matches = tuple(RecordMatches(1, 1, (0.0,) if i < hits else (), f"e{i}") for i in range(n))
+    times = tuple(RecordTimes(f"e{i}", (1.0,), (1.0 if i < hits else 3.0,)) for i in range(n))
     return RunResult(
-        Run(strategy, 0 if strategy == ZERO_SHOT else n_records, 0, seed), {"P": matches}
+        Run(strategy, 0 if strategy == ZERO_SHOT else n_records, 0, seed), {"P": times}
     )
 
 
 def test_the_recommendation_follows_the_numbers(tmp_path):
     results = (made(ZERO_SHOT, 2), made("scratch", 8), made("finetune", 19), made("gradual", 18))
-    said = recommendation(Comparison(results, 0.01, tmp_path))
+    said = recommendation(Comparison(results, {"P": 0.01}, tmp_path))
     assert said.startswith("Take finetune: P F1 0.950")
     assert "zero-shot P F1 0.100" in said
     assert "Within its interval: gradual" in said
     assert "scratch P F1 0.400" in said
     results = (made(ZERO_SHOT, 20), made("finetune", 19))
-    said = recommendation(Comparison(results, 0.01, tmp_path))
+    said = recommendation(Comparison(results, {"P": 0.01}, tmp_path))
     assert said.startswith("Keep the network as it is")
 
 
@@ -123,11 +129,12 @@ def test_the_recommendation_follows_the_numbers(tmp_path):
 )
 def test_more_labels_or_not(few, words, tmp_path):
     results = (made(ZERO_SHOT, 0), made("finetune", few, 16), made("finetune", 19))
-    assert words in recommendation(Comparison(results, 0.01, tmp_path))
+    assert words in recommendation(Comparison(results, {"P": 0.01}, tmp_path))
 
 
 def test_the_median_seed_counts(tmp_path):
     results = tuple(made("finetune", hits, seed=seed) for seed, hits in enumerate((10, 20, 14)))
-    comparison = Comparison(results, 0.01, tmp_path)
+    comparison = Comparison(results, {"P": 0.01}, tmp_path)
     assert comparison.scores("finetune")["P"].f1 == pytest.approx(0.7)
-    assert seeds_spread(comparison, "finetune", "P") == pytest.approx((0.5, 0.7, 1.0))
+    by_seed = comparison.scores_by_seed("finetune")["P"]
+    assert [score.f1 for score in by_seed] == pytest.approx([0.5, 1.0, 0.7])

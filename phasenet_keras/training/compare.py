@@ -8,12 +8,10 @@ nor chose its epoch or thresholds.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from phasenet_keras.io.tables import beside_then_rename
@@ -23,7 +21,7 @@ from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.evaluate import (
     PhaseScores,
     RecordMatches,
-    matches_by_phase,
+    match_picks,
     score_matches,
 )
 from phasenet_keras.training.folds import fold_splits, spread
@@ -55,19 +53,34 @@ class Run:
 
 
 @dataclass(frozen=True)
+class RecordTimes:
+    """Labels and picks of one phase in one test record, in seconds from its first sample."""
+
+    event: str
+    labels_s: tuple[float, ...]
+    picks_s: tuple[float, ...]
+
+    def matches(self, tolerance_s: float) -> RecordMatches:
+        """Match picks and labels within a tolerance."""
+        pairs = match_picks(self.picks_s, self.labels_s, tolerance_s)
+        residuals = tuple(self.picks_s[pick] - self.labels_s[label] for pick, label in pairs)
+        return RecordMatches(len(self.labels_s), len(self.picks_s), residuals, self.event)
+
+
+@dataclass(frozen=True)
 class RunResult:
     """What a run came to on its test records.
 
     Attributes:
         run: which it is.
-        matches: labels, picks and matches of each test record, by phase.
+        times: labels and picks of each test record in which the phase is known, by phase.
         history: of its epochs; empty for zero-shot.
         verdict: of its training, in a sentence.
         findings: of the doctor, one sentence each.
     """
 
     run: Run
-    matches: Mapping[str, tuple[RecordMatches, ...]]
+    times: Mapping[str, tuple[RecordTimes, ...]]
     history: tuple[EpochReport, ...] = ()
     verdict: str = ""
     findings: tuple[str, ...] = ()
@@ -81,12 +94,12 @@ class RunResult:
         """Build from the values of `to_dict`."""
         return cls(
             run=Run(**values["run"]),
-            matches={
+            times={
                 phase: tuple(
-                    RecordMatches(**{**row, "residuals_s": tuple(row["residuals_s"])})
+                    RecordTimes(row["event"], tuple(row["labels_s"]), tuple(row["picks_s"]))
                     for row in rows
                 )
-                for phase, rows in values["matches"].items()
+                for phase, rows in values["times"].items()
             },
             history=tuple(EpochReport(**report) for report in values["history"]),
             verdict=values["verdict"],
@@ -100,12 +113,12 @@ class Comparison:
 
     Attributes:
         results: one a run.
-        tolerance_s: greatest residual of a match, in seconds.
+        tolerances_s: greatest residual of a match, in seconds, by phase.
         folder: where runs and tables are.
     """
 
     results: tuple[RunResult, ...]
-    tolerance_s: float
+    tolerances_s: Mapping[str, float]
     folder: Path
 
     @property
@@ -120,21 +133,25 @@ class Comparison:
             strategy: its name, or ``"zero-shot"``.
             n_records: number of training records; None takes the largest.
         """
+        scored = self.scores_by_seed(strategy, n_records)
+        return {
+            phase: sorted(scores, key=lambda score: score.f1)[(len(scores) - 1) // 2]
+            for phase, scores in scored.items()
+        }
+
+    def scores_by_seed(
+        self, strategy: str, n_records: int | None = None
+    ) -> dict[str, list[PhaseScores]]:
+        """Return the scores of every seed of a strategy, all folds together; see `scores`."""
         size = 0 if strategy == ZERO_SHOT else n_records or max(self.sizes)
         chosen = [r for r in self.results if r.run.strategy == strategy and r.run.n_records == size]
-        found: dict[str, PhaseScores] = {}
-        for phase in chosen[0].matches if chosen else ():
-            seeds = sorted({result.run.seed for result in chosen})
-            scored = [
-                score_matches(
-                    phase,
-                    [m for r in chosen if r.run.seed == seed for m in r.matches[phase]],
-                    self.tolerance_s,
-                )
-                for seed in seeds
-            ]
-            scored.sort(key=lambda score: score.f1)
-            found[phase] = scored[(len(scored) - 1) // 2]
+        found: dict[str, list[PhaseScores]] = {}
+        for phase in chosen[0].times if chosen else ():
+            tolerance_s = self.tolerances_s[phase]
+            for seed in sorted({result.run.seed for result in chosen}):
+                times = [t for r in chosen if r.run.seed == seed for t in r.times[phase]]
+                matches = [record.matches(tolerance_s) for record in times]
+                found.setdefault(phase, []).append(score_matches(phase, matches, tolerance_s))
         return found
 
     @property
@@ -153,7 +170,7 @@ def compare(
     seeds: Sequence[int] = (0,),
     sizes: Sequence[int] = (),
     config: TrainConfig | None = None,
-    tolerance_samples: float | None = None,
+    tolerance_samples: float | Mapping[str, float] | None = None,
     on_run: Callable[[Run, int, int], None] | None = None,
 ) -> Comparison:
     """Train by every strategy and score each on the same untouched records.
@@ -168,7 +185,8 @@ def compare(
         seeds: of the training; scores are those of the median seed.
         sizes: numbers of training records for a learning curve; all are always run, too.
         config: of every run.
-        tolerance_samples: greatest residual of a match; None takes the configuration's.
+        tolerance_samples: greatest residual of a match, one for all or by phase; None takes the
+            configuration's. It scores only: other tolerances need no new runs.
         on_run: called before each run with the run, its number and how many there are.
 
     Returns:
@@ -180,10 +198,10 @@ def compare(
     config = (config or TrainConfig()).settled(records)
     folder = Path(folder)
     rate = records[0].waveform.sampling_rate if records else 1.0
-    tolerance_s = (tolerance_samples or config.tolerance_samples) / rate
+    tolerances_s = _tolerances(tolerance_samples or config.tolerance_samples, parent, rate)
     plans = {strategy_of(item).name: strategy_of(item) for item in strategies}
     parts = fold_splits(records, folds)
-    _claim(folder, parent, records, config, tolerance_s, folds)
+    _claim(folder, parent, records, config, folds)
     todo = list(_runs(parts, tuple(plans), seeds, sizes))
     results = []
     for number, run in enumerate(todo):
@@ -194,7 +212,7 @@ def compare(
         if result is None:
             splits = parts[run.fold]
             if run.strategy == ZERO_SHOT:
-                result = _scored(run, parent, splits["test"], tolerance_s)
+                result = _picked(run, parent, splits["test"])
             else:
                 chosen = spread(splits["train"], run.n_records)
                 trained = train(
@@ -206,7 +224,7 @@ def compare(
                     config=replace(config, seed=run.seed),
                 )
                 result = replace(
-                    _scored(run, trained.net, splits["test"], tolerance_s),
+                    _picked(run, trained.net, splits["test"]),
                     history=trained.history,
                     verdict=trained.verdict,
                     findings=tuple(f"{item.name}: {item.text}" for item in trained.findings),
@@ -215,7 +233,7 @@ def compare(
             with beside_then_rename(place / RESULT) as file:
                 json.dump(result.to_dict(), file)
         results.append(result)
-    return Comparison(tuple(results), tolerance_s, folder)
+    return Comparison(tuple(results), tolerances_s, folder)
 
 
 def recommendation(comparison: Comparison) -> str:
@@ -288,12 +306,29 @@ def _runs(
                     yield Run(strategy, n_records, fold, seed)
 
 
-def _scored(
-    run: Run, net: PhaseNet, records: Sequence[LabelledWaveform], tolerance_s: float
-) -> RunResult:
+def _tolerances(
+    samples: float | Mapping[str, float], parent: PhaseNet, rate: float
+) -> dict[str, float]:
+    phases = parent.config.phases[1:]
+    by_phase = samples if isinstance(samples, Mapping) else dict.fromkeys(phases, samples)
+    if set(by_phase) != set(phases):
+        raise ConfigError(f"a tolerance for each of {', '.join(phases)}, received {by_phase}")
+    return {phase: by_phase[phase] / rate for phase in phases}
+
+
+def _picked(run: Run, net: PhaseNet, records: Sequence[LabelledWaveform]) -> RunResult:
     # Reinterpreted, as in training: the samples as they are, whatever the preset's rate.
-    matches = matches_by_phase(Picker(net, sampling="reinterpret"), records, tolerance_s)
-    return RunResult(run, {phase: tuple(found) for phase, found in matches.items() if found})
+    picker = Picker(net, sampling="reinterpret")
+    times: dict[str, list[RecordTimes]] = {}
+    for record in records:
+        wave = record.waveform
+        event = record.event or record.gather or record.name or wave.station
+        picks = picker.pick(wave)
+        for phase, samples in record.arrivals.items():
+            found = tuple(pick.time - wave.start_time for pick in picks if pick.phase == phase)
+            labels = tuple(sample / wave.sampling_rate for sample in samples)
+            times.setdefault(phase, []).append(RecordTimes(event, labels, found))
+    return RunResult(run, {phase: tuple(rows) for phase, rows in sorted(times.items())})
 
 
 def _finished(place: Path) -> RunResult | None:
@@ -309,7 +344,6 @@ def _claim(
     parent: PhaseNet,
     records: Sequence[LabelledWaveform],
     config: TrainConfig,
-    tolerance_s: float,
     folds: int,
 ) -> None:
     """Write what all runs have in common, or refuse a folder of other settings."""
@@ -318,7 +352,6 @@ def _claim(
         "parent": None if parent.preset is None else parent.preset.name,
         "network": parent.config.to_dict(),
         "records": [record.name for record in records],
-        "tolerance_s": tolerance_s,
         "folds": folds,
     }
     text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
@@ -331,20 +364,3 @@ def _claim(
     folder.mkdir(parents=True, exist_ok=True)
     with beside_then_rename(path) as file:
         file.write(text)
-
-
-def seeds_spread(comparison: Comparison, strategy: str, phase: str) -> tuple[float, float, float]:
-    """Return the least, the median and the greatest F1 over the seeds, all records."""
-    size = 0 if strategy == ZERO_SHOT else max(comparison.sizes)
-    chosen = [
-        r
-        for r in comparison.results
-        if r.run.strategy == strategy and r.run.n_records == size and phase in r.matches
-    ]
-    values = []
-    for seed in sorted({result.run.seed for result in chosen}):
-        rows = [m for r in chosen if r.run.seed == seed for m in r.matches[phase]]
-        values.append(score_matches(phase, rows, comparison.tolerance_s, bootstrap=0).f1)
-    if not values:
-        return (math.nan, math.nan, math.nan)
-    return (min(values), median(values), max(values))

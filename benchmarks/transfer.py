@@ -1,0 +1,132 @@
+"""Does transfer help? Fine-tuning against scratch and zero-shot, on four sets of records.
+
+Prints a Markdown table: the median F1 over seeds and its range, on records that neither trained a
+network nor chose its epoch or thresholds. Finished runs in the output folder are not run again.
+
+    python benchmarks/transfer.py --data ../shared/data --output transfer/ near-surface pyrefra
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parent))
+from datasets import near_surface, pyrefra, specfem2d, with_noise
+
+from phasenet_keras import PhaseNet, TrainConfig, compare
+from phasenet_keras.training.compare import Comparison, Run
+from phasenet_keras.types import LabelledWaveform
+
+# Of P and S, in samples.
+TOLERANCES = {"near-surface": (5, 10), "pyrefra": (8, 8)}
+SIMULATED_TOLERANCE = (10, 10)
+SIMULATED = {
+    f"{family}{'' if channels == 'Z' else '-xz'}-{snr}db": (family, channels, snr)
+    for family in ("flat", "topo")
+    for snr in (30, 20)
+    for channels in ("Z", "XZ")
+}
+NAMES = ("near-surface", "near-surface-16", "pyrefra", *SIMULATED)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One set of records and how it is trained on."""
+
+    name: str
+    records: Sequence[LabelledWaveform]
+    config: TrainConfig
+    channels: str
+    tolerances: tuple[int, int]
+    n_records: int | None = None
+
+
+def case_of(name: str, data: Path) -> Case:
+    if name.startswith("near-surface"):
+        records = near_surface(data)
+        n_records = 16 if name.endswith("16") else None
+        return Case(name, records, TrainConfig(), "Z", TOLERANCES["near-surface"], n_records)
+    if name == "pyrefra":
+        return Case(name, pyrefra(data), TrainConfig(), "Z", TOLERANCES[name])
+    family, channels, snr_db = SIMULATED[name]
+    records = with_noise(specfem2d(data, family, channels), snr_db)
+    config = TrainConfig(epochs=25)
+    return Case(name, records, config, channels.replace("X", "E"), SIMULATED_TOLERANCE)
+
+
+def smaller(records: Sequence[LabelledWaveform], n_records: int) -> list[LabelledWaveform]:
+    """Keep some training records; validation is in the number."""
+    learn = [record for record in records if record.split == "train"]
+    check = [record for record in records if record.split == "dev"]
+    step = (len(learn) + len(check)) / n_records
+    kept = {learn[int(i * step)].name for i in range(int(len(learn) / step))}
+    kept |= {check[int(i * step)].name for i in range(int(len(check) / step))}
+    return [record for record in records if record.split == "test" or record.name in kept]
+
+
+def run(
+    case: Case, preset: str, seeds: Sequence[int], strategies: Sequence[str], output: Path
+) -> Comparison:
+    records = case.records
+    if case.n_records:
+        records = smaller(records, case.n_records)
+    begun = time.perf_counter()
+
+    def say(run: Run, number: int, total: int) -> None:
+        seconds = time.perf_counter() - begun
+        print(f"{case.name}: {run.name} ({number + 1}/{total}, {seconds:.0f} s)", file=sys.stderr)
+
+    return compare(
+        PhaseNet.from_preset(preset, channels=case.channels, rebalance=True),
+        records,
+        output / case.name,
+        strategies=strategies,
+        seeds=seeds,
+        config=case.config,
+        tolerance_samples=dict(zip("PS", case.tolerances, strict=True)),
+        on_run=say,
+    )
+
+
+def rows(case: Case, comparison: Comparison) -> list[str]:
+    lines = []
+    for strategy in comparison.strategies:
+        by_seed = comparison.scores_by_seed(strategy)
+        cells = []
+        for phase in "PS":
+            if phase not in by_seed:
+                cells.append("-")
+                continue
+            low, high = comparison.scores(strategy)[phase].f1_interval
+            f1s = sorted(score.f1 for score in by_seed[phase])
+            cells.append(f"{median(f1s):.3f} [{f1s[0]:.3f}, {f1s[-1]:.3f}] ({low:.2f}-{high:.2f})")
+        lines.append(f"| {case.name} | {strategy} | {' | '.join(cells)} |")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="+", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--output", type=Path, default=Path("transfer"))
+    parser.add_argument("--preset", default="ncedc")
+    parser.add_argument("--strategies", default="scratch,finetune")
+    parser.add_argument("--seeds", default="0,1,2")
+    given = parser.parse_args()
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    print("| records | what | P F1: median [range of seeds] (95 %) | S F1 |")
+    print("|---|---|---|---|")
+    for name in given.names:
+        case = case_of(name, given.data)
+        compared = run(case, given.preset, seeds, given.strategies.split(","), given.output)
+        print("\n".join(rows(case, compared)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
