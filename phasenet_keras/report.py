@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from phasenet_keras.training.train import EpochReport
     from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["EpochBar", "RunReport", "RunsBar", "dataset_table", "exit_status", "preset_table"]
+__all__ = [
+    "EpochBar",
+    "RecordBar",
+    "RunReport",
+    "RunsBar",
+    "dataset_table",
+    "exit_status",
+    "preset_table",
+]
 
 # A run over thousands of stations ends with a table that can still be read.
 MAX_ROWS = 200
@@ -131,6 +139,31 @@ class EpochBar:
         else:
             text += ", on all records"
         self._bar.update(self._task, completed=report.epoch + 1, description=text)
+
+
+class RecordBar:
+    """Shows how many records are done and how long the others take, on a terminal only.
+
+    Args:
+        console: where to print.
+        what: is done to the records.
+    """
+
+    def __init__(self, console: Console, what: str) -> None:
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> RecordBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def take(self, done: int, total: int) -> None:
+        """Note that a record is done."""
+        self._bar.update(self._task, completed=done, total=total)
 
 
 class RunsBar:
