@@ -82,7 +82,7 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_prepare(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.report import PartBar
+    from phasenet_keras.report import CountBar
     from phasenet_keras.training.prepare import PrepareSettings, prepare
 
     settings = PrepareSettings(
@@ -95,7 +95,7 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
         random_position=arguments.random_position,
     )
     console = open_console(False)
-    with PartBar(console, "reading") as bar:
+    with CountBar(console, "reading") as bar:
         made = prepare(
             arguments.waveforms,
             arguments.output,

@@ -3,51 +3,124 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import ADAPT_HELP, load_picker, open_console
+from phasenet_keras.cli_common import ADAPT_HELP, load_picker, make_folder, open_console
+from phasenet_keras.types import ConfigError
+
+if TYPE_CHECKING:
+    from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_evaluate"]
+
+SPLITS = ("train", "dev", "test")
+DESCRIPTION = """\
+Score picks against labels. A pick and a label match if they are within the tolerance, one to one,
+the closest pairs first. The default rule is that of the PhaseNet paper: 0.1 s.
+"""
 
 
 def add_evaluate(verbs: argparse._SubParsersAction) -> None:
     """Add `evaluate` to the parser."""
     verb = verbs.add_parser(
-        "evaluate", help="score a preset on a data set", description="Score picks against labels."
+        "evaluate", help="score a preset on a data set", description=DESCRIPTION
     )
     verb.add_argument("preset", metavar="NAME|DIR", help="preset or run folder")
     verb.add_argument("dataset", type=Path, metavar="DATASET")
-    verb.add_argument("--split", default="test", choices=("train", "dev", "test"))
+    verb.add_argument("--split", default="test", choices=SPLITS, help="(default: %(default)s)")
     verb.add_argument("--channels", metavar="Z…", help="adapt the preset to these channels")
     verb.add_argument("--adapt", **ADAPT_HELP)
     verb.add_argument(
         "--sampling", choices=("resample", "reinterpret"), default="resample", help="as in pick"
     )
+    verb.add_argument("--rule", default="phasenet", metavar="NAME", help="(default: %(default)s)")
     tolerance = verb.add_mutually_exclusive_group()
-    tolerance.add_argument("--tolerance-s", type=float, metavar="SECONDS", help="default: 0.1")
-    tolerance.add_argument("--tolerance-samples", type=float, metavar="SAMPLES")
-    verb.add_argument("--output", type=Path, metavar="FILE.json", help="write the scores here, too")
+    tolerance.add_argument(
+        "--tolerance-s", type=float, metavar="SECONDS", help="in place of the rule's"
+    )
+    tolerance.add_argument(
+        "--tolerance-samples", type=float, metavar="SAMPLES", help="of the records, instead"
+    )
+    verb.add_argument(
+        "--bootstrap",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="samples for the intervals, which are by event; 0 for none (default: %(default)s)",
+    )
+    verb.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR|FILE.json",
+        help="write scores.json, scores.md and figures into a folder, or the scores alone",
+    )
     verb.set_defaults(run=_run_evaluate)
 
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.io.seisbench import read_dataset
-    from phasenet_keras.io.tables import beside_then_rename
-    from phasenet_keras.training.evaluate import evaluate, markdown_table
-
-    records = read_dataset(arguments.dataset, arguments.split)
-    scores = evaluate(
-        load_picker(arguments),
-        records,
-        tolerance_s=arguments.tolerance_s,
-        tolerance_samples=arguments.tolerance_samples,
+    from phasenet_keras.report import CountBar
+    from phasenet_keras.training.evaluate import (
+        THRESHOLDS,
+        markdown_table,
+        pick_records,
+        score_curves,
+        score_picked,
+        tolerance_of,
     )
+
+    tolerance = tolerance_of(arguments.rule, arguments.tolerance_s, arguments.tolerance_samples)
+    if arguments.bootstrap < 0:
+        raise ConfigError(f"--bootstrap is 0 or more, received {arguments.bootstrap}")
+    _check_output(arguments.output)
+    records = _read(arguments.dataset, arguments.split)
+    picker = load_picker(arguments)
+    if not any(phase in record.arrivals for record in records for phase in picker.thresholds):
+        raise ConfigError(
+            f"no record in split '{arguments.split}' of {arguments.dataset} has labels of "
+            f"{' or '.join(picker.thresholds)}, the phases of {arguments.preset}"
+        )
+    console = open_console(False)
+    # Curves need all picks from the lowest threshold up; without them the picker's own will do.
+    lowest = min(THRESHOLDS) if arguments.output else None
+    with CountBar(console, "picking") as bar:
+        picked = pick_records(picker, records, lowest=lowest, on_record=bar.take)
+    scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
-    open_console(False).print(table, markup=False, highlight=False, soft_wrap=True, end="")
-    if arguments.output:
-        values = {phase: score.to_dict() for phase, score in scores.items()}
-        with beside_then_rename(arguments.output) as file:
-            json.dump(values, file, indent=2, sort_keys=True)
-            file.write("\n")
+    console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
+    if not arguments.output:
+        return 0
+    from phasenet_keras.score_report import write_score_values, write_scores
+
+    curves = score_curves(picked, picker.thresholds, tolerance)
+    names = {"preset": arguments.preset, "split": arguments.split}
+    if arguments.output.suffix.lower() == ".json":
+        write_score_values(arguments.output, scores, curves, **names)
+    else:
+        write_scores(arguments.output, scores, curves, picked=picked, picker=picker, **names)
     return 0
+
+
+def _check_output(output: Path | None) -> None:
+    """Refuse an output that cannot be written, before any work is done."""
+    if output is None:
+        return
+    if output.suffix.lower() != ".json":
+        make_folder(output)
+    elif not output.parent.is_dir():
+        raise ConfigError(f"folder {output.parent} does not exist: make it, or write elsewhere")
+    elif output.is_dir():
+        raise ConfigError(f"{output} is a folder: a name that ends in .json is of a file")
+
+
+def _read(dataset: Path, split: str) -> list[LabelledWaveform]:
+    from phasenet_keras.io.seisbench import read_dataset
+
+    records = read_dataset(dataset, split)
+    if not records:
+        found = {record.split or "(none)" for record in read_dataset(dataset)}
+        raise ConfigError(
+            f"{dataset} has no record in split '{split}'; its records are in "
+            f"{', '.join(sorted(found)) or 'no split'}: name another with --split"
+        )
+    return records

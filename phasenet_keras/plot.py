@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import RecordResult
 
-__all__ = ["plot_station", "save_station_figure"]
+__all__ = ["plot_station", "save_station_figure", "visible_part"]
 
 # Blue and vermilion of the Okabe-Ito palette: told apart with any colour vision, and in print.
 PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
@@ -121,7 +121,7 @@ def _draw_channel(
         column = wave.data[:, wave.channels.index(channel)]
         column = column - column.mean(dtype=np.float64)
         offset = wave.start_time - start
-        time_s, values = _visible(column, wave.sampling_rate, offset, view)
+        time_s, values = visible_part(column, wave.sampling_rate, offset, view)
         axis.plot(time_s, values, color=TRACE_COLOR, linewidth=0.6)
     axis.set_ylabel(
         f"{channel}\n({units})" if units else channel, rotation=0, ha="right", va="center"
@@ -143,7 +143,7 @@ def _draw_probabilities(
                 continue
             offset = annotation.start_time - start
             values = annotation.probabilities[:, column]
-            time_s, values = _visible(values, annotation.sampling_rate, offset, view)
+            time_s, values = visible_part(values, annotation.sampling_rate, offset, view)
             label = None if phase in labelled else phase
             labelled.add(phase)
             axis.plot(time_s, values, color=_color(phase), linewidth=1.0, label=label)
@@ -172,7 +172,7 @@ def _draw_picks(axis: Axes, picks: Sequence[Pick], start: Any, view: tuple[float
         )
 
 
-def _visible(
+def visible_part(
     values: np.ndarray, sampling_rate: float, offset_s: float, view: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return time and values inside a view, as an envelope where there are too many samples."""

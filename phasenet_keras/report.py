@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from phasenet_keras.types import LabelledWaveform
 
 __all__ = [
+    "CountBar",
     "EpochBar",
-    "PartBar",
     "RunReport",
     "RunsBar",
     "dataset_table",
@@ -143,6 +143,31 @@ class EpochBar:
         self._bar.update(self._task, completed=report.epoch + 1, description=text)
 
 
+class CountBar:
+    """Shows how many of something are done and how long the others take, on a terminal only.
+
+    Args:
+        console: where to print.
+        what: is done.
+    """
+
+    def __init__(self, console: Console, what: str) -> None:
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> CountBar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def take(self, done: int, total: int) -> None:
+        """Note how many are done."""
+        self._bar.update(self._task, completed=done, total=total)
+
+
 class RunsBar:
     """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere.
 
@@ -170,31 +195,6 @@ class RunsBar:
         if not self._console.is_terminal:
             text = f"run {number + 1} of {total}: {run.name}"
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-class PartBar:
-    """Shows how much of a source has been read, on a terminal only.
-
-    Args:
-        console: where to print.
-        text: what is being done.
-    """
-
-    def __init__(self, console: Console, text: str) -> None:
-        columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=None)
-
-    def __enter__(self) -> PartBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
-
-    def take(self, done: int, total: int) -> None:
-        """Note what has been read."""
-        self._bar.update(self._task, completed=done, total=total)
 
 
 def dataset_table(records: Iterable[LabelledWaveform | RecordFacts]) -> Table:

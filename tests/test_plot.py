@@ -6,7 +6,7 @@ from obspy import UTCDateTime
 
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.picking.files import StationResult
-from phasenet_keras.plot import _visible, plot_station, save_station_figure
+from phasenet_keras.plot import plot_station, save_station_figure, visible_part
 
 
 def result_of(net, n_samples, up):
@@ -42,7 +42,7 @@ def test_file_name_holds_no_path(spike_net, tmp_path):
 def test_envelope_keeps_a_single_sample_spike():
     values = np.zeros(1_000_000)
     values[654_321] = 1.0
-    time_s, shown = _visible(values, 100.0, 5.0, (0.0, 20_000.0))
+    time_s, shown = visible_part(values, 100.0, 5.0, (0.0, 20_000.0))
     assert len(shown) <= 8000
     assert shown.max() == 1.0
     assert abs(time_s[shown.argmax()] - (5.0 + 6543.21)) < 5.0

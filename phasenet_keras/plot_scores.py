@@ -1,0 +1,303 @@
+"""Figures of scores: residuals, precision against recall, the worst records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS, TRACE_COLOR, visible_part
+from phasenet_keras.training.picked import RecordErrors
+from phasenet_keras.training.scores import PhaseScores, ScoreCurve
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.types import Annotation, LabelledWaveform
+
+__all__ = ["plot_curves", "plot_residuals", "plot_worst"]
+
+GRID_COLOR, MARK_COLOR = "#dddddd", "#777777"
+# Odd, so that the middle one is around zero.
+HISTOGRAM_BINS = 61
+# Drawn on the precision-recall plane.
+EQUAL_F1 = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+MAX_NAME = 40
+# A view reaches this far beyond arrivals and picks: a share of what they span, at least so many
+# tolerances.
+VIEW_SHARE, VIEW_TOLERANCES = 0.25, 15.0
+
+
+def plot_residuals(
+    residuals_s: Mapping[str, Sequence[float]], scores: Mapping[str, PhaseScores]
+) -> Figure:
+    """Draw a histogram of residuals for each phase, with the tolerance and mean ± std.
+
+    Args:
+        residuals_s: pick minus label in seconds, by phase, also beyond the tolerance:
+            `phasenet_keras.training.picked.residuals_by_phase`.
+        scores: of the same records; they give the tolerance and the statistics.
+
+    Returns:
+        A Matplotlib figure, not shown; one panel a phase.
+    """
+    from matplotlib.figure import Figure
+
+    figure: Figure = Figure(figsize=(0.6 + 4.6 * len(scores), 3.6), layout="constrained")
+    axes = figure.subplots(1, len(scores), squeeze=False)[0]
+    for axis, (phase, score) in zip(axes, scores.items(), strict=True):
+        values_ms = 1000.0 * np.asarray(residuals_s.get(phase, ()), float)
+        tolerance_ms = 1000.0 * score.tolerance_s
+        largest = np.abs(values_ms).max(initial=0.0)
+        reach = max(1.3 * tolerance_ms, 1.05 * largest) or 1.0
+        axis.hist(values_ms, HISTOGRAM_BINS, range=(-reach, reach), color=_color(phase))
+        axis.axvspan(-tolerance_ms, tolerance_ms, color="#000000", alpha=0.06, linewidth=0)
+        for side in (-tolerance_ms, tolerance_ms):
+            axis.axvline(side, color=MARK_COLOR, linewidth=1.0, linestyle="--")
+        if not math.isnan(score.residual_mean_s):
+            mean, std = 1000.0 * score.residual_mean_s, 1000.0 * score.residual_std_s
+            top = axis.get_ylim()[1]
+            axis.errorbar(mean, 1.06 * top, xerr=std, fmt="o", color="black", capsize=4)
+            axis.set_ylim(0, 1.14 * top)
+            text = f"mean {mean:+.2f} ± {std:.2f} ms, MAE {1000.0 * score.mae_s:.2f} ms"
+        else:
+            axis.set_ylim(0, 1)
+            text = "no pick near a label"
+        found = f"{score.n_matched} of {score.n_true} labels found within {tolerance_ms:g} ms"
+        axis.set_title(f"{phase}: {found}\n{text}", fontsize=10)
+        axis.set_xlim(-reach, reach)
+        axis.locator_params(axis="x", nbins=7)
+        axis.yaxis.get_major_locator().set_params(integer=True)
+        axis.set_xlabel("pick minus label (ms); dashed: tolerance")
+        axis.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel("picks")
+    return figure
+
+
+def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScores]) -> Figure:
+    """Draw precision against recall for each phase, with the threshold that is used.
+
+    Args:
+        curves: by phase.
+        scores: by phase, at the thresholds that are used.
+
+    Returns:
+        A Matplotlib figure, not shown, of one panel.
+    """
+    from matplotlib.figure import Figure
+
+    figure: Figure = Figure(figsize=(6.2, 5.8), layout="constrained")
+    axis: Axes = figure.subplots()
+    shown = []
+    for phase, curve in curves.items():
+        # Without labels there is no recall; without picks, no precision.
+        points = [
+            (curve.recall[n], curve.precision[n], curve.thresholds[n])
+            for n in range(len(curve.thresholds))
+            if curve.n_true and curve.n_pred[n]
+        ]
+        shown += [point[:2] for point in points]
+        if not points:
+            continue
+        recall, precision, thresholds = zip(*points, strict=True)
+        color = _color(phase)
+        axis.plot(recall, precision, ".-", color=color, markersize=5, linewidth=1.2, clip_on=False)
+        for end in dict.fromkeys((0, len(points) - 1)):
+            _note(axis, recall[end], precision[end], f"{thresholds[end]:g}", color, (3, 3))
+        score = scores.get(phase)
+        if score is None or not score.n_pred:
+            continue
+        shown.append((score.recall, score.precision))
+        axis.plot(
+            score.recall,
+            score.precision,
+            "o",
+            markersize=10,
+            markerfacecolor="white",
+            markeredgewidth=2.0,
+            color=color,
+            clip_on=False,
+            label=f"{phase} at the threshold used, {score.threshold:.2g}: F1 {score.f1:.3f}",
+        )
+    _draw_equal_f1(axis, shown)
+    axis.set_xlabel("recall")
+    axis.set_ylabel("precision")
+    axis.set_title("Precision and recall; the numbers are thresholds", fontsize=10)
+    if axis.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower center", fontsize=9, edgecolor="none")
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def plot_worst(
+    errors: Sequence[RecordErrors], scores: Mapping[str, PhaseScores], picker: Picker
+) -> Figure:
+    """Draw records with their probabilities, labels and picks, two panels each.
+
+    Args:
+        errors: of `phasenet_keras.training.picked.worst_records`; one or more.
+        scores: they give thresholds and tolerances.
+        picker: gives the probabilities.
+
+    Returns:
+        A Matplotlib figure, not shown.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    n_columns = 2 if len(errors) > 1 else 1
+    n_rows = -(-len(errors) // n_columns)
+    figure: Figure = Figure(figsize=(6.4 * n_columns, 3.0 * n_rows + 0.5), layout="constrained")
+    parts: Any = figure.subfigures(n_rows, n_columns, squeeze=False).ravel()
+    for part, error in zip(parts, errors, strict=False):
+        [annotation] = picker.annotate([error.picked.record.waveform])
+        axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        view = _view(error, scores)
+        _draw_record(axes[0], error.picked.record, view)
+        _draw_probabilities(axes[1], annotation, scores, view)
+        _draw_arrivals(axes, error, scores)
+        record = error.picked.record
+        name = record.name or record.waveform.station
+        name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+        axes[0].set_title(
+            f"{name}: {error.text}".replace("$", r"\$"), fontsize=9, loc="left", pad=9
+        )
+        axes[1].set_xlabel("seconds after the record's start", fontsize=8)
+        axes[1].set_xlim(*view)
+    styles: list[Line2D] = []
+    for phase in scores:
+        color = _color(phase)
+        styles.append(Line2D([], [], color=color, linewidth=5, alpha=0.35, label=f"{phase} label"))
+        styles.append(
+            Line2D(
+                [],
+                [],
+                color=color,
+                linewidth=1.3,
+                linestyle="--",
+                marker="v",
+                label=f"{phase} pick",
+            )
+        )
+    styles.append(Line2D([], [], color=MARK_COLOR, linestyle=":", label="threshold"))
+    figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9)
+    return figure
+
+
+def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> tuple[float, float]:
+    """Return what is shown of a record, in seconds: all labels and picks, and some beside them."""
+    wave = error.picked.record.waveform
+    times = [pick.time - wave.start_time for pick in error.picked.picks]
+    for phase in scores:
+        times += [s / wave.sampling_rate for s in error.picked.record.arrivals.get(phase, ())]
+    if not times:
+        return (0.0, wave.duration_s)
+    widest = max(score.tolerance.at(wave.sampling_rate) for score in scores.values())
+    margin = max(VIEW_SHARE * (max(times) - min(times)), VIEW_TOLERANCES * widest)
+    left, right = max(0.0, min(times) - margin), min(wave.duration_s, max(times) + margin)
+    return (left, right) if right > left else (0.0, wave.duration_s)
+
+
+def _draw_record(axis: Axes, record: LabelledWaveform, view: tuple[float, float]) -> None:
+    """Draw the channels below one another, each as high as its largest excursion in view."""
+    wave = record.waveform
+    for row, channel in enumerate(wave.channels):
+        column = wave.data[:, row] - wave.data[:, row].mean(dtype=np.float64)
+        time_s, values = visible_part(column, wave.sampling_rate, 0.0, view)
+        scale = np.abs(values).max(initial=0.0) or 1.0
+        axis.plot(time_s, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6)
+        axis.annotate(
+            channel,
+            (0.0, -row),
+            xycoords=("axes fraction", "data"),
+            xytext=(-6, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=9,
+        )
+    axis.set_ylim(0.55 - len(wave.channels), 0.55)
+    axis.set_yticks([])
+    axis.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _draw_probabilities(
+    axis: Axes,
+    annotation: Annotation,
+    scores: Mapping[str, PhaseScores],
+    view: tuple[float, float],
+) -> None:
+    for column, phase in enumerate(annotation.phases):
+        if phase not in scores:
+            continue
+        values = annotation.probabilities[:, column]
+        time_s, values = visible_part(values, annotation.sampling_rate, 0.0, view)
+        axis.plot(time_s, values, color=_color(phase), linewidth=1.0)
+    for threshold in {score.threshold for score in scores.values()}:
+        axis.axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
+    axis.set_ylim(0, 1.05)
+    axis.set_ylabel("probability", fontsize=8)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_arrivals(
+    axes: Sequence[Axes], error: RecordErrors, scores: Mapping[str, PhaseScores]
+) -> None:
+    """Draw labels as bands as wide as the tolerance, and picks as dashed lines."""
+    wave = error.picked.record.waveform
+    for phase, score in scores.items():
+        color, reach = _color(phase), score.tolerance.at(wave.sampling_rate)
+        labels = [s / wave.sampling_rate for s in error.picked.record.arrivals.get(phase, ())]
+        picks = [p.time - wave.start_time for p in error.picked.picks if p.phase == phase]
+        for axis in axes:
+            for time in labels:
+                axis.axvspan(time - reach, time + reach, color=color, alpha=0.25, linewidth=0)
+                axis.axvline(time, color=color, linewidth=2.5, alpha=0.35)
+            for time in picks:
+                axis.axvline(time, color=color, linewidth=1.2, linestyle="--")
+        if not picks:  # an empty line that is not clipped has no extent and upsets the layout
+            continue
+        axes[0].plot(
+            picks,
+            [1.0] * len(picks),
+            "v",
+            color=color,
+            markersize=6,
+            transform=axes[0].get_xaxis_transform(),
+            clip_on=False,
+        )
+
+
+def _draw_equal_f1(axis: Axes, shown: Sequence[tuple[float, float]]) -> None:
+    """Set the limits to what is shown, and draw lines of equal F1."""
+    lows = [min((point[n] for point in shown), default=0.0) for n in (0, 1)]
+    left, bottom = (max(0.0, math.floor(20 * low - 0.5) / 20) for low in lows)
+    right, top = 1.0 + 0.02 * (1.0 - left), 1.0 + 0.02 * (1.0 - bottom)
+    recall = np.linspace(max(left, 1e-6), 1.0, 400)
+    for f1 in EQUAL_F1:
+        with np.errstate(divide="ignore"):
+            precision = np.where(2 * recall > f1, f1 * recall / (2 * recall - f1), np.inf)
+        inside = (precision >= bottom) & (precision <= 1.0)
+        if not inside.any():
+            continue
+        axis.plot(recall[inside], precision[inside], color=GRID_COLOR, linewidth=0.8, zorder=0)
+        end = np.flatnonzero(inside)[-1]
+        offset = (10, -3) if end == len(recall) - 1 else (3, 4)
+        _note(axis, recall[end], precision[end], f"F1 {f1:g}", MARK_COLOR, offset)
+    axis.set_xlim(left, right)
+    axis.set_ylim(bottom, top)
+
+
+def _note(
+    axis: Axes, x: float, y: float, text: str, color: str, offset: tuple[float, float]
+) -> None:
+    axis.annotate(text, (x, y), offset, textcoords="offset points", color=color, fontsize=8)
+
+
+def _color(phase: str) -> str:
+    return PHASE_COLORS.get(phase, OTHER_COLOR)

@@ -1,0 +1,156 @@
+"""Scores as files: `scores.json`, `scores.md`, and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
+from phasenet_keras.training.scores import PhaseScores, ScoreCurve, markdown_table
+from phasenet_keras.types import ConfigError
+
+if TYPE_CHECKING:
+    from phasenet_keras.picking.picker import Picker
+
+__all__ = ["score_values", "write_score_values", "write_scores"]
+
+VALUES, TABLE = "scores.json", "scores.md"
+FIGURES = {
+    "residuals.png": "Residuals",
+    "precision_recall.png": "Precision against recall",
+    "worst_records.png": "Records with the most missed and false picks",
+}
+
+
+def write_scores(
+    folder: str | PathLike[str],
+    scores: Mapping[str, PhaseScores],
+    curves: Mapping[str, ScoreCurve],
+    *,
+    picked: Sequence[PickedRecord] = (),
+    picker: Picker | None = None,
+    preset: str = "",
+    split: str = "",
+    n_worst: int = 6,
+) -> list[Path]:
+    """Write scores as JSON, as a Markdown table and as figures.
+
+    Args:
+        folder: it is made if needed; files of the same names are replaced.
+        scores: by phase.
+        curves: by phase; without any there is no precision-recall curve.
+        picked: the records that were scored; without any there are neither residuals nor worst
+            records as figures.
+        picker: gives the probabilities of the worst records; without it they are not drawn.
+        preset: name of what was scored.
+        split: name of the records.
+        n_worst: number of records in the figure of the worst.
+
+    Returns:
+        The files: ``scores.json``, ``scores.md``, and of ``residuals.png``,
+        ``precision_recall.png``, ``worst_records.png`` those that could be drawn.
+
+    Raises:
+        ConfigError: for no scores.
+    """
+    from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
+
+    if not scores:
+        raise ConfigError("there are no scores to write: no phase was labelled in a record")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures: dict[str, Any] = {}
+    # The numbers go first: a figure must not cost them.
+    write_score_values(folder / VALUES, scores, curves, preset=preset, split=split)
+    if picked:
+        figures["residuals.png"] = plot_residuals(residuals_by_phase(picked, scores), scores)
+    if curves:
+        figures["precision_recall.png"] = plot_curves(curves, scores)
+    errors = worst_records(picked, scores, n_worst)
+    if errors and picker is not None:
+        figures["worst_records.png"] = plot_worst(errors, scores, picker)
+    for name, figure in figures.items():
+        with beside_then_rename(folder / name, "wb") as file:
+            figure.savefig(file, format="png", dpi=110)
+    with beside_then_rename(folder / TABLE) as file:
+        file.write(_page(scores, preset, split, list(figures)))
+    return [folder / name for name in (VALUES, TABLE, *figures)]
+
+
+def write_score_values(
+    path: Path,
+    scores: Mapping[str, PhaseScores],
+    curves: Mapping[str, ScoreCurve],
+    *,
+    preset: str = "",
+    split: str = "",
+) -> None:
+    """Write scores as JSON with sorted keys: see `score_values`."""
+    with beside_then_rename(path) as file:
+        values = score_values(scores, curves, preset=preset, split=split)
+        json.dump(values, file, indent=2, sort_keys=True, allow_nan=False)
+        file.write("\n")
+
+
+def score_values(
+    scores: Mapping[str, PhaseScores],
+    curves: Mapping[str, ScoreCurve],
+    *,
+    preset: str = "",
+    split: str = "",
+) -> dict[str, Any]:
+    """Return scores as plain values: those of each phase by its name, the rest beside them.
+
+    ``evaluation`` holds preset, split, rule, tolerance, thresholds and counts; ``curves`` the
+    scores at many thresholds. What is not a number is None.
+    """
+    values: dict[str, Any] = {phase: score.to_dict() for phase, score in scores.items()}
+    first = next(iter(scores.values()))
+    counts = ("n_records", "n_events", "n_true", "n_pred", "n_matched")
+    values["evaluation"] = {
+        "preset": preset,
+        "split": split,
+        "rule": first.rule,
+        "rule_in_words": first.tolerance.text,
+        "tolerance_s": first.tolerance_s,
+        "tolerance_samples": first.tolerance_samples,
+        "thresholds": {phase: values[phase]["threshold"] for phase in scores},
+        "counts": {phase: {name: values[phase][name] for name in counts} for phase in scores},
+    }
+    values["curves"] = {phase: curve.to_dict() for phase, curve in curves.items()}
+    return values
+
+
+def _page(
+    scores: Mapping[str, PhaseScores], preset: str, split: str, figures: Sequence[str]
+) -> str:
+    name = ", ".join(part for part in (preset, split) if part) or "scores"
+    details = [
+        f"- {phase}: threshold {score.threshold:.2g}; {score.n_true} labels, {score.n_pred} picks, "
+        f"{score.n_matched} matches in {score.n_records} records of {score.n_events} events; "
+        f"{_noise(score)}"
+        for phase, score in scores.items()
+    ]
+    pictures = [f"## {FIGURES[figure]}\n\n![{FIGURES[figure]}]({figure})" for figure in figures]
+    intervals = "Intervals are 95 % bootstrap intervals by event."
+    parts = (f"# {name}", markdown_table({name: scores}).rstrip(), intervals, "\n".join(details))
+    return "\n\n".join((*parts, *pictures)) + "\n"
+
+
+def _noise(score: PhaseScores) -> str:
+    between = "no record with an arrival"
+    if score.hours_between:
+        between = (
+            f"{score.false_picks_per_hour_between:.1f} false picks an hour between arrivals "
+            f"({score.hours_between:.3g} hours)"
+        )
+    if not score.noise_hours:
+        return f"{between}; no record without an arrival"
+    return (
+        f"{between}; {score.false_picks_per_hour:.1f} an hour in records without one "
+        f"({score.noise_hours:.3g} hours)"
+    )

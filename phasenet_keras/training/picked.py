@@ -1,0 +1,164 @@
+"""Picked records: their matches, residuals and errors at any threshold above the lowest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from phasenet_keras.training.matching import ROUNDING, Tolerance, match_picks
+from phasenet_keras.training.scores import PhaseScores, RecordMatches
+from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
+
+__all__ = [
+    "PickedRecord",
+    "RecordErrors",
+    "matches_of",
+    "residuals_by_phase",
+    "worst_records",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class PickedRecord:
+    """A labelled record and its picks, of all phases, from the probability ``lowest`` up."""
+
+    record: LabelledWaveform
+    picks: tuple[Pick, ...]
+    lowest: float
+
+
+@dataclass(frozen=True, eq=False)
+class RecordErrors:
+    """What is wrong with the picks of a record.
+
+    Attributes:
+        picked: the record and its picks, from the thresholds up.
+        n_missed: labels without a match.
+        n_false: picks without a match.
+        largest_residual_s: of the matches, in seconds, without sign; 0 without any.
+        text: the same in words, by phase.
+    """
+
+    picked: PickedRecord
+    n_missed: int
+    n_false: int
+    largest_residual_s: float
+    text: str
+
+
+def matches_of(
+    picked: Sequence[PickedRecord], phase: str, threshold: float, tolerance: Tolerance
+) -> list[RecordMatches]:
+    """Match the picks from a threshold up; one entry a record in which the phase was labelled."""
+    return [
+        _match_record(_picks_of(one, phase, threshold), one.record, phase, tolerance)
+        for one in picked
+        if phase in one.record.arrivals
+    ]
+
+
+def residuals_by_phase(
+    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], times: float = 5.0
+) -> dict[str, list[float]]:
+    """Return the residuals, in seconds, of all pairs up to some times the tolerance apart.
+
+    Args:
+        picked: labelled records with their picks.
+        scores: of the same records; they say which phases, thresholds and tolerances.
+        times: the tolerance, for the greatest distance of a pair.
+    """
+    found: dict[str, list[float]] = {}
+    for phase, score in scores.items():
+        seconds, samples = score.tolerance.seconds, score.tolerance.samples
+        wide = Tolerance(
+            score.rule,
+            None if seconds is None else times * seconds,
+            None if samples is None else times * samples,
+        )
+        matches = matches_of(picked, phase, score.threshold, wide)
+        found[phase] = [residual for match in matches for residual in match.residuals_s]
+    return found
+
+
+def worst_records(
+    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], count: int = 6
+) -> list[RecordErrors]:
+    """Return the records with the most missed and false picks; of equals, the largest residuals.
+
+    Args:
+        picked: labelled records with their picks.
+        scores: of the same records; they say which phases, thresholds and tolerances.
+        count: of records at most.
+    """
+    errors = [_errors(one, scores) for one in picked if set(scores) & set(one.record.arrivals)]
+    errors.sort(key=lambda e: (-(e.n_missed + e.n_false), -e.largest_residual_s))
+    return errors[:count]
+
+
+def _errors(picked: PickedRecord, scores: Mapping[str, PhaseScores]) -> RecordErrors:
+    record = picked.record
+    n_missed = n_false = 0
+    largest, words = 0.0, []
+    kept: list[Pick] = []
+    for phase, score in scores.items():
+        picks = _picks_of(picked, phase, score.threshold)
+        kept += picks
+        if phase not in record.arrivals:
+            continue
+        match = _match_record(picks, record, phase, score.tolerance)
+        missed, false = (n - len(match.residuals_s) for n in (match.n_true, match.n_pred))
+        n_missed, n_false = n_missed + missed, n_false + false
+        said = [f"{n} {what}" for n, what in ((missed, "missed"), (false, "false")) if n]
+        if match.residuals_s:
+            worst = max(match.residuals_s, key=abs)
+            largest = max(largest, abs(worst))
+            said.append(f"{1000 * worst:+.3g} ms")
+        if said:
+            words.append(f"{phase} {', '.join(said)}")
+    shown = PickedRecord(record, tuple(sorted(kept)), picked.lowest)
+    return RecordErrors(shown, n_missed, n_false, largest, "; ".join(words) or "nothing to find")
+
+
+def _picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:
+    if threshold < picked.lowest:
+        raise ConfigError(
+            f"these records were picked from probability {picked.lowest:g} up, {phase} is wanted "
+            f"from {threshold:g}: pick them again with lowest={threshold:g}"
+        )
+    return [p for p in picked.picks if p.phase == phase and p.probability >= threshold]
+
+
+def _match_record(
+    picks: Sequence[Pick], record: LabelledWaveform, phase: str, tolerance: Tolerance
+) -> RecordMatches:
+    wave = record.waveform
+    nearest, window = tolerance.at(wave.sampling_rate), tolerance.window_at(wave.sampling_rate)
+    picked = [pick.time - wave.start_time for pick in picks]
+    labels = [sample / wave.sampling_rate for sample in record.arrivals[phase]]
+    # The closest pairs go first: those within the tolerance are the same with a wider window.
+    pairs = match_picks(picked, labels, window)
+    near = tuple(picked[pick] - labels[label] for pick, label in pairs)
+    quiet_s, n_quiet = wave.duration_s, len(picked)
+    if labels:
+        arrivals = [s / wave.sampling_rate for found in record.arrivals.values() for s in found]
+        quiet_s -= _covered(arrivals, nearest, wave.duration_s)
+        n_quiet = sum(min(abs(t - a) for a in arrivals) > nearest + ROUNDING for t in picked)
+    return RecordMatches(
+        n_true=len(labels),
+        n_pred=len(picked),
+        residuals_s=tuple(residual for residual in near if abs(residual) <= nearest + ROUNDING),
+        event=record.event or record.gather or record.name or wave.station,
+        near_residuals_s=None if tolerance.window_s is None else near,
+        quiet_s=quiet_s,
+        n_quiet=n_quiet,
+    )
+
+
+def _covered(times: Sequence[float], reach: float, end: float) -> float:
+    """Return how much of 0 to ``end`` is within ``reach`` of one of the times."""
+    covered, last = 0.0, 0.0
+    for time in sorted(times):
+        left, right = max(time - reach, last), min(time + reach, end)
+        covered += max(0.0, right - left)
+        last = max(last, right)
+    return covered

@@ -1,0 +1,191 @@
+"""`phasenet-keras evaluate` and what it writes: JSON, Markdown, figures."""
+
+from __future__ import annotations
+
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from obspy import UTCDateTime
+from rich.console import Console
+
+from phasenet_keras import Picker, Waveform
+from phasenet_keras.cli import main
+from phasenet_keras.io.seisbench import write_dataset
+from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
+from phasenet_keras.report import CountBar
+from phasenet_keras.score_report import write_scores
+from phasenet_keras.training.evaluate import (
+    pick_records,
+    residuals_by_phase,
+    score_curves,
+    score_picked,
+    tolerance_of,
+    worst_records,
+)
+from phasenet_keras.types import ConfigError, LabelledWaveform
+
+
+def records_with_spikes():
+    """Ten records of 30 s: P right in eight, two samples late in one, missed in one; one decoy."""
+    records = []
+    for n in range(10):
+        data = 0.05 * np.random.default_rng(n).standard_normal((3000, 3))
+        at = 1000 + 10 * n
+        if n != 4:
+            data[at + 2 * (n == 3)] = 0.25
+        if n == 5:
+            data[2500] = 0.212
+        wave = Waveform(data, 100.0, UTCDateTime(1000 * n), ("E", "N", "Z"), "XX.A..HH")
+        record = LabelledWaveform(
+            wave, {"P": (at,), "S": ()}, name=f"r{n}", event=f"e{n // 2}", split="test"
+        )
+        records.append(record)
+    return records
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    write_dataset(records_with_spikes(), tmp_path / "set")
+    return str(tmp_path / "set")
+
+
+@pytest.fixture
+def scored(spike_net):
+    picker = Picker(spike_net)
+    picked = pick_records(picker, records_with_spikes(), lowest=0.05)
+    tolerance = tolerance_of(tolerance_samples=5)
+    return SimpleNamespace(
+        picker=picker,
+        picked=picked,
+        scores=score_picked(picked, picker.thresholds, tolerance, bootstrap=100),
+        curves=score_curves(picked, picker.thresholds, tolerance),
+    )
+
+
+@pytest.mark.filterwarnings("error::UserWarning")  # of a layout that does not fit
+def test_evaluate_writes_a_folder(dataset, preset, tmp_path, capsys):
+    out = tmp_path / "scores"
+    options = ["--tolerance-samples", "5", "--bootstrap", "200", "--output", str(out)]
+    assert main(["evaluate", preset, dataset, *options]) == 0
+    said = capsys.readouterr().out
+    assert "| P | 0.900 (" in said
+    assert "Rule phasenet, with a tolerance of 5 samples" in said
+    assert sorted(path.name for path in out.iterdir()) == [
+        "precision_recall.png",
+        "residuals.png",
+        "scores.json",
+        "scores.md",
+        "worst_records.png",
+    ]
+    text = (out / "scores.json").read_text()
+    values = json.loads(text)
+    assert text == json.dumps(values, indent=2, sort_keys=True) + "\n"
+    assert values["P"]["f1"] == pytest.approx(0.9)
+    assert values["P"]["residual_mean_s"] == pytest.approx(0.02 / 9, abs=1e-6)
+    about = values["evaluation"]
+    assert about["counts"]["P"] == {
+        "n_records": 10, "n_events": 5, "n_true": 10, "n_pred": 10, "n_matched": 9
+    }  # fmt: skip
+    assert (about["preset"], about["split"], about["rule"]) == (preset, "test", "phasenet")
+    assert (about["tolerance_samples"], about["tolerance_s"]) == (5, 0.05)
+    assert about["thresholds"] == {"P": 0.3, "S": 0.3}
+    assert values["S"]["noise_hours"] == pytest.approx(300 / 3600)
+    assert values["S"]["false_picks_per_hour"] == 0
+    assert values["curves"]["P"]["thresholds"][0] == 0.05
+    assert max(values["curves"]["P"]["f1"]) == pytest.approx(18 / 19)
+    page = (out / "scores.md").read_text()
+    for words in (said.strip(), "10 labels, 10 picks, 9 matches in 10 records of 5 events",
+                  "](residuals.png)", "](worst_records.png)"):  # fmt: skip
+        assert words in page
+    for name in ("residuals", "precision_recall", "worst_records"):
+        assert imread(out / f"{name}.png").std() > 0.05
+
+
+def test_a_json_file_alone_has_the_same_values(dataset, preset, tmp_path):
+    folder, file = tmp_path / "scores", tmp_path / "alone.json"
+    for output in (folder, file):
+        assert main(["evaluate", preset, dataset, "--output", str(output)]) == 0
+    assert file.read_text() == (folder / "scores.json").read_text()
+    assert json.loads(file.read_text())["P"]["rule"] == "phasenet"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.json", "scores", "set"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--split", "dev"], "no record in split 'dev'; its records are in test: name another"),
+        (["--rule", "phasenit"], "no rule 'phasenit'; known: phasenet. Did you mean 'phasenet'?"),
+        (["--tolerance-s", "-1"], "tolerance_s is a number of 0 or more, received -1.0"),
+        (["--bootstrap", "-5"], "--bootstrap is 0 or more, received -5"),
+        (["--output", "no/such/file.json"], "folder no/such does not exist"),
+        (["--output", "setup.cfg"], "folder setup.cfg cannot be made"),
+    ],
+)
+def test_errors_are_one_line(options, words, dataset, preset, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "setup.cfg").write_text("")
+    assert main(["evaluate", preset, dataset, *options]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_labels_of_other_phases_only_are_an_error(preset, tmp_path, capsys):
+    [record, *_] = records_with_spikes()
+    write_dataset(
+        [LabelledWaveform(record.waveform, {}, name="r", split="test")], tmp_path / "unknown"
+    )
+    assert main(["evaluate", preset, str(tmp_path / "unknown")]) == 2
+    assert "has labels of P or S, the phases of" in capsys.readouterr().err
+
+
+def test_figures_have_a_panel_a_phase_and_two_a_record(scored):
+    residuals = residuals_by_phase(scored.picked, scored.scores)
+    figure = plot_residuals(residuals, scored.scores)
+    assert len(figure.axes) == 2
+    assert "9 of 10 labels found within 50 ms" in figure.axes[0].get_title()
+    assert "no pick near a label" in figure.axes[1].get_title()
+    assert sum(bar.get_height() for bar in figure.axes[0].containers[0]) == 9
+    figure = plot_curves(scored.curves, scored.scores)
+    assert len(figure.axes) == 1
+    [legend] = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["P at the threshold used, 0.3: F1 0.900"]
+    errors = worst_records(scored.picked, scored.scores, 5)
+    assert [e.picked.record.name for e in errors][:3] == ["r4", "r5", "r3"]
+    figure = plot_worst(errors, scored.scores, scored.picker)
+    assert len(figure.axes) == 10
+    assert figure.axes[0].get_title(loc="left") == "r4: P 1 missed"
+    assert figure.axes[2].get_title(loc="left") == "r5: P 1 false, +0 ms"
+    left, right = figure.axes[4].get_xlim()
+    assert left < 10.3 < right
+    assert right - left < 3.0
+    assert len(plot_worst(errors[:1], scored.scores, scored.picker).axes) == 2
+
+
+def test_the_marked_threshold_is_on_the_curve(scored):
+    figure = plot_curves(scored.curves, scored.scores)
+    curve, marked = (line.get_xydata() for line in figure.axes[0].lines[:2])
+    assert len(marked) == 1
+    assert any(np.allclose(marked[0], point) for point in curve)
+
+
+def test_without_picked_records_there_are_numbers_and_the_curve(scored, tmp_path):
+    paths = write_scores(tmp_path / "new", scored.scores, scored.curves)
+    assert [path.name for path in paths] == ["scores.json", "scores.md", "precision_recall.png"]
+    assert all(path.is_file() for path in paths)
+    with pytest.raises(ConfigError, match="no phase was labelled"):
+        write_scores(tmp_path / "other", {}, {})
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_bar_shows_on_terminals_only():
+    for terminal in (True, False):
+        console = Console(file=io.StringIO(), force_terminal=terminal, width=80)
+        with CountBar(console, "picking") as bar:
+            bar.take(3, 3)
+        assert ("3/3" in console.file.getvalue()) is terminal
