@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from phasenet_keras.cli_common import ADAPT_HELP, open_console
 from phasenet_keras.quiet import quiet_start
+from phasenet_keras.training.transfer import STRATEGIES
 
 __all__ = ["add_train"]
 
@@ -18,15 +21,24 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         help="fine-tune a preset on a data set",
         description="Fine-tune a preset on a data set. The run folder then serves as a preset; a "
         "run that was interrupted goes on if the same command is given again.",
+        epilog=f"Strategies: {', '.join(STRATEGIES)}; JSON defines others. Exit status: 0 the "
+        "parent is beaten on the validation records, 1 it is not and is kept, 2 nothing could be "
+        "done.",
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
-    verb.add_argument("--preset", default="ncedc", metavar="NAME|DIR", help="parent")
+    verb.add_argument(
+        "--preset", default="ncedc", metavar="NAME|DIR", help="parent (default: %(default)s)"
+    )
     verb.add_argument("--channels", metavar="Z…", help="adapt the parent to these channels")
     verb.add_argument("--adapt", **ADAPT_HELP)
     verb.add_argument(
         "--strategy", default="finetune", metavar="NAME|JSON", help="(default: %(default)s)"
     )
-    verb.add_argument("--config", type=Path, metavar="FILE.json", help="training configuration")
+    verb.add_argument(
+        "--config", type=Path, metavar="FILE.json", help="settings, as in a run's config.json"
+    )
+    verb.add_argument("--epochs", type=int, metavar="N", help="in place of the configuration's")
+    verb.add_argument("--seed", type=int, metavar="N", help="in place of the configuration's")
     verb.add_argument("--output", type=Path, required=True, metavar="RUN", help="run folder")
     verb.set_defaults(run=_run_train)
 
@@ -45,8 +57,12 @@ def _run_train(arguments: argparse.Namespace) -> int:
         parent = PhaseNet.from_preset(
             arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
         )
-    config = read_config(arguments.config)
+    given = {"epochs": arguments.epochs, "seed": arguments.seed}
+    config = replace(
+        read_config(arguments.config), **{k: v for k, v in given.items() if v is not None}
+    )
     console = open_console(False)
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with EpochBar(console, config.epochs) as bar:
         result = train(
             parent,
@@ -58,6 +74,8 @@ def _run_train(arguments: argparse.Namespace) -> int:
             on_epoch=bar.take,
         )
     for finding in result.findings:
-        console.print(f"[yellow]doctor[/] {finding.name}: {finding.text}", highlight=False)
-    console.print(result.verdict, highlight=False)
+        console.print("[yellow]doctor[/]", end=" ")
+        say(f"{finding.name}: {finding.text}")
+    say(result.verdict)
+    say(f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.best_epoch is not None else 1

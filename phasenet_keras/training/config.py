@@ -10,8 +10,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from phasenet_keras.data.augment import (
     Augmentation,
     Clip,
@@ -39,7 +37,7 @@ WHOLE_NUMBERS: Mapping[str, int] = {
 }
 LEAST_WINDOWS = 256
 REFIT_BELOW = 300
-WINDOW_RANGE, GRID, ROOM_SAMPLES = (1024, 3072), 256, 512
+GRID, LONGEST_WINDOW = 256, 3072
 
 STEPS: Mapping[str, type] = {
     step.__name__: step
@@ -69,8 +67,8 @@ class TrainConfig:
         learning_rate: of Adam at the start.
         schedule: ``"cosine"`` lets the learning rate fall to a hundredth, ``"constant"`` keeps it.
         window_samples: of the training windows; a multiple of 256 needs no padding later. 0 chooses
-            the least one, from 1024 to 3072, that holds twice the time from the first arrival to
-            the last in 95 % of the records, and 512 samples more.
+            the least one, up to 3072, that holds the longest record: picking shows the network
+            1,791 samples to each side, and training should, too.
         label_shape: name of what stands for an arrival, a key of `LABEL_SHAPES`; empty is a
             Gaussian by the next two.
         label_sigma_samples: standard deviation of the Gaussian.
@@ -178,7 +176,7 @@ class TrainConfig:
     def _check_label(self) -> None:
         if not self.label_shape:
             return
-        label_of(self.label_shape, self.window_samples or WINDOW_RANGE[0])
+        label_of(self.label_shape, self.window_samples or LONGEST_WINDOW)
         given = (self.label_sigma_samples, self.label_reach)
         if given != (DEFAULT_SIGMA_SAMPLES, DEFAULT_REACH):
             raise ConfigError(
@@ -192,16 +190,10 @@ def choose_window(records: Sequence[LabelledWaveform]) -> int:
 
     Example:
         >>> choose_window([])
-        1024
+        256
     """
-    spans = []
-    for record in records:
-        samples = [sample for of_phase in record.arrivals.values() for sample in of_phase]
-        if samples:
-            spans.append(max(samples) - min(samples))
-    span = float(np.percentile(spans, 95)) if spans else 0.0
-    least, most = WINDOW_RANGE
-    return int(min(max(least, math.ceil((2 * span + ROOM_SAMPLES) / GRID) * GRID), most))
+    longest = max((record.waveform.n_samples for record in records), default=GRID)
+    return min(math.ceil(longest / GRID) * GRID, LONGEST_WINDOW)
 
 
 def read_config(path: str | PathLike[str] | None) -> TrainConfig:

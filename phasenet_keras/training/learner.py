@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -36,6 +38,9 @@ from phasenet_keras.training.transfer import TransferStrategy
 from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["EpochReport", "Learner"]
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 STATE, HISTORY = "last.npz", "history.csv"
 # The learning rate of the last epoch, as a part of the first one's, along the cosine.
@@ -137,10 +142,11 @@ class Learner:
         rng = np.random.default_rng((self.config.seed, epoch))
         order = rng.permutation(n_examples).tolist()
         size = min(self.config.batch_size, n_examples)
-        losses = []
-        for begin in range(0, n_examples - size + 1, size):
-            x, y = self.examples.batch(epoch, order[begin : begin + size])
-            losses.append(float(self.net.train_on_batch(x, y)))
+        chosen = [order[begin : begin + size] for begin in range(0, n_examples - size + 1, size)]
+        losses = [
+            float(self.net.train_on_batch(x, y))
+            for x, y in _ahead(partial(self.examples.batch, epoch), chosen)
+        ]
         dev_loss, dev_f1 = math.nan, math.nan
         if self.dev_records:
             dev_loss, dev_f1 = self._loss_of(self.net), self._f1_of(self._picker)
@@ -198,3 +204,14 @@ class Learner:
         )
         values = [score.f1 for score in scores.values() if score.n_true]
         return float(np.mean(values)) if values else math.nan
+
+
+def _ahead(make: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
+    """Yield what is made of each item, in order; the next is made while this one is used."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        following = worker.submit(make, items[0])
+        for item in items[1:]:
+            made = following.result()
+            following = worker.submit(make, item)
+            yield made
+        yield following.result()
