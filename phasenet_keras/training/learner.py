@@ -118,7 +118,7 @@ class Learner:
         if dev_records:
             dev = ExampleMaker(dev_records, alpha=1.0, seed=config.seed, **common)
             self.dev_x, self.dev_y = dev.batch(0, range(min(2 * len(dev_records), 512)))
-        self._picker = Picker(self.net, preset=contract, sampling="reinterpret")
+        self._picker = Picker(self.net, preset=contract, sampling="reinterpret", follow=True)
         self._phase_start = -1
 
     def parent_scores(self) -> tuple[float, float]:
