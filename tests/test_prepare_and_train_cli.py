@@ -65,7 +65,7 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
     run = str(tmp_path / "run")
     train = ["train", data, "--preset", parent, "--config", str(config), "--output", run]
     assert main(train) == 0
-    assert "best validation loss" in capsys.readouterr().out
+    assert "best validation F1" in capsys.readouterr().out
     scores = {}
     for name, preset in (("parent", parent), ("run", run)):
         out = tmp_path / f"{name}.json"
