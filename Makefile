@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python examples/pick_example_record.py --output demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
