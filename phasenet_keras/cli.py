@@ -22,6 +22,7 @@ from phasenet_keras.cli_common import (
     open_console,
 )
 from phasenet_keras.cli_compare import add_compare
+from phasenet_keras.cli_correct import add_correct
 from phasenet_keras.cli_dataset import add_prepare
 from phasenet_keras.cli_scores import add_evaluate
 from phasenet_keras.cli_training import add_train
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(verbs)
     add_evaluate(verbs)
     add_compare(verbs)
+    add_correct(verbs)
     _add_presets(verbs)
     _add_convert(verbs)
     return parser
