@@ -22,6 +22,7 @@ from phasenet_keras.cli_common import (
     open_console,
 )
 from phasenet_keras.cli_compare import add_compare
+from phasenet_keras.cli_correct import add_correct
 from phasenet_keras.cli_dataset import add_prepare
 from phasenet_keras.cli_scores import add_evaluate
 from phasenet_keras.cli_training import add_train
@@ -39,11 +40,13 @@ __all__ = ["main"]
 EXIT_INTERRUPTED = 130
 
 DESCRIPTION = """\
-P and S arrivals with PhaseNet in Keras: pick records, adapt the official weights to one or two
-channels, convert weights.
+P and S arrivals with PhaseNet in Keras: pick records, adapt weights to one or two channels,
+fine-tune on labelled records of your own, and see if it helped.
 
   phasenet-keras pick day.mseed other.sac records/*.npz --output picks.csv --plot figures/
-  phasenet-keras pick line/*.txt --preset my-preset/ --sampling reinterpret --output picks.csv
+  phasenet-keras prepare line/ --labels labels.csv --output lines/
+  phasenet-keras train lines/ --channels Z --output run/
+  phasenet-keras pick new/*.txt --preset run/ --output picks.csv
 """
 EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
 
@@ -85,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add_train(verbs)
     add_evaluate(verbs)
     add_compare(verbs)
+    add_correct(verbs)
     _add_presets(verbs)
     _add_convert(verbs)
     return parser

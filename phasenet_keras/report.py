@@ -22,6 +22,8 @@ from phasenet_keras.picking.files import FileReport, Progress, StationResult
 from phasenet_keras.training.splits import facts_of
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.training.compare import Run
     from phasenet_keras.training.train import EpochReport
@@ -32,6 +34,7 @@ __all__ = [
     "EpochBar",
     "RunReport",
     "RunsBar",
+    "correction_table",
     "dataset_table",
     "exit_status",
     "preset_table",
@@ -41,6 +44,13 @@ __all__ = [
 MAX_ROWS = 200
 # How much of a day, in hours, still shows as more than 0.0.
 HOURS_FORMAT = "{:.3f}"
+RULES = {
+    "median_residual": "median |residual| of kept",
+    "p_before_s": "broken: P before S (traces)",
+    "vp_vs": "broken: Vp/Vs (gathers)",
+    "monotone": "broken: later with offset (picks)",
+    "reciprocity": "broken: reciprocity (pairs)",
+}
 
 
 class RunReport:
@@ -212,6 +222,18 @@ def dataset_table(records: Iterable[LabelledWaveform | RecordFacts]) -> Table:
         rates = sorted({f"{fact.sampling_rate:g}" for fact in facts if fact.split == split})
         counts = map(str, (len(inside), *arrivals, *unknown))
         table.add_row(split or "(none)", *counts, ", ".join(rates))
+    return table
+
+
+def correction_table(summary: DataFrame) -> Table:
+    """Return what became of the picks of each phase, as `summary_of` counts it."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    for phase in summary.index:
+        table.add_column(escape(str(phase)), justify="right")
+    for name in summary.columns:
+        text, form = RULES.get(name, str(name)), ".2f" if name == "median_residual" else ".0f"
+        table.add_row(escape(text), *(f"{value:{form}}" for value in summary[name]))
     return table
 
 

@@ -1,0 +1,306 @@
+"""The verb of the command line that corrects picks by the moveout of their gathers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasenet_keras.cli_common import EXIT_SOME_FAILED, make_folder, open_console
+from phasenet_keras.types import ConfigError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from rich.console import Console
+
+    from phasenet_keras.io.gathers import GatherPicks
+    from phasenet_keras.io.geometry import Geometry
+    from phasenet_keras.training.correction import CorrectionConfig
+
+__all__ = ["add_correct", "add_gather_options", "pair_of", "read_correction"]
+
+DESCRIPTION = """\
+Correct the picks of shot gathers by their moveout: outliers by Huber regression, a curve through
+the rest by support vector regression. PICKS is one of
+
+  the CSV of phasenet-keras pick (station_id, phase_time, …)
+  a CSV with columns shot, receiver, phase, and sample or time_s
+  a CSV with columns fname, itp_pred, its_pred and their probabilities (lists of candidates),
+      whose rows are in the order shot, receiver: say --shots and --receivers, or --names
+
+The geometry is a CSV with receiver, x, y, z in metres; sources are rows with shot, x, y, z and no
+receiver, or columns source_x, source_y, source_z; start_time of a shot's row is the UTC time of its
+sample 0. Without geometry, receiver number minus shot number is the offset."""
+EPILOG = "exit status: 0 all well, 1 some rows could not be used, 2 nothing could be done"
+MAX_LINES = 20
+
+
+def add_correct(verbs: argparse._SubParsersAction) -> None:
+    """Add `correct` to the parser."""
+    verb = verbs.add_parser(
+        "correct",
+        help="correct the picks of shot gathers by their moveout",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("picks", type=Path, metavar="PICKS", help="table of picks")
+    add_gather_options(verb)
+    verb.add_argument("--shots", type=int, default=0, metavar="N", help="shots, row by row")
+    verb.add_argument("--receivers", type=int, default=0, metavar="N", help="receivers of a shot")
+    verb.add_argument(
+        "--sampling-rate-hz", type=float, metavar="HZ", help="where the table does not say it"
+    )
+    verb.add_argument(
+        "--fill", action="store_true", help="add receivers without a pick, marked as filled"
+    )
+    verb.add_argument("--vp-vs", type=pair_of, default=(1.4, 6.0), metavar="LOW,HIGH",
+                      help="bounds of Vp/Vs (default: 1.4,6)")  # fmt: skip
+    verb.add_argument(
+        "--output", type=Path, metavar="FILE.csv", help="the table (default: standard output)"
+    )
+    verb.add_argument("--rules", type=Path, metavar="FILE.csv", help="which picks break which rule")
+    verb.add_argument("--markers", type=Path, metavar="FILE", help="corrected picks for Snuffler")
+    verb.add_argument("--quakeml", type=Path, metavar="FILE.xml", help="the same as QuakeML")
+    verb.add_argument("--plot", type=Path, metavar="DIR", help="write a figure a gather here")
+    verb.add_argument(
+        "--plot-shots", metavar="1,7", help="draw these shots only (default: all of them)"
+    )
+    verb.add_argument(
+        "--waveforms",
+        nargs="+",
+        metavar="FILES",
+        help="to draw under the picks: a data set folder, or files whose names --names reads",
+    )
+    verb.set_defaults(run=_run_correct)
+
+
+def add_gather_options(verb: argparse.ArgumentParser) -> None:
+    """Add what says where picks belong, and how they are corrected."""
+    verb.add_argument(
+        "--geometry", type=Path, metavar="STATIONS.csv", help="coordinates, see above"
+    )
+    verb.add_argument(
+        "--names",
+        metavar="REGEX",
+        help="reads shot and receiver from file names, e.g. "
+        r"'_(?P<shot>\d+)_(?P<receiver>\d+)_'",
+    )
+    verb.add_argument(
+        "--settings",
+        default="default",
+        metavar="report|default|FILE.json",
+        help="of the correction: chosen by cross-validation, those of Huynh (2021), or a file's "
+        "(default: %(default)s)",
+    )
+    for phase in "PS":
+        verb.add_argument(
+            f"--{phase.lower()}-bounds",
+            type=pair_of,
+            metavar="LOW,HIGH",
+            help=f"{phase} picks lie between these samples",
+        )
+
+
+def pair_of(text: str) -> tuple[float, float]:
+    """Read two numbers with a comma between them."""
+    low, high = (float(item) for item in text.split(","))
+    return low, high
+
+
+def read_correction(
+    settings: str, bounds: Mapping[str, tuple[float, float] | None], rate_hz: float | None = None
+) -> CorrectionConfig:
+    """Return the correction by name or from a JSON file, with other bounds (samples) and rate.
+
+    Raises:
+        ConfigError: for an unknown name, an unreadable file or impossible values.
+    """
+    from phasenet_keras.training.correction import CorrectionConfig
+
+    if not settings.lower().endswith(".json"):
+        config = CorrectionConfig.from_name(settings)
+    else:
+        try:
+            values = json.loads(Path(settings).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{settings} is no readable JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise ConfigError(f"{settings} should hold a JSON object")
+        config = CorrectionConfig.from_dict(values)
+    phases = dict(config.phases)
+    for phase, pair in bounds.items():
+        if pair is not None:
+            if phase not in phases:
+                raise ConfigError(f"bounds of {phase}: the settings have no such phase")
+            phases[phase] = replace(phases[phase], earliest=pair[0], latest=pair[1])
+    return replace(config, phases=phases, sampling_rate_hz=rate_hz or config.sampling_rate_hz)
+
+
+def _run_correct(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.io.gathers import read_gather_picks
+    from phasenet_keras.io.geometry import read_geometry
+    from phasenet_keras.report import CountBar, correction_table
+    from phasenet_keras.training.physics import check_physics
+    from phasenet_keras.training.pseudolabels import correct_picks
+    from phasenet_keras.training.survey import summary_of, unused_rows, with_times
+
+    _check_outputs(arguments)
+    console = open_console(arguments.output is None)
+    geometry = read_geometry(arguments.geometry) if arguments.geometry else None
+    picks = read_gather_picks(
+        arguments.picks,
+        geometry=geometry,
+        names=arguments.names,
+        shots=arguments.shots,
+        receivers=arguments.receivers,
+    )
+    rate_hz = picks.sampling_rate or arguments.sampling_rate_hz
+    bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
+    config = read_correction(arguments.settings, bounds, rate_hz)
+    table = _placed(picks, geometry, arguments.fill)
+    with CountBar(console, "correcting") as bar:
+        corrected = correct_picks(table, config, progress=bar.take)
+    broken = check_physics(corrected, arguments.vp_vs)
+    corrected = with_times(corrected, geometry, config.sampling_rate_hz)
+    _write(corrected, broken, arguments, config.sampling_rate_hz)
+    if arguments.plot:
+        _draw(corrected, arguments, config.sampling_rate_hz, console)
+    unused = [
+        (int(picks.rows[n]), note) for n, note in unused_rows(corrected) if n < len(picks.rows)
+    ]
+    _say(console, picks, geometry, unused)
+    console.print(correction_table(summary_of(corrected, broken)))
+    _say_settings(console, corrected)
+    failed = bool(picks.bad or unused or (geometry and geometry.bad))
+    if not corrected["how"].ne("dropped").any():
+        raise ConfigError(
+            "no gather could be corrected: each needs six picks of a phase on one side (min_points)"
+        )
+    return EXIT_SOME_FAILED if failed else 0
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    from phasenet_keras.io.tables import check_pick_path
+
+    for path in (arguments.output, arguments.rules):
+        if path:
+            check_pick_path(path)
+    for path in (arguments.markers, arguments.quakeml):
+        if path and not path.parent.is_dir():
+            raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
+    if arguments.output is None and sys.stdout is None:
+        raise ConfigError("standard output is closed: name a file with --output")
+    if arguments.plot:
+        make_folder(arguments.plot)
+
+
+def _placed(picks: GatherPicks, geometry: Geometry | None, fill: bool) -> DataFrame:
+    """Return the table with offsets where there is a geometry, refusing one that does not fit."""
+    from phasenet_keras.training.survey import filled_up, with_offsets
+
+    table = filled_up(picks.table, geometry) if fill else picks.table
+    if geometry is None:
+        if "offset_m" not in table and any(
+            table[name].dtype.kind != "i" for name in ("shot", "receiver")
+        ):
+            shot, receiver = table.iloc[0][["shot", "receiver"]]
+            raise ConfigError(
+                "without --geometry the offset is receiver number minus shot number; received "
+                f"shot '{shot}' and receiver '{receiver}': give --geometry, or --names"
+            )
+        return table
+    table = with_offsets(table, geometry)
+    if not table["offset_m"].notna().any():
+        shot, receiver = table.iloc[0][["shot", "receiver"]]
+        raise ConfigError(
+            f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
+            f"and receiver '{receiver}', the geometry has shots "
+            f"{', '.join(list(geometry.sources)[:3])} and receivers "
+            f"{', '.join(list(geometry.receivers)[:3])}"
+        )
+    return table
+
+
+def _write(
+    corrected: DataFrame,
+    broken: DataFrame,
+    arguments: argparse.Namespace,
+    rate_hz: float | None,
+) -> None:
+    from phasenet_keras.io.markers import write_markers, write_quakeml
+    from phasenet_keras.io.tables import beside_then_rename
+    from phasenet_keras.training.survey import arrivals_of
+
+    text = corrected.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    if arguments.output:
+        with beside_then_rename(arguments.output) as file:
+            file.write(text)
+    else:
+        sys.stdout.write(text)
+    if arguments.rules:
+        with beside_then_rename(arguments.rules) as file:
+            broken.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+    if not (arguments.markers or arguments.quakeml):
+        return
+    arrivals, kinds = arrivals_of(corrected, rate_hz)
+    if arguments.markers:
+        write_markers(arrivals, arguments.markers, kinds=kinds)
+    if arguments.quakeml:
+        write_quakeml(arrivals, arguments.quakeml)
+
+
+def _draw(
+    corrected: DataFrame, arguments: argparse.Namespace, rate_hz: float | None, console: Console
+) -> None:
+    from phasenet_keras.io.survey_waveforms import read_gather_records
+    from phasenet_keras.plot_gather import save_gather
+    from phasenet_keras.report import CountBar
+
+    waveforms: dict[str, dict[str, Any]] = {}
+    if arguments.waveforms:
+        for shot, receiver, record in read_gather_records(arguments.waveforms, arguments.names):
+            waveforms.setdefault(shot, {})[receiver] = record
+    wanted = set((arguments.plot_shots or "").split(",")) - {""}
+    groups = [
+        (shot, rows)
+        for shot, rows in corrected.groupby("shot")
+        if not wanted or str(shot) in wanted
+    ]
+    if not groups:
+        raise ConfigError(f"--plot-shots {arguments.plot_shots}: there are no such shots")
+    with CountBar(console, "drawing") as bar:
+        for done, (shot, rows) in enumerate(groups, start=1):
+            save_gather(rows, arguments.plot, waveforms.get(str(shot)), rate_hz)
+            bar.take(done, len(groups))
+
+
+def _say(
+    console: Console,
+    picks: GatherPicks,
+    geometry: Geometry | None,
+    unused: Sequence[tuple[int, str]],
+) -> None:
+    texts = [f"geometry, {item}" for item in (geometry.bad if geometry else [])]
+    texts += [str(item) for item in picks.bad]
+    texts += [f"row {row}: {note}" for row, note in unused]
+    for text in texts[:MAX_LINES]:
+        console.print("[yellow]unused[/]", end=" ")
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if len(texts) > MAX_LINES:
+        console.print(f"[yellow]unused[/] … and {len(texts) - MAX_LINES} more", highlight=False)
+
+
+def _say_settings(console: Console, corrected: DataFrame) -> None:
+    for phase, item in corrected.attrs.get("settings", {}).items():
+        chosen = corrected.attrs.get("chosen_on", {}).get(phase)
+        how = f"chosen on {len(chosen)} gathers" if chosen else "as given"
+        console.print(
+            f"{phase}: Huber epsilon {item['huber_epsilon']:g}, C {item['svr_c']:g}, kernel width "
+            f"{item['kernel_width']:g}, {how}",
+            highlight=False,
+        )

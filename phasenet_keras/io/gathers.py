@@ -1,0 +1,314 @@
+"""Picks of shot gathers as tables, in three layouts: what the correction of picks starts from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.io.geometry import Geometry, name_key, number_of, rows_of_csv
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.types import ConfigError, FormatError
+
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+    from pandas import DataFrame
+
+__all__ = ["GatherPicks", "read_gather_picks", "read_names"]
+
+CANDIDATES: Mapping[str, str] = {"P": "itp_pred", "S": "its_pred"}
+SHOT, RECEIVER = ("shot", "gather"), ("receiver", "station", "station_id")
+PHASE = ("phase", "phase_type")
+OWN = ("station_id", "phase_time", "phase_type")
+ONE_SHOT = "1"
+
+
+@dataclass
+class GatherPicks:
+    """Picks by shot, receiver and phase.
+
+    Attributes:
+        table: one row a pick: ``shot, receiver, phase``, ``sample`` or ``time_s`` (NaN where
+            there is no pick), and perhaps ``probability, offset_m, station_id, start_time``
+            (the UTC time that sample 0 of the row's gather stands for).
+        rows: number of the file's row of each row of the table, from 1.
+        bad: the rows that could not be used.
+        sampling_rate: of the samples in Hz, where the file says it.
+    """
+
+    table: DataFrame
+    rows: np.ndarray
+    bad: list[BadRow] = field(default_factory=list)
+    sampling_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class _Names:
+    """How a row's shot and receiver are found: by a pattern in names, or by counting rows."""
+
+    pattern: re.Pattern[str] | None
+    shots: int
+    receivers: int
+
+    def find(self, texts: Sequence[str]) -> dict[str, str]:
+        for text in texts if self.pattern else ():
+            match = self.pattern.search(text) if self.pattern else None
+            if match:
+                return {k: v for k, v in match.groupdict().items() if v is not None}
+        return {}
+
+
+def read_gather_picks(
+    path: str | PathLike[str],
+    *,
+    geometry: Geometry | None = None,
+    names: str | None = None,
+    shots: int = 0,
+    receivers: int = 0,
+) -> GatherPicks:
+    r"""Read picks of shot gathers from CSV; the layout is recognised by its columns.
+
+    - `write_picks`' own: ``station_id, phase_time, phase_type``. A pick belongs to the shot that
+      ``names`` or a column ``shot`` says, else to the last shot of the geometry that was fired
+      before it, else to its record's ``begin_time``; with one source there is one shot.
+    - ``shot`` (or ``gather``), ``receiver`` (or ``station``), ``phase``, and ``sample`` or
+      ``time_s``; perhaps ``probability, offset_m``. An empty cell is no pick.
+    - ``fname, itp_pred, itp_pred_prob, its_pred, its_pred_prob``: lists of candidates, of which
+      the most probable counts. Rows are in the order shot, receiver (``shots`` and
+      ``receivers`` count them), or ``names`` reads both from ``fname``.
+
+    Args:
+        path: of the table.
+        geometry: tells shots apart by their times.
+        names: regular expression with groups ``shot`` and ``receiver``, one or both, searched
+            in ``file_name`` or ``fname``, then in the station's name.
+        shots: number of shots, where rows are counted.
+        receivers: the same of receivers.
+
+    Raises:
+        FormatError: if it cannot be read, is of another layout, or holds no row that can be used.
+        ConfigError: for a pattern without the groups, or counts that do not fit the rows.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "picks.csv"
+        ...     _ = path.write_text("shot,receiver,phase,sample\n1,4,P,90\n1,5,P,x\n")
+        ...     found = read_gather_picks(path)
+        >>> found.table["sample"].tolist(), str(found.bad[0])
+        ([90.0], "row 2: sample should be a number, received 'x'")
+    """
+    import pandas as pd
+
+    header, rows, bad = rows_of_csv(Path(path))
+    by = _Names(read_names(names), shots, receivers)
+    columns = set(header)
+    if set(CANDIDATES.values()) & columns:
+        found = _candidates(rows, by, path)
+    elif set(OWN) <= columns:
+        found = _own(rows, by, geometry)
+    elif columns & set(RECEIVER) and columns & set(PHASE) and columns & {"sample", "time_s"}:
+        found = _plain(rows, header, by)
+    else:
+        raise FormatError(
+            f"{path} is no table of picks: columns shot, receiver, phase, sample or time_s; or "
+            f"{', '.join(OWN)}; or fname, itp_pred, its_pred; received {', '.join(header)}"
+        )
+    good: list[dict[str, Any]] = []
+    for item in found:
+        if isinstance(item, BadRow):
+            bad.append(item)
+        else:
+            good.append(item)
+    if not good:
+        said = f": {bad[0]}" if bad else ""
+        raise FormatError(f"{path}: none of its {len(rows) + len(bad)} rows can be used{said}")
+    table = pd.DataFrame(good)
+    numbers = table.pop("row").to_numpy(int)
+    rate = _one_rate(table.pop("sampling_rate"), path) if "sampling_rate" in table else None
+    if "time" in table:
+        table = _samples_of_times(table, rate, geometry)
+    for name in ("shot", "receiver"):
+        if table[name].str.fullmatch(r"-?\d+").all():
+            table[name] = table[name].astype(int)
+    bad.sort(key=lambda item: item.row or 0)
+    return GatherPicks(table, numbers, bad, rate)
+
+
+def read_names(names: str | None) -> re.Pattern[str] | None:
+    """Compile a pattern of names; see `read_gather_picks`.
+
+    Raises:
+        ConfigError: if it is no regular expression, or has neither of the two groups.
+
+    Example:
+        >>> pattern = read_names(r"time_(?P<shot>[0-9]+)_(?P<receiver>[0-9]+)_")
+        >>> pattern.search("Uz_time_01_42_.npz").groupdict()
+        {'shot': '01', 'receiver': '42'}
+    """
+    if names is None:
+        return None
+    try:
+        pattern = re.compile(names)
+    except re.error as error:
+        raise ConfigError(f"names is a regular expression, received {names!r}: {error}") from error
+    if not {"shot", "receiver"} & set(pattern.groupindex):
+        raise ConfigError(
+            f"names has groups (?P<shot>…) and (?P<receiver>…), one or both, received {names!r}"
+        )
+    return pattern
+
+
+Found = Iterator[dict[str, Any] | BadRow]
+Rows = Sequence[tuple[int, dict[str, str]]]
+
+
+def _plain(rows: Rows, header: Sequence[str], by: _Names) -> Found:
+    unit = "sample" if "sample" in header else "time_s"
+    numeric = [name for name in (unit, "probability", "offset_m") if name in header]
+    for number, row in rows:
+        station = _first(row, RECEIVER)
+        named = by.find([row.get("file_name", row.get("fname", "")), station])
+        found: dict[str, Any] = {
+            "row": number,
+            "shot": name_key(named.get("shot", _first(row, SHOT) or ONE_SHOT)),
+            "receiver": name_key(named.get("receiver", station)),
+            "phase": _first(row, PHASE),
+        }
+        try:
+            found |= {name: number_of(name, row[name]) for name in numeric}
+            if "start_time" in row:
+                found["start_time"] = _utc(row["start_time"]) if row["start_time"] else None
+        except FormatError as error:
+            yield BadRow(number, str(error))
+            continue
+        yield found if found["receiver"] else BadRow(number, "it names no receiver")
+
+
+def _candidates(rows: Rows, by: _Names, path: str | PathLike[str]) -> Found:
+    if by.pattern is None and by.shots * by.receivers != len(rows):
+        raise ConfigError(
+            f"{path} has {len(rows)} rows in the order shot, receiver: shots times receivers "
+            f"should be as many, received {by.shots} and {by.receivers}; or give names, a pattern"
+        )
+    for number, row in rows:
+        shot, receiver = divmod(number - 1, by.receivers or 1)
+        named = by.find([row.get("fname", "")])
+        if by.pattern is not None and len(named) < 2:
+            yield BadRow(number, f"names finds no shot and receiver in '{row.get('fname', '')}'")
+            continue
+        shot_name = named.get("shot", str(shot + 1))
+        receiver_name = named.get("receiver", str(receiver + 1))
+        for phase, column in CANDIDATES.items():
+            try:
+                sample, probability = _best(row.get(column, ""), row.get(f"{column}_prob", ""))
+            except FormatError as error:
+                yield BadRow(number, f"{column}: {error}")
+                continue
+            yield {
+                "row": number,
+                "shot": name_key(shot_name),
+                "receiver": name_key(receiver_name),
+                "phase": phase,
+                "sample": sample,
+                "probability": probability,
+            }
+
+
+def _best(samples: str, probabilities: str) -> tuple[float, float]:
+    """Return sample and probability of the most probable candidate; NaN without any."""
+    try:
+        values = [[float(item) for item in json.loads(text or "[]")] for text in
+                  (samples, probabilities)]  # fmt: skip
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"it should be a list of numbers such as [43, 60], received '{samples}' and "
+            f"'{probabilities}'"
+        ) from error
+    picks, weights = values
+    if weights and len(weights) != len(picks):
+        raise FormatError(f"{len(picks)} candidates have {len(weights)} probabilities")
+    if not picks:
+        return np.nan, np.nan
+    best = int(np.argmax(weights)) if weights else 0
+    return picks[best], weights[best] if weights else np.nan
+
+
+def _own(rows: Rows, by: _Names, geometry: Geometry | None) -> Found:
+    for number, row in rows:
+        named = by.find([row.get("file_name", ""), row["station_id"]])
+        try:
+            time = _utc(row["phase_time"])
+            begin = _utc(row["begin_time"]) if row.get("begin_time") else None
+            probability = number_of("phase_score", row.get("phase_score", ""))
+            rate = number_of("sampling_rate_hz", row.get("sampling_rate_hz", ""))
+        except FormatError as error:
+            yield BadRow(number, str(error))
+            continue
+        shot = named.get("shot", _first(row, SHOT)) or _shot_at(time, begin, geometry)
+        yield {
+            "row": number,
+            "shot": name_key(shot),
+            "receiver": name_key(named.get("receiver", row["station_id"])),
+            "phase": row["phase_type"].strip(),
+            "probability": probability,
+            "station_id": row["station_id"],
+            "time": time,
+            "begin": begin,
+            "sampling_rate": rate,
+        }
+
+
+def _shot_at(time: UTCDateTime, begin: UTCDateTime | None, geometry: Geometry | None) -> str:
+    if geometry is not None and geometry.start_times:
+        fired = [(at, shot) for shot, at in geometry.start_times.items() if at <= time]
+        if fired:
+            return max(fired)[1]
+    if geometry is not None and len(geometry.sources) == 1:
+        [only] = geometry.sources
+        return only if only != Geometry.ANY_SHOT else ONE_SHOT
+    return str(begin) if begin is not None else ONE_SHOT
+
+
+def _samples_of_times(table: DataFrame, rate: float | None, geometry: Geometry | None) -> DataFrame:
+    """Count samples from the shot's time, or else from the earliest record of the gather."""
+    if rate is None:
+        raise FormatError("picks with times need sampling_rate_hz: add the column")
+    times, begins = table.pop("time"), table.pop("begin")
+    known = geometry.start_times if geometry else {}
+    zero = {}
+    for shot, rows in table.groupby("shot").groups.items():
+        given = [t for t in begins[rows] if t is not None and t == t]
+        zero[shot] = known.get(str(shot)) or min(given or list(times[rows]))
+    zeros = [zero[shot] for shot in table["shot"]]
+    samples = [(t - z) * rate for t, z in zip(times, zeros, strict=True)]
+    return table.assign(sample=samples, start_time=zeros)
+
+
+def _one_rate(rates: Any, path: str | PathLike[str]) -> float | None:
+    known = sorted({float(f"{rate:.6g}") for rate in rates if rate == rate})
+    if len(known) > 1:
+        listed = ", ".join(f"{rate:g}" for rate in known)
+        raise FormatError(f"{path}: the picks of a survey have one sampling rate, not {listed} Hz")
+    return known[0] if known else None
+
+
+def _first(row: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((row[name].strip() for name in names if row.get(name, "").strip()), "")
+
+
+def _utc(text: str) -> UTCDateTime:
+    from obspy import UTCDateTime
+
+    try:
+        if re.fullmatch(r"[\d.\s]*", text):
+            raise ValueError("it is no date")
+        return UTCDateTime(text)
+    except Exception as error:  # UTCDateTime raises many kinds for what is no date
+        raise FormatError(f"a time should be ISO 8601, received '{text}'") from error

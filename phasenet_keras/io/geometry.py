@@ -1,0 +1,201 @@
+"""Where sources and receivers stand: `read_geometry` and the names by which they are found."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from phasenet_keras.io.arrival_formats import codes_of
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.types import FormatError
+
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+
+__all__ = ["Geometry", "Xyz", "name_key", "number_of", "read_geometry", "rows_of_csv"]
+
+Xyz = tuple[float, float, float]
+RECEIVER = ("receiver", "station", "station_id")
+SHOT = ("shot", "gather", "source")
+AXES = ("x", "y", "z")
+
+
+@dataclass
+class Geometry:
+    """Coordinates in metres, by name; names are as `name_key` gives them.
+
+    Attributes:
+        receivers: of each receiver.
+        sources: of each shot; the one source of all shots is under `ANY_SHOT`.
+        start_times: UTC time of sample 0 of each shot's records, where given.
+        bad: the rows that could not be used.
+    """
+
+    receivers: dict[str, Xyz] = field(default_factory=dict)
+    sources: dict[str, Xyz] = field(default_factory=dict)
+    start_times: dict[str, UTCDateTime] = field(default_factory=dict)
+    bad: list[BadRow] = field(default_factory=list)
+
+    ANY_SHOT: ClassVar[str] = "*"
+
+    def source_of(self, shot: object) -> Xyz | None:
+        """Return where a shot was, None if that is not known."""
+        return self.sources.get(name_key(str(shot)), self.sources.get(self.ANY_SHOT))
+
+    def receiver_names(self, names: Sequence[object]) -> list[str | None]:
+        """Return under which name each receiver stands in here, None for those that do not.
+
+        A SEED id matches as a whole, by network and station, or by station alone, the first of
+        these that one receiver has.
+        """
+        found: dict[str, set[str]] = {}
+        for name in self.receivers:
+            for form in _forms(name):
+                found.setdefault(form, set()).add(name)
+        known = {}
+        for name in map(str, names):
+            matches = [found.get(form, set()) for form in _forms(name_key(name))]
+            single = next((match for match in matches if len(match) == 1), set())
+            known[name] = next(iter(single), None)
+        return [known[str(name)] for name in names]
+
+
+def read_geometry(path: str | PathLike[str]) -> Geometry:
+    r"""Read coordinates of receivers and sources from CSV, in metres.
+
+    Rows with ``receiver`` (or ``station``) are receivers at ``x, y, z``. Sources are rows with
+    ``shot`` and without receiver, at ``x, y, z``; or columns ``source_x, source_y, source_z`` of
+    receivers' rows, of the shot in column ``shot``, or of all shots where there is none. Missing
+    axes are 0. ``start_time`` (UTC) of a shot's row is the time of sample 0 of its records.
+
+    Raises:
+        FormatError: if it cannot be read, or names no receiver or no source.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "line.csv"
+        ...     _ = path.write_text("shot,receiver,x,z\n,A,4,1.5\n7,,0,0\n")
+        ...     geometry = read_geometry(path)
+        >>> geometry.receivers, geometry.source_of(7)
+        ({'A': (4.0, 0.0, 1.5)}, (0.0, 0.0, 0.0))
+    """
+    header, rows, bad = rows_of_csv(Path(path))
+    geometry = Geometry(bad=bad)
+    if "x" not in header:
+        raise FormatError(f"{path} has no column x: it is no geometry; {_EXPECTED}")
+    for number, row in rows:
+        try:
+            _take(row, geometry)
+        except FormatError as error:
+            bad.append(BadRow(number, str(error)))
+    for what, found in (("receivers", geometry.receivers), ("sources", geometry.sources)):
+        if not found:
+            said = f" The first bad row is {bad[0]}" if bad else ""
+            raise FormatError(f"{path} names no {what}; {_EXPECTED}.{said}")
+    return geometry
+
+
+_EXPECTED = (
+    "expected are columns receiver, x, y, z with sources in rows shot, x, y, z without receiver, "
+    "or in columns source_x, source_y, source_z"
+)
+
+
+def _take(row: Mapping[str, str], geometry: Geometry) -> None:
+    receiver, shot = (
+        name_key(next((row[n] for n in names if row.get(n, "").strip()), ""))
+        for names in (RECEIVER, SHOT)
+    )
+    if receiver:
+        _place(geometry.receivers, receiver, _xyz(row, ""), "receiver")
+        if row.get("source_x", "").strip():
+            at = _xyz(row, "source_")
+            _place(geometry.sources, shot or Geometry.ANY_SHOT, at, "shot")
+    elif shot:
+        _place(geometry.sources, shot, _xyz(row, ""), "shot")
+    else:
+        raise FormatError("it names neither a receiver nor a shot")
+    if shot and row.get("start_time", "").strip():
+        from obspy import UTCDateTime
+
+        try:
+            geometry.start_times[shot] = UTCDateTime(row["start_time"])
+        except Exception as error:  # UTCDateTime raises many kinds for what is no date
+            text = row["start_time"]
+            raise FormatError(f"start_time should be ISO 8601, received '{text}'") from error
+
+
+def _place(places: dict[str, Xyz], name: str, at: Xyz, what: str) -> None:
+    if places.setdefault(name, at) != at:
+        raise FormatError(f"{what} {name} stands at {places[name]} before, here at {at}")
+
+
+def _xyz(row: Mapping[str, str], prefix: str) -> Xyz:
+    values = [number_of(prefix + axis, row.get(prefix + axis, "0")) for axis in AXES]
+    if values[0] != values[0]:
+        raise FormatError(f"{prefix}x is empty")
+    x, y, z = (0.0 if value != value else value for value in values)
+    return (x, y, z)
+
+
+def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]], list[BadRow]]:
+    """Read a CSV; return its columns in lower case, its rows by number from 1, and the bad rows.
+
+    Raises:
+        FormatError: if it cannot be read or is empty.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{path} is no readable table: {error}") from error
+    if not lines:
+        raise FormatError(f"{path} is empty")
+    header = [name.strip().lower() for name in lines[0]]
+    rows, bad = [], []
+    for number, cells in enumerate(lines[1:], start=1):
+        if len(cells) == len(header):
+            rows.append((number, dict(zip(header, cells, strict=True))))
+        else:
+            bad.append(BadRow(number, f"it has {len(cells)} cells, the header {len(header)}"))
+    return header, rows, bad
+
+
+def name_key(name: str) -> str:
+    """Return a name as it is compared: whole numbers without zeros in front.
+
+    Example:
+        >>> [name_key(text) for text in ("01", " 7.0", "XX.A", "")]
+        ['1', '7', 'XX.A', '']
+    """
+    name = name.strip()
+    whole = name[:-2] if name.endswith(".0") else name
+    return str(int(whole)) if whole.removeprefix("-").isdecimal() else name
+
+
+def number_of(name: str, text: str) -> float:
+    """Return the number in a cell, NaN for an empty one.
+
+    Raises:
+        FormatError: if it is no finite number.
+    """
+    text = text.strip()
+    if not text or text.lower() == "nan":
+        return float("nan")
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("inf")
+    if abs(number) == float("inf"):
+        raise FormatError(f"{name} should be a number, received '{text}'")
+    return number
+
+
+def _forms(name: str) -> list[str]:
+    network, station = codes_of(name)
+    return list(dict.fromkeys((name, f"{network}.{station}", station)))

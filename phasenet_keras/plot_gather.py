@@ -1,0 +1,264 @@
+"""Figures of shot gathers: picks before and after their correction, over the seismograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.types import ConfigError, LabelledWaveform
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+__all__ = ["plot_gather", "save_gather"]
+
+PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
+OTHER_COLOR = "#009E73"
+TRACE_COLOR = "#777777"
+# More traces than this are drawn as an image.
+MOST_WIGGLES = 120
+# A wiggle reaches over this much of the median distance between traces.
+REACH = 0.8
+# Share of the curves' range that is shown above and below them; picks farther off go to the edge.
+MARGIN = 0.2
+LEAST_MARGIN_SAMPLES = 25.0
+CLIP_PERCENTILE = 98.0
+
+
+@dataclass(frozen=True)
+class _Units:
+    """What the axes count in: ``scale`` turns the table's times into those of the figure."""
+
+    time: str
+    scale: float
+    offset: str
+    before: str
+    after: str
+    uncertainty: str
+
+
+def plot_gather(
+    rows: DataFrame,
+    waveforms: Mapping[str, LabelledWaveform] | None = None,
+    sampling_rate_hz: float | None = None,
+) -> Figure:
+    """Draw one gather: picks before (circles, outliers crossed) and after (curves).
+
+    A band about a curve is twice the uncertainty; where a time was filled in, the curve's points
+    are hollow squares. Picks outside of the view are triangles at its edge. With waveforms the
+    gather lies underneath, each trace scaled by itself.
+
+    Args:
+        rows: of one shot, as `correct_picks` returns them.
+        waveforms: the record of each receiver, by the receiver's name in the table.
+        sampling_rate_hz: turns samples into milliseconds.
+
+    Returns:
+        A Matplotlib figure, not shown.
+
+    Raises:
+        ConfigError: if no row has an offset.
+    """
+    from matplotlib.figure import Figure
+
+    units = _units(rows, sampling_rate_hz)
+    rows = rows.assign(place=_places(rows))
+    rows = rows[np.isfinite(rows["place"])].sort_values("place", kind="stable")
+    if rows.empty:
+        raise ConfigError("a gather is drawn over offsets: none of its rows has one")
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    axis = figure.subplots()
+    view = _view(rows, units)
+    if waveforms:
+        _draw_waveforms(axis, rows, waveforms, units, view)
+    for phase, of_phase in rows.groupby("phase"):
+        _draw_phase(axis, of_phase, str(phase), units, view)
+    axis.set_ylim(view[1], view[0])
+    reach = np.ptp(rows["place"]) or 1.0
+    axis.set_xlim(rows["place"].min() - 0.02 * reach, rows["place"].max() + 0.02 * reach)
+    axis.set_xlabel(units.offset)
+    axis.set_ylabel(units.time)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title(_title(rows), fontsize=11, loc="left")
+    _legend(figure, rows)
+    return figure
+
+
+def save_gather(
+    rows: DataFrame,
+    folder: str | PathLike[str],
+    waveforms: Mapping[str, LabelledWaveform] | None = None,
+    sampling_rate_hz: float | None = None,
+) -> Path | None:
+    """Draw one gather and save it as ``gather_<shot>.png``; None where no row has an offset.
+
+    Args:
+        rows: as in `plot_gather`.
+        folder: it must exist.
+        waveforms: as in `plot_gather`.
+        sampling_rate_hz: as in `plot_gather`.
+
+    Returns:
+        The file's path.
+    """
+    if not np.isfinite(_places(rows)).any():
+        return None
+    shot = rows["shot" if "shot" in rows else "gather"].iloc[0]
+    path = Path(folder) / f"gather_{file_stem(str(shot))}.png"
+    plot_gather(rows, waveforms, sampling_rate_hz).savefig(path, dpi=110)
+    return path
+
+
+def _units(rows: DataFrame, rate_hz: float | None) -> _Units:
+    in_metres = "offset_m" in rows
+    offset = "offset (m)" if in_metres else "receiver minus shot number"
+    if "corrected_s" in rows:
+        return _Units("time (ms)", 1e3, offset, "time_s", "corrected_s", "uncertainty_s")
+    names = ("sample", "corrected_sample", "uncertainty_samples")
+    if rate_hz is None:
+        return _Units("time (samples)", 1.0, offset, *names)
+    return _Units("time (ms)", 1e3 / rate_hz, offset, *names)
+
+
+def _places(rows: DataFrame) -> np.ndarray:
+    if "offset_m" in rows:
+        return rows["offset_m"].to_numpy(float)
+    shot = rows["shot" if "shot" in rows else "gather"]
+    return (rows["receiver"] - shot).to_numpy(float)
+
+
+def _view(rows: DataFrame, units: _Units) -> tuple[float, float]:
+    """Return the times shown: those of the curves and a margin, or of the picks without any."""
+    times = rows[units.after].to_numpy(float)
+    if not np.isfinite(times).any():
+        times = rows[units.before].to_numpy(float)
+    times = times[np.isfinite(times)] * units.scale
+    if not times.size:
+        return 0.0, 1.0
+    least = LEAST_MARGIN_SAMPLES * units.scale if units.before == "sample" else 0.0
+    margin = max(MARGIN * np.ptp(times), least, 1e-6)
+    return float(times.min() - margin), float(times.max() + margin)
+
+
+def _draw_phase(
+    axis: Axes, rows: DataFrame, phase: str, units: _Units, view: tuple[float, float]
+) -> None:
+    color = PHASE_COLORS.get(phase, OTHER_COLOR)
+    x = rows["place"].to_numpy()
+    before, after, sigma = (
+        rows[name].to_numpy(float) * units.scale
+        for name in (units.before, units.after, units.uncertainty)
+    )
+    known = np.isfinite(after)
+    for side in _sides(x):
+        on = side & known
+        axis.plot(x[on], after[on], color=color, linewidth=1.4, zorder=5)
+        axis.fill_between(
+            x[on], (after - 2 * sigma)[on], (after + 2 * sigma)[on], color=color, alpha=0.18, lw=0
+        )
+    filled = known & (rows["how"] == "filled").to_numpy()
+    style: dict[str, Any] = {"linestyle": "none", "color": color, "zorder": 6}
+    axis.plot(x[filled], after[filled], marker="s", ms=4.5, mfc="white", **style)
+    outlier = rows["is_outlier"].to_numpy(bool)
+    inside = (before >= view[0]) & (before <= view[1])
+    axis.plot(x[~outlier], before[~outlier], marker="o", ms=4, mfc="none", mew=0.9, **style)
+    crossed = outlier & inside
+    axis.plot(x[crossed], before[crossed], marker="x", ms=6, mew=1.6, **style)
+    for beyond, edge, marker in (
+        (before < view[0], view[0], "^"),
+        (before > view[1], view[1], "v"),
+    ):
+        on = outlier & beyond
+        if on.any():  # an empty line that is not clipped would widen the margins
+            at = np.full(on.sum(), edge)
+            axis.plot(x[on], at, marker=marker, ms=7, mew=1.2, clip_on=False, **style)
+
+
+def _sides(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows are on each side, both with what stands at the source."""
+    at_source = x == 0
+    return (x < 0) | (at_source & (x < 0).any()), x >= 0
+
+
+def _draw_waveforms(
+    axis: Axes,
+    rows: DataFrame,
+    waveforms: Mapping[str, LabelledWaveform],
+    units: _Units,
+    view: tuple[float, float],
+) -> None:
+    traces = []
+    for row in rows.drop_duplicates("receiver").to_dict("records"):
+        record = waveforms.get(str(row["receiver"]))
+        if record is None:
+            continue
+        wave = record.waveform
+        start = row.get("start_time")
+        shift_s = wave.start_time - start if start is not None and start == start else 0.0
+        seconds = shift_s + np.arange(wave.n_samples) / wave.sampling_rate
+        times = seconds * 1e3
+        if units.time == "time (samples)":
+            times = seconds * wave.sampling_rate
+        shown = (times >= view[0]) & (times <= view[1])
+        # The last channel: Z, where there is one.
+        values = wave.data[shown, -1].astype(float)
+        if values.size:
+            values = values - np.median(values)
+            clip = float(np.percentile(np.abs(values), CLIP_PERCENTILE)) or 1.0
+            traces.append((float(row["place"]), times[shown], np.clip(values / clip, -1.2, 1.2)))
+    if len(traces) > MOST_WIGGLES and len({len(trace[1]) for trace in traces}) == 1:
+        places = np.array([place for place, _, _ in traces])
+        image = np.stack([values for _, _, values in traces], axis=1)
+        axis.pcolormesh(
+            places, traces[0][1], image, cmap="Greys", vmin=-1.5, vmax=2.5, shading="nearest",
+            rasterized=True,
+        )  # fmt: skip
+        return
+    steps = np.diff(np.unique([place for place, _, _ in traces]))
+    scale = REACH * float(np.median(steps)) / 2 if steps.size else 0.5
+    for place, times, values in traces:
+        wiggle = place + scale * values
+        axis.plot(wiggle, times, color=TRACE_COLOR, linewidth=0.5, zorder=1)
+        axis.fill_betweenx(times, place, wiggle, where=values > 0, color=TRACE_COLOR, alpha=0.45,
+                           lw=0, zorder=1)  # fmt: skip
+
+
+def _title(rows: DataFrame) -> str:
+    shot = rows["shot" if "shot" in rows else "gather"].iloc[0]
+    said = []
+    for phase, of_phase in rows.groupby("phase"):
+        counts = of_phase["how"].value_counts()
+        parts = [f"{counts[how]} {how}" for how in ("kept", "moved", "filled", "dropped")
+                 if how in counts]  # fmt: skip
+        said.append(f"{phase} {', '.join(parts)}")
+    # A dollar would begin a formula.
+    return f"shot {shot}: {'; '.join(said)}".replace("$", r"\$")
+
+
+def _legend(figure: Figure, rows: DataFrame) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Line2D | Patch] = [
+        Line2D([], [], color=PHASE_COLORS.get(phase, OTHER_COLOR), lw=2, label=f"{phase} corrected")
+        for phase in sorted(rows["phase"].unique())
+    ]
+    style: dict[str, Any] = {"color": "black", "linestyle": "none"}
+    handles += [
+        Line2D([], [], marker="o", ms=4, mfc="none", label="pick", **style),
+        Line2D([], [], marker="x", ms=6, mew=1.6, label="outlier", **style),
+        Line2D([], [], marker="v", ms=7, label="outlier beyond the view", **style),
+        Line2D([], [], marker="s", ms=4.5, mfc="white", label="filled in", **style),
+        Patch(color="black", alpha=0.18, lw=0, label="± 2 uncertainties"),
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9
+    )

@@ -1,0 +1,407 @@
+"""`phasenet-keras correct`: layouts of picks, geometry, bad rows, figures, markers and back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from obspy import UTCDateTime
+
+from phasenet_keras.cli import main
+from phasenet_keras.cli_correct import read_correction
+from phasenet_keras.io.catalogs import Arrival, label_by_time, read_arrivals
+from phasenet_keras.io.gathers import read_gather_picks, read_names
+from phasenet_keras.io.geometry import Geometry, read_geometry
+from phasenet_keras.io.markers import write_markers, write_quakeml
+from phasenet_keras.io.survey_waveforms import read_gather_records
+from phasenet_keras.io.tables import write_picks
+from phasenet_keras.plot_gather import plot_gather
+from phasenet_keras.training.survey import filled_up, with_offsets
+from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, Pick, Waveform
+
+T0 = UTCDateTime("2024-05-06T07:08:09.25")
+STEP = {"P": 3.0, "S": 8.0}
+LINE = 24
+
+
+def write(path, text):
+    path.write_text(text)
+    return str(path)
+
+
+def table_of(shots=(1, 12), outlier=(1, 10, "P", 400.0)):
+    rows = [
+        {"shot": s, "receiver": r, "phase": p, "sample": 60.0 + k * abs(r - s)}
+        for s in shots
+        for p, k in STEP.items()
+        for r in range(1, LINE + 1)
+    ]
+    table = pd.DataFrame(rows)
+    shot, receiver, phase, sample = outlier
+    hit = (table[["shot", "receiver", "phase"]] == [shot, receiver, phase]).all(axis=1)
+    table.loc[hit, "sample"] = sample
+    return table
+
+
+@pytest.fixture
+def picks(tmp_path):
+    table_of().to_csv(tmp_path / "picks.csv", index=False)
+    return str(tmp_path / "picks.csv")
+
+
+@pytest.fixture
+def line(tmp_path):
+    """Receivers 4 m apart on a slope; shots 1 and 12 at receivers 1 and 12, a minute apart."""
+    rows = ["receiver,shot,x,y,z,start_time"]
+    rows += [f"{r:02d},,{4 * r},0,{0.5 * r}," for r in range(1, LINE + 1)]
+    rows += [f",{s},{4 * s},0,{0.5 * s},{T0 + 60 * s}" for s in (1, 12)]
+    return write(tmp_path / "line.csv", "\n".join(rows) + "\n")
+
+
+def corrected(tmp_path, *arguments, status=0):
+    out = tmp_path / "corrected.csv"
+    assert main(["correct", *map(str, arguments), "--output", str(out)]) == status
+    return pd.read_csv(out, keep_default_na=False, na_values=[""])
+
+
+def row_of(table, shot, receiver, phase):
+    same = (table["shot"] == shot) & (table["receiver"] == receiver) & (table["phase"] == phase)
+    [row] = table[same].to_dict("records")
+    return row
+
+
+# The verb
+
+
+def test_receiver_numbers_serve_without_geometry(tmp_path, picks, capsys):
+    table = corrected(tmp_path, picks)
+    row = row_of(table, 1, 10, "P")
+    assert row["how"] == "moved"
+    assert row["corrected_sample"] == pytest.approx(87, abs=2)
+    assert row["residual_samples"] == pytest.approx(313, abs=2)
+    assert list(table.columns[4:]) == [
+        "corrected_sample",
+        "residual_samples",
+        "uncertainty_samples",
+        "is_outlier",
+        "how",
+        "mirrored",
+        "note",
+    ]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "picks 48 48" in said
+    assert "kept 47 48 moved 1 0 filled 0 0 dropped 0 0" in said
+    assert "chosen on 2 gathers" in said
+
+
+def test_geometry_gives_offsets_and_times(tmp_path, picks, line):
+    rules = tmp_path / "rules.csv"
+    table = corrected(
+        tmp_path, picks, "--geometry", line, "--sampling-rate-hz", 1000, "--rules", rules
+    )
+    row = row_of(table, 12, 3, "S")
+    assert row["offset_m"] == pytest.approx(-9 * np.hypot(4, 0.5), rel=1e-4)
+    time = UTCDateTime(row["corrected_time"])
+    assert time - (T0 + 720) == pytest.approx(row["corrected_sample"] / 1000, abs=1e-5)
+    assert list(pd.read_csv(rules).columns)[:4] == ["rule", "shot", "receiver", "phase"]
+
+
+def test_seconds_and_bounds(tmp_path, picks):
+    table = table_of().assign(time_s=lambda t: t.pop("sample") / 1000)
+    table.to_csv(tmp_path / "picks.csv", index=False)
+    options = ["--sampling-rate-hz", 1000, "--settings", "default", "--p-bounds", "0,100"]
+    found = corrected(tmp_path, picks, *options)
+    far = found[(found["phase"] == "P") & (found["time_s"] > 0.1)]
+    assert len(far) > 5
+    assert far["is_outlier"].all()
+    assert row_of(found, 12, 20, "S")["corrected_s"] == pytest.approx(0.124, abs=0.003)
+
+
+def test_own_picks_go_through_the_verb_and_come_back_as_labels(tmp_path, line, capsys):
+    own = [
+        Pick(
+            T0 + 60 * row.shot + row.sample / 1000,
+            f"XX.{row.receiver}..HH",
+            row.phase,
+            0.9,
+            sample=round(row.sample),
+            sampling_rate=1000.0,
+            start_time=T0 + 60 * row.shot,
+            source=f"r{row.receiver}.mseed",
+        )
+        for row in table_of().itertuples(index=False)
+    ]
+    write_picks(own, tmp_path / "own.csv")
+    markers, quakes = tmp_path / "corrected.markers", tmp_path / "corrected.xml"
+    options = ["--geometry", line, "--markers", markers, "--quakeml", quakes]
+    table = corrected(tmp_path, tmp_path / "own.csv", *options)
+    assert set(table["shot"]) == {1, 12}
+    assert row_of(table, 1, "XX.10..HH", "P")["how"] == "moved"
+    at = UTCDateTime(row_of(table, 1, "XX.10..HH", "P")["corrected_time"])
+    for path in (markers, quakes):
+        arrivals = read_arrivals(path)
+        assert len(arrivals) == len(table)
+        [same] = [
+            a for a in arrivals if (a.station, a.phase) == ("10", "P") and abs(a.time - at) < 1e-3
+        ]
+        assert same.network == "XX"
+    # A person drags a marker by 20 ms and saves.
+    arrivals = read_arrivals(markers)
+    moved = [
+        Arrival(a.time + 0.02 * (a.station == "5"), a.phase, a.network, a.station, a.event)
+        for a in arrivals
+    ]
+    write_markers(moved, markers)
+    wave = Waveform(np.ones((500, 1)), 1000.0, T0 + 60, ("Z",), "XX.5..HH")
+    [record] = label_by_time([wave], read_arrivals(markers))
+    before = row_of(table, 1, "XX.5..HH", "P")["corrected_sample"]
+    assert record.arrivals["P"][0] == pytest.approx(before + 20, abs=0.01)
+    assert record.event == "shot-1"
+
+
+def test_lists_of_candidates_in_the_order_shot_receiver(tmp_path, capsys):
+    lines = ["fname,itp_pred,itp_pred_prob,its_pred,its_pred_prob"]
+    for shot in (1, 2):
+        for r in range(1, LINE + 1):
+            p, s = (60 + int(k) * abs(r - shot) for k in STEP.values())
+            lines.append(f'a_{shot:02d}_{r:02d}_.npz,"[900, {p}]","[0.4, 0.8]",[{s}],[0.9]')
+    lines[5] = "a_01_05_.npz,[],[],[],[]"
+    lines[6] = "a_01_06_.npz,[84,[0.5],[],[]"
+    path = write(tmp_path / "picks.csv", "\n".join(lines) + "\n")
+    options = ["--shots", "2", "--receivers", str(LINE), "--settings", "default"]
+    table = corrected(tmp_path, path, *options, status=1)
+    assert "row 6: itp_pred: it should be a list of numbers" in capsys.readouterr().out
+    assert row_of(table, 2, 7, "P")["sample"] == 75
+    assert row_of(table, 1, 5, "S")["how"] == "filled"
+    by_name = read_gather_picks(path, names=r"_(?P<shot>\d+)_(?P<receiver>\d+)_").table
+    assert by_name[["shot", "receiver"]].max().tolist() == [2, LINE]
+    with pytest.raises(ConfigError, match="shots times receivers"):
+        read_gather_picks(path, shots=3, receivers=LINE)
+    assert main(["correct", path]) == 2
+
+
+def test_bad_rows_are_named_and_the_rest_is_corrected(tmp_path, picks, capsys):
+    with Path(picks).open("a") as file:
+        file.write("1,x,P,70\n1,25,P,late\n1,26\n1,,P,60\n1,24,Lg,60\n1,24,P,140\n,3,P,66\n")
+    table = corrected(tmp_path, picks, "--geometry", geometry_of(tmp_path), status=1)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "geometry, row 2: x should be a number, received 'far'" in said
+    assert "row 97: no offset" in said
+    assert "row 98: sample should be a number, received 'late'" in said
+    assert "row 99: it has 2 cells, the header 4" in said
+    assert "row 100: it names no receiver" in said
+    assert "row 101: no settings for this phase" in said
+    assert "row 102" not in said  # a duplicate is no fault
+    assert table["note"].str.startswith("duplicate").sum() == 2
+    assert (table["how"] == "kept").sum() == 95
+
+
+def geometry_of(tmp_path):
+    rows = [f"{r},,{2 * r}\n" for r in range(1, LINE + 1)]
+    text = "receiver,shot,x\n30,,3\n31,,far\n" + "".join(rows) + ",1,2\n,12,24\n"
+    return write(tmp_path / "geometry.csv", text)
+
+
+def test_receivers_without_picks_are_filled_on_request(tmp_path, picks, line):
+    table = table_of()
+    table[table["receiver"] != 15].to_csv(picks, index=False)
+    options = ["--geometry", line]
+    assert not (corrected(tmp_path, picks, *options)["receiver"] == 15).any()
+    row = row_of(corrected(tmp_path, picks, *options, "--fill"), 1, 15, "P")
+    assert row["how"] == "filled"
+    assert row["corrected_sample"] == pytest.approx(60 + 3 * 14, abs=2)
+
+
+def test_what_cannot_be_corrected_ends_with_2_and_says_why(tmp_path, picks, line, capsys):
+    def refused(*arguments):
+        assert main(["correct", *map(str, arguments)]) == 2
+        return " ".join(capsys.readouterr().err.split())
+
+    assert "no readable table" in refused(tmp_path / "none.csv")
+    other = write(tmp_path / "other.csv", "a,b\n1,2\n")
+    assert "no table of picks: columns shot, receiver" in refused(other)
+    assert "is no geometry" in refused(picks, "--geometry", other)
+    named = write(tmp_path / "named.csv", "shot,receiver,phase,sample\n1,A,P,60\n")
+    assert "give --geometry" in refused(named)
+    assert "no pick is of a shot and a receiver" in refused(named, "--geometry", line)
+    few = write(tmp_path / "few.csv", "shot,receiver,phase,sample\n1,1,P,60\n1,2,P,\n")
+    assert "needs six picks" in refused(few, "--output", tmp_path / "x.csv")
+    assert "no setting 'repotr'" in refused(picks, "--settings", "repotr")
+    assert "no such shots" in refused(
+        *(picks, "--plot", tmp_path / "f", "--plot-shots", "77", "--output", tmp_path / "x.csv")
+    )
+    assert "need the time of each" in refused(
+        picks, "--markers", tmp_path / "m", "--output", tmp_path / "x.csv"
+    )
+    assert not (tmp_path / "m").exists()
+
+
+def test_figures(tmp_path, picks, line):
+    rng = np.random.default_rng(0)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for r in range(1, LINE + 1):
+        data = np.concatenate([0.01 * rng.standard_normal(57 + 3 * r), rng.standard_normal(300)])
+        text = "".join(f"{n / 1000:.4f} {value:.5f}\n" for n, value in enumerate(data))
+        (raw / f"t_1_{r}_.txt").write_text(text)
+    names = r"_(?P<shot>\d+)_(?P<receiver>\d+)_"
+    found = read_gather_records([raw], names)
+    assert sorted((s, int(r)) for s, r, _ in found) == [("1", r) for r in range(1, LINE + 1)]
+    options = ["--sampling-rate-hz", 1000, "--names", names, "--waveforms", raw]
+    table = corrected(tmp_path, picks, *options, "--plot", tmp_path / "figures")
+    drawn = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert drawn == ["gather_1.png", "gather_12.png"]
+    gather = table[table["shot"] == 1]
+    records = {r: record for _, r, record in found}
+    figure = plot_gather(gather, records, 1000.0)
+    [axis] = figure.axes
+    assert axis.get_ylabel() == "time (ms)"
+    assert "shot 1: P 23 kept, 1 moved; S 24 kept" in axis.get_title(loc="left")
+    lines = {tuple(np.round(item.get_xydata()[0])) for item in axis.lines if len(item.get_xdata())}
+    assert (9.0, round(axis.get_ylim()[0])) in lines  # the outlier, beyond the view
+    with pytest.raises(ConfigError, match="none of its rows"):
+        plot_gather(gather.assign(offset_m=np.nan))
+
+
+def test_correct_loads_no_tensorflow(tmp_path, picks):
+    code = (
+        "import sys\nfrom phasenet_keras.cli import main\n"
+        f"assert main(['correct', {picks!r}, '--output', {str(tmp_path / 'o.csv')!r}]) == 0\n"
+        "try: main(['selftrain', '--help'])\nexcept SystemExit: pass\n"
+        "loaded = {'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'} & set(sys.modules)\n"
+        "assert not loaded, loaded"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+# Settings and parts
+
+
+def test_settings_from_a_file(tmp_path):
+    path = write(tmp_path / "c.json", '{"choose": "given", "phases": {"P": {"svr_c": 50}}}')
+    config = read_correction(path, {"P": (0.0, 9.0), "S": None}, 500.0)
+    assert (config.phases["P"].svr_c, config.phases["P"].latest) == (50, 9.0)
+    assert config.sampling_rate_hz == 500.0
+    with pytest.raises(ConfigError, match="have no such phase"):
+        read_correction(path, {"S": (0.0, 9.0)})
+    with pytest.raises(ConfigError, match="no readable JSON"):
+        read_correction(str(tmp_path / "none.json"), {})
+    with pytest.raises(ConfigError, match="JSON object"):
+        read_correction(write(tmp_path / "l.json", "[]"), {})
+
+
+def test_geometries(tmp_path):
+    text = "station,x,y,source_x,source_y,source_z\nXX.A,0,1,5,0,-1\nXX.B,3,1,5,0,-1\n"
+    one = read_geometry(write(tmp_path / "one.csv", text))
+    assert one.source_of("any shot") == (5.0, 0.0, -1.0)
+    assert one.receiver_names(["XX.B..HH", "B", "YY.B", "C"]) == ["XX.B", "XX.B", "XX.B", None]
+    text = "shot,receiver,x,source_x\n1,1,0,5\n1,2,3,5\n2,2,3,9\n2,1,1,9\n"
+    many = read_geometry(write(tmp_path / "many.csv", text))
+    assert many.sources == {"1": (5.0, 0.0, 0.0), "2": (9.0, 0.0, 0.0)}
+    assert [str(item) for item in many.bad] == [
+        "row 4: receiver 1 stands at (0.0, 0.0, 0.0) before, here at (1.0, 0.0, 0.0)"
+    ]
+    with pytest.raises(FormatError, match="names no sources"):
+        read_geometry(write(tmp_path / "none.csv", "receiver,x\n1,0\n"))
+    twins = Geometry({"XX.A": (0.0, 0.0, 0.0), "YY.A": (1.0, 0.0, 0.0)}, {"1": (0.0, 0.0, 0.0)})
+    assert twins.receiver_names(["A", "YY.A..HH"]) == [None, "YY.A"]
+    offsets = with_offsets(pd.DataFrame({"shot": [1, 2], "receiver": "YY.A"}), twins)["offset_m"]
+    assert offsets[0] == 1
+    assert np.isnan(offsets[1])
+
+
+def test_filling_up_keeps_the_table_first():
+    table = table_of(shots=(1,)).iloc[:3]
+    full = filled_up(table)
+    pd.testing.assert_frame_equal(full, table)
+    geometry = Geometry({"1": (0.0, 0, 0), "40": (9.0, 0, 0)}, {"1": (0.0, 0, 0)})
+    full = filled_up(table, geometry)
+    assert full["receiver"].tolist() == [1, 2, 3, 40]
+    assert np.isnan(full["sample"].iloc[-1])
+
+
+def test_names_are_checked():
+    with pytest.raises(ConfigError, match="regular expression"):
+        read_names("(")
+    with pytest.raises(ConfigError, match="has groups"):
+        read_names(r"(\d+)")
+
+
+# Markers
+
+
+def test_markers_come_back_to_the_microsecond(tmp_path):
+    path = tmp_path / "a.markers"
+    picks = [
+        Pick(T0 + 1.000001, "CX.PB01..HH", "P", 0.9),
+        Arrival(T0 + 2.5, "S", "", "station_7", "shot-3"),
+    ]
+    assert write_markers(picks, path, kinds=[1, 2]) == 2
+    header, first, second = path.read_text().splitlines()
+    assert header == "# Snuffler Markers File Version 0.2"
+    assert first.split() == [
+        *("phase:", "2024-05-06", "07:08:10.250001", "1", "CX.PB01..HH*"),
+        *("None", "None", "None", "P", "None", "True"),
+    ]
+    assert second.split()[3:6] == ["2", ".station_7.*.*", "shot-3"]
+    back = read_arrivals(path)
+    assert [(a.time, a.phase, a.network, a.station, a.event) for a in back] == [
+        (T0 + 1.000001, "P", "CX", "PB01", ""),
+        (T0 + 2.5, "S", "", "station_7", "shot-3"),
+    ]
+    assert write_markers([], path) == 0
+    assert read_arrivals(path) == []
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "*", "", "a.b.c.d.e"])
+def test_names_that_a_marker_cannot_hold_are_refused(tmp_path, name):
+    with pytest.raises(FormatError, match="rename it"):
+        write_markers([Arrival(T0, "P", "", name)], tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_kinds_are_checked(tmp_path):
+    for kinds in ([1, 2], [6]):
+        with pytest.raises(ConfigError, match="from 0 to 5"):
+            write_markers([Arrival(T0, "P", "", "A")], tmp_path / "m", kinds=kinds)
+
+
+def test_quakeml_has_an_event_a_shot(tmp_path):
+    from obspy import read_events
+
+    path = tmp_path / "a.xml"
+    arrivals = [Arrival(T0 + n, "P", "XX", f"A{n}", f"shot-{n % 2}") for n in range(4)]
+    assert write_quakeml(arrivals, path) == 4
+    assert [len(event.picks) for event in read_events(str(path))] == [2, 2]
+    assert {(a.station, a.network) for a in read_arrivals(path)} == {
+        (f"A{n}", "XX") for n in range(4)
+    }
+
+
+def test_a_data_set_gives_its_gathers(tmp_path):
+    from phasenet_keras.io.seisbench import write_dataset
+
+    wave = Waveform(np.ones((300, 1)), 100.0, T0, ("Z",), "XX.07..HH")
+    write_dataset([LabelledWaveform(wave, {}, name="a", gather="shot 3")], tmp_path / "set")
+    [(shot, receiver, record)] = read_gather_records([tmp_path / "set"])
+    assert (shot, receiver, record.name) == ("3", "XX.07..HH", "a")
+
+
+@pytest.mark.shared
+def test_the_survey_of_9216_traces(shared, tmp_path, capsys):
+    folder = shared / "data/near_surface"
+    options = ["--shots", 96, "--receivers", 96, "--settings", "report"]
+    table = corrected(tmp_path, folder / "picks_9216.csv", *options)
+    assert len(table) == 2 * 9216
+    ancestor = pd.read_csv(folder / "picks_9216_corrected_by_ancestor.csv")
+    for phase, column, bar in (("P", "itp", 1), ("S", "its", 2)):
+        rows = table[table["phase"] == phase].sort_values(["shot", "receiver"])
+        two_sided = rows["shot"].between(9, 88).to_numpy()
+        away = (rows["corrected_sample"].round().to_numpy() - ancestor[column]).abs()[two_sided]
+        assert away.median() <= bar
+    assert "dropped 0 3" in " ".join(capsys.readouterr().out.split())
