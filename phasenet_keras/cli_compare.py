@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         help="numbers of training records for a learning curve, beside all of them",
     )
     verb.add_argument("--config", type=Path, metavar="FILE.json", help="training configuration")
+    verb.add_argument("--epochs", type=int, metavar="N", help="in place of the configuration's")
     verb.add_argument("--tolerance-samples", type=float, metavar="SAMPLES", help="of a match")
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of results")
     verb.set_defaults(run=_run_compare)
@@ -78,6 +80,9 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         parent = PhaseNet.from_preset(
             arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
         )
+    config = read_config(arguments.config)
+    if arguments.epochs is not None:
+        config = replace(config, epochs=arguments.epochs)
     console = open_console(False)
     with RunsBar(console) as bar:
         comparison = compare(
@@ -88,7 +93,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
             folds=arguments.folds,
             seeds=arguments.seeds,
             sizes=arguments.sizes,
-            config=read_config(arguments.config),
+            config=config,
             tolerance_samples=arguments.tolerance_samples,
             on_run=bar.take,
         )

@@ -87,6 +87,7 @@ def plot_losses(comparison: Comparison) -> Figure:
                 label = labels.pop(field, None)
                 axis.plot(epochs, values, color=color, linewidth=0.9, label=label)
         axis.set_yscale("log")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_title(name, fontsize=9)
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(names) :]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from obspy import UTCDateTime
+from test_train import onsets
 
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.cli import main
 from phasenet_keras.io.labels_csv import read_labelled_records
-from phasenet_keras.io.seisbench import read_dataset
+from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.training.splits import assign_splits
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
@@ -161,3 +163,28 @@ def test_impossible_splits_are_refused():
         assign_splits(make_records(20), by="station")
     with pytest.raises(ConfigError, match="add up to 1"):
         assign_splits(make_records(20), fractions=(0.5, 0.2, 0.2))
+
+
+def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):
+    records = [
+        replace(record, split=split)
+        for split, first, count in (("train", 0, 8), ("dev", 50, 4), ("test", 80, 4))
+        for record in onsets(count, first)
+    ]
+    write_dataset(records, tmp_path / "set")
+    command = ["compare", str(tmp_path / "set"), "--preset", preset, "--channels", "Z"]
+    command += ["--strategies", "scratch,finetune", "--sizes", "4", "--epochs", "1"]
+    command += ["--output", str(tmp_path / "out")]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "run 1 of 5: zero-shot" in printed
+    assert "| finetune | P |" in printed
+    table = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert set(table["scores"]) == {"zero-shot", "scratch", "finetune"}
+    assert table["recommendation"] in " ".join(printed.split())
+    assert table["recommendation"] in (tmp_path / "out" / "comparison.md").read_text()
+    for name in ("scores", "losses", "learning_curve"):
+        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
+    assert main([*command, "--seeds", "x"][:-2]) == 0  # nothing is run again
+    assert main([*command[:-2], "--folds", "40", "--output", str(tmp_path / "folds")]) == 2
+    assert "40 folds need 42 groups at least" in capsys.readouterr().err
