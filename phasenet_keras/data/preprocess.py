@@ -12,6 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from phasenet_keras.data.moving import (
+    block_statistics,
+    make_up_for_dead,
+    normalize,
+    normalize_and_tell,
+    normalize_blocks,
+)
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
 
@@ -201,45 +208,18 @@ def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray,
 
     Returns:
         The normalised record, float32, its live channels scaled by all / live (the official rule
-        for missing channels), and a boolean for each channel: does it hold a signal?
+        for missing channels; of a long record half window by half window, so that a channel that
+        dies counts as missing from there on), and a boolean for each channel: does it ever hold a
+        signal?
     """
     if data.shape[0] <= window_samples:
-        normalized, is_constant = _normalize(data)
-        is_live = ~is_constant
+        normalized, is_constant = normalize_and_tell(data)
+        half, is_live = data.shape[0], ~is_constant[None]
     else:
-        normalized = normalize_moving(data, window_samples)
-        is_live = np.ptp(data, axis=0) > 0
-    if is_live.any() and not is_live.all():
-        normalized *= np.float32(len(is_live) / is_live.sum())
-    return normalized, is_live
-
-
-def normalize(data: np.ndarray) -> np.ndarray:
-    """Remove the mean and divide by the standard deviation, channel by channel.
-
-    Args:
-        data: ``(..., n_samples, n_channels)``; statistics are over the samples, in float64.
-
-    Returns:
-        float32 of the same shape; a constant channel becomes zero.
-
-    Example:
-        >>> normalize(np.array([[1.0], [3.0]])).ravel()
-        array([-1.,  1.], dtype=float32)
-    """
-    return _normalize(data)[0]
-
-
-def _normalize(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Normalise; return also which channels are constant: ``(..., n_channels)``."""
-    # One row a channel: sums over contiguous samples cost a fifth of those over strided ones.
-    rows = np.array(np.swapaxes(data, -1, -2), np.float64, order="C")
-    is_constant = rows.max(axis=-1) == rows.min(axis=-1)
-    rows -= rows.mean(axis=-1, keepdims=True)
-    std = np.sqrt(np.mean(np.square(rows), axis=-1))
-    rows /= np.where(is_constant, 1.0, std)[..., None]
-    rows[is_constant] = 0.0
-    return np.swapaxes(rows, -1, -2).astype(np.float32, order="C"), is_constant
+        half = max(1, window_samples // 2)
+        normalized, is_live = _normalize_moving(data, window_samples)
+    make_up_for_dead(normalized, half, is_live)
+    return normalized, is_live.any(axis=0)
 
 
 def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
@@ -247,8 +227,8 @@ def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
 
     As the official code defines it: statistics of windows of ``window_samples`` centred every
     half window (the record mirrored at its end), the first window's and the last one's also at
-    the ends, linear in between; a deviation of 0 counts as 1. Here from sums over half windows,
-    combined in float64, so that a large offset costs no precision.
+    the ends, linear in between; a deviation of 0 counts as 1. `MovingNormalizer` does the same to
+    a record that comes in pieces.
 
     Args:
         data: ``(n_samples, n_channels)``, longer than half a window.
@@ -257,40 +237,14 @@ def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
     Returns:
         float32 of the same shape. Dead channels are not made up for: `normalize_record` does.
     """
+    return _normalize_moving(data, window_samples)[0]
+
+
+def _normalize_moving(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Normalise; return also which channels hold a signal in each block."""
     half = window_samples // 2
-    n_samples, n_channels = data.shape
-    if n_samples <= half:
-        return normalize(data)
-    n_blocks = -(-n_samples // half)
-    mean, variance = _block_statistics(data, half, n_blocks)
-    # Window i covers the half windows i - 1 and i: their means' distance adds to the variance.
-    knot_mean = (mean[:-1] + mean[1:]) / 2
-    knot_std = np.sqrt((variance[:-1] + variance[1:]) / 2 + (mean[:-1] - mean[1:]) ** 2 / 4)
-    knot_mean = np.concatenate([knot_mean[:1], knot_mean, knot_mean[-1:]])
-    knot_std = np.concatenate([knot_std[:1], knot_std, knot_std[-1:]])
-
-    normalized = np.empty((n_samples, n_channels), np.float32)
-    part = (np.arange(half, dtype=np.float64) / half)[:, None]
-    for block in range(n_blocks):
-        begin, end = block * half, min((block + 1) * half, n_samples)
-        along = part[: end - begin]
-        std = knot_std[block] + (knot_std[block + 1] - knot_std[block]) * along
-        std[std == 0] = 1.0
-        centre = knot_mean[block] + (knot_mean[block + 1] - knot_mean[block]) * along
-        normalized[begin:end] = (data[begin:end] - centre) / std
-    return normalized
-
-
-def _block_statistics(data: np.ndarray, half: int, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of each half window, the last one filled up by mirroring."""
-    mean = np.empty((n_blocks, data.shape[1]))
-    variance = np.empty_like(mean)
-    for block in range(n_blocks):
-        piece = data[block * half : (block + 1) * half]
-        lacking = half - piece.shape[0]
-        if lacking:
-            mirrored = data[-2 : -2 - lacking : -1]
-            piece = np.concatenate([piece, mirrored])
-        mean[block] = piece.mean(axis=0, dtype=np.float64)
-        variance[block] = np.mean((piece - mean[block]) ** 2, axis=0)
-    return mean, variance
+    if data.shape[0] <= half:
+        normalized, is_constant = normalize_and_tell(data)
+        return normalized, ~is_constant[None]
+    mean, variance = block_statistics(data, half, is_end=True)
+    return normalize_blocks(data, half, mean, variance, is_begin=True, is_end=True)
