@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from phasenet_keras.data.moving import MovingNormalizer
 from phasenet_keras.data.preprocess import normalize_record
+from phasenet_keras.data.resampling import Resampler, resample_as_stream
 
 
 def in_pieces(record, window, cuts):
@@ -51,3 +52,29 @@ def test_a_channel_that_dies_counts_as_missing_from_there_on():
     assert np.array_equal(dying[:1500, :2], alive[:1500, :2])
     assert dying[1700:, :2] == pytest.approx(1.5 * alive[1700:, :2], rel=1e-6)
     assert (dying[1700:, 2] == 0).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n_samples=st.integers(1, 4000),
+    cuts=st.lists(st.integers(0, 4000), max_size=12),
+    rates=st.sampled_from([(200, 100), (40, 100), (75.19, 100), (100, 101), (2000, 100)]),
+)
+def test_resampling_in_pieces_makes_the_whole(n_samples, cuts, rates):
+    record = np.random.default_rng(n_samples).standard_normal((n_samples, 2)) + 500
+    whole, reached_hz = resample_as_stream(record, *rates)
+    resampler = Resampler(*rates)
+    edges = [0, *sorted(cut for cut in cuts if cut < n_samples), n_samples]
+    pieces = [resampler.feed(record[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    ours = np.concatenate([*pieces, resampler.finish(2)])
+    assert resampler.reached_hz == reached_hz
+    assert ours.shape == whole.shape
+    assert np.abs(ours - whole).max() < 1e-6
+
+
+@pytest.mark.parametrize("rates", [(200, 100), (40, 100), (75.19, 100)])
+def test_an_offset_passes_unchanged(rates):
+    record = np.random.default_rng(0).standard_normal((4000, 1))
+    record[2000:] += 1e4
+    plain, high = (resample_as_stream(record + offset, *rates)[0] for offset in (0, 1e6))
+    assert np.abs((plain - plain[0]) - (high - high[0])).max() < 5e-3
