@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from phasenet_keras.data.resampling import Resampler, resample_as_stream
 def in_pieces(record, window, cuts):
     moving = MovingNormalizer(window, record.shape[1])
     edges = [0, *sorted(cut for cut in cuts if cut < len(record)), len(record)]
-    pieces = [moving.feed(record[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [moving.feed(record[a:b]) for a, b in pairwise(edges)]
     return np.concatenate([*pieces, moving.finish()]), moving.is_live
 
 
@@ -65,7 +67,7 @@ def test_resampling_in_pieces_makes_the_whole(n_samples, cuts, rates):
     whole, reached_hz = resample_as_stream(record, *rates)
     resampler = Resampler(*rates)
     edges = [0, *sorted(cut for cut in cuts if cut < n_samples), n_samples]
-    pieces = [resampler.feed(record[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    pieces = [resampler.feed(record[a:b]) for a, b in pairwise(edges)]
     ours = np.concatenate([*pieces, resampler.finish(2)])
     assert resampler.reached_hz == reached_hz
     assert ours.shape == whole.shape

@@ -89,9 +89,11 @@ def normalize_blocks(
     Args:
         data: the blocks' samples, ``(n_samples, n_channels)``.
         half: samples a block.
-        mean, variance: of the blocks in order, with the one before them in front (unless they
+        mean: of the blocks in order, with the one before them in front (unless they
             begin the record) and the one after them at the end (unless they end it).
-        is_begin, is_end: the blocks begin the record, or end it.
+        variance: of the same blocks.
+        is_begin: the blocks begin the record.
+        is_end: the blocks end the record.
 
     Returns:
         The normalised samples, float32, and for each block which channels hold a signal,

@@ -189,9 +189,7 @@ def channel_columns(
             f"the network expects channels {','.join(channels)}; station {station} has "
             f"{','.join(names)} only. {remedy}"
         )
-    return tuple(
-        list(names).index(columns[name]) if name in columns else None for name in channels
-    )
+    return tuple(list(names).index(columns[name]) if name in columns else None for name in channels)
 
 
 def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +212,7 @@ def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray,
         half = max(1, window_samples // 2)
         normalized, is_live = _normalize_moving(data, window_samples)
     make_up_for_dead(normalized, half, is_live)
-    return normalized, is_live.any(axis=0)
+    return normalized, np.asarray(is_live.any(axis=0))
 
 
 def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:

@@ -51,9 +51,7 @@ def resample(data: np.ndarray, old_hz: float, new_hz: float) -> tuple[np.ndarray
     return (resampled - mean).astype(np.float32), reached_hz
 
 
-def resample_as_stream(
-    data: np.ndarray, old_hz: float, new_hz: float
-) -> tuple[np.ndarray, float]:
+def resample_as_stream(data: np.ndarray, old_hz: float, new_hz: float) -> tuple[np.ndarray, float]:
     """Resample as `resample` does, but take off the mean of the first samples only.
 
     It is what a `Resampler` gives, which cannot know the mean of a record before its end.

@@ -101,7 +101,7 @@ class ChunkRunner:
         self._held = np.concatenate([self._held, x])
         grid, halo = self._settings.config.grid_samples, self._settings.config.halo_samples
         remainder = self._settings.window_samples % grid
-        parts = []
+        parts: list[np.ndarray] = []
         while True:
             need = self._kept + self._core + halo
             end = -(-(need - remainder) // grid) * grid + remainder
