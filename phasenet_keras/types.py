@@ -217,7 +217,7 @@ class Pick:
         station: SEED id without the component letter.
         phase: ``"P"`` or ``"S"``.
         probability: the network's output at the pick, 0 to 1.
-        amplitude: largest absolute excursion from the record's mean, over all its channels, in
+        amplitude: largest absolute excursion from the mean about the pick, over all channels, in
             the 300 samples of the network (3 s at 100 Hz) from the pick on; in ``units``.
         units: of ``amplitude``, where known.
         preset: name of the preset that picked it.

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 
+from phasenet_keras.data.moving import (
+    block_statistics,
+    make_up_for_dead,
+    normalize,
+    normalize_and_tell,
+    normalize_blocks,
+)
+from phasenet_keras.data.resampling import SAME_RATE, resample, resample_as_stream
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
 
@@ -19,22 +25,20 @@ __all__ = [
     "SAMPLING_MODES",
     "Prepared",
     "arrange_channels",
+    "channel_columns",
     "check_modes",
     "normalize",
     "normalize_moving",
     "normalize_record",
     "prepare",
     "resample",
+    "wanted_rate",
 ]
 
 SAMPLING_MODES = ("resample", "reinterpret")
 MISSING_MODES = ("zero", "error")
-# A stretch of time by less than this is nothing to a network; the pick times stay exact.
-SAME_RATE = 0.005
 # Below this part of the network's rate, a record holds next to nothing of what it was trained on.
 LEAST_RATE = 0.1
-# Of the ratio of two rates; the filter has twenty times as many coefficients.
-LARGEST_FACTOR = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,18 +84,39 @@ def prepare(
     """
     check_modes(sampling, missing)
     data = arrange_channels(waveform, channels, missing)
+    wanted = wanted_rate(waveform.sampling_rate, sampling_rate, sampling, waveform.station)
     rate = waveform.sampling_rate
-    if sampling == "resample" and abs(rate / sampling_rate - 1.0) > SAME_RATE:
-        if rate < LEAST_RATE * sampling_rate:
-            raise ConfigError(
-                f"{waveform.station} has {rate:g} Hz, the network was trained at "
-                f"{sampling_rate:g} Hz: too low to be resampled. sampling='reinterpret' takes the "
-                "samples as they are."
-            )
-        data, rate = resample(data, rate, sampling_rate)
+    if wanted != rate:
+        data, rate = resample_as_stream(data, rate, wanted)
     data, is_live = normalize_record(data, window_samples)
     live = tuple(name for name, alive in zip(channels, is_live, strict=True) if alive)
     return Prepared(data, rate, live)
+
+
+def wanted_rate(old_hz: float, new_hz: float, sampling: str, station: str = "") -> float:
+    """Return the rate that a record is resampled to, in Hz: its own where it is left alone.
+
+    Args:
+        old_hz: of the record.
+        new_hz: of the network.
+        sampling: as in `prepare`.
+        station: for the error.
+
+    Raises:
+        ConfigError: for a record of far too low a rate.
+
+    Example:
+        >>> wanted_rate(200.0, 100.0, "resample"), wanted_rate(100.2, 100.0, "resample")
+        (100.0, 100.2)
+    """
+    if sampling == "reinterpret" or abs(old_hz / new_hz - 1.0) <= SAME_RATE:
+        return old_hz
+    if old_hz < LEAST_RATE * new_hz:
+        raise ConfigError(
+            f"{station} has {old_hz:g} Hz, the network was trained at {new_hz:g} Hz: too low to be "
+            "resampled. sampling='reinterpret' takes the samples as they are."
+        )
+    return new_hz
 
 
 def check_modes(sampling: str = "resample", missing: str = "zero") -> None:
@@ -122,9 +147,37 @@ def arrange_channels(
         PresetError: as in `prepare`.
     """
     check_modes(missing=missing)
-    if waveform.channels == tuple(channels):
+    columns = channel_columns(waveform.channels, channels, missing, waveform.station)
+    if columns == tuple(range(len(waveform.channels))):
         return waveform.data
-    columns = {component: column for column, component in components_of(waveform.channels).items()}
+    data = np.zeros((waveform.n_samples, len(channels)), np.float32)
+    for number, column in enumerate(columns):
+        if column is not None:
+            data[:, number] = waveform.data[:, column]
+    return data
+
+
+def channel_columns(
+    names: Sequence[str], channels: Sequence[str], missing: str = "zero", station: str = ""
+) -> tuple[int | None, ...]:
+    """Return which column of a record each of the network's channels is, None where there is none.
+
+    Args:
+        names: of the record's columns.
+        channels: the network's.
+        missing: as in `prepare`.
+        station: for the error.
+
+    Raises:
+        PresetError: as in `prepare`.
+
+    Example:
+        >>> channel_columns(("1", "2", "Z"), "ENZ"), channel_columns("Z", "ENZ")
+        ((1, 0, 2), (None, None, 0))
+    """
+    if tuple(names) == tuple(channels):
+        return tuple(range(len(channels)))
+    columns = {component: name for name, component in components_of(names).items()}
     lacking = [name for name in channels if name not in columns]
     if lacking and (missing == "error" or len(lacking) == len(channels)):
         remedy = (
@@ -133,63 +186,10 @@ def arrange_channels(
             else "Name the record's channels E, N or Z, or by a SEED code that ends so."
         )
         raise PresetError(
-            f"the network expects channels {','.join(channels)}; station {waveform.station} has "
-            f"{','.join(waveform.channels)} only. {remedy}"
+            f"the network expects channels {','.join(channels)}; station {station} has "
+            f"{','.join(names)} only. {remedy}"
         )
-    data = np.zeros((waveform.n_samples, len(channels)), np.float32)
-    for number, name in enumerate(channels):
-        if name in columns:
-            data[:, number] = waveform.data[:, waveform.channels.index(columns[name])]
-    return data
-
-
-def resample(data: np.ndarray, old_hz: float, new_hz: float) -> tuple[np.ndarray, float]:
-    """Bring ``(samples, channels)`` to another rate with a zero-phase anti-alias filter.
-
-    Polyphase filtering with a linear-phase FIR whose delay is taken out (`scipy.signal`): sample
-    0 stays at its time. Means are removed first, so that the ends do not ring.
-
-    Args:
-        data: ``(n_samples, n_channels)``.
-        old_hz: sampling rate of ``data``.
-        new_hz: sampling rate wanted.
-
-    Returns:
-        ``(ceil(n_samples * up / down), n_channels)`` float32, without mean, and the rate reached:
-        ``old_hz * up / down`` with the ratio of whole numbers up to 10,000 that is nearest. It
-        differs from ``new_hz`` by 1e-8 of it or less for any usual rate; count time by it.
-
-    Raises:
-        ConfigError: if the rates are too far apart for such a ratio.
-
-    Example:
-        >>> data, rate = resample(np.ones((400, 1)), 40.0, 100.0)
-        >>> data.shape, rate
-        ((1000, 1), 100.0)
-    """
-    from scipy.signal import resample_poly
-
-    ratio = Fraction(new_hz / old_hz).limit_denominator(LARGEST_FACTOR)
-    reached_hz = old_hz * ratio.numerator / max(1, ratio.denominator)
-    if abs(reached_hz / new_hz - 1.0) > SAME_RATE or ratio.numerator > LARGEST_FACTOR:
-        raise ConfigError(
-            f"{old_hz:g} Hz cannot be resampled to {new_hz:g} Hz: too far apart. "
-            "sampling='reinterpret' takes the samples as they are."
-        )
-    centred = data - data.mean(axis=0, dtype=np.float64)
-    if ratio == 1:
-        return centred.astype(np.float32), reached_hz
-    up, down = ratio.numerator, ratio.denominator
-    resampled = resample_poly(centred, up, down, axis=0, window=_lowpass(max(up, down)))
-    return resampled.astype(np.float32), reached_hz
-
-
-@lru_cache(maxsize=256)
-def _lowpass(factor: int) -> np.ndarray:
-    """Return the filter that `scipy.signal.resample_poly` designs for itself, and takes long to."""
-    from scipy.signal import firwin
-
-    return firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0))
+    return tuple(list(names).index(columns[name]) if name in columns else None for name in channels)
 
 
 def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -201,45 +201,18 @@ def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray,
 
     Returns:
         The normalised record, float32, its live channels scaled by all / live (the official rule
-        for missing channels), and a boolean for each channel: does it hold a signal?
+        for missing channels; of a long record half window by half window, so that a channel that
+        dies counts as missing from there on), and a boolean for each channel: does it ever hold a
+        signal?
     """
     if data.shape[0] <= window_samples:
-        normalized, is_constant = _normalize(data)
-        is_live = ~is_constant
+        normalized, is_constant = normalize_and_tell(data)
+        half, is_live = data.shape[0], ~is_constant[None]
     else:
-        normalized = normalize_moving(data, window_samples)
-        is_live = np.ptp(data, axis=0) > 0
-    if is_live.any() and not is_live.all():
-        normalized *= np.float32(len(is_live) / is_live.sum())
-    return normalized, is_live
-
-
-def normalize(data: np.ndarray) -> np.ndarray:
-    """Remove the mean and divide by the standard deviation, channel by channel.
-
-    Args:
-        data: ``(..., n_samples, n_channels)``; statistics are over the samples, in float64.
-
-    Returns:
-        float32 of the same shape; a constant channel becomes zero.
-
-    Example:
-        >>> normalize(np.array([[1.0], [3.0]])).ravel()
-        array([-1.,  1.], dtype=float32)
-    """
-    return _normalize(data)[0]
-
-
-def _normalize(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Normalise; return also which channels are constant: ``(..., n_channels)``."""
-    # One row a channel: sums over contiguous samples cost a fifth of those over strided ones.
-    rows = np.array(np.swapaxes(data, -1, -2), np.float64, order="C")
-    is_constant = rows.max(axis=-1) == rows.min(axis=-1)
-    rows -= rows.mean(axis=-1, keepdims=True)
-    std = np.sqrt(np.mean(np.square(rows), axis=-1))
-    rows /= np.where(is_constant, 1.0, std)[..., None]
-    rows[is_constant] = 0.0
-    return np.swapaxes(rows, -1, -2).astype(np.float32, order="C"), is_constant
+        half = max(1, window_samples // 2)
+        normalized, is_live = _normalize_moving(data, window_samples)
+    make_up_for_dead(normalized, half, is_live)
+    return normalized, np.asarray(is_live.any(axis=0))
 
 
 def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
@@ -247,8 +220,8 @@ def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
 
     As the official code defines it: statistics of windows of ``window_samples`` centred every
     half window (the record mirrored at its end), the first window's and the last one's also at
-    the ends, linear in between; a deviation of 0 counts as 1. Here from sums over half windows,
-    combined in float64, so that a large offset costs no precision.
+    the ends, linear in between; a deviation of 0 counts as 1. `MovingNormalizer` does the same to
+    a record that comes in pieces.
 
     Args:
         data: ``(n_samples, n_channels)``, longer than half a window.
@@ -257,40 +230,14 @@ def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
     Returns:
         float32 of the same shape. Dead channels are not made up for: `normalize_record` does.
     """
+    return _normalize_moving(data, window_samples)[0]
+
+
+def _normalize_moving(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Normalise; return also which channels hold a signal in each block."""
     half = window_samples // 2
-    n_samples, n_channels = data.shape
-    if n_samples <= half:
-        return normalize(data)
-    n_blocks = -(-n_samples // half)
-    mean, variance = _block_statistics(data, half, n_blocks)
-    # Window i covers the half windows i - 1 and i: their means' distance adds to the variance.
-    knot_mean = (mean[:-1] + mean[1:]) / 2
-    knot_std = np.sqrt((variance[:-1] + variance[1:]) / 2 + (mean[:-1] - mean[1:]) ** 2 / 4)
-    knot_mean = np.concatenate([knot_mean[:1], knot_mean, knot_mean[-1:]])
-    knot_std = np.concatenate([knot_std[:1], knot_std, knot_std[-1:]])
-
-    normalized = np.empty((n_samples, n_channels), np.float32)
-    part = (np.arange(half, dtype=np.float64) / half)[:, None]
-    for block in range(n_blocks):
-        begin, end = block * half, min((block + 1) * half, n_samples)
-        along = part[: end - begin]
-        std = knot_std[block] + (knot_std[block + 1] - knot_std[block]) * along
-        std[std == 0] = 1.0
-        centre = knot_mean[block] + (knot_mean[block + 1] - knot_mean[block]) * along
-        normalized[begin:end] = (data[begin:end] - centre) / std
-    return normalized
-
-
-def _block_statistics(data: np.ndarray, half: int, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of each half window, the last one filled up by mirroring."""
-    mean = np.empty((n_blocks, data.shape[1]))
-    variance = np.empty_like(mean)
-    for block in range(n_blocks):
-        piece = data[block * half : (block + 1) * half]
-        lacking = half - piece.shape[0]
-        if lacking:
-            mirrored = data[-2 : -2 - lacking : -1]
-            piece = np.concatenate([piece, mirrored])
-        mean[block] = piece.mean(axis=0, dtype=np.float64)
-        variance[block] = np.mean((piece - mean[block]) ** 2, axis=0)
-    return mean, variance
+    if data.shape[0] <= half:
+        normalized, is_constant = normalize_and_tell(data)
+        return normalized, ~is_constant[None]
+    mean, variance = block_statistics(data, half, is_end=True)
+    return normalize_blocks(data, half, mean, variance, is_begin=True, is_end=True)

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
     from obspy.core.trace import Stats
 
-__all__ = ["read_waveforms", "station_id", "waveforms_of"]
+__all__ = [
+    "read_waveforms",
+    "record_key",
+    "station_id",
+    "trace_order",
+    "usable_samples",
+    "waveforms_of",
+    "with_components",
+]
 
 # Channels start and end a little apart: so short a stretch of some of them is cut off.
 MIN_PARTIAL_SAMPLES = 256
@@ -82,6 +90,15 @@ def station_id(trace: Trace) -> str:
     return f"{stats.network}.{stats.station}.{stats.location}.{component_prefix(stats.channel)}"
 
 
+def record_key(trace: Trace) -> tuple[str, str, float]:
+    """Return what traces of one record share: station, file and sampling rate in Hz."""
+    # Rates that differ by header rounding are one rate.
+    rate = float(f"{trace.stats.sampling_rate:.6g}")
+    # What is named after its file is a record of its own: equal names are chance.
+    path = trace.stats.get("source_path", "") if trace.stats.get("station_name") else ""
+    return station_id(trace), path, rate
+
+
 def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     """Bring the traces of a stream together to waveforms; see `read_waveforms`.
 
@@ -93,24 +110,31 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     for trace in stream:
         if holds_numbers(trace):
             check_header(trace)
-            # Rates that differ by header rounding are one rate.
-            rate = float(f"{trace.stats.sampling_rate:.6g}")
-            # What is named after its file is a record of its own: equal names are chance.
-            path = trace.stats.get("source_path", "") if trace.stats.get("station_name") else ""
-            key = (station_id(trace), path, rate)
-            groups.setdefault(key, []).append(trace)
+            groups.setdefault(record_key(trace), []).append(trace)
     found = []
     for (station, _, _), traces in groups.items():
-        for span in _connected_spans(_with_components(station, traces)):
+        for span in _connected_spans(with_components(station, traces)):
             found += _cut(station, span)
     return sorted(found, key=lambda wave: (wave.station, wave.start_time))
 
 
-def _with_components(station: str, traces: list[Trace]) -> list[tuple[Trace, str]]:
-    """Return the traces of known components, in the order in which they are written."""
-    codes = sorted({trace.stats.channel for trace in traces})
+def with_components(
+    station: str, traces: list[Trace], known: Iterable[str] = ()
+) -> list[tuple[Trace, str]]:
+    """Return the traces of known components, in the order in which they are written.
+
+    Args:
+        station: for the warning.
+        traces: of one record.
+        known: more channel codes of the record, which decide what others stand for.
+
+    Warns:
+        RecordWarning: for channels whose code cannot be understood.
+    """
+    codes = sorted({trace.stats.channel for trace in traces} | set(known))
     components = components_of(codes)
-    unknown = [code for code in codes if code not in components]
+    present = {trace.stats.channel for trace in traces}
+    unknown = [code for code in codes if code not in components and code in present]
     if unknown:
         warnings.warn(
             f"{station}: channels {', '.join(unknown)} left out: no known component, or another "
@@ -120,12 +144,12 @@ def _with_components(station: str, traces: list[Trace]) -> list[tuple[Trace, str
         )
     return [
         (trace, components[trace.stats.channel])
-        for trace in sorted(traces, key=_order)
+        for trace in sorted(traces, key=trace_order)
         if trace.stats.channel in components
     ]
 
 
-def _order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
+def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
     """Order traces by start; of two of the same start the longer is later, then by content."""
     first = float(np.nan_to_num(np.ma.filled(trace.data[:1].astype(np.float64), 0.0))[0])
     return (trace.stats.starttime, trace.stats.npts, trace.stats.get("source_path", ""), first)
@@ -185,11 +209,7 @@ def _one_axis(
     is_present = np.zeros(n_samples, bool)
     expected = None
     for trace in traces:
-        data = np.ma.asarray(trace.data)
-        values = np.asarray(data.filled(0) if data.mask is not np.ma.nomask else data.data)
-        values = values.astype(np.float64)
-        is_good = np.isfinite(values) & (np.abs(values) < np.finfo(np.float32).max)
-        is_good &= ~np.ma.getmaskarray(data)
+        values, is_good = usable_samples(trace)
         position = _position(trace, first)
         begin = round(position)
         if expected is not None and abs(position - expected) <= CLOCK_JITTER_SAMPLES:
@@ -207,6 +227,15 @@ def _one_axis(
         is_present[begin:end] |= is_good
         expected = end
     return column, is_present
+
+
+def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """Return the samples of a trace in float64, and which of them are finite and not masked."""
+    data = np.ma.asarray(trace.data)
+    values = np.asarray(data.filled(0) if data.mask is not np.ma.nomask else data.data)
+    values = values.astype(np.float64)
+    is_good = np.isfinite(values) & (np.abs(values) < np.finfo(np.float32).max)
+    return values, is_good & ~np.ma.getmaskarray(data)
 
 
 def _runs(presence: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""`detect_peaks`: local maxima by height, distance, threshold and edge."""
+"""`detect_peaks`: local maxima by height, distance, threshold and edge; `PeakFinder`, in pieces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from phasenet_keras.types import ConfigError, ShapeError
 
-__all__ = ["detect_peaks"]
+__all__ = ["PeakFinder", "detect_peaks", "local_maxima"]
 
 EDGES = (None, "rising", "falling", "both")
 
@@ -63,7 +63,7 @@ def detect_peaks(
     if valley:
         x = -x
         mph = None if mph is None else -mph
-    peaks = _local_maxima(x, mph, edge)
+    peaks = local_maxima(x, mph, edge)
     if threshold > 0:
         drop = np.minimum(x[peaks] - x[peaks - 1], x[peaks] - x[peaks + 1])
         peaks = peaks[drop >= threshold]
@@ -72,7 +72,8 @@ def detect_peaks(
     return peaks
 
 
-def _local_maxima(x: np.ndarray, mph: float | None, edge: str | None) -> np.ndarray:
+def local_maxima(x: np.ndarray, mph: float | None, edge: str | None) -> np.ndarray:
+    """Return the indices of local maxima of height ``mph`` or more; see `detect_peaks`."""
     if mph is None:
         inner = np.arange(1, x.size - 1)
     else:
@@ -102,3 +103,75 @@ def _thin_out(peaks: np.ndarray, heights: np.ndarray, mpd: int, kpsh: bool) -> n
         removed[near] |= heights[near] < heights[number] if kpsh else True
         removed[number] = False
     return peaks[~removed]
+
+
+class PeakFinder:
+    """Finds the peaks of a series that comes in pieces, however it is cut.
+
+    As `detect_peaks` with ``mph`` and ``mpd``, but of two peaks of exactly one height the later
+    goes first, on every processor.
+
+    Args:
+        mph: least height of a peak.
+        mpd: least distance in samples, inclusive; 1 or less removes none.
+
+    Example:
+        >>> finder = PeakFinder(mph=2, mpd=2)
+        >>> finder.feed(np.array([0.0, 3, 0, 2])), finder.feed(np.array([0.0, 5, 0, 0]))
+        ([], [(1, 3.0)])
+        >>> finder.finish()
+        [(5, 5.0)]
+    """
+
+    def __init__(self, mph: float, mpd: int) -> None:
+        self._mph = mph
+        self._mpd = mpd if mpd > 1 else 0
+        self._n_samples = 0
+        self._tail = np.empty(0)
+        self._found = np.empty(0, np.intp)
+        self._heights = np.empty(0)
+
+    @property
+    def oldest(self) -> int:
+        """No peak will be given from now on that is before this sample."""
+        return int(self._found[0]) if self._found.size else max(0, self._n_samples - 1)
+
+    def feed(self, x: np.ndarray) -> list[tuple[int, float]]:
+        """Take the next samples; return sample and height of the peaks that nothing can remove."""
+        if not x.size:
+            return []
+        joined = np.concatenate([self._tail.astype(x.dtype), x])
+        begin = self._n_samples - self._tail.size
+        self._n_samples += x.size
+        self._tail = joined[-2:]
+        if joined.size >= 3:
+            new = local_maxima(joined, self._mph, "rising")
+            self._found = np.concatenate([self._found, new + begin])
+            self._heights = np.concatenate([self._heights, joined[new].astype(np.float64)])
+        # The last sample may yet be a peak.
+        return self._settle(self._n_samples - 1)
+
+    def finish(self) -> list[tuple[int, float]]:
+        """Return the peaks that are left: the series has ended."""
+        return self._settle(self._n_samples + self._mpd)
+
+    def _settle(self, edge: int) -> list[tuple[int, float]]:
+        """Let the highest go first; what depends on a peak at ``edge`` or later stays open."""
+        found = self._found
+        first = np.searchsorted(found, found - self._mpd, side="left")
+        last = np.searchsorted(found, found + self._mpd, side="right")
+        is_removed, is_open = np.zeros(found.size, bool), found + self._mpd >= edge
+        is_kept = np.zeros(found.size, bool)
+        for number in np.lexsort((found, self._heights))[::-1].tolist():
+            if is_removed[number]:
+                continue
+            near = slice(first[number], last[number])
+            if is_open[number]:  # those near it may yet be removed by it
+                is_open[near] = True
+            else:
+                is_removed[near] = True
+                is_kept[number] = True
+        peaks = list(zip(found[is_kept].tolist(), self._heights[is_kept].tolist(), strict=True))
+        is_left = ~(is_kept | is_removed)
+        self._found, self._heights = found[is_left], self._heights[is_left]
+        return peaks

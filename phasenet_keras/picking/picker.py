@@ -14,7 +14,13 @@ from phasenet_keras.data.preprocess import Prepared, check_modes, prepare
 from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padded_length
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import compile_forward
-from phasenet_keras.picking.peaks import detect_peaks
+from phasenet_keras.picking.peaks import PeakFinder
+from phasenet_keras.picking.stream_state import (
+    AMPLITUDE_WINDOW_SAMPLES,
+    Found,
+    StreamSettings,
+    amplitude_at,
+)
 from phasenet_keras.types import (
     Annotation,
     ConfigError,
@@ -36,8 +42,6 @@ __all__ = ["Picker", "RecordResult"]
 
 # Pieces of about this length are fastest on a CPU (120,000 to 250,000).
 CHUNK_SAMPLES = 131_072
-# The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
-AMPLITUDE_WINDOW_SAMPLES = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,52 +212,85 @@ class Picker:
         return probabilities
 
     def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
-        centred = waveform.data - waveform.data.mean(axis=0, dtype=np.float64)
         scale = waveform.sampling_rate / annotation.sampling_rate
         length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * scale))
+        reach = round(self.preset.window_samples // 2 * scale)
+        mpd = self.min_distance_samples(annotation.sampling_rate)
         picks = []
-        for column, phase in enumerate(annotation.phases):
-            if phase not in self.thresholds:
-                continue
-            probability = annotation.probabilities[:, column]
-            samples = detect_peaks(
-                probability, mph=self.thresholds[phase], mpd=self._min_distance_samples(annotation)
-            )
-            for sample in samples.tolist():
+        for column, threshold in self._thresholds_by_column().items():
+            finder = PeakFinder(threshold, mpd)
+            series = annotation.probabilities[:, column]
+            for sample, probability in [*finder.feed(series), *finder.finish()]:
                 begin = min(round(sample * scale), waveform.n_samples - 1)
-                picks.append(
-                    Pick(
-                        time=annotation.start_time + sample / annotation.sampling_rate,
-                        station=annotation.station,
-                        phase=phase,
-                        probability=float(probability[sample]),
-                        amplitude=float(np.abs(centred[begin : begin + length]).max()),
-                        units=waveform.units,
-                        preset=self.preset.name,
-                        sample=sample,
-                        sampling_rate=annotation.sampling_rate,
-                        start_time=annotation.start_time,
-                        source=annotation.source,
-                    )
-                )
+                amplitude = amplitude_at(waveform.data, begin, length, reach)
+                found = Found(sample, column, probability, amplitude)
+                picks.append(self.pick_of(found, annotation, waveform.units))
         return sorted(picks)
 
-    def _min_distance_samples(self, annotation: Annotation) -> int:
+    def pick_of(self, found: Found, annotation: Annotation, units: str | None) -> Pick:
+        """Return what was found in samples as a pick of an annotation."""
+        return Pick(
+            time=annotation.start_time + found.sample / annotation.sampling_rate,
+            station=annotation.station,
+            phase=annotation.phases[found.column],
+            probability=found.probability,
+            amplitude=found.amplitude,
+            units=units,
+            preset=self.preset.name,
+            sample=found.sample,
+            sampling_rate=annotation.sampling_rate,
+            start_time=annotation.start_time,
+            source=annotation.source,
+        )
+
+    def stream_settings(self, sampling_rate: float) -> StreamSettings:
+        """Return what is done to records that come in pieces.
+
+        Args:
+            sampling_rate: of the annotation, in Hz.
+        """
+        return StreamSettings(
+            forward=self._forward,
+            config=self.preset.config,
+            window_samples=self.preset.window_samples,
+            chunk_samples=self.chunk_samples,
+            thresholds=self._thresholds_by_column(),
+            mpd=self.min_distance_samples(sampling_rate),
+        )
+
+    def _thresholds_by_column(self) -> dict[int, float]:
+        phases = self.preset.config.phases
+        return {phases.index(phase): value for phase, value in self.thresholds.items()}
+
+    def min_distance_samples(self, sampling_rate: float) -> int:
+        """Return the least distance of two picks of a phase, in samples of the annotation."""
         if self.min_distance_s is not None:
-            return round(self.min_distance_s * annotation.sampling_rate)
+            return round(self.min_distance_s * sampling_rate)
         # Of the network's time: reinterpreted records keep the distance in samples.
         return round(self.preset.min_distance_s * self.preset.sampling_rate)
 
     def _why_none(self, annotation: Annotation, prepared: Prepared) -> str:
-        if not prepared.live_channels:
+        highest = {
+            column: float(annotation.probabilities[:, column].max())
+            for column in self._thresholds_by_column()
+        }
+        n_samples = annotation.probabilities.shape[0]
+        return self.why_none(highest, n_samples, bool(prepared.live_channels))
+
+    def why_none(self, highest: Mapping[int, float], n_samples: int, is_live: bool) -> str:
+        """Say why a record has no picks.
+
+        Args:
+            highest: probability by column of the network's output.
+            n_samples: of the annotation.
+            is_live: some channel holds a signal.
+        """
+        if not is_live:
             return "dead: every channel is constant"
-        highest = ", ".join(
-            f"{phase} {annotation.probabilities[:, column].max():.2f}"
-            for column, phase in enumerate(annotation.phases)
-            if phase in self.thresholds
-        )
-        reason = f"no peak above the threshold: highest was {highest}"
-        n_samples, window = annotation.probabilities.shape[0], self.preset.window_samples
+        phases = self.preset.config.phases
+        listed = ", ".join(f"{phases[column]} {value:.2f}" for column, value in highest.items())
+        reason = f"no peak above the threshold: highest was {listed}"
+        window = self.preset.window_samples
         if n_samples < window:
             reason = f"too short ({n_samples} samples, the network's window is {window}); {reason}"
         return reason

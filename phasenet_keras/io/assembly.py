@@ -1,0 +1,249 @@
+"""From traces that come in time order to stretches of record: what `waveforms_of` makes of a whole.
+
+A sample is settled when no trace that is yet to come can reach it. Settled samples leave at once,
+so that what is held does not grow with the record.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.waveforms import (
+    CLOCK_JITTER_SAMPLES,
+    COMPONENT_ORDER,
+    MIN_PARTIAL_SAMPLES,
+    trace_order,
+    usable_samples,
+)
+
+if TYPE_CHECKING:
+    from obspy import Trace, UTCDateTime
+
+__all__ = ["Assembler", "Piece"]
+
+# A trace may be laid this far before its own time, by the jitter of clocks.
+SETTLING_SAMPLES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some samples of a stretch of record without gaps; the next piece follows on.
+
+    Attributes:
+        data: ``(n_samples, n_channels)`` float64, in the record's own units; maybe no samples.
+        channels: of the columns.
+        start_time: of the stretch, not of the piece.
+        sampling_rate: in Hz.
+        units: of ``data``, where known.
+        source: name of the file in which the stretch begins.
+        is_begin, is_end: the stretch begins, or ends, with this piece.
+    """
+
+    data: np.ndarray
+    channels: tuple[str, ...]
+    start_time: UTCDateTime
+    sampling_rate: float
+    units: str | None
+    source: str
+    is_begin: bool
+    is_end: bool
+
+
+class Assembler:
+    """Lays the traces of one instrument on one time axis as they come.
+
+    Args:
+        label: of the instrument, for warnings.
+
+    Example:
+        >>> from obspy import read
+        >>> assembler = Assembler("BW.RJOB..EH")
+        >>> pairs = [(trace, trace.stats.channel[-1]) for trace in read()]
+        >>> pieces = assembler.feed(pairs, None) + assembler.finish()
+        >>> sum(len(piece.data) for piece in pieces), pieces[0].channels
+        (3000, ('E', 'N', 'Z'))
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._span: _Span | None = None
+
+    def feed(self, pairs: Sequence[tuple[Trace, str]], until: UTCDateTime | None) -> list[Piece]:
+        """Take traces with their components; return what is settled.
+
+        Args:
+            pairs: traces, none of which starts before those of earlier calls.
+            until: no trace that is yet to come starts before; None stands for the last start.
+        """
+        pieces: list[Piece] = []
+        for trace, component in sorted(pairs, key=lambda pair: trace_order(pair[0])):
+            if self._span and self._span.is_over(trace.stats.starttime):
+                pieces += self.finish()
+            if self._span is None:
+                self._span = _Span(self._label, trace)
+            self._span.lay(trace, component)
+        if pairs and until is None:
+            until = max(trace.stats.starttime for trace, _ in pairs)
+        if self._span and until is not None:
+            if self._span.is_over(until):
+                pieces += self.finish()
+            else:
+                pieces += self._span.settle(until)
+        return pieces
+
+    def finish(self) -> list[Piece]:
+        """Return what is left: there are no more traces."""
+        span, self._span = self._span, None
+        return span.settle(None) if span else []
+
+
+class _Span:
+    """A stretch without a gap common to all channels; its axis starts with its first trace."""
+
+    def __init__(self, label: str, first: Trace) -> None:
+        self._label = label
+        self._start = first.stats.starttime
+        self._rate = first.stats.sampling_rate
+        self._end = first.stats.endtime
+        self._gap = 2 * first.stats.delta
+        self._base = 0  # samples before are settled
+        self._values = np.zeros((0, 3))
+        self._is_present = np.zeros((0, 3), bool)
+        self._expected: dict[int, int] = {}
+        self._runs = _Runs(self._start, self._rate)
+
+    def is_over(self, time: UTCDateTime) -> bool:
+        """Tell if a trace that starts at a time belongs to another span."""
+        return time > self._end + self._gap
+
+    def lay(self, trace: Trace, component: str) -> None:
+        """Write a trace onto the axis; it wins over those before."""
+        column = COMPONENT_ORDER.index(component)
+        values, is_good = usable_samples(trace)
+        position = (trace.stats.starttime - self._start) * self._rate
+        begin = round(position)
+        expected = self._expected.get(column)
+        if expected is not None and abs(position - expected) <= CLOCK_JITTER_SAMPLES:
+            begin = expected
+        self._expected[column] = begin + len(values)
+        self._end = max(self._end, trace.stats.endtime)
+        self._gap = 2 * trace.stats.delta
+        self._runs.note(trace, column)
+        late = max(0, self._base - begin)
+        if late >= min(len(values), SETTLING_SAMPLES + 1):
+            self._warn(f"{min(late, len(values))} samples came too late and are left out", trace)
+        values, is_good = values[late:], is_good[late:]
+        low = max(begin, self._base) - self._base
+        high = low + len(values)
+        self._grow(high)
+        both = self._is_present[low:high, column] & is_good
+        if both.any() and not np.array_equal(self._values[low:high, column][both], values[both]):
+            text = (
+                f"{int(both.sum())} overlapping samples differ; those of the later trace are used"
+            )
+            self._warn(text, trace)
+        self._values[low:high, column][is_good] = values[is_good]
+        self._is_present[low:high, column] |= is_good
+
+    def settle(self, until: UTCDateTime | None) -> list[Piece]:
+        """Give away what no trace that starts at ``until`` or later can reach; None: all."""
+        n_samples = self._values.shape[0]
+        if until is not None:
+            settled = round((until - self._start) * self._rate) - SETTLING_SAMPLES - self._base
+            n_samples = min(n_samples, max(0, settled))
+        pieces = self._runs.feed(self._values[:n_samples], self._is_present[:n_samples])
+        self._values = self._values[n_samples:].copy()
+        self._is_present = self._is_present[n_samples:].copy()
+        self._base += n_samples
+        return pieces + (self._runs.finish() if until is None else [])
+
+    def _grow(self, n_samples: int) -> None:
+        lacking = n_samples - self._values.shape[0]
+        if lacking > 0:
+            self._values = np.concatenate([self._values, np.zeros((lacking, 3))])
+            self._is_present = np.concatenate([self._is_present, np.zeros((lacking, 3), bool)])
+
+    def _warn(self, text: str, trace: Trace) -> None:
+        where = f"{self._label} {trace.stats.channel}: from {trace.stats.starttime} on "
+        warnings.warn(where + text, RecordWarning, stacklevel=2)
+
+
+class _Runs:
+    """Cuts settled samples where the set of channels changes.
+
+    A stretch of less than `MIN_PARTIAL_SAMPLES` with some channels, beside one with more of them,
+    is dropped: so short a stretch waits until it is known what follows.
+    """
+
+    def __init__(self, start: UTCDateTime, rate: float) -> None:
+        self._start = start
+        self._rate = rate
+        self._sources: dict[int, str] = {}
+        self._units: set[str] = set()
+        self._pattern = np.zeros(3, bool)
+        self._count_before = 0
+        self._n_seen = 0
+        self._begin = 0
+        self._held: list[np.ndarray] = []
+        self._is_open = False
+
+    def note(self, trace: Trace, column: int) -> None:
+        """Note where a channel comes from, and its units."""
+        self._sources.setdefault(column, trace.stats.get("source_file", ""))
+        if trace.stats.get("units"):
+            self._units.add(trace.stats.units)
+
+    def feed(self, values: np.ndarray, is_present: np.ndarray) -> list[Piece]:
+        """Take the next samples, ``(n, 3)``, and which of them are there."""
+        pieces = []
+        changes = np.flatnonzero(np.any(is_present[1:] != is_present[:-1], axis=1)) + 1
+        edges = [0, *changes.tolist(), len(values)] if len(values) else []
+        for begin, end in pairwise(edges):
+            if not np.array_equal(is_present[begin], self._pattern):
+                pieces += self._close(int(is_present[begin].sum()))
+                self._pattern = is_present[begin].copy()
+                self._begin = self._n_seen
+            self._n_seen += end - begin
+            if self._pattern.any():
+                self._held.append(values[begin:end][:, self._pattern])
+                if self._is_open or self._n_seen - self._begin >= MIN_PARTIAL_SAMPLES:
+                    pieces.append(self._piece(is_end=False))
+        return pieces
+
+    def finish(self) -> list[Piece]:
+        """Return the last piece, if any."""
+        return self._close(0)
+
+    def _close(self, count_after: int) -> list[Piece]:
+        count = int(self._pattern.sum())
+        beside = max(self._count_before, count_after)
+        is_short = self._n_seen - self._begin < MIN_PARTIAL_SAMPLES and count < beside
+        pieces = []
+        if count and (self._is_open or not is_short):
+            pieces.append(self._piece(is_end=True))
+        if self._n_seen > 0:
+            self._count_before = count
+        self._held, self._is_open = [], False
+        return pieces
+
+    def _piece(self, is_end: bool) -> Piece:
+        columns = np.flatnonzero(self._pattern).tolist()
+        piece = Piece(
+            data=np.concatenate([np.empty((0, len(columns))), *self._held]),
+            channels=tuple(COMPONENT_ORDER[column] for column in columns),
+            start_time=self._start + self._begin / self._rate,
+            sampling_rate=self._rate,
+            units=next(iter(self._units)) if len(self._units) == 1 else None,
+            source=self._sources[columns[-1]],
+            is_begin=not self._is_open,
+            is_end=is_end,
+        )
+        self._held, self._is_open = [], not is_end
+        return piece

@@ -1,0 +1,194 @@
+"""Traces of stations as they come, in time order, to picks: `Picker.pick` without the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from phasenet_keras.data.preprocess import channel_columns, wanted_rate
+from phasenet_keras.data.resampling import Resampler
+from phasenet_keras.io.assembly import Assembler, Piece
+from phasenet_keras.io.registry import check_header, holds_numbers
+from phasenet_keras.io.waveforms import record_key, with_components
+from phasenet_keras.picking.stream_state import Found, RecordState
+from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
+
+if TYPE_CHECKING:
+    from obspy import Trace, UTCDateTime
+
+    from phasenet_keras.picking.picker import Picker
+
+__all__ = ["Stretch", "TraceStream"]
+
+Key = tuple[str, str, float]
+
+
+@dataclass
+class Stretch:
+    """What became of a stretch of record without gaps.
+
+    Attributes:
+        station: SEED id without component.
+        start_time: UTC time of its first sample.
+        sampling_rate: of the record, in Hz.
+        n_samples: of the record, taken so far.
+        counts: picks by phase.
+        reason: why there are none, or why it could not be run.
+        failed: True if it could not be run at all.
+    """
+
+    station: str
+    start_time: UTCDateTime
+    sampling_rate: float
+    n_samples: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    reason: str = ""
+    failed: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds: samples over sampling rate."""
+        return self.n_samples / self.sampling_rate
+
+
+class TraceStream:
+    """Picks traces that come in time order, in pieces of any size.
+
+    The picks are those of `Picker.pick` on the whole: times equal, probabilities within 1e-5.
+    A pick is given when nothing that is yet to come can change it.
+
+    Args:
+        picker: what they are picked with.
+
+    Example:
+        >>> from phasenet_keras import PhaseNet, Picker
+        >>> from obspy import read
+        >>> picker = Picker(PhaseNet.from_preset("ncedc"))  # doctest: +SKIP
+        >>> stream = TraceStream(picker)  # doctest: +SKIP
+        >>> picks = stream.feed(read())  # doctest: +SKIP
+        >>> [(p.phase, p.sample) for p in picks + stream.finish()]  # doctest: +SKIP
+        [('P', 471), ('S', 568)]
+    """
+
+    def __init__(self, picker: Picker) -> None:
+        self._picker = picker
+        self._assemblers: dict[Key, Assembler] = {}
+        self._codes: dict[Key, set[str]] = {}
+        self._open: dict[Key, _OpenStretch] = {}
+        self._stretches: list[Stretch] = []
+
+    def feed(
+        self,
+        traces: Iterable[Trace],
+        until: UTCDateTime | None = None,
+        codes: Iterable[tuple[Key, str]] = (),
+    ) -> list[Pick]:
+        """Take traces; return the picks that have become certain, by time.
+
+        Args:
+            traces: of any stations; none starts before those of earlier calls.
+            until: no trace that is yet to come starts before. None stands for the last start of
+                these traces.
+            codes: record key and channel code of traces that are yet to come: which component a
+                code is may depend on its company (1 with Z is north, with 2 and 3 up).
+
+        Raises:
+            FormatError: for a trace without a sampling rate or a time.
+        """
+        groups: dict[Key, list[Trace]] = {}
+        for trace in traces:
+            if holds_numbers(trace):
+                check_header(trace)
+                groups.setdefault(record_key(trace), []).append(trace)
+        for key, code in codes:
+            self._codes.setdefault(key, set()).add(code)
+        if until is None and groups:
+            until = max(trace.stats.starttime for group in groups.values() for trace in group)
+        picks = []
+        for key in dict.fromkeys([*self._assemblers, *groups]):
+            group = groups.get(key, [])
+            known = self._codes.setdefault(key, set())
+            known |= {trace.stats.channel for trace in group}
+            assembler = self._assemblers.setdefault(key, Assembler(key[0]))
+            pairs = with_components(key[0], group, known)
+            picks += self._take(key, assembler.feed(pairs, until))
+        return sorted(picks)
+
+    def finish(self) -> list[Pick]:
+        """Return the picks that are left: there are no more traces."""
+        picks = []
+        for key, assembler in self._assemblers.items():
+            picks += self._take(key, assembler.finish())
+        return sorted(picks)
+
+    def take_stretches(self) -> list[Stretch]:
+        """Return what became of the stretches that have ended since the last call."""
+        stretches, self._stretches = self._stretches, []
+        return stretches
+
+    def _take(self, key: Key, pieces: list[Piece]) -> list[Pick]:
+        picks = []
+        for piece in pieces:
+            if piece.is_begin:
+                self._open[key] = _OpenStretch(self._picker, key[0], piece)
+            picks += self._open[key].feed(piece)
+            if piece.is_end:
+                self._stretches.append(self._open.pop(key).stretch)
+        return picks
+
+
+class _OpenStretch:
+    """A stretch that is being picked; one that cannot be is only counted."""
+
+    def __init__(self, picker: Picker, station: str, piece: Piece) -> None:
+        self._picker = picker
+        self._units = piece.units
+        self.stretch = Stretch(station, piece.start_time, piece.sampling_rate)
+        preset = picker.preset
+        try:
+            columns = channel_columns(
+                piece.channels, preset.config.channels, picker.missing, station
+            )
+            new_hz = wanted_rate(
+                piece.sampling_rate, preset.sampling_rate, picker.sampling, station
+            )
+            reached_hz = new_hz
+            if new_hz != piece.sampling_rate:
+                reached_hz = Resampler(piece.sampling_rate, new_hz).reached_hz
+        except PhaseNetKerasError as error:
+            self._state = None
+            self.stretch.reason, self.stretch.failed = str(error), True
+            return
+        self._annotation = Annotation(
+            probabilities=np.empty((0, len(preset.config.phases)), np.float32),
+            phases=preset.config.phases,
+            sampling_rate=reached_hz,
+            start_time=piece.start_time,
+            station=station,
+            source=piece.source,
+        )
+        settings = picker.stream_settings(reached_hz)
+        self._state = RecordState(settings, columns, piece.sampling_rate, new_hz)
+
+    def feed(self, piece: Piece) -> list[Pick]:
+        self.stretch.n_samples += piece.data.shape[0]
+        if self._state is None:
+            return []
+        found = self._state.feed(piece.data) if piece.data.shape[0] else []
+        if piece.is_end:
+            found += self._state.finish()
+        picks = [self._pick_of(item) for item in found]
+        for pick in picks:
+            self.stretch.counts[pick.phase] = self.stretch.counts.get(pick.phase, 0) + 1
+        if piece.is_end and not self.stretch.counts:
+            state = self._state
+            self.stretch.reason = self._picker.why_none(
+                state.highest, state.n_samples, bool(state.is_live.any())
+            )
+        return picks
+
+    def _pick_of(self, found: Found) -> Pick:
+        return self._picker.pick_of(found, self._annotation, self._units)

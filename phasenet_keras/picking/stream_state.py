@@ -1,0 +1,276 @@
+"""A record picked as it comes in: pure state on arrays, the same picks however it is cut.
+
+Samples go through four stages, each of which holds back what later samples may still change:
+resampling, the moving normalisation (up to two half windows), the network in chunks on its grid
+(the halo), and the peaks (the least distance). What is held does not grow with the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from phasenet_keras.data.moving import MovingNormalizer
+from phasenet_keras.data.resampling import Resampler
+from phasenet_keras.data.windows import chunks, pad_to, padded_length
+from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.picking.peaks import PeakFinder
+
+__all__ = ["AMPLITUDE_WINDOW_SAMPLES", "ChunkRunner", "Found", "RecordState", "StreamSettings"]
+
+# The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
+AMPLITUDE_WINDOW_SAMPLES = 300
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """What is done to every record.
+
+    Attributes:
+        forward: ``(1, samples, channels)`` to probabilities ``(1, samples, phases)``.
+        config: of the network.
+        window_samples: of its training.
+        chunk_samples: kept samples a chunk.
+        thresholds: least probability by column of the output; other columns are not picked.
+        mpd: least distance of two peaks, in samples of the network.
+    """
+
+    forward: Callable[[np.ndarray], np.ndarray]
+    config: PhaseNetConfig
+    window_samples: int
+    chunk_samples: int
+    thresholds: dict[int, float]
+    mpd: int
+
+
+@dataclass(frozen=True, order=True)
+class Found:
+    """A pick, in samples.
+
+    Attributes:
+        sample: of the probabilities, from the record's first.
+        column: of the phase.
+        probability: at the sample.
+        amplitude: as in `phasenet_keras.types.Pick`.
+    """
+
+    sample: int
+    column: int
+    probability: float
+    amplitude: float
+
+
+def amplitude_at(data: np.ndarray, begin: int, length: int, reach: int) -> float:
+    """Return the largest excursion, over all channels, from the mean about a sample.
+
+    Args:
+        data: ``(n_samples, n_channels)``.
+        begin: the sample.
+        length: samples from ``begin`` on in which the excursion is looked for.
+        reach: samples on each side over which the mean is taken; that of all ``data`` where they
+            are not more than twice as many.
+
+    Example:
+        >>> amplitude_at(np.array([[0.0], [0.0], [6.0], [-6.0]]), 2, 1, 2)
+        6.0
+    """
+    near = data if len(data) <= 2 * reach else data[max(0, begin - reach) : begin + reach]
+    mean = near.mean(axis=0, dtype=np.float64)
+    return float(np.abs(data[begin : begin + length] - mean).max())
+
+
+class ChunkRunner:
+    """Runs a normalised record that comes in pieces, in chunks with a halo.
+
+    Args:
+        settings: of the run.
+    """
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self._settings = settings
+        grid = settings.config.grid_samples
+        self._core = -(-settings.chunk_samples // grid) * grid
+        self._held = np.empty((0, len(settings.config.channels)), np.float32)
+        self._begin = 0  # of what is held
+        self._kept = 0  # up to here probabilities were given
+
+    def feed(self, x: np.ndarray) -> np.ndarray:
+        """Take the next samples; return the next probabilities, maybe none."""
+        self._held = np.concatenate([self._held, x])
+        grid, halo = self._settings.config.grid_samples, self._settings.config.halo_samples
+        remainder = self._settings.window_samples % grid
+        parts: list[np.ndarray] = []
+        while True:
+            need = self._kept + self._core + halo
+            end = -(-(need - remainder) // grid) * grid + remainder
+            if end > self._begin + self._held.shape[0]:
+                return self._joined(parts)
+            parts.append(self._run(end, self._kept + self._core))
+
+    def finish(self) -> np.ndarray:
+        """Return the probabilities that are left: the record has ended."""
+        settings = self._settings
+        n_samples = self._begin + self._held.shape[0]
+        if self._kept == n_samples:
+            return self._joined([])
+        grid = settings.config.grid_samples
+        n_padded = padded_length(n_samples, settings.window_samples, grid)
+        self._held = pad_to(self._held, n_padded - self._begin)
+        parts = []
+        for piece in chunks(
+            n_padded, settings.window_samples, grid, settings.config.halo_samples, self._core
+        ):
+            if self._kept <= piece.keep_begin < n_samples:
+                parts.append(self._run(piece.end, piece.keep_end))
+        left = self._joined(parts)
+        return left[: left.shape[0] - (self._kept - n_samples)]
+
+    def _run(self, end: int, keep_end: int) -> np.ndarray:
+        begin = max(0, self._kept - self._settings.config.halo_samples)
+        self._held = self._held[begin - self._begin :]
+        self._begin = begin
+        y = self._settings.forward(self._held[None, : end - begin])[0]
+        kept = y[self._kept - begin : keep_end - begin]
+        self._kept = keep_end
+        return kept
+
+    def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
+        if not parts:
+            return np.empty((0, len(self._settings.config.phases)), np.float32)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+class RecordState:
+    """Picks one record without gaps that comes in pieces of any size.
+
+    Args:
+        settings: of the run.
+        columns: for each of the network's channels the record's column, or None where it has none.
+        old_hz, new_hz: sampling rates of the record and wanted of the network, in Hz; equal ones
+            are for records that are taken as they are.
+
+    Example:
+        >>> config = PhaseNetConfig(channels="Z")
+        >>> def forward(x):
+        ...     return np.concatenate([1 - x, x > 9, 0 * x], axis=-1)
+        >>> record = np.random.default_rng(0).standard_normal((5000, 1))
+        >>> record[4000] = 50.0
+        >>> state = RecordState(StreamSettings(forward, config, 3000, 4096, {1: 0.5}, 50), [0])
+        >>> found = [*state.feed(record[:4321]), *state.feed(record[4321:]), *state.finish()]
+        >>> [pick.sample for pick in found]
+        [4000]
+    """
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        columns: Sequence[int | None],
+        old_hz: float = 1.0,
+        new_hz: float = 1.0,
+    ) -> None:
+        self._settings = settings
+        self._columns = tuple(columns)
+        self._resampler = Resampler(old_hz, new_hz) if old_hz != new_hz else None
+        self.sampling_rate = self._resampler.reached_hz if self._resampler else old_hz
+        self._scale = old_hz / self.sampling_rate
+        self._reach = round(settings.window_samples // 2 * self._scale)
+        self._length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * self._scale))
+        self._normalizer = MovingNormalizer(settings.window_samples, len(self._columns))
+        self._runner = ChunkRunner(settings)
+        self._finders = {c: PeakFinder(t, settings.mpd) for c, t in settings.thresholds.items()}
+        # The record's own samples, as far back as an amplitude may be wanted.
+        self._raw: np.ndarray | None = None
+        self._raw_begin = 0
+        self._waiting: list[tuple[int, int, float]] = []
+        self._found: list[Found] = []
+        self.n_samples = 0  # of the probabilities
+        self.highest = dict.fromkeys(settings.thresholds, 0.0)
+
+    @property
+    def n_raw(self) -> int:
+        """Samples of the record taken so far."""
+        return self._raw_begin + (0 if self._raw is None else self._raw.shape[0])
+
+    @property
+    def is_live(self) -> np.ndarray:
+        """Which of the network's channels have held a signal so far."""
+        return self._normalizer.is_live
+
+    def feed(self, data: np.ndarray) -> list[Found]:
+        """Take the next samples of the record, ``(n, channels)``; return the picks now certain."""
+        self._raw = data if self._raw is None else np.concatenate([self._raw, data])
+        x = self._arranged(data)
+        if self._resampler:
+            x = self._resampler.feed(x)
+        self._search(self._runner.feed(self._normalizer.feed(x)))
+        return self._measured(is_end=False)
+
+    def finish(self) -> list[Found]:
+        """Return the picks that are left: the record has ended."""
+        if self._resampler:
+            x = self._resampler.finish(len(self._columns))
+            self._search(self._runner.feed(self._normalizer.feed(x)))
+        self._search(self._runner.feed(self._normalizer.finish()))
+        self._search(self._runner.finish())
+        for column, finder in self._finders.items():
+            self._waiting += [(sample, column, height) for sample, height in finder.finish()]
+        if not self.is_live.any():
+            # A network's answer to nothing is not an observation.
+            self._waiting, self._found = [], []
+            self.highest = dict.fromkeys(self.highest, 0.0)
+        return self._measured(is_end=True)
+
+    def _arranged(self, data: np.ndarray) -> np.ndarray:
+        if self._columns == tuple(range(data.shape[1])):
+            return data
+        arranged = np.zeros((data.shape[0], len(self._columns)), data.dtype)
+        for number, column in enumerate(self._columns):
+            if column is not None:
+                arranged[:, number] = data[:, column]
+        return arranged
+
+    def _search(self, probabilities: np.ndarray) -> None:
+        if not probabilities.size:
+            return
+        self.n_samples += probabilities.shape[0]
+        for column, finder in self._finders.items():
+            series = probabilities[:, column]
+            self.highest[column] = max(self.highest[column], float(series.max()))
+            self._waiting += [(sample, column, height) for sample, height in finder.feed(series)]
+
+    def _measured(self, is_end: bool) -> list[Found]:
+        """Give the waiting picks their amplitudes, as far as the record goes; drop old samples."""
+        waiting = []
+        ahead = max(self._reach, self._length)
+        for sample, column, height in self._waiting:
+            begin = min(round(sample * self._scale), max(0, self.n_raw - 1))
+            if is_end or (begin + ahead <= self.n_raw and self.n_raw > 2 * self._reach):
+                self._found.append(Found(sample, column, height, self._amplitude(begin)))
+            else:
+                waiting.append((sample, column, height))
+        self._waiting = waiting
+        self._forget()
+        if not self.is_live.any():  # nothing is certain yet: see `finish`
+            return []
+        found, self._found = sorted(self._found), []
+        return found
+
+    def _amplitude(self, begin: int) -> float:
+        assert self._raw is not None
+        if self.n_raw <= 2 * self._reach:
+            return amplitude_at(self._raw, begin, self._length, self._reach)
+        low = max(0, begin - self._reach)
+        high = begin + max(self._reach, self._length)
+        part = self._raw[low - self._raw_begin : high - self._raw_begin]
+        near = part[: begin + self._reach - low].mean(axis=0, dtype=np.float64)
+        return float(np.abs(part[begin - low : begin - low + self._length] - near).max())
+
+    def _forget(self) -> None:
+        samples = [finder.oldest for finder in self._finders.values()]
+        samples += [sample for sample, _, _ in self._waiting]
+        oldest = round(min(samples, default=self.n_samples) * self._scale) - self._reach - 1
+        if self.n_raw > 2 * self._reach and oldest > self._raw_begin and self._raw is not None:
+            self._raw = self._raw[oldest - self._raw_begin :].copy()
+            self._raw_begin = oldest

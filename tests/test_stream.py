@@ -1,0 +1,228 @@
+"""Records picked as they come in, against the whole."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from obspy import Stream, Trace, UTCDateTime, read
+
+from phasenet_keras import Picker
+from phasenet_keras.picking.peaks import PeakFinder, detect_peaks
+from phasenet_keras.picking.station_stream import TraceStream
+
+START = UTCDateTime("2020-02-03T04:05:06.789")
+QUICK = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def trace_of(data, channel, begin=0, rate=100.0, **header):
+    stats = {"network": "XX", "station": "AA", "channel": f"HH{channel}", "sampling_rate": rate}
+    return Trace(data, {**stats, "starttime": START + begin / rate, **header})
+
+
+def record(n_samples, seed=0, spikes=(), channels="ENZ", rate=100.0):
+    """Integers, as digitisers give them."""
+    rng = np.random.default_rng(seed)
+    stream = Stream()
+    for channel in channels:
+        data = rng.normal(5000, 100, n_samples)
+        for sample, height in spikes:
+            data[sample % n_samples] += 3000 * height
+        stream.append(trace_of(data.round().astype("int32"), channel, rate=rate))
+    return stream
+
+
+def cut(stream, cuts, gaps=()):
+    """Cut every trace, each at places of its own, and leave out the gaps: time order."""
+    rate = stream[0].stats.sampling_rate
+    pieces = []
+    for number, trace in enumerate(stream):
+        n_samples = trace.stats.npts
+        keep = np.ones(n_samples, bool)
+        for channel, begin, length in gaps:
+            if channel in (number, 3):
+                keep[begin : begin + length] = False
+        edges = {0, n_samples, *np.flatnonzero(keep[1:] != keep[:-1]) + 1}
+        edges |= {(place * (number + 1)) % n_samples for place in cuts}
+        edges = sorted(edges)
+        pieces += [
+            trace_of(trace.data[a:b].copy(), trace.stats.channel[-1], a, rate)
+            for a, b in pairwise(edges)
+            if keep[a] and b > a
+        ]
+    return Stream(sorted(pieces, key=lambda piece: piece.stats.starttime))
+
+
+PICKERS = {}
+
+
+def picker_of(net, core=131_072, **options):
+    """One picker a network and options: making the fast form takes a second."""
+    key = (id(net), repr(options))
+    picker = PICKERS.setdefault(key, Picker(net, **options))
+    picker.chunk_samples = core
+    return picker
+
+
+def run(picker, stream, per_feed=1):
+    engine = TraceStream(picker)
+    picks = []
+    for begin in range(0, len(stream), per_feed):
+        picks += engine.feed(stream[begin : begin + per_feed])
+    return sorted(picks + engine.finish()), engine.take_stretches()
+
+
+def assert_same(ours, whole):
+    assert [(p.time, p.phase, p.sample, p.start_time) for p in ours] == [
+        (p.time, p.phase, p.sample, p.start_time) for p in whole
+    ]
+    for one, other in zip(ours, whole, strict=True):
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+        assert one.amplitude == pytest.approx(other.amplitude, rel=1e-6)
+        assert (one.station, one.units, one.preset) == (other.station, other.units, other.preset)
+
+
+SPIKES = st.lists(
+    st.tuples(st.integers(0, 30_000), st.sampled_from([-1.3, -1, 0.7, 1, 1.2])), max_size=12
+)
+CUTS = st.lists(st.integers(1, 30_000), max_size=12)
+GAPS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 30_000), st.sampled_from([1, 3, 200, 300, 4000])),
+    max_size=4,
+)
+
+
+@QUICK
+@given(
+    n_samples=st.integers(10, 30_000),
+    spikes=SPIKES,
+    cuts=CUTS,
+    gaps=GAPS,
+    core=st.sampled_from([256, 1024, 5000, 131_072]),
+    per_feed=st.integers(1, 5),
+    seed=st.integers(0, 9),
+)
+def test_any_cut_gives_the_picks_of_the_whole(
+    spike_net, n_samples, spikes, cuts, gaps, core, per_feed, seed
+):
+    stream = record(n_samples, seed, spikes)
+    pieces = cut(stream, cuts, gaps)
+    if pieces:
+        ours, stretches = run(picker_of(spike_net, core), pieces, per_feed)
+        assert_same(ours, picker_of(spike_net).pick(cut(stream, [], gaps)))
+        assert sum(sum(s.counts.values()) for s in stretches) == len(ours)
+        assert all(bool(s.counts) != bool(s.reason) for s in stretches)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    n_samples=st.integers(3001, 25_000),
+    cuts=CUTS,
+    gaps=GAPS,
+    core=st.sampled_from([256, 2048, 131_072]),
+    distance=st.sampled_from([0.0, 0.5, 3.0]),
+)
+def test_a_random_network_has_many_picks(random_net, n_samples, cuts, gaps, core, distance):
+    """Peaks everywhere, near the threshold and near each other."""
+    options = {"thresholds": {"P": 0.55, "S": 0.55}, "min_distance_s": distance}
+    stream = record(n_samples, n_samples)
+    ours, _ = run(picker_of(random_net, core, **options), cut(stream, cuts, gaps))
+    whole = picker_of(random_net, **options).pick(cut(stream, [], gaps))
+    assert gaps or len(whole) > 5
+    assert_same(ours, whole)
+
+
+@settings(max_examples=10, deadline=None)
+@given(cuts=CUTS, rate=st.sampled_from([40.0, 200.0, 99.7, 75.19]), seed=st.integers(0, 9))
+def test_resampled_records(spike_net, cuts, rate, seed):
+    stream = record(20_000, seed, [(3000, 20), (9000, -20), (15_000, 20)], rate=rate)
+    ours, _ = run(picker_of(spike_net), cut(stream, cuts))
+    whole = picker_of(spike_net).pick(stream)
+    assert len(whole) >= 3
+    assert_same(ours, whole)
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=CUTS, dead=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20_000)), max_size=4))
+def test_channels_that_are_dead_in_part(spike_net, cuts, dead):
+    stream = record(20_000, 1, [(4000, 1), (12_000, 1), (19_000, -1)])
+    for channel, begin in dead:
+        stream[channel].data[begin : begin + 8000] = 12
+    ours, _ = run(picker_of(spike_net, 2048), cut(stream, cuts))
+    assert_same(ours, picker_of(spike_net).pick(stream))
+
+
+def test_a_dead_record_has_no_picks_and_says_so(spike_net):
+    stream = record(20_000)
+    for trace in stream:
+        trace.data[:] = 7
+    ours, [stretch] = run(picker_of(spike_net), cut(stream, [5000]))
+    assert ours == []
+    assert "dead" in stretch.reason
+
+
+@pytest.mark.parametrize("channels", ["Z", "12Z", "321", "NE"])
+def test_other_sets_of_channels(spike_net, channels):
+    stream = record(9000, 2, [(4000, 2), (6000, -2)], channels)
+    ours, _ = run(picker_of(spike_net), cut(stream, [1000, 5000]), per_feed=len(channels))
+    assert_same(ours, picker_of(spike_net).pick(stream))
+
+
+def test_what_cannot_be_run_is_counted_and_does_not_stop_the_rest(spike_net):
+    slow = record(4000, rate=1.0)
+    for trace in slow:
+        trace.stats.station = "SLOW"
+    both = Stream(sorted(slow + record(4000, 0, [(1000, 1)]), key=lambda t: t.stats.starttime))
+    ours, stretches = run(picker_of(spike_net), both)
+    assert [(pick.station, pick.sample) for pick in ours] == [("XX.AA..HH", 1000)]
+    assert {s.station: s.failed for s in stretches} == {"XX.AA..HH": False, "XX.SLOW..HH": True}
+    assert [s.n_samples for s in stretches] == [4000, 4000]
+
+
+def test_picks_come_as_soon_as_they_are_certain_and_little_is_held(spike_net):
+    stream = record(60_000, 0, [(4000, 1), (50_000, 1)])
+    pieces = cut(stream, range(0, 20_000, 500))
+    engine = TraceStream(picker_of(spike_net, 1024))
+    seen = []
+    for piece in pieces:
+        picks = engine.feed([piece])
+        seen += [(pick.sample, piece.stats.starttime - START) for pick in picks]
+    assert seen[0][0] == 4000
+    assert seen[0][1] < 150
+    assert seen[-1][0] == 50_000
+    assert engine.finish() == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    values=st.lists(st.integers(-9999, 9999), max_size=80, unique=True),
+    cuts=st.lists(st.integers(0, 80), max_size=6),
+    mpd=st.sampled_from([0, 1, 2, 3, 10]),
+)
+def test_peaks_in_pieces(values, cuts, mpd):
+    x = np.array(values, float)
+    finder = PeakFinder(-5000, mpd)
+    found = []
+    for piece in np.split(x, sorted(min(place, len(x)) for place in cuts)):
+        found += finder.feed(piece)
+    found += finder.finish()
+    assert sorted(sample for sample, _ in found) == detect_peaks(x, mph=-5000, mpd=mpd).tolist()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("core", [256, 131_072])
+def test_official_weights(ncedc, core):
+    stream = read()
+    long = Stream()
+    for trace in stream:
+        data = np.tile(trace.data, 7) + np.random.default_rng(0).normal(0, 5, 21_000)
+        long.append(trace_of(data.round().astype("int32"), trace.stats.channel[-1]))
+    ours, _ = run(picker_of(ncedc, core), cut(long, [2000, 2345, 9000, 15_001]))
+    whole = picker_of(ncedc).pick(long)
+    assert len(whole) > 5
+    assert_same(ours, whole)
