@@ -20,6 +20,7 @@ from phasenet_keras.io.markers import write_markers, write_quakeml
 from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.plot_gather import plot_gather
+from phasenet_keras.training.pseudolabels import CorrectionConfig, correct_picks
 from phasenet_keras.training.survey import filled_up, with_offsets
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, Pick, Waveform
 
@@ -163,6 +164,31 @@ def test_own_picks_go_through_the_verb_and_come_back_as_labels(tmp_path, line, c
     assert record.event == "shot-1"
 
 
+def test_own_picks_of_files_find_shot_and_receiver_by_name(tmp_path):
+    zero = UTCDateTime(0)
+    own = [
+        Pick(
+            zero + row.sample / 1000,
+            f"t_{row.shot}_{row.receiver:02d}_",
+            row.phase,
+            0.9,
+            sample=round(row.sample),
+            sampling_rate=1000.0,
+            start_time=zero,
+            source=f"t_{row.shot}_{row.receiver:02d}_.txt",
+        )
+        for row in table_of().itertuples(index=False)
+    ]
+    write_picks(own, tmp_path / "own.csv")
+    table = corrected(
+        tmp_path, tmp_path / "own.csv", "--names", r"(?P<shot>\d+)_(?P<receiver>\d+)_"
+    )
+    assert len(table) == 4 * LINE
+    row = row_of(table, 1, 10, "P")
+    assert (row["sample"], row["how"]) == (400, "moved")
+    assert row["corrected_time"].startswith("1970-01-01T00:00:00.08")
+
+
 def test_lists_of_candidates_in_the_order_shot_receiver(tmp_path, capsys):
     lines = ["fname,itp_pred,itp_pred_prob,its_pred,its_pred_prob"]
     for shot in (1, 2):
@@ -265,6 +291,30 @@ def test_figures(tmp_path, picks, line):
     assert (9.0, round(axis.get_ylim()[0])) in lines  # the outlier, beyond the view
     with pytest.raises(ConfigError, match="none of its rows"):
         plot_gather(gather.assign(offset_m=np.nan))
+
+
+def test_many_traces_are_drawn_as_an_image(tmp_path):
+    rng = np.random.default_rng(0)
+    receivers = np.arange(1, 141)
+    truth = 50 + 2.0 * np.abs(receivers - 60)
+    table = pd.DataFrame({"shot": 60, "receiver": receivers, "phase": "P", "sample": truth})
+    table.loc[::9, "sample"] = rng.uniform(0, 300, len(table[::9]))
+    table.loc[20:30, "sample"] = np.nan
+    table = correct_picks(table, CorrectionConfig(choose="given"))
+    records = {}
+    for receiver, at in zip(receivers, truth, strict=True):
+        data = 0.1 * rng.standard_normal((300, 1))
+        data[int(at) :, 0] += np.exp(-np.arange(300 - int(at)) / 30) * np.cos(
+            np.arange(300 - int(at)) / 4
+        )
+        wave = Waveform(data, 1000.0, UTCDateTime(0), ("Z",), str(receiver))
+        records[str(receiver)] = LabelledWaveform(wave, {})
+    figure = plot_gather(table, records)
+    assert figure.axes[0].collections[0].get_array().size == 140 * len(
+        np.unique(figure.axes[0].collections[0].get_coordinates()[:-1, 0, 1])
+    )
+    assert figure.axes[0].get_ylabel() == "time (samples)"
+    figure.savefig(tmp_path / "image.png", dpi=110)
 
 
 def test_correct_loads_no_tensorflow(tmp_path, picks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +38,11 @@ class ExampleMaker:
             outside of the record is zero.
         mask_unknown: treat a phase that was not labelled as unknown, not as absent.
         seed: of all random choices.
+        weights: by the name of a record, how far its labels of each phase are to be trusted, from
+            0 (as if unknown) to 1; what is not named has 1. For pseudo labels.
+
+    Raises:
+        ConfigError: for no records, several sampling rates, or a value out of range.
     """
 
     records: Sequence[LabelledWaveform]
@@ -50,6 +55,7 @@ class ExampleMaker:
     shift_samples: int = 0
     mask_unknown: bool = True
     seed: int = 0
+    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pool: RecordPool = field(init=False, repr=False, compare=False)
     bound_steps: tuple[Augmentation, ...] = field(init=False, repr=False, compare=False)
 
@@ -61,6 +67,9 @@ class ExampleMaker:
             raise ConfigError(f"records have different sampling rates: {sorted(rates)} Hz")
         if not 0.0 <= self.alpha <= 1.0:
             raise ConfigError(f"alpha is in [0, 1], received {self.alpha!r}")
+        values = [value for of_record in self.weights.values() for value in of_record.values()]
+        if not all(0.0 <= value <= 1.0 for value in values):
+            raise ConfigError("weights of labels are from 0 to 1; another number was received")
         pool = RecordPool(self.records, self.channels, self.phases, self.mask_unknown)
         object.__setattr__(self, "pool", pool)
         object.__setattr__(self, "bound_steps", bind_steps(self.steps, pool))
@@ -69,8 +78,8 @@ class ExampleMaker:
         """Return one window and its target.
 
         Returns:
-            ``(window, channels)`` and ``(window, 2 * phases)``: the target, then for each phase 1
-            where it is known and 0 where it is not.
+            ``(window, channels)`` and ``(window, 2 * phases)``: the target, then for each phase
+            its weight, which is 1 without ``weights``, where it is known and 0 where it is not.
         """
         rng = np.random.default_rng((self.seed, epoch, index))
         number = index % len(self.records)
@@ -84,7 +93,11 @@ class ExampleMaker:
         n_phases = len(self.phases)
         y = np.empty((self.window_samples, 2 * n_phases), np.float32)
         y[:, :n_phases] = draw_labels(self.window_samples, arrivals, self.phases, self.label)
-        y[:, n_phases:] = known_phases(arrivals, self.phases, self.mask_unknown)
+        known = known_phases(arrivals, self.phases, self.mask_unknown)
+        weights = self.weights.get(self.records[number].name)
+        if weights:
+            known *= [weights.get(phase, 1.0) for phase in self.phases]
+        y[:, n_phases:] = known
         return x, y
 
     def batch(self, epoch: int, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -78,6 +78,7 @@ class Learner:
         strategy: what is loaded, what is frozen and when.
         config: the settings.
         contract: what the trained network is to be fed; its thresholds score validation picks.
+        weights: how far the labels of training records are to be trusted, as in `ExampleMaker`.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Learner:
         strategy: TransferStrategy,
         config: TrainConfig,
         contract: Preset,
+        weights: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         made_repeatable(config.seed)
         self.parent, self.strategy, self.config, self.contract = parent, strategy, config, contract
@@ -108,7 +110,12 @@ class Learner:
             "mask_unknown": config.mask_unknown,
         }
         self.examples = ExampleMaker(
-            train_records, steps=config.steps, alpha=config.alpha, seed=config.seed, **common
+            train_records,
+            steps=config.steps,
+            alpha=config.alpha,
+            seed=config.seed,
+            weights=weights or {},
+            **common,
         )
         self.dev_records = spread(dev_records, MAX_DEV_RECORDS)
         self.n_dev_labels = sum(

@@ -20,14 +20,17 @@ def masked_cross_entropy(
     probability therefore counts as noise there, so that nothing is learnt about it, neither that
     it is there nor that it is not.
 
+    A phase may be known in part, with a weight between 0 and 1, as a pseudo label is: its arrivals
+    count with that weight, and the rest of its probability counts as noise. Noise itself is known.
+
     Args:
         n_phases: of the network, noise first.
         class_weights: factor of each phase's term; None is 1 for all.
 
     Returns:
         ``loss(y_true, y_pred)`` with ``y_true`` of ``(batch, samples, 2 * n_phases)``: target,
-        then 1 where a phase is known. The loss is the mean over batch and samples, in nats: at
-        first it is about ``ln(n_phases)``.
+        then how far each phase is known, from 0 to 1. The loss is the mean over batch and samples,
+        in nats: at first it is about ``ln(n_phases)``.
     """
     weights = ops.convert_to_tensor(class_weights or (1.0,) * n_phases, "float32")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = [
     "HOW",
     "arrivals_of",
     "filled_up",
+    "record_offsets",
     "summary_of",
     "unused_rows",
     "with_offsets",
@@ -87,6 +89,53 @@ def filled_up(table: DataFrame, geometry: Geometry | None = None) -> DataFrame:
     return pd.concat([table, added], ignore_index=True) if len(added) else table
 
 
+def record_offsets(
+    shots: Sequence[str],
+    receivers: Sequence[str],
+    geometry: Geometry | None = None,
+    known: Sequence[float | None] = (),
+) -> list[float]:
+    """Return the offset of each record: by coordinates, as the record says, or by numbers.
+
+    Args:
+        shots: name of each record's shot.
+        receivers: name of each record's receiver.
+        geometry: coordinates; NaN for names that it does not have.
+        known: offset in metres of each record, taken where there is no geometry and all have one.
+
+    Returns:
+        Metres; without coordinates receiver number minus shot number.
+
+    Raises:
+        ConfigError: if none of the three says it.
+
+    Example:
+        >>> record_offsets(["4", "4"], ["1", "9"])
+        [-3.0, 5.0]
+    """
+    import pandas as pd
+
+    if geometry is not None:
+        table = pd.DataFrame({"shot": shots, "receiver": receivers})
+        offsets = with_offsets(table, geometry)["offset_m"]
+        if not offsets.notna().any():
+            raise ConfigError(
+                f"no record is of a shot and a receiver of the geometry: the first is of shot "
+                f"'{shots[0]}' and receiver '{receivers[0]}'"
+            )
+        return offsets.tolist()
+    given = [value for value in known if value is not None]
+    if given and len(given) == len(shots):
+        return given
+    try:
+        return [float(int(r) - int(s)) for s, r in zip(shots, receivers, strict=True)]
+    except ValueError as error:
+        raise ConfigError(
+            "records need offsets: give a geometry, or shots and receivers that are numbers; the "
+            f"first are '{shots[0]}' and '{receivers[0]}'"
+        ) from error
+
+
 def summary_of(corrected: DataFrame, broken: DataFrame) -> DataFrame:
     """Count what became of the picks of each phase, and the rules that they break.
 
@@ -105,7 +154,7 @@ def summary_of(corrected: DataFrame, broken: DataFrame) -> DataFrame:
         ...                       "residual_samples": [-0.5]})
         >>> rules = pd.DataFrame({"rule": [], "phase": []})
         >>> summary_of(table, rules).loc["P", ["picks", "kept", "median_residual"]].tolist()
-        [1, 1, 0.5]
+        [1.0, 1.0, 0.5]
     """
     import pandas as pd
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -91,6 +91,7 @@ def train(
     *,
     strategy: str | TransferStrategy = "finetune",
     config: TrainConfig | None = None,
+    weights: Mapping[str, Mapping[str, float]] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
     """Train a network by a strategy, starting from a parent.
@@ -110,6 +111,8 @@ def train(
         folder: the run folder. If it holds an unfinished run of the same settings, that goes on.
         strategy: name, value or JSON of a strategy.
         config: the settings.
+        weights: by record and phase, how far a label of ``train_records`` is to be trusted, from 0
+            to 1; default 1. A run that goes on should get the same.
         on_epoch: called after each epoch, e.g. to show progress.
 
     Returns:
@@ -130,7 +133,7 @@ def train(
     _claim(folder, parent, strategy, config)
     contract = _contract(parent, train_records[0], config, folder)
 
-    learner = Learner(parent, train_records, dev_records, strategy, config, contract)
+    learner = Learner(parent, train_records, dev_records, strategy, config, contract, weights)
     parent_loss, parent_f1 = learner.parent_scores()
     history = _run(learner, folder, on_epoch)
     best = _best(history, learner.n_dev_labels)
@@ -148,7 +151,7 @@ def train(
         if config.refit:
             everything = [*train_records, *dev_records]
             n_refitted = len(everything)
-            learner = Learner(parent, everything, (), strategy, config, contract)
+            learner = Learner(parent, everything, (), strategy, config, contract, weights)
             _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
             net = learner.net
         net.save_preset(folder / BEST, contract)
