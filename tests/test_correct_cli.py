@@ -321,7 +321,6 @@ def test_correct_loads_no_tensorflow(tmp_path, picks):
     code = (
         "import sys\nfrom phasenet_keras.cli import main\n"
         f"assert main(['correct', {picks!r}, '--output', {str(tmp_path / 'o.csv')!r}]) == 0\n"
-        "try: main(['selftrain', '--help'])\nexcept SystemExit: pass\n"
         "loaded = {'tensorflow', 'keras', 'jax', 'torch', 'matplotlib'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )

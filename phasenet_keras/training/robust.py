@@ -246,8 +246,11 @@ def correct_one(offsets: Floats, times: Floats, settings: PhaseCorrection) -> Ga
     usable = (times > settings.earliest) & (times < settings.latest)
     time, uncertainty = np.full((2, len(times)), np.nan)
     inlier, judged, mirrored = np.zeros((3, len(times)), bool)
-    fit = fit_gather(offsets[placed], np.where(usable, times, np.nan)[placed], settings)
-    time[placed], uncertainty[placed] = fit.time, fit.uncertainty
+    wanted = np.where(usable, times, np.nan)[placed]
+    # From their median and rounded, so that a shift of all times changes no bit of what is fitted.
+    middle = float(np.nanmedian(wanted)) if np.isfinite(wanted).any() else 0.0
+    fit = fit_gather(offsets[placed], np.round(wanted - middle, 6), settings)
+    time[placed], uncertainty[placed] = fit.time + middle, fit.uncertainty
     inlier[placed], judged[placed], mirrored[placed] = fit.inlier, fit.judged, fit.mirrored
     outside = ~((time >= settings.earliest) & (time <= settings.latest))
     time[outside] = uncertainty[outside] = np.nan
