@@ -53,6 +53,7 @@ EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be d
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    _obey_sigterm_as_process_1()
     arguments = _parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold bytes that are no text
@@ -69,6 +70,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("phasenet-keras: interrupted", file=sys.stderr)  # noqa: T201
         return EXIT_INTERRUPTED
+
+
+def _obey_sigterm_as_process_1() -> None:
+    """Let SIGTERM end us in a container, where the kernel withholds its default action."""
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
 
 
 def _parser() -> argparse.ArgumentParser:
