@@ -71,7 +71,7 @@ def run(picker, sources, folder, **options):
 
 
 def keys(picks):
-    return [(p.time, p.station, p.phase, round(p.probability, 3)) for p in picks]
+    return [(p.time, p.station, p.phase, pytest.approx(p.probability, abs=2e-4)) for p in picks]
 
 
 def failures(events):
@@ -237,7 +237,8 @@ def test_a_stopped_run_goes_on_where_it_was(picker, tmp_path):
         if is_over:
             break
     again, repeated = run(picker, [root], tmp_path / "parts", **options)
-    assert keys(again) == keys(undisturbed) == keys(picker.pick(station()))
+    assert keys(again) == keys(undisturbed)
+    assert keys(again) == keys(picker.pick(station()))
     assert [p.amplitude for p in again] == [p.amplitude for p in undisturbed]
     assert len(repeated) == n_events
     assert not list((tmp_path / "parts").glob("*.state"))

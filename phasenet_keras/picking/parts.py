@@ -27,10 +27,15 @@ SAFE_MODULES = {
     *("phasenet_keras.data.moving", "phasenet_keras.data.resampling", "phasenet_keras.io.assembly"),
     *("phasenet_keras.models.config", "phasenet_keras.picking.peaks", "phasenet_keras.types"),
     *("phasenet_keras.picking.station_stream", "phasenet_keras.picking.stream_state"),
-    *("numpy.core.multiarray", "numpy.core.numeric", "numpy._core.multiarray"),
-    *("numpy._core.numeric", "obspy.core.utcdatetime"),
+    *("obspy.core.utcdatetime", "obspy.core.trace", "obspy.core.util.attribdict"),
+    "collections",
 }
-SAFE_NAMES = {"builtins.set", "builtins.frozenset", "numpy.dtype", "numpy.ndarray"}
+SAFE_NAMES = {
+    *("builtins.set", "builtins.frozenset", "numpy.dtype", "numpy.ndarray"),
+    *("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"),
+    *("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"),
+    *("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"),
+}
 
 
 def digest_of(items: Iterable[object]) -> str:
@@ -187,6 +192,8 @@ class _Loader(pickle.Unpickler):
         return self._known[pid]
 
     def find_class(self, module: str, name: str) -> Any:
-        if module not in SAFE_MODULES and f"{module}.{name}" not in SAFE_NAMES:
+        found = super().find_class(module, name)
+        is_class_of = isinstance(found, type) and found.__module__ == module in SAFE_MODULES
+        if not is_class_of and f"{module}.{name}" not in SAFE_NAMES:
             raise pickle.UnpicklingError(f"a state does not hold {module}.{name}")
-        return super().find_class(module, name)
+        return found
