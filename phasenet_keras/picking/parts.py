@@ -43,7 +43,7 @@ def digest_of(items: Iterable[object]) -> str:
 
     Example:
         >>> digest_of(["a", 1])
-        '3ec34c2f5fba5f4c'
+        'b343590635d7675b'
     """
     return hashlib.sha256(json.dumps([str(item) for item in items]).encode()).hexdigest()[:16]
 
