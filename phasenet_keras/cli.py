@@ -8,36 +8,35 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
-    ADAPT_HELP,
+    EXIT_CODES,
+    EXIT_INTERRUPTED,
     EXIT_NOTHING_DONE,
     EXIT_SOME_FAILED,
+    add_record_options,
     load_picker,
-    make_folder,
     open_console,
+    stop_when_asked,
+    until_asked,
 )
 from phasenet_keras.cli_compare import add_compare
 from phasenet_keras.cli_correct import add_correct
 from phasenet_keras.cli_dataset import add_prepare
+from phasenet_keras.cli_pick import add_pick
 from phasenet_keras.cli_scores import add_evaluate
 from phasenet_keras.cli_training import add_train
 from phasenet_keras.quiet import quiet_start
-from phasenet_keras.types import ConfigError, PhaseNetKerasError
+from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
-    from phasenet_keras.picking.files import FileReport, Progress, StationResult
-    from phasenet_keras.picking.picker import Picker
     from phasenet_keras.report import RunReport
-    from phasenet_keras.types import Annotation, Pick
+    from phasenet_keras.types import Annotation
 
 __all__ = ["main"]
-
-EXIT_INTERRUPTED = 130
 
 DESCRIPTION = """\
 P and S arrivals with PhaseNet in Keras: pick records, adapt weights to one or two channels,
@@ -48,7 +47,6 @@ fine-tune on labelled records of your own, and see if it helped.
   phasenet-keras train lines/ --channels Z --output run/
   phasenet-keras pick new/*.txt --preset run/ --output picks.csv
 """
-EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _add_pick(verbs)
+    add_pick(verbs)
     _add_annotate(verbs)
     add_prepare(verbs)
     add_train(verbs)
@@ -101,33 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_pick(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser(
-        "pick",
-        help="pick P and S in waveform files",
-        description="Pick P and S in waveform files. Formats are recognised by content.",
-        epilog=EXIT_CODES,
-    )
-    _add_record_options(verb)
-    verb.add_argument(
-        "--p-threshold", type=float, metavar="P", help="least probability of a P pick"
-    )
-    verb.add_argument(
-        "--s-threshold", type=float, metavar="P", help="least probability of an S pick"
-    )
-    verb.add_argument(
-        "--min-distance-s",
-        type=float,
-        metavar="SECONDS",
-        help="least time between two picks of one phase (default: the preset's)",
-    )
-    verb.add_argument(
-        "--output", type=Path, metavar="FILE.csv", help="where picks go (default: standard output)"
-    )
-    verb.add_argument("--plot", type=Path, metavar="DIR", help="write a figure a station here")
-    verb.set_defaults(run=_run_pick)
-
-
 def _add_annotate(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser(
         "annotate",
@@ -136,7 +107,7 @@ def _add_annotate(verbs: argparse._SubParsersAction) -> None:
         "PRS) or npz.",
         epilog=EXIT_CODES,
     )
-    _add_record_options(verb)
+    add_record_options(verb)
     verb.add_argument(
         "--output",
         type=Path,
@@ -145,29 +116,6 @@ def _add_annotate(verbs: argparse._SubParsersAction) -> None:
         help="a .mseed file for all, a .npz file for one record, or a folder of npz files",
     )
     verb.set_defaults(run=_run_annotate)
-
-
-def _add_record_options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
-    )
-    verb.add_argument(
-        "--preset", default="ncedc", metavar="NAME|DIR", help="preset to use (default: %(default)s)"
-    )
-    verb.add_argument(
-        "--channels",
-        metavar="ZN…",
-        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
-        "record lacks are padded)",
-    )
-    verb.add_argument("--adapt", **ADAPT_HELP)
-    verb.add_argument(
-        "--sampling",
-        choices=("resample", "reinterpret"),
-        default="resample",
-        help="bring records to the preset's sampling rate, or take their samples as they are "
-        "(default: %(default)s)",
-    )
 
 
 def _add_presets(verbs: argparse._SubParsersAction) -> None:
@@ -207,102 +155,9 @@ def _add_convert(verbs: argparse._SubParsersAction) -> None:
     verb.set_defaults(run=_run_convert)
 
 
-def _run_pick(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.io.tables import check_pick_path, print_picks, write_picks
-    from phasenet_keras.picking.files import StationResult
-    from phasenet_keras.report import RunReport, exit_status
-
-    if arguments.output:
-        check_pick_path(arguments.output)
-    elif sys.stdout is None:
-        raise ConfigError("standard output is closed: name a file with --output")
-    if arguments.plot:
-        make_folder(arguments.plot)
-    thresholds = {"P": arguments.p_threshold, "S": arguments.s_threshold}
-    picker = load_picker(
-        arguments,
-        thresholds={phase: value for phase, value in thresholds.items() if value is not None},
-        min_distance_s=arguments.min_distance_s,
-    )
-    phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
-    report = RunReport(open_console(arguments.output is None), phases)
-    picks: list[Pick] = []
-    drawn: list[str] = []
-    try:
-        with report.bar(), _stop_when_asked() as stop:
-            for event in _until(stop, picker, arguments.files):
-                report.take(event)
-                if isinstance(event, StationResult):
-                    picks += event.picks
-                    if arguments.plot:
-                        _plot(event, arguments.plot, picker, drawn, report)
-    finally:  # whatever happens, what was picked is kept
-        if arguments.output:
-            write_picks(picks, arguments.output)
-        else:
-            print_picks(picks, sys.stdout)
-    report.print()
-    return EXIT_INTERRUPTED if stop else exit_status(report)
-
-
-def _until(
-    stop: list[str], picker: Picker, files: Sequence[str]
-) -> Iterator[StationResult | FileReport | Progress]:
-    from phasenet_keras.picking.files import pick_files
-
-    for event in pick_files(picker, files):
-        yield event
-        if stop:
-            break
-
-
-@contextmanager
-def _stop_when_asked() -> Iterator[list[str]]:
-    """Give a list that is filled at Ctrl-C or SIGTERM; a second one ends at once.
-
-    An exception in the midst of ObsPy's C code would end the process, picks and all.
-    """
-    asked: list[str] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def note(number: int, frame: object) -> None:
-        asked.append("stop")
-        restore()
-        text = "stopping after this station; Ctrl-C again stops at once"
-        print(f"phasenet-keras: {text}", file=sys.stderr)  # noqa: T201
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield asked
-    finally:
-        restore()
-
-
-def _plot(
-    result: StationResult, folder: Path, picker: Picker, drawn: list[str], report: RunReport
-) -> None:
-    from phasenet_keras.picking.files import FileReport
-    from phasenet_keras.plot import save_station_figure
-
-    annotation = next((r.annotation for r in result.records if r.annotation), None)
-    if annotation is None:
-        return
-    window_s = picker.preset.window_samples / annotation.sampling_rate
-    try:
-        drawn.append(save_station_figure(result, folder, window_s, drawn).stem)
-    except (OSError, ValueError, RuntimeError) as error:  # a figure must not cost the picks
-        text = f"no figure of {result.station}: {error}"
-        report.take(FileReport(folder, text, failed=True))
-
-
 def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.annotations import check_annotation_path, write_annotations
-    from phasenet_keras.picking.files import StationResult
+    from phasenet_keras.picking.files import StationResult, pick_files
     from phasenet_keras.report import RunReport, exit_status
 
     check_annotation_path(arguments.output)
@@ -311,8 +166,8 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")
     annotations: list[Annotation] = []
     try:
-        with report.bar(), _stop_when_asked() as stop:
-            for event in _until(stop, picker, arguments.files):
+        with report.bar(), stop_when_asked() as stop:
+            for event in until_asked(stop, pick_files(picker, arguments.files)):
                 report.take(event)
                 if isinstance(event, StationResult):
                     annotations += [r.annotation for r in event.records if r.annotation]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError
@@ -16,15 +20,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAPT_HELP",
+    "EXIT_CODES",
+    "EXIT_INTERRUPTED",
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
+    "add_record_options",
     "load_picker",
     "make_folder",
     "open_console",
+    "stop_when_asked",
+    "until_asked",
 ]
+
+Event = TypeVar("Event")
 
 EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
+EXIT_INTERRUPTED = 130
+EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
 ADAPT_HELP: dict[str, Any] = {
     "choices": ("select", "sum", "mean"),
     "default": "select",
@@ -66,3 +79,62 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"folder {folder} cannot be made: {error.strerror}") from error
+
+
+def add_record_options(verb: argparse.ArgumentParser) -> None:
+    """Add what verbs that read records share."""
+    verb.add_argument(
+        "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
+    )
+    verb.add_argument(
+        "--preset", default="ncedc", metavar="NAME|DIR", help="preset to use (default: %(default)s)"
+    )
+    verb.add_argument(
+        "--channels",
+        metavar="ZN…",
+        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
+        "record lacks are padded)",
+    )
+    verb.add_argument("--adapt", **ADAPT_HELP)
+    verb.add_argument(
+        "--sampling",
+        choices=("resample", "reinterpret"),
+        default="resample",
+        help="bring records to the preset's sampling rate, or take their samples as they are "
+        "(default: %(default)s)",
+    )
+
+
+def until_asked(stop: list[str], events: Iterable[Event]) -> Iterator[Event]:
+    """Yield events until ``stop`` is filled; the rest is then closed, so that it can save."""
+    for event in events:
+        yield event
+        if stop:
+            break
+
+
+@contextmanager
+def stop_when_asked() -> Iterator[list[str]]:
+    """Give a list that is filled at Ctrl-C or SIGTERM; a second one ends at once.
+
+    An exception in the midst of ObsPy's C code would end the process, picks and all.
+    """
+    asked: list[str] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: object) -> None:
+        asked.append("stop")
+        restore()
+        text = "stopping after this station; Ctrl-C again stops at once"
+        print(f"phasenet-keras: {text}", file=sys.stderr)  # noqa: T201
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield asked
+    finally:
+        restore()

@@ -18,6 +18,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from phasenet_keras.io.parts import RecordFacts
+from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport, Progress, StationResult
 from phasenet_keras.training.splits import facts_of
 
@@ -79,28 +80,28 @@ class RunReport:
             self._task = bar.add_task("picking", total=None)
             yield bar
 
-    def take(self, event: StationResult | FileReport | Progress) -> None:
-        """Note one event of `pick_files`."""
+    def take(self, event: StationResult | StationSummary | FileReport | Progress) -> None:
+        """Note one event of `pick_files` or `pick_archive`."""
         if isinstance(event, Progress):
             self._bar.update(self._task, completed=event.done, total=event.total)
         elif isinstance(event, FileReport):
             self.problems.append(event)
             self.n_failed += event.failed
         else:
-            picks = event.picks
-            counts = [str(sum(pick.phase == phase for pick in picks)) for phase in self.phases]
-            hours = HOURS_FORMAT.format(event.hours)
-            self.rows.append((event.station, str(len(event.records)), hours, *counts, event.reason))
+            counts = [str(event.counts.get(phase, 0)) for phase in self.phases]
+            hours = [HOURS_FORMAT.format(value) for value in (event.hours, event.hours_picked)]
+            gaps = str(max(0, event.n_records - 1))
+            self.rows.append((event.station, *hours, gaps, *counts, event.reason))
             self.n_failed += event.failed
-            self.n_done += any(not record.failed for record in event.records)
-            self.n_picks += len(picks)
+            self.n_done += event.n_picked > 0
+            self.n_picks += sum(event.counts.values())
 
     def print(self) -> None:
         """Print the table of stations, then what went wrong."""
         if self.rows:
             table = Table(box=None, pad_edge=False, header_style="bold")
             table.add_column("station", overflow="fold")
-            for name in ("records", "hours", *self.phases):
+            for name in ("hours read", "hours picked", "gaps", *self.phases):
                 table.add_column(name, justify="right")
             table.add_column("why no picks", overflow="fold")
             for row in self.rows[:MAX_ROWS]:

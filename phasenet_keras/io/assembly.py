@@ -74,6 +74,7 @@ class Assembler:
     def __init__(self, label: str) -> None:
         self._label = label
         self._span: _Span | None = None
+        self._waiting: list[tuple[Trace, str]] = []
 
     def feed(self, pairs: Sequence[tuple[Trace, str]], until: UTCDateTime | None) -> list[Piece]:
         """Take traces with their components; return what is settled.
@@ -82,24 +83,37 @@ class Assembler:
             pairs: traces, none of which starts before those of earlier calls.
             until: no trace that is yet to come starts before; None stands for the last start.
         """
-        pieces: list[Piece] = []
-        for trace, component in sorted(pairs, key=lambda pair: trace_order(pair[0])):
-            if self._span and self._span.is_over(trace.stats.starttime):
-                pieces += self.finish()
-            if self._span is None:
-                self._span = _Span(self._label, trace)
-            self._span.lay(trace, component)
-        if pairs and until is None:
+        self._waiting += pairs
+        if until is None and pairs:
             until = max(trace.stats.starttime for trace, _ in pairs)
-        if self._span and until is not None:
-            if self._span.is_over(until):
-                pieces += self.finish()
-            else:
-                pieces += self._span.settle(until)
-        return pieces
+        if until is None:
+            return []
+        # What starts later waits: a trace before it, which bridges the gap, may yet come.
+        due = [pair for pair in self._waiting if pair[0].stats.starttime <= until]
+        self._waiting = [pair for pair in self._waiting if pair[0].stats.starttime > until]
+        pieces = self._lay(due)
+        if self._span is None:
+            return pieces
+        if self._span.is_over(until):
+            return pieces + self._close()
+        return pieces + self._span.settle(until)
 
     def finish(self) -> list[Piece]:
         """Return what is left: there are no more traces."""
+        due, self._waiting = self._waiting, []
+        return self._lay(due) + self._close()
+
+    def _lay(self, pairs: Sequence[tuple[Trace, str]]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for trace, component in sorted(pairs, key=lambda pair: trace_order(pair[0])):
+            if self._span and self._span.is_over(trace.stats.starttime):
+                pieces += self._close()
+            if self._span is None:
+                self._span = _Span(self._label, trace)
+            self._span.lay(trace, component)
+        return pieces
+
+    def _close(self) -> list[Piece]:
         span, self._span = self._span, None
         return span.settle(None) if span else []
 

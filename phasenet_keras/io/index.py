@@ -12,7 +12,7 @@ from phasenet_keras.io.registry import read_stream
 from phasenet_keras.io.waveforms import station_id
 from phasenet_keras.types import ConfigError, FormatError
 
-__all__ = ["expand_paths", "group_by_station", "natural_key"]
+__all__ = ["expand_paths", "group_by_station", "natural_key", "tie_together"]
 
 
 def natural_key(path: str | PathLike[str]) -> tuple[tuple[int | str, ...], ...]:
@@ -67,20 +67,33 @@ def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
     """
     if len(paths) < 2:
         return [[path] for path in paths]
-    group_of_station: dict[str, int] = {}
-    groups: dict[int, list[Path]] = {}
-    for number, path in enumerate(paths):
+    stations = []
+    for path in paths:
         try:
-            stations = {station_id(trace) for trace in read_stream(path, headers_only=True)}
+            stations.append({station_id(trace) for trace in read_stream(path, headers_only=True)})
         except FormatError:
-            stations = set()
-        groups[number] = [path]
-        for other in sorted({group_of_station[s] for s in stations if s in group_of_station}):
-            # The earlier group takes in this file and every other that it ties together.
-            first, last = sorted((other, number))
+            stations.append(set())
+    return [[paths[number] for number in group] for group in tie_together(stations)]
+
+
+def tie_together(stations: Sequence[set[str]]) -> list[list[int]]:
+    """Group the numbers of sets that have something in common, directly or through others.
+
+    Example:
+        >>> tie_together([{"a"}, {"b"}, {"a", "c"}, {"c"}, set()])
+        [[0, 2, 3], [1], [4]]
+    """
+    group_of_station: dict[str, int] = {}
+    groups: dict[int, list[int]] = {}
+    for number, names in enumerate(stations):
+        target = number
+        groups[number] = [number]
+        for other in sorted({group_of_station[s] for s in names if s in group_of_station}):
+            # The earlier group takes in this one and every other that it ties together.
+            first, last = sorted((other, target))
             if first != last:
                 groups[first] += groups.pop(last)
                 group_of_station |= {s: first for s, g in group_of_station.items() if g == last}
-                number = first
-        group_of_station |= dict.fromkeys(stations, number)
+                target = first
+        group_of_station |= dict.fromkeys(names, target)
     return list(groups.values())

@@ -26,6 +26,7 @@ __all__ = [
     "check_header",
     "holds_numbers",
     "read_stream",
+    "reader_of",
     "readers",
     "register_reader",
 ]
@@ -87,7 +88,7 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
     if not path.is_file():
         # A pipe or a device would be waited for.
         raise FormatError(_why_no_file(path))
-    reader = _reader_of(path)
+    reader = reader_of(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -114,7 +115,12 @@ def _why_no_file(path: Path) -> str:
     return f"{path} cannot be read: no such file"
 
 
-def _reader_of(path: Path) -> Reader:
+def reader_of(path: Path) -> Reader:
+    """Return the format of a file, by its content.
+
+    Raises:
+        FormatError: if it cannot be opened, is empty or of no known format.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.index import expand_paths, group_by_station
 from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.types import FormatError, Pick
 
@@ -49,6 +50,26 @@ class StationResult:
         return sorted(pick for record in self.records for pick in record.picks)
 
     @property
+    def counts(self) -> Counter[str]:
+        """Picks by phase."""
+        return Counter(pick.phase for pick in self.picks)
+
+    @property
+    def n_records(self) -> int:
+        """Stretches of record, between which there are gaps."""
+        return len(self.records)
+
+    @property
+    def n_picked(self) -> int:
+        """Stretches of record that could be run."""
+        return sum(not record.failed for record in self.records)
+
+    @property
+    def hours_picked(self) -> float:
+        """Length of the records that could be run."""
+        return sum(r.waveform.duration_s for r in self.records if not r.failed) / 3600.0
+
+    @property
     def hours(self) -> float:
         """Length of all records together."""
         return sum(record.waveform.duration_s for record in self.records) / 3600.0
@@ -78,26 +99,34 @@ class Progress:
 
 
 def pick_files(
-    picker: Picker, sources: Iterable[str | PathLike[str]]
+    picker: Picker,
+    sources: Iterable[str | PathLike[str]],
+    selection: Selection | None = None,
 ) -> Iterator[StationResult | FileReport | Progress]:
     """Pick files, folders and patterns; channels of a station in several files come together.
+
+    Args:
+        picker: what they are picked with.
+        sources: files, folders and patterns.
+        selection: what is wanted; None for all.
 
     Yields:
         A `StationResult` a station, a `FileReport` for each file with a problem, and a `Progress`
         after each group of files that belong together. Only one group is in memory at a time.
     """
-    paths = expand_paths(sources)
+    selection = selection or Selection()
+    paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
     counts = Counter(path.name for path in paths)
     repeated = {path for path in paths if counts[path.name] > 1}
     groups = group_by_station(paths)
     yield Progress(0, len(groups))
     for done, group in enumerate(groups, start=1):
-        yield from _pick_group(picker, group, repeated)
+        yield from _pick_group(picker, group, repeated, selection)
         yield Progress(done, len(groups))
 
 
 def _pick_group(
-    picker: Picker, paths: list[Path], repeated: set[Path]
+    picker: Picker, paths: list[Path], repeated: set[Path], selection: Selection
 ) -> Iterator[StationResult | FileReport]:
     from obspy import Stream
 
@@ -115,6 +144,7 @@ def _pick_group(
             except FormatError as error:
                 yield FileReport(path, str(error), failed=True)
         yield from _notes(path, caught)
+    stream.traces = [trace for trace in map(selection.cut, stream) if trace is not None]
     if not stream:
         return
     with warnings.catch_warnings(record=True) as caught:

@@ -258,6 +258,10 @@ class Picker:
             mpd=self.min_distance_samples(sampling_rate),
         )
 
+    def fixtures(self) -> tuple[object, ...]:
+        """Return what states of records refer to, but do not hold: this and the network."""
+        return (self, self._forward)
+
     def _thresholds_by_column(self) -> dict[int, float]:
         phases = self.preset.config.phases
         return {phases.index(phase): value for phase, value in self.thresholds.items()}

@@ -1,0 +1,154 @@
+"""Files read piece by piece: blocks of miniSEED records, other formats as a whole."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.io.registry import (
+    RecordWarning,
+    check_header,
+    holds_numbers,
+    read_stream,
+    reader_of,
+)
+from phasenet_keras.io.waveforms import record_key
+from phasenet_keras.types import FormatError
+
+if TYPE_CHECKING:
+    from obspy import Stream, Trace, UTCDateTime
+
+__all__ = ["BLOCK_BYTES", "Block", "blocks_of", "read_block"]
+
+# Half a day of one channel, or less: a few times as much is held while channels come together.
+BLOCK_BYTES = 1 << 21
+LEAST_RECORD_BYTES, LARGEST_RECORD_BYTES = 128, 1 << 20
+
+Key = tuple[str, str, float]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a file that is read at once.
+
+    Attributes:
+        path: of the file.
+        offset: of the part, in bytes.
+        size: in bytes, None for the whole file.
+        start: of its earliest trace, UTC.
+        codes: record key and channel code of its traces.
+    """
+
+    path: Path
+    offset: int
+    size: int | None
+    start: UTCDateTime
+    codes: frozenset[tuple[Key, str]]
+
+
+def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Block, list[Trace]]]:
+    """Yield the blocks of a file, each with the headers of its traces.
+
+    miniSEED of more than ``block_bytes`` is cut between records of one length; what is damaged
+    is left out with a warning.
+
+    Raises:
+        FormatError: if the file cannot be read at all.
+
+    Warns:
+        RecordWarning: for a block that cannot be read, and a last record that is not whole.
+    """
+    record = _record_bytes(path) if _is_long_miniseed(path, block_bytes) else None
+    if record is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # said when it is read for good
+            traces = list(read_stream(path, headers_only=True))
+        yield _block(path, 0, None, traces), traces
+        return
+    total = path.stat().st_size
+    size = max(1, block_bytes // record) * record
+    is_readable = False
+    for offset in range(0, total - total % record, size):
+        try:
+            traces = list(_read(path, offset, size, headers_only=True))
+        except FormatError as error:
+            warnings.warn(str(error), RecordWarning, stacklevel=2)
+            continue
+        is_readable = True
+        yield _block(path, offset, size, traces), traces
+    if not is_readable:
+        raise FormatError(f"{path} is damaged or no miniSEED: none of its blocks can be read")
+    if total % record:
+        text = f"{path}: truncated: its last record has {total % record} bytes only and is left out"
+        warnings.warn(text, RecordWarning, stacklevel=2)
+
+
+def read_block(block: Block) -> Stream:
+    """Read a block's traces.
+
+    Raises:
+        FormatError: if it cannot be read.
+    """
+    if block.size is None:
+        return read_stream(block.path)
+    return _read(block.path, block.offset, block.size, headers_only=False)
+
+
+def _block(path: Path, offset: int, size: int | None, traces: list[Trace]) -> Block:
+    return Block(
+        path,
+        offset,
+        size,
+        min(trace.stats.starttime for trace in traces),
+        frozenset((record_key(trace), trace.stats.channel) for trace in traces),
+    )
+
+
+def _is_long_miniseed(path: Path, block_bytes: int) -> bool:
+    return (
+        path.is_file() and path.stat().st_size > block_bytes and reader_of(path).name == "miniSEED"
+    )
+
+
+def _record_bytes(path: Path) -> int | None:
+    """Return the length of the first record, in bytes; None if it is not to be had."""
+    from obspy.io.mseed.util import get_record_information
+
+    try:
+        with path.open("rb") as file:
+            length = int(get_record_information(file)["record_length"])
+    except Exception:  # whatever a damaged record leads to; the reader will say what is wrong
+        return None
+    return length if LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES else None
+
+
+def _read(path: Path, offset: int, size: int, headers_only: bool) -> Stream:
+    from obspy import read
+
+    where = f"{path}, bytes {offset} to {offset + size}"
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            content = file.read(size)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            stream = read(io.BytesIO(content), format="MSEED", headonly=headers_only)
+    except Exception as error:  # ObsPy raises what its C code and headers lead to
+        raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
+    if not headers_only:
+        for warning in caught:
+            warnings.warn(f"{where}: {warning.message}", RecordWarning, stacklevel=2)
+    stream.traces = [trace for trace in stream if holds_numbers(trace, headers_only)]
+    if not stream:
+        raise FormatError(f"{where}: no samples")
+    for trace in stream:
+        check_header(trace, f"{where}: ")
+        trace.stats.source_file = path.name
+        trace.stats.source_path = str(path)
+        if not trace.stats.station:
+            trace.stats.station_name = path.stem
+    return stream

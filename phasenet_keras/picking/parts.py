@@ -1,0 +1,199 @@
+"""Picks written part by part, so that a run that is killed goes on where it was.
+
+A part holds what became certain in about a day of record of a group of files; it is written
+beside and then renamed, the picks before the facts that say that the part is whole. A state goes
+with the last part of a group that is not finished: the next run begins there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from phasenet_keras.io.tables import beside_then_rename, print_picks, read_picks
+from phasenet_keras.types import PhaseNetKerasError, Pick
+
+__all__ = ["GroupParts", "PartFolder", "digest_of"]
+
+# What a state may be made of: nothing that could run a command.
+SAFE_MODULES = {
+    *("phasenet_keras.data.moving", "phasenet_keras.data.resampling", "phasenet_keras.io.assembly"),
+    *("phasenet_keras.models.config", "phasenet_keras.picking.peaks", "phasenet_keras.types"),
+    *("phasenet_keras.picking.station_stream", "phasenet_keras.picking.stream_state"),
+    *("obspy.core.utcdatetime", "obspy.core.trace", "obspy.core.util.attribdict"),
+    "collections",
+}
+SAFE_NAMES = {
+    *("builtins.set", "builtins.frozenset", "numpy.dtype", "numpy.ndarray"),
+    *("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"),
+    *("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"),
+    *("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"),
+}
+
+
+def digest_of(items: Iterable[object]) -> str:
+    """Return a name for what a group's picks depend on.
+
+    Example:
+        >>> digest_of(["a", 1])
+        'b343590635d7675b'
+    """
+    return hashlib.sha256(json.dumps([str(item) for item in items]).encode()).hexdigest()[:16]
+
+
+class PartFolder:
+    """The folder of a run's parts.
+
+    Args:
+        folder: is made where it does not exist.
+
+    Raises:
+        ConfigError: see `GroupParts.save`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: list[str] = []
+
+    def group(self, name: str) -> GroupParts:
+        """Return the parts of a group; ``name`` stands for its files and settings."""
+        with _room_wanted(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self._names.append(name)
+        return GroupParts(self.folder, name)
+
+    def picks(self) -> list[Pick]:
+        """Return the picks of all finished parts of this run's groups, by time."""
+        found: list[Pick] = []
+        for name in self._names:
+            found += GroupParts(self.folder, name).picks()
+        return sorted(found)
+
+    def remove(self) -> None:
+        """Remove the folder: all is in one table."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class GroupParts:
+    """The parts of one group of files.
+
+    Attributes:
+        n_blocks: blocks of the group that need not be read again.
+        is_done: nothing is left to do.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._n_parts = 0
+        self.n_blocks = 0
+        self.is_done = False
+        self._facts: list[dict[str, Any]] = []
+        progress = folder / f"{name}.json"
+        if progress.is_file():
+            content = json.loads(progress.read_text(encoding="utf-8"))
+            self._n_parts, self.n_blocks = content["n_parts"], content["n_blocks"]
+            self.is_done, self._facts = content["is_done"], content["facts"]
+
+    @property
+    def facts(self) -> list[dict[str, Any]]:
+        """What was said of the finished parts."""
+        return list(self._facts)
+
+    def picks(self) -> list[Pick]:
+        """Return the picks of the finished parts."""
+        return [pick for n in range(self._n_parts) for pick in read_picks(self._part(n))]
+
+    def state(self, known: Sequence[object]) -> Any:
+        """Return the state after the last finished part; ``known`` as it was in `save`."""
+        content = (self._folder / f"{self._name}-{self._n_parts:05d}.state").read_bytes()
+        return _Loader(io.BytesIO(content), known).load()
+
+    def save(
+        self,
+        picks: Sequence[Pick],
+        facts: Sequence[dict[str, Any]],
+        n_blocks: int,
+        state: object | None,
+        known: Sequence[object] = (),
+    ) -> None:
+        """Write a part and what the next one needs.
+
+        Args:
+            picks: of this part.
+            facts: of this part, plain values.
+            n_blocks: blocks of the group that were read.
+            state: of the stream after them; None says that the group is finished.
+            known: objects that are not written with the state, but given again at `state`.
+
+        Raises:
+            PhaseNetKerasError: if it cannot be written; the finished parts stay valid.
+        """
+        done = self._n_parts
+        with _room_wanted(self._folder):
+            with beside_then_rename(self._part(done)) as file:
+                print_picks(picks, file)
+            if state is not None:
+                path = self._folder / f"{self._name}-{done + 1:05d}.state"
+                with beside_then_rename(path, "wb") as file:
+                    _Saver(file, known).dump(state)
+            content: dict[str, Any] = {
+                "facts": [*self._facts, *facts],
+                "is_done": state is None,
+                "n_blocks": n_blocks,
+                "n_parts": done + 1,
+            }
+            with beside_then_rename(self._folder / f"{self._name}.json") as file:
+                json.dump(content, file, sort_keys=True)
+                file.write("\n")
+        self._n_parts, self.n_blocks, self.is_done = done + 1, n_blocks, state is None
+        self._facts = content["facts"]
+        (self._folder / f"{self._name}-{done:05d}.state").unlink(missing_ok=True)
+
+    def _part(self, number: int) -> Path:
+        return self._folder / f"{self._name}-{number:05d}.csv"
+
+
+@contextmanager
+def _room_wanted(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise PhaseNetKerasError(
+            f"a part cannot be written to {folder}: {error.strerror or error}. The finished parts "
+            "are kept there: make room and give the same command again"
+        ) from error
+
+
+class _Saver(pickle.Pickler):
+    """Writes a state without the picker and its network."""
+
+    def __init__(self, file: Any, known: Sequence[object]) -> None:
+        super().__init__(file, protocol=5)
+        self._known = {id(item): number for number, item in enumerate(known)}
+
+    def persistent_id(self, obj: object) -> int | None:
+        return self._known.get(id(obj))
+
+
+class _Loader(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, known: Sequence[object]) -> None:
+        super().__init__(file)
+        self._known = known
+
+    def persistent_load(self, pid: int) -> object:
+        return self._known[pid]
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        is_class_of = isinstance(found, type) and found.__module__ == module in SAFE_MODULES
+        if not is_class_of and f"{module}.{name}" not in SAFE_NAMES:
+            raise pickle.UnpicklingError(f"a state does not hold {module}.{name}")
+        return found
