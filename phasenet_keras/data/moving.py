@@ -9,6 +9,8 @@ depends on it and on its two neighbours alone, so that a record can be normalise
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 __all__ = [
@@ -19,6 +21,9 @@ __all__ = [
     "normalize_and_tell",
     "normalize_blocks",
 ]
+
+# Of one channel, worked on at once: 400 kB in double precision.
+TILE_SAMPLES = 49_152
 
 
 def normalize(data: np.ndarray) -> np.ndarray:
@@ -58,21 +63,38 @@ def block_statistics(data: np.ndarray, half: int, *, is_end: bool) -> tuple[np.n
         is_end: fill up the last block by mirroring the record at its end; else a last block that
             is not full is left out.
     """
-    n_blocks = -(-data.shape[0] // half) if is_end else data.shape[0] // half
-    mean = np.empty((n_blocks, data.shape[1]))
-    variance = np.empty_like(mean)
-    for block in range(n_blocks):
-        piece = data[block * half : (block + 1) * half]
-        lacking = half - piece.shape[0]
-        if lacking:
-            piece = np.concatenate([piece, data[-2 : -2 - lacking : -1]])
-        mean[block] = piece.mean(axis=0, dtype=np.float64)
-        variance[block] = np.mean((piece - mean[block]) ** 2, axis=0)
-        # The mean of equal numbers is not exact in double precision.
-        is_constant = (piece == piece[0]).all(axis=0)
-        mean[block, is_constant] = piece[0, is_constant]
-        variance[block, is_constant] = 0.0
+    n_full = data.shape[0] // half * half
+    lacking = -data.shape[0] % half
+    parts = [data[:n_full]]
+    if is_end and lacking:
+        parts.append(np.concatenate([data[n_full:], data[-2 : -2 - lacking : -1]]))
+    n_blocks = sum(len(part) for part in parts) // half
+    mean, variance = np.empty((n_blocks, data.shape[1])), np.empty((n_blocks, data.shape[1]))
+    for begin, part in zip((0, n_full // half), parts, strict=False):
+        for channel in range(data.shape[1]):
+            for tile, rows in _tiles(part[:, channel], half):
+                # From the block's first sample. It is one of those summed, so that no more is
+                # cancelled than a factor of ``half``, and a constant has a variance of exactly 0.
+                first = tile[:, :1].astype(np.float64)
+                away = np.subtract(tile, first, dtype=np.float64)
+                shift = away.sum(axis=1) / half
+                square = np.square(away, out=away).sum(axis=1) / half
+                into = slice(begin + rows.start, begin + rows.stop)
+                mean[into, channel] = first[:, 0] + shift
+                variance[into, channel] = np.maximum(0.0, square - shift**2)
     return mean, variance
+
+
+def _tiles(series: np.ndarray, half: int) -> Iterator[tuple[np.ndarray, slice]]:
+    """Yield views of some whole blocks, a block a row, and which blocks they are.
+
+    Full-length arrays in double precision would cost more time than the arithmetic: so many
+    blocks stay in a processor's cache.
+    """
+    n_blocks, count = series.shape[0] // half, max(1, TILE_SAMPLES // half)
+    for begin in range(0, n_blocks, count):
+        end = min(begin + count, n_blocks)
+        yield series[begin * half : end * half].reshape(-1, half), slice(begin, end)
 
 
 def normalize_blocks(
@@ -106,17 +128,30 @@ def normalize_blocks(
     centres = np.concatenate([centres[front], centres, centres[back]])
     widths = np.concatenate([widths[front], widths, widths[back]])
 
+    n_samples, n_channels = data.shape
+    n_full = n_samples // half * half
     normalized = np.empty(data.shape, np.float32)
-    part = (np.arange(half, dtype=np.float64) / half)[:, None]
-    n_blocks = -(-data.shape[0] // half)
-    for block in range(n_blocks):
-        begin, end = block * half, min((block + 1) * half, data.shape[0])
-        along = part[: end - begin]
-        std = widths[block] + (widths[block + 1] - widths[block]) * along
-        std[std == 0] = 1.0
-        centre = centres[block] + (centres[block + 1] - centres[block]) * along
-        normalized[begin:end] = (data[begin:end] - centre) / std
+    edges = ((0, n_full, half), (n_full, n_samples, max(1, n_samples - n_full)))
+    for begin, end, length in edges:  # whole blocks, and what is left
+        along = np.stack([np.ones(length), np.arange(length, dtype=np.float64) / half])
+        for channel in range(n_channels):
+            ends = _ends(centres[:, channel]), _ends(widths[:, channel])
+            tiles = _tiles(data[begin:end, channel], length)
+            outs = _tiles(normalized[begin:end, channel], length)
+            for (tile, rows), (out, _) in zip(tiles, outs, strict=True):
+                shifted = slice(rows.start + begin // half, rows.stop + begin // half)
+                centre, width = (line[shifted] @ along for line in ends)
+                np.subtract(tile, centre, out=centre)
+                if not ends[1][shifted, 0].all():
+                    width[width == 0] = 1.0
+                np.divide(centre, width, out=out, casting="same_kind")
+    n_blocks = -(-n_samples // half)
     return normalized, (widths[:n_blocks] > 0) | (widths[1 : n_blocks + 1] > 0)
+
+
+def _ends(values: np.ndarray) -> np.ndarray:
+    """Return begin and rise of the line through each block, ``(n_blocks, 2)``."""
+    return np.stack([values[:-1], np.diff(values)], axis=1)
 
 
 def make_up_for_dead(normalized: np.ndarray, half: int, is_live: np.ndarray) -> None:
