@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
-    ADAPT_HELP,
     EXIT_NOTHING_DONE,
     EXIT_SOME_FAILED,
+    add_channel_options,
+    add_preset_option,
+    add_sampling_option,
     load_picker,
     make_folder,
     open_console,
@@ -151,23 +153,9 @@ def _add_record_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
     )
-    verb.add_argument(
-        "--preset", default="ncedc", metavar="NAME|DIR", help="preset to use (default: %(default)s)"
-    )
-    verb.add_argument(
-        "--channels",
-        metavar="ZN…",
-        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
-        "record lacks are padded)",
-    )
-    verb.add_argument("--adapt", **ADAPT_HELP)
-    verb.add_argument(
-        "--sampling",
-        choices=("resample", "reinterpret"),
-        default="resample",
-        help="bring records to the preset's sampling rate, or take their samples as they are "
-        "(default: %(default)s)",
-    )
+    add_preset_option(verb)
+    add_channel_options(verb)
+    add_sampling_option(verb)
 
 
 def _add_presets(verbs: argparse._SubParsersAction) -> None:
