@@ -16,15 +16,19 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
 
 __all__ = [
-    "ADAPT_HELP",
     "EXIT_CODES",
     "EXIT_INTERRUPTED",
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
+    "add_channel_options",
+    "add_preset_option",
     "add_record_options",
+    "add_sampling_option",
+    "load_parent",
     "load_picker",
     "make_folder",
     "open_console",
@@ -38,12 +42,54 @@ EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
 EXIT_INTERRUPTED = 130
 EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
-ADAPT_HELP: dict[str, Any] = {
-    "choices": ("select", "sum", "mean"),
-    "default": "select",
-    "help": "how --channels changes the first kernel: keep the rows of these channels, or give "
-    "each channel the sum or the mean of all rows (default: %(default)s)",
-}
+
+
+def add_preset_option(verb: argparse.ArgumentParser) -> None:
+    """Add the option that names the weights to start from."""
+    verb.add_argument(
+        "--preset",
+        default="ncedc",
+        metavar="NAME|DIR",
+        help="preset or run folder (default: %(default)s)",
+    )
+
+
+def add_channel_options(verb: argparse.ArgumentParser) -> None:
+    """Add the options that adapt a network to other channels."""
+    verb.add_argument(
+        "--channels",
+        metavar="ZN…",
+        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
+        "record lacks are padded)",
+    )
+    verb.add_argument(
+        "--adapt",
+        choices=("select", "sum", "mean"),
+        default="select",
+        help="how --channels changes the first kernel: keep the rows of these channels, or give "
+        "each channel the sum or the mean of all rows (default: %(default)s)",
+    )
+
+
+def add_sampling_option(verb: argparse.ArgumentParser) -> None:
+    """Add the option that says what to do with other sampling rates."""
+    verb.add_argument(
+        "--sampling",
+        choices=("resample", "reinterpret"),
+        default="resample",
+        help="bring records to the preset's sampling rate, or take their samples as they are "
+        "(default: %(default)s)",
+    )
+
+
+def load_parent(arguments: argparse.Namespace) -> PhaseNet:
+    """Load the preset that the arguments name, balanced for training."""
+    with quiet_start():
+        from phasenet_keras.models.phasenet import PhaseNet
+
+        return PhaseNet.from_preset(
+            arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
+        )
 
 
 def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
@@ -86,23 +132,9 @@ def add_record_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
     )
-    verb.add_argument(
-        "--preset", default="ncedc", metavar="NAME|DIR", help="preset to use (default: %(default)s)"
-    )
-    verb.add_argument(
-        "--channels",
-        metavar="ZN…",
-        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
-        "record lacks are padded)",
-    )
-    verb.add_argument("--adapt", **ADAPT_HELP)
-    verb.add_argument(
-        "--sampling",
-        choices=("resample", "reinterpret"),
-        default="resample",
-        help="bring records to the preset's sampling rate, or take their samples as they are "
-        "(default: %(default)s)",
-    )
+    add_preset_option(verb)
+    add_channel_options(verb)
+    add_sampling_option(verb)
 
 
 def until_asked(stop: list[str], events: Iterable[Event]) -> Iterator[Event]:

@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import ADAPT_HELP, make_folder, open_console
+from phasenet_keras.cli_common import (
+    add_channel_options,
+    add_preset_option,
+    load_parent,
+    make_folder,
+    open_console,
+)
 from phasenet_keras.quiet import quiet_start
 
 if TYPE_CHECKING:
@@ -27,9 +33,8 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         "that are finished are not run again if the same command is given again.",
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
-    verb.add_argument("--preset", default="ncedc", metavar="NAME|DIR", help="parent")
-    verb.add_argument("--channels", metavar="Z…", help="adapt the parent to these channels")
-    verb.add_argument("--adapt", **ADAPT_HELP)
+    add_preset_option(verb)
+    add_channel_options(verb)
     verb.add_argument(
         "--strategies", type=_names, metavar="A,B", help="names, with commas (default: all)"
     )
@@ -62,7 +67,10 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(item) for item in text.split(","))
+    try:
+        return tuple(int(item) for item in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"whole numbers with commas, received '{text}'") from None
 
 
 def _run_compare(arguments: argparse.Namespace) -> int:
@@ -71,15 +79,12 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     records = read_dataset(arguments.dataset)
     make_folder(arguments.output)
     with quiet_start():
-        from phasenet_keras.models.phasenet import PhaseNet
         from phasenet_keras.report import RunsBar
         from phasenet_keras.training.compare import compare, recommendation
         from phasenet_keras.training.config import read_config
         from phasenet_keras.training.transfer import STRATEGIES
 
-        parent = PhaseNet.from_preset(
-            arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
-        )
+    parent = load_parent(arguments)
     config = read_config(arguments.config)
     if arguments.epochs is not None:
         config = replace(config, epochs=arguments.epochs)

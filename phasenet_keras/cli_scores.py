@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import ADAPT_HELP, load_picker, make_folder, open_console
+from phasenet_keras.cli_common import (
+    add_channel_options,
+    add_sampling_option,
+    load_picker,
+    make_folder,
+    open_console,
+)
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -29,11 +35,8 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("preset", metavar="NAME|DIR", help="preset or run folder")
     verb.add_argument("dataset", type=Path, metavar="DATASET")
     verb.add_argument("--split", default="test", choices=SPLITS, help="(default: %(default)s)")
-    verb.add_argument("--channels", metavar="Z…", help="adapt the preset to these channels")
-    verb.add_argument("--adapt", **ADAPT_HELP)
-    verb.add_argument(
-        "--sampling", choices=("resample", "reinterpret"), default="resample", help="as in pick"
-    )
+    add_channel_options(verb)
+    add_sampling_option(verb)
     verb.add_argument("--rule", default="phasenet", metavar="NAME", help="(default: %(default)s)")
     tolerance = verb.add_mutually_exclusive_group()
     tolerance.add_argument(

@@ -7,7 +7,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from phasenet_keras.cli_common import ADAPT_HELP, open_console
+from phasenet_keras.cli_common import (
+    add_channel_options,
+    add_preset_option,
+    load_parent,
+    open_console,
+)
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES
 
@@ -26,11 +31,8 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         "done.",
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
-    verb.add_argument(
-        "--preset", default="ncedc", metavar="NAME|DIR", help="parent (default: %(default)s)"
-    )
-    verb.add_argument("--channels", metavar="Z…", help="adapt the parent to these channels")
-    verb.add_argument("--adapt", **ADAPT_HELP)
+    add_preset_option(verb)
+    add_channel_options(verb)
     verb.add_argument(
         "--strategy", default="finetune", metavar="NAME|JSON", help="(default: %(default)s)"
     )
@@ -49,14 +51,11 @@ def _run_train(arguments: argparse.Namespace) -> int:
     train_records = read_dataset(arguments.dataset, "train")
     dev_records = read_dataset(arguments.dataset, "dev")
     with quiet_start():
-        from phasenet_keras.models.phasenet import PhaseNet
         from phasenet_keras.report import EpochBar
         from phasenet_keras.training.config import read_config
         from phasenet_keras.training.train import train
 
-        parent = PhaseNet.from_preset(
-            arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
-        )
+    parent = load_parent(arguments)
     given = {"epochs": arguments.epochs, "seed": arguments.seed}
     config = replace(
         read_config(arguments.config), **{k: v for k, v in given.items() if v is not None}

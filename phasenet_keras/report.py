@@ -136,6 +136,7 @@ class EpochBar:
         )
         self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
         self._task = self._bar.add_task("", total=epochs)
+        self._validated = 0
 
     def __enter__(self) -> EpochBar:
         self._bar.start()
@@ -147,11 +148,15 @@ class EpochBar:
     def take(self, report: EpochReport) -> None:
         """Note an epoch."""
         text = f"loss {report.train_loss:.4f}"
+        done = report.epoch + 1
         if report.dev_loss == report.dev_loss:
+            self._validated = done
             text += f", validation {report.dev_loss:.4f}, F1 {report.dev_f1:.3f}"
-        else:
+        else:  # trained anew, for as many epochs at most
+            self._bar.update(self._task, total=2 * self._validated or None)
+            done += self._validated
             text += ", on all records"
-        self._bar.update(self._task, completed=report.epoch + 1, description=text)
+        self._bar.update(self._task, completed=done, description=text)
 
 
 class CountBar:

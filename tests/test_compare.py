@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_train import onsets, small_parent
@@ -74,8 +76,24 @@ def test_finished_runs_are_not_run_again(compared, monkeypatch):
     assert wider.scores("finetune")["P"].n_matched >= result.scores("finetune")["P"].n_matched
     with pytest.raises(ConfigError, match="a tolerance for each of P, S"):
         compare(parent, with_splits(), folder, config=CONFIG, tolerance_samples={"P": 2})
-    with pytest.raises(ConfigError, match="holds a comparison of other settings"):
-        compare(parent, with_splits()[:-1], folder, strategies=("scratch",), config=CONFIG)
+
+
+def test_another_parent_records_or_strategy_is_not_answered_with_the_old_result(compared):
+    _, result, folder = compared
+    with pytest.raises(ConfigError, match=r"a comparison of other settings \(records\)"):
+        compare(small_parent(), with_splits()[:-1], folder, strategies=("scratch",), config=CONFIG)
+    moved = with_splits()
+    moved[3] = replace(moved[3], arrivals={"P": (120.0,)})
+    with pytest.raises(ConfigError, match=r"other settings \(records\)"):
+        compare(small_parent(), moved, folder, strategies=("scratch",), config=CONFIG)
+    with pytest.raises(ConfigError, match=r"other settings \(parent_weights\)"):
+        compare(small_parent(5), with_splits(), folder, strategies=("scratch",), config=CONFIG)
+    mine = '{"name": "scratch", "load": ["input"]}'
+    with pytest.raises(ConfigError, match=r"a run of other settings \(strategy\)"):
+        compare(small_parent(), with_splits(), folder, strategies=(mine,), config=CONFIG)
+    assert compare(
+        small_parent(), with_splits(), folder, strategies=("scratch",), config=CONFIG
+    ).scores("scratch") == result.scores("scratch")  # fmt: skip
 
 
 def test_folds_test_each_record_once_and_keep_groups_together():

@@ -13,8 +13,9 @@ from test_train import onsets
 
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.cli import main
-from phasenet_keras.io.labels_csv import read_labelled_records
+from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
+from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.training.splits import assign_splits
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
@@ -100,11 +101,11 @@ def test_an_empty_field_was_looked_for_and_a_missing_column_was_not(tmp_path):
     write_line(tmp_path / "line", 2)
     labels = tmp_path / "labels.csv"
     labels.write_text("p_index,s_index\n100,\n110,150\n")
-    [first, second], _ = read_labelled_records(tmp_path / "line", labels)
+    [first, second] = read_labelled(tmp_path / "line", labels)
     assert first.arrivals == {"P": (100.0,), "S": ()}
     assert second.arrivals == {"P": (110.0,), "S": (150.0,)}
     labels.write_text("p_index\n100\n110\n")
-    [first, _], _ = read_labelled_records(tmp_path / "line", labels)
+    [first, _] = read_labelled(tmp_path / "line", labels)
     assert first.arrivals == {"P": (100.0,)}
 
 
@@ -112,20 +113,20 @@ def test_tables_that_cannot_be_used_are_refused(tmp_path):
     write_line(tmp_path / "line", 3)
     labels = tmp_path / "labels.csv"
     labels.write_text("a,b\n1,2\n")
-    with pytest.raises(FormatError, match="no column of arrivals"):
-        read_labelled_records(tmp_path / "line", labels)
+    with pytest.raises(FormatError, match="no file of arrivals known here"):
+        list(read_labelled(tmp_path / "line", labels))
     labels.write_text("itp\n100\n")
     with pytest.raises(FormatError, match=r"has 1 rows .* there are 3 files"):
-        read_labelled_records(tmp_path / "line", labels)
+        list(read_labelled(tmp_path / "line", labels))
     with pytest.raises(FormatError, match="no readable table"):
-        read_labelled_records(tmp_path / "line", tmp_path / "none.csv")
+        list(read_labelled(tmp_path / "line", tmp_path / "none.csv"))
 
 
 @pytest.mark.shared
 def test_specfem_ascii_output_with_its_labels(shared):
     run = shared / "data/specfem2d/native/run1_flat_ascii"
-    records, bad = read_labelled_records(run, run / "labels.csv")
-    assert bad == []
+    records = list(read_labelled(run, run / "labels.csv"))
+    assert not any(isinstance(record, BadRow) for record in records)
     assert len(records) == 16
     first = records[0]
     assert first.waveform.station == "AA.S0001..BX"
@@ -133,7 +134,7 @@ def test_specfem_ascii_output_with_its_labels(shared):
     assert first.arrivals == {"P": (32.5,), "S": (43.53,)}
     assert first.waveform.offset_m == 4.0
     assert first.waveform.sampling_rate == pytest.approx(2000.0)
-    assert first.gather == "shot 1"
+    assert first.gather == "run1_flat_ascii source 1"
 
 
 def make_records(count, **fields):
@@ -185,6 +186,13 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys)
     assert table["recommendation"] in (tmp_path / "out" / "comparison.md").read_text()
     for name in ("scores", "losses", "learning_curve"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
-    assert main([*command, "--seeds", "x"][:-2]) == 0  # nothing is run again
+    results = sorted((tmp_path / "out" / "runs").glob("*/*"))
+    before = [path.stat().st_mtime_ns for path in results]
+    assert len(results) > 5
+    assert main(command) == 0  # nothing is run again
+    assert [path.stat().st_mtime_ns for path in results] == before
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, "--seeds", "0,x"])
+    assert "whole numbers with commas, received '0,x'" in capsys.readouterr().err
     assert main([*command[:-2], "--folds", "40", "--output", str(tmp_path / "folds")]) == 2
     assert "40 folds need 42 groups at least" in capsys.readouterr().err

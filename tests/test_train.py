@@ -16,7 +16,7 @@ import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras import PhaseNet, Picker, Preset, Waveform
-from phasenet_keras.training.config import TrainConfig, choose_window
+from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.loss import masked_cross_entropy
 from phasenet_keras.training.train import EpochReport, _beats, _best, _kept_contract, train
@@ -42,8 +42,8 @@ def onsets(count, first=0, phases="P", **fields):
     return records
 
 
-def small_parent():
-    keras.utils.set_random_seed(1)
+def small_parent(seed=1):
+    keras.utils.set_random_seed(seed)
     net = PhaseNet(channels="Z", depth=3, filters_root=4)
     return net.with_preset(
         Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
@@ -188,6 +188,30 @@ def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):
             small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", strategy="scratch",
             config=CONFIG,
         )  # fmt: skip
+    loud = [replace(r, waveform=replace(r.waveform, data=2 * r.waveform.data)) for r in onsets(8)]
+    weights = {"r0": {"P": 0.5}}
+    for parent, records, dev, given, differ in (
+        (small_parent(2), onsets(8), onsets(4, 50), None, "parent_weights"),
+        (small_parent(), loud, onsets(4, 50), None, "train_records"),
+        (small_parent(), onsets(8), onsets(4, 51), None, "dev_records"),
+        (small_parent(), onsets(8), onsets(4, 50), weights, "label_weights"),
+    ):
+        with pytest.raises(ConfigError, match=rf"a run of other settings \({differ}\)"):
+            train(parent, records, dev, tmp_path / "run", config=CONFIG, weights=given)
+
+
+def test_a_run_s_settings_serve_as_a_configuration(tmp_path):
+    train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", config=CONFIG)
+    assert read_config(tmp_path / "run" / "config.json") == CONFIG.settled(onsets(12))
+
+
+@pytest.mark.parametrize("arrivals", [{}, {"P": ()}, {"Pg": (9.0,)}])
+def test_records_without_a_single_arrival_are_refused(arrivals, tmp_path):
+    silent = [replace(record, arrivals=arrivals) for record in onsets(4, 50)]
+    with pytest.raises(ConfigError, match="none of the 4 records to validate on has an arrival of"):
+        train(small_parent(), onsets(8), silent, tmp_path / "run", config=CONFIG)
+    with pytest.raises(ConfigError, match="none of the 4 records to learn from has an arrival of"):
+        train(small_parent(), silent, onsets(8), tmp_path / "run", config=CONFIG)
 
 
 def test_leaks_are_refused(tmp_path):

@@ -6,16 +6,14 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.index import expand_paths, natural_key
+from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.label_rows import (
     SAMPLE_COLUMNS,
     LabelTable,
     labelled_by_row,
     merged,
-    read_label_table,
 )
 from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
@@ -23,35 +21,10 @@ from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = ["SAMPLE_COLUMNS", "BadRow", "csv_parts", "npz_parts", "read_labelled_records"]
+__all__ = ["SAMPLE_COLUMNS", "BadRow", "csv_parts", "npz_parts"]
 
 # Rows by number that belong to one record, and its files (none: there is no such file).
 _Rows = list[tuple[int, Mapping[str, str]]]
-
-
-def read_labelled_records(
-    waveforms: str | PathLike[str], labels: str | PathLike[str]
-) -> tuple[list[LabelledWaveform], list[BadRow]]:
-    """Read waveform files and their labels, all into memory; see `csv_parts`.
-
-    Args:
-        waveforms: a folder, a file or a pattern.
-        labels: the CSV.
-
-    Returns:
-        The records in the order of the table, and the rows that gave none.
-
-    Raises:
-        FormatError: if the table cannot be read, has no column of arrivals, or rows and files
-            cannot be brought together.
-    """
-    labels_path = Path(labels).resolve()
-    paths = [path for path in expand_paths([waveforms]) if path.resolve() != labels_path]
-    items = [item for part in csv_parts(paths, read_label_table(labels)) for item in part()]
-    return (
-        [item for item in items if isinstance(item, LabelledWaveform)],
-        [item for item in items if isinstance(item, BadRow)],
-    )
 
 
 def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,19 @@ from typing import Any
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.training.claim import claim, parent_facts, records_digest
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.evaluate import (
     PhaseScores,
     RecordMatches,
     match_picks,
+    pick_records,
     score_matches,
 )
 from phasenet_keras.training.folds import fold_splits, spread
-from phasenet_keras.training.train import EpochReport, train
-from phasenet_keras.training.transfer import STRATEGIES, strategy_of
+from phasenet_keras.training.picked import event_of, picks_of
+from phasenet_keras.training.train import CONFIG, EpochReport, train
+from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 __all__ = ["ZERO_SHOT", "Comparison", "Run", "RunResult", "compare", "recommendation"]
@@ -120,6 +123,9 @@ class Comparison:
     results: tuple[RunResult, ...]
     tolerances_s: Mapping[str, float]
     folder: Path
+    _scored: dict[tuple[str, int], dict[str, list[PhaseScores]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -144,6 +150,11 @@ class Comparison:
     ) -> dict[str, list[PhaseScores]]:
         """Return the scores of every seed of a strategy, all folds together; see `scores`."""
         size = 0 if strategy == ZERO_SHOT else n_records or max(self.sizes)
+        if (strategy, size) not in self._scored:  # each takes a thousand bootstrap samples
+            self._scored[strategy, size] = self._score(strategy, size)
+        return self._scored[strategy, size]
+
+    def _score(self, strategy: str, size: int) -> dict[str, list[PhaseScores]]:
         chosen = [r for r in self.results if r.run.strategy == strategy and r.run.n_records == size]
         found: dict[str, list[PhaseScores]] = {}
         for phase in chosen[0].times if chosen else ():
@@ -193,42 +204,34 @@ def compare(
         The results of all runs.
 
     Raises:
-        ConfigError: for an unknown strategy, no test records, or a folder of other settings.
+        ConfigError: for an unknown strategy, no test records, or a folder of other settings,
+            records or parent.
     """
     config = (config or TrainConfig()).settled(records)
     folder = Path(folder)
     rate = records[0].waveform.sampling_rate if records else 1.0
-    tolerances_s = _tolerances(tolerance_samples or config.tolerance_samples, parent, rate)
+    if tolerance_samples is None:
+        tolerance_samples = config.tolerance_samples
+    tolerances_s = _tolerances(tolerance_samples, parent, rate)
     plans = {strategy_of(item).name: strategy_of(item) for item in strategies}
     parts = fold_splits(records, folds)
-    _claim(folder, parent, records, config, folds)
+    settings = {
+        "config": {k: v for k, v in config.to_dict().items() if k != "seed"},
+        **parent_facts(parent),
+        "records": records_digest(records),
+        "folds": folds,
+    }
+    claim(folder / "settings.json", settings, "a comparison")
     todo = list(_runs(parts, tuple(plans), seeds, sizes))
     results = []
     for number, run in enumerate(todo):
         if on_run:
             on_run(run, number, len(todo))
+        plan = plans.get(run.strategy)
         place = folder / "runs" / run.name
-        result = _finished(place)
+        result = _finished(place, plan)
         if result is None:
-            splits = parts[run.fold]
-            if run.strategy == ZERO_SHOT:
-                result = _picked(run, parent, splits["test"])
-            else:
-                chosen = spread(splits["train"], run.n_records)
-                trained = train(
-                    parent,
-                    chosen,
-                    splits["dev"],
-                    place,
-                    strategy=plans[run.strategy],
-                    config=replace(config, seed=run.seed),
-                )
-                result = replace(
-                    _picked(run, trained.net, splits["test"]),
-                    history=trained.history,
-                    verdict=trained.verdict,
-                    findings=tuple(f"{item.name}: {item.text}" for item in trained.findings),
-                )
+            result = _result(run, parent, plan, parts[run.fold], place, config)
             place.mkdir(parents=True, exist_ok=True)
             with beside_then_rename(place / RESULT) as file:
                 json.dump(result.to_dict(), file)
@@ -320,47 +323,51 @@ def _picked(run: Run, net: PhaseNet, records: Sequence[LabelledWaveform]) -> Run
     # Reinterpreted, as in training: the samples as they are, whatever the preset's rate.
     picker = Picker(net, sampling="reinterpret")
     times: dict[str, list[RecordTimes]] = {}
-    for record in records:
-        wave = record.waveform
-        event = record.event or record.gather or record.name or wave.station
-        picks = picker.pick(wave)
-        for phase, samples in record.arrivals.items():
-            found = tuple(pick.time - wave.start_time for pick in picks if pick.phase == phase)
-            labels = tuple(sample / wave.sampling_rate for sample in samples)
-            times.setdefault(phase, []).append(RecordTimes(event, labels, found))
+    for picked in pick_records(picker, records):
+        record, wave = picked.record, picked.record.waveform
+        for phase in sorted(set(record.arrivals) & set(picker.thresholds)):
+            picks = picks_of(picked, phase, picker.thresholds[phase])
+            found = tuple(pick.time - wave.start_time for pick in picks)
+            labels = tuple(sample / wave.sampling_rate for sample in record.arrivals[phase])
+            times.setdefault(phase, []).append(RecordTimes(event_of(record), labels, found))
     return RunResult(run, {phase: tuple(rows) for phase, rows in sorted(times.items())})
 
 
-def _finished(place: Path) -> RunResult | None:
+def _result(
+    run: Run,
+    parent: PhaseNet,
+    plan: TransferStrategy | None,
+    splits: Mapping[str, Sequence[LabelledWaveform]],
+    place: Path,
+    config: TrainConfig,
+) -> RunResult:
+    """Train by a plan, if there is one, and pick the test records."""
+    if plan is None:
+        return _picked(run, parent, splits["test"])
+    trained = train(
+        parent,
+        spread(splits["train"], run.n_records),
+        splits["dev"],
+        place,
+        strategy=plan,
+        config=replace(config, seed=run.seed),
+    )
+    return replace(
+        _picked(run, trained.net, splits["test"]),
+        history=trained.history,
+        verdict=trained.verdict,
+        findings=tuple(f"{item.name}: {item.text}" for item in trained.findings),
+    )
+
+
+def _finished(place: Path, strategy: TransferStrategy | None) -> RunResult | None:
+    """Return the result of a finished run; None if there is none, or of another strategy."""
     try:
+        if strategy is not None:
+            ran = json.loads((place / CONFIG).read_text(encoding="utf-8"))
+            if strategy_of(ran["strategy"]) != strategy:
+                return None  # of the same name: training there will be refused
         values = json.loads((place / RESULT).read_text(encoding="utf-8"))
         return RunResult.from_dict(values)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _claim(
-    folder: Path,
-    parent: PhaseNet,
-    records: Sequence[LabelledWaveform],
-    config: TrainConfig,
-    folds: int,
-) -> None:
-    """Write what all runs have in common, or refuse a folder of other settings."""
-    settings = {
-        "config": {k: v for k, v in config.to_dict().items() if k != "seed"},
-        "parent": None if parent.preset is None else parent.preset.name,
-        "network": parent.config.to_dict(),
-        "records": [record.name for record in records],
-        "folds": folds,
-    }
-    text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
-    path = folder / "settings.json"
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise ConfigError(
-            f"{folder} holds a comparison of other settings or records: name another folder, or "
-            "remove it"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    with beside_then_rename(path) as file:
-        file.write(text)

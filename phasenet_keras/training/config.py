@@ -197,7 +197,7 @@ def choose_window(records: Sequence[LabelledWaveform]) -> int:
 
 
 def read_config(path: str | PathLike[str] | None) -> TrainConfig:
-    """Read a configuration from JSON; None gives the defaults.
+    """Read a configuration from JSON, or from a run's ``config.json``; None gives the defaults.
 
     Raises:
         ConfigError: for a file that cannot be read, unknown keys or impossible values.
@@ -210,7 +210,7 @@ def read_config(path: str | PathLike[str] | None) -> TrainConfig:
         raise ConfigError(f"{path} is no readable JSON: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} should hold a JSON object, it holds a {type(values).__name__}")
-    return TrainConfig.from_dict(values)
+    return TrainConfig.from_dict(values.get("config", values))
 
 
 def _step(item: Mapping[str, Any]) -> Augmentation:

@@ -48,7 +48,6 @@ __all__ = [
     "evaluate",
     "markdown_table",
     "match_picks",
-    "matches_by_phase",
     "pick_records",
     "residuals_by_phase",
     "score_curves",
@@ -136,18 +135,6 @@ def choose_thresholds(
     own = picker.thresholds
     best = {phase: curve.best_threshold(own[phase]) for phase, curve in curves.items()}
     return {**picker.thresholds, **{phase: t for phase, t in best.items() if t == t}}
-
-
-def matches_by_phase(
-    picker: Picker, records: Sequence[LabelledWaveform], tolerance_s: float
-) -> dict[str, list[RecordMatches]]:
-    """Pick labelled records and match picks and labels; one entry a record with the phase known."""
-    picked = pick_records(picker, records)
-    tolerance = tolerance_of(tolerance_s=tolerance_s)
-    return {
-        phase: matches_of(picked, phase, threshold, tolerance)
-        for phase, threshold in picker.thresholds.items()
-    }
 
 
 def pick_records(

@@ -12,7 +12,9 @@ from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 __all__ = [
     "PickedRecord",
     "RecordErrors",
+    "event_of",
     "matches_of",
+    "picks_of",
     "residuals_by_phase",
     "worst_records",
 ]
@@ -51,7 +53,7 @@ def matches_of(
 ) -> list[RecordMatches]:
     """Match the picks from a threshold up; one entry a record in which the phase was labelled."""
     return [
-        _match_record(_picks_of(one, phase, threshold), one.record, phase, tolerance)
+        _match_record(picks_of(one, phase, threshold), one.record, phase, tolerance)
         for one in picked
         if phase in one.record.arrivals
     ]
@@ -95,13 +97,18 @@ def worst_records(
     return errors[:count]
 
 
+def event_of(record: LabelledWaveform) -> str:
+    """Return what a record is drawn with in a bootstrap: its event, else gather, else itself."""
+    return record.event or record.gather or record.name or record.waveform.station
+
+
 def _errors(picked: PickedRecord, scores: Mapping[str, PhaseScores]) -> RecordErrors:
     record = picked.record
     n_missed = n_false = 0
     largest, words = 0.0, []
     kept: list[Pick] = []
     for phase, score in scores.items():
-        picks = _picks_of(picked, phase, score.threshold)
+        picks = picks_of(picked, phase, score.threshold)
         kept += picks
         if phase not in record.arrivals:
             continue
@@ -119,7 +126,12 @@ def _errors(picked: PickedRecord, scores: Mapping[str, PhaseScores]) -> RecordEr
     return RecordErrors(shown, n_missed, n_false, largest, "; ".join(words) or "nothing to find")
 
 
-def _picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:
+def picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:
+    """Return the picks of a phase from a threshold up.
+
+    Raises:
+        ConfigError: for a threshold below the one that was picked at.
+    """
     if threshold < picked.lowest:
         raise ConfigError(
             f"these records were picked from probability {picked.lowest:g} up, {phase} is wanted "
@@ -147,7 +159,7 @@ def _match_record(
         n_true=len(labels),
         n_pred=len(picked),
         residuals_s=tuple(residual for residual in near if abs(residual) <= nearest + ROUNDING),
-        event=record.event or record.gather or record.name or wave.station,
+        event=event_of(record),
         near_residuals_s=None if tolerance.window_s is None else near,
         quiet_s=quiet_s,
         n_quiet=n_quiet,

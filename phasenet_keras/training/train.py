@@ -6,7 +6,6 @@ result.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,8 @@ from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.training.checks_data import shared_groups
+from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.doctor import Finding, run_report
 from phasenet_keras.training.evaluate import choose_thresholds
@@ -112,7 +113,7 @@ def train(
         strategy: name, value or JSON of a strategy.
         config: the settings.
         weights: by record and phase, how far a label of ``train_records`` is to be trusted, from 0
-            to 1; default 1. A run that goes on should get the same.
+            to 1; default 1.
         on_epoch: called after each epoch, e.g. to show progress.
 
     Returns:
@@ -121,16 +122,22 @@ def train(
         parent, if it was not beaten), and ``report.md``, with what the doctor found.
 
     Raises:
-        ConfigError: for an unknown strategy, no records, an event on both sides, or a folder that
-            holds a run of other settings.
+        ConfigError: for an unknown strategy, no records, none with an arrival, an event on both
+            sides, or a folder that holds a run of other settings, records or parent.
     """
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
+    _check_arrivals(train_records, dev_records, parent.config.phases[1:])
     check_no_leak(train_records, dev_records)
     config = (config or TrainConfig()).settled([*train_records, *dev_records])
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, parent, strategy, config)
+    data = {
+        "train_records": records_digest(train_records),
+        "dev_records": records_digest(dev_records),
+        "label_weights": None if weights is None else values_digest(weights),
+    }
+    plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
+    claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
     contract = _contract(parent, train_records[0], config, folder)
 
     learner = Learner(parent, train_records, dev_records, strategy, config, contract, weights)
@@ -140,25 +147,15 @@ def train(
     if best is not None and not _beats(history[best], parent_loss, parent_f1):
         best = None
     findings = _findings(learner, history, dev_records)
-    n_refitted = 0
+    net, n_refitted = parent, 0
     if best is None:
-        net = parent
         parent.save_preset(folder / BEST, _kept_contract(parent, contract))
     else:
-        net = PhaseNet.from_preset(folder / VALIDATED)
-        chosen = choose_thresholds(Picker(net), dev_records, config.tolerance_samples)
-        contract = replace(contract, thresholds=chosen)
-        if config.refit:
-            everything = [*train_records, *dev_records]
-            n_refitted = len(everything)
-            learner = Learner(parent, everything, (), strategy, config, contract, weights)
-            _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
-            net = learner.net
-        net.save_preset(folder / BEST, contract)
-        net = PhaseNet.from_preset(folder / BEST)
-    result = TrainResult(
-        net, tuple(history), best, parent_loss, parent_f1, folder, n_refitted, findings
-    )
+        sets = (train_records, dev_records)
+        n_refitted = sum(map(len, sets)) if config.refit else 0
+        net = _result_of(learner, best, sets, folder, weights, on_epoch)
+    scores = (parent_loss, parent_f1)
+    result = TrainResult(net, tuple(history), best, *scores, folder, n_refitted, findings)
     _write_report(result, strategy, config)
     return result
 
@@ -186,6 +183,27 @@ def _run(
             if on_epoch:
                 on_epoch(report)
     return history
+
+
+def _result_of(
+    learner: Learner,
+    best: int,
+    sets: tuple[Sequence[LabelledWaveform], Sequence[LabelledWaveform]],
+    folder: Path,
+    weights: Mapping[str, Mapping[str, float]] | None,
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> PhaseNet:
+    """Choose thresholds for the best network, train it anew where asked, and save it."""
+    net, config = PhaseNet.from_preset(folder / VALIDATED), learner.config
+    chosen = choose_thresholds(Picker(net), sets[1], config.tolerance_samples)
+    contract = replace(learner.contract, thresholds=chosen)
+    if config.refit:
+        parent, strategy, records = learner.parent, learner.strategy, [*sets[0], *sets[1]]
+        learner = Learner(parent, records, (), strategy, config, contract, weights)
+        _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
+        net = learner.net
+    net.save_preset(folder / BEST, contract)
+    return PhaseNet.from_preset(folder / BEST)
 
 
 def _best(history: Sequence[EpochReport], n_labels: int) -> int | None:
@@ -219,15 +237,27 @@ def check_no_leak(
     Raises:
         ConfigError: naming the first few.
     """
-    if not train_records or not dev_records:
-        raise ConfigError("training needs records to learn from and others to validate on")
-    for field, least in (("event", LEAST_GROUPS), ("gather", LEAST_GROUPS), ("name", 1)):
-        ours = {getattr(record, field) for record in train_records} - {""}
-        theirs = {getattr(record, field) for record in dev_records} - {""}
-        both = sorted(ours & theirs)
-        if both and len(ours | theirs) >= least:
+    for field, both in shared_groups(train_records, dev_records).items():
+        names = {getattr(record, field) for record in (*train_records, *dev_records)} - {""}
+        if field == "name" or len(names) >= LEAST_GROUPS:
             raise ConfigError(
                 f"{len(both)} {field}s are in training and validation, e.g. {', '.join(both[:3])}"
+            )
+
+
+def _check_arrivals(
+    train_records: Sequence[LabelledWaveform],
+    dev_records: Sequence[LabelledWaveform],
+    phases: Sequence[str],
+) -> None:
+    """Refuse records to learn from or to validate on without a single arrival."""
+    if not train_records or not dev_records:
+        raise ConfigError("training needs records to learn from and others to validate on")
+    for records, what in ((train_records, "learn from"), (dev_records, "validate on")):
+        if not any(record.arrivals.get(phase) for record in records for phase in phases):
+            raise ConfigError(
+                f"none of the {len(records)} records to {what} has an arrival of "
+                f"{' or '.join(phases)}: label some, or split anew"
             )
 
 
@@ -251,24 +281,6 @@ def _findings(
             loss=learner.loss,
         )
     )
-
-
-def _claim(folder: Path, parent: PhaseNet, strategy: TransferStrategy, config: TrainConfig) -> None:
-    """Write the settings of a run, or refuse a folder that holds a run of other settings."""
-    settings = {
-        "config": config.to_dict(),
-        "strategy": strategy.to_dict(),
-        "network": parent.config.to_dict(),
-        "parent": None if parent.preset is None else parent.preset.name,
-    }
-    text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
-    path = folder / CONFIG
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise ConfigError(
-            f"{folder} holds a run of other settings: name another folder, or remove it"
-        )
-    with beside_then_rename(path) as file:
-        file.write(text)
 
 
 def _is_over(history: Sequence[EpochReport], patience: int) -> bool:

@@ -1,0 +1,95 @@
+"""What a folder of results belongs to: the settings, records and weights that it came from.
+
+A run that is asked for again goes on, or is not run again; it must then be the same one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.types import ConfigError, LabelledWaveform
+
+if TYPE_CHECKING:
+    from phasenet_keras.models.phasenet import PhaseNet
+
+__all__ = ["claim", "parent_facts", "records_digest", "values_digest"]
+
+
+def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
+    """Write the settings of what a folder holds, or refuse a folder that holds another.
+
+    Args:
+        path: of the JSON file.
+        settings: plain values.
+        what: the folder holds, for the error.
+
+    Raises:
+        ConfigError: naming the settings that differ.
+    """
+    settings = json.loads(json.dumps(settings))
+    if path.is_file():
+        try:
+            old = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            old = None
+        if old != settings:
+            known = old if isinstance(old, dict) else {}
+            differ = [k for k in sorted({*settings, *known}) if settings.get(k) != known.get(k)]
+            raise ConfigError(
+                f"{path.parent} holds {what} of other settings ({', '.join(differ)}): name another "
+                "folder, or remove it"
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with beside_then_rename(path) as file:
+        json.dump(settings, file, indent=2, sort_keys=True)
+        file.write("\n")
+
+
+def records_digest(records: Sequence[LabelledWaveform]) -> str:
+    """Return the SHA-256 of labelled records: samples, arrivals, names, groups and splits.
+
+    Example:
+        >>> records_digest([])[:8]
+        'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    for record in records:
+        wave = record.waveform
+        arrivals = {phase: list(map(float, at)) for phase, at in record.arrivals.items()}
+        facts: list[Any] = [record.name, record.event, record.gather, record.split, arrivals]
+        facts += [wave.station, wave.channels, wave.sampling_rate, str(wave.start_time)]
+        facts += [wave.data.shape]
+        digest.update(json.dumps(facts, sort_keys=True).encode())
+        digest.update(np.ascontiguousarray(wave.data).tobytes())
+    return digest.hexdigest()
+
+
+def parent_facts(parent: PhaseNet) -> dict[str, Any]:
+    """Return what tells a network to start from: hyper-parameters, name, SHA-256 of its weights."""
+    digest = hashlib.sha256()
+    for name, array in sorted(parent.get_weight_set().items()):
+        digest.update(f"{name} {array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return {
+        "network": parent.config.to_dict(),
+        "parent": None if parent.preset is None else parent.preset.name,
+        "parent_weights": digest.hexdigest(),
+    }
+
+
+def values_digest(values: Any) -> str:
+    """Return the SHA-256 of plain values.
+
+    Example:
+        >>> values_digest({"b": 1, "a": 2}) == values_digest({"a": 2, "b": 1})
+        True
+    """
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
