@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,12 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
         "done, parts are kept beside: the same command again goes on where a run was ended",
     )
     verb.add_argument(
+        "--dask",
+        metavar="ADDRESS|local:N",
+        help="pick on the workers of a Dask scheduler, e.g. tcp://10.0.0.1:8786, that see the same "
+        "folders, or on N processes of this machine; stations run side by side",
+    )
+    verb.add_argument(
         "--plot", type=Path, metavar="DIR", help="write a figure a station here (no parts then)"
     )
     verb.set_defaults(run=_run_pick)
@@ -77,6 +83,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import RunReport, exit_status
 
     selection = _selection_of(arguments)
+    _check_dask(arguments)
     output = _output_of(arguments.output)
     if arguments.plot:
         make_folder(arguments.plot)
@@ -105,6 +112,18 @@ def _selection_of(arguments: argparse.Namespace) -> Selection:
         if (value := getattr(arguments, name)) is not None
     }
     return Selection(**{name: getattr(arguments, name) for name in PATTERNS}, **times)
+
+
+def _check_dask(arguments: argparse.Namespace) -> None:
+    from phasenet_keras.picking.cluster import check_dask_address
+
+    if arguments.dask is None:
+        return
+    check_dask_address(arguments.dask)
+    if arguments.plot:
+        raise ConfigError("--plot draws in one process: leave out --dask, or plot a station later")
+    if arguments.output is None:
+        raise ConfigError("--dask keeps its parts beside the picks: name a file with --output")
 
 
 def _output_of(output: Path | None) -> Path | None:
@@ -145,14 +164,22 @@ def _pick_in_parts(
     report: RunReport,
 ) -> list[str]:
     from phasenet_keras.picking.archive import pick_archive
+    from phasenet_keras.picking.cluster import open_client, pick_over_dask
     from phasenet_keras.picking.parts import PartFolder
 
     with tempfile.TemporaryDirectory() as own:
         folder = output.parent / f"{output.name}.parts" if output else Path(own) / "parts"
         parts = PartFolder(folder)
         try:
-            with report.bar(), stop_when_asked() as stop:
+            with ExitStack() as stack:
                 events = pick_archive(picker, arguments.files, parts, selection=selection)
+                if arguments.dask:
+                    client = stack.enter_context(open_client(arguments.dask))
+                    events = pick_over_dask(
+                        client, picker, arguments.files, parts, selection=selection
+                    )
+                stack.enter_context(report.bar())
+                stop = stack.enter_context(stop_when_asked())
                 with closing(events):  # so that it saves where it is
                     for event in until_asked(stop, events):
                         report.take(event)

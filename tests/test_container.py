@@ -16,7 +16,12 @@ from conftest import ROOT
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 SETUP = configparser.ConfigParser(interpolation=None)
 SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
-REQUIREMENTS = SETUP["options"]["install_requires"].split()
+# The container serves --dask and correct, too.
+REQUIREMENTS = [
+    *SETUP["options"]["install_requires"].split(),
+    *SETUP["options.extras_require"]["cluster"].split(),
+    *SETUP["options.extras_require"]["correct"].split(),
+]
 
 
 def instructions(word):

@@ -19,11 +19,17 @@ REQUIREMENT = re.compile(
 )
 
 
+# Of the project's extras, those whose verbs and options the container serves.
+EXTRAS = ("cluster", "correct")
+
+
 def requirements_of(setup_cfg: Path) -> list[str]:
-    """Return what ``install_requires`` in a setup.cfg lists."""
+    """Return what ``install_requires`` in a setup.cfg lists, and `EXTRAS`."""
     config = configparser.ConfigParser(interpolation=None)
     config.read_string(setup_cfg.read_text(encoding="utf-8"))
     lines = config["options"]["install_requires"].splitlines()
+    for extra in EXTRAS:
+        lines += config["options.extras_require"][extra].splitlines()
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from phasenet_keras.picking.picker import Picker
 
-__all__ = ["StationSummary", "pick_archive"]
+__all__ = ["GroupJob", "StationSummary", "pick_archive", "plan_archive", "said_of"]
 
 
 @dataclass
@@ -82,11 +82,53 @@ class StationSummary:
         return self
 
 
-@dataclass
-class _Group:
-    paths: list[Path]
-    blocks: list[Block]
-    notes: list[FileReport]
+@dataclass(frozen=True)
+class GroupJob:
+    """All that it takes to pick a group of files, or to go on with it, anywhere.
+
+    Attributes:
+        name: of its parts; it stands for the files, the picker and the settings.
+        paths: the files.
+        blocks: of all files, by time.
+        notes: what was found wrong with the files.
+        shown: names of files whose last part alone would not tell them from others.
+        selection: what is wanted.
+        part_s: a part is written when so many seconds of record have been read.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[FileReport, ...]
+    shown: Mapping[Path, str]
+    selection: Selection
+    part_s: float
+
+    def absolute(self) -> GroupJob:
+        """Return the same for a process that has another working folder."""
+        return replace(
+            self,
+            paths=tuple(path.absolute() for path in self.paths),
+            blocks=tuple(replace(block, path=block.path.absolute()) for block in self.blocks),
+            shown={path.absolute(): name for path, name in self.shown.items()},
+        )
+
+    def run(self, picker: Picker, folder: Path, n_parts: int | None = None) -> Iterator[None]:
+        """Go on with the group, from its last part.
+
+        Args:
+            picker: the one that the name stands for.
+            folder: of the parts.
+            n_parts: to write at most; None for all.
+
+        Yields:
+            After each block that was read, also in an earlier run.
+
+        Raises:
+            PhaseNetKerasError: if a part cannot be written.
+        """
+        run = _GroupRun(picker, self, GroupParts(folder, self.name))
+        return run.run(n_parts)
 
 
 def pick_archive(
@@ -115,52 +157,45 @@ def pick_archive(
     Raises:
         PhaseNetKerasError: if a part cannot be written.
     """
-    selection = selection or Selection()
-    paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
-    names = Counter(path.name for path in paths)
-    repeated = {path for path in paths if names[path.name] > 1}
-    groups = []
-    for found in _index(paths, selection, block_bytes):
+    jobs = []
+    for found in plan_archive(picker, sources, selection, part_s, block_bytes):
         if isinstance(found, FileReport):
             yield found
         else:
-            groups.append(found)
-    total = sum(len(group.blocks) for group in groups)
+            jobs.append(found)
+    done, total = 0, sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
-    done = 0
-    settings = _settings_of(picker, selection, part_s, block_bytes) if groups else []
-    for group in groups:
-        files = [(path, path.stat().st_size, path.stat().st_mtime_ns) for path in group.paths]
-        run = _GroupRun(picker, group, parts.group(digest_of([*settings, *files])), selection)
-        for _ in run.run(repeated, part_s):
+    for job in jobs:
+        for _ in job.run(picker, parts.folder_of(job.name)):
             done += 1
             yield Progress(done, total)
-        yield from group.notes
-        yield from _told(run.parts.facts, group)
+        yield from said_of(job, parts)
 
 
-def _index(
-    paths: list[Path], selection: Selection, block_bytes: int
-) -> Iterator[FileReport | _Group]:
-    """Find the wanted blocks of each file and group the files that share a station."""
+def plan_archive(
+    picker: Picker,
+    sources: Iterable[str | PathLike[str]],
+    selection: Selection | None = None,
+    part_s: float = DAY_S,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[FileReport | GroupJob]:
+    """Find what there is to do, from the headers; arguments as in `pick_archive`.
+
+    Yields:
+        A `GroupJob` for each group of files that share a station, a `FileReport` for each file
+        that cannot be used.
+    """
+    selection = selection or Selection()
+    paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
+    names = Counter(path.name for path in paths)
+    settings = _settings_of(picker, selection, part_s, block_bytes)
     read: list[tuple[Path, list[Block], list[FileReport]]] = []
     for path in paths:
-        blocks = []
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", RecordWarning)
-            try:
-                for block, traces in blocks_of(path, block_bytes):
-                    if any(selection.takes_header(trace) for trace in traces):
-                        blocks.append(block)
-            except FormatError as error:
-                yield FileReport(path, str(error), failed=True)
-                continue
-        # A block that cannot be read is a failure, a missing end is not.
-        notes = [
-            FileReport(path, str(w.message), failed="truncated" not in str(w.message))
-            for w in caught
-            if issubclass(w.category, RecordWarning)
-        ]
+        try:
+            blocks, notes = _read_headers(path, selection, block_bytes)
+        except FormatError as error:
+            yield FileReport(path, str(error), failed=True)
+            continue
         if blocks:
             read.append((path, blocks, notes))
         else:
@@ -169,11 +204,36 @@ def _index(
     for numbers in tie_together(stations):
         order = {read[number][0]: number for number in sorted(numbers)}
         blocks = [block for number in numbers for block in read[number][1]]
-        yield _Group(
-            list(order),
-            sorted(blocks, key=lambda b: (b.start, order[b.path], b.offset)),
-            [note for number in numbers for note in read[number][2]],
+        files = [(p.absolute(), p.stat().st_size, p.stat().st_mtime_ns) for p in order]
+        yield GroupJob(
+            name=digest_of([*settings, *files]),
+            paths=tuple(order),
+            blocks=tuple(sorted(blocks, key=lambda b: (b.start, order[b.path], b.offset))),
+            notes=tuple(note for number in numbers for note in read[number][2]),
+            shown={path: str(path) for path in order if names[path.name] > 1},
+            selection=selection,
+            part_s=part_s,
         )
+
+
+def _read_headers(
+    path: Path, selection: Selection, block_bytes: int
+) -> tuple[list[Block], list[FileReport]]:
+    """Return the wanted blocks of a file, and what is wrong with it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RecordWarning)
+        blocks = [
+            block
+            for block, traces in blocks_of(path, block_bytes)
+            if any(selection.takes_header(trace) for trace in traces)
+        ]
+    # A block that cannot be read is a failure, a missing end is not.
+    notes = [
+        FileReport(path, str(w.message), failed="truncated" not in str(w.message))
+        for w in caught
+        if issubclass(w.category, RecordWarning)
+    ]
+    return blocks, notes
 
 
 def _settings_of(
@@ -193,36 +253,36 @@ def _settings_of(
 class _GroupRun:
     """Reads the blocks of a group that are left, and writes parts."""
 
-    def __init__(
-        self, picker: Picker, group: _Group, parts: GroupParts, selection: Selection
-    ) -> None:
+    def __init__(self, picker: Picker, job: GroupJob, parts: GroupParts) -> None:
         self.parts = parts
         self._picker = picker
-        self._group = group
-        self._selection = selection
+        self._job = job
         self._known = picker.fixtures()
         self._picks: list[Pick] = []
         self._facts: list[dict[str, Any]] = []
 
-    def run(self, repeated: set[Path], part_s: float) -> Iterator[None]:
-        """Read block after block; yields after each, also after those read by an earlier run."""
-        parts, blocks = self.parts, self._group.blocks
+    def run(self, n_parts: int | None = None) -> Iterator[None]:
+        """Read block after block; see `GroupJob.run`."""
+        parts, blocks = self.parts, self._job.blocks
         yield from [None] * parts.n_blocks
         if parts.is_done:
             return
         stream = parts.state(self._known) if parts.n_blocks else TraceStream(self._picker)
         first = n_ahead = n_saved = number = parts.n_blocks
-        begin = blocks[first].start
+        begin, n_written = blocks[first].start, 0
         try:
             for number, block in enumerate(blocks[first:], start=first + 1):
-                if block.start - begin >= part_s:
+                if block.start - begin >= self._job.part_s:
                     self._save(stream, number - 1)
                     n_saved, begin = number - 1, block.start
+                    n_written += 1
+                    if n_written == n_parts:
+                        return
                 codes: set[tuple[Any, str]] = set()
                 while n_ahead < len(blocks) and blocks[n_ahead].start < block.start + DAY_S:
                     codes |= blocks[n_ahead].codes
                     n_ahead += 1
-                self._take(stream, block, repeated, number, codes)
+                self._take(stream, block, number, codes)
                 if number < len(blocks):
                     yield
         except GeneratorExit:  # asked to stop: what is certain is kept
@@ -238,26 +298,25 @@ class _GroupRun:
         self,
         stream: TraceStream,
         block: Block,
-        repeated: set[Path],
         number: int,
         codes: set[tuple[Any, str]],
     ) -> None:
-        blocks = self._group.blocks
+        blocks = self._job.blocks
         until = blocks[number].start if number < len(blocks) else None
         with self._noted(block.path):
-            traces = self._wanted(block, repeated)
+            traces = self._wanted(block)
             self._picks += stream.feed(traces, until, codes)
 
-    def _wanted(self, block: Block, repeated: set[Path]) -> list[Trace]:
+    def _wanted(self, block: Block) -> list[Trace]:
         try:
             traces = read_block(block)
         except FormatError as error:
             self._note(block.path, str(error), failed=True)
             return []
-        if block.path in repeated:  # the name alone would not tell the file
+        if block.path in self._job.shown:
             for trace in traces:
-                trace.stats.source_file = str(block.path)
-        wanted = [self._selection.cut(trace) for trace in traces]
+                trace.stats.source_file = self._job.shown[block.path]
+        wanted = [self._job.selection.cut(trace) for trace in traces]
         return [trace for trace in wanted if trace is not None]
 
     def _noted(self, path: Path) -> _Notes:
@@ -299,11 +358,12 @@ def _facts_of(stretch: Stretch) -> dict[str, Any]:
     return facts
 
 
-def _told(facts: list[dict[str, Any]], group: _Group) -> Iterator[StationSummary | FileReport]:
-    """Turn the facts of a group's parts into what a run says."""
+def said_of(job: GroupJob, parts: PartFolder) -> Iterator[StationSummary | FileReport]:
+    """Yield what a run says of a group that is finished, from the facts of its parts."""
+    yield from job.notes
     stations: dict[str, StationSummary] = {}
     n_failed = 0
-    for fact in facts:
+    for fact in parts.group(job.name).facts:
         if "text" in fact:
             n_failed += fact["failed"]
             yield FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])
@@ -311,7 +371,7 @@ def _told(facts: list[dict[str, Any]], group: _Group) -> Iterator[StationSummary
             name = fact["station"]
             stations.setdefault(name, StationSummary(name)).add(fact)
     if not stations and not n_failed:
-        path = group.paths[0]
+        path = job.paths[0]
         yield FileReport(path, f"{path} holds no usable samples", failed=True)
     for name in sorted(stations):
         yield stations[name].closed()

@@ -20,7 +20,7 @@ from typing import Any
 from phasenet_keras.io.tables import beside_then_rename, print_picks, read_picks
 from phasenet_keras.types import PhaseNetKerasError, Pick
 
-__all__ = ["GroupParts", "PartFolder", "digest_of"]
+__all__ = ["GroupParts", "PartFolder", "digest_of", "room_wanted"]
 
 # What a state may be made of: nothing that could run a command.
 SAFE_MODULES = {
@@ -60,13 +60,24 @@ class PartFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._names: list[str] = []
+        self._names: dict[str, None] = {}
+
+    def folder_of(self, name: str) -> Path:
+        """Make the folder for the parts of a group, which then belong to this run.
+
+        Args:
+            name: stands for its files and settings.
+
+        Raises:
+            PhaseNetKerasError: if it cannot be made.
+        """
+        with room_wanted(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self._names[name] = None
+        return self.folder
 
     def group(self, name: str) -> GroupParts:
-        """Return the parts of a group; ``name`` stands for its files and settings."""
-        with _room_wanted(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        self._names.append(name)
+        """Return the parts of a group as they are now."""
         return GroupParts(self.folder, name)
 
     def picks(self) -> list[Pick]:
@@ -137,7 +148,7 @@ class GroupParts:
             PhaseNetKerasError: if it cannot be written; the finished parts stay valid.
         """
         done = self._n_parts
-        with _room_wanted(self._folder):
+        with room_wanted(self._folder):
             with beside_then_rename(self._part(done)) as file:
                 print_picks(picks, file)
             if state is not None:
@@ -162,7 +173,8 @@ class GroupParts:
 
 
 @contextmanager
-def _room_wanted(folder: Path) -> Iterator[None]:
+def room_wanted(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a folder that cannot be written into advice."""
     try:
         yield
     except OSError as error:

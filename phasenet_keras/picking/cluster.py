@@ -1,0 +1,226 @@
+"""Picking by many processes or machines: Dask Distributed, one task a day of a group's record.
+
+The parts of a run carry it from task to task: each task goes on where the last part of its group
+ends, writes one more, and says how far it came. So the picks are those of one process, a worker
+that dies costs the time of its task, and a run that is ended goes on like any other. All workers
+must see the files and the folder of the parts under the same names.
+
+Files that share a station are one group, whose days follow each other: what is picked after
+midnight depends on the record before. Groups run side by side.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasenet_keras.io.blocks import BLOCK_BYTES
+from phasenet_keras.io.selection import DAY_S, Selection
+from phasenet_keras.picking.archive import GroupJob, StationSummary, plan_archive, said_of
+from phasenet_keras.picking.files import FileReport, Progress
+from phasenet_keras.picking.parts import PartFolder, digest_of, room_wanted
+from phasenet_keras.quiet import quiet_start
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from phasenet_keras.picking.picker import Picker
+
+__all__ = ["check_dask_address", "open_client", "pick_over_dask"]
+
+LOCAL = re.compile(r"local:(\d+)")
+CONNECT_S = 30
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What a worker makes its picker of; the network is a preset folder among the parts."""
+
+    preset: str
+    thresholds: tuple[tuple[str, float], ...]
+    min_distance_s: float | None
+    sampling: str
+    missing: str
+    chunk_samples: int
+
+
+def check_dask_address(address: str) -> int:
+    """Return the number of workers of ``local:N``, or 0 for the address of a scheduler.
+
+    Raises:
+        ConfigError: if it is neither.
+
+    Example:
+        >>> check_dask_address("local:4"), check_dask_address("tcp://10.0.0.1:8786")
+        (4, 0)
+    """
+    found = LOCAL.fullmatch(address)
+    if found and int(found[1]):
+        return int(found[1])
+    if found or not re.fullmatch(r"(\w+://)?[^\s/]+:\d+", address):
+        raise ConfigError(
+            f"Dask is 'local:N' with N workers on this machine, or the address of a scheduler like "
+            f"'tcp://10.0.0.1:8786', received '{address}'"
+        )
+    return 0
+
+
+@contextmanager
+def open_client(address: str) -> Iterator[Client]:
+    """Connect to a Dask scheduler, or start one with workers on this machine, for a while.
+
+    Args:
+        address: ``"local:N"``, or that of a scheduler, e.g. ``"tcp://10.0.0.1:8786"``.
+
+    Raises:
+        ConfigError: for an address that is none, if nobody answers, or without Dask.
+    """
+    n_workers = check_dask_address(address)
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise ConfigError(
+            "picking over several processes or machines needs Dask Distributed: "
+            "pip install 'phasenet-keras[cluster]'"
+        ) from error
+    if not n_workers:
+        try:
+            client = Client(address, timeout=CONNECT_S)
+        except OSError as error:
+            raise ConfigError(f"no Dask scheduler answers at {address}: {error}") from error
+        with client:
+            yield client
+        return
+    n_threads = max(1, (os.cpu_count() or 1) // n_workers)
+    with (
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            # A worker holds one network and some blocks of record; nothing is spilled to disk.
+            memory_limit=0,
+            silence_logs="ERROR",
+            env={"TF_NUM_INTRAOP_THREADS": str(n_threads), "TF_NUM_INTEROP_THREADS": "1"},
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def pick_over_dask(
+    client: Client,
+    picker: Picker,
+    sources: Iterable[str | PathLike[str]],
+    parts: PartFolder,
+    *,
+    selection: Selection | None = None,
+    part_s: float = DAY_S,
+    block_bytes: int = BLOCK_BYTES,
+) -> Generator[StationSummary | FileReport | Progress, None, None]:
+    """Pick files, folders and patterns on Dask workers; see `pick_archive`, which this equals.
+
+    Args:
+        client: connected to the scheduler, see `open_client`.
+        picker: what they are picked with; each worker loads its network once.
+        sources: files, folders and patterns, which the workers see under the same names.
+        parts: in a folder that the workers see, too.
+        selection: what is wanted; None for all.
+        part_s: a task and its part are over when so many seconds of record have been read.
+        block_bytes: miniSEED is read in pieces of so many bytes.
+
+    Yields:
+        The same as `pick_archive`; stations in the order in which they end.
+
+    Raises:
+        PhaseNetKerasError: if a part cannot be written, or workers die again and again.
+    """
+    from distributed import CancelledError, KilledWorker, as_completed
+
+    jobs: list[GroupJob] = []
+    for found in plan_archive(picker, sources, selection, part_s, block_bytes):
+        if isinstance(found, FileReport):
+            yield found
+        else:
+            jobs.append(found.absolute())
+    total = sum(len(job.blocks) for job in jobs)
+    yield Progress(0, total)
+    if not jobs:
+        return
+    recipe = _recipe_of(picker, parts)
+
+    def submit(job: GroupJob) -> Any:
+        folder = parts.folder_of(job.name).resolve()
+        return client.submit(_pick_part, job, recipe, folder, pure=False)
+
+    job_of = {submit(job): job for job in jobs}
+    n_read = dict.fromkeys((job.name for job in jobs), 0)
+    running = as_completed(list(job_of))
+    try:
+        for future in running:
+            job = job_of.pop(future)
+            n_read[job.name], is_done = future.result()
+            yield Progress(sum(n_read.values()), total)
+            if is_done:
+                yield from said_of(job, parts)
+            else:
+                following = submit(job)
+                job_of[following] = job
+                running.add(following)
+    except (KilledWorker, CancelledError) as error:
+        raise PhaseNetKerasError(
+            f"workers died again and again, or the scheduler is gone: {error}. Finished parts are "
+            "kept: give the workers more memory and give the same command again"
+        ) from error
+    finally:
+        client.cancel(list(job_of))
+
+
+def _recipe_of(picker: Picker, parts: PartFolder) -> _Recipe:
+    """Save the network among the parts, and return what makes a picker of it."""
+    facts = [picker.preset.name, picker.preset.sampling_rate]
+    facts += [array.tobytes() for _, array in sorted(picker.net.get_weight_set().items())]
+    folder = parts.folder.resolve() / f"network-{digest_of(facts)}"
+    with room_wanted(parts.folder):
+        if not folder.is_dir():
+            picker.net.save_preset(folder, picker.preset)
+    return _Recipe(
+        preset=str(folder),
+        thresholds=tuple(sorted(picker.thresholds.items())),
+        min_distance_s=picker.min_distance_s,
+        sampling=picker.sampling,
+        missing=picker.missing,
+        chunk_samples=picker.chunk_samples,
+    )
+
+
+def _pick_part(job: GroupJob, recipe: _Recipe, folder: Path) -> tuple[int, bool]:
+    """Write the next part of a group; return how many blocks are read, and if that is all."""
+    for _ in job.run(_picker_of(recipe), folder, n_parts=1):
+        pass
+    written = PartFolder(folder).group(job.name)
+    return written.n_blocks, written.is_done
+
+
+@lru_cache(maxsize=2)
+def _picker_of(recipe: _Recipe) -> Picker:
+    """Load a picker, once a worker."""
+    with quiet_start():
+        from phasenet_keras.models.phasenet import PhaseNet
+        from phasenet_keras.picking.picker import Picker
+
+        return Picker(
+            PhaseNet.from_preset(recipe.preset),
+            thresholds=dict(recipe.thresholds),
+            min_distance_s=recipe.min_distance_s,
+            sampling=recipe.sampling,
+            missing=recipe.missing,
+            chunk_samples=recipe.chunk_samples,
+        )

@@ -1,0 +1,155 @@
+"""Picking by Dask: a real scheduler and worker processes, on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from obspy import Stream
+from test_archive import station, write_sds
+
+from phasenet_keras import PhaseNet, Picker
+from phasenet_keras.cli import main
+from phasenet_keras.picking.archive import StationSummary, pick_archive
+from phasenet_keras.picking.cluster import check_dask_address, open_client, pick_over_dask
+from phasenet_keras.picking.files import FileReport, Progress
+from phasenet_keras.picking.parts import PartFolder
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
+
+pytest.importorskip("distributed", reason="needs the extra 'cluster'")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with open_client("local:2") as client:
+        yield client
+
+
+@pytest.fixture
+def archive(tmp_path):
+    stream = Stream()
+    for name in ("AA", "BBB", "CCCC"):
+        stream += station(name)
+    return write_sds(tmp_path / "sds", stream)
+
+
+def test_workers_give_the_picks_of_one_process(client, archive, preset, tmp_path):
+    (archive / "broken.mseed").write_bytes(b"not a record" * 99)
+    picker = Picker(PhaseNet.from_preset(preset), chunk_samples=2048, thresholds={"P": 0.2})
+    options = {"part_s": 120, "block_bytes": 4096}
+    alone, both = PartFolder(tmp_path / "alone"), PartFolder(tmp_path / "both")
+    told = [list(pick_archive(picker, [archive], alone, **options))]
+    told.append(list(pick_over_dask(client, picker, [archive], both, **options)))
+    assert len(alone.picks()) > 10
+    assert both.picks() == alone.picks()
+    summaries = [
+        {event.station: event for event in events if isinstance(event, StationSummary)}
+        for events in told
+    ]
+    assert summaries[0] == summaries[1]
+    assert len(summaries[1]) == 3
+    for events in told:
+        assert [e.path.name for e in events if isinstance(e, FileReport)] == ["broken.mseed"]
+    last = [event for event in told[1] if isinstance(event, Progress)][-1]
+    assert last.done == last.total > 3
+    # Each part was a task of its own: as many as a process alone writes.
+    assert len(list((tmp_path / "both").glob("*.csv"))) >= 3 * 4
+    again = list(pick_over_dask(client, picker, [archive], alone, **options))
+    assert {e.station for e in again if isinstance(e, StationSummary)} == set(summaries[0])
+
+
+def test_a_worker_that_dies_costs_nothing_but_time(client, archive, preset, tmp_path):
+    picker = Picker(PhaseNet.from_preset(preset), chunk_samples=2048)
+    options = {"part_s": 30, "block_bytes": 2048}
+    alone, killed = PartFolder(tmp_path / "alone"), PartFolder(tmp_path / "killed")
+    list(pick_archive(picker, [archive], alone, **options))
+    victim = next(iter(client.run(os.getpid).values()))
+    events = pick_over_dask(client, picker, [archive], killed, **options)
+    n_tasks = 0
+    for event in events:
+        n_tasks += isinstance(event, Progress)
+        if n_tasks == 4:
+            os.kill(victim, signal.SIGKILL)
+            n_tasks += 1
+    assert killed.picks() == alone.picks()
+    for _ in range(100):
+        now = set(client.run(os.getpid).values())
+        if victim not in now and len(now) == 2:
+            break
+        time.sleep(0.1)
+    assert victim not in now
+
+
+def test_an_ended_run_goes_on_with_or_without_dask(client, archive, preset, tmp_path):
+    picker = Picker(PhaseNet.from_preset(preset), chunk_samples=2048)
+    options = {"part_s": 60, "block_bytes": 2048}
+    whole, ended = PartFolder(tmp_path / "whole"), PartFolder(tmp_path / "ended")
+    list(pick_archive(picker, [archive], whole, **options))
+    events = pick_over_dask(client, picker, [archive], ended, **options)
+    for number, _ in enumerate(events):
+        if number == 6:
+            break
+    events.close()
+    time.sleep(1)  # a task that runs cannot be called back
+    parts = len(list((tmp_path / "ended").glob("*.csv")))
+    assert 0 < parts < len(list((tmp_path / "whole").glob("*.csv")))
+    rest = PartFolder(tmp_path / "ended")
+    list(pick_archive(picker, [archive], rest, **options))
+    assert rest.picks() == whole.picks()
+
+
+def test_an_error_of_a_task_is_the_run_s(client, archive, preset, tmp_path):
+    picker = Picker(PhaseNet.from_preset(preset))
+    parts = PartFolder(tmp_path / "parts")
+    events = pick_over_dask(client, picker, [archive], parts)
+    assert isinstance(next(events), Progress)
+    for path in archive.rglob("*.D.*"):
+        path.unlink()
+    told = list(events)
+    assert {event.failed for event in told if isinstance(event, FileReport)} == {True}
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PhaseNetKerasError, match="cannot be written"):
+        list(pick_over_dask(client, picker, [station_file(tmp_path)], PartFolder(
+            tmp_path / "file"
+        )))  # fmt: skip
+
+
+def station_file(folder):
+    path = folder / "day.mseed"
+    station(channels="Z").write(str(path), format="MSEED")
+    return path
+
+
+def test_the_command_line_writes_the_same_file(client, archive, preset, tmp_path, capsys):
+    command = ["pick", str(archive), "--preset", preset, "--output"]
+    assert main([*command, str(tmp_path / "one.csv")]) == 0
+    assert main([*command, str(tmp_path / "two.csv"), "--dask", client.scheduler.address]) == 0
+    assert "XX.CCCC..HH" in capsys.readouterr().out
+    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+    assert not (tmp_path / "two.csv.parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--dask", "lokal"], "received 'lokal'"),
+        (["--dask", "local:0"], "received 'local:0'"),
+        (["--dask", "local:2"], "name a file with --output"),
+        (["--dask", "local:2", "--output", "p.csv", "--plot", "figures"], "draws in one process"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_starts(options, words, capsys, preset):
+    assert main(["pick", "none.mseed", "--preset", preset, *options]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch):
+    monkeypatch.setattr("phasenet_keras.picking.cluster.CONNECT_S", 0.5)
+    with (
+        pytest.raises(ConfigError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"),
+        open_client("127.0.0.1:9"),
+    ):
+        pass
+    assert check_dask_address("tls://node7:8786") == 0
