@@ -200,7 +200,7 @@ class MovingNormalizer:
     def feed(self, data: np.ndarray) -> np.ndarray:
         """Take the next samples, ``(n, n_channels)``; return those that are settled, float32."""
         self._n_samples += data.shape[0]
-        self._held = np.concatenate([self._held, data])
+        self._held = np.concatenate([self._held, data]) if self._held.size else data
         n_ready = self._held.shape[0] // self._half - 1
         if self._n_samples <= self._window or n_ready < 1:
             return np.empty((0, data.shape[1]), np.float32)

@@ -37,7 +37,8 @@ class Piece:
     """Some samples of a stretch of record without gaps; the next piece follows on.
 
     Attributes:
-        data: ``(n_samples, n_channels)`` float64, in the record's own units; maybe no samples.
+        data: ``(n_samples, n_channels)`` float64, in the record's own units; maybe no samples. In
+            memory each channel is contiguous, since most of what is done to it is.
         channels: of the columns.
         start_time: of the stretch, not of the piece.
         sampling_rate: in Hz.
@@ -128,8 +129,10 @@ class _Span:
         self._end = first.stats.endtime
         self._gap = 2 * first.stats.delta
         self._base = 0  # samples before are settled
-        self._values = np.zeros((0, 3))
-        self._is_present = np.zeros((0, 3), bool)
+        # A row a channel, with room to grow; what follows `_n_held` is not there.
+        self._n_held = 0
+        self._values = np.zeros((3, 0))
+        self._is_present = np.zeros((3, 0), bool)
         self._expected: dict[int, int] = {}
         self._runs = _Runs(self._start, self._rate)
 
@@ -157,32 +160,45 @@ class _Span:
         low = max(begin, self._base) - self._base
         high = low + len(values)
         self._grow(high)
-        both = self._is_present[low:high, column] & is_good
-        if both.any() and not np.array_equal(self._values[low:high, column][both], values[both]):
-            text = (
-                f"{int(both.sum())} overlapping samples differ; those of the later trace are used"
-            )
-            self._warn(text, trace)
-        self._values[low:high, column][is_good] = values[is_good]
-        self._is_present[low:high, column] |= is_good
+        row, is_here = self._values[column, low:high], self._is_present[column, low:high]
+        if is_here.any():
+            both = is_here & is_good
+            if not np.array_equal(row[both], values[both]):
+                count = int(both.sum())
+                text = f"{count} overlapping samples differ; those of the later trace are used"
+                self._warn(text, trace)
+        if is_good.all():
+            row[:], is_here[:] = values, True
+        else:
+            row[is_good] = values[is_good]
+            is_here |= is_good
 
     def settle(self, until: UTCDateTime | None) -> list[Piece]:
         """Give away what no trace that starts at ``until`` or later can reach; None: all."""
-        n_samples = self._values.shape[0]
+        n_samples = self._n_held
         if until is not None:
             settled = round((until - self._start) * self._rate) - SETTLING_SAMPLES - self._base
             n_samples = min(n_samples, max(0, settled))
-        pieces = self._runs.feed(self._values[:n_samples], self._is_present[:n_samples])
-        self._values = self._values[n_samples:].copy()
-        self._is_present = self._is_present[n_samples:].copy()
+            if not n_samples:
+                return []
+        values, is_present = self._values, self._is_present
+        pieces = self._runs.feed(values[:, :n_samples], is_present[:, :n_samples])
+        # Pieces are views: what is left moves to new arrays.
+        left = slice(n_samples, self._n_held)
+        self._n_held -= n_samples
         self._base += n_samples
+        self._values, self._is_present = values[:, left].copy(), is_present[:, left].copy()
         return pieces + (self._runs.finish() if until is None else [])
 
     def _grow(self, n_samples: int) -> None:
-        lacking = n_samples - self._values.shape[0]
-        if lacking > 0:
-            self._values = np.concatenate([self._values, np.zeros((lacking, 3))])
-            self._is_present = np.concatenate([self._is_present, np.zeros((lacking, 3), bool)])
+        if n_samples > self._values.shape[1]:
+            # Half as much again, so that many short traces do not cost a copy each.
+            room = n_samples + (self._n_held and n_samples // 2)
+            values, is_present = np.zeros((3, room)), np.zeros((3, room), bool)
+            values[:, : self._n_held] = self._values[:, : self._n_held]
+            is_present[:, : self._n_held] = self._is_present[:, : self._n_held]
+            self._values, self._is_present = values, is_present
+        self._n_held = max(self._n_held, n_samples)
 
     def _warn(self, text: str, trace: Trace) -> None:
         where = f"{self._label} {trace.stats.channel}: from {trace.stats.starttime} on "
@@ -215,18 +231,20 @@ class _Runs:
             self._units.add(trace.stats.units)
 
     def feed(self, values: np.ndarray, is_present: np.ndarray) -> list[Piece]:
-        """Take the next samples, ``(n, 3)``, and which of them are there."""
+        """Take the next samples, ``(3, n)``, and which of them are there."""
         pieces = []
-        changes = np.flatnonzero(np.any(is_present[1:] != is_present[:-1], axis=1)) + 1
-        edges = [0, *changes.tolist(), len(values)] if len(values) else []
+        n_samples = values.shape[1]
+        changes = np.flatnonzero(np.any(is_present[:, 1:] != is_present[:, :-1], axis=0)) + 1
+        edges = [0, *changes.tolist(), n_samples] if n_samples else []
         for begin, end in pairwise(edges):
-            if not np.array_equal(is_present[begin], self._pattern):
-                pieces += self._close(int(is_present[begin].sum()))
-                self._pattern = is_present[begin].copy()
+            if not np.array_equal(is_present[:, begin], self._pattern):
+                pieces += self._close(int(is_present[:, begin].sum()))
+                self._pattern = is_present[:, begin].copy()
                 self._begin = self._n_seen
             self._n_seen += end - begin
             if self._pattern.any():
-                self._held.append(values[begin:end][:, self._pattern])
+                rows = values if self._pattern.all() else values[self._pattern]
+                self._held.append(rows[:, begin:end].T)
                 if self._is_open or self._n_seen - self._begin >= MIN_PARTIAL_SAMPLES:
                     pieces.append(self._piece(is_end=False))
         return pieces
@@ -249,8 +267,9 @@ class _Runs:
 
     def _piece(self, is_end: bool) -> Piece:
         columns = np.flatnonzero(self._pattern).tolist()
+        held = self._held or [np.empty((0, len(columns)))]
         piece = Piece(
-            data=np.concatenate([np.empty((0, len(columns))), *self._held]),
+            data=held[0] if len(held) == 1 else np.concatenate(held),
             channels=tuple(COMPONENT_ORDER[column] for column in columns),
             start_time=self._start + self._begin / self._rate,
             sampling_rate=self._rate,

@@ -233,7 +233,10 @@ def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
     """Return the samples of a trace in float64, and which of them are finite and not masked."""
     data = np.ma.asarray(trace.data)
     values = np.asarray(data.filled(0) if data.mask is not np.ma.nomask else data.data)
+    is_whole = values.dtype.kind in "iub"
     values = values.astype(np.float64)
+    if is_whole:
+        return values, ~np.ma.getmaskarray(data)
     is_good = np.isfinite(values) & (np.abs(values) < np.finfo(np.float32).max)
     return values, is_good & ~np.ma.getmaskarray(data)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +15,10 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["compile_forward"]
+__all__ = ["NetworkThreads", "compile_forward"]
+
+# Reading and normalising do not keep up with more.
+MOST_THREADS = 4
 
 Forward = Callable[[np.ndarray], np.ndarray]
 
@@ -55,10 +61,12 @@ class _Copy:
         self._fast: Forward | None = None
         self._plain: Forward | None = None
         self._remainder = 0
+        self._making = Lock()
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        if self._fast is None:
-            self._make()
+        with self._making:
+            if self._fast is None:
+                self._make()
         if x.shape[1] % self._net.config.grid_samples == self._remainder and self._fast:
             return self._fast(x)
         self._plain = self._plain or _compiled(self._net, x.shape[-1])
@@ -86,3 +94,37 @@ def _compiled(model: Any, n_channels: int) -> Forward:
         input_signature=[tf.TensorSpec((None, None, n_channels), tf.float32)],
     )
     return lambda x: graph(tf.constant(x)).numpy()
+
+
+class NetworkThreads:
+    """Runs a forward function in threads, one a core, a few at most; they start when first used.
+
+    Args:
+        forward: what `compile_forward` returns.
+
+    Example:
+        >>> import numpy as np
+        >>> submit = NetworkThreads(lambda x: 2 * x)
+        >>> submit(np.ones((1, 2, 1))).result().ravel()
+        array([2., 2.])
+    """
+
+    def __init__(self, forward: Forward) -> None:
+        self._forward = forward
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __call__(self, x: np.ndarray) -> Future[np.ndarray]:
+        """Run the function on ``x`` in a thread."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_thread_count(), thread_name_prefix="network")
+        return self._pool.submit(self._forward, x)
+
+
+def _thread_count() -> int:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":  # they use all cores, and not all allow threads
+        return 1
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(n_cores, MOST_THREADS)

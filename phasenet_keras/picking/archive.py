@@ -24,6 +24,7 @@ from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
+from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
 from phasenet_keras.types import FormatError, Pick
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ class _GroupRun:
         until = blocks[number].start if number < len(blocks) else None
         with self._noted(block.path):
             traces = self._wanted(block)
-            self._picks += stream.feed(traces, until, codes)
+            self._picks += stream.feed(traces, until, codes, CHUNKS_AHEAD)
 
     def _wanted(self, block: Block) -> list[Trace]:
         try:
@@ -326,6 +327,7 @@ class _GroupRun:
         self._facts.append({"path": str(path), "text": text, "failed": failed})
 
     def _save(self, stream: TraceStream, n_blocks: int, is_done: bool = False) -> None:
+        self._picks += stream.wait()
         facts = self._facts + [_facts_of(stretch) for stretch in stream.take_stretches()]
         state = None if is_done else stream
         self.parts.save(self._picks, facts, n_blocks, state, self._known)

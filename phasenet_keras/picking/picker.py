@@ -13,7 +13,7 @@ import numpy as np
 from phasenet_keras.data.preprocess import Prepared, check_modes, prepare
 from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padded_length
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.models.inference import compile_forward
+from phasenet_keras.models.inference import NetworkThreads, compile_forward
 from phasenet_keras.picking.peaks import PeakFinder
 from phasenet_keras.picking.stream_state import (
     AMPLITUDE_WINDOW_SAMPLES,
@@ -133,6 +133,7 @@ class Picker:
         self.missing = missing
         self.chunk_samples = check_core_samples(chunk_samples)
         self._forward = compile_forward(net, preset.window_samples, follow=follow)
+        self._threads = NetworkThreads(self._forward)
 
     def annotate(self, records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Annotation]:
         """Return the probabilities of records, in their order.
@@ -250,7 +251,7 @@ class Picker:
             sampling_rate: of the annotation, in Hz.
         """
         return StreamSettings(
-            forward=self._forward,
+            submit=self._threads,
             config=self.preset.config,
             window_samples=self.preset.window_samples,
             chunk_samples=self.chunk_samples,
@@ -260,7 +261,7 @@ class Picker:
 
     def fixtures(self) -> tuple[object, ...]:
         """Return what states of records refer to, but do not hold: this and the network."""
-        return (self, self._forward)
+        return (self, self._threads)
 
     def _thresholds_by_column(self) -> dict[int, float]:
         phases = self.preset.config.phases

@@ -85,6 +85,7 @@ class TraceStream:
         traces: Iterable[Trace],
         until: UTCDateTime | None = None,
         codes: Iterable[tuple[Key, str]] = (),
+        n_ahead: int = 0,
     ) -> list[Pick]:
         """Take traces; return the picks that have become certain, by time.
 
@@ -94,6 +95,7 @@ class TraceStream:
                 these traces.
             codes: record key and channel code of traces that are yet to come: which component a
                 code is may depend on its company (1 with Z is north, with 2 and 3 up).
+            n_ahead: the network may be left working on so many chunks; later calls give the picks.
 
         Raises:
             FormatError: for a trace without a sampling rate or a time.
@@ -108,13 +110,16 @@ class TraceStream:
         if until is None and groups:
             until = max(trace.stats.starttime for group in groups.values() for trace in group)
         picks = []
-        for key in dict.fromkeys([*self._assemblers, *groups]):
+        keys = list(dict.fromkeys([*self._assemblers, *groups]))
+        for key in keys:
             group = groups.get(key, [])
             known = self._codes.setdefault(key, set())
             known |= {trace.stats.channel for trace in group}
             assembler = self._assemblers.setdefault(key, Assembler(key[0]))
             pairs = with_components(key[0], group, known)
-            picks += self._take(key, assembler.feed(pairs, until))
+            # One record runs ahead: what is held does not grow with their number.
+            ahead = n_ahead if key == keys[-1] else 0
+            picks += self._take(key, assembler.feed(pairs, until), ahead)
         return sorted(picks)
 
     def finish(self) -> list[Pick]:
@@ -124,17 +129,21 @@ class TraceStream:
             picks += self._take(key, assembler.finish())
         return sorted(picks)
 
+    def wait(self) -> list[Pick]:
+        """Return the picks that running chunks come to: the network is then at rest."""
+        return sorted(pick for stretch in self._open.values() for pick in stretch.wait())
+
     def take_stretches(self) -> list[Stretch]:
         """Return what became of the stretches that have ended since the last call."""
         stretches, self._stretches = self._stretches, []
         return stretches
 
-    def _take(self, key: Key, pieces: list[Piece]) -> list[Pick]:
-        picks = []
+    def _take(self, key: Key, pieces: list[Piece], n_ahead: int = 0) -> list[Pick]:
+        picks = self._open[key].wait() if key in self._open and not n_ahead else []
         for piece in pieces:
             if piece.is_begin:
                 self._open[key] = _OpenStretch(self._picker, key[0], piece)
-            picks += self._open[key].feed(piece)
+            picks += self._open[key].feed(piece, n_ahead)
             if piece.is_end:
                 self._stretches.append(self._open.pop(key).stretch)
         return picks
@@ -173,16 +182,14 @@ class _OpenStretch:
         settings = picker.stream_settings(reached_hz)
         self._state = RecordState(settings, columns, piece.sampling_rate, new_hz)
 
-    def feed(self, piece: Piece) -> list[Pick]:
+    def feed(self, piece: Piece, n_ahead: int = 0) -> list[Pick]:
         self.stretch.n_samples += piece.data.shape[0]
         if self._state is None:
             return []
-        found = self._state.feed(piece.data) if piece.data.shape[0] else []
+        found = self._state.feed(piece.data, n_ahead) if piece.data.shape[0] else []
         if piece.is_end:
             found += self._state.finish()
-        picks = [self._pick_of(item) for item in found]
-        for pick in picks:
-            self.stretch.counts[pick.phase] = self.stretch.counts.get(pick.phase, 0) + 1
+        picks = self._picks_of(found)
         if piece.is_end and not self.stretch.counts:
             state = self._state
             self.stretch.reason = self._picker.why_none(
@@ -190,5 +197,12 @@ class _OpenStretch:
             )
         return picks
 
-    def _pick_of(self, found: Found) -> Pick:
-        return self._picker.pick_of(found, self._annotation, self._units)
+    def wait(self) -> list[Pick]:
+        """Return the picks that running chunks come to."""
+        return self._picks_of(self._state.wait()) if self._state else []
+
+    def _picks_of(self, found: list[Found]) -> list[Pick]:
+        picks = [self._picker.pick_of(item, self._annotation, self._units) for item in found]
+        for pick in picks:
+            self.stretch.counts[pick.phase] = self.stretch.counts.get(pick.phase, 0) + 1
+        return picks

@@ -3,11 +3,16 @@
 Samples go through four stages, each of which holds back what later samples may still change:
 resampling, the moving normalisation (up to two half windows), the network in chunks on its grid
 (the halo), and the peaks (the least distance). What is held does not grow with the record.
+
+The network runs in threads of its own, a bounded number of chunks ahead of the search for peaks:
+meanwhile the next samples are read and normalised. What is found does not depend on that.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +27,10 @@ __all__ = ["AMPLITUDE_WINDOW_SAMPLES", "ChunkRunner", "Found", "RecordState", "S
 
 # The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
 AMPLITUDE_WINDOW_SAMPLES = 300
+# Chunks that may wait for the network or for the search; reading a block takes as long as some.
+CHUNKS_AHEAD = 8
+# Samples that go through the stages at once: they stay in a processor's cache.
+LEAST_STEP_SAMPLES = 65_536
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class StreamSettings:
     """What is done to every record.
 
     Attributes:
-        forward: ``(1, samples, channels)`` to probabilities ``(1, samples, phases)``.
+        submit: ``(1, samples, channels)`` to the future of ``(1, samples, phases)``.
         config: of the network.
         window_samples: of its training.
         chunk_samples: kept samples a chunk.
@@ -37,7 +46,7 @@ class StreamSettings:
         mpd: least distance of two peaks, in samples of the network.
     """
 
-    forward: Callable[[np.ndarray], np.ndarray]
+    submit: Callable[[np.ndarray], Future[np.ndarray]]
     config: PhaseNetConfig
     window_samples: int
     chunk_samples: int
@@ -91,55 +100,92 @@ class ChunkRunner:
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
         grid = settings.config.grid_samples
-        self._core = -(-settings.chunk_samples // grid) * grid
+        self.core_samples = -(-settings.chunk_samples // grid) * grid
         self._held = np.empty((0, len(settings.config.channels)), np.float32)
         self._begin = 0  # of what is held
-        self._kept = 0  # up to here probabilities were given
+        self._kept = 0  # up to here the network was asked
+        self._running: deque[tuple[Future[np.ndarray], slice]] = deque()
 
-    def feed(self, x: np.ndarray) -> np.ndarray:
-        """Take the next samples; return the next probabilities, maybe none."""
+    def feed(self, x: np.ndarray, n_ahead: int = 0) -> np.ndarray:
+        """Take the next samples; return the next probabilities, maybe none.
+
+        Args:
+            x: ``(n, channels)``.
+            n_ahead: so many chunks may be left running; the next call gives what they come to.
+        """
         self._held = np.concatenate([self._held, x])
         grid, halo = self._settings.config.grid_samples, self._settings.config.halo_samples
         remainder = self._settings.window_samples % grid
         parts: list[np.ndarray] = []
         while True:
-            need = self._kept + self._core + halo
+            need = self._kept + self.core_samples + halo
             end = -(-(need - remainder) // grid) * grid + remainder
             if end > self._begin + self._held.shape[0]:
-                return self._joined(parts)
-            parts.append(self._run(end, self._kept + self._core))
+                return self._joined(parts + self._taken(n_ahead))
+            self._run(end, self._kept + self.core_samples)
+            parts += self._taken(max(n_ahead, CHUNKS_AHEAD))
 
     def finish(self) -> np.ndarray:
         """Return the probabilities that are left: the record has ended."""
         settings = self._settings
         n_samples = self._begin + self._held.shape[0]
         if self._kept == n_samples:
-            return self._joined([])
+            return self._joined(self._taken(0))
         grid = settings.config.grid_samples
         n_padded = padded_length(n_samples, settings.window_samples, grid)
         self._held = pad_to(self._held, n_padded - self._begin)
-        parts = []
         for piece in chunks(
-            n_padded, settings.window_samples, grid, settings.config.halo_samples, self._core
+            n_padded, settings.window_samples, grid, settings.config.halo_samples, self.core_samples
         ):
             if self._kept <= piece.keep_begin < n_samples:
-                parts.append(self._run(piece.end, piece.keep_end))
-        left = self._joined(parts)
+                self._run(piece.end, piece.keep_end)
+        left = self._joined(self._taken(0))
         return left[: left.shape[0] - (self._kept - n_samples)]
 
-    def _run(self, end: int, keep_end: int) -> np.ndarray:
+    def _run(self, end: int, keep_end: int) -> None:
         begin = max(0, self._kept - self._settings.config.halo_samples)
         self._held = self._held[begin - self._begin :]
         self._begin = begin
-        y = self._settings.forward(self._held[None, : end - begin])[0]
-        kept = y[self._kept - begin : keep_end - begin]
+        future = self._settings.submit(self._held[None, : end - begin])
+        self._running.append((future, slice(self._kept - begin, keep_end - begin)))
         self._kept = keep_end
-        return kept
+
+    def _taken(self, n_left: int) -> list[np.ndarray]:
+        parts = []
+        while len(self._running) > n_left:
+            future, kept = self._running.popleft()
+            parts.append(future.result()[0, kept])
+        return parts
 
     def _joined(self, parts: list[np.ndarray]) -> np.ndarray:
         if not parts:
             return np.empty((0, len(self._settings.config.phases)), np.float32)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+class _Tail:
+    """The last samples of a record, in the pieces in which they came."""
+
+    def __init__(self) -> None:
+        self.n_samples = 0
+        self._pieces: deque[tuple[int, np.ndarray]] = deque()
+
+    def add(self, data: np.ndarray) -> None:
+        self._pieces.append((self.n_samples, data))
+        self.n_samples += data.shape[0]
+
+    def between(self, low: int, high: int) -> np.ndarray:
+        """Return the samples from ``low`` to ``high``, as far as they are there."""
+        cut = [
+            data[max(0, low - begin) : max(0, high - begin)]
+            for begin, data in self._pieces
+            if begin < high and begin + data.shape[0] > low
+        ]
+        return np.concatenate(cut)
+
+    def forget(self, before: int) -> None:
+        while self._pieces and self._pieces[0][0] + self._pieces[0][1].shape[0] <= before:
+            self._pieces.popleft()
 
 
 class RecordState:
@@ -153,11 +199,13 @@ class RecordState:
 
     Example:
         >>> config = PhaseNetConfig(channels="Z")
-        >>> def forward(x):
-        ...     return np.concatenate([1 - x, x > 9, 0 * x], axis=-1)
+        >>> def submit(x):
+        ...     future = Future()
+        ...     future.set_result(np.concatenate([1 - x, x > 9, 0 * x], axis=-1))
+        ...     return future
         >>> record = np.random.default_rng(0).standard_normal((5000, 1))
         >>> record[4000] = 50.0
-        >>> state = RecordState(StreamSettings(forward, config, 3000, 4096, {1: 0.5}, 50), [0])
+        >>> state = RecordState(StreamSettings(submit, config, 3000, 4096, {1: 0.5}, 50), [0])
         >>> found = [*state.feed(record[:4321]), *state.feed(record[4321:]), *state.finish()]
         >>> [pick.sample for pick in found]
         [4000]
@@ -181,30 +229,37 @@ class RecordState:
         self._runner = ChunkRunner(settings)
         self._finders = {c: PeakFinder(t, settings.mpd) for c, t in settings.thresholds.items()}
         # The record's own samples, as far back as an amplitude may be wanted.
-        self._raw: np.ndarray | None = None
-        self._raw_begin = 0
+        self._raw = _Tail()
         self._waiting: list[tuple[int, int, float]] = []
         self._found: list[Found] = []
         self.n_samples = 0  # of the probabilities
         self.highest = dict.fromkeys(settings.thresholds, 0.0)
 
     @property
-    def n_raw(self) -> int:
-        """Samples of the record taken so far."""
-        return self._raw_begin + (0 if self._raw is None else self._raw.shape[0])
-
-    @property
     def is_live(self) -> np.ndarray:
         """Which of the network's channels have held a signal so far."""
         return self._normalizer.is_live
 
-    def feed(self, data: np.ndarray) -> list[Found]:
-        """Take the next samples of the record, ``(n, channels)``; return the picks now certain."""
-        self._raw = data if self._raw is None else np.concatenate([self._raw, data])
-        x = self._arranged(data)
-        if self._resampler:
-            x = self._resampler.feed(x)
-        self._search(self._runner.feed(self._normalizer.feed(x)))
+    def feed(self, data: np.ndarray, n_ahead: int = 0) -> list[Found]:
+        """Take the next samples of the record; return the picks now certain.
+
+        Args:
+            data: ``(n, channels)``, not to be changed afterwards.
+            n_ahead: so many chunks may be left running; later calls give what they come to.
+        """
+        self._raw.add(data)
+        step = max(LEAST_STEP_SAMPLES, self._runner.core_samples)
+        for begin in range(0, data.shape[0], step):
+            x = self._arranged(data[begin : begin + step])
+            if self._resampler:
+                x = self._resampler.feed(x)
+            self._search(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
+        return self.wait(n_ahead)
+
+    def wait(self, n_ahead: int = 0) -> list[Found]:
+        """Return the picks that running chunks come to."""
+        nothing = np.empty((0, len(self._columns)), np.float32)
+        self._search(self._runner.feed(nothing, n_ahead))
         return self._measured(is_end=False)
 
     def finish(self) -> list[Found]:
@@ -245,8 +300,10 @@ class RecordState:
         waiting = []
         ahead = max(self._reach, self._length)
         for sample, column, height in self._waiting:
-            begin = min(round(sample * self._scale), max(0, self.n_raw - 1))
-            if is_end or (begin + ahead <= self.n_raw and self.n_raw > 2 * self._reach):
+            begin = min(round(sample * self._scale), max(0, self._raw.n_samples - 1))
+            if is_end or (
+                begin + ahead <= self._raw.n_samples and self._raw.n_samples > 2 * self._reach
+            ):
                 self._found.append(Found(sample, column, height, self._amplitude(begin)))
             else:
                 waiting.append((sample, column, height))
@@ -258,12 +315,11 @@ class RecordState:
         return found
 
     def _amplitude(self, begin: int) -> float:
-        assert self._raw is not None
-        if self.n_raw <= 2 * self._reach:
-            return amplitude_at(self._raw, begin, self._length, self._reach)
+        n_samples = self._raw.n_samples
+        if n_samples <= 2 * self._reach:
+            return amplitude_at(self._raw.between(0, n_samples), begin, self._length, self._reach)
         low = max(0, begin - self._reach)
-        high = begin + max(self._reach, self._length)
-        part = self._raw[low - self._raw_begin : high - self._raw_begin]
+        part = self._raw.between(low, begin + max(self._reach, self._length))
         near = part[: begin + self._reach - low].mean(axis=0, dtype=np.float64)
         return float(np.abs(part[begin - low : begin - low + self._length] - near).max())
 
@@ -271,6 +327,5 @@ class RecordState:
         samples = [finder.oldest for finder in self._finders.values()]
         samples += [sample for sample, _, _ in self._waiting]
         oldest = round(min(samples, default=self.n_samples) * self._scale) - self._reach - 1
-        if self.n_raw > 2 * self._reach and oldest > self._raw_begin and self._raw is not None:
-            self._raw = self._raw[oldest - self._raw_begin :].copy()
-            self._raw_begin = oldest
+        if self._raw.n_samples > 2 * self._reach:
+            self._raw.forget(oldest)

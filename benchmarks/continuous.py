@@ -1,0 +1,378 @@
+"""How fast are continuous records picked, beside SeisBench with the same weights?
+
+Builds a three-component day at 100 Hz: noise with the labelled records of the shared data put in
+at known times, each as loud as its own noise is to the day's. Prints Markdown tables: CPU and wall
+seconds from miniSEED to picks, peak resident memory, recall of the inserted arrivals; CPU seconds
+by stage, each alone; the network's GFLOP/s against the machine's matrix product. The contenders
+have a process each and take turns, so that a machine that is busy is so for all of them; ratios
+are of one turn, and their median counts. Starting up (imports, one short record) is not counted.
+
+    pip install torch --index-url https://download.pytorch.org/whl/cpu && pip install '.[bench]'
+    python benchmarks/continuous.py ../shared/data --peer-python /path/to/python --runs 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from obspy import Stream, Trace, UTCDateTime
+
+RATE_HZ = 100
+START = UTCDateTime("2024-01-01")
+NOISE_STD, NOISE_SAMPLES, TAPER_SAMPLES = 200.0, 2500, 200
+INTERVAL_S = 180
+THRESHOLD, MIN_DISTANCE_SAMPLES = 0.3, 50
+TOLERANCES_S = (0.1, 0.5)
+FLOP_A_SAMPLE = 12_928
+MATRIX = 2048
+
+Answer = dict[str, Any]
+
+
+# -- the day --------------------------------------------------------------------------------------
+
+
+def build_day(data: Path, hours: float, path: Path) -> list[tuple[str, float]]:
+    """Write the day; return phase and time in seconds of the inserted arrivals."""
+    from scipy.signal import lfilter
+
+    rng = np.random.default_rng(0)
+    n_samples = round(hours * 3600 * RATE_HZ)
+    # Noise of the earth is red: each sample remembers the one before.
+    day = lfilter([1.0], [1.0, -0.8], rng.standard_normal((3, n_samples)))
+    day *= NOISE_STD / day.std()
+    arrivals = []
+    with (data / "ncedc" / "waveform.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, begin_s in enumerate(range(10, round(hours * 3600) - 100, INTERVAL_S)):
+        row = rows[number % len(rows)]
+        record = np.load(data / "ncedc" / "waveform" / row["fname"])["data"].astype(np.float64)
+        begin = begin_s * RATE_HZ + int(rng.integers(0, 60 * RATE_HZ))
+        end = min(begin + len(record), n_samples)
+        day[:, begin:end] += _inserted(record)[:, : end - begin]
+        for phase, name in (("P", "itp"), ("S", "its")):
+            if begin + float(row[name]) < end:
+                arrivals.append((phase, (begin + float(row[name])) / RATE_HZ))
+    header = {"network": "XX", "station": "DAY", "sampling_rate": float(RATE_HZ)}
+    traces = [
+        Trace(channel.round().astype("int32"), {**header, "starttime": START, "channel": f"HH{c}"})
+        for channel, c in zip(np.clip(day, -(2**30), 2**30), "ENZ", strict=True)
+    ]
+    Stream(traces).write(str(path), format="MSEED", reclen=4096, encoding="STEIM2")
+    return arrivals
+
+
+def _inserted(record: np.ndarray) -> np.ndarray:
+    """Return ``(channels, samples)``, scaled to the day's noise, its ends let down to zero."""
+    record = record.T - record.mean(axis=0)[:, None]
+    level = record[:, :NOISE_SAMPLES].std(axis=1).max()
+    ramp = np.sin(np.linspace(0, np.pi / 2, TAPER_SAMPLES)) ** 2
+    record[:, :TAPER_SAMPLES] *= ramp
+    record[:, -TAPER_SAMPLES:] *= ramp[::-1]
+    return record * (NOISE_STD / level)
+
+
+# -- what a process of its own does ---------------------------------------------------------------
+
+
+def serve(name: str, path: Path, preset: str) -> None:
+    """Answer each line on standard input with a line of JSON, until there are no more."""
+    from phasenet_keras import PhaseNet
+
+    net = PhaseNet.from_preset(preset)
+    do = {"ours": ours, "whole": whole, "stages": stages}[name](net, path)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        cpu, wall = time.process_time(), time.perf_counter()
+        answer = do()
+        answer |= {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+        answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(answer), flush=True)
+
+
+def ours(net: Any, path: Path) -> Any:
+    """As the command line does it, parts of picks included."""
+    from phasenet_keras import Picker
+    from phasenet_keras.io.tables import write_picks
+    from phasenet_keras.picking.archive import pick_archive
+    from phasenet_keras.picking.parts import PartFolder
+
+    picker = Picker(net)
+    picker.pick(_short())
+
+    def do() -> Answer:
+        with tempfile.TemporaryDirectory() as folder:
+            parts = PartFolder(Path(folder) / "parts")
+            for _ in pick_archive(picker, [path], parts):
+                pass
+            picks = parts.picks()
+            write_picks(picks, Path(folder) / "picks.csv")
+        return {"picks": [(pick.phase, pick.sample / RATE_HZ) for pick in picks]}
+
+    return do
+
+
+def whole(net: Any, path: Path) -> Any:
+    """The record in one piece through the network as it is, as the official program does it."""
+    from phasenet_keras import read_waveforms
+    from phasenet_keras.data.preprocess import normalize_record
+    from phasenet_keras.models.inference import compile_forward
+    from phasenet_keras.picking.peaks import detect_peaks
+
+    forward = compile_forward(net, follow=True)
+    forward(np.zeros((1, 3000, 3), np.float32))
+
+    def do() -> Answer:
+        [wave] = read_waveforms(path)
+        x, _ = normalize_record(wave.data, net.preset.window_samples)
+        y = forward(x[None])[0]
+        found = []
+        for column, phase in ((1, "P"), (2, "S")):
+            peaks = detect_peaks(y[:, column], mph=THRESHOLD, mpd=MIN_DISTANCE_SAMPLES)
+            found += [(phase, sample / RATE_HZ) for sample in peaks.tolist()]
+        return {"picks": found}
+
+    return do
+
+
+def stages(net: Any, path: Path) -> Any:
+    """Each stage alone, and the matrix product; CPU seconds, and wall seconds of the last two."""
+    import tensorflow as tf
+
+    from phasenet_keras import Picker
+    from phasenet_keras.data.moving import MovingNormalizer
+    from phasenet_keras.picking.peaks import PeakFinder
+
+    picker = Picker(net)
+    settings = picker.stream_settings(RATE_HZ)
+    picker.pick(_short())
+    # As long as what a full chunk is fed with.
+    n_chunk = settings.chunk_samples + settings.window_samples % settings.config.grid_samples
+    matrix = tf.random.normal((MATRIX, MATRIX))
+
+    def do() -> Answer:
+        seconds: Answer = {}
+        pieces = _timed(seconds, "read", lambda: [np.asarray(x) for x in _pieces(path)])
+        step = settings.chunk_samples
+        slices = [x[i : i + step] for x in pieces for i in range(0, len(x), step)]
+        moving = MovingNormalizer(settings.window_samples, 3)
+        x = _timed(
+            seconds, "normalise", lambda: [*(moving.feed(part) for part in slices), moving.finish()]
+        )
+        record = np.concatenate(x)
+        chunks = [record[None, i : i + n_chunk] for i in range(0, len(record) - n_chunk, n_chunk)]
+        y = _timed(
+            seconds, "network", lambda: [f.result() for f in [*map(settings.submit, chunks)]]
+        )
+        scale = len(record) / (len(chunks) * n_chunk)
+        seconds["network"], seconds["network_wall"] = (
+            value * scale for value in (seconds["network"], seconds["network_wall"])
+        )
+
+        def search() -> None:
+            for column, threshold in settings.thresholds.items():
+                finder = PeakFinder(threshold, settings.mpd)
+                for part in y:
+                    finder.feed(part[0, :, column])
+                finder.finish()
+
+        _timed(seconds, "peaks", search)
+        for _ in range(3):  # the first one starts threads
+            _timed(seconds, "matrix", lambda: [tf.linalg.matmul(matrix, matrix) for _ in range(20)])
+        return seconds | {"samples": len(record)}
+
+    return do
+
+
+def _timed(seconds: Answer, name: str, do: Any) -> Any:
+    cpu, wall = time.process_time(), time.perf_counter()
+    result = do()
+    seconds[name] = time.process_time() - cpu
+    seconds[f"{name}_wall"] = time.perf_counter() - wall
+    return result
+
+
+def _pieces(path: Path) -> Iterator[np.ndarray]:
+    from phasenet_keras.io.assembly import Assembler
+    from phasenet_keras.io.blocks import blocks_of, read_block
+
+    blocks = sorted((block for block, _ in blocks_of(path)), key=lambda b: (b.start, b.offset))
+    assembler = Assembler("")
+    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        pairs = [(trace, trace.stats.channel[-1]) for trace in read_block(block)]
+        for piece in assembler.feed(pairs, after.start if after else None):
+            yield piece.data
+    for piece in assembler.finish():
+        yield piece.data
+
+
+def _short() -> Stream:
+    noise = np.random.default_rng(0).standard_normal(60_000)
+    header = {"station": "A", "sampling_rate": float(RATE_HZ)}
+    return Stream([Trace(noise, {**header, "channel": f"HH{c}"}) for c in "ENZ"])
+
+
+# -- taking turns ---------------------------------------------------------------------------------
+
+
+class Contender:
+    """A process that is asked for one run at a time."""
+
+    def __init__(self, name: str, command: list[str], options: Answer | None = None) -> None:
+        self.name, self._options = name, options or {}
+        self.answers: list[Answer] = []
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
+        )
+        self._line("ready")
+
+    def run(self, **options: Any) -> Answer:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(self._options | options) + "\n")
+        self._process.stdin.flush()
+        self.answers.append(json.loads(self._line("{")))
+        return self.answers[-1]
+
+    def median(self, name: str) -> float:
+        return float(np.median([answer[name] for answer in self.answers]))
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def _line(self, begins: str) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith(begins):
+                return line
+        raise SystemExit(f"{self.name} has ended: run {' '.join(map(str, self._process.args))}")
+
+
+def recall(picks: list[tuple[str, float]], arrivals: list[tuple[str, float]], phase: str) -> str:
+    times = np.sort([time for of, time in picks if of == phase] or [np.inf])
+    wanted = np.array([time for of, time in arrivals if of == phase])
+    after = np.searchsorted(times, wanted).clip(1, max(1, len(times) - 1))
+    near = np.minimum(abs(times[after - 1] - wanted), abs(times[after % len(times)] - wanted))
+    return " / ".join(f"{np.mean(near <= tolerance + 1e-6):.3f}" for tolerance in TOLERANCES_S)
+
+
+def table(contenders: list[Contender], arrivals: list[tuple[str, float]]) -> None:
+    first = contenders[0]
+    tolerances = " / ".join(f"{value:g}" for value in TOLERANCES_S)
+    recalls = f"recall P, S within {tolerances} s"
+    print(f"\n| pipeline | CPU s | times ours | wall s | peak MB | {recalls} |")
+    print("|---|---|---|---|---|---|")
+    for item in contenders:
+        pairs = zip(item.answers, first.answers, strict=False)
+        ratio = float(np.median([one["cpu"] / other["cpu"] for one, other in pairs]))
+        picks = [tuple(pick) for pick in item.answers[-1]["picks"]]
+        found = ", ".join(recall(picks, arrivals, phase) for phase in "PS")
+        print(
+            f"| {item.name} | {item.median('cpu'):.2f} | {ratio:.2f} | {item.median('wall'):.2f} "
+            f"| {item.median('rss_mb'):.0f} | {found} |"
+        )
+
+
+def compare_picks(one: Contender, other: Contender) -> None:
+    """Say how many picks two contenders share, to the sample."""
+    for phase in "PS":
+        a, b = (
+            {round(time * RATE_HZ) for of, time in item.answers[-1]["picks"] if of == phase}
+            for item in (one, other)
+        )
+        print(f"{phase}: {len(a & b)} of the {len(b)} of '{other.name}' at the same sample, "
+              f"{len(a - b)} more")  # fmt: skip
+
+
+def stage_table(item: Contender) -> None:
+    gflop = FLOP_A_SAMPLE * item.answers[0]["samples"] / 1e9
+    product = 20 * 2 * MATRIX**3 / 1e9
+    print("\n| stage, alone | CPU s | wall s |\n|---|---|---|")
+    for name in ("read", "normalise", "network", "peaks"):
+        print(f"| {name} | {item.median(name):.3f} | {item.median(f'{name}_wall'):.3f} |")
+    print("\n| | GFLOP / CPU s | GFLOP/s |\n|---|---|---|")
+    for name, flop in (("network", gflop), ("matrix", product)):
+        rates = [flop / item.median(clock) for clock in (name, f"{name}_wall")]
+        print(f"| {name} | {rates[0]:.0f} | {rates[1]:.0f} |")
+    for clock in ("", "_wall"):
+        shares = [
+            a[f"matrix{clock}"] / product / (a[f"network{clock}"] / gflop) for a in item.answers
+        ]
+        print(f"network / matrix product, {clock[1:] or 'cpu'}: {np.median(shares):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="the shared data folder")
+    parser.add_argument("--preset", default="ncedc", help="name or folder")
+    parser.add_argument("--peer-python", help="a Python with SeisBench; without one, ours alone")
+    parser.add_argument("--batches", type=int, nargs="*", default=[32, 64, 128])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--hours", type=float, default=24.0)
+    parser.add_argument("--whole", action="store_true", help="also the record in one piece, once")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve, arguments.data, arguments.preset)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        day = Path(folder) / "day.mseed"
+        arrivals = build_day(arguments.data, arguments.hours, day)
+        print(f"{arguments.hours:g} h, {day.stat().st_size / 1e6:.0f} MB, {len(arrivals)} arrivals")
+        run(arguments, day, arrivals)
+
+
+def run(arguments: argparse.Namespace, day: Path, arrivals: list[tuple[str, float]]) -> None:
+    """Measure and print."""
+    me = [sys.executable, __file__, str(day), "--preset", arguments.preset, "--serve"]
+    contenders = [Contender("ours", [*me, "ours"])]
+    if arguments.peer_python:
+        contenders += peers(arguments, day)
+    alone = Contender("stages", [*me, "stages"])
+    for _ in range(arguments.runs):
+        for contender in [*contenders, alone]:
+            contender.run()
+    if arguments.whole:
+        contenders.append(Contender("in one piece, network as it is", [*me, "whole"]))
+        contenders[-1].run()
+    table(contenders, arrivals)
+    if arguments.whole:
+        compare_picks(contenders[0], contenders[-1])
+    stage_table(alone)
+    for contender in [*contenders, alone]:
+        contender.close()
+
+
+def peers(arguments: argparse.Namespace, day: Path) -> list[Contender]:
+    """Start SeisBench: by default, with its best batch, and that without overlap."""
+    from phasenet_keras import PhaseNet
+
+    weights = day.with_name("weights.npz")
+    np.savez(weights, **PhaseNet.from_preset(arguments.preset).get_weight_set())
+    script = str(Path(__file__).with_name("continuous_peer.py"))
+    command = [arguments.peer_python, script, str(day), str(weights)]
+    trial = Contender("trial", command)
+    best = min(arguments.batches, key=lambda size: trial.run(batch_size=size)["cpu"])
+    trial.close()
+    return [
+        Contender("SeisBench, as it comes", command),
+        Contender(f"SeisBench, batch {best}", command, {"batch_size": best}),
+        Contender(
+            f"SeisBench, batch {best}, overlap 0", command, {"batch_size": best, "overlap": 0}
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    main()
