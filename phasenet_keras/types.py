@@ -225,6 +225,8 @@ class Pick:
         sampling_rate: of the annotation, in Hz.
         start_time: UTC time of sample 0 of the annotation.
         source: name of the file that it was picked in.
+        snr_db: signal-to-noise ratio: rms of the record in the 300 samples of the network from
+            the pick on over that in the 300 before, in dB; None where there is no room.
     """
 
     time: UTCDateTime
@@ -238,6 +240,7 @@ class Pick:
     sampling_rate: float = field(default=float("nan"))
     start_time: UTCDateTime | None = None
     source: str = ""
+    snr_db: float | None = None
 
     @property
     def _key(self) -> tuple[float, str, str, float]:

@@ -20,6 +20,7 @@ from phasenet_keras.picking.stream_state import (
     Found,
     StreamSettings,
     amplitude_at,
+    snr_db_at,
 )
 from phasenet_keras.types import (
     Annotation,
@@ -223,7 +224,8 @@ class Picker:
             for sample, probability in [*finder.feed(series), *finder.finish()]:
                 begin = min(round(sample * scale), waveform.n_samples - 1)
                 amplitude = amplitude_at(waveform.data, begin, length, reach)
-                found = Found(sample, column, probability, amplitude)
+                snr_db = snr_db_at(waveform.data, begin, length)
+                found = Found(sample, column, probability, amplitude, snr_db)
                 picks.append(self.pick_of(found, annotation, waveform.units))
         return sorted(picks)
 
@@ -241,6 +243,7 @@ class Picker:
             sampling_rate=annotation.sampling_rate,
             start_time=annotation.start_time,
             source=annotation.source,
+            snr_db=found.snr_db,
         )
 
     def stream_settings(self, sampling_rate: float) -> StreamSettings:

@@ -8,7 +8,7 @@ resampling, the moving normalisation (up to two half windows), the network in ch
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,10 +18,20 @@ from phasenet_keras.data.windows import chunks, pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.picking.peaks import PeakFinder
 
-__all__ = ["AMPLITUDE_WINDOW_SAMPLES", "ChunkRunner", "Found", "RecordState", "StreamSettings"]
+__all__ = [
+    "AMPLITUDE_WINDOW_SAMPLES",
+    "ChunkRunner",
+    "Found",
+    "RecordState",
+    "StreamSettings",
+    "amplitude_at",
+    "snr_db_at",
+]
 
 # The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
 AMPLITUDE_WINDOW_SAMPLES = 300
+# Of fewer than this part of such a window there is no rms to speak of.
+LEAST_SNR_PART = 0.1
 
 
 @dataclass(frozen=True)
@@ -53,13 +63,14 @@ class Found:
         sample: of the probabilities, from the record's first.
         column: of the phase.
         probability: at the sample.
-        amplitude: as in `phasenet_keras.types.Pick`.
+        amplitude, snr_db: as in `phasenet_keras.types.Pick`.
     """
 
     sample: int
     column: int
     probability: float
     amplitude: float
+    snr_db: float | None = field(default=None, compare=False)
 
 
 def amplitude_at(data: np.ndarray, begin: int, length: int, reach: int) -> float:
@@ -79,6 +90,32 @@ def amplitude_at(data: np.ndarray, begin: int, length: int, reach: int) -> float
     near = data if len(data) <= 2 * reach else data[max(0, begin - reach) : begin + reach]
     mean = near.mean(axis=0, dtype=np.float64)
     return float(np.abs(data[begin : begin + length] - mean).max())
+
+
+def snr_db_at(data: np.ndarray, begin: int, length: int) -> float | None:
+    """Return the rms after a sample over that before, in dB.
+
+    ``20 log10(rms(after) / rms(before))``, where an rms is over all samples and channels, each
+    channel less its mean in the window. ``after`` begins with the sample.
+
+    Args:
+        data: ``(n_samples, n_channels)``.
+        begin: the sample.
+        length: samples of each window; windows end where the record does.
+
+    Returns:
+        None where a window has fewer than a tenth of its samples, or holds no signal.
+
+    Example:
+        >>> record = np.array([[1.0], [-1.0], [10.0], [-10.0]])
+        >>> snr_db_at(record, 2, 2)
+        20.0
+    """
+    windows = data[max(0, begin - length) : begin], data[begin : begin + length]
+    if min(map(len, windows)) < max(2, LEAST_SNR_PART * length):
+        return None
+    noise, signal = (float(window.var(axis=0, dtype=np.float64).mean()) for window in windows)
+    return float(10.0 * np.log10(signal / noise)) if signal > 0.0 and noise > 0.0 else None
 
 
 class ChunkRunner:
@@ -247,7 +284,8 @@ class RecordState:
         for sample, column, height in self._waiting:
             begin = min(round(sample * self._scale), max(0, self.n_raw - 1))
             if is_end or (begin + ahead <= self.n_raw and self.n_raw > 2 * self._reach):
-                self._found.append(Found(sample, column, height, self._amplitude(begin)))
+                measured = self._amplitude(begin), self._snr_db(begin)
+                self._found.append(Found(sample, column, height, *measured))
             else:
                 waiting.append((sample, column, height))
         self._waiting = waiting
@@ -267,10 +305,17 @@ class RecordState:
         near = part[: begin + self._reach - low].mean(axis=0, dtype=np.float64)
         return float(np.abs(part[begin - low : begin - low + self._length] - near).max())
 
+    def _snr_db(self, begin: int) -> float | None:
+        assert self._raw is not None
+        low = max(0, begin - self._length)
+        part = self._raw[low - self._raw_begin : begin + self._length - self._raw_begin]
+        return snr_db_at(part, begin - low, self._length)
+
     def _forget(self) -> None:
         samples = [finder.oldest for finder in self._finders.values()]
         samples += [sample for sample, _, _ in self._waiting]
-        oldest = round(min(samples, default=self.n_samples) * self._scale) - self._reach - 1
+        oldest = round(min(samples, default=self.n_samples) * self._scale) - 1
+        oldest -= max(self._reach, self._length)
         if self.n_raw > 2 * self._reach and oldest > self._raw_begin and self._raw is not None:
             self._raw = self._raw[oldest - self._raw_begin :].copy()
             self._raw_begin = oldest
