@@ -24,10 +24,11 @@ from phasenet_keras.cli_common import (
 from phasenet_keras.cli_compare import add_compare
 from phasenet_keras.cli_correct import add_correct
 from phasenet_keras.cli_dataset import add_prepare
+from phasenet_keras.cli_output import add_output_options, check_output, put_out
 from phasenet_keras.cli_scores import add_evaluate
 from phasenet_keras.cli_training import add_train
 from phasenet_keras.quiet import quiet_start
-from phasenet_keras.types import ConfigError, PhaseNetKerasError
+from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.files import FileReport, Progress, StationResult
@@ -121,9 +122,7 @@ def _add_pick(verbs: argparse._SubParsersAction) -> None:
         metavar="SECONDS",
         help="least time between two picks of one phase (default: the preset's)",
     )
-    verb.add_argument(
-        "--output", type=Path, metavar="FILE.csv", help="where picks go (default: standard output)"
-    )
+    add_output_options(verb)
     verb.add_argument("--plot", type=Path, metavar="DIR", help="write a figure a station here")
     verb.set_defaults(run=_run_pick)
 
@@ -208,14 +207,10 @@ def _add_convert(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_pick(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.io.tables import check_pick_path, print_picks, write_picks
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.report import RunReport, exit_status
 
-    if arguments.output:
-        check_pick_path(arguments.output)
-    elif sys.stdout is None:
-        raise ConfigError("standard output is closed: name a file with --output")
+    check_output(arguments)
     if arguments.plot:
         make_folder(arguments.plot)
     thresholds = {"P": arguments.p_threshold, "S": arguments.s_threshold}
@@ -237,10 +232,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
                     if arguments.plot:
                         _plot(event, arguments.plot, picker, drawn, report)
     finally:  # whatever happens, what was picked is kept
-        if arguments.output:
-            write_picks(picks, arguments.output)
-        else:
-            print_picks(picks, sys.stdout)
+        put_out(picks, arguments, report)
     report.print()
     return EXIT_INTERRUPTED if stop else exit_status(report)
 
