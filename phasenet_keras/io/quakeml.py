@@ -37,6 +37,7 @@ def write_quakeml(
 
     A `Pick` has its preset as ``method_id``, and probability, amplitude and signal-to-noise ratio
     as comments. Resource ids are made of what a pick is, so that the same picks give the same file.
+    Station names stay whole, though the schema of QuakeML has no more than 8 characters for them.
 
     Args:
         picks: any number, also none.
