@@ -91,7 +91,7 @@ def _quake_pick(pick: Pick | Arrival, error_s: float | None, used: Counter[str])
         phase_hint=pick.phase,
         evaluation_mode="automatic",
         method_id=_method(pick),
-        comments=_comments(pick, name),
+        comments=_comments(pick),
         waveform_id=WaveformStreamID(
             network_code=network,
             station_code=station,
@@ -106,17 +106,18 @@ def _method(pick: Pick | Arrival) -> ResourceIdentifier | None:
     return _id(f"{OURS}/preset/{_safe(preset)}") if preset else None
 
 
-def _comments(pick: Pick | Arrival, name: str) -> list[Comment]:
+def _comments(pick: Pick | Arrival) -> list[Comment]:
     from obspy.core.event import Comment
 
     if isinstance(pick, Arrival):
         return []
-    texts = {"probability": f"probability={float(pick.probability):.4f}"}
+    texts = [f"probability={float(pick.probability):.4f}"]
     if pick.amplitude is not None:
-        texts["amplitude"] = f"amplitude={float(pick.amplitude):.6g} {pick.units or ''}".rstrip()
+        texts.append(f"amplitude={float(pick.amplitude):.6g} {pick.units or ''}".rstrip())
     if pick.snr_db is not None:
-        texts["snr"] = f"snr_db={float(pick.snr_db):.2f}"
-    return [Comment(text=text, resource_id=_id(f"{name}/{key}")) for key, text in texts.items()]
+        texts.append(f"snr_db={float(pick.snr_db):.2f}")
+    # An id of theirs would be another at every writing, and most of the time that writing takes.
+    return [Comment(text=text, force_resource_id=False) for text in texts]
 
 
 def _safe(name: str) -> str:
