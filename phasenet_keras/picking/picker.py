@@ -15,12 +15,12 @@ from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padd
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import compile_forward
 from phasenet_keras.picking.peaks import PeakFinder
+from phasenet_keras.picking.ratio import snr_db_at
 from phasenet_keras.picking.stream_state import (
     AMPLITUDE_WINDOW_SAMPLES,
     Found,
     StreamSettings,
     amplitude_at,
-    snr_db_at,
 )
 from phasenet_keras.types import (
     Annotation,

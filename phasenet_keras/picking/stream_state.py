@@ -17,6 +17,7 @@ from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.data.windows import chunks, pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.picking.peaks import PeakFinder
+from phasenet_keras.picking.ratio import snr_db_at
 
 __all__ = [
     "AMPLITUDE_WINDOW_SAMPLES",
@@ -25,13 +26,10 @@ __all__ = [
     "RecordState",
     "StreamSettings",
     "amplitude_at",
-    "snr_db_at",
 ]
 
 # The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
 AMPLITUDE_WINDOW_SAMPLES = 300
-# Of fewer than this part of such a window there is no rms to speak of.
-LEAST_SNR_PART = 0.1
 
 
 @dataclass(frozen=True)
@@ -90,32 +88,6 @@ def amplitude_at(data: np.ndarray, begin: int, length: int, reach: int) -> float
     near = data if len(data) <= 2 * reach else data[max(0, begin - reach) : begin + reach]
     mean = near.mean(axis=0, dtype=np.float64)
     return float(np.abs(data[begin : begin + length] - mean).max())
-
-
-def snr_db_at(data: np.ndarray, begin: int, length: int) -> float | None:
-    """Return the rms after a sample over that before, in dB.
-
-    ``20 log10(rms(after) / rms(before))``, where an rms is over all samples and channels, each
-    channel less its mean in the window. ``after`` begins with the sample.
-
-    Args:
-        data: ``(n_samples, n_channels)``.
-        begin: the sample.
-        length: samples of each window; windows end where the record does.
-
-    Returns:
-        None where a window has fewer than a tenth of its samples, or holds no signal.
-
-    Example:
-        >>> record = np.array([[1.0], [-1.0], [10.0], [-10.0]])
-        >>> snr_db_at(record, 2, 2)
-        20.0
-    """
-    windows = data[max(0, begin - length) : begin], data[begin : begin + length]
-    if min(map(len, windows)) < max(2, LEAST_SNR_PART * length):
-        return None
-    noise, signal = (float(window.var(axis=0, dtype=np.float64).mean()) for window in windows)
-    return float(10.0 * np.log10(signal / noise)) if signal > 0.0 and noise > 0.0 else None
 
 
 class ChunkRunner:
