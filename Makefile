@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow test-peers lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/pick_example_record.py --output demo
@@ -15,13 +15,17 @@ test: $(VENV)/.installed-test
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
 
+# Programs that read our picks, in an environment of their own.
+test-peers: $(VENV)-peers/.installed
+	$(VENV)-peers/bin/python -m pytest tests/test_peers.py
+
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(VENV)-peers demo
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,4 +43,9 @@ $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 
 $(VENV)/.installed-lint: setup.cfg | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]'
+	@touch $@
+
+$(VENV)-peers/.installed: setup.cfg
+	@$(PYTHON) -m venv $(VENV)-peers
+	@$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]'
 	@touch $@

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phasenet_keras.io.seisbench import read_dataset, write_dataset
     from phasenet_keras.io.sources import read_labelled
-    from phasenet_keras.io.tables import write_picks
+    from phasenet_keras.io.tables import read_picks, write_picks
     from phasenet_keras.io.waveforms import read_waveforms
     from phasenet_keras.models.config import PhaseNetConfig
     from phasenet_keras.models.contract import Preset
@@ -51,6 +51,7 @@ _HOMES = {
     "prepare": "training.prepare",
     "read_dataset": "io.seisbench",
     "read_labelled": "io.sources",
+    "read_picks": "io.tables",
     "read_waveforms": "io.waveforms",
     "train": "training.train",
     "write_dataset": "io.seisbench",
@@ -79,6 +80,7 @@ __all__ = [
     "prepare",
     "read_dataset",
     "read_labelled",
+    "read_picks",
     "read_waveforms",
     "train",
     "write_dataset",

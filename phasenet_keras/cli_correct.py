@@ -185,11 +185,11 @@ def _run_correct(arguments: argparse.Namespace) -> int:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    from phasenet_keras.io.tables import check_pick_path
+    from phasenet_keras.io.tables import check_table_path
 
     for path in (arguments.output, arguments.rules):
         if path:
-            check_pick_path(path)
+            check_table_path(path)
     for path in (arguments.markers, arguments.quakeml):
         if path and not path.parent.is_dir():
             raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
@@ -232,7 +232,8 @@ def _write(
     arguments: argparse.Namespace,
     rate_hz: float | None,
 ) -> None:
-    from phasenet_keras.io.markers import write_markers, write_quakeml
+    from phasenet_keras.io.markers import write_markers
+    from phasenet_keras.io.quakeml import write_quakeml
     from phasenet_keras.io.tables import beside_then_rename
     from phasenet_keras.training.survey import arrivals_of
 

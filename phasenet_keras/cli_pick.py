@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from phasenet_keras.cli_common import (
     stop_when_asked,
     until_asked,
 )
+from phasenet_keras.cli_output import add_output_options, check_output, put_out
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
@@ -60,13 +60,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
         )
     verb.add_argument("--start", metavar="TIME", help="first time wanted, UTC")
     verb.add_argument("--end", metavar="TIME", help="time before which to end, UTC")
-    verb.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE.csv|DIR",
-        help="where picks go; a folder gets picks.csv (default: standard output). Until all is "
-        "done, parts are kept beside: the same command again goes on where a run was ended",
-    )
+    add_output_options(verb)
     verb.add_argument(
         "--dask",
         metavar="ADDRESS|local:N",
@@ -84,7 +78,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
 
     selection = _selection_of(arguments)
     _check_dask(arguments)
-    output = _output_of(arguments.output)
+    check_output(arguments)
     if arguments.plot:
         make_folder(arguments.plot)
     thresholds = {"P": arguments.p_threshold, "S": arguments.s_threshold}
@@ -94,9 +88,9 @@ def _run_pick(arguments: argparse.Namespace) -> int:
         min_distance_s=arguments.min_distance_s,
     )
     phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
-    report = RunReport(open_console(output is None), phases)
+    report = RunReport(open_console(arguments.output is None), phases)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
-    stop = run(arguments, picker, selection, output, report)
+    stop = run(arguments, picker, selection, report)
     if not selection.is_all and not report.rows and not report.problems:
         raise ConfigError("no record has such codes and times: see --network to --end")
     report.print()
@@ -126,33 +120,13 @@ def _check_dask(arguments: argparse.Namespace) -> None:
         raise ConfigError("--dask keeps its parts beside the picks: name a file with --output")
 
 
-def _output_of(output: Path | None) -> Path | None:
-    """Return the file that picks go to, before any work is done."""
-    from phasenet_keras.io.tables import check_pick_path
-
-    if output is None:
-        if sys.stdout is None:
-            raise ConfigError("standard output is closed: name a file with --output")
-        return None
-    if output.is_dir() or not output.suffix:
-        make_folder(output)
-        output = output / "picks.csv"
-    check_pick_path(output)
-    return output
-
-
-def _write(picks: list[Pick], output: Path | None) -> None:
-    from phasenet_keras.io.tables import print_picks, write_picks
-
-    if output is None:
-        print_picks(picks, sys.stdout)
-        return
+def _put_out(picks: list[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
     try:
-        write_picks(picks, output)
+        put_out(picks, arguments, report)
     except OSError as error:
         raise FormatError(
-            f"{output} cannot be written: {error.strerror or error}. Finished parts are kept: make "
-            "room and give the same command again"
+            f"{arguments.output} cannot be written: {error.strerror or error}. Finished parts are "
+            "kept: make room and give the same command again"
         ) from error
 
 
@@ -160,7 +134,6 @@ def _pick_in_parts(
     arguments: argparse.Namespace,
     picker: Picker,
     selection: Selection,
-    output: Path | None,
     report: RunReport,
 ) -> list[str]:
     from phasenet_keras.picking.archive import pick_archive
@@ -168,6 +141,7 @@ def _pick_in_parts(
     from phasenet_keras.picking.parts import PartFolder
 
     with tempfile.TemporaryDirectory() as own:
+        output = arguments.output
         folder = output.parent / f"{output.name}.parts" if output else Path(own) / "parts"
         parts = PartFolder(folder)
         try:
@@ -184,7 +158,7 @@ def _pick_in_parts(
                     for event in until_asked(stop, events):
                         report.take(event)
         finally:  # whatever happens, what was picked is kept
-            _write(parts.picks(), output)
+            _put_out(parts.picks(), arguments, report)
         if not stop:
             parts.remove()
     return stop
@@ -194,7 +168,6 @@ def _pick_and_plot(
     arguments: argparse.Namespace,
     picker: Picker,
     selection: Selection,
-    output: Path | None,
     report: RunReport,
 ) -> list[str]:
     from phasenet_keras.picking.files import StationResult, pick_files
@@ -209,7 +182,7 @@ def _pick_and_plot(
                     picks += event.picks
                     _plot(event, arguments.plot, picker, drawn, report)
     finally:  # whatever happens, what was picked is kept
-        _write(picks, output)
+        put_out(picks, arguments, report)
     return stop
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "ConfigError",
     "FormatError",
     "LabelledWaveform",
+    "MissingExtraError",
     "PhaseNetKerasError",
     "Pick",
     "PresetError",
@@ -49,6 +50,28 @@ class ShapeError(PhaseNetKerasError):
 
 class ConfigError(PhaseNetKerasError):
     """A setting is unknown, has the wrong type, or contradicts another."""
+
+
+class MissingExtraError(PhaseNetKerasError, ImportError):
+    """An optional package is not installed.
+
+    Args:
+        what: that needs it.
+        package: that is missing.
+        extra: of this package, that brings it.
+
+    Example:
+        >>> raise MissingExtraError("picks as Parquet", "pyarrow", "parquet")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.MissingExtraError: picks as Parquet need pyarrow, which is not \
+installed: pip install 'phasenet-keras[parquet]'
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} need {package}, which is not installed: pip install 'phasenet-keras[{extra}]'"
+        )
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
@@ -225,6 +248,8 @@ class Pick:
         sampling_rate: of the annotation, in Hz.
         start_time: UTC time of sample 0 of the annotation.
         source: name of the file that it was picked in.
+        snr_db: signal-to-noise ratio: rms of the record in the 300 samples of the network from
+            the pick on over that in the 300 before, in dB; None where there is no room.
     """
 
     time: UTCDateTime
@@ -238,6 +263,7 @@ class Pick:
     sampling_rate: float = field(default=float("nan"))
     start_time: UTCDateTime | None = None
     source: str = ""
+    snr_db: float | None = None
 
     @property
     def _key(self) -> tuple[float, str, str, float]:

@@ -16,7 +16,8 @@ from phasenet_keras.cli_correct import read_correction
 from phasenet_keras.io.catalogs import Arrival, label_by_time, read_arrivals
 from phasenet_keras.io.gathers import read_gather_picks, read_names
 from phasenet_keras.io.geometry import Geometry, read_geometry
-from phasenet_keras.io.markers import write_markers, write_quakeml
+from phasenet_keras.io.markers import write_markers
+from phasenet_keras.io.quakeml import write_quakeml
 from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.plot_gather import plot_gather

@@ -44,6 +44,56 @@ def test_amplitude_is_the_peak_after_the_pick_in_the_records_units(spike_net):
     assert pick.amplitude == pytest.approx(30.0, abs=0.3)
 
 
+def test_snr_is_the_rms_after_the_pick_over_that_before(spike_net):
+    wave = spikes(4000, up=[1000])
+    data = wave.data + np.array([500.0, -3.0, 0.0])  # an offset is no signal
+    data[1000:1300] += 0.5 * (-1.0) ** np.arange(300)[:, None]
+    data[1300:] += 1.0  # after the window: does not count
+    [pick] = [
+        pick
+        for pick in Picker(spike_net).pick(Waveform(data, 100.0, START, wave.channels, "A"))
+        if pick.sample == 1000
+    ]
+    noise, signal = (part - part.mean(axis=0) for part in (data[700:1000], data[1000:1300]))
+    expected = 20 * np.log10(np.sqrt((signal**2).mean()) / np.sqrt((noise**2).mean()))
+    assert pick.snr_db == pytest.approx(expected, abs=1e-3)
+    assert 30 < pick.snr_db < 35
+
+
+@pytest.mark.parametrize(("at", "has_room"), [(29, False), (31, True), (3969, True), (3972, False)])
+def test_snr_needs_a_tenth_of_a_window_on_both_sides(spike_net, at, has_room):
+    [pick] = Picker(spike_net).pick(spikes(4000, up=[at]))
+    assert pick.sample == at
+    assert (pick.snr_db is not None) == has_room
+
+
+@pytest.mark.parametrize("rate", [50.0, 400.0])
+def test_snr_windows_are_the_networks(spike_net, rate):
+    """Three seconds at any rate: louder samples just outside of them do not count."""
+    n_samples, at, length = int(80 * rate), int(40 * rate), int(3 * rate)
+    wave = spikes(n_samples, rate=rate)
+    data = wave.data.copy()
+    data[: at - length - 5] *= 9
+    data[at:] *= 10
+    data[at] += 100.0
+    data[at + length + 5 :] *= 2
+    found = Picker(spike_net).pick(Waveform(data, rate, START, wave.channels, "A"))
+    [pick] = [item for item in found if item.phase == "P" and abs(item.time - START - 40.0) < 0.05]
+    begin = round(pick.sample * rate / 100.0)
+    noise, signal = data[begin - length : begin], data[begin : begin + length]
+    expected = 10 * np.log10(signal.var(axis=0).mean() / noise.var(axis=0).mean())
+    assert pick.snr_db == pytest.approx(expected, abs=1e-3)
+
+
+def test_without_noise_there_is_no_ratio(spike_net):
+    data = np.zeros((4000, 3), np.float32)
+    data[2000] = 40.0
+    data[3990] = 1e-3
+    [pick] = Picker(spike_net).pick(Waveform(data, 100.0, START, ("E", "N", "Z"), "A"))
+    assert pick.amplitude == pytest.approx(40.0, abs=0.1)
+    assert pick.snr_db is None
+
+
 @pytest.mark.parametrize("n_samples", [20, 255, 256, 1500, 2999, 3000, 3001, 5000])
 def test_records_of_any_length(spike_net, n_samples):
     at = n_samples // 2

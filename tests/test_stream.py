@@ -84,6 +84,7 @@ def assert_same(ours, whole):
     for one, other in zip(ours, whole, strict=True):
         assert one.probability == pytest.approx(other.probability, abs=1e-5)
         assert one.amplitude == pytest.approx(other.amplitude, rel=1e-6)
+        assert one.snr_db == (None if other.snr_db is None else pytest.approx(other.snr_db))
         assert (one.station, one.units, one.preset) == (other.station, other.units, other.preset)
 
 
@@ -155,6 +156,16 @@ def test_channels_that_are_dead_in_part(spike_net, cuts, dead):
         stream[channel].data[begin : begin + 8000] = 12
     ours, _ = run(picker_of(spike_net, 2048), cut(stream, cuts))
     assert_same(ours, picker_of(spike_net).pick(stream))
+
+
+def test_ratios_whose_window_is_longer_than_the_networks(make_net):
+    """What is kept for them: 300 samples to each side, the network's half window is 128."""
+    net = make_net(window_samples=256)
+    stream = record(6000, 0, [(310, 1), (2000, 1), (5000, -1), (5990, 1)])
+    ours, _ = run(picker_of(net, 256), cut(stream, range(100, 2000, 37)))
+    whole = picker_of(net).pick(stream)
+    assert [pick.snr_db is None for pick in whole] == [False, False, False, True]
+    assert_same(ours, whole)
 
 
 def test_a_dead_record_has_no_picks_and_says_so(spike_net):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ def test_columns_are_phasenets_then_ours(tmp_path):
     )
     assert row == (
         "XX.A..HH,2020-01-01T00:00:00.123000,1304,2020-01-01T00:00:13.163000,0.9877,P,f,"
-        "1234.5,m/s,100,ncedc"
+        "1234.5,m/s,100,ncedc,"
     )
 
 
@@ -68,7 +69,7 @@ def test_the_header_is_exactly_this(tmp_path):
     write_picks([], tmp_path / "p.csv")
     assert (tmp_path / "p.csv").read_bytes() == (
         b"station_id,begin_time,phase_index,phase_time,phase_score,phase_type,file_name,"
-        b"phase_amplitude,amplitude_units,sampling_rate_hz,preset\n"
+        b"phase_amplitude,amplitude_units,sampling_rate_hz,preset,snr_db\n"
     )
 
 
@@ -117,16 +118,17 @@ names = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
     sample=st.integers(0, 10**9),
     rate=st.sampled_from([100.0, 40.0, 2000.0, 333.333333]),
     source=names,
+    snr_db=st.one_of(st.none(), st.integers(-9999, 9999)),
 )
 def test_any_pick_comes_back(
     tmp_path_factory, microseconds, station, phase, probability, amplitude, units, sample, rate,
-    source,
+    source, snr_db,
 ):  # fmt: skip
     path = tmp_path_factory.mktemp("picks") / "p.csv"
     time = UTCDateTime(ns=1000 * microseconds)
     pick = Pick(
         time, station, phase, probability / 10_000, amplitude, units, "p", sample, rate, START,
-        source,
+        source, None if snr_db is None else snr_db / 100,
     )  # fmt: skip
     write_picks([pick], path)
     [found] = read_picks(path)
@@ -134,6 +136,16 @@ def test_any_pick_comes_back(
     assert (found.probability, found.amplitude) == (probability / 10_000, amplitude)
     assert (found.units, found.sample, found.sampling_rate) == (units, sample, rate)
     assert (found.start_time, found.source, found.preset) == (START, source, "p")
+    assert found.snr_db == pick.snr_db
+
+
+def test_a_table_of_an_earlier_version_is_read(tmp_path):
+    path = tmp_path / "p.csv"
+    write_picks([replace(PICK, snr_db=3.0)], path)
+    lines = [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+    path.write_text("\n".join(lines) + "\n")
+    [pick] = read_picks(path)
+    assert (pick.time, pick.preset, pick.snr_db) == (PICK.time, "ncedc", None)
 
 
 # -- what is refused ------------------------------------------------------------------------------
@@ -142,7 +154,7 @@ def test_any_pick_comes_back(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("p.xlsx", r"written as \.csv, received 'p\.xlsx'"),
+        ("p.xlsx", r"written as \.csv, \.parquet, .*, received 'p\.xlsx'"),
         ("p.cvs", r"Did you mean '\.csv'\?"),
         ("p", r"written as \.csv"),
         ("none/p.csv", "none does not exist: make it"),

@@ -1,30 +1,30 @@
-"""Picks for other programs: marker files of Snuffler, and QuakeML; `read_arrivals` reads both."""
+"""Picks as marker files of Snuffler, pyrocko's trace viewer; `read_arrivals` reads them back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.arrival_formats import SNUFFLER_MAGIC, codes_of
+from phasenet_keras.io.arrival_formats import SNUFFLER_MAGIC
 from phasenet_keras.io.catalogs import Arrival
+from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
+from phasenet_keras.io.station_names import codes_of_pick, with_plain_stations
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.types import ConfigError, FormatError, Pick
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
 
-__all__ = ["write_markers", "write_quakeml"]
+__all__ = ["write_markers"]
 
 VERSION = "0.2"
 NO_VALUE = "None"
-ANY = "*"
 # Snuffler's colours go round after six kinds.
 KINDS = range(6)
-# Blanks separate the fields of a line, commas the ids; the rest would be patterns.
-_NO_CODE = re.compile(r"[\s,*?\[\].]")
+PHASE_KINDS = {"P": 1, "S": 2}
 
 
 def write_markers(
@@ -69,54 +69,8 @@ def write_markers(
     return len(lines)
 
 
-def write_quakeml(picks: Iterable[Pick | Arrival], path: str | PathLike[str]) -> int:
-    """Write picks as QuakeML: an event for each event named, one for all picks without any.
-
-    Args:
-        picks: any number, also none.
-        path: of the file; it appears when it is complete.
-
-    Returns:
-        The number of picks written.
-
-    Example:
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder:
-        ...     write_quakeml([], Path(folder) / "picks.xml")
-        0
-    """
-    from obspy.core.event import Catalog, Event, ResourceIdentifier, WaveformStreamID
-    from obspy.core.event import Pick as QuakePick
-
-    events: dict[str, Event] = {}
-    count = 0
-    for count, pick in enumerate(picks, start=1):
-        name = _event_of(pick)
-        if name not in events:
-            safe = re.sub(r"[^\w.-]", "_", name or "picks")
-            events[name] = Event(resource_id=ResourceIdentifier(f"smi:local/{safe}"))
-        network, station, location, channel = _codes(pick)
-        events[name].picks.append(
-            QuakePick(
-                resource_id=ResourceIdentifier(f"smi:local/pick/{count}"),
-                time=pick.time,
-                phase_hint=pick.phase,
-                evaluation_mode="automatic",
-                waveform_id=WaveformStreamID(
-                    network_code=network,
-                    station_code=station,
-                    location_code=None if location == ANY else location,
-                    channel_code=None if channel == ANY else channel.rstrip(ANY),
-                ),
-            )
-        )
-    with beside_then_rename(Path(path), "wb") as file:
-        Catalog(events=list(events.values())).write(file, format="QUAKEML")
-    return count
-
-
 def _line(pick: Pick | Arrival, kind: int) -> str:
-    ids, event = ".".join(_codes(pick)), _event_of(pick).replace(" ", "_") or NO_VALUE
+    ids, event = ".".join(codes_of_pick(pick)), _event_of(pick).replace(" ", "_") or NO_VALUE
     if re.search(r"\s", event):
         raise FormatError(f"an event's name in a marker file has no blanks, received {event!r}")
     # Event's hash and time, phase, polarity, and whether it was picked automatically.
@@ -128,23 +82,20 @@ def _event_of(pick: Pick | Arrival) -> str:
     return pick.event if isinstance(pick, Arrival) else ""
 
 
-def _codes(pick: Pick | Arrival) -> tuple[str, str, str, str]:
-    """Return network, station, location and channel; patterns where they are not known."""
-    location, channel = ANY, ANY
-    if isinstance(pick, Arrival):
-        network, station = pick.network, pick.station
-    else:
-        network, station = codes_of(pick.station)
-        parts = pick.station.split(".")
-        if len(parts) == 4:
-            location, channel = parts[2], f"{parts[3]}{ANY}"
-    if not station or _NO_CODE.search(station) or _NO_CODE.search(network):
-        raise FormatError(
-            f"a station in a marker file or a catalogue has a name without blanks, dots, commas "
-            f"and *?[], received '{network}.{station}': rename it"
-        )
-    return network, station, location, channel
-
-
 def _time(time: UTCDateTime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _write(picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
+    kinds = [PHASE_KINDS.get(pick.phase, 0) for pick in picks]
+    write_markers(with_plain_stations(picks), path, kinds=kinds)
+
+
+register_pick_format(
+    PickFormat(
+        name="snuffler",
+        endings=(".markers",),
+        content="markers of Snuffler, pyrocko's trace viewer",
+        write=_write,
+    )
+)

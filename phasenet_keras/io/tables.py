@@ -1,16 +1,24 @@
-"""Picks as tables: CSV with PhaseNet's own columns first, ours after them."""
+"""`write_picks` and `read_picks`; CSV with PhaseNet's own columns first, ours after them."""
 
 from __future__ import annotations
 
 import csv
+import math
+import numbers
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from phasenet_keras.io.pick_formats import (
+    PickFormat,
+    pick_format_of,
+    pick_formats,
+    register_pick_format,
+)
 from phasenet_keras.types import ConfigError, FormatError, Pick, nearest_name
 
 if TYPE_CHECKING:
@@ -20,6 +28,8 @@ __all__ = [
     "PICK_COLUMNS",
     "beside_then_rename",
     "check_pick_path",
+    "check_table_path",
+    "iso_time",
     "print_picks",
     "read_picks",
     "write_picks",
@@ -37,38 +47,57 @@ PICK_COLUMNS = (
     "amplitude_units",
     "sampling_rate_hz",
     "preset",
+    "snr_db",
 )
+# Tables of earlier versions lack them.
+LATER_COLUMNS = {"snr_db"}
 
 NO_TEXT = "backslashreplace"
 
 
-def write_picks(picks: Iterable[Pick], path: str | PathLike[str]) -> int:
-    """Write picks as CSV, ordered by time; the file appears when it is complete.
+def write_picks(
+    picks: Iterable[Pick],
+    path: str | PathLike[str],
+    format: str | None = None,
+    *,
+    time_errors_s: Mapping[str, float] | None = None,
+) -> int:
+    """Write picks, ordered by time; the file appears when it is complete.
 
-    Columns: ``station_id, begin_time, phase_index, phase_time, phase_score, phase_type,
+    Columns of a CSV: ``station_id, begin_time, phase_index, phase_time, phase_score, phase_type,
     file_name`` as PhaseNet writes them, then ``phase_amplitude, amplitude_units,
-    sampling_rate_hz, preset``. ``phase_index`` counts samples of ``sampling_rate_hz`` from
-    ``begin_time``. Times are UTC, ISO 8601 with microseconds.
+    sampling_rate_hz, preset, snr_db``. ``phase_index`` counts samples of ``sampling_rate_hz``
+    from ``begin_time``. Times are UTC, ISO 8601 with microseconds. The other formats are listed
+    by `phasenet_keras.io.pick_formats.pick_formats`.
 
     Args:
         picks: any number, also none.
-        path: ends in ``.csv``; its folder must exist.
+        path: its ending says the format: ``.csv``, ``.parquet``, ``.xml`` (QuakeML), ``.obs``
+            (NonLinLoc), ``.markers`` (Snuffler), ``.gamma.csv``, ``.pyocto.csv``; its folder must
+            exist.
+        format: name of the format, for any ending.
+        time_errors_s: standard deviation of the times of each phase, where known (e.g. from
+            `evaluate`), for QuakeML and NonLinLoc.
 
     Returns:
         The number of picks written.
 
     Raises:
-        ConfigError: for another ending, or a folder that does not exist.
+        ConfigError: for an unknown ending or format, a folder that does not exist, or errors that
+            are none or that the format cannot hold.
+        MissingExtraError: if a package is missing that the format needs.
+
+    Warns:
+        RecordWarning: where a station's name had to be changed for the format.
 
     Example:
         >>> write_picks([], "/tmp/picks.csv")
         0
     """
     path = Path(path)
-    check_pick_path(path)
-    picks = list(picks)
-    with beside_then_rename(path) as file:
-        print_picks(picks, file)
+    pick_format = check_pick_path(path, format, time_errors_s=time_errors_s)
+    picks = sorted(picks)
+    pick_format.write(picks, path, dict(time_errors_s or {}))
     return len(picks)
 
 
@@ -79,8 +108,29 @@ def print_picks(picks: Iterable[Pick], file: IO[str]) -> None:
     writer.writerows(_row(pick) for pick in sorted(picks))
 
 
-def check_pick_path(path: Path) -> None:
-    """Refuse a path that picks cannot be written to, before any work is done.
+def check_pick_path(
+    path: Path, format: str | None = None, *, time_errors_s: Mapping[str, float] | None = None
+) -> PickFormat:
+    """Refuse what picks cannot be written to, before any work is done; return the format.
+
+    Raises:
+        ConfigError: as `write_picks`; also if the folder cannot be written to.
+        MissingExtraError: if a package is missing that the format needs.
+    """
+    pick_format = pick_format_of(path, format)
+    for phase, value in (time_errors_s or {}).items():
+        if not (isinstance(value, numbers.Real) and 0 < value < math.inf):
+            raise ConfigError(f"the time error of {phase} is above 0 seconds, received {value!r}")
+    if time_errors_s and not pick_format.holds_time_errors:
+        able = ", ".join(item.name for item in pick_formats() if item.holds_time_errors)
+        raise ConfigError(f"format '{pick_format.name}' has no time errors; those that do: {able}")
+    pick_format.check()
+    _check_folder(path)
+    return pick_format
+
+
+def check_table_path(path: Path) -> None:
+    """Refuse a path that a CSV table cannot be written to, before any work is done.
 
     Raises:
         ConfigError: for an ending other than ``.csv``, or a folder that does not exist or cannot
@@ -88,7 +138,11 @@ def check_pick_path(path: Path) -> None:
     """
     if path.suffix.lower() != ".csv":
         hint = nearest_name(path.suffix, [".csv"])
-        raise ConfigError(f"picks are written as .csv, received '{path.name}'.{hint}")
+        raise ConfigError(f"this table is written as .csv, received '{path.name}'.{hint}")
+    _check_folder(path)
+
+
+def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
     if path.is_dir():
@@ -97,17 +151,42 @@ def check_pick_path(path: Path) -> None:
         raise ConfigError(f"folder {path.parent} cannot be written to")
 
 
-def read_picks(path: str | PathLike[str]) -> list[Pick]:
-    """Read picks that `write_picks` wrote.
+def read_picks(path: str | PathLike[str], format: str | None = None) -> list[Pick]:
+    """Read picks that `write_picks` wrote as CSV or Parquet.
+
+    Picks in other formats have lost what they cannot hold; `read_arrivals` reads the times of
+    most.
+
+    Args:
+        path: its ending says the format.
+        format: name of the format, for any ending.
 
     Raises:
+        ConfigError: for a format that cannot be read back.
         FormatError: if it cannot be read, a column is missing, or a cell is no such value; it
             names the line.
+
+    Example:
+        >>> _ = write_picks([], "/tmp/picks.csv")
+        >>> read_picks("/tmp/picks.csv")
+        []
     """
+    path = Path(path)
+    pick_format = pick_format_of(path, format)
+    if pick_format.read is None:
+        able = ", ".join(item.name for item in pick_formats() if item.read)
+        raise ConfigError(
+            f"{path}: format '{pick_format.name}' does not hold all of a pick; those that can be "
+            f"read back: {able}"
+        )
+    return pick_format.read(path)
+
+
+def _read_csv(path: Path) -> list[Pick]:
     try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
-            missing = set(PICK_COLUMNS) - set(table.fieldnames or ())
+            missing = set(PICK_COLUMNS) - set(table.fieldnames or ()) - LATER_COLUMNS
             if missing:
                 raise FormatError(f"{path} has no columns {', '.join(sorted(missing))}")
             return [_pick(row, f"{path}, line {table.line_num}") for row in table]
@@ -131,6 +210,7 @@ def _pick(row: dict[str, str], where: str) -> Pick:
             sampling_rate=float(row["sampling_rate_hz"]),
             start_time=UTCDateTime(row["begin_time"]) if row["begin_time"] else None,
             source=row["file_name"],
+            snr_db=float(row["snr_db"]) if row.get("snr_db") else None,
         )
     except (TypeError, ValueError) as error:
         raise FormatError(f"{where}: a cell is no time or no number: {error}") from error
@@ -139,9 +219,9 @@ def _pick(row: dict[str, str], where: str) -> Pick:
 def _row(pick: Pick) -> tuple[object, ...]:
     return (
         pick.station,
-        "" if pick.start_time is None else _iso(pick.start_time),
+        "" if pick.start_time is None else iso_time(pick.start_time),
         pick.sample,
-        _iso(pick.time),
+        iso_time(pick.time),
         f"{pick.probability:.4f}",
         pick.phase,
         pick.source.replace("\r", "\\r"),  # csv would not quote it
@@ -149,10 +229,12 @@ def _row(pick: Pick) -> tuple[object, ...]:
         pick.units or "",
         f"{pick.sampling_rate:.9g}",
         pick.preset,
+        "" if pick.snr_db is None else f"{pick.snr_db:.2f}",
     )
 
 
-def _iso(time: UTCDateTime) -> str:
+def iso_time(time: UTCDateTime) -> str:
+    """Return a time as our tables have it: UTC, ISO 8601 with microseconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
@@ -169,3 +251,19 @@ def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _write_csv(picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
+    with beside_then_rename(path) as file:
+        print_picks(picks, file)
+
+
+register_pick_format(
+    PickFormat(
+        name="csv",
+        endings=(".csv",),
+        content="a table with PhaseNet's columns first",
+        write=_write_csv,
+        read=_read_csv,
+    )
+)

@@ -15,6 +15,7 @@ from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padd
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward
 from phasenet_keras.picking.peaks import PeakFinder
+from phasenet_keras.picking.ratio import snr_db_at
 from phasenet_keras.picking.stream_state import (
     AMPLITUDE_WINDOW_SAMPLES,
     Found,
@@ -224,7 +225,8 @@ class Picker:
             for sample, probability in [*finder.feed(series), *finder.finish()]:
                 begin = min(round(sample * scale), waveform.n_samples - 1)
                 amplitude = amplitude_at(waveform.data, begin, length, reach)
-                found = Found(sample, column, probability, amplitude)
+                snr_db = snr_db_at(waveform.data, begin, length)
+                found = Found(sample, column, probability, amplitude, snr_db)
                 picks.append(self.pick_of(found, annotation, waveform.units))
         return sorted(picks)
 
@@ -242,6 +244,7 @@ class Picker:
             sampling_rate=annotation.sampling_rate,
             start_time=annotation.start_time,
             source=annotation.source,
+            snr_db=found.snr_db,
         )
 
     def stream_settings(self, sampling_rate: float) -> StreamSettings:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,8 +22,16 @@ from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.data.windows import chunks, pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.picking.peaks import PeakFinder
+from phasenet_keras.picking.ratio import snr_db_at
 
-__all__ = ["AMPLITUDE_WINDOW_SAMPLES", "ChunkRunner", "Found", "RecordState", "StreamSettings"]
+__all__ = [
+    "AMPLITUDE_WINDOW_SAMPLES",
+    "ChunkRunner",
+    "Found",
+    "RecordState",
+    "StreamSettings",
+    "amplitude_at",
+]
 
 # The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
 AMPLITUDE_WINDOW_SAMPLES = 300
@@ -62,13 +70,14 @@ class Found:
         sample: of the probabilities, from the record's first.
         column: of the phase.
         probability: at the sample.
-        amplitude: as in `phasenet_keras.types.Pick`.
+        amplitude, snr_db: as in `phasenet_keras.types.Pick`.
     """
 
     sample: int
     column: int
     probability: float
     amplitude: float
+    snr_db: float | None = field(default=None, compare=False)
 
 
 def amplitude_at(data: np.ndarray, begin: int, length: int, reach: int) -> float:
@@ -304,7 +313,8 @@ class RecordState:
             if is_end or (
                 begin + ahead <= self._raw.n_samples and self._raw.n_samples > 2 * self._reach
             ):
-                self._found.append(Found(sample, column, height, self._amplitude(begin)))
+                measured = self._amplitude(begin), self._snr_db(begin)
+                self._found.append(Found(sample, column, height, *measured))
             else:
                 waiting.append((sample, column, height))
         self._waiting = waiting
@@ -323,9 +333,14 @@ class RecordState:
         near = part[: begin + self._reach - low].mean(axis=0, dtype=np.float64)
         return float(np.abs(part[begin - low : begin - low + self._length] - near).max())
 
+    def _snr_db(self, begin: int) -> float | None:
+        low = max(0, begin - self._length)
+        part = self._raw.between(low, begin + self._length)
+        return snr_db_at(part, begin - low, self._length)
+
     def _forget(self) -> None:
         samples = [finder.oldest for finder in self._finders.values()]
         samples += [sample for sample, _, _ in self._waiting]
-        oldest = round(min(samples, default=self.n_samples) * self._scale) - self._reach - 1
+        oldest = round(min(samples, default=self.n_samples) * self._scale) - 1
         if self._raw.n_samples > 2 * self._reach:
-            self._raw.forget(oldest)
+            self._raw.forget(oldest - max(self._reach, self._length))

@@ -1,0 +1,107 @@
+"""Where `phasenet-keras pick` puts its picks, and as what."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.cli_common import make_folder
+from phasenet_keras.io.pick_formats import pick_formats
+from phasenet_keras.types import ConfigError, FormatError
+
+if TYPE_CHECKING:
+    from phasenet_keras.report import RunReport
+    from phasenet_keras.types import Pick
+
+__all__ = ["add_output_options", "check_output", "put_out"]
+
+
+def add_output_options(verb: argparse.ArgumentParser) -> None:
+    """Add the options to the verb."""
+    formats = pick_formats()
+    endings = ", ".join(item.endings[0] for item in formats)
+    verb.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE|DIR",
+        help=f"where picks go, the ending says as what: {endings}; a folder gets picks.csv "
+        "(default: a CSV table to standard output). Until all is done, parts are kept beside: the "
+        "same command again goes on where a run was ended",
+    )
+    verb.add_argument(
+        "--format",
+        metavar="NAME",
+        help=f"format of the output, whatever its ending: {', '.join(i.name for i in formats)}",
+    )
+    for phase in ("P", "S"):
+        verb.add_argument(
+            f"--{phase.lower()}-error-s",
+            type=float,
+            metavar="SECONDS",
+            help=f"standard deviation of {phase} times, e.g. from `evaluate`, for "
+            f"{' and '.join(item.name for item in formats if item.holds_time_errors)}",
+        )
+
+
+def check_output(arguments: argparse.Namespace) -> None:
+    """Settle the file that picks go to, before any work is done; a folder gets ``picks.csv``.
+
+    Raises:
+        ConfigError: saying what is wrong.
+    """
+    from phasenet_keras.io.tables import check_pick_path
+
+    errors_s = _time_errors_s(arguments)
+    output = arguments.output
+    if output and (output.is_dir() or not (output.suffix or arguments.format)):
+        make_folder(output)
+        arguments.output = output / "picks.csv"
+    if arguments.output:
+        check_pick_path(arguments.output, arguments.format, time_errors_s=errors_s)
+    elif arguments.format or errors_s:
+        raise ConfigError(
+            "--format and time errors are for a file: name one with --output; standard output "
+            "takes a CSV table"
+        )
+    elif sys.stdout is None:
+        raise ConfigError("standard output is closed: name a file with --output")
+
+
+def put_out(picks: Sequence[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
+    """Write the picks; if their format fails they are kept as a CSV beside.
+
+    Raises:
+        FormatError: naming the file that they were kept in.
+    """
+    from phasenet_keras.io.registry import RecordWarning
+    from phasenet_keras.io.tables import print_picks, write_picks
+    from phasenet_keras.picking.files import FileReport
+
+    path = arguments.output
+    if not path:
+        print_picks(picks, sys.stdout)
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RecordWarning)
+        try:
+            write_picks(picks, path, arguments.format, time_errors_s=_time_errors_s(arguments))
+        except OSError:  # the disk: a second file would fare no better
+            raise
+        except Exception as error:  # whatever a library raises must not cost the picks
+            kept = path.with_name(f"{path.name}.csv")
+            write_picks(picks, kept, "csv")
+            raise FormatError(
+                f"{path} could not be written: {error}. The picks are in {kept}"
+            ) from error
+    texts = [str(item.message) for item in caught if issubclass(item.category, RecordWarning)]
+    for text in texts:
+        report.take(FileReport(path, f"{path}: {text}", failed=False))
+
+
+def _time_errors_s(arguments: argparse.Namespace) -> dict[str, float]:
+    given = {"P": arguments.p_error_s, "S": arguments.s_error_s}
+    return {phase: value for phase, value in given.items() if value is not None}
