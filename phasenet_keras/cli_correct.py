@@ -97,6 +97,12 @@ def add_gather_options(verb: argparse.ArgumentParser) -> None:
         help="of the correction: chosen by cross-validation, those of Huynh (2021), or a file's "
         "(default: %(default)s)",
     )
+    verb.add_argument(
+        "--reciprocity",
+        action="store_true",
+        help="weigh each pick by how well it agrees with that of the reciprocal path; shot 5 "
+        "stands at receiver 5",
+    )
     for phase in "PS":
         verb.add_argument(
             f"--{phase.lower()}-bounds",
@@ -113,9 +119,14 @@ def pair_of(text: str) -> tuple[float, float]:
 
 
 def read_correction(
-    settings: str, bounds: Mapping[str, tuple[float, float] | None], rate_hz: float | None = None
+    settings: str,
+    bounds: Mapping[str, tuple[float, float] | None],
+    rate_hz: float | None = None,
+    reciprocity: bool = False,
 ) -> CorrectionConfig:
     """Return the correction by name or from a JSON file, with other bounds (samples) and rate.
+
+    ``reciprocity`` asks for weights by it; the file may, too.
 
     Raises:
         ConfigError: for an unknown name, an unreadable file or impossible values.
@@ -138,7 +149,12 @@ def read_correction(
             if phase not in phases:
                 raise ConfigError(f"bounds of {phase}: the settings have no such phase")
             phases[phase] = replace(phases[phase], earliest=pair[0], latest=pair[1])
-    return replace(config, phases=phases, sampling_rate_hz=rate_hz or config.sampling_rate_hz)
+    return replace(
+        config,
+        phases=phases,
+        sampling_rate_hz=rate_hz or config.sampling_rate_hz,
+        reciprocity=reciprocity or config.reciprocity,
+    )
 
 
 def _run_correct(arguments: argparse.Namespace) -> int:
@@ -161,7 +177,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     )
     rate_hz = picks.sampling_rate or arguments.sampling_rate_hz
     bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
-    config = read_correction(arguments.settings, bounds, rate_hz)
+    config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
     table = _placed(picks, geometry, arguments.fill)
     with CountBar(console, "correcting") as bar:
         corrected = correct_picks(table, config, progress=bar.take)
