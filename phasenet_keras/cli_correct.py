@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -113,8 +114,19 @@ def add_gather_options(verb: argparse.ArgumentParser) -> None:
 
 
 def pair_of(text: str) -> tuple[float, float]:
-    """Read two numbers with a comma between them."""
-    low, high = (float(item) for item in text.split(","))
+    """Read two numbers with a comma between them.
+
+    Raises:
+        ArgumentTypeError: for anything else, or if the first is not the lower one.
+    """
+    try:
+        low, high = (float(item) for item in text.split(","))
+    except ValueError:
+        low, high = math.inf, -math.inf
+    if not low < high:
+        raise argparse.ArgumentTypeError(
+            f"give a lower and a higher number with a comma between them, received '{text}'"
+        )
     return low, high
 
 

@@ -23,7 +23,8 @@ Train on shot gathers without labels: predict, correct the picks by moveout, cho
 retrain with the labelled records kept, and again, as long as the validation F1 rises. UNLABELLED is
 a data set folder, whose gathers are shots and whose labels are not looked at, or waveform files
 with --names. Offsets come from --geometry, from the data set (if these have no sign, both sides of
-a source count as one), or from receiver minus shot number.
+a source count as one), or from receiver minus shot number. STATIONS.csv and the correction are
+those of phasenet-keras correct.
 The run folder then serves as a preset; a run that was interrupted goes on if the same command is
 given again."""
 
@@ -40,7 +41,11 @@ def add_selftrain(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("unlabelled", nargs="+", metavar="UNLABELLED", help="data set or waveforms")
     verb.add_argument("--parent", required=True, metavar="PRESET|RUN", help="to start from")
     verb.add_argument(
-        "--labelled", type=Path, required=True, metavar="DATASET", help="with train, dev and test"
+        "--labelled",
+        type=Path,
+        required=True,
+        metavar="DATASET",
+        help="data set folder with the splits train, dev (chooses) and test (is reported on)",
     )
     verb.add_argument(
         "--rounds", type=int, default=3, metavar="N", help="at most (default: %(default)s)"

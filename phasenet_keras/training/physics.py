@@ -150,7 +150,8 @@ def reciprocity_weights(table: DataFrame, least_spread: float = 0.0) -> np.ndarr
 def _both_ways(picks: DataFrame) -> DataFrame:
     """Return picks that have a reciprocal one, with the ``difference`` from it."""
     if picks["shot"].dtype != picks["receiver"].dtype:
-        return picks.iloc[:0].assign(difference=np.empty(0))
+        # Numbers and names: no shot is called like a receiver.
+        return picks.iloc[:0].astype(object).assign(difference=np.empty(0))
     back = picks.rename(columns={"shot": "receiver", "receiver": "shot"})
     both = picks.merge(back, on=["shot", "receiver", "phase"], suffixes=("", "_back"))
     both = both[both["shot"] != both["receiver"]]
