@@ -27,7 +27,8 @@ from phasenet_keras import PhaseNet, Picker, TrainConfig
 from phasenet_keras.training.evaluate import PhaseScores, evaluate, markdown_table
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.pseudo_records import GatherTrace, PseudoSettings
-from phasenet_keras.training.selftrain import SelfTrainRound, self_train
+from phasenet_keras.training.rounds import SelfTrainRound
+from phasenet_keras.training.selftrain import self_train
 from phasenet_keras.training.train import train
 from phasenet_keras.types import LabelledWaveform
 

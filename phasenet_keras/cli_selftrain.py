@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from phasenet_keras.training.pseudo_records import GatherTrace
-    from phasenet_keras.training.selftrain import SelfTrainRound
+    from phasenet_keras.training.rounds import SelfTrainRound
 
 __all__ = ["add_selftrain"]
 

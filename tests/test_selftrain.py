@@ -30,7 +30,8 @@ from phasenet_keras.training.pseudo_records import (
     pseudo_labels,
     pseudo_records,
 )
-from phasenet_keras.training.selftrain import best_round, goes_on, self_train
+from phasenet_keras.training.rounds import best_round, goes_on
+from phasenet_keras.training.selftrain import self_train
 from phasenet_keras.training.survey import record_offsets
 from phasenet_keras.training.train import train
 from phasenet_keras.types import ConfigError, LabelledWaveform

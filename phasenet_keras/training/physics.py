@@ -130,10 +130,10 @@ def reciprocity_weights(table: DataFrame, least_spread: float = 0.0) -> np.ndarr
 
     Example:
         >>> import pandas as pd
-        >>> picks = pd.DataFrame({"shot": [1, 4, 1], "receiver": [4, 1, 2], "phase": "P",
-        ...                       "sample": [90.0, 102.0, 70.0]})
+        >>> picks = pd.DataFrame({"shot": [1, 4, 1, 7, 4, 7], "receiver": [4, 1, 7, 1, 7, 4],
+        ...                       "phase": "P", "sample": [90.0, 102.0, 120.0, 120.0, 88.0, 88.0]})
         >>> reciprocity_weights(picks, least_spread=4.0).tolist()
-        [0.5, 0.5, nan]
+        [0.5, 0.5, 1.0, 1.0, 1.0, 1.0]
     """
     picks = _picks(table)
     both = _both_ways(picks)

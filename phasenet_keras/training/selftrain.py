@@ -9,23 +9,33 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.correction import CorrectionConfig
-from phasenet_keras.training.evaluate import PhaseScores, evaluate, markdown_table
+from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.pseudo_records import (
     GatherTrace,
     PseudoSettings,
     pseudo_labels,
     pseudo_records,
+)
+from phasenet_keras.training.robust import one_thread
+from phasenet_keras.training.rounds import (
+    SelfTrainRound,
+    best_round,
+    goes_on,
+    read_rounds,
+    rounds_report,
+    verdict_of,
+    write_rounds,
 )
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.training.survey import HOW
@@ -36,47 +46,10 @@ from phasenet_keras.types import ConfigError, LabelledWaveform
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["SelfTrainResult", "SelfTrainRound", "best_round", "goes_on", "self_train"]
+__all__ = ["SelfTrainResult", "self_train"]
 
 SETTINGS, ROUNDS, REPORT, BEST = "settings.json", "rounds.json", "report.md", "best"
 LABELS = "pseudo_labels.csv"
-
-
-@dataclass(frozen=True)
-class SelfTrainRound:
-    """What a round came to; round 0 is the parent.
-
-    Attributes:
-        number: of the round.
-        dev_f1: F1 on the validation records, mean of the phases, of the network as it would be
-            used, with its own thresholds; what rounds are judged by.
-        scores: on the test records, by phase.
-        counts: of pseudo labels: by phase those ``chosen`` and how all were got, and ``weight``,
-            the mean of the chosen ones.
-    """
-
-    number: int
-    dev_f1: float
-    scores: Mapping[str, PhaseScores]
-    counts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Of the round, as in tables."""
-        return f"round {self.number}" if self.number else "before"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SelfTrainRound:
-        """Build from what `to_dict` returned, from JSON or not."""
-        scores = {
-            phase: PhaseScores(**{**score, "f1_interval": tuple(score["f1_interval"])})
-            for phase, score in values["scores"].items()
-        }
-        return cls(values["number"], values["dev_f1"], scores, values["counts"])
 
 
 @dataclass(frozen=True)
@@ -98,42 +71,7 @@ class SelfTrainResult:
     @property
     def verdict(self) -> str:
         """Whether it helped, in a sentence."""
-        before, last = self.rounds[0].dev_f1, self.rounds[-1]
-        if not self.best:
-            return (
-                f"self-training did not help: validation F1 {before:.3f} before, "
-                f"{last.dev_f1:.3f} after round {last.number}; the parent is kept"
-            )
-        best = self.rounds[self.best]
-        text = f"validation F1 {best.dev_f1:.3f} after round {best.number}, {before:.3f} before"
-        if last.number > best.number:
-            text += f"; round {last.number} no longer helped ({last.dev_f1:.3f})"
-        return text
-
-
-def best_round(dev_f1s: Sequence[float]) -> int:
-    """Return the number of the round with the highest validation F1, of equals the first.
-
-    Example:
-        >>> best_round([0.6, 0.8, float("nan"), 0.8])
-        1
-    """
-    values = [-math.inf if math.isnan(value) else value for value in dev_f1s]
-    return values.index(max(values))
-
-
-def goes_on(dev_f1s: Sequence[float], rounds: int) -> bool:
-    """Tell if another round is worth it: there may be one, and the last one was the best so far.
-
-    Args:
-        dev_f1s: validation F1 before and after each round.
-        rounds: most rounds.
-
-    Example:
-        >>> goes_on([0.6, 0.8], rounds=3), goes_on([0.6, 0.8, 0.8], rounds=3)
-        (True, False)
-    """
-    return len(dev_f1s) <= rounds and best_round(dev_f1s) == len(dev_f1s) - 1
+        return verdict_of(self.rounds)
 
 
 def self_train(
@@ -181,8 +119,8 @@ def self_train(
         `train` with ``pseudo_labels.csv``; ``rounds.json``, ``best`` and ``report.md``.
 
     Raises:
-        ConfigError: for a split without records, no record that is without labels, or a folder of
-            other settings.
+        ConfigError: for a split without records, no record that is without labels, a folder of
+            other settings, or without scikit-learn.
     """
     config = config or TrainConfig()
     run = _Run(
@@ -197,25 +135,24 @@ def self_train(
     )
     _check(run, rounds)
     _claim(run)
-    done = _finished(run.folder)
+    done = read_rounds(run.folder / ROUNDS)
     if not done:
         done = [run.judged(0, run.parent)]
-        _keep(done, run.folder)
+        write_rounds(done, run.folder / ROUNDS)
     if on_round:
         for item in done:
             on_round(item)
     while goes_on([item.dev_f1 for item in done], rounds):
         done.append(_round(run, len(done), run.net(len(done) - 1), on_record, on_epoch))
-        _keep(done, run.folder)
+        write_rounds(done, run.folder / ROUNDS)
         if on_round:
             on_round(done[-1])
     best = best_round([item.dev_f1 for item in done])
     net = run.net(best)
     net.save_preset(run.folder / BEST, net.preset)
-    found = SelfTrainResult(net, best, tuple(done), run.folder)
     with beside_then_rename(run.folder / REPORT) as file:
-        file.write(_report(found))
-    return found
+        file.write(rounds_report(done))
+    return SelfTrainResult(net, best, tuple(done), run.folder)
 
 
 @dataclass(frozen=True)
@@ -342,6 +279,8 @@ def _check(run: _Run, rounds: int) -> None:
             f"all {len(run.unlabelled)} records without labels are in the labelled data set, too: "
             "name others"
         )
+    with one_thread():  # without scikit-learn this refuses, before hours of work
+        pass
 
 
 def _claim(run: _Run) -> None:
@@ -366,39 +305,3 @@ def _claim(run: _Run) -> None:
     run.folder.mkdir(parents=True, exist_ok=True)
     with beside_then_rename(path) as file:
         file.write(text)
-
-
-def _finished(folder: Path) -> list[SelfTrainRound]:
-    try:
-        values = json.loads((folder / ROUNDS).read_text(encoding="utf-8"))
-        return [SelfTrainRound.from_dict(item) for item in values]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def _keep(done: Sequence[SelfTrainRound], folder: Path) -> None:
-    with beside_then_rename(folder / ROUNDS) as file:
-        json.dump([item.to_dict() for item in done], file, indent=1, sort_keys=True)
-        file.write("\n")
-
-
-def _report(result: SelfTrainResult) -> str:
-    lines = [
-        "# Self-training",
-        "",
-        f"{result.verdict[0].upper()}{result.verdict[1:]}.",
-        "",
-        "Scores on the labelled test records:",
-        "",
-        markdown_table({item.name: item.scores for item in result.rounds}),
-        "| round | validation F1 | phase | pseudo labels | mean weight | " + " | ".join(HOW) + " |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for item in result.rounds[1:]:
-        for phase, counts in item.counts.items():
-            got = " | ".join(f"{counts[how]:.0f}" for how in HOW)
-            lines.append(
-                f"| {item.number} | {item.dev_f1:.3f} | {phase} | {counts['chosen']:.0f} | "
-                f"{counts['weight']:.2f} | {got} |"
-            )
-    return "\n".join(lines) + "\n"
