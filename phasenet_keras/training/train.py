@@ -153,10 +153,9 @@ def train(
         contract = replace(contract, thresholds=chosen)
         if config.refit:
             everything = [*train_records, *dev_records]
-            n_refitted = len(everything)
             learner = Learner(parent, everything, (), strategy, config, contract, weights)
             _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
-            net = learner.net
+            net, n_refitted = learner.net, len(everything)
         net.save_preset(folder / BEST, contract)
         net = PhaseNet.from_preset(folder / BEST)
     result = TrainResult(
