@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 from obspy import UTCDateTime
 
 from phasenet_keras import Waveform, read_waveforms
 from phasenet_keras.data.augment import add_white_noise
+from phasenet_keras.training.pseudolabels import signed_offsets
 from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["near_surface", "pyrefra", "specfem2d", "with_noise"]
@@ -47,17 +49,24 @@ def near_surface(data: Path, dev_block: int = 3) -> list[LabelledWaveform]:
 
 
 def specfem2d(data: Path, family: str, channels: str = "Z") -> list[LabelledWaveform]:
-    """Return simulated records, split by model; labels that cannot be seen are unknown."""
+    """Return simulated records, split by model; labels that cannot be seen are unknown.
+
+    Each has its gather, and an offset with a sign.
+    """
     with h5py.File(data / "specfem2d" / f"specfem2d_{family}.h5") as file:
         samples = file["data"][()]
         table = {
             name: file[name][()]
-            for name in ("p_index", "s_index", "p_ok", "s_ok", "split", "model_id", "source")
+            for name in (
+                *("p_index", "s_index", "p_ok", "s_ok", "split", "model_id", "source", "receiver"),
+                *("source_x", "source_z", "receiver_x", "receiver_z"),
+            )
         }
         names = str(file.attrs["model_names"]).split(",")
         rate = float(file.attrs["sampling_rate_hz"])
     columns = [{"X": 0, "Z": 1}[channel] for channel in channels]
     components = tuple({"X": "E", "Z": "Z"}[channel] for channel in channels)
+    offsets = offsets_of(table)
     records = []
     for number in range(len(samples)):
         row = {name: values[number] for name, values in table.items()}
@@ -73,14 +82,32 @@ def specfem2d(data: Path, family: str, channels: str = "Z") -> list[LabelledWave
             rate,
             UTCDateTime(0),
             components,
-            f"{model}.{row['source']}.{number}",
+            f"{model}.{row['source']}.{row['receiver']}",
+            offset_m=float(offsets[number]),
         )
         records.append(
             LabelledWaveform(
-                wave, arrivals, f"{model}-{number}", event=model, split=SPLITS[int(row["split"])]
+                wave,
+                arrivals,
+                f"{model}-{number}",
+                event=model,
+                gather=f"{model}.{row['source']}",
+                split=SPLITS[int(row["split"])],
             )
         )
     return records
+
+
+def offsets_of(table: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the signed offset of each simulated record, in metres."""
+    offsets = np.full(len(table["source"]), np.nan)
+    for rows in pd.DataFrame(table).groupby(["model_id", "source"]).indices.values():
+        at = [
+            np.stack([table[f"{what}_x"], 0 * table[f"{what}_x"], table[f"{what}_z"]], axis=1)[rows]
+            for what in ("source", "receiver")
+        ]
+        offsets[rows] = signed_offsets(at[0][0], at[1])
+    return offsets
 
 
 def pyrefra(data: Path) -> list[LabelledWaveform]:

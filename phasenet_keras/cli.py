@@ -28,6 +28,7 @@ from phasenet_keras.cli_correct import add_correct
 from phasenet_keras.cli_dataset import add_prepare
 from phasenet_keras.cli_pick import add_pick
 from phasenet_keras.cli_scores import add_evaluate
+from phasenet_keras.cli_selftrain import add_selftrain
 from phasenet_keras.cli_training import add_train
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import PhaseNetKerasError
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add_evaluate(verbs)
     add_compare(verbs)
     add_correct(verbs)
+    add_selftrain(verbs)
     _add_presets(verbs)
     _add_convert(verbs)
     return parser

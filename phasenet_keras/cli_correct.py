@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -97,6 +98,12 @@ def add_gather_options(verb: argparse.ArgumentParser) -> None:
         help="of the correction: chosen by cross-validation, those of Huynh (2021), or a file's "
         "(default: %(default)s)",
     )
+    verb.add_argument(
+        "--reciprocity",
+        action="store_true",
+        help="weigh each pick by how well it agrees with that of the reciprocal path; shot 5 "
+        "stands at receiver 5",
+    )
     for phase in "PS":
         verb.add_argument(
             f"--{phase.lower()}-bounds",
@@ -107,15 +114,31 @@ def add_gather_options(verb: argparse.ArgumentParser) -> None:
 
 
 def pair_of(text: str) -> tuple[float, float]:
-    """Read two numbers with a comma between them."""
-    low, high = (float(item) for item in text.split(","))
+    """Read two numbers with a comma between them.
+
+    Raises:
+        ArgumentTypeError: for anything else, or if the first is not the lower one.
+    """
+    try:
+        low, high = (float(item) for item in text.split(","))
+    except ValueError:
+        low, high = math.inf, -math.inf
+    if not low < high:
+        raise argparse.ArgumentTypeError(
+            f"give a lower and a higher number with a comma between them, received '{text}'"
+        )
     return low, high
 
 
 def read_correction(
-    settings: str, bounds: Mapping[str, tuple[float, float] | None], rate_hz: float | None = None
+    settings: str,
+    bounds: Mapping[str, tuple[float, float] | None],
+    rate_hz: float | None = None,
+    reciprocity: bool = False,
 ) -> CorrectionConfig:
     """Return the correction by name or from a JSON file, with other bounds (samples) and rate.
+
+    ``reciprocity`` asks for weights by it; the file may, too.
 
     Raises:
         ConfigError: for an unknown name, an unreadable file or impossible values.
@@ -138,7 +161,12 @@ def read_correction(
             if phase not in phases:
                 raise ConfigError(f"bounds of {phase}: the settings have no such phase")
             phases[phase] = replace(phases[phase], earliest=pair[0], latest=pair[1])
-    return replace(config, phases=phases, sampling_rate_hz=rate_hz or config.sampling_rate_hz)
+    return replace(
+        config,
+        phases=phases,
+        sampling_rate_hz=rate_hz or config.sampling_rate_hz,
+        reciprocity=reciprocity or config.reciprocity,
+    )
 
 
 def _run_correct(arguments: argparse.Namespace) -> int:
@@ -161,7 +189,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     )
     rate_hz = picks.sampling_rate or arguments.sampling_rate_hz
     bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
-    config = read_correction(arguments.settings, bounds, rate_hz)
+    config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
     table = _placed(picks, geometry, arguments.fill)
     with CountBar(console, "correcting") as bar:
         corrected = correct_picks(table, config, progress=bar.take)

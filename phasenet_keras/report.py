@@ -158,6 +158,10 @@ class EpochBar:
             text += ", on all records"
         self._bar.update(self._task, completed=done, description=text)
 
+    def picking(self, done: int, total: int) -> None:
+        """Note how many records are picked, before the epochs of a round of self-training."""
+        self._bar.update(self._task, completed=0, description=f"picking {done} of {total}")
+
 
 class CountBar:
     """Shows how many of something are done and how long the others take, on a terminal only.

@@ -55,7 +55,7 @@ def use_ncedc(ncedc_cache, monkeypatch):
     monkeypatch.setenv("PHASENET_KERAS_CACHE", str(ncedc_cache))
 
 
-def make_spike_net(channels=("E", "N", "Z"), sampling_rate=100.0, window_samples=3000):
+def make_spike_net(channels=("E", "N", "Z"), sampling_rate=100.0, window_samples=3000, depth=5):
     """Return a PhaseNet set by hand: P at upward spikes, S at downward ones.
 
     With it the main path is tested without any shared data. Only the outermost skip carries
@@ -64,7 +64,7 @@ def make_spike_net(channels=("E", "N", "Z"), sampling_rate=100.0, window_samples
     """
     from phasenet_keras import PhaseNet, Preset
 
-    net = PhaseNet(channels=channels, filters_root=2)
+    net = PhaseNet(channels=channels, filters_root=2, depth=depth)
     weights = {name: np.zeros_like(array) for name, array in net.get_weight_set().items()}
     for name in weights:
         if name.endswith(("gamma", "moving_variance")):
@@ -98,7 +98,7 @@ def spike_net():
 
 @pytest.fixture(scope="session")
 def make_net():
-    """`make_spike_net` itself, for other channels, rates and windows."""
+    """`make_spike_net` itself, for other channels, rates, windows and depths."""
     return make_spike_net
 
 

@@ -206,7 +206,7 @@ def test_lists_of_candidates_in_the_order_shot_receiver(tmp_path, capsys):
     assert row_of(table, 1, 5, "S")["how"] == "filled"
     by_name = read_gather_picks(path, names=r"_(?P<shot>\d+)_(?P<receiver>\d+)_").table
     assert by_name[["shot", "receiver"]].max().tolist() == [2, LINE]
-    with pytest.raises(ConfigError, match="shots times receivers"):
+    with pytest.raises(ConfigError, match="received 3 times 24"):
         read_gather_picks(path, shots=3, receivers=LINE)
     assert main(["correct", path]) == 2
 

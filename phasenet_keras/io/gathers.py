@@ -194,8 +194,9 @@ def _plain(rows: Rows, header: Sequence[str], by: _Names) -> Found:
 def _candidates(rows: Rows, by: _Names, path: str | PathLike[str]) -> Found:
     if by.pattern is None and by.shots * by.receivers != len(rows):
         raise ConfigError(
-            f"{path} has {len(rows)} rows in the order shot, receiver: shots times receivers "
-            f"should be as many, received {by.shots} and {by.receivers}; or give names, a pattern"
+            f"{path} has {len(rows)} rows in the order shot, receiver: say how many shots and "
+            f"receivers they are of, received {by.shots} times {by.receivers}; or give names, a "
+            "pattern that finds both in file names"
         )
     for number, row in rows:
         shot, receiver = divmod(number - 1, by.receivers or 1)

@@ -27,6 +27,8 @@ class CorrectionConfig:
         phases: settings of each phase; picks of other phases are dropped, and say so.
         choose: ``"cross_validation"`` chooses Huber's epsilon, C and kernel width of each phase;
             ``"given"`` takes them from ``phases``.
+        reciprocity: weigh each pick by how well it agrees with that of the reciprocal path
+            (`reciprocity_weights`); shot i stands at receiver i.
         gathers_to_choose: on how many gathers, evenly taken from those with at least half of the
             largest number of picks. What is chosen there serves all of them.
         sampling_rate_hz: turns times in seconds into samples; needed where the table has
@@ -42,6 +44,7 @@ class CorrectionConfig:
 
     phases: Mapping[str, PhaseCorrection] = field(default_factory=_default_phases)
     choose: str = "cross_validation"
+    reciprocity: bool = False
     gathers_to_choose: int = 6
     sampling_rate_hz: float | None = None
 

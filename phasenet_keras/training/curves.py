@@ -51,10 +51,17 @@ class _Group:
 
 
 class _Gather:
-    """Offsets and times (NaN: no usable pick) in order of offset, and the regressors."""
+    """Offsets, times (NaN: no usable pick) and weights in order of offset, and the regressors."""
 
-    def __init__(self, x: np.ndarray, t: np.ndarray, settings: PhaseCorrection) -> None:
+    def __init__(
+        self,
+        x: np.ndarray,
+        t: np.ndarray,
+        settings: PhaseCorrection,
+        weights: np.ndarray | None = None,
+    ) -> None:
         self.x, self.t, self.settings = x, t, settings
+        self.weights = np.ones(len(t)) if weights is None else weights
         self.a, self.picked = np.abs(x), np.isfinite(t)
         steps = np.diff(np.unique(x))
         self.spacing = float(np.median(steps)) if steps.size else 1.0
@@ -88,9 +95,11 @@ class _Gather:
         return q / spread if spread > 0 else q
 
 
-def fit_gather(x: np.ndarray, t: np.ndarray, settings: PhaseCorrection) -> GatherFit:
-    """Correct one gather whose offsets are finite and in ascending order."""
-    gather = _Gather(x, t, settings)
+def fit_gather(
+    x: np.ndarray, t: np.ndarray, settings: PhaseCorrection, weights: np.ndarray | None = None
+) -> GatherFit:
+    """Correct one gather whose offsets are finite and in ascending order; weights are above 0."""
+    gather = _Gather(x, t, settings, weights)
     n = len(x)
     fit = GatherFit(np.full(n, np.nan), np.full(n, np.nan), *np.zeros((3, n), bool))
     for group in _groups(gather):
@@ -126,7 +135,8 @@ def curve_errors(
                 rest = np.setdiff1d(inliers, held)
                 for found, item in zip(errors, grid, strict=True):
                     axis = gather.kernel_axis(group.inliers)
-                    curve = _support_vectors(axis, gather.t - group.baseline, rest, item)
+                    misfit = gather.t - group.baseline
+                    curve = _support_vectors(axis, misfit, rest, item, gather.weights)
                     found.append(np.abs(gather.t - group.baseline - curve)[held])
     return [np.concatenate(found) if found else np.empty(0) for found in errors]
 
@@ -160,7 +170,7 @@ def _start(gather: _Gather) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     line = np.zeros(len(near))
     for _ in range(ROUNDS):
-        line, _ = _huber(gather.line, gather.t, near, gather.settings.huber_epsilon)
+        line, _ = _huber(gather, gather.line, near)
         residual = np.abs(gather.t - line)
         reach = CUT * _scale(residual[gather.picked], 0.0) + LINE_MISFIT * np.ptp(line)
         new = gather.picked & (residual <= max(reach, gather.settings.least_scatter))
@@ -172,7 +182,7 @@ def _start(gather: _Gather) -> tuple[np.ndarray, np.ndarray] | None:
 
 def _judged_by_one_line(gather: _Gather, receivers: np.ndarray, picks: np.ndarray) -> _Group:
     epsilon = gather.settings.huber_epsilon
-    line, scale = _huber(gather.line, gather.t, picks, epsilon)
+    line, scale = _huber(gather, gather.line, picks)
     inliers = picks & (np.abs(gather.t - line) <= epsilon * scale)
     return _Group(receivers, picks, np.zeros(len(line)), inliers)
 
@@ -187,7 +197,7 @@ def _judged_by_hinges(
     settings = gather.settings
     regressors = gather.hinged(near)
     for _ in range(3):
-        line, _ = _huber(regressors, gather.t, near, settings.huber_epsilon)
+        line, _ = _huber(gather, regressors, near)
         residual = np.abs(gather.t - line)
         reach = CUT * _scale(residual[near], settings.least_scatter)
         new = picks & (residual <= reach + HINGED_MISFIT * np.ptp(line[receivers]))
@@ -206,10 +216,10 @@ def _curve(gather: _Gather, group: _Group) -> tuple[np.ndarray, np.ndarray, np.n
     if not settings.staged:
         spread = float(np.std(rest[inliers]))
     for _ in range(ROUNDS if settings.staged else 1):
-        curve = _support_vectors(axis, rest, np.flatnonzero(inliers), settings)
+        curve = _support_vectors(axis, rest, np.flatnonzero(inliers), settings, gather.weights)
         scale = _scale(np.abs(rest - curve)[inliers], settings.least_scatter)
-        width = settings.kernel_width
-        posterior = _posterior(axis, inliers, width, max(spread, scale), scale)
+        noise = scale / np.sqrt(gather.weights)
+        posterior = _posterior(axis, inliers, settings.kernel_width, max(spread, scale), noise)
         new = group.picks & (np.abs(rest - curve) <= CUT * np.hypot(scale, posterior))
         if not settings.staged or (new == inliers).all() or not gather.enough(new):
             break
@@ -238,18 +248,17 @@ def _mirror(gather: _Gather, fit: GatherFit, receivers: np.ndarray) -> None:
     fit.mirrored[receivers] = np.isfinite(time)
 
 
-def _huber(
-    regressors: np.ndarray, t: np.ndarray, fit: np.ndarray, epsilon: float
-) -> tuple[np.ndarray, float]:
+def _huber(gather: _Gather, regressors: np.ndarray, fit: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the line at all receivers and the scale of its residuals."""
     from sklearn.linear_model import HuberRegressor
 
+    t, weights, epsilon = gather.t, gather.weights, gather.settings.huber_epsilon
     middle = float(np.median(t[fit]))
     unit = float(np.median(np.abs(t[fit] - middle))) or 1.0
     columns = _uncorrelated(regressors, fit)
     model = HuberRegressor(epsilon=epsilon, alpha=RIDGE, max_iter=300, tol=1e-4)
     try:
-        model.fit(columns[fit], (t[fit] - middle) / unit)
+        model.fit(columns[fit], (t[fit] - middle) / unit, sample_weight=weights[fit])
     except ValueError:
         # Its minimiser gives up where the picks lie exactly on a line: the scale goes to zero.
         columns = np.column_stack([columns, np.ones(len(t))])
@@ -267,7 +276,11 @@ def _uncorrelated(regressors: np.ndarray, fit: np.ndarray) -> np.ndarray:
 
 
 def _support_vectors(
-    axis: np.ndarray, t: np.ndarray, inliers: np.ndarray, settings: PhaseCorrection
+    axis: np.ndarray,
+    t: np.ndarray,
+    inliers: np.ndarray,
+    settings: PhaseCorrection,
+    weights: np.ndarray,
 ) -> np.ndarray:
     """Return the curve at all receivers."""
     from sklearn.svm import SVR
@@ -277,17 +290,17 @@ def _support_vectors(
         gamma=1 / settings.kernel_width**2,
         epsilon=settings.svr_tube,
     )
-    model.fit(axis[inliers, None], t[inliers])
+    model.fit(axis[inliers, None], t[inliers], sample_weight=weights[inliers])
     return model.predict(axis[:, None])
 
 
 def _posterior(
-    axis: np.ndarray, inliers: np.ndarray, width: float, spread: float, scale: float
+    axis: np.ndarray, inliers: np.ndarray, width: float, spread: float, noise: np.ndarray
 ) -> np.ndarray:
     """Return the posterior standard deviation of a Gaussian process with the curve's kernel."""
     known = axis[inliers]
     between = spread**2 * np.exp(-(((axis[:, None] - known) / width) ** 2))
-    within = between[inliers] + scale**2 * np.eye(len(known))
+    within = between[inliers] + np.diag(noise[inliers] ** 2)
     explained = np.einsum("ij,ji->i", between, np.linalg.solve(within, between.T))
     return np.sqrt(np.maximum(spread**2 - explained, 0))
 

@@ -15,11 +15,13 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["check_physics", "reciprocity"]
+__all__ = ["check_physics", "reciprocity", "reciprocity_weights"]
 
 TIMES = ("corrected_sample", "corrected_s", "sample", "time_s")
 MAD_TO_SIGMA = 1.4826
 FEWEST_FOR_WADATI = 8
+# Two offsets are those of one path if they differ by no more than this part of the longer one.
+SAME_PATH = 0.05
 
 
 def check_physics(
@@ -42,7 +44,7 @@ def check_physics(
     - ``monotone``: times do not fall with offset. On each side of the source those picks are
       named that are not in the longest rising sequence; ``value`` is the greatest fall.
     - ``reciprocity``: shot i at receiver j and shot j at receiver i agree within
-      ``reciprocity_limit``; for tables whose shots and receivers share their numbers.
+      ``reciprocity_limit``: see `reciprocity`.
 
     Args:
         table: as `correct_picks` takes or returns; corrected times are judged where there are
@@ -85,8 +87,11 @@ def check_physics(
 def reciprocity(table: DataFrame) -> DataFrame:
     """Return t(i, j) - t(j, i) of every pair of shots that recorded each other.
 
+    Shot i stands at receiver i; where there is ``offset_m``, pairs whose offsets differ by more
+    than 5 % are left out, for then it does not.
+
     Args:
-        table: as for `check_physics`; shot i stands at receiver i.
+        table: as for `check_physics`.
 
     Returns:
         A table ``shot, receiver, phase, difference`` with shot < receiver, in the unit of the
@@ -102,12 +107,58 @@ def reciprocity(table: DataFrame) -> DataFrame:
         >>> reciprocity(picks)["difference"].tolist()
         [-2.0]
     """
+    both = _both_ways(_picks(table))
+    both = both[both["shot"] < both["receiver"]]
+    return both[["shot", "receiver", "phase", "difference"]].reset_index(drop=True)
+
+
+def reciprocity_weights(table: DataFrame, least_spread: float = 0.0) -> np.ndarray:
+    """Return how far each pick is to be trusted by the pick of the reciprocal path.
+
+    The weight is 1 / (1 + (d / 3 sigma)²), d being t(i, j) - t(j, i) and sigma the robust standard
+    deviation of d in the phase. Which of the two picks is wrong it cannot tell: both count less.
+
+    Args:
+        table: as for `check_physics`.
+        least_spread: sigma is never taken to be less, in the unit of the times.
+
+    Returns:
+        One weight a row of the table, from 0 to 1; NaN where there is no reciprocal pick.
+
+    Raises:
+        ConfigError: for missing columns.
+
+    Example:
+        >>> import pandas as pd
+        >>> picks = pd.DataFrame({"shot": [1, 4, 1, 7, 4, 7], "receiver": [4, 1, 7, 1, 7, 4],
+        ...                       "phase": "P", "sample": [90.0, 102.0, 120.0, 120.0, 88.0, 88.0]})
+        >>> reciprocity_weights(picks, least_spread=4.0).tolist()
+        [0.5, 0.5, 1.0, 1.0, 1.0, 1.0]
+    """
     picks = _picks(table)
+    both = _both_ways(picks)
+    weights = np.full(len(table), np.nan)
+    for _, pairs in both.groupby("phase"):
+        d = pairs["difference"].to_numpy()
+        # Every pair is here in both directions, so that the median is 0.
+        reach = 3 * max(MAD_TO_SIGMA * float(np.median(np.abs(d))), least_spread)
+        relative = np.divide(d, reach, out=np.where(d == 0, 0.0, np.inf), where=reach > 0)
+        weights[pairs["row"]] = 1 / (1 + relative**2)
+    return weights
+
+
+def _both_ways(picks: DataFrame) -> DataFrame:
+    """Return picks that have a reciprocal one, with the ``difference`` from it."""
+    if picks["shot"].dtype != picks["receiver"].dtype:
+        # Numbers and names: no shot is called like a receiver.
+        return picks.iloc[:0].astype(object).assign(difference=np.empty(0))
     back = picks.rename(columns={"shot": "receiver", "receiver": "shot"})
     both = picks.merge(back, on=["shot", "receiver", "phase"], suffixes=("", "_back"))
-    both = both[both["shot"] < both["receiver"]]
-    both = both.assign(difference=both["time"] - both["time_back"])
-    return both[["shot", "receiver", "phase", "difference"]].reset_index(drop=True)
+    both = both[both["shot"] != both["receiver"]]
+    there, again = both["offset"].abs(), both["offset_back"].abs()
+    elsewhere = (there - again).abs() > SAME_PATH * np.maximum(there, again)
+    both = both[~elsewhere]
+    return both.assign(difference=both["time"] - both["time_back"])
 
 
 def _picks(table: DataFrame) -> DataFrame:
@@ -118,7 +169,7 @@ def _picks(table: DataFrame) -> DataFrame:
         lacking = ", ".join(missing or ["sample or time_s"])
         raise ConfigError(f"a table of picks has shot, receiver, phase and times: add {lacking}")
     picks = table[[shot, "receiver", "phase"]].rename(columns={shot: "shot"})
-    picks = picks.assign(time=table[times[0]].astype(float))
+    picks = picks.assign(time=table[times[0]].astype(float), row=np.arange(len(table)))
     if "offset_m" in table:
         picks["offset"] = table["offset_m"].astype(float)
     elif all(picks[name].dtype.kind in "iuf" for name in ("shot", "receiver")):
@@ -195,9 +246,8 @@ def _longest_rising(times: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def _reciprocal(picks: DataFrame, limit: float | None) -> Iterator[Broken]:
-    if picks["shot"].dtype != picks["receiver"].dtype:
-        return
-    for phase, pairs in reciprocity(picks.rename(columns={"time": "sample"})).groupby("phase"):
+    both = _both_ways(picks)
+    for phase, pairs in both[both["shot"] < both["receiver"]].groupby("phase"):
         differences = pairs["difference"]
         spread = MAD_TO_SIGMA * float((differences - differences.median()).abs().median())
         bound = 3 * spread if limit is None else limit

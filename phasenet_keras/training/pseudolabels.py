@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.training.correction import CORRECTIONS, REPORT, CorrectionConfig
+from phasenet_keras.training.physics import reciprocity_weights
 from phasenet_keras.training.robust import (
     GatherCorrection,
     PhaseCorrection,
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 Point = float | Sequence[float]
+# Of differences between reciprocal picks: picks are not better than this.
+LEAST_SPREAD_SAMPLES = 1.5
 
 
 def signed_offsets(source_xyz: Point, receivers_xyz: Sequence[Point] | np.ndarray) -> np.ndarray:
@@ -101,10 +104,12 @@ def correct_picks(
         A copy of the table, row by row, with ``corrected``, ``residual`` and ``uncertainty`` in
         the unit of the times (their names end in ``_sample``, ``_samples``, or ``_s``), and
         ``is_outlier, how, mirrored, note``: see `GatherCorrection`. ``note`` says why a row was
-        not used. Its ``attrs`` hold the settings and the gathers they were chosen on.
+        not used. With ``config.reciprocity`` also ``reciprocity_weight``. Its ``attrs`` hold the
+        settings and the gathers they were chosen on.
 
     Raises:
-        ConfigError: for missing columns, coordinates or sampling rate, or without scikit-learn.
+        ConfigError: for missing columns, coordinates or sampling rate, without scikit-learn, or
+            where reciprocity is to weigh picks and no two shots recorded each other.
 
     Example:
         >>> import pandas as pd
@@ -127,7 +132,8 @@ def correct_picks(
             chosen_on[phase] = [key[0] for key in keys]
     with one_thread():
         for done, (key, rows) in enumerate(survey.gathers.items(), start=1):
-            survey.put(rows, correct_one(*survey.gather(key), settings[key[1]]))
+            found = correct_one(*survey.gather(key), settings[key[1]], survey.trust[rows])
+            survey.put(rows, found)
             if progress is not None:
                 progress(done, len(survey.gathers))
     result = survey.result()
@@ -159,6 +165,7 @@ class _Survey:
         for name in (self.shot, "receiver"):
             self._refuse(table[name].isna(), f"no {name}")
         self.gathers = self._gathers()
+        self.trust = self._trust()
         self.values = np.full((3, n), np.nan)
         self.is_outlier, self.mirrored = np.zeros((2, n), bool)
         self.how = np.full(n, "dropped", dtype=object)
@@ -209,6 +216,21 @@ class _Survey:
         groups = keys[~again].sort_values("row").groupby([self.shot, "phase"])["row"]
         return {key: rows.to_numpy() for key, rows in groups}
 
+    def _trust(self) -> np.ndarray:
+        """Return the weight of each row: 1 where there is no reciprocal pick."""
+        if not self.config.reciprocity:
+            return np.ones(len(self.table))
+        picks = self.table[[self.shot, "receiver", "phase"]]
+        times = np.where(self.usable, self.times, np.nan)
+        picks = picks.assign(sample=times, offset_m=self.offsets)
+        weights = reciprocity_weights(picks, LEAST_SPREAD_SAMPLES)
+        if np.isnan(weights).all():
+            raise ConfigError(
+                "reciprocity cannot weigh these picks: no two shots recorded each other. Shot 5 "
+                "has to stand at receiver 5 and be named like it"
+            )
+        return np.nan_to_num(weights, nan=1.0)
+
     def gather(self, key: tuple[Any, str]) -> tuple[np.ndarray, np.ndarray]:
         """Return offsets and times (samples) of one shot and phase."""
         rows = self.gathers[key]
@@ -243,6 +265,8 @@ class _Survey:
             "mirrored": self.mirrored,
             "note": self.note,
         }
+        if self.config.reciprocity:
+            columns["reciprocity_weight"] = self.trust
         return self.table.assign(**columns)
 
 

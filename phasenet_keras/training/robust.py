@@ -126,6 +126,7 @@ def correct_gather(
     offsets_m: Sequence[float] | Floats,
     times: Sequence[float] | Floats,
     settings: PhaseCorrection | None = None,
+    weights: Sequence[float] | Floats | None = None,
 ) -> GatherCorrection:
     """Correct the picks of one phase in one shot gather by its moveout.
 
@@ -141,10 +142,12 @@ def correct_gather(
         times: picked onset of each receiver in samples; NaN where there is none.
         settings: default `PhaseCorrection()`, nothing chosen by cross-validation: for that, see
             `choose_settings`.
+        weights: how far each pick is to be trusted beside the others, above 0 and up to 1, e.g. of
+            `reciprocity_weights`; default 1.
 
     Raises:
-        ShapeError: if the two are not one-dimensional and of one length.
-        ConfigError: if scikit-learn is missing.
+        ShapeError: if these are not one-dimensional and of one length.
+        ConfigError: for a weight out of range, or if scikit-learn is missing.
 
     Example:
         >>> import numpy as np
@@ -156,7 +159,13 @@ def correct_gather(
         ('moved', 120)
     """
     with one_thread():
-        return correct_one(*gather_arrays(offsets_m, times), settings or PhaseCorrection())
+        offsets, picked = gather_arrays(offsets_m, times)
+        trust = np.ones(len(picked)) if weights is None else np.asarray(weights, float)
+        if trust.shape != picked.shape:
+            raise ShapeError(f"received {picked.shape} times and {trust.shape} weights: one a time")
+        if not ((trust > 0) & (trust <= 1)).all():
+            raise ConfigError("weights of picks are above 0 and up to 1; another was received")
+        return correct_one(offsets, picked, settings or PhaseCorrection(), trust)
 
 
 def choose_settings(
@@ -239,7 +248,9 @@ def gather_arrays(offsets_m: Any, times: Any) -> tuple[Floats, Floats]:
     return offsets, picked
 
 
-def correct_one(offsets: Floats, times: Floats, settings: PhaseCorrection) -> GatherCorrection:
+def correct_one(
+    offsets: Floats, times: Floats, settings: PhaseCorrection, weights: Floats | None = None
+) -> GatherCorrection:
     """Do what `correct_gather` does, on checked arrays and with threads as they are."""
     order = np.lexsort((times, offsets))
     placed = order[np.isfinite(offsets[order])]
@@ -249,7 +260,8 @@ def correct_one(offsets: Floats, times: Floats, settings: PhaseCorrection) -> Ga
     wanted = np.where(usable, times, np.nan)[placed]
     # From their median and rounded, so that a shift of all times changes no bit of what is fitted.
     middle = float(np.nanmedian(wanted)) if np.isfinite(wanted).any() else 0.0
-    fit = fit_gather(offsets[placed], np.round(wanted - middle, 6), settings)
+    trust = None if weights is None else weights[placed]
+    fit = fit_gather(offsets[placed], np.round(wanted - middle, 6), settings, trust)
     time[placed], uncertainty[placed] = fit.time + middle, fit.uncertainty
     inlier[placed], judged[placed], mirrored[placed] = fit.inlier, fit.judged, fit.mirrored
     outside = ~((time >= settings.earliest) & (time <= settings.latest))

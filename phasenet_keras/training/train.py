@@ -93,15 +93,14 @@ def train(
     strategy: str | TransferStrategy = "finetune",
     config: TrainConfig | None = None,
     weights: Mapping[str, Mapping[str, float]] | None = None,
+    keep_parent: bool = True,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
     """Train a network by a strategy, starting from a parent.
 
     The best epoch is the last one whose F1 on the validation records is within one standard error
-    of the highest. The validation loss would not do: with few records it rises, for the network
-    grows sure of itself, while its picks still get better. With few records
-    (`TrainConfig.refit`) the network is then trained anew on all records, validation included, up
-    to the best epoch.
+    of the highest. With few records (`TrainConfig.refit`) the network is then trained anew on all
+    records, validation included, up to the best epoch.
 
     Args:
         parent: with weights; load it with ``rebalance=True``, so that one learning rate suits
@@ -114,6 +113,8 @@ def train(
         config: the settings.
         weights: by record and phase, how far a label of ``train_records`` is to be trusted, from 0
             to 1; default 1.
+        keep_parent: return the parent where it was not beaten on the validation records; False
+            returns the trained network in any case, for others to judge.
         on_epoch: called after each epoch, e.g. to show progress.
 
     Returns:
@@ -144,7 +145,7 @@ def train(
     parent_loss, parent_f1 = learner.parent_scores()
     history = _run(learner, folder, on_epoch)
     best = _best(history, learner.n_dev_labels)
-    if best is not None and not _beats(history[best], parent_loss, parent_f1):
+    if keep_parent and best is not None and not _beats(history[best], parent_loss, parent_f1):
         best = None
     findings = _findings(learner, history, dev_records)
     net, n_refitted = parent, 0

@@ -1,0 +1,205 @@
+"""Records without labels become training records: picked, corrected, weighted, chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from phasenet_keras.training.correction import CorrectionConfig
+from phasenet_keras.training.physics import reciprocity_weights
+from phasenet_keras.training.pseudolabels import LEAST_SPREAD_SAMPLES, correct_picks
+from phasenet_keras.types import ConfigError, LabelledWaveform
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from phasenet_keras.picking.picker import Picker
+
+__all__ = ["GatherTrace", "PseudoSettings", "pseudo_labels", "pseudo_records"]
+
+PREFIX = "unlabelled/"
+# Whose picks support a label: so many records of its gather, the nearest along the line, itself
+# included.
+NEIGHBOURS = 9
+
+
+@dataclass(frozen=True, eq=False)
+class GatherTrace:
+    """A record of a shot gather without labels.
+
+    Attributes:
+        shot, receiver: names.
+        offset: signed distance from the source, in metres or in receivers.
+        record: the record; labels that it may have are not looked at.
+    """
+
+    shot: str
+    receiver: str
+    offset: float
+    record: LabelledWaveform
+
+
+@dataclass(frozen=True)
+class PseudoSettings:
+    """How pseudo labels are chosen and weighted.
+
+    Attributes:
+        least_probability: of a pick that enters the correction.
+        half_weight_samples: uncertainty of a corrected time at which its weight is halved.
+        least_weight: a label of less is left out: its phase is unknown in that record.
+
+    Raises:
+        ConfigError: for a value out of range.
+    """
+
+    least_probability: float = 0.1
+    half_weight_samples: float = 6.0
+    least_weight: float = 0.7
+
+    def __post_init__(self) -> None:
+        for name in ("least_probability", "least_weight"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is from 0 to 1, received {getattr(self, name)!r}")
+        if not (self.half_weight_samples > 0 and math.isfinite(self.half_weight_samples)):
+            raise ConfigError(
+                f"half_weight_samples is above 0, received {self.half_weight_samples!r}"
+            )
+
+
+def pseudo_labels(
+    picker: Picker,
+    traces: Sequence[GatherTrace],
+    correction: CorrectionConfig | None = None,
+    settings: PseudoSettings | None = None,
+    on_record: Callable[[int, int], None] | None = None,
+) -> DataFrame:
+    """Pick records, correct the picks by the moveout of their gathers, and weight them.
+
+    Of each phase and record the most probable pick counts. The weight is confidence times support
+    times certainty. Confidence is the probability of a pick that was kept; of a time that was moved
+    or filled in it is its support. Support is the mean probability of the kept picks among the 9
+    nearest records along the line, where there was none or it was moved counting 0: networks are
+    wrong on stretches of a gather, and are less sure there. Certainty is
+    1 / (1 + (uncertainty / ``half_weight_samples``)²). What was mirrored from the other side of the
+    source has none. If ``correction.reciprocity``, the weight is multiplied by how well the
+    corrected time agrees with that of the reciprocal path (`reciprocity_weights`).
+
+    Args:
+        picker: its thresholds do not matter. Samples are taken as they are, at any rate.
+        traces: all of one sampling rate.
+        correction: of the picks, in samples; default `CorrectionConfig()`.
+        settings: default `PseudoSettings()`.
+        on_record: called with the number of records picked and of all.
+
+    Returns:
+        The table of `correct_picks`, a row a record and phase in the order of ``traces``, with
+        ``trace`` (the place in ``traces``) and ``weight``.
+
+    Raises:
+        ConfigError: for no traces.
+
+    Example:
+        >>> pseudo_labels(picker, traces)["how"].value_counts()  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    settings = settings or PseudoSettings()
+    if not traces:
+        raise ConfigError("there are no records without labels")
+    low = copy(picker)
+    low.thresholds = dict.fromkeys(picker.thresholds, settings.least_probability)
+    low.sampling = "reinterpret"
+    rows = []
+    for number, trace in enumerate(traces):
+        if on_record:
+            on_record(number, len(traces))
+        picks = low.pick_record(trace.record.waveform).picks
+        for phase in low.thresholds:
+            found = [pick for pick in picks if pick.phase == phase]
+            best = max(found, key=lambda pick: pick.probability, default=None)
+            rows.append(
+                {
+                    "trace": number,
+                    "shot": trace.shot,
+                    "receiver": trace.receiver,
+                    "offset_m": trace.offset,
+                    "phase": phase,
+                    "sample": math.nan if best is None else float(best.sample),
+                    "probability": math.nan if best is None else best.probability,
+                }
+            )
+    table = correct_picks(pd.DataFrame(rows), correction)
+    weights = _weights(table, settings)
+    if correction is not None and correction.reciprocity:
+        weights *= np.nan_to_num(reciprocity_weights(table, LEAST_SPREAD_SAMPLES), nan=1.0)
+    return table.assign(weight=weights)
+
+
+def pseudo_records(
+    table: DataFrame, traces: Sequence[GatherTrace], settings: PseudoSettings | None = None
+) -> tuple[list[LabelledWaveform], dict[str, dict[str, float]]]:
+    """Turn pseudo labels into records to train on, with the weight of each label.
+
+    Names and gathers begin with ``unlabelled/``, so that they are none of the labelled ones.
+
+    Args:
+        table: of `pseudo_labels`.
+        traces: the same as there.
+        settings: its ``least_weight`` chooses; default `PseudoSettings()`.
+
+    Returns:
+        The records with at least one label, and weights as `train` takes them.
+
+    Example:
+        >>> records, weights = pseudo_records(table, traces)  # doctest: +SKIP
+    """
+    least = (settings or PseudoSettings()).least_weight
+    chosen = table[(table["weight"] >= least) & np.isfinite(table["corrected_sample"])]
+    records, weights = [], {}
+    for number, rows in chosen.groupby("trace", sort=True):
+        trace = traces[int(number)]
+        wave = trace.record.waveform
+        inside = rows["corrected_sample"].between(0, wave.n_samples - 1)
+        labels = {
+            row.phase: (float(row.corrected_sample), float(row.weight))
+            for row in rows[inside].itertuples(index=False)
+        }
+        if not labels:
+            continue
+        name = f"{PREFIX}{int(number)}"
+        records.append(
+            LabelledWaveform(
+                wave,
+                {phase: (sample,) for phase, (sample, _) in labels.items()},
+                name=name,
+                gather=f"{PREFIX}{trace.shot}",
+                split="train",
+            )
+        )
+        weights[name] = {phase: weight for phase, (_, weight) in labels.items()}
+    return records, weights
+
+
+def _weights(table: DataFrame, settings: PseudoSettings) -> np.ndarray:
+    kept = (table["how"] == "kept").to_numpy()
+    probability = np.where(kept, np.nan_to_num(table["probability"].to_numpy(float)), 0.0)
+    support, offsets = np.zeros(len(table)), table["offset_m"].to_numpy(float)
+    for rows in table.groupby(["shot", "phase"]).indices.values():
+        support[rows] = _support(offsets[rows], probability[rows])
+    confidence = np.where(kept, probability, support) * support
+    away = table["uncertainty_samples"].to_numpy(float) / settings.half_weight_samples
+    usable = np.isfinite(away) & ~table["mirrored"].to_numpy(bool)
+    weights = np.where(usable, confidence / (1 + np.nan_to_num(away) ** 2), 0.0)
+    return np.clip(weights, 0.0, 1.0)
+
+
+def _support(offsets: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return the mean probability of the nearest records of a gather, for each of them."""
+    away = np.abs(offsets[:, None] - offsets)
+    nearest = np.argsort(np.where(np.isnan(away), np.inf, away), axis=1, kind="stable")
+    return probability[nearest[:, :NEIGHBOURS]].mean(axis=1)
