@@ -16,7 +16,9 @@ from phasenet_keras.data.augment import (
     DropChannels,
     Gap,
     Polarity,
+    TimeGain,
     TimeStretch,
+    TimeWarp,
     WhiteNoise,
 )
 from phasenet_keras.data.labels import LabelShape, label_of
@@ -48,7 +50,9 @@ STEPS: Mapping[str, type] = {
         Polarity,
         RecordedNoise,
         StackEvents,
+        TimeGain,
         TimeStretch,
+        TimeWarp,
         WhiteNoise,
     )
 }
