@@ -24,7 +24,13 @@ from phasenet_keras.data.augment import (
 )
 from phasenet_keras.data.examples import ExampleMaker
 from phasenet_keras.data.labels import LABEL_SHAPES, LabelShape, draw_labels, label_of
-from phasenet_keras.data.mixing import RecordedNoise, StackEvents, add_noise
+from phasenet_keras.data.mixing import (
+    BlendRecords,
+    RecordedNoise,
+    StackEvents,
+    add_noise,
+    stretch_after,
+)
 from phasenet_keras.data.pool import RecordPool, Stretch
 from phasenet_keras.training.config import STEPS, TrainConfig
 from phasenet_keras.types import ConfigError, LabelledWaveform, Waveform
@@ -36,6 +42,7 @@ ALL_STEPS = (
     TimeWarp(probability=0.8),
     TimeGain(),
     StackEvents(0.2, 1.0, 0.8),
+    BlendRecords(probability=0.8),
     Polarity(),
     RecordedNoise(probability=0.8),
     WhiteNoise(),
@@ -257,6 +264,86 @@ def test_windows_without_an_arrival_and_dead_channels_are_left_alone():
     stacked, _ = step(data, {"P": (5.0,)}, rng())
     assert (stacked[:, 2] == 0).all()
     assert not np.array_equal(stacked[:, 0], data[:, 0])
+
+
+# Blended records
+
+
+def bumps(p, s, n_samples=1000, width=8.0):
+    numbers = np.arange(n_samples)
+    heights = [np.exp(-(((numbers - at) / width) ** 2)) for at in (p, s)]
+    return (heights[0] - heights[1])[:, None].astype(np.float32)
+
+
+def test_time_is_stretched_from_a_sample_on():
+    data = bumps(200, 400)
+    longer = stretch_after(data, 200.5, 1.5)
+    assert np.array_equal(longer[:201], data[:201])
+    assert np.argmin(longer) == pytest.approx(200.5 + 1.5 * 199.5, abs=0.5)
+    shorter = stretch_after(data, 200.5, 0.5)
+    assert np.argmin(shorter) == pytest.approx(200.5 + 0.5 * 199.5, abs=0.5)
+    assert (shorter[601:] == 0).all()
+
+
+def test_p_and_s_of_both_records_come_together_where_the_label_is():
+    # The other record has its P elsewhere and half as long an interval.
+    partner = labelled(bumps(310.3, 410.3), {"P": (310.3,), "S": (410.3,)})
+    step = BlendRecords(probability=1.0).bind(pool(partner, channels=("Z",)))
+    window, arrivals = bumps(200, 400), {"P": (200.0,), "S": (400.0,)}
+    intervals = []
+    for seed in range(40):
+        data, moved = step(window, arrivals, rng(seed))
+        assert data.shape == window.shape
+        assert data.dtype == np.float32
+        assert moved["P"] == (200.0,)
+        assert np.argmax(data) == pytest.approx(200, abs=1)
+        assert np.argmin(data) == pytest.approx(moved["S"][0], abs=1)
+        intervals.append(moved["S"][0] - 200)
+    assert 100 <= min(intervals) < 115
+    assert 185 < max(intervals) <= 200
+    assert np.mean(intervals) == pytest.approx(144, abs=10)  # 100 / ln(2): uniform in the logarithm
+
+
+def test_a_partner_has_a_similar_interval_and_one_p_and_one_s():
+    window, arrivals = bumps(200, 400), {"P": (200.0,), "S": (400.0,)}
+    near = labelled(bumps(200, 500), {"P": (200,), "S": (500,)})
+    far = labelled(bumps(200, 700), {"P": (200,), "S": (700,)})
+    others = [
+        labelled(bumps(200, 400), {"P": (200,)}),
+        labelled(bumps(9, 400), {"P": (), "S": (9,)}),
+    ]
+    step = BlendRecords(1.6, 1.0).bind(pool(*others, far, near, channels=("Z",)))
+    blended = [step(window, arrivals, rng(seed))[1]["S"][0] for seed in range(20)]
+    assert all(400 <= s <= 500 for s in blended)
+    assert max(blended) > 480
+    alone = BlendRecords(1.6, 1.0).bind(pool(far, channels=("Z",)))
+    assert alone(window, arrivals, rng())[0] is window
+
+
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        {"P": (200.0,)},
+        {"P": (200.0,), "S": ()},
+        {"P": (200.0, 300.0), "S": (400.0,)},
+        {"P": (400.0,), "S": (200.0,)},
+    ],
+)
+def test_windows_of_other_arrivals_are_not_blended(arrivals):
+    step = BlendRecords(probability=1.0).bind(pool(record(n_channels=1), channels=("Z",)))
+    window = bumps(200, 400)
+    data, moved = step(window, arrivals, rng())
+    assert data is window
+    assert moved == arrivals
+
+
+def test_blending_leaves_dead_channels_dead():
+    step = BlendRecords(probability=1.0).bind(pool(record()))
+    data = rng(1).standard_normal((1200, 3)).astype(np.float32)
+    data[:, 1] = 0.0
+    blended, _ = step(data, {"P": (300.0,), "S": (500.0,)}, rng())
+    assert (blended[:, 1] == 0).all()
+    assert not np.array_equal(blended[:, 0], data[:, 0])
 
 
 # Stretched time
@@ -522,6 +609,9 @@ def test_labels_by_name_and_by_width():
         (lambda: StackEvents(0, 1), "least_ratio is above 0"),
         (lambda: StackEvents(2, 1), "least_ratio is up to"),
         (lambda: StackEvents(probability=-1), r"\[0, 1\]"),
+        (lambda: BlendRecords(0.5), "greatest_ratio is 1 or more"),
+        (lambda: BlendRecords().bind(pool(record({"P": (3,)}))), "one P and one S"),
+        (lambda: augment(np.ones((9, 1)), {}, [BlendRecords()], rng()), "bind"),
         (lambda: TimeStretch(1.2, 1.1), "least_factor is up to"),
         (lambda: TimeStretch(0, 1), r"\[0.1, 10\]"),
         (lambda: TimeWarp(-1), r"\[0, 3\]"),

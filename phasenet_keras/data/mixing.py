@@ -1,4 +1,4 @@
-"""Augmentations that need other records: recorded noise, and events on top of each other.
+"""Augmentations that need other records: recorded noise, events added, records blended.
 
 Such a step is a recipe without data. `ExampleMaker` binds it once to its own records, by
 ``step.bind(pool)``; what comes back is an augmentation like any other, and draws from the pool by
@@ -7,7 +7,7 @@ the generator that it is given alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn, Protocol, runtime_checkable
@@ -20,10 +20,18 @@ from phasenet_keras.data.augment import (
     check_settings,
     power_of,
 )
-from phasenet_keras.data.pool import Arrivals, RecordPool, Stretch, rows_of
+from phasenet_keras.data.pool import Arrivals, RecordPool, Stretch, channel_means, rows_of
 from phasenet_keras.types import ConfigError
 
-__all__ = ["NeedsRecords", "RecordedNoise", "StackEvents", "add_noise", "bind_steps"]
+__all__ = [
+    "BlendRecords",
+    "NeedsRecords",
+    "RecordedNoise",
+    "StackEvents",
+    "add_noise",
+    "bind_steps",
+    "stretch_after",
+]
 
 
 @runtime_checkable
@@ -203,6 +211,119 @@ class StackEvents:
         known_in_both = [phase for phase in arrivals if phase in others]
         merged = {phase: tuple(sorted(arrivals[phase] + others[phase])) for phase in known_in_both}
         return (ours + scale * theirs).T.astype(np.float32, order="C"), merged
+
+
+def stretch_after(data: np.ndarray, begin: float, factor: float) -> np.ndarray:
+    """Stretch time from a sample on: sample ``begin + t`` moves to ``begin + factor * t``.
+
+    What was before stays; what is drawn in from beyond the end is zero. Samples are interpolated
+    linearly, without an anti-alias filter: meant for factors near 1.
+
+    Args:
+        data: ``(samples, channels)``.
+        begin: in samples, may be a fraction.
+        factor: above 0.
+
+    Returns:
+        ``(samples, channels)`` float32, as long as ``data``.
+
+    Example:
+        >>> stretch_after(np.arange(6.0)[:, None], 1.0, 2.0)[:, 0]
+        array([0. , 1. , 1.5, 2. , 2.5, 3. ], dtype=float32)
+    """
+    numbers = np.arange(data.shape[0], dtype=np.float64)
+    from_sample = np.where(numbers > begin, begin + (numbers - begin) / factor, numbers)
+    rows = [np.interp(from_sample, numbers, row, right=0.0) for row in rows_of(data)]
+    return np.array(rows, np.float32).T.copy()
+
+
+@dataclass(frozen=True)
+class BlendRecords:
+    """Blend a window with another record, so that S comes as long after P as in neither of them.
+
+    A line of receivers has gaps, and a network that learnt S at some distances need not find it
+    between them. Both records are stretched from P on until S is equally long after it, at an
+    interval between their own; they are then scaled to one standard deviation and added up. The
+    same random number from 0 to 1 is the weight of the other record and says how much of the
+    interval, in its logarithm, is the other's: near 0 the window is hardly changed.
+
+    Windows with other than one P and one S after it are left alone, and so are those without a
+    partner, and dead channels. It says nothing about S that is not seen on a trace, and it assumes
+    that records are of one place, where a wave changes slowly with distance.
+
+    Attributes:
+        greatest_ratio: between the S-P times of the two records.
+        probability: of such a window to be blended.
+
+    Raises:
+        ConfigError: for a value out of range; by `bind`, if no record has one P and one S.
+    """
+
+    greatest_ratio: float = 2.0
+    probability: float = 0.7
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if not self.greatest_ratio >= 1.0:
+            raise ConfigError(f"greatest_ratio is 1 or more, received {self.greatest_ratio!r}")
+
+    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> NoReturn:
+        """Refuse: it is not bound to records."""
+        _refuse_unbound(self)
+
+    def bind(self, pool: RecordPool) -> Augmentation:
+        """Return the augmentation with ``pool`` to draw from."""
+        found = {n: _p_and_s(pool.arrivals(n)) for n in range(len(pool.records))}
+        pairs = {number: pair for number, pair in found.items() if pair}
+        if not pairs:
+            raise ConfigError(
+                f"BlendRecords needs records with one P and one S; of the {len(pool.records)} "
+                "records none has both. Leave it out."
+            )
+        return partial(self._apply, pool=pool, pairs=pairs)
+
+    def _apply(
+        self,
+        data: np.ndarray,
+        arrivals: Arrivals,
+        rng: np.random.Generator,
+        *,
+        pool: RecordPool,
+        pairs: Mapping[int, tuple[float, float]],
+    ) -> tuple[np.ndarray, Arrivals]:
+        pair = _p_and_s(arrivals)
+        if pair is None or rng.random() >= self.probability:
+            return data, arrivals
+        p, interval = pair[0], pair[1] - pair[0]
+        partners = [
+            number
+            for number, (p2, s2) in pairs.items()
+            if max(s2 - p2, interval) <= self.greatest_ratio * min(s2 - p2, interval)
+        ]
+        if not partners:
+            return data, arrivals
+        number = partners[int(rng.integers(len(partners)))]
+        weight = rng.uniform()
+        p2, s2 = pairs[number]
+        blended_interval = interval ** (1 - weight) * (s2 - p2) ** weight
+        # Whole samples are shifted; the rest of a sample is where the stretch of the other begins.
+        begin = round(p2 - p)
+        other, _ = pool.window(number, begin, data.shape[0])
+        is_live = data.max(axis=0) > data.min(axis=0)
+        other = (other - channel_means(other)) * is_live
+        ours = stretch_after(data, p, blended_interval / interval)
+        theirs = stretch_after(other, p2 - begin, blended_interval / (s2 - p2))
+        scales = ours.std(), theirs.std()
+        if not min(scales) > 0:
+            return data, arrivals
+        blended = (1 - weight) / scales[0] * ours + weight / scales[1] * theirs
+        return blended.astype(np.float32), {**arrivals, "S": (p + blended_interval,)}
+
+
+def _p_and_s(arrivals: Arrivals) -> tuple[float, float] | None:
+    """Return P and S, in samples, where there is just one of each and S is the later."""
+    p, s = arrivals.get("P", ()), arrivals.get("S", ())
+    return (p[0], s[0]) if len(p) == len(s) == 1 and s[0] > p[0] else None
 
 
 def _refuse_unbound(step: Any) -> NoReturn:

@@ -22,7 +22,7 @@ from phasenet_keras.data.augment import (
     WhiteNoise,
 )
 from phasenet_keras.data.labels import LabelShape, label_of
-from phasenet_keras.data.mixing import RecordedNoise, StackEvents
+from phasenet_keras.data.mixing import BlendRecords, RecordedNoise, StackEvents
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name, refuse_unknown
 
 __all__ = ["PRECISIONS", "TrainConfig", "choose_window", "read_config"]
@@ -44,6 +44,7 @@ GRID, LONGEST_WINDOW = 256, 3072
 STEPS: Mapping[str, type] = {
     step.__name__: step
     for step in (
+        BlendRecords,
         Clip,
         DropChannels,
         Gap,
