@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import make_folder
-from phasenet_keras.io.pick_formats import pick_formats
+from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def add_output_options(verb: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE|DIR",
-        help=f"where picks go, the ending says as what: {endings}; a folder gets picks.csv "
-        "(default: a CSV table to standard output). Until all is done, parts are kept beside: the "
-        "same command again goes on where a run was ended",
+        help=f"where picks go, the ending says as what: {endings}; a folder gets a file called "
+        "picks (default: a CSV table to standard output). Until all is done, parts are kept "
+        "beside: the same command again goes on where a run was ended",
     )
     verb.add_argument(
         "--format",
@@ -48,7 +48,7 @@ def add_output_options(verb: argparse.ArgumentParser) -> None:
 
 
 def check_output(arguments: argparse.Namespace) -> None:
-    """Settle the file that picks go to, before any work is done; a folder gets ``picks.csv``.
+    """Settle the file that picks go to, before any work is done; a folder gets ``picks``.
 
     Raises:
         ConfigError: saying what is wrong.
@@ -59,7 +59,8 @@ def check_output(arguments: argparse.Namespace) -> None:
     output = arguments.output
     if output and (output.is_dir() or not (output.suffix or arguments.format)):
         make_folder(output)
-        arguments.output = output / "picks.csv"
+        ending = pick_format_of(output, arguments.format or "csv").endings[0]
+        arguments.output = output / f"picks{ending}"
     if arguments.output:
         check_pick_path(arguments.output, arguments.format, time_errors_s=errors_s)
     elif arguments.format or errors_s:
