@@ -19,7 +19,7 @@ from phasenet_keras.cli_common import (
     stop_when_asked,
     until_asked,
 )
-from phasenet_keras.types import ConfigError, FormatError
+from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.io.selection import Selection
@@ -150,14 +150,19 @@ def _pick_in_parts(
     with tempfile.TemporaryDirectory() as own:
         folder = output.parent / f"{output.name}.parts" if output else Path(own) / "parts"
         parts = PartFolder(folder)
+        is_kept = False
         try:
             with report.bar(), stop_when_asked() as stop:
                 events = pick_archive(picker, arguments.files, parts, selection=selection)
                 with closing(events):  # so that it saves where it is
                     for event in until_asked(stop, events):
                         report.take(event)
-        finally:  # whatever happens, what was picked is kept
-            _write(parts.picks(), output)
+        except PhaseNetKerasError:  # a part could not be written: the others stay
+            is_kept = output is not None
+            raise
+        finally:  # whatever else happens, what was picked is kept
+            if not is_kept:
+                _write(parts.picks(), output)
         if not stop:
             parts.remove()
     return stop
