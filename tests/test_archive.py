@@ -369,14 +369,14 @@ def test_a_full_disk_is_one_clear_error_and_finished_parts_stay(
 
 
 def test_a_file_that_cannot_grow_is_one_clear_error(preset, tmp_path, capsys):
-    """The system itself says no: files may have 1 kB, a state has more."""
+    """The system itself says no: files may have 500 bytes, a part has more."""
     station(n_samples=9000).write(str(tmp_path / "a.mseed"), format="MSEED")
     later = station(start=MIDNIGHT + 2 * 86_400)
     later.write(str(tmp_path / "b.mseed"), format="MSEED", reclen=512)
     out = tmp_path / "picks.csv"
     command = ["pick", str(tmp_path / "*.mseed"), "--preset", preset, "--output", str(out)]
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
     try:
         assert main(command) == 2
     finally:
