@@ -19,7 +19,7 @@ from phasenet_keras.cli_common import (
     until_asked,
 )
 from phasenet_keras.cli_output import add_output_options, check_output, put_out
-from phasenet_keras.types import ConfigError, FormatError
+from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.io.selection import Selection
@@ -144,6 +144,7 @@ def _pick_in_parts(
         output = arguments.output
         folder = output.parent / f"{output.name}.parts" if output else Path(own) / "parts"
         parts = PartFolder(folder)
+        is_kept = False
         try:
             with ExitStack() as stack:
                 events = pick_archive(picker, arguments.files, parts, selection=selection)
@@ -157,8 +158,12 @@ def _pick_in_parts(
                 with closing(events):  # so that it saves where it is
                     for event in until_asked(stop, events):
                         report.take(event)
-        finally:  # whatever happens, what was picked is kept
-            _put_out(parts.picks(), arguments, report)
+        except PhaseNetKerasError:  # a part could not be written: the others stay
+            is_kept = output is not None
+            raise
+        finally:  # whatever else happens, what was picked is kept
+            if not is_kept:
+                _put_out(parts.picks(), arguments, report)
         if not stop:
             parts.remove()
     return stop

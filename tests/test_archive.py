@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -129,6 +130,53 @@ def test_rates_and_channels_that_change_in_mid_archive(picker, tmp_path):
     assert summary.n_records == 3
 
 
+def test_files_that_conflict_are_noted_and_the_later_counts(picker, tmp_path):
+    early, late = station(), station().slice(MIDNIGHT - 30, None).copy()
+    late[2].data[5000] += 2000
+    early.slice(None, MIDNIGHT + 60).write(str(tmp_path / "a.mseed"), format="MSEED", reclen=512)
+    late.write(str(tmp_path / "b.mseed"), format="MSEED", reclen=512)
+    ours, events = run(picker, [tmp_path], tmp_path.parent / "parts_c", block_bytes=4096)
+    with pytest.warns(RecordWarning, match="overlapping samples differ"):
+        whole = picker.pick(early.slice(None, MIDNIGHT + 60) + late)
+    assert keys(ours) == keys(whole)
+    assert MIDNIGHT + 20 in [pick.time for pick in ours]
+    notes = [e for e in events if isinstance(e, FileReport)]
+    assert len(notes) == 1
+    assert "Z: from" in notes[0].text
+    assert "overlapping samples differ" in notes[0].text
+    assert not failures(events)
+
+
+def test_location_codes_are_records_of_their_own(picker, tmp_path):
+    stream = station()
+    for trace, location in zip(station(channels="ZZ"), ("00", "10"), strict=True):
+        trace.stats.location = location
+        stream.append(trace)
+    stream[-1].data[20_000] += 3000
+    stream.write(str(tmp_path / "a.mseed"), format="MSEED", reclen=512)
+    ours, events = run(picker, [tmp_path / "a.mseed"], tmp_path / "p", block_bytes=4096)
+    assert keys(ours) == keys(picker.pick(stream))
+    stations = [e.station for e in events if isinstance(e, StationSummary)]
+    assert stations == ["XX.AA..HH", "XX.AA.00.HH", "XX.AA.10.HH"]
+    assert [pick.station for pick in ours if pick.sample == 20_000] == ["XX.AA.10.HH"]
+
+
+@pytest.mark.parametrize("codes", [("EW", "NS", "UD"), ("hhe", "hhn", "hhz")])
+def test_nan_is_a_gap_and_odd_channel_codes_work(picker, tmp_path, codes):
+    stream = station(n_samples=40_000)
+    for trace, code in zip(stream, codes, strict=True):
+        trace.data = trace.data.astype("float32")
+        trace.data[10_000:10_100] = np.nan
+        trace.stats.channel = code
+    stream.write(str(tmp_path / "a.mseed"), format="MSEED", reclen=512)
+    ours, events = run(picker, [tmp_path / "a.mseed"], tmp_path / "p", block_bytes=4096)
+    assert keys(ours) == keys(picker.pick(stream))
+    assert [round((pick.time - MIDNIGHT + 300) * 100) for pick in ours] == [1000, 30_010]
+    [summary] = [e for e in events if isinstance(e, StationSummary)]
+    assert summary.n_records == 2
+    assert summary.hours == pytest.approx(399 / 3600)
+
+
 def test_a_damaged_block_costs_only_itself(picker, tmp_path):
     path = tmp_path / "a.mseed"
     station(channels="Z").write(str(path), format="MSEED", reclen=512)
@@ -244,6 +292,30 @@ def test_a_stopped_run_goes_on_where_it_was(picker, tmp_path):
     assert not list((tmp_path / "parts").glob("*.state"))
 
 
+def test_killed_after_any_block_a_run_ends_the_same(picker, tmp_path):
+    """What lies on the disk after each block is all that a killed run leaves."""
+    root = write_sds(tmp_path / "sds", station())
+    options = {"block_bytes": 16_384, "part_s": 60}
+    folder, seen = tmp_path / "parts", {}
+    events = pick_archive(picker, [root], PartFolder(folder), **options)
+    for event in events:
+        content = {path.name: path.read_bytes() for path in folder.glob("*")}
+        seen.setdefault(frozenset(content), content)
+        last = event
+    whole = PartFolder(folder)
+    list(pick_archive(picker, [root], whole, **options))
+    assert isinstance(last, StationSummary)
+    assert len(seen) > 5
+    assert max(len(data) for left in seen.values() for data in left.values()) < 3_000_000
+    for number, left in enumerate(seen.values()):
+        killed = tmp_path / f"killed{number}"
+        killed.mkdir()
+        for name, data in left.items():
+            (killed / name).write_bytes(data)
+        ours, _ = run(picker, [root], killed, **options)
+        assert ours == whole.picks()
+
+
 def test_finished_groups_are_not_read_again(picker, tmp_path, monkeypatch):
     write_sds(tmp_path / "sds", station() + station("BBB"))
     first, _ = run(picker, [tmp_path / "sds"], tmp_path / "p")
@@ -294,6 +366,25 @@ def test_a_full_disk_is_one_clear_error_and_finished_parts_stay(
     assert main(command) == 0
     assert {pick.station for pick in read_picks(out)} == {"XX.AA..HH", "XX.BBB..HH"}
     assert not (tmp_path / "picks.csv.parts").exists()
+
+
+def test_a_file_that_cannot_grow_is_one_clear_error(preset, tmp_path, capsys):
+    """The system itself says no: files may have 500 bytes, a part has more."""
+    station(n_samples=9000).write(str(tmp_path / "a.mseed"), format="MSEED")
+    later = station(start=MIDNIGHT + 2 * 86_400)
+    later.write(str(tmp_path / "b.mseed"), format="MSEED", reclen=512)
+    out = tmp_path / "picks.csv"
+    command = ["pick", str(tmp_path / "*.mseed"), "--preset", preset, "--output", str(out)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        assert main(command) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "a part cannot be written" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(command) == 0
+    assert len(read_picks(out)) >= 3
 
 
 def test_a_killed_run_ends_with_the_same_file(preset, tmp_path):

@@ -69,11 +69,11 @@ def picker_of(net, core=131_072, **options):
     return picker
 
 
-def run(picker, stream, per_feed=1):
+def run(picker, stream, per_feed=1, n_ahead=0):
     engine = TraceStream(picker)
     picks = []
     for begin in range(0, len(stream), per_feed):
-        picks += engine.feed(stream[begin : begin + per_feed])
+        picks += engine.feed(stream[begin : begin + per_feed], n_ahead=n_ahead)
     return sorted(picks + engine.finish()), engine.take_stretches()
 
 
@@ -106,15 +106,16 @@ GAPS = st.lists(
     gaps=GAPS,
     core=st.sampled_from([256, 1024, 5000, 131_072]),
     per_feed=st.integers(1, 5),
+    n_ahead=st.sampled_from([0, 3, 8]),
     seed=st.integers(0, 9),
 )
 def test_any_cut_gives_the_picks_of_the_whole(
-    spike_net, n_samples, spikes, cuts, gaps, core, per_feed, seed
+    spike_net, n_samples, spikes, cuts, gaps, core, per_feed, n_ahead, seed
 ):
     stream = record(n_samples, seed, spikes)
     pieces = cut(stream, cuts, gaps)
     if pieces:
-        ours, stretches = run(picker_of(spike_net, core), pieces, per_feed)
+        ours, stretches = run(picker_of(spike_net, core), pieces, per_feed, n_ahead)
         assert_same(ours, picker_of(spike_net).pick(cut(stream, [], gaps)))
         assert sum(sum(s.counts.values()) for s in stretches) == len(ours)
         assert all(bool(s.counts) != bool(s.reason) for s in stretches)

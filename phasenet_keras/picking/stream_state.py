@@ -193,8 +193,10 @@ class _Tail:
         return np.concatenate(cut)
 
     def forget(self, before: int) -> None:
-        while self._pieces and self._pieces[0][0] + self._pieces[0][1].shape[0] <= before:
-            self._pieces.popleft()
+        while self._pieces and self._pieces[0][0] < before:
+            begin, data = self._pieces.popleft()
+            if begin + data.shape[0] > before:
+                self._pieces.appendleft((before, data[before - begin :]))
 
 
 class RecordState:
