@@ -28,7 +28,7 @@ from phasenet_keras.data.augment import (
     recipe,
 )
 from phasenet_keras.data.examples import ExampleMaker
-from phasenet_keras.data.mixing import RecordedNoise, StackEvents
+from phasenet_keras.data.mixing import BlendRecords, RecordedNoise, StackEvents
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import LabelledWaveform, Waveform
 
@@ -38,6 +38,7 @@ CASES = ((3000, ("E", "N", "Z")), (1536, ("Z",)))
 FULL = (
     TimeStretch(),
     StackEvents(),
+    BlendRecords(),
     Polarity(),
     RecordedNoise(),
     WhiteNoise(),
