@@ -1,10 +1,10 @@
 # Two commands for a machine with Python, git and make: `make demo` and `make test`.
-# Each makes the virtual environment that it needs. PYTHON and VENV may be set.
+# `make docs` builds the documentation and runs the examples on its pages. Each makes the virtual environment that it needs. PYTHON and VENV may be set.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-peers lint clean
+.PHONY: demo test test-slow test-peers lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python examples/pick_example_record.py --output demo
@@ -24,8 +24,14 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# -n: a name in a docstring that nothing goes by is a warning, and -W makes it an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b doctest -d docs/_build/doctrees docs docs/_build/doctest
+	@echo "the documentation is in docs/_build/html/index.html"
+
 clean:
-	rm -rf $(VENV) $(VENV)-peers demo
+	rm -rf $(VENV) $(VENV)-peers demo docs/_build docs/_generated
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,3 +55,7 @@ $(VENV)-peers/.installed: setup.cfg
 	@$(PYTHON) -m venv $(VENV)-peers
 	@$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]'
 	@touch $@
+
+$(VENV)/.installed-docs: setup.cfg | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/.installed

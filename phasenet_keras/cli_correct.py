@@ -94,7 +94,7 @@ def add_gather_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--settings",
         default="default",
-        metavar="report|default|FILE.json",
+        metavar="default|report|FILE.json",
         help="of the correction: chosen by cross-validation, those of Huynh (2021), or a file's "
         "(default: %(default)s)",
     )

@@ -208,7 +208,7 @@ class TimeStretch:
 
     Sample ``t`` moves to ``factor * t``. Above 1 the window's end is lost; below 1 it is filled
     with zeros, and arrivals beyond the old end are dropped. The anti-alias filter is that of
-    `phasenet_keras.data.preprocess.resample`, which takes off the mean. The factor is the nearest
+    `phasenet_keras.data.resampling.resample`, which takes off the mean. The factor is the nearest
     fraction with a denominator up to 200, so that the filter stays short; arrivals move by it.
 
     Attributes:
