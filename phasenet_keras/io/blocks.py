@@ -15,6 +15,7 @@ from phasenet_keras.io.registry import (
     holds_numbers,
     read_stream,
     reader_of,
+    said_of_records,
 )
 from phasenet_keras.io.waveforms import record_key
 from phasenet_keras.types import FormatError
@@ -140,8 +141,8 @@ def _read(path: Path, offset: int, size: int, headers_only: bool) -> Stream:
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     if not headers_only:
-        for warning in caught:
-            warnings.warn(f"{where}: {warning.message}", RecordWarning, stacklevel=2)
+        for text in said_of_records(caught):
+            warnings.warn(f"{where}: {text}", RecordWarning, stacklevel=2)
     stream.traces = [trace for trace in stream if holds_numbers(trace, headers_only)]
     if not stream:
         raise FormatError(f"{where}: no samples")

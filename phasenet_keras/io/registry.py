@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from glob import has_magic
 from os import PathLike
@@ -29,6 +29,7 @@ __all__ = [
     "reader_of",
     "readers",
     "register_reader",
+    "said_of_records",
 ]
 
 HEAD_BYTES = 4096
@@ -97,9 +98,8 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
             raise
         except Exception as error:  # a damaged file may make any library raise anything
             raise FormatError(f"{path} cannot be read as {reader.name}: {error}") from error
-    for warning in caught:
-        if not issubclass(warning.category, DeprecationWarning | FutureWarning):
-            warnings.warn(f"{path}: {warning.message}", RecordWarning, stacklevel=2)
+    for text in said_of_records(caught):
+        warnings.warn(f"{path}: {text}", RecordWarning, stacklevel=2)
     _keep_usable_traces(stream, path, reader, headers_only)
     _name_stations(stream, path, reader)
     return stream
@@ -133,6 +133,15 @@ def reader_of(path: Path) -> Reader:
             return reader
     known = ", ".join(item.name for item in readers())
     raise FormatError(f"{path} is of no format known here ({known})")
+
+
+def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:
+    """Return the texts of the warnings that are about records.
+
+    Those for programmers are not; the network's thread may raise some meanwhile.
+    """
+    unmeant = (DeprecationWarning, FutureWarning)
+    return [str(item.message) for item in caught if not issubclass(item.category, unmeant)]
 
 
 def _keep_usable_traces(stream: Stream, path: Path, reader: Reader, headers_only: bool) -> None:
