@@ -158,7 +158,7 @@ def whole(net: Any, path: Path, is_padded: bool) -> Any:
 
 
 def chunks_of_official_length(net: Any, path: Path) -> Any:
-    """Chunks as ours, but of a record that is not padded: the official picks, if it is 256 k long."""
+    """As ours, but the record is not padded: the official picks, where its length is 256 k."""
     from dataclasses import replace
 
     from phasenet_keras import Picker, read_waveforms
