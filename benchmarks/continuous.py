@@ -92,8 +92,9 @@ def serve(name: str, path: Path, preset: str) -> None:
     from phasenet_keras import PhaseNet
 
     net = PhaseNet.from_preset(preset)
-    makers = {"ours": ours, "stages": stages, "official": partial(whole, is_padded=False)}
-    do = (makers | {"whole": partial(whole, is_padded=True)})[name](net, path)
+    makers = {"ours": ours, "stages": stages, "chunks": chunks_of_official_length}
+    makers |= {"official": partial(whole, is_padded=False), "whole": partial(whole, is_padded=True)}
+    do = makers[name](net, path)
     print("ready", flush=True)
     for _ in sys.stdin:
         cpu, wall = time.process_time(), time.perf_counter()
@@ -151,6 +152,34 @@ def whole(net: Any, path: Path, is_padded: bool) -> Any:
         for column, phase in ((1, "P"), (2, "S")):
             peaks = detect_peaks(y[:, column], mph=THRESHOLD, mpd=MIN_DISTANCE_SAMPLES)
             found += [(phase, sample / RATE_HZ) for sample in peaks.tolist()]
+        return {"picks": found}
+
+    return do
+
+
+def chunks_of_official_length(net: Any, path: Path) -> Any:
+    """As ours, but the record is not padded: the official picks, where its length is 256 k."""
+    from dataclasses import replace
+
+    from phasenet_keras import Picker, read_waveforms
+    from phasenet_keras.data.preprocess import normalize_record
+    from phasenet_keras.picking.peaks import PeakFinder
+    from phasenet_keras.picking.stream_state import ChunkRunner
+
+    grid = net.config.grid_samples
+    at_grid = replace(net.preset, window_samples=-(-net.preset.window_samples // grid) * grid)
+    settings = Picker(net, preset=at_grid).stream_settings(RATE_HZ)
+
+    def do() -> Answer:
+        [wave] = read_waveforms(path)
+        x, _ = normalize_record(wave.data, net.preset.window_samples)
+        runner = ChunkRunner(settings)
+        y = np.concatenate([runner.feed(x), runner.finish()])
+        found = []
+        for column, phase in ((1, "P"), (2, "S")):
+            finder = PeakFinder(THRESHOLD, MIN_DISTANCE_SAMPLES)
+            peaks = [*finder.feed(y[:, column]), *finder.finish()]
+            found += [(phase, sample / RATE_HZ) for sample, _ in peaks]
         return {"picks": found}
 
     return do
@@ -294,17 +323,17 @@ def table(contenders: list[Contender], arrivals: list[tuple[str, float]]) -> Non
         )
 
 
-def compare_picks(ours: Contender, other: Contender) -> None:
-    """Say how many picks of another contender ours has too, within some samples."""
+def compare_picks(one: Contender, other: Contender) -> None:
+    """Say how many picks of another contender one has too, within some samples."""
     for phase in "PS":
         a, b = (
             np.array([round(t * RATE_HZ) for of, t in item.answers[-1]["picks"] if of == phase])
-            for item in (ours, other)
+            for item in (one, other)
         )
         if a.size and b.size:
             near = np.abs(a[:, None] - b).min(axis=0)
             shares = ", ".join(f"{(near <= n).sum()} within {n}" for n in (0, 1, 3))
-            print(f"{phase}: of the {len(b)} of '{other.name}', ours has {shares} samples")
+            print(f"{phase}: of the {len(b)} of '{other.name}', '{one.name}' has {shares} samples")
 
 
 def stage_table(item: Contender) -> None:
@@ -360,14 +389,19 @@ def run(arguments: argparse.Namespace, day: Path, arrivals: list[tuple[str, floa
     alone.close()
     references = []
     if arguments.whole:
-        for name in ("official", "whole"):
-            label = {"official": "in one piece", "whole": "in one piece, padded as ours"}[name]
+        for name, label in (
+            ("chunks", "chunks, not padded"),
+            ("official", "in one piece, not padded"),
+            ("whole", "in one piece, padded as ours"),
+        ):
             references.append(Contender(label, [*me, name]))
             references[-1].run()
             references[-1].close()  # 4 GB
     table([*contenders, *references], arrivals)
-    for reference in references:
-        compare_picks(contenders[0], reference)
+    if references:
+        compare_picks(references[0], references[1])
+        compare_picks(contenders[0], references[1])
+        compare_picks(contenders[0], references[2])
     stage_table(alone)
     for contender in contenders:
         contender.close()

@@ -129,8 +129,9 @@ class _Span:
         self._end = first.stats.endtime
         self._gap = 2 * first.stats.delta
         self._base = 0  # samples before are settled
-        # A row a channel, with room to grow; what follows `_n_held` is not there.
-        self._n_held = 0
+        # A row a channel: `_n_held` samples from `_first` on, before them those that were given
+        # away as views, behind them room to grow.
+        self._first = self._n_held = 0
         self._values = np.zeros((3, 0))
         self._is_present = np.zeros((3, 0), bool)
         self._expected: dict[int, int] = {}
@@ -160,7 +161,8 @@ class _Span:
         low = max(begin, self._base) - self._base
         high = low + len(values)
         self._grow(high)
-        row, is_here = self._values[column, low:high], self._is_present[column, low:high]
+        into = slice(self._first + low, self._first + high)
+        row, is_here = self._values[column, into], self._is_present[column, into]
         if is_here.any():
             both = is_here & is_good
             if not np.array_equal(row[both], values[both]):
@@ -181,24 +183,30 @@ class _Span:
             n_samples = min(n_samples, max(0, settled))
             if not n_samples:
                 return []
-        values, is_present = self._values, self._is_present
-        pieces = self._runs.feed(values[:, :n_samples], is_present[:, :n_samples])
-        # Pieces are views: what is left moves to new arrays.
-        left = slice(n_samples, self._n_held)
+        settled_now = slice(self._first, self._first + n_samples)
+        pieces = self._runs.feed(self._values[:, settled_now], self._is_present[:, settled_now])
+        self._first += n_samples
         self._n_held -= n_samples
         self._base += n_samples
-        self._values, self._is_present = values[:, left].copy(), is_present[:, left].copy()
         return pieces + (self._runs.finish() if until is None else [])
 
     def _grow(self, n_samples: int) -> None:
-        if n_samples > self._values.shape[1]:
+        if self._first + n_samples > self._values.shape[1]:
             # Half as much again, so that many short traces do not cost a copy each.
-            room = n_samples + (self._n_held and n_samples // 2)
-            values, is_present = np.zeros((3, room)), np.zeros((3, room), bool)
-            values[:, : self._n_held] = self._values[:, : self._n_held]
-            is_present[:, : self._n_held] = self._is_present[:, : self._n_held]
-            self._values, self._is_present = values, is_present
+            self._move(max(n_samples, self._n_held) * 3 // 2)
         self._n_held = max(self._n_held, n_samples)
+
+    def _move(self, room: int) -> None:
+        """Bring what is held to new arrays."""
+        held = slice(self._first, self._first + self._n_held)
+        values, is_present = np.zeros((3, room)), np.zeros((3, room), bool)
+        values[:, : self._n_held] = self._values[:, held]
+        is_present[:, : self._n_held] = self._is_present[:, held]
+        self._values, self._is_present, self._first = values, is_present, 0
+
+    def __getstate__(self) -> dict[str, object]:
+        self._move(self._n_held)
+        return self.__dict__
 
     def _warn(self, text: str, trace: Trace) -> None:
         where = f"{self._label} {trace.stats.channel}: from {trace.stats.starttime} on "
@@ -234,8 +242,10 @@ class _Runs:
         """Take the next samples, ``(3, n)``, and which of them are there."""
         pieces = []
         n_samples = values.shape[1]
-        changes = np.flatnonzero(np.any(is_present[:, 1:] != is_present[:, :-1], axis=0)) + 1
-        edges = [0, *changes.tolist(), n_samples] if n_samples else []
+        edges = [0, n_samples] if n_samples else []
+        if not is_present.all():
+            changes = np.flatnonzero(np.any(is_present[:, 1:] != is_present[:, :-1], axis=0)) + 1
+            edges[1:1] = changes.tolist()
         for begin, end in pairwise(edges):
             if not np.array_equal(is_present[:, begin], self._pattern):
                 pieces += self._close(int(is_present[:, begin].sum()))

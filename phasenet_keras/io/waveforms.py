@@ -230,13 +230,15 @@ def _one_axis(
 
 
 def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
-    """Return the samples of a trace in float64, and which of them are finite and not masked."""
+    """Return the samples of a trace, whole numbers or float64, and which of them are usable.
+
+    Not usable are those that are masked, not finite or too large for float32.
+    """
     data = np.ma.asarray(trace.data)
     values = np.asarray(data.filled(0) if data.mask is not np.ma.nomask else data.data)
-    is_whole = values.dtype.kind in "iub"
-    values = values.astype(np.float64)
-    if is_whole:
+    if values.dtype.kind in "iub":
         return values, ~np.ma.getmaskarray(data)
+    values = values.astype(np.float64)
     is_good = np.isfinite(values) & (np.abs(values) < np.finfo(np.float32).max)
     return values, is_good & ~np.ma.getmaskarray(data)
 
