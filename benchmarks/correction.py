@@ -79,6 +79,7 @@ def beside_ancestor(picks: pd.DataFrame, folder: Path) -> None:
         ("report", REPORT),
         ("report, each side its curve", apart),
         ("cross-validated", CorrectionConfig()),
+        ("cross-validated, reciprocity", CorrectionConfig(reciprocity=True)),
     ):
         began = time.perf_counter()
         table = correct_picks(picks, config)

@@ -33,6 +33,7 @@ from phasenet_keras.training.train import train
 from phasenet_keras.types import LabelledWaveform
 
 TOLERANCE_SAMPLES = 10.0
+OFFSETS_M = (0, 20, 40, 60, 110)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def run(case: Case, args: argparse.Namespace, seed: int) -> None:
     )
     report(result.rounds, result.best, {"as it is": scores_of(base, case), "all": top})
     print(f"\n{result.verdict}; {say.seconds:.0f} s\n")
-    quality(folder / "rounds", case.unlabelled, PseudoSettings().least_weight)
+    for show in (quality, by_offset):
+        show(folder / "rounds", case.unlabelled, PseudoSettings().least_weight)
 
 
 def scores_of(net: PhaseNet, case: Case) -> dict[str, PhaseScores]:
@@ -191,6 +193,30 @@ def quality(folder: Path, traces: Sequence[GatherTrace], least: float) -> None:
                 f"{(chosen & ~seen).sum()} of {(~seen).sum()}",
             ]
             print(f"| {path.parent.name[6:]} | {phase} | {seen.sum()} | {' | '.join(cells)} |")
+
+
+def by_offset(folder: Path, traces: Sequence[GatherTrace], least: float) -> None:
+    """Print where along the line the first round's picks and pseudo labels are right."""
+    table = pd.read_csv(folder / "round_1/pseudo_labels.csv")
+    true = [
+        traces[n].record.arrivals.get(phase, (np.nan,))[0]
+        for n, phase in zip(table["trace"], table["phase"], strict=True)
+    ]
+    table = table.assign(
+        right=(table["sample"] - true).abs() <= TOLERANCE_SAMPLES,
+        chosen=table["weight"] >= least,
+        chosen_right=(table["corrected_sample"] - true).abs() <= TOLERANCE_SAMPLES,
+        offset=pd.cut(table["offset_m"].abs(), OFFSETS_M),
+    )[np.isfinite(true)]
+    print("\n## Round 1 by offset\n")
+    print("| phase | offset (m) | visible | picks right | chosen | right of these |")
+    print("|---|---|---|---|---|---|")
+    for (phase, offset), rows in table.groupby(["phase", "offset"], observed=True):
+        chosen = rows[rows["chosen"]]
+        print(
+            f"| {phase} | {offset.left:g}-{offset.right:g} | {len(rows)} "
+            f"| {rows['right'].mean():.2f} | {len(chosen)} | {chosen['chosen_right'].mean():.2f} |"
+        )
 
 
 def main() -> None:

@@ -156,6 +156,11 @@ def test_a_parent_that_is_not_beaten_is_kept_and_said_so(tmp_path):
     again = train(parent, onsets(8, 300), onsets(8, 50), tmp_path / "bad", config=ruined)
     assert again.net is parent
     assert same(PhaseNet.from_preset(tmp_path / "bad"), parent)
+    left = train(
+        parent, onsets(8, 300), onsets(8, 50), tmp_path / "left", config=ruined, keep_parent=False
+    )
+    assert left.best_epoch == 0
+    assert not same(left.net, parent)
 
 
 def test_a_kept_parent_is_of_the_rate_that_it_was_compared_at():
