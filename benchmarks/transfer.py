@@ -62,30 +62,21 @@ def case_of(name: str, data: Path) -> Case:
     if name == "pyrefra":
         return Case(name, pyrefra(data), TrainConfig(), "Z", TOLERANCES[name])
     families, channels, snr_db = SIMULATED[name]
-    clean = [record for family in families for record in specfem2d(data, family, channels)]
-    records = with_noise(clean, snr_db, splits=("dev", "test"))
-    # What is short is models (10 or 15 of them), not records of each: networks find S in 99.9 % of
-    # the training records and err by a part of a period in models that they have not seen. So
-    # windows are warped in time, validation models train in the end, and noise is drawn anew.
+    records = [record for family in families for record in specfem2d(data, family, channels)]
+    # What is short is models, 10 or 15 of them, not records of each: networks find S in 99.8 % of
+    # the training records and err by a part of a period in models that they have not seen. On the
+    # validation models the other family's are worth +0.07 in F1 of S; noise drawn anew, warped
+    # time and changed gain nothing. So validation models train, too, in the end.
     config = TrainConfig(
         epochs=25,
         learning_rate=2e-3,
         shift_samples=128,
-        augmentation=(
-            {"name": "TimeWarp"},
-            {"name": "Polarity"},
-            {"name": "TimeGain"},
-            {
-                "name": "WhiteNoise",
-                "least_snr_db": snr_db - 5,
-                "greatest_snr_db": snr_db + 5,
-                "probability": 1.0,
-            },
-        ),
+        augmentation=({"name": "Polarity"},),
         refit=True,
     )
     parts = tuple(family[0].upper() for family in families)
-    return Case(name, records, config, channels.replace("X", "E"), SIMULATED_TOLERANCE, parts=parts)
+    noisy, components = with_noise(records, snr_db), channels.replace("X", "E")
+    return Case(name, noisy, config, components, SIMULATED_TOLERANCE, parts=parts)
 
 
 def smaller(records: Sequence[LabelledWaveform], n_records: int) -> list[LabelledWaveform]:
