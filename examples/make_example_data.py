@@ -9,7 +9,8 @@ Makes small data sets of its own, for the tutorials and for a first try. No down
 
 The day is noise with ObsPy's example event in it, once an hour, smaller each time. The others are
 pulses at the travel times of a two-layer ground: direct and refracted P, direct S, and a surface
-wave. They are made to try commands on; scores on them say nothing about real records.
+wave that begins softly, near the source a little before its P even. They are made to try commands
+on; scores on them say nothing about real records.
 """
 
 from __future__ import annotations

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import obspy
 import pytest
 
-from phasenet_keras import prepare
+from phasenet_keras import prepare, read_labelled
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -101,3 +103,38 @@ def test_finetune_on_specfem2d(shared, preset, tmp_path):
         "--preset", preset, "--epochs", 1, "--output", tmp_path,
     ).stdout  # fmt: skip
     assert "labels of untouched records" in printed
+
+
+@pytest.mark.parametrize(("what", "shots"), [("line", 6), ("survey", 8)])
+def test_made_shots_can_be_prepared(what, shots, tmp_path):
+    run_example("make_example_data.py", what, tmp_path)
+    records = list(read_labelled(tmp_path / what / "raw", tmp_path / what / "labels.csv"))
+    assert len(records) == 24 * shots
+    assert len({record.gather for record in records}) == shots
+    assert all(set(record.arrivals) == {"P", "S"} for record in records)
+
+
+def test_made_runs_have_their_onsets_where_they_say(tmp_path):
+    run_example("make_example_data.py", "specfem2d", tmp_path)
+    records = list(read_labelled(tmp_path / "specfem2d"))
+    assert len(records) == 6 * 16
+    assert {record.waveform.sampling_rate for record in records} == {2000.0}
+    for record in records:
+        p, s = (record.arrivals[phase][0] for phase in "PS")
+        assert p < s
+        for onset in (p, s):  # there is no noise: only at an onset does the slope change at once
+            at = math.ceil(onset)
+            bend = np.abs(np.diff(record.waveform.data, 2, axis=0)).max(axis=1)
+            assert bend[at - 2 : at].max() > 3 * bend[at - 8 : at - 3].max()
+
+
+def test_made_day_has_its_events_where_it_says(tmp_path):
+    run_example("make_example_data.py", "day", tmp_path)
+    stream = obspy.read(str(tmp_path / "day" / "day.mseed"))
+    assert [trace.stats.npts for trace in stream] == [8_640_000] * 3
+    rows = (tmp_path / "day" / "day_arrivals.csv").read_text().splitlines()[1:]
+    assert len(rows) == 2 * 24
+    onset = obspy.UTCDateTime(rows[0].split(",")[-1])
+    [north] = [trace for trace in stream if trace.stats.channel[-1] == "N"]
+    event = north.slice(onset, onset + 5).data.astype(float)
+    assert np.abs(event).max() > 8 * north.data[:20_000].std()
