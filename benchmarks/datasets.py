@@ -137,20 +137,11 @@ def pyrefra(data: Path) -> list[LabelledWaveform]:
 
 
 def with_noise(
-    records: Sequence[LabelledWaveform],
-    snr_db: float,
-    seed: int = 0,
-    splits: Sequence[str] = SPLITS,
+    records: Sequence[LabelledWaveform], snr_db: float, seed: int = 0
 ) -> list[LabelledWaveform]:
-    """Return the records with white noise at a signal-to-noise ratio, the same at every call.
-
-    Records of other splits than those named stay clean: training draws noise for each window.
-    """
+    """Return the records with white noise at a signal-to-noise ratio, the same at every call."""
     noisy = []
     for number, record in enumerate(records):
-        if record.split not in splits:
-            noisy.append(record)
-            continue
         rng = np.random.default_rng((seed, number))
         data = add_white_noise(record.waveform.data, snr_db, rng)
         noisy.append(replace(record, waveform=replace(record.waveform, data=data)))

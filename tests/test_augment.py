@@ -15,9 +15,7 @@ from phasenet_keras.data.augment import (
     DropChannels,
     Gap,
     Polarity,
-    TimeGain,
     TimeStretch,
-    TimeWarp,
     WhiteNoise,
     augment,
     recipe,
@@ -39,8 +37,6 @@ PHASES = ("N", "P", "S")
 CHANNELS = ("E", "N", "Z")
 ALL_STEPS = (
     TimeStretch(0.8, 1.2, 0.8),
-    TimeWarp(probability=0.8),
-    TimeGain(),
     StackEvents(0.2, 1.0, 0.8),
     BlendRecords(probability=0.8),
     Polarity(),
@@ -387,65 +383,6 @@ def test_squeezing_leaves_no_arrival_beyond_the_data():
     assert arrivals["P"] == pytest.approx((625, 1253.75))
 
 
-# Warped time, changed gain
-
-
-@settings(max_examples=60, deadline=None)
-@given(where=st.floats(0.02, 0.9), octaves=st.floats(0, 1), seed=st.integers(0, 99))
-def test_warped_time_moves_a_bump_with_its_label(where, octaves, seed):
-    time, sample = np.arange(2000), where * 2000
-    data = np.exp(-(((time - sample) / 8.0) ** 2))[:, None].astype(np.float32)
-    step = TimeWarp(octaves, octaves, 200.0, 1.0)
-    warped, arrivals = step(data, {"P": (sample,), "S": ()}, rng(seed))
-    assert warped.shape == data.shape
-    assert arrivals["S"] == ()
-    if 5 <= arrivals["P"][0] <= 1990:
-        assert abs(int(warped[:, 0].argmax()) - arrivals["P"][0]) <= 1.5
-
-
-def test_a_warp_is_a_stretch_where_it_does_not_change_and_nothing_without_octaves():
-    time = np.arange(2000)
-    data = np.sin(2 * np.pi * 0.01 * time)[:, None]
-    kept, arrivals = TimeWarp(0, 0, probability=1.0)(data, {"P": (-3.0, 500.0)}, rng())
-    assert np.abs(kept - data).max() < 1e-5
-    assert arrivals["P"] == pytest.approx((-3, 500))
-    factors = []
-    for seed in range(40):
-        wave, moved = TimeWarp(1.0, 0.0, probability=1.0)(data, {"P": (-9.0, 900.0)}, rng(seed))
-        before, factor = moved["P"][0] / -9.0, moved["P"][1] / 900
-        assert before == pytest.approx(factor)
-        inside = slice(20, int(1980 * min(1, factor)))
-        expected = np.sin(2 * np.pi * 0.01 * time / factor)
-        assert np.abs(wave[inside, 0] - expected[inside]).max() < 1e-3
-        factors.append(factor)
-    assert 0.5 <= min(factors) < 0.6
-    assert 1.7 < max(factors) <= 2.0
-
-
-def test_a_warp_changes_the_time_between_arrivals_and_drops_those_without_data():
-    data = rng().standard_normal((2000, 1))
-    gaps = []
-    for seed in range(40):
-        step = TimeWarp(0.0, 0.5, 200.0, 1.0)
-        _, arrivals = step(data, {"P": (600.0,), "S": (900.0, 2001.0)}, rng(seed))
-        [p], [s] = arrivals["P"], arrivals["S"]
-        gaps.append((s - p) / s)
-    assert min(gaps) < 0.30 < 1 / 3 < 0.37 < max(gaps)
-
-
-def test_gain_changes_evenly_in_decibel_and_leaves_the_first_sample():
-    ends = []
-    for seed in range(40):
-        gained, arrivals = TimeGain(20.0, 1.0)(np.ones((501, 2)), {"P": (3.0,)}, rng(seed))
-        decibel = 20 * np.log10(gained[:, 0])
-        assert decibel[0] == 0
-        assert np.abs(np.diff(decibel, 2)).max() < 1e-4
-        assert arrivals == {"P": (3.0,)}
-        ends.append(decibel[-1])
-    assert -20 <= min(ends) < -15
-    assert 15 < max(ends) <= 20
-
-
 # Gaps
 
 
@@ -614,8 +551,6 @@ def test_labels_by_name_and_by_width():
         (lambda: augment(np.ones((9, 1)), {}, [BlendRecords()], rng()), "bind"),
         (lambda: TimeStretch(1.2, 1.1), "least_factor is up to"),
         (lambda: TimeStretch(0, 1), r"\[0.1, 10\]"),
-        (lambda: TimeWarp(-1), r"\[0, 3\]"),
-        (lambda: TimeWarp(knot_samples=0), "knot_samples is 1 or more"),
         (lambda: RecordedNoise().bind(pool(record({"P": (3,)}))), "Add noise records"),
         (lambda: StackEvents().bind(pool(record({"P": ()}))), "Leave it out"),
         (lambda: augment(np.ones((9, 1)), {}, [StackEvents()], rng()), "bind"),

@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from phasenet_keras.data.pool import Arrivals, rows_of
 from phasenet_keras.data.preprocess import resample
@@ -25,9 +24,7 @@ __all__ = [
     "DropChannels",
     "Gap",
     "Polarity",
-    "TimeGain",
     "TimeStretch",
-    "TimeWarp",
     "WhiteNoise",
     "add_white_noise",
     "augment",
@@ -249,105 +246,6 @@ class TimeStretch:
             for phase, samples in arrivals.items()
         }
         return filled[:n_samples], moved
-
-
-@dataclass(frozen=True)
-class TimeWarp:
-    """Stretch time by a factor that changes smoothly along the window, with a probability.
-
-    A wave field of velocities ``v`` and frequency ``f``, stretched by ``a``, is that of ``v / a``
-    and ``f / a``; where ``a`` changes along the window, so do the times from P to S and the ratio
-    of their periods. So a few simulated models stand for many. Values between samples are from
-    cubic splines: there is no anti-alias filter, for records that are well sampled and hold no
-    noise yet (see `TimeStretch` for others). Beyond the window's data there are zeros, and
-    arrivals beyond its end are dropped.
-
-    Attributes:
-        greatest_octaves: of the factor for the whole window: its logarithm to base 2 is drawn
-            uniformly from minus this to this.
-        local_octaves: the same of each knot, on top.
-        knot_samples: distance of knots; the factor's logarithm is linear between them.
-        probability: of a window to be warped.
-
-    Raises:
-        ConfigError: for a value out of range.
-    """
-
-    greatest_octaves: float = 0.6
-    local_octaves: float = 0.4
-    knot_samples: float = 256.0
-    probability: float = 0.9
-
-    def __post_init__(self) -> None:
-        check_settings(self)
-        if not (0 <= self.greatest_octaves <= 3 and 0 <= self.local_octaves <= 3):
-            raise ConfigError(
-                "octaves are in [0, 3], received "
-                f"{self.greatest_octaves!r} and {self.local_octaves!r}"
-            )
-        if not self.knot_samples >= 1:
-            raise ConfigError(f"knot_samples is 1 or more, received {self.knot_samples!r}")
-
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
-        n_samples = data.shape[0]
-        new = np.arange(n_samples)
-        knots = np.arange(-rng.random() * self.knot_samples, n_samples, self.knot_samples)
-        knots = np.append(knots, knots[-1] + self.knot_samples)
-        whole = rng.uniform(-self.greatest_octaves, self.greatest_octaves)
-        octaves = whole + self.local_octaves * rng.uniform(-1.0, 1.0, len(knots))
-        # Old samples for each new one, then the old time of each new sample.
-        pace = 2.0 ** np.interp(new, knots, octaves)
-        old = np.concatenate([[0.0], np.cumsum(pace[:-1])])
-        warped = [map_coordinates(row, old[None], order=3) for row in rows_of(data)]
-        moved = {
-            phase: tuple(_moved(s, old, pace) for s in samples if s <= n_samples - 1)
-            for phase, samples in arrivals.items()
-        }
-        return np.stack(warped, axis=1).astype(np.float32), moved
-
-
-def _moved(sample: float, old: np.ndarray, pace: np.ndarray) -> float:
-    """Return when an old time is, in new samples; beyond the window its ends' pace goes on."""
-    inside = float(np.interp(sample, old, np.arange(len(old))))
-    before, after = min(sample - old[0], 0.0), max(sample - old[-1], 0.0)
-    return inside + before / float(pace[0]) + after / float(pace[-1])
-
-
-@dataclass(frozen=True)
-class TimeGain:
-    """Amplify or weaken what comes later, with a probability.
-
-    The gain is 0 dB at the first sample and changes evenly, in dB, along the window, as with more
-    or less attenuation or spreading: P grows or shrinks against S and the surface wave.
-
-    Attributes:
-        greatest_db: of the last sample's gain, drawn uniformly from minus this to this.
-        probability: of a window to be changed.
-
-    Raises:
-        ConfigError: for a value that is no number, or a probability out of range.
-    """
-
-    greatest_db: float = 20.0
-    probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
-        last_db = self.greatest_db * rng.uniform(-1.0, 1.0)
-        gain = 10.0 ** (np.linspace(0.0, last_db, data.shape[0]) / 20.0)
-        return (data * gain[:, None]).astype(np.float32), arrivals
 
 
 def check_settings(step: Any) -> None:

@@ -16,9 +16,7 @@ from phasenet_keras.data.augment import (
     DropChannels,
     Gap,
     Polarity,
-    TimeGain,
     TimeStretch,
-    TimeWarp,
     WhiteNoise,
 )
 from phasenet_keras.data.labels import LabelShape, label_of
@@ -51,9 +49,7 @@ STEPS: Mapping[str, type] = {
         Polarity,
         RecordedNoise,
         StackEvents,
-        TimeGain,
         TimeStretch,
-        TimeWarp,
         WhiteNoise,
     )
 }
