@@ -72,7 +72,6 @@ def case_of(name: str, data: Path) -> Case:
         learning_rate=2e-3,
         shift_samples=128,
         augmentation=({"name": "Polarity"},),
-        refit=True,
     )
     parts = tuple(family[0].upper() for family in families)
     noisy, components = with_noise(records, snr_db), channels.replace("X", "E")
