@@ -40,6 +40,12 @@ class Preset:
 
     Raises:
         PresetError: for values that no network could satisfy.
+
+    Example:
+        >>> from phasenet_keras import PhaseNetConfig
+        >>> mine = Preset("mine", PhaseNetConfig(channels=("Z",)), 2000.0, window_samples=1280)
+        >>> mine.thresholds
+        {'P': 0.3, 'S': 0.3}
     """
 
     name: str

@@ -92,6 +92,11 @@ class TrainConfig:
     Raises:
         ConfigError: for a value out of range, an unknown label, augmentation or setting of one,
             or a label given both by name and by width.
+
+    Example:
+        >>> config = TrainConfig(epochs=20, augmentation=({"name": "WhiteNoise"},))
+        >>> TrainConfig.from_dict(config.to_dict()) == config
+        True
     """
 
     epochs: int = 40

@@ -34,6 +34,15 @@ class FreezePhase:
         trainable: globs of stages that learn; all others are frozen, batch-norm statistics too.
         lr_scale: factor of the learning rate, by glob of stages; the first that matches counts,
             1 where none does.
+
+    Raises:
+        ConfigError: for a start that is no whole number, globs that are one string, or a factor
+            that is not above 0.
+
+    Example:
+        >>> phase = FreezePhase(10, ("up*", "down*"), lr_scale={"down*": 0.2})
+        >>> phase.scale_of("down3"), phase.scale_of("up0")
+        (0.2, 1.0)
     """
 
     start_epoch: int = 0
@@ -61,7 +70,16 @@ class FreezePhase:
 
 @dataclass(frozen=True)
 class FreezeSchedule:
-    """Phases, the first of which starts at epoch 0."""
+    """Phases, the first of which starts at epoch 0.
+
+    Raises:
+        ConfigError: for no phases, or phases that do not start at 0 and then later and later.
+
+    Example:
+        >>> schedule = FreezeSchedule((FreezePhase(0, ("output",)), FreezePhase(5)))
+        >>> schedule.at(4).trainable, schedule.at(5).trainable
+        (('output',), ('*',))
+    """
 
     phases: tuple[FreezePhase, ...] = (FreezePhase(),)
 
@@ -85,6 +103,9 @@ class TransferStrategy:
         load: globs of stages that take over the parent's weights; the others start at random.
         freeze: what may learn, and when.
         description: one line.
+
+    Raises:
+        ConfigError: for globs that are one string.
 
     Example:
         >>> STRATEGIES["freeze_encoder"].frozen_at(0, ("input", "down0", "up0", "output"))
