@@ -56,7 +56,12 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         help="numbers of training records for a learning curve, beside all of them",
     )
     verb.add_argument("--config", type=Path, metavar="FILE.json", help="training configuration")
-    verb.add_argument("--epochs", type=int, metavar="N", help="in place of the configuration's")
+    verb.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="in place of the configuration's (there 40 if unsaid)",
+    )
     verb.add_argument("--tolerance-samples", type=float, metavar="SAMPLES", help="of a match")
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of results")
     verb.set_defaults(run=_run_compare)

@@ -42,12 +42,13 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
         epilog=EXIT_CODES,
     )
     add_record_options(verb)
-    verb.add_argument(
-        "--p-threshold", type=float, metavar="P", help="least probability of a P pick"
-    )
-    verb.add_argument(
-        "--s-threshold", type=float, metavar="P", help="least probability of an S pick"
-    )
+    for phase in ("P", "S"):
+        verb.add_argument(
+            f"--{phase.lower()}-threshold",
+            type=float,
+            metavar="PROBABILITY",
+            help=f"least probability of a pick of {phase} (default: the preset's)",
+        )
     verb.add_argument(
         "--min-distance-s",
         type=float,

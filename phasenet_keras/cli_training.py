@@ -39,7 +39,12 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--config", type=Path, metavar="FILE.json", help="settings, as in a run's config.json"
     )
-    verb.add_argument("--epochs", type=int, metavar="N", help="in place of the configuration's")
+    verb.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="in place of the configuration's (there 40 if unsaid)",
+    )
     verb.add_argument("--seed", type=int, metavar="N", help="in place of the configuration's")
     verb.add_argument("--output", type=Path, required=True, metavar="RUN", help="run folder")
     verb.set_defaults(run=_run_train)

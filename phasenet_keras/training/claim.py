@@ -41,7 +41,7 @@ def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
             old = None
         if old != settings:
             known = old if isinstance(old, dict) else {}
-            differ = [k for k in sorted({*settings, *known}) if settings.get(k) != known.get(k)]
+            differ = _differing(settings, known)
             raise ConfigError(
                 f"{path.parent} holds {what} of other settings ({', '.join(differ)}): name another "
                 "folder, or remove it"
@@ -51,6 +51,18 @@ def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
     with beside_then_rename(path) as file:
         json.dump(settings, file, indent=2, sort_keys=True)
         file.write("\n")
+
+
+def _differing(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    """Return the names of values that differ, of those in tables ``table.name``."""
+    names = []
+    for key in sorted({*new, *old}):
+        one, other = new.get(key), old.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            names += [f"{key}.{name}" for name in _differing(one, other)]
+        elif one != other:
+            names.append(key)
+    return names
 
 
 def records_digest(records: Sequence[LabelledWaveform]) -> str:

@@ -198,7 +198,7 @@ def compare(
         config: of every run.
         tolerance_samples: greatest residual of a match, one for all or by phase; None takes the
             configuration's. It scores only: other tolerances need no new runs.
-        on_run: called before each run with the run, its number and how many there are.
+        on_run: called before each run that is not finished, with its number and how many there are.
 
     Returns:
         The results of all runs.
@@ -225,12 +225,12 @@ def compare(
     todo = list(_runs(parts, tuple(plans), seeds, sizes))
     results = []
     for number, run in enumerate(todo):
-        if on_run:
-            on_run(run, number, len(todo))
         plan = plans.get(run.strategy)
         place = folder / "runs" / run.name
         result = _finished(place, plan)
         if result is None:
+            if on_run:
+                on_run(run, number, len(todo))
             result = _result(run, parent, plan, parts[run.fold], place, config)
             place.mkdir(parents=True, exist_ok=True)
             with beside_then_rename(place / RESULT) as file:
