@@ -15,6 +15,7 @@ from pathlib import Path
 
 import phasenet_keras
 from phasenet_keras import cli
+from phasenet_keras.io.pick_formats import pick_formats
 from phasenet_keras.io.registry import Reader, readers
 
 __all__ = ["GENERATED", "MODULE_GROUPS", "pages", "verbs", "write_pages"]
@@ -44,6 +45,7 @@ def verbs() -> dict[str, argparse.ArgumentParser]:
 def pages() -> dict[str, str]:
     """Return the text of every generated page, by its path below the folder of generated pages."""
     found = {"cli.md": _cli_page(), "formats.md": _formats_page(), "names.md": _names_page()}
+    found["pick_formats.md"] = _pick_formats_page()
     for number, (group, title) in enumerate(MODULE_GROUPS.items()):
         found[f"api/{number}_{group}.md"] = _api_page(title, _modules(group))
     return found
@@ -87,6 +89,12 @@ def _formats_page() -> str:
 def _format_row(reader: Reader) -> str:
     endings = ", ".join(f"`{ending}`" for ending in reader.extensions)
     return f"| {reader.name} | {endings} | {'yes' if reader.one_trace_one_station else ''} |"
+
+
+def _pick_formats_page() -> str:
+    lines = ["| name | ending | what it holds |", "|---|---|---|"]
+    lines += [f"| `{f.name}` | `{f.endings[0]}` | {f.content} |" for f in pick_formats()]
+    return "\n".join(lines) + "\n"
 
 
 def _names_page() -> str:

@@ -60,7 +60,7 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         "--epochs",
         type=int,
         metavar="N",
-        help="in place of the configuration's (there 40 if unsaid)",
+        help="in place of the configuration's (40 if unsaid)",
     )
     verb.add_argument("--tolerance-samples", type=float, metavar="SAMPLES", help="of a match")
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of results")

@@ -43,7 +43,7 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         "--epochs",
         type=int,
         metavar="N",
-        help="in place of the configuration's (there 40 if unsaid)",
+        help="in place of the configuration's (40 if unsaid)",
     )
     verb.add_argument("--seed", type=int, metavar="N", help="in place of the configuration's")
     verb.add_argument("--output", type=Path, required=True, metavar="RUN", help="run folder")
