@@ -358,7 +358,7 @@ def test_rules_of_any_run_and_a_kill_in_between(tmp_path, learner):
     self_train(load(learner), labelled(), blind, tmp_path / "b", **options)
     for name in ("rounds.json", "report.md"):
         assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "a" / name).read_bytes()
-    with pytest.raises(ConfigError, match="other settings or records"):
+    with pytest.raises(ConfigError, match=r"other settings \(geometry, unlabelled\)"):
         self_train(load(learner), labelled(), unlabelled[1:], tmp_path / "a", **options)
 
 

@@ -6,7 +6,6 @@ validation records; the test records are only reported on.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.evaluate import evaluate
@@ -285,23 +285,16 @@ def _check(run: _Run, rounds: int) -> None:
 
 def _claim(run: _Run) -> None:
     """Write the settings of a run, or refuse a folder that holds a run of other settings."""
+    places = [[trace.shot, trace.receiver, trace.offset] for trace in run.unlabelled]
+    blind = [replace(trace.record, arrivals={}) for trace in run.unlabelled]
     settings = {
         "strategy": run.strategy.to_dict(),
         "config": run.config.to_dict(),
         "correction": run.correction.to_dict(),
         "pseudo": asdict(run.pseudo),
-        "network": run.parent.config.to_dict(),
-        "parent": None if run.parent.preset is None else run.parent.preset.name,
-        "labelled": {split: [r.name for r in records] for split, records in run.splits.items()},
-        "unlabelled": [[t.shot, t.receiver, t.offset] for t in run.unlabelled],
+        **parent_facts(run.parent),
+        "labelled": records_digest([r for records in run.splits.values() for r in records]),
+        "unlabelled": records_digest(blind),
+        "geometry": values_digest(places),
     }
-    text = json.dumps(settings, indent=1, sort_keys=True) + "\n"
-    path = run.folder / SETTINGS
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        raise ConfigError(
-            f"{run.folder} holds a run of other settings or records: name another folder, or "
-            "remove it"
-        )
-    run.folder.mkdir(parents=True, exist_ok=True)
-    with beside_then_rename(path) as file:
-        file.write(text)
+    claim(run.folder / SETTINGS, settings, "a run")
