@@ -123,8 +123,8 @@ def train(
         parent, if it was not beaten), and ``report.md``, with what the doctor found.
 
     Raises:
-        ConfigError: for an unknown strategy, no records, none with an arrival, an event on both
-            sides, or a folder that holds a run of other settings, records or parent.
+        ConfigError: for an unknown strategy, no records, no arrival to validate on, an event on
+            both sides, or a folder that holds a run of other settings, records or parent.
     """
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
@@ -251,15 +251,14 @@ def _check_arrivals(
     dev_records: Sequence[LabelledWaveform],
     phases: Sequence[str],
 ) -> None:
-    """Refuse records to learn from or to validate on without a single arrival."""
+    """Refuse to go without records, and validation without a single arrival: it chooses nothing."""
     if not train_records or not dev_records:
         raise ConfigError("training needs records to learn from and others to validate on")
-    for records, what in ((train_records, "learn from"), (dev_records, "validate on")):
-        if not any(record.arrivals.get(phase) for record in records for phase in phases):
-            raise ConfigError(
-                f"none of the {len(records)} records to {what} has an arrival of "
-                f"{' or '.join(phases)}: label some, or split anew"
-            )
+    if not any(record.arrivals.get(phase) for record in dev_records for phase in phases):
+        raise ConfigError(
+            f"none of the {len(dev_records)} records to validate on has an arrival of "
+            f"{' or '.join(phases)}: label some, or split anew"
+        )
 
 
 def _findings(
