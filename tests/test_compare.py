@@ -89,9 +89,7 @@ def test_another_parent_records_or_strategy_is_not_answered_with_the_old_result(
     with pytest.raises(ConfigError, match=r"other settings \(parent_weights\)"):
         compare(small_parent(5), with_splits(), folder, strategies=("scratch",), config=CONFIG)
     mine = '{"name": "scratch", "load": ["input"]}'
-    with pytest.raises(
-        ConfigError, match=r"\(strategy\.description, strategy\.load\)"
-    ):
+    with pytest.raises(ConfigError, match=r"\(strategy\.description, strategy\.load\)"):
         compare(small_parent(), with_splits(), folder, strategies=(mine,), config=CONFIG)
     assert compare(
         small_parent(), with_splits(), folder, strategies=("scratch",), config=CONFIG
