@@ -110,10 +110,10 @@ def _selection_of(arguments: argparse.Namespace) -> Selection:
 
 
 def _check_dask(arguments: argparse.Namespace) -> None:
-    from phasenet_keras.picking.cluster import check_dask_address
-
     if arguments.dask is None:
         return
+    from phasenet_keras.picking.cluster import check_dask_address
+
     check_dask_address(arguments.dask)
     if arguments.plot:
         raise ConfigError("--plot draws in one process: leave out --dask, or plot a station later")

@@ -6,6 +6,7 @@ Keras: converters fill such a set, `PhaseNet.set_weight_set` takes it.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -24,6 +25,7 @@ __all__ = [
     "expected_shapes",
     "infer_config",
     "rebalance_kernels",
+    "weights_digest",
 ]
 
 WeightSet = Mapping[str, np.ndarray]
@@ -229,3 +231,18 @@ def rebalance_kernels(
         for name, factor in factors.items():
             balanced[name] = (balanced[name] * factor).astype(weights[name].dtype)
     return balanced
+
+
+def weights_digest(weights: WeightSet) -> str:
+    """Return the SHA-256 of a weight set: names, shapes, types and values.
+
+    Example:
+        >>> ones = {"a": np.ones(2, "float32"), "b": np.ones(1, "float32")}
+        >>> weights_digest(ones) == weights_digest(dict(reversed(ones.items())))
+        True
+    """
+    digest = hashlib.sha256()
+    for name, array in sorted(weights.items()):
+        digest.update(f"{name} {array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -7,7 +7,6 @@ so that memory depends on the number of stations in the group, not on its length
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.index import expand_paths, tie_together
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import DAY_S, Selection
+from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from phasenet_keras.picking.picker import Picker
 
-__all__ = ["GroupJob", "StationSummary", "pick_archive", "plan_archive", "said_of"]
+__all__ = ["GroupJob", "StationSummary", "network_facts", "pick_archive", "plan_archive", "said_of"]
 
 
 @dataclass
@@ -158,12 +158,7 @@ def pick_archive(
     Raises:
         PhaseNetKerasError: if a part cannot be written.
     """
-    jobs = []
-    for found in plan_archive(picker, sources, selection, part_s, block_bytes):
-        if isinstance(found, FileReport):
-            yield found
-        else:
-            jobs.append(found)
+    jobs = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
     done, total = 0, sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
     for job in jobs:
@@ -179,12 +174,14 @@ def plan_archive(
     selection: Selection | None = None,
     part_s: float = DAY_S,
     block_bytes: int = BLOCK_BYTES,
-) -> Iterator[FileReport | GroupJob]:
+) -> Generator[FileReport, None, list[GroupJob]]:
     """Find what there is to do, from the headers; arguments as in `pick_archive`.
 
     Yields:
-        A `GroupJob` for each group of files that share a station, a `FileReport` for each file
-        that cannot be used.
+        A `FileReport` for each file that cannot be used.
+
+    Returns:
+        A job for each group of files that share a station.
     """
     selection = selection or Selection()
     paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
@@ -202,11 +199,12 @@ def plan_archive(
         else:
             yield from notes
     stations = [{key[0] for b in blocks for key, _ in b.codes} for _, blocks, _ in read]
+    jobs = []
     for numbers in tie_together(stations):
         order = {read[number][0]: number for number in sorted(numbers)}
         blocks = [block for number in numbers for block in read[number][1]]
         files = [(p.absolute(), p.stat().st_size, p.stat().st_mtime_ns) for p in order]
-        yield GroupJob(
+        job = GroupJob(
             name=digest_of([*settings, *files]),
             paths=tuple(order),
             blocks=tuple(sorted(blocks, key=lambda b: (b.start, order[b.path], b.offset))),
@@ -215,6 +213,8 @@ def plan_archive(
             selection=selection,
             part_s=part_s,
         )
+        jobs.append(job)
+    return jobs
 
 
 def _read_headers(
@@ -241,14 +241,15 @@ def _settings_of(
     picker: Picker, selection: Selection, part_s: float, block_bytes: int
 ) -> list[object]:
     """Return all that picks depend on but the files."""
-    weights = hashlib.sha256()
-    for name, array in sorted(picker.net.get_weight_set().items()):
-        weights.update(name.encode() + array.tobytes())
-    contract = (picker.preset.name, picker.preset.sampling_rate, picker.preset.window_samples)
-    options = (picker.min_distance_s, picker.preset.min_distance_s, picker.sampling, picker.missing)
+    options = (picker.min_distance_s, picker.sampling, picker.missing, picker.chunk_samples)
     thresholds = sorted(picker.thresholds.items())
-    run = (phasenet_keras.__version__, weights.hexdigest(), picker.chunk_samples)
-    return [run, contract, options, thresholds, selection, part_s, block_bytes]
+    network = (phasenet_keras.__version__, *network_facts(picker))
+    return [network, options, thresholds, selection, part_s, block_bytes]
+
+
+def network_facts(picker: Picker) -> tuple[object, ...]:
+    """Return what tells a picker's network and its contract from others."""
+    return picker.preset, weights_digest(picker.net.get_weight_set())
 
 
 class _GroupRun:

@@ -1,9 +1,10 @@
 """Picking by many processes or machines: Dask Distributed, one task a day of a group's record.
 
 The parts of a run carry it from task to task: each task goes on where the last part of its group
-ends, writes one more, and says how far it came. So the picks are those of one process, a worker
-that dies costs the time of its task, and a run that is ended goes on like any other. All workers
-must see the files and the folder of the parts under the same names.
+ends, writes one more, and says how far it came. So the picks are those of one process
+(probabilities within 1e-5), a worker that dies costs the time of its task, and a run that is ended
+goes on like any other. All workers must see the files and the folder of the parts under the same
+names.
 
 Files that share a station are one group, whose days follow each other: what is picked after
 midnight depends on the record before. Groups run side by side.
@@ -23,7 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.blocks import BLOCK_BYTES
 from phasenet_keras.io.selection import DAY_S, Selection
-from phasenet_keras.picking.archive import GroupJob, StationSummary, plan_archive, said_of
+from phasenet_keras.picking.archive import (
+    GroupJob,
+    StationSummary,
+    network_facts,
+    plan_archive,
+    said_of,
+)
 from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import PartFolder, digest_of, room_wanted
 from phasenet_keras.quiet import quiet_start
@@ -144,12 +151,8 @@ def pick_over_dask(
     """
     from distributed import CancelledError, KilledWorker, as_completed
 
-    jobs: list[GroupJob] = []
-    for found in plan_archive(picker, sources, selection, part_s, block_bytes):
-        if isinstance(found, FileReport):
-            yield found
-        else:
-            jobs.append(found.absolute())
+    planned = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
+    jobs = [job.absolute() for job in planned]
     total = sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
     if not jobs:
@@ -185,9 +188,7 @@ def pick_over_dask(
 
 def _recipe_of(picker: Picker, parts: PartFolder) -> _Recipe:
     """Save the network among the parts, and return what makes a picker of it."""
-    facts = [picker.preset.name, picker.preset.sampling_rate]
-    facts += [array.tobytes() for _, array in sorted(picker.net.get_weight_set().items())]
-    folder = parts.folder.resolve() / f"network-{digest_of(facts)}"
+    folder = parts.folder.resolve() / f"network-{digest_of(network_facts(picker))}"
     with room_wanted(parts.folder):
         if not folder.is_dir():
             picker.net.save_preset(folder, picker.preset)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 if TYPE_CHECKING:
@@ -86,14 +87,10 @@ def records_digest(records: Sequence[LabelledWaveform]) -> str:
 
 def parent_facts(parent: PhaseNet) -> dict[str, Any]:
     """Return what tells a network to start from: hyper-parameters, name, SHA-256 of its weights."""
-    digest = hashlib.sha256()
-    for name, array in sorted(parent.get_weight_set().items()):
-        digest.update(f"{name} {array.shape} {array.dtype}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
     return {
         "network": parent.config.to_dict(),
         "parent": None if parent.preset is None else parent.preset.name,
-        "parent_weights": digest.hexdigest(),
+        "parent_weights": weights_digest(parent.get_weight_set()),
     }
 
 
