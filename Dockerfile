@@ -32,7 +32,6 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     PHASENET_KERAS_CACHE=/cache \
     PYTHONUNBUFFERED=1
-COPY examples/pick_example_record.py /opt/phasenet-keras/examples/
 COPY --from=build /wheels /opt/phasenet-keras/wheels
 # --no-deps: pip knows not that tensorflow-cpu is tensorflow, and would install the other one, too.
 RUN pip install --no-cache-dir --no-deps --no-index /opt/phasenet-keras/wheels/*.whl

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-slow test-peers lint docs clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python examples/pick_example_record.py --output demo
+	$(BIN)/phasenet-keras demo --output demo
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile

@@ -20,12 +20,14 @@ from phasenet_keras.cli_common import (
     add_record_options,
     load_picker,
     open_console,
+    settle_preset,
     stop_when_asked,
     until_asked,
 )
 from phasenet_keras.cli_compare import add_compare
 from phasenet_keras.cli_correct import add_correct
 from phasenet_keras.cli_dataset import add_prepare
+from phasenet_keras.cli_demo import add_demo
 from phasenet_keras.cli_pick import add_pick
 from phasenet_keras.cli_scores import add_evaluate
 from phasenet_keras.cli_selftrain import add_selftrain
@@ -43,6 +45,7 @@ DESCRIPTION = """\
 P and S arrivals with PhaseNet in Keras: pick records, adapt weights to one or two channels,
 fine-tune on labelled records of your own, and see if it helped.
 
+  phasenet-keras demo
   phasenet-keras pick day.mseed other.sac records/*.npz --output picks.csv --plot figures/
   phasenet-keras prepare line/ --labels labels.csv --output lines/
   phasenet-keras train lines/ --channels Z --output run/
@@ -88,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    add_demo(verbs)
     add_pick(verbs)
     _add_annotate(verbs)
     add_prepare(verbs)
@@ -163,6 +167,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import RunReport, exit_status
 
     check_annotation_path(arguments.output)
+    settle_preset(arguments)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds))
     is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")

@@ -16,6 +16,7 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
 
@@ -32,6 +33,7 @@ __all__ = [
     "load_picker",
     "make_folder",
     "open_console",
+    "settle_preset",
     "stop_when_asked",
     "until_asked",
 ]
@@ -52,6 +54,19 @@ def add_preset_option(verb: argparse.ArgumentParser) -> None:
         metavar="NAME|DIR",
         help="preset or run folder (default: %(default)s)",
     )
+
+
+def settle_preset(arguments: argparse.Namespace, selection: Selection | None = None) -> None:
+    """Choose a shipped preset by the records where none was named, and say which."""
+    if arguments.preset is not None:
+        return
+    from phasenet_keras.picking.default_preset import default_preset, first_rate_hz
+
+    rate_hz = first_rate_hz(arguments.files, selection)
+    arguments.preset = default_preset(rate_hz)
+    of_rate = "" if rate_hz is None else f" for records of {rate_hz:g} Hz"
+    text = f"preset {arguments.preset}, the default{of_rate}; --preset names another"
+    print(f"phasenet-keras: {text}", file=sys.stderr)  # noqa: T201
 
 
 def add_channel_options(verb: argparse.ArgumentParser) -> None:
@@ -132,7 +147,12 @@ def add_record_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
     )
-    add_preset_option(verb)
+    verb.add_argument(
+        "--preset",
+        metavar="NAME|DIR",
+        help="preset or run folder (default: regional, or near-surface where the first record has "
+        "400 samples a second or more; both come with the program)",
+    )
     add_channel_options(verb)
     add_sampling_option(verb)
 

@@ -15,6 +15,7 @@ from phasenet_keras.cli_common import (
     load_picker,
     make_folder,
     open_console,
+    settle_preset,
     stop_when_asked,
     until_asked,
 )
@@ -83,6 +84,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         make_folder(arguments.plot)
     thresholds = {"P": arguments.p_threshold, "S": arguments.s_threshold}
+    settle_preset(arguments, selection)
     picker = load_picker(
         arguments,
         thresholds={phase: value for phase, value in thresholds.items() if value is not None},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-__all__ = ["plot_gather", "save_gather"]
+__all__ = ["draw_wiggles", "plot_gather", "save_gather"]
 
 PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
 OTHER_COLOR = "#009E73"
@@ -211,20 +211,33 @@ def _draw_waveforms(
         # The last channel: Z, where there is one.
         values = wave.data[shown, -1].astype(float)
         if values.size:
-            values = values - np.median(values)
-            clip = float(np.percentile(np.abs(values), CLIP_PERCENTILE)) or 1.0
-            traces.append((float(row["place"]), times[shown], np.clip(values / clip, -1.2, 1.2)))
-    if len(traces) > MOST_WIGGLES and len({len(trace[1]) for trace in traces}) == 1:
-        places = np.array([place for place, _, _ in traces])
-        image = np.stack([values for _, _, values in traces], axis=1)
+            traces.append((float(row["place"]), times[shown], values))
+    draw_wiggles(axis, traces)
+
+
+def draw_wiggles(axis: Axes, traces: Sequence[tuple[float, np.ndarray, np.ndarray]]) -> None:
+    """Draw traces along time, each scaled by itself; many of them as an image.
+
+    Args:
+        axis: to draw on; offset across, time up.
+        traces: offset, times, values.
+    """
+    scaled = []
+    for place, times, values in traces:
+        centred = values - np.median(values)
+        clip = float(np.percentile(np.abs(centred), CLIP_PERCENTILE)) or 1.0
+        scaled.append((place, times, np.clip(centred / clip, -1.2, 1.2)))
+    if len(scaled) > MOST_WIGGLES and len({len(trace[1]) for trace in scaled}) == 1:
+        places = np.array([place for place, _, _ in scaled])
+        image = np.stack([values for _, _, values in scaled], axis=1)
         axis.pcolormesh(
-            places, traces[0][1], image, cmap="Greys", vmin=-1.5, vmax=2.5, shading="nearest",
+            places, scaled[0][1], image, cmap="Greys", vmin=-1.5, vmax=2.5, shading="nearest",
             rasterized=True,
         )  # fmt: skip
         return
-    steps = np.diff(np.unique([place for place, _, _ in traces]))
+    steps = np.diff(np.unique([place for place, _, _ in scaled]))
     scale = REACH * float(np.median(steps)) / 2 if steps.size else 0.5
-    for place, times, values in traces:
+    for place, times, values in scaled:
         wiggle = place + scale * values
         axis.plot(wiggle, times, color=TRACE_COLOR, linewidth=0.5, zorder=1)
         axis.fill_betweenx(times, place, wiggle, where=values > 0, color=TRACE_COLOR, alpha=0.45,

@@ -5,6 +5,7 @@
 #   tools/build_container.sh
 #
 # PHASENET_KERAS_CACHE    cache folder with the official weights (ncedc/); with it, the image picks
+#                         with them, too
 # TENSORFLOW              build argument (default: the Dockerfile's)
 # BUILD_OPTIONS           more options for `buildah bud`, separated by blanks; for a package index of
 #                         your own, e.g. "-v $HOME/.config/pip/pip.conf:/etc/pip.conf:ro"
@@ -142,20 +143,13 @@ PYTHON
   "${RUN[@]}" "$IMAGE" presets
 }
 
-# ObsPy's example; a network of random weights as a preset; a day of noise at each of 8 stations.
+# ObsPy's example, and a day of noise at each of 8 stations.
 make_data() {
   python_in_image - << 'PYTHON'
 import numpy as np
 import obspy
 
-import phasenet_keras as pk
-from phasenet_keras.quiet import quiet_start
-
 obspy.read().write("/data/example.mseed", "MSEED")
-with quiet_start():
-    net = pk.PhaseNet()
-    contract = pk.Preset("random", net.config, sampling_rate=100.0, window_samples=3000)
-    net.save_preset("/data/random", contract)
 noise = np.random.default_rng(1).integers(-300, 300, 8_640_000, dtype=np.int32)
 for letter in "ABCDEFGH":
     header = {"network": "XX", "station": letter, "channel": "HHZ", "sampling_rate": 100.0}
@@ -163,35 +157,43 @@ for letter in "ABCDEFGH":
 PYTHON
 }
 
-check_random_network() {
-  say "a network of random weights, on ObsPy's example"
-  in_image "$IMAGE" pick /data/example.mseed --preset /data/random --output /data/random.csv
-  [ "$(head -c 10 "$work/data/random.csv")" = station_id ] || fail "no picks.csv"
+check_demo() {
+  say "the two examples that come with the program, without a network"
+  in_image "$IMAGE" demo --output /data/demo
+  local file
+  for file in record.png line.png record.csv line.csv; do
+    [ -s "$work/data/demo/$file" ] || fail "no demo/$file"
+  done
 }
 
-check_picks() {
-  if [ "${#cache_volume[@]}" -eq 0 ]; then
-    say "not done: picks with the official weights (PHASENET_KERAS_CACHE names no folder of them)"
-    return
-  fi
-  say "ObsPy's example with the official weights, by the entry point"
-  in_image "$IMAGE" presets --check ncedc
-  in_image "$IMAGE" pick /data/example.mseed --preset ncedc \
-    --output /data/picks.csv --plot /data/figures
+# Usage: check_example [OPTION...]: both phases of ObsPy's example and a figure
+check_example() {
+  rm -rf "$work/data/picks.csv" "$work/data/figures"
+  in_image "$IMAGE" pick /data/example.mseed "$@" --output /data/picks.csv --plot /data/figures
   cut -d , -f 1,4-6 "$work/data/picks.csv"
   local phase
   for phase in P S; do
     grep -q ",$phase,example.mseed," "$work/data/picks.csv" || fail "no $phase"
   done
   [ -n "$(find "$work/data/figures" -name '*.png' -size +0)" ] || fail "no figure"
-  say "the same, by examples/pick_example_record.py"
-  python_in_image /opt/phasenet-keras/examples/pick_example_record.py --output /data/demo
+}
+
+check_picks() {
+  say "ObsPy's example with the preset that is chosen"
+  check_example
+  if [ "${#cache_volume[@]}" -eq 0 ]; then
+    say "not done: the official weights (PHASENET_KERAS_CACHE names no folder of them)"
+    return
+  fi
+  say "ObsPy's example with the official weights"
+  in_image "$IMAGE" presets --check ncedc
+  check_example --preset ncedc
 }
 
 # Usage: check_stop WHAT SECONDS_BEFORE LIMIT_S STATUS
 check_stop() {
   local what=$1 before=$2 limit=$3 wanted=$4 process status=0 start took_ms
-  in_image "$IMAGE" pick /data/day?.mseed --preset /data/random --p-threshold 1 --s-threshold 1 \
+  in_image "$IMAGE" pick /data/day?.mseed --p-threshold 1 --s-threshold 1 \
     --output /data/stopped.csv > "$work/stop.log" 2>&1 &
   process=$!
   sleep "$before"
@@ -231,7 +233,7 @@ build_s=$((SECONDS - begin - base_s))
 check_what_is_inside
 make_data
 begin=$SECONDS
-check_random_network
+check_demo
 pick_s=$((SECONDS - begin))
 check_picks
 check_sigterm "$((pick_s + 3))"

@@ -1,0 +1,40 @@
+"""`phasenet-keras demo`: argument parsing, and what it says."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from phasenet_keras.cli_common import make_folder, open_console
+from phasenet_keras.quiet import quiet_start
+
+__all__ = ["add_demo"]
+
+DESCRIPTION = """\
+Pick two examples that come with the program: ObsPy's record of an earthquake, with the preset
+`regional`, and a simulated geophone line at 2 kHz, with `near-surface`. Needs no network.
+"""
+
+
+def add_demo(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb."""
+    verb = verbs.add_parser("demo", help="pick two examples and draw them", description=DESCRIPTION)
+    verb.add_argument(
+        "--output", type=Path, default=Path("demo"), metavar="DIR", help="default: %(default)s"
+    )
+    verb.set_defaults(run=_run_demo)
+
+
+def _run_demo(arguments: argparse.Namespace) -> int:
+    make_folder(arguments.output)
+    with quiet_start():
+        from phasenet_keras.demo import pick_line, pick_record
+
+        record = pick_record(arguments.output)
+        line = pick_line(arguments.output)
+    console = open_console(False)
+    for text in (*record, "", *line, "", "On records of your own:"):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    text = "  phasenet-keras pick FILES --output picks.csv --plot figures/"
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return 0
