@@ -53,12 +53,13 @@ class ConfigError(PhaseNetKerasError):
 
 
 class MissingExtraError(PhaseNetKerasError, ImportError):
-    """An optional package is not installed.
+    """An optional package is not installed, or cannot be imported.
 
     Args:
         what: that needs it.
         package: that is missing.
         extra: of this package, that brings it.
+        error: of the import; if the package is there, its words say what is wrong with it.
 
     Example:
         >>> raise MissingExtraError("picks as Parquet", "pyarrow", "parquet")
@@ -68,9 +69,13 @@ class MissingExtraError(PhaseNetKerasError, ImportError):
 installed: pip install 'phasenet-keras[parquet]'
     """
 
-    def __init__(self, what: str, package: str, extra: str) -> None:
+    def __init__(
+        self, what: str, package: str, extra: str, error: ImportError | None = None
+    ) -> None:
+        is_there = error is not None and not isinstance(error, ModuleNotFoundError)
+        why = f"cannot be imported ({error})" if is_there else "is not installed"
         super().__init__(
-            f"{what} need {package}, which is not installed: pip install 'phasenet-keras[{extra}]'"
+            f"{what} need {package}, which {why}: pip install 'phasenet-keras[{extra}]'"
         )
 
 

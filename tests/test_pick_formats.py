@@ -216,6 +216,15 @@ def test_without_pyarrow_the_error_names_the_extra(tmp_path, monkeypatch):
     assert write_picks([FULL], tmp_path / "p.csv") == 1
 
 
+def test_an_extra_that_is_there_but_broken_says_why():
+    broken = ImportError("pyarrow requires NumPy 2.0 or newer, found 1.26.0")
+    said = str(MissingExtraError("picks as Parquet", "pyarrow", "parquet", broken))
+    assert "pyarrow, which cannot be imported (pyarrow requires NumPy 2.0" in said
+    missing = ModuleNotFoundError("No module named 'pyarrow'")
+    said = str(MissingExtraError("picks as Parquet", "pyarrow", "parquet", missing))
+    assert "pyarrow, which is not installed: pip install" in said
+
+
 def test_quakeml_says_all_and_is_valid(tmp_path):
     path = tmp_path / "picks.xml"
     bare = replace(BARE, station="GEO7")

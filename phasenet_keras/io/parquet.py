@@ -131,7 +131,7 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise MissingExtraError("picks as Parquet", "pyarrow", "parquet") from error
+        raise MissingExtraError("picks as Parquet", "pyarrow", "parquet", error) from error
     return pyarrow, pyarrow.parquet
 
 

@@ -34,7 +34,7 @@ from phasenet_keras.picking.archive import (
 from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import PartFolder, digest_of, room_wanted
 from phasenet_keras.quiet import quiet_start
-from phasenet_keras.types import ConfigError, PhaseNetKerasError
+from phasenet_keras.types import ConfigError, MissingExtraError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -88,16 +88,14 @@ def open_client(address: str) -> Iterator[Client]:
         address: ``"local:N"``, or that of a scheduler, e.g. ``"tcp://10.0.0.1:8786"``.
 
     Raises:
-        ConfigError: for an address that is none, if nobody answers, or without Dask.
+        ConfigError: for an address that is none, or if nobody answers.
+        MissingExtraError: without Dask.
     """
     n_workers = check_dask_address(address)
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise ConfigError(
-            "picking over several processes or machines needs Dask Distributed: "
-            "pip install 'phasenet-keras[cluster]'"
-        ) from error
+        raise MissingExtraError("picks over Dask", "distributed", "cluster", error) from error
     if not n_workers:
         try:
             client = Client(address, timeout=CONNECT_S)

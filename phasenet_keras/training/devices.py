@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import keras
+import numpy as np
 
-__all__ = ["built_for_devices", "made_repeatable"]
+from phasenet_keras.types import ConfigError
+
+__all__ = ["Devices", "built_for_devices", "made_repeatable"]
+
+# What batches are shared among; a test takes the parts of a CPU.
+DEVICE_KIND = "GPU"
 
 
 def made_repeatable(seed: int) -> None:
@@ -19,35 +27,74 @@ def made_repeatable(seed: int) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
+@dataclass(frozen=True)
+class Devices:
+    """What shares each batch.
+
+    Attributes:
+        n: number of devices.
+        strategy: of TensorFlow; None where the backend shares batches by itself, and for one.
+    """
+
+    n: int = 1
+    strategy: Any = None
+
+    def batch_size(self, wanted: int) -> int:
+        """Return the greatest batch, up to one wanted, that all devices can share evenly.
+
+        Raises:
+            ConfigError: if there are more devices than examples.
+        """
+        if wanted < self.n:
+            raise ConfigError(
+                f"a batch of {wanted} cannot be shared among {self.n} GPUs: raise batch_size, or "
+                "name fewer GPUs in CUDA_VISIBLE_DEVICES"
+            )
+        return wanted - wanted % self.n
+
+    def share(self, batch: np.ndarray) -> Any:
+        """Give each device its part of a batch, as `train_on_batch` takes it."""
+        if self.strategy is None:
+            return batch
+        from tensorflow import convert_to_tensor
+
+        parts = np.split(batch, self.n)
+        # Keras hands a plain array whole to every device.
+        return self.strategy.experimental_distribute_values_from_function(
+            lambda context: convert_to_tensor(parts[context.replica_id_in_sync_group])
+        )
+
+
 @contextmanager
-def built_for_devices(precision: str = "float32") -> Iterator[int]:
-    """Build a network inside of this for a number format and for all GPUs that there are.
+def built_for_devices(precision: str = "float32") -> Iterator[Devices]:
+    """Build a network and its optimizer inside of this for a number format and for all GPUs.
 
     With several GPUs each batch is shared among them: by `tf.distribute.MirroredStrategy` on
-    TensorFlow, by `keras.distribution.DataParallel` on JAX. Keras does the rest.
+    TensorFlow, by `keras.distribution.DataParallel` on JAX. On TensorFlow each takes the
+    statistics of its batch norms over its own part, and losses are added up: divide by ``n``.
 
     Args:
         precision: ``"float32"``, or a mixed format: weights in float32, arithmetic in less.
 
     Yields:
-        The number of devices that share a batch.
+        What shares a batch.
     """
     before = keras.config.dtype_policy()
-    n_devices = 1
+    devices = Devices()
     with ExitStack() as stack:
         keras.config.set_dtype_policy(precision)
         stack.callback(keras.config.set_dtype_policy, before)
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
-            devices = tf.config.list_logical_devices("GPU")
-            if len(devices) > 1:
-                strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+            names = [device.name for device in tf.config.list_logical_devices(DEVICE_KIND)]
+            if len(names) > 1:
+                strategy = tf.distribute.MirroredStrategy(names)
                 stack.enter_context(strategy.scope())
-                n_devices = len(devices)
+                devices = Devices(len(names), strategy)
         elif keras.backend.backend() == "jax":
-            devices = keras.distribution.list_devices("gpu")
-            if len(devices) > 1:
-                keras.distribution.set_distribution(keras.distribution.DataParallel(devices))
-                n_devices = len(devices)
-        yield n_devices
+            names = keras.distribution.list_devices(DEVICE_KIND.lower())
+            if len(names) > 1:
+                keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+                devices = Devices(len(names))
+        yield devices

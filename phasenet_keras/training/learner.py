@@ -95,12 +95,14 @@ class Learner:
         self.parent, self.strategy, self.config, self.contract = parent, strategy, config, contract
         phases = parent.config.phases
         self.loss = masked_cross_entropy(len(phases), config.class_weights or None)
-        with built_for_devices(config.precision):
+        with built_for_devices(config.precision) as self.devices:
             self.net = PhaseNet(parent.config)
-            self.net.compile(StageAdam(config.learning_rate), self.loss, jit_compile=False)
-        self.start = initial_weights(self.net, parent.get_weight_set(), strategy)
-        self.net.set_weight_set(self.start)
-        build_optimizer(self.net)
+            self.net.compile(
+                StageAdam(config.learning_rate), self._loss_of_device, jit_compile=False
+            )
+            self.start = initial_weights(self.net, parent.get_weight_set(), strategy)
+            self.net.set_weight_set(self.start)
+            build_optimizer(self.net)
         common: dict[str, Any] = {
             "channels": parent.config.channels,
             "phases": phases,
@@ -117,6 +119,8 @@ class Learner:
             weights=weights or {},
             **common,
         )
+        if self.devices.strategy:  # Keras builds its loss from whole batches only
+            self.net.test_on_batch(*self.examples.batch(0, [0]))
         self.dev_records = spread(dev_records, MAX_DEV_RECORDS)
         self.n_dev_labels = sum(
             len(samples) for record in self.dev_records for samples in record.arrivals.values()
@@ -148,11 +152,10 @@ class Learner:
         n_examples = len(self.examples.records) * self.config.windows_of(len(self.examples.records))
         rng = np.random.default_rng((self.config.seed, epoch))
         order = rng.permutation(n_examples).tolist()
-        size = min(self.config.batch_size, n_examples)
+        size = self.devices.batch_size(min(self.config.batch_size, n_examples))
         chosen = [order[begin : begin + size] for begin in range(0, n_examples - size + 1, size)]
         losses = [
-            float(self.net.train_on_batch(x, y))
-            for x, y in _ahead(partial(self.examples.batch, epoch), chosen)
+            self._train_on(x, y) for x, y in _ahead(partial(self.examples.batch, epoch), chosen)
         ]
         dev_loss, dev_f1 = math.nan, math.nan
         if self.dev_records:
@@ -196,6 +199,15 @@ class Learner:
                 variable.assign(state[f"optimizer/{number}"])
             rows = state["history"]
         return [EpochReport(int(row[0]), *map(float, row[1:])) for row in rows]
+
+    def _train_on(self, x: np.ndarray, y: np.ndarray) -> float:
+        self.net.reset_metrics()  # Keras 3.7 gives the mean of all batches so far
+        return float(self.net.train_on_batch(self.devices.share(x), self.devices.share(y)))
+
+    def _loss_of_device(self, y_true: Any, y_pred: Any) -> Any:
+        """Return what a device adds to the loss; Keras adds up those of all."""
+        loss = self.loss(y_true, y_pred)
+        return loss / self.devices.n if self.devices.strategy else loss
 
     def _loss_of(self, net: PhaseNet) -> float:
         size = self.config.batch_size

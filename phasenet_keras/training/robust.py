@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from phasenet_keras.training.curves import curve_errors, fit_gather
-from phasenet_keras.types import ConfigError, ShapeError, nearest_name
+from phasenet_keras.types import ConfigError, MissingExtraError, ShapeError, nearest_name
 
 __all__ = ["GatherCorrection", "PhaseCorrection", "choose_settings", "correct_gather"]
 
@@ -147,7 +147,8 @@ def correct_gather(
 
     Raises:
         ShapeError: if these are not one-dimensional and of one length.
-        ConfigError: for a weight out of range, or if scikit-learn is missing.
+        ConfigError: for a weight out of range.
+        MissingExtraError: without scikit-learn.
 
     Example:
         >>> import numpy as np
@@ -282,10 +283,7 @@ def one_thread() -> Iterator[None]:
         from sklearn.exceptions import ConvergenceWarning
         from threadpoolctl import threadpool_limits
     except ImportError as error:
-        raise ConfigError(
-            "correcting picks needs scikit-learn, which is not installed: "
-            "pip install 'phasenet-keras[correct]'"
-        ) from error
+        raise MissingExtraError("corrections", "scikit-learn", "correct", error) from error
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
