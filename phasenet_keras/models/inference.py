@@ -81,7 +81,7 @@ def compile_forward(
     go to the network itself.
 
     Args:
-        net: any `PhaseNet`.
+        net: any `PhaseNet`; for LiteRT its weights will do.
         window_samples: the length to which those fed are congruent; None takes the window of the
             network's contract, without one multiples of the grid.
         follow: run the network itself, so that a later change of its weights counts; by Keras.

@@ -83,7 +83,8 @@ class Picker:
         follow: run the network itself, so that a later change of its weights counts; else a copy
             is run, made at the first record and rearranged for speed (the same within 1e-5).
         engine: ``"keras"``, or ``"litert"`` (``pip install 'phasenet-keras[fast]'``): the same
-            within 1e-5, in less time and memory. See `from_preset`.
+            within 1e-5, in less time and memory, from a copy that is made at once. See
+            `from_preset`, which then loads no Keras.
 
     Raises:
         PresetError: if there is no contract, or it is for another network.
