@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -99,8 +99,14 @@ def serve(name: str, path: Path, preset: str, engine: str) -> None:
         cpu, wall = time.process_time(), time.perf_counter()
         answer = do()
         answer |= {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-        answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer["rss_mb"] = peak_mb()
         print(json.dumps(answer), flush=True)
+
+
+def peak_mb() -> float:
+    """Return the most memory of this program; `getrusage` begins with what its parent had."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
 
 
 def ours(path: Path, preset: str, engine: str) -> Any:
@@ -432,10 +438,10 @@ def run(arguments: argparse.Namespace, day: Path, arrivals: list[tuple[str, floa
 
 def peers(arguments: argparse.Namespace, day: Path) -> list[Contender]:
     """Start SeisBench: by default, with its best batch, and that without overlap."""
-    from phasenet_keras import PhaseNet
+    from phasenet_keras.models.presets import load_preset
 
     weights = day.with_name("weights.npz")
-    np.savez(weights, **PhaseNet.from_preset(arguments.preset).get_weight_set())
+    np.savez(weights, **load_preset(arguments.preset)[1])
     script = str(Path(__file__).with_name("continuous_peer.py"))
     command = [arguments.peer_python, script, str(day), str(weights)]
     trial = Contender("trial", command)
