@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -65,8 +65,8 @@ class _KerasLayers:
     def view(self, x: Any, n_channels: int) -> Any:
         return layers.Reshape((1, -1, n_channels))(x)
 
-    def join(self, parts: Sequence[Any]) -> Any:
-        return layers.Concatenate()(list(parts))
+    def conv_both(self, x: Any, other: Any, name: str, *, stride: int = 1) -> Any:
+        return self.conv(layers.Concatenate()([x, other]), name, stride=stride)
 
     def ratios(self, x: Any) -> Any:
         return ops.exp(ops.minimum(x, LARGEST_EXPONENT))
@@ -140,7 +140,7 @@ def build_folded(net: PhaseNet, window_samples: int | None = None) -> keras.Mode
         up = build.conv(up, f"up{level}_transpose", stride=config.stride, transposed=True)
         excess, left = offsets[level].excess, offsets[level].crop_left
         up = build.cut(up, left, excess - left) if excess else up
-        return build.conv(build.join([x, up]), f"up{level}_conv")
+        return build.conv_both(x, up, f"up{level}_conv")
 
     x = keras.Input((None, len(config.channels)), name="waveform")
     y = build.conv(build.view(x, len(config.channels)), "input_conv")
