@@ -12,7 +12,7 @@ neighbouring samples at once, of which a few are cut from either end.
 
 **What was measured** (one Zen 4 core, CPU seconds a million samples): TensorFlow 0.191 where
 convolutions worked on blocks of two samples, whose kernels hold three zeros in ten, 0.180 as
-described; LiteRT 0.186 and 0.155, which is 80 % of the rate of a matrix product. The convolutions
+described; LiteRT 0.186 and 0.161, which is 78 % of the rate of a matrix product. The convolutions
 of the levels below run at 95 % of that rate and more, as they are. Of the 0.04 s of a softmax over
 three channels, exponentials of differences of logits save 0.03.
 
