@@ -3,7 +3,8 @@
 Builds a three-component day at 100 Hz: noise with the labelled records of the shared data put in
 at known times, each as loud as its own noise is to the day's. Prints Markdown tables: CPU and wall
 seconds from miniSEED to picks, peak resident memory, recall of the inserted arrivals; CPU seconds
-by stage, each alone; the network's GFLOP/s against the machine's matrix product. The contenders
+by stage, each alone; the network's GFLOP/s against the machine's matrix product; with Keras, and
+with LiteRT where it is installed. The contenders
 have a process each and take turns, so that a machine that is busy is so for all of them; ratios
 are of one turn, and their median counts. Starting up (imports, one short record) is not counted.
 
@@ -16,13 +17,14 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -87,31 +89,34 @@ def _inserted(record: np.ndarray) -> np.ndarray:
 # -- what a process of its own does ---------------------------------------------------------------
 
 
-def serve(name: str, path: Path, preset: str) -> None:
+def serve(name: str, path: Path, preset: str, engine: str) -> None:
     """Answer each line on standard input with a line of JSON, until there are no more."""
-    from phasenet_keras import PhaseNet
-
-    net = PhaseNet.from_preset(preset)
     makers = {"ours": ours, "stages": stages, "chunks": chunks_of_official_length}
     makers |= {"official": partial(whole, is_padded=False), "whole": partial(whole, is_padded=True)}
-    do = makers[name](net, path)
+    do = makers[name](path, preset, engine)
     print("ready", flush=True)
     for _ in sys.stdin:
         cpu, wall = time.process_time(), time.perf_counter()
         answer = do()
         answer |= {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-        answer["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        answer["rss_mb"] = peak_mb()
         print(json.dumps(answer), flush=True)
 
 
-def ours(net: Any, path: Path) -> Any:
+def peak_mb() -> float:
+    """Return the most memory of this program; `getrusage` begins with what its parent had."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+
+
+def ours(path: Path, preset: str, engine: str) -> Any:
     """As the command line does it, parts of picks included."""
     from phasenet_keras import Picker
     from phasenet_keras.io.tables import write_picks
     from phasenet_keras.picking.archive import pick_archive
     from phasenet_keras.picking.parts import PartFolder
 
-    picker = Picker(net)
+    picker = Picker.from_preset(preset, engine=engine)
     picker.pick(_short())
 
     def do() -> Answer:
@@ -126,18 +131,19 @@ def ours(net: Any, path: Path) -> Any:
     return do
 
 
-def whole(net: Any, path: Path, is_padded: bool) -> Any:
+def whole(path: Path, preset: str, engine: str, is_padded: bool) -> Any:
     """The record in one piece through the network as it is.
 
     Padded to a length congruent to the training window, as ours is, or as the official program
     does it. At another length modulo 256 another sample of each four is kept at each stride.
     """
-    from phasenet_keras import read_waveforms
+    from phasenet_keras import PhaseNet, read_waveforms
     from phasenet_keras.data.preprocess import normalize_record
     from phasenet_keras.data.windows import pad_to, padded_length
     from phasenet_keras.models.inference import compile_forward
     from phasenet_keras.picking.peaks import detect_peaks
 
+    net = PhaseNet.from_preset(preset)
     forward = compile_forward(net, follow=True)
     forward(np.zeros((1, 3000, 3), np.float32))
 
@@ -157,22 +163,24 @@ def whole(net: Any, path: Path, is_padded: bool) -> Any:
     return do
 
 
-def chunks_of_official_length(net: Any, path: Path) -> Any:
+def chunks_of_official_length(path: Path, preset: str, engine: str) -> Any:
     """As ours, but the record is not padded: the official picks, where its length is 256 k."""
     from dataclasses import replace
 
     from phasenet_keras import Picker, read_waveforms
     from phasenet_keras.data.preprocess import normalize_record
+    from phasenet_keras.models.inference import load_network
     from phasenet_keras.picking.peaks import PeakFinder
     from phasenet_keras.picking.stream_state import ChunkRunner
 
-    grid = net.config.grid_samples
-    at_grid = replace(net.preset, window_samples=-(-net.preset.window_samples // grid) * grid)
-    settings = Picker(net, preset=at_grid).stream_settings(RATE_HZ)
+    net = load_network(preset, engine)
+    window, grid = net.preset.window_samples, net.config.grid_samples
+    at_grid = replace(net.preset, window_samples=-(-window // grid) * grid)
+    settings = Picker(net, preset=at_grid, engine=engine).stream_settings(RATE_HZ)
 
     def do() -> Answer:
         [wave] = read_waveforms(path)
-        x, _ = normalize_record(wave.data, net.preset.window_samples)
+        x, _ = normalize_record(wave.data, window)
         runner = ChunkRunner(settings)
         y = np.concatenate([runner.feed(x), runner.finish()])
         found = []
@@ -185,7 +193,7 @@ def chunks_of_official_length(net: Any, path: Path) -> Any:
     return do
 
 
-def stages(net: Any, path: Path) -> Any:
+def stages(path: Path, preset: str, engine: str) -> Any:
     """Each stage alone, and the matrix product; CPU seconds, and wall seconds of the last two."""
     import tensorflow as tf
 
@@ -193,7 +201,7 @@ def stages(net: Any, path: Path) -> Any:
     from phasenet_keras.data.moving import MovingNormalizer
     from phasenet_keras.picking.peaks import PeakFinder
 
-    picker = Picker(net)
+    picker = Picker.from_preset(preset, engine=engine)
     settings = picker.stream_settings(RATE_HZ)
     picker.pick(_short())
     # As long as what a full chunk is fed with.
@@ -306,21 +314,35 @@ def recall(picks: list[tuple[str, float]], arrivals: list[tuple[str, float]], ph
     return " / ".join(f"{np.mean(near <= tolerance + 1e-6):.3f}" for tolerance in TOLERANCES_S)
 
 
-def table(contenders: list[Contender], arrivals: list[tuple[str, float]]) -> None:
-    first = contenders[0]
+def table(
+    contenders: list[Contender], ours: list[Contender], arrivals: list[tuple[str, float]]
+) -> None:
     tolerances = " / ".join(f"{value:g}" for value in TOLERANCES_S)
-    recalls = f"recall P, S within {tolerances} s"
-    print(f"\n| pipeline | CPU s | times ours | wall s | peak MB | {recalls} |")
-    print("|---|---|---|---|---|---|")
+    columns = [
+        "pipeline",
+        "CPU s",
+        *(f"times {item.name}" for item in ours),
+        "wall s",
+        "peak MB",
+        f"recall P, S within {tolerances} s",
+    ]
+    print(f"\n| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|")
     for item in contenders:
-        pairs = zip(item.answers, first.answers, strict=False)
-        ratio = float(np.median([one["cpu"] / other["cpu"] for one, other in pairs]))
+        ratios = []
+        for one in ours:
+            pairs = zip(item.answers, one.answers, strict=False)
+            ratios.append(float(np.median([a["cpu"] / b["cpu"] for a, b in pairs])))
         picks = [tuple(pick) for pick in item.answers[-1]["picks"]]
-        found = ", ".join(recall(picks, arrivals, phase) for phase in "PS")
-        print(
-            f"| {item.name} | {item.median('cpu'):.2f} | {ratio:.2f} | {item.median('wall'):.2f} "
-            f"| {item.median('rss_mb'):.0f} | {found} |"
-        )
+        cells = [
+            item.name,
+            f"{item.median('cpu'):.2f}",
+            *(f"{ratio:.2f}" for ratio in ratios),
+            f"{item.median('wall'):.2f}",
+            f"{item.median('rss_mb'):.0f}",
+            ", ".join(recall(picks, arrivals, phase) for phase in "PS"),
+        ]
+        print(f"| {' | '.join(cells)} |")
 
 
 def compare_picks(one: Contender, other: Contender) -> None:
@@ -337,9 +359,10 @@ def compare_picks(one: Contender, other: Contender) -> None:
 
 
 def stage_table(item: Contender) -> None:
+    print(f"\n{item.name}")
     gflop = FLOP_A_SAMPLE * item.answers[0]["samples"] / 1e9
     product = 20 * 2 * MATRIX**3 / 1e9
-    print("\n| stage, alone | CPU s | wall s |\n|---|---|---|")
+    print("| stage, alone | CPU s | wall s |\n|---|---|---|")
     for name in ("read", "normalise", "network", "peaks"):
         print(f"| {name} | {item.median(name):.3f} | {item.median(f'{name}_wall'):.3f} |")
     print("\n| | GFLOP / CPU s | GFLOP/s |\n|---|---|---|")
@@ -365,9 +388,10 @@ def main() -> None:
         "--whole", action="store_true", help="also the record in one piece, once (4 GB)"
     )
     parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--engine", default="keras", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.serve, arguments.data, arguments.preset)
+        serve(arguments.serve, arguments.data, arguments.preset, arguments.engine)
         return
     with tempfile.TemporaryDirectory() as folder:
         day = Path(folder) / "day.mseed"
@@ -379,14 +403,18 @@ def main() -> None:
 def run(arguments: argparse.Namespace, day: Path, arrivals: list[tuple[str, float]]) -> None:
     """Measure and print."""
     me = [sys.executable, __file__, str(day), "--preset", arguments.preset, "--serve"]
-    contenders = [Contender("ours", [*me, "ours"])]
+    engines = ["keras"] + ["litert"] * (find_spec("ai_edge_litert") is not None)
+    contenders, alone = (
+        [Contender(f"{label}{engine}", [*me, name, "--engine", engine]) for engine in engines]
+        for label, name in (("ours, ", "ours"), ("stages of ", "stages"))
+    )
     if arguments.peer_python:
         contenders += peers(arguments, day)
-    alone = Contender("stages", [*me, "stages"])
     for _ in range(arguments.runs):
-        for contender in [*contenders, alone]:
+        for contender in [*contenders, *alone]:
             contender.run()
-    alone.close()
+    for contender in alone:
+        contender.close()
     references = []
     if arguments.whole:
         for name, label in (
@@ -397,22 +425,23 @@ def run(arguments: argparse.Namespace, day: Path, arrivals: list[tuple[str, floa
             references.append(Contender(label, [*me, name]))
             references[-1].run()
             references[-1].close()  # 4 GB
-    table([*contenders, *references], arrivals)
+    table([*contenders, *references], contenders[: len(engines)], arrivals)
     if references:
         compare_picks(references[0], references[1])
         compare_picks(contenders[0], references[1])
         compare_picks(contenders[0], references[2])
-    stage_table(alone)
+    for stages_of in alone:
+        stage_table(stages_of)
     for contender in contenders:
         contender.close()
 
 
 def peers(arguments: argparse.Namespace, day: Path) -> list[Contender]:
     """Start SeisBench: by default, with its best batch, and that without overlap."""
-    from phasenet_keras import PhaseNet
+    from phasenet_keras.models.presets import load_preset
 
     weights = day.with_name("weights.npz")
-    np.savez(weights, **PhaseNet.from_preset(arguments.preset).get_weight_set())
+    np.savez(weights, **load_preset(arguments.preset)[1])
     script = str(Path(__file__).with_name("continuous_peer.py"))
     command = [arguments.peer_python, script, str(day), str(weights)]
     trial = Contender("trial", command)

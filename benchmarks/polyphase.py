@@ -28,12 +28,13 @@ def compiled(model: Callable, n_channels: int) -> Callable:
 
 
 def forms(net, window: int) -> dict[str, Callable]:
-    from phasenet_keras.models.folding import build_folded
-    from phasenet_keras.models.polyphase import build_polyphase
+    from phasenet_keras.models.keras_forms import build_folded, build_polyphase
 
-    models = {"network": net, "batch norms folded": build_folded(net, window)}
-    for block in (1, 2, 4):
-        models[f"polyphase, blocks of {block}"] = build_polyphase(net, window, block)
+    models = {
+        "network": net,
+        "batch norms folded": build_folded(net, window),
+        "polyphase": build_polyphase(net, window),
+    }
     return {name: compiled(model, len(net.config.channels)) for name, model in models.items()}
 
 

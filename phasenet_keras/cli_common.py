@@ -26,6 +26,7 @@ __all__ = [
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
     "add_channel_options",
+    "add_engine_option",
     "add_preset_option",
     "add_record_options",
     "add_sampling_option",
@@ -97,6 +98,17 @@ def add_sampling_option(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def add_engine_option(verb: argparse.ArgumentParser) -> None:
+    """Add the option that names what runs the network."""
+    verb.add_argument(
+        "--engine",
+        choices=("keras", "litert"),
+        default="keras",
+        help="what runs the network: litert starts at once and takes less time and memory (needs "
+        "pip install 'phasenet-keras[fast]'; default: %(default)s)",
+    )
+
+
 def load_parent(arguments: argparse.Namespace) -> PhaseNet:
     """Load the preset that the arguments name, balanced for training."""
     with quiet_start():
@@ -110,13 +122,16 @@ def load_parent(arguments: argparse.Namespace) -> PhaseNet:
 def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
     """Load the preset that the arguments name, as a picker."""
     with quiet_start():
-        from phasenet_keras.models.phasenet import PhaseNet
         from phasenet_keras.picking.picker import Picker
 
-        net = PhaseNet.from_preset(
-            arguments.preset, channels=arguments.channels, adapt=arguments.adapt
+        return Picker.from_preset(
+            arguments.preset,
+            engine=arguments.engine,
+            channels=arguments.channels,
+            adapt=arguments.adapt,
+            sampling=arguments.sampling,
+            **options,
         )
-        return Picker(net, sampling=arguments.sampling, **options)
 
 
 def open_console(output_is_stdout: bool) -> Console:
@@ -155,6 +170,7 @@ def add_record_options(verb: argparse.ArgumentParser) -> None:
     )
     add_channel_options(verb)
     add_sampling_option(verb)
+    add_engine_option(verb)
 
 
 def until_asked(stop: list[str], events: Iterable[Event]) -> Iterator[Event]:

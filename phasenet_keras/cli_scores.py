@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
     add_channel_options,
+    add_engine_option,
     add_sampling_option,
     load_picker,
     make_folder,
@@ -37,6 +38,7 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--split", default="test", choices=SPLITS, help="(default: %(default)s)")
     add_channel_options(verb)
     add_sampling_option(verb)
+    add_engine_option(verb)
     verb.add_argument("--rule", default="phasenet", metavar="NAME", help="(default: %(default)s)")
     tolerance = verb.add_mutually_exclusive_group()
     tolerance.add_argument(

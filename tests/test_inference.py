@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from obspy import read
+from records import write_station
 
 from phasenet_keras import PhaseNet, Picker
+from phasenet_keras.cli import main
 from phasenet_keras.data.preprocess import prepare
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.inference import compile_forward
+from phasenet_keras.types import ConfigError
 
 
 def noise(n_samples, n_channels=3):
@@ -44,6 +49,16 @@ def test_a_copy_stays_and_a_follower_follows(make_net):
     assert np.array_equal(copy(x), before)
     assert_same(net, follower, x)
     assert np.abs(follower(x) - before).max() > 1e-4
+
+
+def test_without_litert_the_error_names_the_extra(preset, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, "phasenet_keras.models.litert_graph", raising=False)
+    with pytest.raises(ConfigError, match=r"pip install 'phasenet-keras\[fast\]'"):
+        Picker.from_preset(preset, engine="litert")
+    record = write_station(tmp_path / "a.mseed")
+    assert main(["pick", record, "--preset", preset, "--engine", "litert"]) == 2
+    assert "phasenet-keras[fast]" in capsys.readouterr().err
 
 
 @pytest.mark.shared

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from phasenet_keras import PhaseNet, PhaseNetConfig
-from phasenet_keras.models.folding import build_folded, fold_batch_norms, level_offsets
-from phasenet_keras.models.polyphase import build_polyphase, polyphase_weights
+from phasenet_keras.models.folding import fold_batch_norms, level_offsets
+from phasenet_keras.models.keras_forms import build_folded, build_polyphase
+from phasenet_keras.models.polyphase import polyphase_weights
 from phasenet_keras.models.stages import convolutions
 from phasenet_keras.models.weights import BATCH_NORM_EPSILON
 from phasenet_keras.types import ConfigError, ShapeError
@@ -45,10 +46,9 @@ def largest_error(model, net, x):
     return np.abs(ours - expected).max()
 
 
-@pytest.mark.parametrize("block_samples", [1, 2, 4])
-@pytest.mark.parametrize("window_samples", [3000, 256])
-def test_equals_the_network_at_every_congruent_length(random_net, window_samples, block_samples):
-    model = build_polyphase(random_net, window_samples, block_samples)
+@pytest.mark.parametrize("window_samples", [3000, 256, 1500])
+def test_equals_the_network_at_every_congruent_length(random_net, window_samples):
+    model = build_polyphase(random_net, window_samples)
     for more in (0, 256, 3072, 24 * 256):
         x = noise(window_samples + more, batch=2)
         assert largest_error(model, random_net, x) < TOLERANCE, x.shape
@@ -156,18 +156,21 @@ def test_probabilities_keep_their_precision_near_zero(random_net):
 
 def test_shapes_of_the_rearranged_kernels(random_net):
     weights, config = random_net.get_weight_set(), random_net.config
-    arranged = polyphase_weights(weights, config, 3000, block_samples=4)
+    arranged = polyphase_weights(weights, config, 3000)
     shapes = {name: arranged[f"{name}/kernel"].shape for name in ("input_conv", "up0_conv")}
-    assert shapes == {"input_conv": (3, 12, 32), "up0_conv": (3, 64, 32)}
-    assert arranged["down0_stride/kernel"].shape == (3, 32, 8)
-    assert arranged["up0_transpose/kernel"].shape == (3, 16, 32)
-    assert arranged["output_conv/kernel"].shape == (1, 32, 24)
-    assert polyphase_weights(weights, config)["up0_conv/kernel"].shape == (5, 32, 16)
+    assert shapes == {"input_conv": (8, 3, 16), "up0_conv": (8, 16, 16)}
+    assert arranged["down0_stride/kernel"].shape == (11, 8, 16)
+    assert polyphase_weights(weights, config, 1500)["down0_stride/kernel"].shape == (7, 8, 8)
+    assert arranged["up0_transpose/kernel"].shape == (2, 16, 32)
+    assert arranged["up3_transpose/kernel"].shape == (2, 128, 256)
+    assert arranged["output_conv/kernel"].shape == (1, 16, 12)
     assert all(array.dtype == np.float32 for array in arranged.values())
     folded = fold_batch_norms(weights, config)
     assert np.array_equal(arranged["up1_conv/kernel"], folded["up1_conv/kernel"])
-    tap_sum = folded["down0_conv/kernel"].sum()
-    assert arranged["down0_conv/kernel"].sum() == pytest.approx(4 * tap_sum, rel=1e-3)
+    for name, n_together in (("down0_conv", 2), ("down0_stride", 2), ("up0_transpose", 1)):
+        tap_sum = folded[f"{name}/kernel"].sum(dtype="f8")
+        of_all = arranged[f"{name}/kernel"].sum(dtype="f8")
+        assert of_all == pytest.approx(n_together * tap_sum, rel=1e-6), name
 
 
 def test_folding_alone(random_net):
@@ -225,16 +228,14 @@ def test_offsets_of_the_training_window():
 
 def test_wrong_use_is_refused(random_net):
     weights = random_net.get_weight_set()
-    with pytest.raises(ConfigError, match="received stride=4 and kernel_size=5: use build_folded"):
+    with pytest.raises(ConfigError, match="received stride=4 and kernel_size=5"):
         build_polyphase(PhaseNet(kernel_size=5, depth=2))
     with pytest.raises(ConfigError, match="received stride=2 and kernel_size=7"):
         build_polyphase(PhaseNet(stride=2, depth=2))
     with pytest.raises(ConfigError, match="received depth=1 and phases=N,P,S"):
         build_polyphase(PhaseNet(depth=1))
-    with pytest.raises(ConfigError, match="depth=2 and phases=N: use build_folded"):
+    with pytest.raises(ConfigError, match="depth=2 and phases=N"):
         build_polyphase(PhaseNet(depth=2, phases=("N",)))
-    with pytest.raises(ConfigError, match="block_samples is 1, 2 or 4, received 3"):
-        build_polyphase(random_net, block_samples=3)
     with pytest.raises(ConfigError, match="window_samples is 1 or more, received 0"):
         build_polyphase(random_net, 0)
     del weights["up0_bn/beta"]

@@ -7,13 +7,10 @@ convolution with another kernel and another bias.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-from keras import layers
 
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import convolutions
@@ -21,16 +18,10 @@ from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_w
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
+    from phasenet_keras.models.network_weights import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = [
-    "FoldedLayers",
-    "LevelOffsets",
-    "build_folded",
-    "fold_batch_norms",
-    "level_offsets",
-    "window_of",
-]
+__all__ = ["LevelOffsets", "fold_batch_norms", "level_offsets", "window_of"]
 
 
 @dataclass(frozen=True)
@@ -121,110 +112,8 @@ def fold_batch_norms(weights: WeightSet, config: PhaseNetConfig) -> dict[str, np
     return folded
 
 
-class FoldedLayers:
-    """Adds convolutions with given weights to a functional model.
-
-    Tensors are ``(batch, 1, samples, channels)``: in TensorFlow ``Conv2D`` was 2 to 4 % faster
-    than ``Conv1D``, which puts a squeeze between the convolution and its bias.
-
-    Args:
-        weights: ``layer/kernel`` and ``layer/bias``, as `fold_batch_norms` returns them.
-        config: of the network.
-        offsets: of its levels.
-    """
-
-    def __init__(
-        self,
-        weights: Mapping[str, np.ndarray],
-        config: PhaseNetConfig,
-        offsets: tuple[LevelOffsets, ...],
-    ) -> None:
-        self.weights = weights
-        self.config = config
-        self.offsets = offsets
-
-    def conv(
-        self,
-        x: Any,
-        name: str,
-        *,
-        stride: int = 1,
-        transposed: bool = False,
-        activation: str | None = "relu",
-    ) -> Any:
-        """Apply the convolution of a name, with ``same`` padding, and its activation."""
-        kernel, bias = self.weights[f"{name}/kernel"], self.weights[f"{name}/bias"]
-        layer_type = layers.Conv2DTranspose if transposed else layers.Conv2D
-        layer = layer_type(
-            len(bias),
-            (1, len(kernel)),
-            strides=(1, stride),
-            padding="same",
-            activation=activation,
-            name=name,
-            dtype="float32",
-        )
-        y = layer(x)
-        layer.set_weights([kernel[None], bias])
-        return y
-
-    def inner(self, x: Any, level: int) -> Any:
-        """Apply the levels from ``level`` to the deepest, and come back."""
-        stride = self.config.stride
-        x = self.conv(x, f"down{level}_conv")
-        if level == self.config.depth - 1:
-            return x
-        up = self.inner(self.conv(x, f"down{level}_stride", stride=stride), level + 1)
-        up = self.conv(up, f"up{level}_transpose", stride=stride, transposed=True)
-        offsets = self.offsets[level]
-        if offsets.excess:
-            cut = (offsets.crop_left, offsets.excess - offsets.crop_left)
-            up = layers.Cropping2D(((0, 0), cut), name=f"up{level}_crop")(up)
-        x = layers.Concatenate(name=f"up{level}_skip")([x, up])
-        return self.conv(x, f"up{level}_conv")
-
-    def model(self, x: Any, y: Any, name: str) -> keras.Model:
-        """Return the model from ``x`` to ``y``, not trainable."""
-        model = keras.Model(x, y, name=name)
-        model.trainable = False
-        return model
-
-
-def window_of(net: PhaseNet, window_samples: int | None) -> int:
+def window_of(net: PhaseNet | NetworkWeights, window_samples: int | None) -> int:
     """Return the length asked for, else the contract's window, else the network's grid."""
     if window_samples is not None:
         return window_samples
     return net.preset.window_samples if net.preset else net.config.grid_samples
-
-
-def build_folded(net: PhaseNet, window_samples: int | None = None) -> keras.Model:
-    """Return a network with its batch norms folded, as plain Keras layers, for inference.
-
-    Args:
-        net: any `PhaseNet`; its weights are copied.
-        window_samples: the model takes lengths congruent to this one modulo
-            ``net.config.grid_samples`` and fails at others, because the crops are fixed amounts.
-            None takes the window of the network's contract, without one multiples of the grid.
-
-    Returns:
-        ``(batch, samples, channels)`` to probabilities ``(batch, samples, phases)``: those of
-        ``net`` within 1e-5.
-
-    Raises:
-        ConfigError: for a window below one sample.
-
-    Example:
-        >>> import numpy as np
-        >>> from phasenet_keras import PhaseNet
-        >>> build_folded(PhaseNet(depth=3, filters_root=2))(np.zeros((1, 32, 3), "float32")).shape
-        TensorShape([1, 32, 3])
-    """
-    config = net.config
-    offsets = level_offsets(window_of(net, window_samples), config)
-    build = FoldedLayers(fold_batch_norms(net.get_weight_set(), config), config, offsets)
-    x = keras.Input((None, len(config.channels)), name="waveform")
-    y = layers.Reshape((1, -1, len(config.channels)), name="rows")(x)
-    y = build.inner(build.conv(y, "input_conv"), 0)
-    y = build.conv(y, "output_conv", activation=None)
-    y = layers.Reshape((-1, len(config.phases)), name="samples")(y)
-    return build.model(x, layers.Softmax(name="probabilities")(y), f"{net.name}_folded")

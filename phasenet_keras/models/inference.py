@@ -1,21 +1,28 @@
-"""A network as a plain function on arrays, compiled for whatever backend Keras runs on."""
+"""A network as a plain function on arrays, run by Keras on its backend or by LiteRT."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from os import PathLike
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.types import ConfigError
+from phasenet_keras.models.folding import window_of
+from phasenet_keras.models.litert import LiteRTForward
+from phasenet_keras.models.network_weights import NetworkWeights
+from phasenet_keras.types import ConfigError, nearest_name
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["NetworkThreads", "compile_forward"]
+__all__ = ["ENGINES", "NetworkThreads", "check_engine", "compile_forward", "load_network"]
+
+# What runs a network.
+ENGINES = ("keras", "litert")
 
 # Reading and normalising do not keep up with more.
 MOST_THREADS = 4
@@ -23,21 +30,66 @@ MOST_THREADS = 4
 Forward = Callable[[np.ndarray], np.ndarray]
 
 
+def check_engine(engine: str) -> str:
+    """Return the name of an engine.
+
+    Raises:
+        ConfigError: for another name.
+    """
+    if engine not in ENGINES:
+        raise ConfigError(
+            f"an engine is one of {', '.join(ENGINES)}, received {engine!r}."
+            f"{nearest_name(str(engine), ENGINES)}"
+        )
+    return engine
+
+
+def load_network(
+    name_or_path: str | PathLike[str], engine: str = "keras", **options: Any
+) -> PhaseNet | NetworkWeights:
+    """Load a preset for an engine: LiteRT needs no more than its weights, and no Keras.
+
+    Args:
+        name_or_path: name of a preset or a preset folder.
+        engine: ``"keras"`` or ``"litert"``.
+        **options: ``channels`` and ``adapt``, as in `PhaseNet.from_preset`.
+
+    Raises:
+        PresetError, ConfigError: as `PhaseNet.from_preset`; for an engine that there is not.
+    """
+    if check_engine(engine) == "litert":
+        return NetworkWeights.from_preset(name_or_path, **options)
+    from phasenet_keras.models.phasenet import PhaseNet
+
+    return PhaseNet.from_preset(name_or_path, **options)
+
+
 def compile_forward(
-    net: PhaseNet, window_samples: int | None = None, *, follow: bool = False
+    net: PhaseNet | NetworkWeights,
+    window_samples: int | None = None,
+    *,
+    follow: bool = False,
+    engine: str = "keras",
 ) -> Forward:
     """Return ``(batch, samples, channels) -> (batch, samples, phases)`` on NumPy arrays.
 
-    On TensorFlow it is one graph for all lengths, without XLA, which does not pay on a CPU and
-    would compile anew for each length. The graph is made at the first call, from a copy of the
-    weights with batch norms folded, in polyphase form where the network has one. Lengths that are
-    not congruent to ``window_samples`` modulo ``net.config.grid_samples`` go to the network itself.
+    LiteRT runs a copy of the weights in polyphase form, at lengths congruent to the window only.
+    Keras runs on its backend. On TensorFlow that is one graph for all lengths, without XLA, which
+    does not pay on a CPU and would compile anew for each length. The graph is made at the first
+    call, from a copy of the weights with batch norms folded, in polyphase form where the network
+    has one. Lengths that are not congruent to ``window_samples`` modulo ``net.config.grid_samples``
+    go to the network itself.
 
     Args:
-        net: any `PhaseNet`.
+        net: any `PhaseNet`; for LiteRT its weights will do.
         window_samples: the length to which those fed are congruent; None takes the window of the
             network's contract, without one multiples of the grid.
-        follow: run the network itself, so that a later change of its weights counts.
+        follow: run the network itself, so that a later change of its weights counts; by Keras.
+        engine: ``"keras"`` or ``"litert"``; the same within 1e-5.
+
+    Raises:
+        ConfigError: for an engine that there is not, is not installed, or cannot run this network
+            so.
 
     Example:
         >>> import numpy as np
@@ -45,6 +97,16 @@ def compile_forward(
         >>> compile_forward(PhaseNet(depth=2))(np.zeros((1, 64, 3), "float32")).shape
         (1, 64, 3)
     """
+    if check_engine(engine) == "litert":
+        if follow:
+            raise ConfigError("the engine 'litert' runs a copy: leave out follow, or take 'keras'")
+        window = window_of(net, window_samples)
+        return LiteRTForward(net.get_weight_set(), net.config, window)
+    if isinstance(net, NetworkWeights):
+        raise ConfigError(
+            "NetworkWeights are run by the engine 'litert'; for 'keras' load them with "
+            "PhaseNet.from_preset"
+        )
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -74,8 +136,7 @@ class _Copy:
 
     def _make(self) -> None:
         # Keras is imported by these, and this module is not to cost it.
-        from phasenet_keras.models.folding import build_folded, window_of
-        from phasenet_keras.models.polyphase import build_polyphase
+        from phasenet_keras.models.keras_forms import build_folded, build_polyphase
 
         window = window_of(self._net, self._window)
         self._remainder = window % self._net.config.grid_samples
@@ -116,15 +177,17 @@ class NetworkThreads:
     def __call__(self, x: np.ndarray) -> Future[np.ndarray]:
         """Run the function on ``x`` in a thread."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(_thread_count(), thread_name_prefix="network")
+            n_threads = _thread_count(self._forward)
+            self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="network")
         return self._pool.submit(self._forward, x)
 
 
-def _thread_count() -> int:
-    import keras
+def _thread_count(forward: Forward) -> int:
+    if not isinstance(forward, LiteRTForward):
+        import keras
 
-    if keras.backend.backend() != "tensorflow":  # they use all cores, and not all allow threads
-        return 1
+        if keras.backend.backend() != "tensorflow":  # uses all cores, and not all allow threads
+            return 1
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system
     n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return min(n_cores, MOST_THREADS)

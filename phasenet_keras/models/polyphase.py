@@ -1,265 +1,258 @@
-"""The polyphase form: a network whose outermost level works on blocks of samples, not on samples.
+"""The polyphase form: the same network with fewer, wider convolutions where it is narrow.
 
-Time is folded into channels: ``(samples, C)`` is, in memory, ``(samples / B, B * C)``. Seen so, a
-convolution over samples is one over blocks of B samples, with the same weights rearranged: tap t,
-which reads the sample at offset ``t - half``, leads from sample p of a block to sample q of the
-block d before it where ``d * B + p - q`` is that offset (Vaidyanathan 1990, Multirate digital
-filters, filter banks, polyphase networks, and applications, Proc. IEEE 78, 56-93).
-Between blocks of four, the outermost level's strided and transposed convolutions have stride 1. It
-pays because that level has 8 channels, and a processor multiplies 16 numbers at a time.
+The outermost level has 8 channels, and a processor multiplies 16 numbers at a time. So each of its
+convolutions gives two neighbouring samples at once: a kernel of 7 taps and stride 1 becomes one of
+8 taps and stride 2 with twice as many outputs, of which one in eight weights is zero; the one of
+stride 4 becomes one of 11 taps and stride 8. What comes out is, in memory, what the network gives:
+``(samples / 2, 2 * C)`` is ``(samples, C)`` (Vaidyanathan 1990, Multirate digital filters, filter
+banks, polyphase networks, and applications, Proc. IEEE 78, 56-93).
 
-**What was measured** (TensorFlow 2.21, two Zen 5 cores, CPU seconds a million samples,
-``benchmarks/polyphase.py``): network 0.32, batch norms folded 0.25, polyphase 0.19 with blocks of
-2 for the convolutions of stride 1, 0.21 with blocks of 4 (kernel 3, 32 channels) or of 1. Wider
-blocks run at more flop/s but multiply by more zeros. Blocks in the levels below did not pay: their
-16 channels and more fill a register. Of the 0.04 s of a softmax over three channels, exponentials
-of differences of logits save 0.03.
+Transposed convolutions, of all levels, become ones of two taps and stride 1 that give four
+neighbouring samples at once, of which a few are cut from either end.
 
-**Lengths.** Only the outermost level is rearranged, so only the length modulo 4 enters here; the
-levels below keep ``same`` padding, as in `PhaseNet`, and fixed crops. With the offsets of the
-training window the result is the network's at every length congruent to the window modulo 256, at
-the borders too. A length that is not a multiple of 4 is padded, and what the outermost level
-computes for the padding is set to zero, since ``same`` padding holds zeros there.
+**What was measured** (one Zen 4 core, CPU seconds a million samples): TensorFlow 0.191 where
+convolutions worked on blocks of two samples, whose kernels hold three zeros in ten, 0.180 as
+described; LiteRT 0.186 and 0.161, which is 78 % of the rate of a matrix product. The convolutions
+of the levels below run at 95 % of that rate and more, as they are. Of the 0.04 s of a softmax over
+three channels, exponentials of differences of logits save 0.03.
+
+**Lengths.** With the offsets of the training window the result is the network's at every length
+congruent to the window modulo 256, at the borders too: the levels below the outermost keep ``same``
+padding, and all that is cut or padded are fixed amounts. A length that is not a multiple of 4 is
+padded, and what the outermost level computes for the padding is set to zero, since ``same`` padding
+holds zeros there.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Protocol, TypeVar
 
-import keras
 import numpy as np
-from keras import layers, ops
 
 from phasenet_keras.models.config import PhaseNetConfig
-from phasenet_keras.models.folding import (
-    FoldedLayers,
-    LevelOffsets,
-    fold_batch_norms,
-    level_offsets,
-    window_of,
-)
+from phasenet_keras.models.folding import fold_batch_norms, level_offsets
 from phasenet_keras.models.weights import WeightSet
 from phasenet_keras.types import ConfigError
 
-if TYPE_CHECKING:
-    from phasenet_keras.models.phasenet import PhaseNet
-
-__all__ = ["BLOCK_SAMPLES", "build_polyphase", "polyphase_weights"]
+__all__ = ["LARGEST_EXPONENT", "Layers", "apply_polyphase", "polyphase_weights"]
 
 STRIDE = 4
 KERNEL_SIZE = 7
-# The fastest; see above.
-BLOCK_SAMPLES = 2
+# Neighbouring samples that a convolution of the outermost level gives.
+TOGETHER = 2
 # exp(80) = 5.5e34 leaves room below float32's 3.4e38 for the sum over phases.
 LARGEST_EXPONENT = 80.0
 
+Tensor = TypeVar("Tensor")
+
+
+class Layers(Protocol[Tensor]):
+    """What a network in polyphase form is made of; tensors are ``(…, samples, channels)``."""
+
+    def conv(
+        self,
+        x: Tensor,
+        name: str,
+        *,
+        stride: int = 1,
+        padding: str = "same",
+        activation: str | None = "relu",
+    ) -> Tensor:
+        """Apply the convolution of a name; padding is ``"same"`` or ``"valid"``."""
+
+    def pad(self, x: Tensor, left: int, right: int) -> Tensor:
+        """Put zeros before the first sample and after the last."""
+
+    def cut(self, x: Tensor, left: int, right: int) -> Tensor:
+        """Leave out samples at either end."""
+
+    def view(self, x: Tensor, n_channels: int) -> Tensor:
+        """Take the same numbers as samples of so many channels."""
+
+    def conv_both(self, x: Tensor, other: Tensor, name: str, *, stride: int = 1) -> Tensor:
+        """Apply the convolution of a name, and relu, to the channels of both, side by side."""
+
+    def ratios(self, x: Tensor) -> Tensor:
+        """Return ``exp(min(x, LARGEST_EXPONENT))``."""
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Return ``1 / x``."""
+
 
 def polyphase_weights(
-    weights: WeightSet,
-    config: PhaseNetConfig,
-    window_samples: int | None = None,
-    block_samples: int = BLOCK_SAMPLES,
+    weights: WeightSet, config: PhaseNetConfig, window_samples: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Fold the batch norms and rearrange the kernels of the outermost level.
+    """Fold the batch norms, and rearrange the outermost level and all transposed convolutions.
 
     Args:
         weights: a weight set of `PhaseNet`'s names.
         config: of its network: stride 4, kernel 7, two levels and two phases or more.
         window_samples: a length whose offsets hold; None stands for multiples of the grid.
-        block_samples: samples a block of the convolutions of stride 1: 1, 2 or 4.
 
     Returns:
-        ``layer/kernel`` (blocks, in, out) and ``layer/bias`` (out,), float32, where in and out
-        count the samples of a block times the channels. The layers of the levels below are those
-        of `fold_batch_norms`. ``output_conv`` gives differences of logits, and ``output_sum``
-        sums their exponentials.
+        ``layer/kernel`` (taps, in, out) and ``layer/bias`` (out,), float32, where out counts the
+        samples that are given at once times the channels. ``output_conv`` gives differences of
+        logits, and ``output_sum`` sums their exponentials.
 
     Raises:
         ConfigError: if the network has another stride or kernel, fewer levels or phases.
         ShapeError: if the weights do not fit ``config``.
 
     Example:
-        >>> from phasenet_keras import PhaseNet
-        >>> net = PhaseNet()
-        >>> rearranged = polyphase_weights(net.get_weight_set(), net.config, block_samples=4)
-        >>> [rearranged[f"{name}/kernel"].shape for name in ("down0_conv", "down0_stride")]
-        [(3, 32, 32), (3, 32, 8)]
+        >>> from phasenet_keras.models.weights import expected_shapes
+        >>> config = PhaseNetConfig()
+        >>> zeros = {name: np.zeros(shape) for name, shape in expected_shapes(config).items()}
+        >>> arranged = polyphase_weights(zeros, config)
+        >>> [arranged[f"{name}/kernel"].shape for name in ("down0_conv", "up0_transpose")]
+        [(8, 8, 16), (2, 16, 32)]
     """
-    _check(config, block_samples)
+    _check(config)
     window = config.grid_samples if window_samples is None else window_samples
     outer = level_offsets(window, config)[0]
     arranged = fold_batch_norms(weights, config)
+
+    def rearrange(name: str, n_together: int, kernel: np.ndarray) -> None:
+        arranged[f"{name}/kernel"] = kernel
+        arranged[f"{name}/bias"] = np.tile(arranged[f"{name}/bias"], n_together)
+
     for name in ("input_conv", "down0_conv", "up0_conv"):
         kernel = arranged[f"{name}/kernel"]
-        arranged[f"{name}/kernel"] = _unit_stride_kernel(kernel, block_samples)
-        arranged[f"{name}/bias"] = np.tile(arranged[f"{name}/bias"], block_samples)
-    arranged["down0_stride/kernel"] = _strided_kernel(arranged["down0_stride/kernel"], outer)
-    arranged["up0_transpose/kernel"] = _transposed_kernel(arranged["up0_transpose/kernel"], outer)
-    arranged["up0_transpose/bias"] = np.tile(arranged["up0_transpose/bias"], STRIDE)
+        rearrange(name, TOGETHER, _side_by_side(kernel, TOGETHER, 1))
+    n_together = _strided_together(config, window)
+    kernel = _side_by_side(arranged["down0_stride/kernel"], n_together, STRIDE)
+    # ``same`` padding puts half of what a kernel has more taps than its stride to the left.
+    beyond = max(0, 2 * outer.pad_left - (KERNEL_SIZE - STRIDE))
+    rearrange("down0_stride", n_together, np.pad(kernel, ((0, beyond), (0, 0), (0, 0))))
+    for level in range(config.depth - 1):
+        name = f"up{level}_transpose"
+        rearrange(name, STRIDE, _transposed_kernel(arranged[f"{name}/kernel"]))
     return arranged | _head_weights(
-        arranged["output_conv/kernel"][0], arranged["output_conv/bias"], block_samples
+        arranged["output_conv/kernel"][0], arranged["output_conv/bias"], TOGETHER
     )
 
 
-def build_polyphase(
-    net: PhaseNet, window_samples: int | None = None, block_samples: int = BLOCK_SAMPLES
-) -> keras.Model:
-    """Return a network in polyphase form, as plain Keras layers, for inference in float32.
-
-    The input is not folded by the caller: folding is a change of shape without a copy.
+def apply_polyphase(
+    layers: Layers[Tensor], x: Tensor, config: PhaseNetConfig, window_samples: int
+) -> Tensor:
+    """Return the probabilities of ``x``, whose length is congruent to ``window_samples``.
 
     Args:
-        net: a `PhaseNet` of stride 4, kernel 7, two levels and two phases or more; its weights
-            are copied.
-        window_samples: the model takes lengths congruent to this one modulo
-            ``net.config.grid_samples`` and fails at others. None takes the window of the
-            network's contract, without one multiples of the grid.
-        block_samples: samples a block of the convolutions of stride 1: 1, 2 or 4. It changes
-            nothing but speed.
-
-    Returns:
-        ``(batch, samples, channels)`` to probabilities ``(batch, samples, phases)``: those of
-        ``net`` within 1e-5.
-
-    Raises:
-        ConfigError: if the network has another stride or kernel, fewer levels or phases.
-
-    Example:
-        >>> import numpy as np
-        >>> from phasenet_keras import PhaseNet
-        >>> build_polyphase(PhaseNet(depth=3))(np.zeros((1, 160, 3), "float32")).shape
-        TensorShape([1, 160, 3])
+        layers: with the weights that `polyphase_weights` returns for the same window.
+        x: ``(…, samples, channels)``.
+        config: of the network.
+        window_samples: of its training.
     """
-    config = net.config
-    window = window_of(net, window_samples)
-    weights = polyphase_weights(net.get_weight_set(), config, window, block_samples)
-    offsets = level_offsets(window, config)
-    build = _PolyphaseLayers(weights, config, offsets, block_samples)
-    x = keras.Input((None, len(config.channels)), name="waveform")
-    y = layers.ZeroPadding1D((0, offsets[0].excess))(x) if offsets[0].excess else x
-    y = build.unit_stride(y, "input_conv", len(config.channels))
-    y = build.outer(build.without_tail(y))
-    y = build.head(y)
-    if offsets[0].excess:
-        y = layers.Cropping1D((0, offsets[0].excess))(y)
-    return build.model(x, y, f"{net.name}_polyphase")
+    return _Polyphase(layers, config, window_samples).run(x)
 
 
-class _PolyphaseLayers(FoldedLayers):
-    """The outermost level over blocks; a `view` changes the number of samples a block."""
+class _Polyphase:
+    """The network as steps on tensors of whatever kind."""
 
-    def __init__(
-        self,
-        weights: dict[str, np.ndarray],
-        config: PhaseNetConfig,
-        offsets: tuple[LevelOffsets, ...],
-        block_samples: int,
-    ) -> None:
-        super().__init__(weights, config, offsets)
-        self.block_samples = block_samples
+    def __init__(self, layers: Layers, config: PhaseNetConfig, window_samples: int) -> None:
+        self._layers = layers
+        self._config = config
+        self._offsets = level_offsets(window_samples, config)
+        self._strided_together = _strided_together(config, window_samples)
 
-    def view(self, x: Any, n_samples: int, n_channels: int) -> Any:
-        """Return ``(batch, 1, blocks, n_samples * n_channels)``: the same numbers in memory."""
-        return layers.Reshape((1, -1, n_samples * n_channels))(x)
+    def run(self, x: Tensor) -> Tensor:
+        layers, filters = self._layers, self._config.filters_root
+        excess = self._offsets[0].excess
+        x = layers.pad(x, 0, excess) if excess else x
+        x = self._without_tail(self._outer(x, "input_conv"))
+        skip = self._without_tail(self._outer(x, "down0_conv"))
+        y = layers.conv(skip, "down0_stride", stride=STRIDE * self._strided_together)
+        up = self._come_back(self._inner(layers.view(y, filters), 1), 0)
+        up = layers.pad(up, 0, excess) if excess else up
+        y = layers.conv_both(skip, up, "up0_conv", stride=TOGETHER)
+        y = layers.view(self._head(y), len(self._config.phases))
+        return layers.cut(y, 0, excess) if excess else y
 
-    def unit_stride(self, x: Any, name: str, n_channels: int) -> Any:
-        """Apply a convolution of stride 1 in blocks of ``block_samples``."""
-        return self.conv(self.view(x, self.block_samples, n_channels), name)
+    def _outer(self, x: Tensor, name: str) -> Tensor:
+        y = self._layers.conv(x, name, stride=TOGETHER)
+        return self._layers.view(y, self._config.filters_root)
 
-    def without_tail(self, x: Any) -> Any:
-        """Set the samples to zero that were padded to fill the last block of four."""
-        excess, filters = self.offsets[0].excess, self.config.filters_root
-        if not excess:
+    def _without_tail(self, x: Tensor) -> Tensor:
+        """Set the samples to zero that were padded to fill the last four."""
+        excess = self._offsets[0].excess
+        return self._layers.pad(self._layers.cut(x, 0, excess), 0, excess) if excess else x
+
+    def _inner(self, x: Tensor, level: int) -> Tensor:
+        """Apply the levels from ``level`` to the deepest, and come back."""
+        layers = self._layers
+        x = layers.conv(x, f"down{level}_conv")
+        if level == self._config.depth - 1:
             return x
-        x = layers.Cropping2D(((0, 0), (0, excess)))(self.view(x, 1, filters))
-        return layers.ZeroPadding2D(((0, 0), (0, excess)))(x)
+        up = self._inner(layers.conv(x, f"down{level}_stride", stride=STRIDE), level + 1)
+        return layers.conv_both(x, self._come_back(up, level), f"up{level}_conv")
 
-    def outer(self, x: Any) -> Any:
-        """Apply the outermost level and what is below it."""
-        filters = self.config.filters_root
-        skip = self.without_tail(self.unit_stride(x, "down0_conv", filters))
-        up = self.inner(self.conv(self.view(skip, STRIDE, filters), "down0_stride"), 1)
-        up = self.without_tail(self.conv(up, "up0_transpose"))
-        both = [self.view(part, 1, filters) for part in (skip, up)]
-        joined = layers.Concatenate(name="up0_skip")(both)
-        return self.unit_stride(joined, "up0_conv", 2 * filters)
+    def _come_back(self, x: Tensor, level: int) -> Tensor:
+        """Apply a transposed convolution, and cut it to the level's length."""
+        layers, offsets = self._layers, self._offsets[level]
+        y = layers.conv(layers.pad(x, 1, 1), f"up{level}_transpose", padding="valid")
+        left = (KERNEL_SIZE - STRIDE) // 2 + offsets.crop_left
+        y = layers.view(y, self._config.filters_root * 2**level)
+        return layers.cut(y, left, STRIDE + offsets.excess - left)
 
-    def head(self, x: Any) -> Any:
+    def _head(self, x: Tensor) -> Tensor:
         """Return probabilities, ``p_k = 1 / (1 + sum over j of exp(l_j - l_k))``."""
-        differences = self.conv(x, "output_conv", activation=None)
         # A product of infinity and a zero of the sum's kernel would be NaN.
-        ratios = ops.exp(ops.minimum(differences, LARGEST_EXPONENT))
-        probabilities = 1.0 / self.conv(ratios, "output_sum", activation=None)
-        return layers.Reshape((-1, len(self.config.phases)))(probabilities)
+        ratios = self._layers.ratios(self._layers.conv(x, "output_conv", activation=None))
+        return self._layers.inverse(self._layers.conv(ratios, "output_sum", activation=None))
 
 
-def _check(config: PhaseNetConfig, block_samples: int) -> None:
+def _check(config: PhaseNetConfig) -> None:
     if (config.stride, config.kernel_size) != (STRIDE, KERNEL_SIZE):
         raise ConfigError(
             f"the polyphase form is of networks with stride={STRIDE} and kernel_size="
-            f"{KERNEL_SIZE}, received stride={config.stride} and kernel_size={config.kernel_size}: "
-            "use build_folded, which takes any"
+            f"{KERNEL_SIZE}, received stride={config.stride} and kernel_size={config.kernel_size}"
         )
     if config.depth < 2 or len(config.phases) < 2:
         raise ConfigError(
             "the polyphase form is of networks with two levels and two phases or more, received "
-            f"depth={config.depth} and phases={','.join(config.phases)}: use build_folded"
+            f"depth={config.depth} and phases={','.join(config.phases)}"
         )
-    if block_samples not in (1, 2, STRIDE):
-        raise ConfigError(f"block_samples is 1, 2 or {STRIDE}, received {block_samples!r}")
 
 
-def _unit_stride_kernel(kernel: np.ndarray, block: int) -> np.ndarray:
-    """Rearrange ``(7, in, out)`` for blocks: ``(blocks, block * in, block * out)``."""
+def _strided_together(config: PhaseNetConfig, window_samples: int) -> int:
+    """Return how many samples the outermost strided convolution gives at once."""
+    at_once = STRIDE * TOGETHER
+    n_samples = window_samples + level_offsets(window_samples, config)[0].excess
+    return 1 if config.grid_samples % at_once or n_samples % at_once else TOGETHER
+
+
+def _side_by_side(kernel: np.ndarray, n_together: int, stride: int) -> np.ndarray:
+    """Rearrange ``(taps, in, out)`` for neighbouring samples: ``(more taps, in, n * out)``."""
     size, n_in, n_out = kernel.shape
-    half = size // 2
-    reach = -(-half // block)
-    arranged = np.zeros((2 * reach + 1, block, n_in, block, n_out), kernel.dtype)
-    for shift, p, q in np.ndindex(2 * reach + 1, block, block):
-        tap = (shift - reach) * block + p - q + half
-        if 0 <= tap < size:
-            arranged[shift, p, :, q] = kernel[tap]
-    return arranged.reshape(2 * reach + 1, block * n_in, block * n_out)
+    shifts = [stride * number for number in range(n_together)]
+    arranged = np.zeros((size + shifts[-1], n_in, n_together, n_out), kernel.dtype)
+    for number, shift in enumerate(shifts):
+        arranged[shift : shift + size, :, number] = kernel
+    return arranged.reshape(-1, n_in, n_together * n_out)
 
 
-def _strided_kernel(kernel: np.ndarray, outer: LevelOffsets) -> np.ndarray:
-    """Rearrange ``(7, in, out)`` of stride 4 for blocks of 4: ``(3, 4 * in, out)``."""
-    size, n_in, n_out = kernel.shape
-    arranged = np.zeros((3, STRIDE, n_in, n_out), kernel.dtype)
-    for shift, p in np.ndindex(3, STRIDE):
-        tap = (shift - 1) * STRIDE + p + outer.pad_left
-        if 0 <= tap < size:
-            arranged[shift, p] = kernel[tap]
-    return arranged.reshape(3, STRIDE * n_in, n_out)
+def _transposed_kernel(kernel: np.ndarray) -> np.ndarray:
+    """Rearrange ``(7, out, in)`` of stride 4, without any padding: ``(2, in, 4 * out)``.
 
-
-def _transposed_kernel(kernel: np.ndarray, outer: LevelOffsets) -> np.ndarray:
-    """Rearrange ``(7, out, in)`` of stride 4, and its crop: ``(3, in, 4 * out)``.
-
-    Input sample i of the transposed convolution reaches output ``4 * i + tap - pad``, where pad is
-    half of kernel less stride, rounded down: the gradient of a strided convolution whose length is
-    a multiple of the stride.
+    Sample i of the input reaches samples 4 i to 4 i + 6 of the output, so that samples 4 i to
+    4 i + 3 of the output come from samples i - 1 and i of the input.
     """
     size, n_out, n_in = kernel.shape
-    pad = (size - STRIDE) // 2
-    arranged = np.zeros((3, n_in, STRIDE, n_out), kernel.dtype)
-    for shift, q in np.ndindex(3, STRIDE):
-        tap = q + outer.crop_left + pad - (shift - 1) * STRIDE
-        if 0 <= tap < size:
-            arranged[shift, :, q] = kernel[tap].T
-    return arranged.reshape(3, n_in, STRIDE * n_out)
+    arranged = np.zeros((2, n_in, STRIDE, n_out), kernel.dtype)
+    for tap in range(size):
+        arranged[1 - tap // STRIDE, :, tap % STRIDE] = kernel[tap].T
+    return arranged.reshape(2, n_in, STRIDE * n_out)
 
 
-def _head_weights(kernel: np.ndarray, bias: np.ndarray, block: int) -> dict[str, np.ndarray]:
+def _head_weights(kernel: np.ndarray, bias: np.ndarray, n_together: int) -> dict[str, np.ndarray]:
     """Return the two 1x1 convolutions of the softmax from ``(in, phases)`` and ``(phases,)``."""
     n_phases = len(bias)
     pairs = [(k, j) for k in range(n_phases) for j in range(n_phases) if j != k]
     less = np.stack([kernel[:, j] - kernel[:, k] for k, j in pairs], axis=-1)
     of_phase = np.array([[k == phase for phase in range(n_phases)] for k, _ in pairs])
-    each = np.eye(block, dtype=kernel.dtype)
+    each = np.eye(n_together, dtype=kernel.dtype)
     return {
         "output_conv/kernel": np.kron(each, less)[None],
-        "output_conv/bias": np.tile([bias[j] - bias[k] for k, j in pairs], block),
+        "output_conv/bias": np.tile([bias[j] - bias[k] for k, j in pairs], n_together),
         "output_sum/kernel": np.kron(each, of_phase.astype(kernel.dtype))[None],
-        "output_sum/bias": np.ones(block * n_phases, kernel.dtype),
+        "output_sum/bias": np.ones(n_together * n_phases, kernel.dtype),
     }

@@ -31,6 +31,7 @@ from phasenet_keras.types import (
 )
 
 if TYPE_CHECKING:
+    from phasenet_keras.models.network_weights import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = [
@@ -164,7 +165,11 @@ def load_preset(
 
 
 def write_preset(
-    net: PhaseNet, path: str | os.PathLike[str], *, preset: Preset | None = None, **changes: Any
+    net: PhaseNet | NetworkWeights,
+    path: str | os.PathLike[str],
+    *,
+    preset: Preset | None = None,
+    **changes: Any,
 ) -> Preset:
     """Write a network as a preset folder; see `PhaseNet.save_preset`."""
     path = Path(path).expanduser().resolve()  # the folder itself, also for "." and links
@@ -241,11 +246,14 @@ def check_golden(net: PhaseNet, folder: str | os.PathLike[str]) -> float:
     return difference
 
 
-def _answer(net: PhaseNet, x: np.ndarray) -> np.ndarray:
+def _answer(net: PhaseNet | NetworkWeights, x: np.ndarray) -> np.ndarray:
     # Not predict: it compiles anew for every network, and says so.
+    y = net(x.astype(np.float32), training=False)
+    if isinstance(y, np.ndarray):
+        return y
     from keras import ops
 
-    return ops.convert_to_numpy(net(x.astype(np.float32), training=False))
+    return ops.convert_to_numpy(y)
 
 
 def check_preset(name_or_path: str | os.PathLike[str]) -> float:

@@ -57,6 +57,7 @@ class _Recipe:
     sampling: str
     missing: str
     chunk_samples: int
+    engine: str
 
 
 def check_dask_address(address: str) -> int:
@@ -197,6 +198,7 @@ def _recipe_of(picker: Picker, parts: PartFolder) -> _Recipe:
         sampling=picker.sampling,
         missing=picker.missing,
         chunk_samples=picker.chunk_samples,
+        engine=picker.engine,
     )
 
 
@@ -212,14 +214,14 @@ def _pick_part(job: GroupJob, recipe: _Recipe, folder: Path) -> tuple[int, bool]
 def _picker_of(recipe: _Recipe) -> Picker:
     """Load a picker, once a worker."""
     with quiet_start():
-        from phasenet_keras.models.phasenet import PhaseNet
         from phasenet_keras.picking.picker import Picker
 
-        return Picker(
-            PhaseNet.from_preset(recipe.preset),
+        return Picker.from_preset(
+            recipe.preset,
             thresholds=dict(recipe.thresholds),
             min_distance_s=recipe.min_distance_s,
             sampling=recipe.sampling,
             missing=recipe.missing,
             chunk_samples=recipe.chunk_samples,
+            engine=recipe.engine,
         )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from phasenet_keras.data.preprocess import Prepared, check_modes, prepare
 from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padded_length
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.models.inference import NetworkThreads, compile_forward
+from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
 from phasenet_keras.picking.peaks import PeakFinder
 from phasenet_keras.picking.ratio import snr_db_at
 from phasenet_keras.picking.stream_state import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from obspy import Stream, Trace
 
     from phasenet_keras.models.contract import Preset
+    from phasenet_keras.models.network_weights import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = ["Picker", "RecordResult"]
@@ -80,10 +82,14 @@ class Picker:
             speed and memory.
         follow: run the network itself, so that a later change of its weights counts; else a copy
             is run, made at the first record and rearranged for speed (the same within 1e-5).
+        engine: ``"keras"``, or ``"litert"`` (``pip install 'phasenet-keras[fast]'``): the same
+            within 1e-5, in less time and memory, from a copy that is made at once. See
+            `from_preset`, which then loads no Keras.
 
     Raises:
         PresetError: if there is no contract, or it is for another network.
-        ConfigError: for an unknown phase, or a setting out of range.
+        ConfigError: for an unknown phase, a setting out of range, or an engine that is not
+            installed.
 
     Example:
         >>> from phasenet_keras import PhaseNet, Picker, read_waveforms
@@ -94,7 +100,7 @@ class Picker:
 
     def __init__(
         self,
-        net: PhaseNet,
+        net: PhaseNet | NetworkWeights,
         *,
         preset: Preset | None = None,
         thresholds: Mapping[str, float] | None = None,
@@ -103,6 +109,7 @@ class Picker:
         missing: str = "zero",
         chunk_samples: int = CHUNK_SAMPLES,
         follow: bool = False,
+        engine: str = "keras",
     ) -> None:
         if not hasattr(net, "preset"):
             raise ConfigError(
@@ -133,8 +140,38 @@ class Picker:
         self.sampling = sampling
         self.missing = missing
         self.chunk_samples = check_core_samples(chunk_samples)
-        self._forward = compile_forward(net, preset.window_samples, follow=follow)
+        self.engine = engine
+        self._forward = compile_forward(net, preset.window_samples, follow=follow, engine=engine)
         self._threads = NetworkThreads(self._forward)
+
+    @classmethod
+    def from_preset(
+        cls,
+        name_or_path: str | PathLike[str],
+        *,
+        engine: str = "keras",
+        channels: str | Sequence[str] | None = None,
+        adapt: str = "select",
+        **options: Any,
+    ) -> Picker:
+        """Load a preset as a picker; with the engine ``"litert"`` neither TensorFlow nor Keras is.
+
+        Args:
+            name_or_path: name of a preset or a preset folder.
+            engine: ``"keras"`` or ``"litert"``.
+            channels: as in `PhaseNet.from_preset`.
+            adapt: as in `PhaseNet.from_preset`.
+            **options: of the `Picker`.
+
+        Raises:
+            PresetError: if there is no such preset, it is damaged, or cannot be fetched.
+            ConfigError: as from the `Picker`.
+
+        Example:
+            >>> picker = Picker.from_preset("ncedc", engine="litert")  # doctest: +SKIP
+        """
+        net = load_network(name_or_path, engine, channels=channels, adapt=adapt)
+        return cls(net, engine=engine, **options)
 
     def annotate(self, records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Annotation]:
         """Return the probabilities of records, in their order.

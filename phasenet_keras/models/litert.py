@@ -1,0 +1,104 @@
+"""A network run by LiteRT: the same probabilities within 1e-5, without TensorFlow or Keras."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.models.weights import WeightSet
+from phasenet_keras.types import ConfigError, ShapeError
+
+__all__ = ["LiteRTForward"]
+
+
+class LiteRTForward:
+    """``(batch, samples, channels)`` to ``(batch, samples, phases)`` on one core a call.
+
+    Calls may come from several threads at once, and run side by side.
+
+    Args:
+        weights: a weight set of `PhaseNet`'s names.
+        config: of its network: stride 4, kernel 7, two levels and two phases or more.
+        window_samples: the length to which those fed are congruent.
+
+    Raises:
+        ConfigError: if LiteRT is not installed, or the network has another stride or kernel,
+            fewer levels or phases.
+    """
+
+    def __init__(self, weights: WeightSet, config: PhaseNetConfig, window_samples: int) -> None:
+        try:
+            from phasenet_keras.models.litert_graph import model_file
+        except ImportError as error:
+            raise ConfigError(
+                f"the engine 'litert' needs LiteRT ({error}): pip install 'phasenet-keras[fast]', "
+                "or take the engine 'keras'"
+            ) from error
+        try:
+            self._file = model_file(weights, config, window_samples)
+        except ConfigError as error:
+            raise ConfigError(f"{error}; the engine 'keras' runs any") from error
+        self._config = config
+        self._window = window_samples
+        self._lock = Lock()
+        # One for each call that ran at the same time as others.
+        self._idle: list[_Runner] = [_Runner(self._file)]
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return the probabilities of ``x``, ``(batch, samples, channels)``.
+
+        Raises:
+            ShapeError: for another number of channels, or a length that is not congruent to the
+                window.
+        """
+        config, n_samples = self._config, x.shape[1]
+        if x.shape[2] != len(config.channels) or (n_samples - self._window) % config.grid_samples:
+            raise ShapeError(
+                f"this network takes (batch, samples, {len(config.channels)}) with samples "
+                f"congruent to {self._window} modulo {config.grid_samples}, received {x.shape}"
+            )
+        y = np.empty((*x.shape[:2], len(config.phases)), np.float32)
+        runner = self._taken(n_samples)
+        for record, probabilities in zip(x, y, strict=True):
+            runner.run(record, probabilities)
+        with self._lock:
+            self._idle.append(runner)
+        return y
+
+    def _taken(self, n_samples: int) -> _Runner:
+        """Return a runner that is idle, best one that is set to this length."""
+        with self._lock:
+            fitting = [runner for runner in self._idle if runner.n_samples == n_samples]
+            if fitting or self._idle:
+                runner = (fitting or self._idle)[-1]
+                self._idle.remove(runner)
+                return runner
+        return _Runner(self._file)
+
+
+class _Runner:
+    """One interpreter, which is set to one length at a time and runs on one core."""
+
+    def __init__(self, file: bytes) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter: Any = Interpreter(model_content=file, num_threads=1)
+        # Here, not at the first record: LiteRT announces its kernels on standard error.
+        self._interpreter.allocate_tensors()
+        [x], [y] = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._input, self._output = x["index"], y["index"]
+        self.n_samples = int(x["shape"][2])
+
+    def run(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Write the probabilities of ``x``, ``(samples, channels)``, into ``y``."""
+        interpreter = self._interpreter
+        if self.n_samples != x.shape[0]:
+            interpreter.resize_tensor_input(self._input, (1, 1, *x.shape))
+            interpreter.allocate_tensors()
+            self.n_samples = x.shape[0]
+        interpreter.set_tensor(self._input, np.ascontiguousarray(x[None, None], np.float32))
+        interpreter.invoke()
+        y[:] = interpreter.tensor(self._output)()[0, 0]
