@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -151,7 +152,8 @@ def with_components(
 
 def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
     """Order traces by start; of two of the same start the longer is later, then by content."""
-    first = float(np.nan_to_num(np.ma.filled(trace.data[:1].astype(np.float64), 0.0))[0])
+    sample = trace.data[0]
+    first = 0.0 if sample is np.ma.masked or not math.isfinite(sample) else float(sample)
     return (trace.stats.starttime, trace.stats.npts, trace.stats.get("source_path", ""), first)
 
 

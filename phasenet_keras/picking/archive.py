@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -356,7 +356,7 @@ class _Notes(warnings.catch_warnings):
 
 
 def _facts_of(stretch: Stretch) -> dict[str, Any]:
-    facts = asdict(stretch) | {"duration_s": stretch.duration_s}
+    facts = vars(stretch) | {"duration_s": stretch.duration_s}
     del facts["start_time"]
     return facts
 

@@ -15,6 +15,7 @@ from phasenet_keras.data.preprocess import Prepared, check_modes, prepare
 from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padded_length
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
+from phasenet_keras.picking.batches import Submit
 from phasenet_keras.picking.peaks import PeakFinder
 from phasenet_keras.picking.ratio import snr_db_at
 from phasenet_keras.picking.stream_state import (
@@ -284,20 +285,26 @@ class Picker:
             snr_db=found.snr_db,
         )
 
-    def stream_settings(self, sampling_rate: float) -> StreamSettings:
+    def stream_settings(self, sampling_rate: float, submit: Submit | None = None) -> StreamSettings:
         """Return what is done to records that come in pieces.
 
         Args:
             sampling_rate: of the annotation, in Hz.
+            submit: runs the network; None for `submit`.
         """
         return StreamSettings(
-            submit=self._threads,
+            submit=submit or self.submit,
             config=self.preset.config,
             window_samples=self.preset.window_samples,
             chunk_samples=self.chunk_samples,
             thresholds=self._thresholds_by_column(),
             mpd=self.min_distance_samples(sampling_rate),
         )
+
+    @property
+    def submit(self) -> Submit:
+        """``(batch, samples, channels)`` to the future of ``(batch, samples, phases)``."""
+        return self._threads
 
     def fixtures(self) -> tuple[object, ...]:
         """Return what states of records refer to, but do not hold: this and the network."""

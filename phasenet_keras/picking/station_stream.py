@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.io.assembly import Assembler, Piece
 from phasenet_keras.io.registry import check_header, holds_numbers
 from phasenet_keras.io.waveforms import record_key, with_components
+from phasenet_keras.picking.batches import BatchedSubmit, Submit
 from phasenet_keras.picking.stream_state import Found, RecordState
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
 __all__ = ["Stretch", "TraceStream"]
+
+# Stretches that have ended wait for company on their way through the network, so long at most.
+MOST_WAITING_SAMPLES = 1 << 20
 
 Key = tuple[str, str, float]
 
@@ -78,6 +83,7 @@ class TraceStream:
         self._assemblers: dict[Key, Assembler] = {}
         self._codes: dict[Key, set[str]] = {}
         self._open: dict[Key, _OpenStretch] = {}
+        self._submit = BatchedSubmit(picker.submit)
         self._stretches: list[Stretch] = []
 
     def feed(
@@ -140,19 +146,31 @@ class TraceStream:
 
     def _take(self, key: Key, pieces: list[Piece], n_ahead: int = 0) -> list[Pick]:
         picks = self._open[key].wait() if key in self._open and not n_ahead else []
+        ended: deque[_OpenStretch] = deque()
+        n_samples = 0  # of those that have ended
         for piece in pieces:
             if piece.is_begin:
-                self._open[key] = _OpenStretch(self._picker, key[0], piece)
+                self._open[key] = _OpenStretch(self._picker, self._submit, key[0], piece)
             picks += self._open[key].feed(piece, n_ahead)
             if piece.is_end:
-                self._stretches.append(self._open.pop(key).stretch)
+                ended.append(self._open.pop(key))
+                n_samples += ended[-1].stretch.n_samples
+            while ended and n_samples > MOST_WAITING_SAMPLES:
+                n_samples -= ended[0].stretch.n_samples
+                picks += self._finish(ended.popleft())
+        for stretch in ended:
+            picks += self._finish(stretch)
         return picks
+
+    def _finish(self, stretch: _OpenStretch) -> list[Pick]:
+        self._stretches.append(stretch.stretch)
+        return stretch.finish()
 
 
 class _OpenStretch:
     """A stretch that is being picked; one that cannot be is only counted."""
 
-    def __init__(self, picker: Picker, station: str, piece: Piece) -> None:
+    def __init__(self, picker: Picker, submit: Submit, station: str, piece: Piece) -> None:
         self._picker = picker
         self._units = piece.units
         self.stretch = Stretch(station, piece.start_time, piece.sampling_rate)
@@ -179,7 +197,7 @@ class _OpenStretch:
             station=station,
             source=piece.source,
         )
-        settings = picker.stream_settings(reached_hz)
+        settings = picker.stream_settings(reached_hz, submit)
         self._state = RecordState(settings, columns, piece.sampling_rate, new_hz)
 
     def feed(self, piece: Piece, n_ahead: int = 0) -> list[Pick]:
@@ -188,9 +206,15 @@ class _OpenStretch:
             return []
         found = self._state.feed(piece.data, n_ahead) if piece.data.shape[0] else []
         if piece.is_end:
-            found += self._state.finish()
-        picks = self._picks_of(found)
-        if piece.is_end and not self.stretch.counts:
+            self._state.end()
+        return self._picks_of(found)
+
+    def finish(self) -> list[Pick]:
+        """Return the picks that are left of a stretch that has ended, and say if there are none."""
+        if self._state is None:
+            return []
+        picks = self._picks_of(self._state.finish())
+        if not self.stretch.counts:
             state = self._state
             self.stretch.reason = self._picker.why_none(
                 state.highest, state.n_samples, bool(state.is_live.any())

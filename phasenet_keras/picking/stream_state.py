@@ -5,13 +5,14 @@ resampling, the moving normalisation (up to two half windows), the network in ch
 (the halo), and the peaks (the least distance). What is held does not grow with the record.
 
 The network runs in threads of its own, a bounded number of chunks ahead of the search for peaks:
-meanwhile the next samples are read and normalised. What is found does not depend on that.
+meanwhile the next samples are read and normalised. A record that has ended may wait for the network
+in company of others. What is found does not depend on that.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from phasenet_keras.data.moving import MovingNormalizer
 from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.data.windows import chunks, pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.picking.batches import Result, Submit
 from phasenet_keras.picking.peaks import PeakFinder
 from phasenet_keras.picking.ratio import snr_db_at
 
@@ -54,7 +56,7 @@ class StreamSettings:
         mpd: least distance of two peaks, in samples of the network.
     """
 
-    submit: Callable[[np.ndarray], Future[np.ndarray]]
+    submit: Submit
     config: PhaseNetConfig
     window_samples: int
     chunk_samples: int
@@ -113,7 +115,7 @@ class ChunkRunner:
         self._held = np.empty((0, len(settings.config.channels)), np.float32)
         self._begin = 0  # of what is held
         self._kept = 0  # up to here the network was asked
-        self._running: deque[tuple[Future[np.ndarray], slice]] = deque()
+        self._running: deque[tuple[Future[np.ndarray] | Result, slice]] = deque()
 
     def feed(self, x: np.ndarray, n_ahead: int = 0) -> np.ndarray:
         """Take the next samples; return the next probabilities, maybe none.
@@ -130,16 +132,16 @@ class ChunkRunner:
             need = self._kept + self.core_samples + halo
             end = -(-(need - remainder) // grid) * grid + remainder
             if end > self._begin + self._held.shape[0]:
-                return self._joined(parts + self._taken(n_ahead))
+                return self._joined(parts + self._finished(n_ahead))
             self._run(end, self._kept + self.core_samples)
-            parts += self._taken(max(n_ahead, CHUNKS_AHEAD))
+            parts += self._finished(max(n_ahead, CHUNKS_AHEAD))
 
-    def finish(self) -> np.ndarray:
-        """Return the probabilities that are left: the record has ended."""
+    def end(self) -> None:
+        """Let the network run what is left, the record has ended; `taken` gives it."""
         settings = self._settings
         n_samples = self._begin + self._held.shape[0]
         if self._kept == n_samples:
-            return self._joined(self._taken(0))
+            return
         grid = settings.config.grid_samples
         n_padded = padded_length(n_samples, settings.window_samples, grid)
         self._held = pad_to(self._held, n_padded - self._begin)
@@ -147,9 +149,16 @@ class ChunkRunner:
             n_padded, settings.window_samples, grid, settings.config.halo_samples, self.core_samples
         ):
             if self._kept <= piece.keep_begin < n_samples:
-                self._run(piece.end, piece.keep_end)
-        left = self._joined(self._taken(0))
-        return left[: left.shape[0] - (self._kept - n_samples)]
+                self._run(piece.end, min(piece.keep_end, n_samples))
+
+    def finish(self) -> np.ndarray:
+        """Return the probabilities that are left: the record has ended."""
+        self.end()
+        return self.taken()
+
+    def taken(self, n_ahead: int = 0) -> np.ndarray:
+        """Return what running chunks come to; so many may be left running."""
+        return self._joined(self._finished(n_ahead))
 
     def _run(self, end: int, keep_end: int) -> None:
         begin = max(0, self._kept - self._settings.config.halo_samples)
@@ -159,7 +168,7 @@ class ChunkRunner:
         self._running.append((future, slice(self._kept - begin, keep_end - begin)))
         self._kept = keep_end
 
-    def _taken(self, n_left: int) -> list[np.ndarray]:
+    def _finished(self, n_left: int) -> list[np.ndarray]:
         parts = []
         while len(self._running) > n_left:
             future, kept = self._running.popleft()
@@ -243,6 +252,7 @@ class RecordState:
         self._raw = _Tail()
         self._waiting: list[tuple[int, int, float]] = []
         self._found: list[Found] = []
+        self._is_ended = False
         self.n_samples = 0  # of the probabilities
         self.highest = dict.fromkeys(settings.thresholds, 0.0)
 
@@ -269,17 +279,23 @@ class RecordState:
 
     def wait(self, n_ahead: int = 0) -> list[Found]:
         """Return the picks that running chunks come to."""
-        nothing = np.empty((0, len(self._columns)), np.float32)
-        self._search(self._runner.feed(nothing, n_ahead))
+        self._search(self._runner.taken(n_ahead))
         return self._measured(is_end=False)
+
+    def end(self) -> None:
+        """Let the network run what is left, the record has ended; `finish` gives what is found."""
+        if self._resampler:
+            x = self._resampler.finish(len(self._columns))
+            self._search(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
+        self._search(self._runner.feed(self._normalizer.finish(), CHUNKS_AHEAD))
+        self._runner.end()
+        self._is_ended = True
 
     def finish(self) -> list[Found]:
         """Return the picks that are left: the record has ended."""
-        if self._resampler:
-            x = self._resampler.finish(len(self._columns))
-            self._search(self._runner.feed(self._normalizer.feed(x)))
-        self._search(self._runner.feed(self._normalizer.finish()))
-        self._search(self._runner.finish())
+        if not self._is_ended:
+            self.end()
+        self._search(self._runner.taken())
         for column, finder in self._finders.items():
             self._waiting += [(sample, column, height) for sample, height in finder.finish()]
         if not self.is_live.any():
