@@ -201,6 +201,12 @@ def stages(path: Path, preset: str, engine: str) -> Any:
     from phasenet_keras.data.moving import MovingNormalizer
     from phasenet_keras.picking.peaks import PeakFinder
 
+    def normalized(parts: list[np.ndarray]) -> Iterator[np.ndarray]:
+        moving = MovingNormalizer(settings.window_samples, 3)
+        for part in parts:
+            yield moving.feed(part)
+        yield moving.finish()
+
     picker = Picker.from_preset(preset, engine=engine)
     settings = picker.stream_settings(RATE_HZ)
     picker.pick(_short())
@@ -213,11 +219,9 @@ def stages(path: Path, preset: str, engine: str) -> Any:
         pieces = _timed(seconds, "read", lambda: [np.asarray(x) for x in _pieces(path)])
         step = settings.chunk_samples
         slices = [x[i : i + step] for x in pieces for i in range(0, len(x), step)]
-        moving = MovingNormalizer(settings.window_samples, 3)
-        x = _timed(
-            seconds, "normalise", lambda: [*(moving.feed(part) for part in slices), moving.finish()]
-        )
-        record = np.concatenate(x)
+        # What is normalised is let go at once, as it is when a record is picked.
+        _timed(seconds, "normalise", lambda: sum(len(x) for x in normalized(slices)))
+        record = np.concatenate([*normalized(slices)])
         chunks = [record[None, i : i + n_chunk] for i in range(0, len(record) - n_chunk, n_chunk)]
         y = _timed(
             seconds, "network", lambda: [f.result() for f in [*map(settings.submit, chunks)]]

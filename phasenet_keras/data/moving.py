@@ -9,17 +9,19 @@ depends on it and on its two neighbours alone, so that a record can be normalise
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 __all__ = [
     "MovingNormalizer",
-    "block_statistics",
+    "Statistics",
     "make_up_for_dead",
+    "mirrored_end",
     "normalize",
     "normalize_and_tell",
-    "normalize_blocks",
+    "normalize_parts",
 ]
 
 # Of one channel, worked on at once: 400 kB in double precision.
@@ -54,104 +56,128 @@ def normalize_and_tell(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.swapaxes(rows, -1, -2).astype(np.float32, order="C"), is_constant
 
 
-def block_statistics(data: np.ndarray, half: int, *, is_end: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of each half window, ``(n_blocks, n_channels)`` in float64.
+def normalize_parts(
+    parts: Sequence[np.ndarray], half: int, before: Statistics, *, is_end: bool
+) -> tuple[np.ndarray, np.ndarray, Statistics]:
+    """Normalise blocks that follow one another.
 
     Args:
-        data: ``(n_samples, n_channels)``, from the begin of a block on.
+        parts: of a record, ``(n_samples, n_channels)`` each, whole blocks; two or more in all, or
+            one that is neither the first nor, without ``is_end``, the last.
         half: samples a block.
-        is_end: fill up the last block by mirroring the record at its end; else a last block that
-            is not full is left out.
-    """
-    n_full = data.shape[0] // half * half
-    lacking = -data.shape[0] % half
-    parts = [data[:n_full]]
-    if is_end and lacking:
-        parts.append(np.concatenate([data[n_full:], data[-2 : -2 - lacking : -1]]))
-    n_blocks = sum(len(part) for part in parts) // half
-    mean, variance = np.empty((n_blocks, data.shape[1])), np.empty((n_blocks, data.shape[1]))
-    for begin, part in zip((0, n_full // half), parts, strict=False):
-        for channel in range(data.shape[1]):
-            for tile, rows in _tiles(part[:, channel], half):
-                # From the block's first sample. It is one of those summed, so that no more is
-                # cancelled than a factor of ``half``, and a constant has a variance of exactly 0.
-                first = tile[:, :1].astype(np.float64)
-                away = np.subtract(tile, first, dtype=np.float64)
-                shift = away.sum(axis=1) / half
-                square = np.square(away, out=away).sum(axis=1) / half
-                into = slice(begin + rows.start, begin + rows.stop)
-                mean[into, channel] = first[:, 0] + shift
-                variance[into, channel] = np.maximum(0.0, square - shift**2)
-    return mean, variance
-
-
-def _tiles(series: np.ndarray, half: int) -> Iterator[tuple[np.ndarray, slice]]:
-    """Yield views of some whole blocks, a block a row, and which blocks they are.
-
-    Full-length arrays in double precision would cost more time than the arithmetic: so many
-    blocks stay in a processor's cache.
-    """
-    n_blocks, count = series.shape[0] // half, max(1, TILE_SAMPLES // half)
-    for begin in range(0, n_blocks, count):
-        end = min(begin + count, n_blocks)
-        yield series[begin * half : end * half].reshape(-1, half), slice(begin, end)
-
-
-def normalize_blocks(
-    data: np.ndarray,
-    half: int,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    *,
-    is_begin: bool,
-    is_end: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Normalise blocks whose statistics, and those of their neighbours, are known.
-
-    Args:
-        data: the blocks' samples, ``(n_samples, n_channels)``.
-        half: samples a block.
-        mean: of the blocks in order, with the one before them in front (unless they
-            begin the record) and the one after them at the end (unless they end it).
-        variance: of the same blocks.
-        is_begin: the blocks begin the record.
-        is_end: the blocks end the record.
+        before: statistics of the block before them; empty where they begin the record.
+        is_end: they end the record; else the last block is not normalised, but lends its
+            statistics to the one before it.
 
     Returns:
-        The normalised samples, float32, and for each block which channels hold a signal,
-        ``(n_blocks, n_channels)``.
+        The normalised samples, ``(n_samples, n_channels)`` in float32; for each of their blocks
+        which channels hold a signal, ``(n_blocks, n_channels)``; the statistics of all blocks and
+        of the one before them.
     """
+    measured = [before, *(_measure(part, half) for part in parts)]
+    known = Statistics(
+        np.concatenate([blocks.mean for blocks in measured]),
+        np.concatenate([blocks.variance for blocks in measured]),
+    )
+    centres, widths = _windows(known, is_begin=not len(before.mean), is_end=is_end)
+    n_blocks = len(centres) - 1
+    normalized = np.empty((n_blocks * half, known.mean.shape[1]), np.float32)
+    done = 0
+    for part in parts:
+        count = min(len(part) // half, n_blocks - done)
+        window, samples = slice(done, done + count + 1), slice(done * half, (done + count) * half)
+        _normalize(part[: count * half], half, centres[window], widths[window], normalized[samples])
+        done += count
+    return normalized, (widths[:-1] > 0) | (widths[1:] > 0), known
+
+
+def mirrored_end(data: np.ndarray, half: int) -> np.ndarray:
+    """Return the samples from the last block on that is not full, and a mirror image to fill it.
+
+    Args:
+        data: the end of a record, ``(n_samples, n_channels)``, from the begin of a block on;
+            longer than a block.
+        half: samples a block.
+    """
+    lacking = -data.shape[0] % half
+    last = data[data.shape[0] // half * half :]
+    return np.concatenate([last, data[-2 : -2 - lacking : -1]]) if lacking else last
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Of blocks: mean and variance, ``(n_blocks, n_channels)`` in float64."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+    @classmethod
+    def of_none(cls, n_channels: int) -> Statistics:
+        """Return those of no block at all."""
+        return cls(np.empty((0, n_channels)), np.empty((0, n_channels)))
+
+
+def _measure(data: np.ndarray, half: int) -> Statistics:
+    """Return the statistics of whole blocks."""
+    n_blocks, n_channels = data.shape[0] // half, data.shape[1]
+    known = Statistics(np.empty((n_blocks, n_channels)), np.empty((n_blocks, n_channels)))
+    for channel in range(n_channels):
+        series = data[:, channel].reshape(-1, half)
+        for rows in _tiles(n_blocks, half):
+            # From the block's first sample. It is one of those summed, so that no more is
+            # cancelled than a factor of ``half``, and a constant has a variance of exactly 0.
+            first = series[rows, :1].astype(np.float64)
+            away = np.subtract(series[rows], first, dtype=np.float64)
+            shift = away.sum(axis=1) / half
+            square = np.square(away, out=away).sum(axis=1) / half
+            known.mean[rows, channel] = first[:, 0] + shift
+            known.variance[rows, channel] = np.maximum(0.0, square - shift**2)
+    return known
+
+
+def _tiles(n_blocks: int, half: int) -> Iterator[slice]:
+    """Yield which blocks are worked on at once.
+
+    Temporaries as long as a record would cost more time than the arithmetic: those of so many
+    blocks stay in a processor's cache.
+    """
+    count = max(1, TILE_SAMPLES // half)
+    for begin in range(0, n_blocks, count):
+        yield slice(begin, min(begin + count, n_blocks))
+
+
+def _windows(known: Statistics, *, is_begin: bool, is_end: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation of the windows at the borders of blocks."""
+    mean, variance = known.mean, known.variance
     # Window i covers the half windows i - 1 and i: their means' distance adds to the variance.
     centres = (mean[:-1] + mean[1:]) / 2
     widths = np.sqrt((variance[:-1] + variance[1:]) / 2 + (mean[:-1] - mean[1:]) ** 2 / 4)
     front, back = slice(0, int(is_begin)), slice(len(centres) - int(is_end), None)
-    centres = np.concatenate([centres[front], centres, centres[back]])
-    widths = np.concatenate([widths[front], widths, widths[back]])
-
-    n_samples, n_channels = data.shape
-    n_full = n_samples // half * half
-    normalized = np.empty(data.shape, np.float32)
-    edges = ((0, n_full, half), (n_full, n_samples, max(1, n_samples - n_full)))
-    for begin, end, length in edges:  # whole blocks, and what is left
-        along = np.stack([np.ones(length), np.arange(length, dtype=np.float64) / half])
-        for channel in range(n_channels):
-            ends = _ends(centres[:, channel]), _ends(widths[:, channel])
-            tiles = _tiles(data[begin:end, channel], length)
-            outs = _tiles(normalized[begin:end, channel], length)
-            for (tile, rows), (out, _) in zip(tiles, outs, strict=True):
-                shifted = slice(rows.start + begin // half, rows.stop + begin // half)
-                centre, width = (line[shifted] @ along for line in ends)
-                np.subtract(tile, centre, out=centre)
-                if not ends[1][shifted, 0].all():
-                    width[width == 0] = 1.0
-                np.divide(centre, width, out=out, casting="same_kind")
-    n_blocks = -(-n_samples // half)
-    return normalized, (widths[:n_blocks] > 0) | (widths[1 : n_blocks + 1] > 0)
+    return (
+        np.concatenate([centres[front], centres, centres[back]]),
+        np.concatenate([widths[front], widths, widths[back]]),
+    )
 
 
-def _ends(values: np.ndarray) -> np.ndarray:
+def _normalize(
+    data: np.ndarray, half: int, centres: np.ndarray, widths: np.ndarray, normalized: np.ndarray
+) -> None:
+    """Normalise whole blocks between windows into an array."""
+    along = np.stack([np.ones(half), np.arange(half, dtype=np.float64) / half])
+    for channel in range(data.shape[1]):
+        lines = [_lines(ends[:, channel]) for ends in (centres, widths)]
+        series, into = (array[:, channel].reshape(-1, half) for array in (data, normalized))
+        for rows in _tiles(len(series), half):
+            centre, width = (line[rows] @ along for line in lines)
+            if not lines[1][rows, 0].all():
+                width[width == 0] = 1.0
+            np.subtract(series[rows], centre, out=centre)
+            np.divide(centre, width, out=into[rows], casting="same_kind")
+
+
+def _lines(ends: np.ndarray) -> np.ndarray:
     """Return begin and rise of the line through each block, ``(n_blocks, 2)``."""
-    return np.stack([values[:-1], np.diff(values)], axis=1)
+    return np.stack([ends[:-1], np.diff(ends)], axis=1)
 
 
 def make_up_for_dead(normalized: np.ndarray, half: int, is_live: np.ndarray) -> None:
@@ -192,30 +218,33 @@ class MovingNormalizer:
         self._n_samples = 0
         # From the first block on that was not given back.
         self._held = np.empty((0, n_channels))
-        self._mean = np.empty((0, n_channels))
-        self._variance = np.empty((0, n_channels))
-        self._is_begin = True
+        self._before = Statistics.of_none(n_channels)
         self.is_live = np.zeros(n_channels, bool)
 
     def feed(self, data: np.ndarray) -> np.ndarray:
         """Take the next samples, ``(n, n_channels)``; return those that are settled, float32."""
         self._n_samples += data.shape[0]
-        self._held = np.concatenate([self._held, data]) if self._held.size else data
-        n_ready = self._held.shape[0] // self._half - 1
-        if self._n_samples <= self._window or n_ready < 1:
+        n_held, half = self._held.shape[0], self._half
+        if self._n_samples <= self._window or n_held + data.shape[0] < 2 * half:
+            self._held = np.concatenate([self._held, data]) if n_held else data
             return np.empty((0, data.shape[1]), np.float32)
-        self._take_statistics(is_end=False)
-        settled = self._normalize(n_ready * self._half, is_end=False)
-        keep = self._mean.shape[0] - 2  # the block before the first held one, and the one held
-        self._mean, self._variance = self._mean[keep:], self._variance[keep:]
-        self._is_begin = False
-        return settled
+        # Blocks that were begun are copied, the others are not.
+        lacking = min(-n_held % half, data.shape[0])
+        head = np.concatenate([self._held, data[:lacking]]) if n_held else data[:0]
+        n_whole = [part.shape[0] // half * half for part in (head, data[lacking:])]
+        parts = [head[: n_whole[0]], data[lacking : lacking + n_whole[1]]]
+        last = parts[1] if n_whole[1] else parts[0]
+        self._held = np.concatenate(
+            [last[-half:], head[n_whole[0] :], data[lacking + n_whole[1] :]]
+        )
+        return self._normalized(parts, is_end=False)
 
     def finish(self) -> np.ndarray:
         """Return the last samples: the record has ended."""
         if self._n_samples > self._window:
-            self._take_statistics(is_end=True)
-            return self._normalize(self._held.shape[0], is_end=True)
+            n_full = self._held.shape[0] // self._half * self._half
+            parts = [self._held[:n_full], mirrored_end(self._held, self._half)]
+            return self._normalized(parts, is_end=True)[: self._held.shape[0]]
         if not self._n_samples:
             return np.empty(self._held.shape, np.float32)
         normalized, is_constant = normalize_and_tell(self._held)
@@ -223,27 +252,9 @@ class MovingNormalizer:
         make_up_for_dead(normalized, self._n_samples, self.is_live[None])
         return normalized
 
-    def _take_statistics(self, is_end: bool) -> None:
-        """Add the statistics of the blocks that have become complete."""
-        n_known = self._mean.shape[0] - (not self._is_begin)
-        # The mirrored end of a short last block reaches back into the one before it.
-        context = max(0, n_known - 1) if is_end else n_known
-        mean, variance = block_statistics(
-            self._held[context * self._half :], self._half, is_end=is_end
-        )
-        self._mean = np.concatenate([self._mean, mean[n_known - context :]])
-        self._variance = np.concatenate([self._variance, variance[n_known - context :]])
-
-    def _normalize(self, n_samples: int, is_end: bool) -> np.ndarray:
-        normalized, is_live = normalize_blocks(
-            self._held[:n_samples],
-            self._half,
-            self._mean,
-            self._variance,
-            is_begin=self._is_begin,
-            is_end=is_end,
-        )
+    def _normalized(self, parts: list[np.ndarray], is_end: bool) -> np.ndarray:
+        normalized, is_live, known = normalize_parts(parts, self._half, self._before, is_end=is_end)
         make_up_for_dead(normalized, self._half, is_live)
         self.is_live |= is_live.any(axis=0)
-        self._held = self._held[n_samples:]
+        self._before = Statistics(known.mean[-2:-1], known.variance[-2:-1])
         return normalized

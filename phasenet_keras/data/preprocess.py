@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasenet_keras.data.moving import (
-    block_statistics,
+    Statistics,
     make_up_for_dead,
+    mirrored_end,
     normalize,
     normalize_and_tell,
-    normalize_blocks,
+    normalize_parts,
 )
 from phasenet_keras.data.resampling import SAME_RATE, resample, resample_as_stream
 from phasenet_keras.io.channels import components_of
@@ -239,5 +240,7 @@ def _normalize_moving(data: np.ndarray, window_samples: int) -> tuple[np.ndarray
     if data.shape[0] <= half:
         normalized, is_constant = normalize_and_tell(data)
         return normalized, ~is_constant[None]
-    mean, variance = block_statistics(data, half, is_end=True)
-    return normalize_blocks(data, half, mean, variance, is_begin=True, is_end=True)
+    parts = [data[: data.shape[0] // half * half], mirrored_end(data, half)]
+    before = Statistics.of_none(data.shape[1])
+    normalized, is_live, _ = normalize_parts(parts, half, before, is_end=True)
+    return normalized[: data.shape[0]], is_live
