@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -195,11 +196,9 @@ def _read_csv(path: Path) -> list[Pick]:
 
 
 def _pick(row: dict[str, str], where: str) -> Pick:
-    from obspy import UTCDateTime
-
     try:
         return Pick(
-            time=UTCDateTime(row["phase_time"]),
+            time=_time(row["phase_time"]),
             station=row["station_id"],
             phase=row["phase_type"],
             probability=float(row["phase_score"]),
@@ -208,12 +207,20 @@ def _pick(row: dict[str, str], where: str) -> Pick:
             preset=row["preset"],
             sample=int(row["phase_index"]),
             sampling_rate=float(row["sampling_rate_hz"]),
-            start_time=UTCDateTime(row["begin_time"]) if row["begin_time"] else None,
+            start_time=_time(row["begin_time"]) if row["begin_time"] else None,
             source=row["file_name"],
             snr_db=float(row["snr_db"]) if row.get("snr_db") else None,
         )
     except (TypeError, ValueError) as error:
         raise FormatError(f"{where}: a cell is no time or no number: {error}") from error
+
+
+def _time(text: str) -> UTCDateTime:
+    from obspy import UTCDateTime
+
+    # Times as `iso_time` writes them; for those UTCDateTime takes five times as long by itself.
+    is_ours = len(text) == 26 and text[10] == "T" and text[19] == "." and text[20:].isdigit()
+    return UTCDateTime(datetime.fromisoformat(text) if is_ours else text)
 
 
 def _row(pick: Pick) -> tuple[object, ...]:

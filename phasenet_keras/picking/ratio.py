@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 __all__ = ["snr_db_at"]
@@ -32,5 +34,11 @@ def snr_db_at(data: np.ndarray, begin: int, length: int) -> float | None:
     windows = data[max(0, begin - length) : begin], data[begin : begin + length]
     if min(map(len, windows)) < max(2, LEAST_SNR_PART * length):
         return None
-    noise, signal = (float(window.var(axis=0, dtype=np.float64).mean()) for window in windows)
-    return float(10.0 * np.log10(signal / noise)) if signal > 0.0 and noise > 0.0 else None
+    noise, signal = (_power(window) for window in windows)
+    return 10.0 * math.log10(signal / noise) if signal > 0.0 and noise > 0.0 else None
+
+
+def _power(window: np.ndarray) -> float:
+    """Return the variance, mean over channels; `var` takes twice as long."""
+    away = window - window.mean(axis=0, dtype=np.float64)
+    return float(np.einsum("ij,ij->", away, away)) / away.size
