@@ -21,6 +21,8 @@ REQUIREMENTS = [
     *SETUP["options"]["install_requires"].split(),
     *SETUP["options.extras_require"]["cluster"].split(),
     *SETUP["options.extras_require"]["correct"].split(),
+    *SETUP["options.extras_require"]["fast"].split(),
+    *SETUP["options.extras_require"]["parquet"].split(),
 ]
 
 
