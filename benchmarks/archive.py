@@ -1,85 +1,196 @@
-"""Does memory grow with the length of an archive?
+"""Do memory and time grow with the length of an archive, with its gaps, and with workers?
 
-Picks synthetic miniSEED of 1 day, of 30 days and of a number of gigabytes, each in a process of its
-own, and prints a Markdown table: peak resident memory, CPU and wall seconds a station-day. The long
-files are the same day over and over, its records' times moved on; they are made in a temporary
-folder and removed.
+Each question is an option; each run of the command line has a process of its own, and every answer
+is a Markdown table. Records are noise in miniSEED, made in a temporary folder and removed.
 
-    python benchmarks/archive.py --days 1 30 --gigabytes 3 --preset ncedc
+    python benchmarks/archive.py --days 1 3 10 30 --gigabytes 3    # writes 3 GB
+    python benchmarks/archive.py --gaps 144 --runs 5
+    python benchmarks/archive.py --workers 2 --runs 3    # only where nothing else runs
+
+Long files are the same day over and over, its records' times moved on. Time a day is that beyond
+the time of a record of ten minutes, which is that of starting up.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 RECORD_BYTES = 4096
 RATE_HZ = 100
 DAY_SAMPLES = 86_400 * RATE_HZ
+SHORT_DAYS = 10 / 1440
+GAP_SAMPLES = 50
 
 
-def write_days(path: Path, n_days: int) -> None:
-    """Write a day at a time: three channels one after the other, as a data centre's day files."""
+class Used(NamedTuple):
+    """What a run took: peak resident memory, CPU and wall time."""
+
+    memory_mb: float
+    cpu_s: float
+    wall_s: float
+
+
+def write_days(path: Path, n_days: float, station: str = "AA", gaps: int = 0) -> None:
+    """Write a day at a time: three channels one after the other, as a data centre's day files.
+
+    Args:
+        path: of the file.
+        n_days: its length.
+        station: its code.
+        gaps: of half a second, evenly spread over each day.
+    """
     from obspy import Stream, Trace, UTCDateTime
 
     rng = np.random.default_rng(0)
     start = UTCDateTime("2024-01-01")
-    noise = {c: (rng.standard_normal(DAY_SAMPLES) * 300).astype("int32") for c in "ENZ"}
+    n_samples = round(min(1.0, n_days) * DAY_SAMPLES)
+    noise = {c: (rng.standard_normal(n_samples) * 300).astype("int32") for c in "ENZ"}
+    edges = np.linspace(0, n_samples, gaps + 2).astype(int)
     with path.open("wb") as file:
-        for day in range(n_days):
-            header = {"network": "XX", "station": "AA", "sampling_rate": float(RATE_HZ)}
-            header["starttime"] = start + day * 86_400.0
-            traces = [Trace(noise[c], {**header, "channel": f"HH{c}"}) for c in "ENZ"]
+        for day in range(max(1, round(n_days))):
+            traces = []
+            for c in "ENZ":
+                for number, (low, high) in enumerate(pairwise(edges)):
+                    begin = int(low) + GAP_SAMPLES * (number > 0)
+                    header = {"network": "XX", "station": station, "channel": f"HH{c}"}
+                    header |= {"sampling_rate": float(RATE_HZ)}
+                    header |= {"starttime": start + day * 86_400.0 + begin / RATE_HZ}
+                    traces.append(Trace(noise[c][begin:high], header))
             Stream(traces).write(file, format="MSEED", reclen=RECORD_BYTES, encoding="STEIM2")
 
 
-def pick(path: Path, preset: str) -> tuple[float, float, float]:
-    """Return peak resident memory in MB, CPU seconds and wall seconds of a run."""
+def pick(paths: list[Path], preset: str, *options: str, core: int | None = None) -> Used:
+    """Run the command line on files.
+
+    Args:
+        paths: of the files; the picks go beside the first.
+        preset: name or folder.
+        options: more of them.
+        core: the only one that may be used.
+    """
+    output = paths[0].with_suffix(".csv")
+    command = ["pick", *map(str, paths), "--preset", preset, "--output", str(output), *options]
     code = (
-        "import sys, resource\nfrom phasenet_keras.cli import main\n"
-        f"code = main(['pick', {str(path)!r}, '--preset', {preset!r}, '--output', "
-        f"{str(path.with_suffix('.csv'))!r}])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
-        "sys.exit(code)"
+        "import sys, resource\nfrom phasenet_keras.cli import main\nif __name__ == '__main__':\n"
+        f"    code = main({command!r})\n"
+        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        "    sys.exit(code)"
     )
     before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+    )
     if result.returncode:
         raise SystemExit(result.stdout + result.stderr)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return int(result.stderr.split()[-1]) / 1024, cpu, time.perf_counter() - wall
+    return Used(int(result.stderr.split()[-1]) / 1024, cpu, time.perf_counter() - wall)
+
+
+def growth(folder: Path, preset: str, days: list[int], gigabytes: float) -> None:
+    """Print memory, and time beyond that of starting up, by length."""
+    path = folder / "archive.mseed"
+    write_days(path, SHORT_DAYS)
+    start = pick([path], preset)
+    print(f"Starting up: {start.cpu_s:.1f} CPU s, {start.wall_s:.1f} s, {start.memory_mb:.0f} MB\n")
+    print("| record | file MB | peak memory MB | CPU s a day | wall s a day |")
+    print("|---|---|---|---|---|")
+    day_bytes = 0.0
+    for n_days in [*days, *([-1] if gigabytes else [])]:
+        if n_days < 0:
+            n_days = round(gigabytes * 1e9 / day_bytes)
+        write_days(path, n_days)
+        day_bytes = path.stat().st_size / n_days
+        used = pick([path], preset)
+        per_day = [(used[n] - start[n]) / (n_days - SHORT_DAYS) for n in (1, 2)]
+        size = path.stat().st_size / 1e6
+        row = f"{size:.0f} | {used.memory_mb:.0f} | {per_day[0]:.2f} | {per_day[1]:.2f}"
+        print(f"| {n_days} days | {row} |", flush=True)
+
+
+def gaps(folder: Path, preset: str, count: int, runs: int) -> None:
+    """Print what an hour with gaps takes beside the same hour without, in turn."""
+    from phasenet_keras import PhaseNet, Picker
+    from phasenet_keras.picking.archive import pick_archive
+    from phasenet_keras.picking.parts import PartFolder
+
+    whole, cut = folder / "whole.mseed", folder / "cut.mseed"
+    write_days(whole, 1 / 24)
+    write_days(cut, 1 / 24, gaps=count)
+    picker = Picker(PhaseNet.from_preset(preset))
+
+    def within(path: Path) -> float:
+        begin = time.process_time()
+        with tempfile.TemporaryDirectory() as parts:
+            for _ in pick_archive(picker, [path], PartFolder(Path(parts) / "parts")):
+                pass
+        return time.process_time() - begin
+
+    def command(path: Path) -> float:
+        return pick([path], preset).cpu_s
+
+    within(whole), within(cut)  # what is made once
+    print(f"| CPU s of an hour | without gaps | with {count} | ratio |\n|---|---|---|---|")
+    for name, measure in (("in a running process", within), ("the command", command)):
+        pairs = np.array([(measure(whole), measure(cut)) for _ in range(runs)])
+        one, other = np.median(pairs, axis=0)
+        ratio = np.median(pairs[:, 1] / pairs[:, 0])
+        print(f"| {name} | {one:.3f} | {other:.3f} | {ratio:.2f} |", flush=True)
+
+
+def workers(folder: Path, preset: str, count: int, runs: int) -> None:
+    """Print how much faster Dask workers are than one on one core, starting up apart."""
+    short, long = ([folder / f"{name}{n}.mseed" for n in range(2 * count)] for name in "sl")
+    for n in range(2 * count):
+        write_days(short[n], SHORT_DAYS, station=f"S{n}")
+        write_days(long[n], 2, station=f"S{n}")
+    print(
+        f"| wall s of {4 * count} station-days | one worker, one core | {count} workers | ratio |"
+    )
+    print("|---|---|---|---|")
+    for _ in range(runs):
+        taken = []
+        for options, core in ((["--dask", "local:1"], 0), (["--dask", f"local:{count}"], None)):
+            start, full = (pick(paths, preset, *options, core=core) for paths in (short, long))
+            taken.append(full.wall_s - start.wall_s)
+        print(f"| | {taken[0]:.1f} | {taken[1]:.1f} | {taken[0] / taken[1]:.2f} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="ncedc", help="name or folder")
-    parser.add_argument("--days", type=int, nargs="*", default=[1, 30])
+    parser.add_argument("--days", type=int, nargs="*", default=[], help="lengths of records")
     parser.add_argument("--gigabytes", type=float, default=0.0, help="one more file of this size")
+    parser.add_argument("--gaps", type=int, default=0, help="of an hour beside one without")
+    parser.add_argument("--workers", type=int, default=0, help="of Dask, beside one on one core")
+    parser.add_argument("--runs", type=int, default=5, help="of --gaps and --workers")
     arguments = parser.parse_args()
-    print("| record | file MB | peak memory MB | CPU s a day | wall s a day |")
-    print("|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "archive.mseed"
-        day_bytes = 0.0
-        for n_days in [*arguments.days, -1]:
-            if n_days < 0:
-                if not arguments.gigabytes:
-                    break
-                n_days = round(arguments.gigabytes * 1e9 / day_bytes)
-            write_days(path, n_days)
-            day_bytes = path.stat().st_size / n_days
-            memory, cpu, wall = pick(path, arguments.preset)
-            size = path.stat().st_size / 1e6
-            per_day = f"{cpu / n_days:.2f} | {wall / n_days:.2f}"
-            print(f"| {n_days} days | {size:.0f} | {memory:.0f} | {per_day} |", flush=True)
+    if arguments.gigabytes and not arguments.days:
+        arguments.days = [1]
+    if not (arguments.days or arguments.gaps or arguments.workers):
+        parser.error("name --days, --gaps or --workers")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.days:
+            growth(folder, arguments.preset, arguments.days, arguments.gigabytes)
+        if arguments.gaps:
+            gaps(folder, arguments.preset, arguments.gaps, arguments.runs)
+        if arguments.workers:
+            workers(folder, arguments.preset, arguments.workers, arguments.runs)
 
 
 if __name__ == "__main__":
