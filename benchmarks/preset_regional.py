@@ -1,8 +1,8 @@
 """Makes the preset `regional`: trains it from random weights, scores it, writes its folder.
 
-    python benchmarks/preset_regional.py train --data ../shared/data --output regional/run
-    python benchmarks/preset_regional.py write --output regional/run --preset pretrained/regional
-    python benchmarks/preset_regional.py score --data ../shared/data pretrained/regional ncedc
+    python benchmarks/preset_regional.py train --output regional/run
+    python benchmarks/preset_regional.py write --output regional/run
+    python benchmarks/preset_regional.py score --noise pretrained/regional ncedc
 
 The official network (`ncedc`) is the teacher: of each window its answer is 70 % of the target, the
 label the rest; what was not labelled has its word alone. A run that was ended goes on. `score`
@@ -36,6 +36,12 @@ RUN_RECORD = ("config.json", "history.csv")
 THRESHOLDS = {"P": 0.3, "S": 0.3}
 LICENCE = "MIT"
 DESCRIPTION = "Local earthquakes, three channels or one, 100 Hz; made to need no download"
+CITATION = (
+    "The network and the teacher: Zhu, W. & Beroza, G. C. (2019). PhaseNet. Geophysical Journal "
+    "International, 216(1), 261-273. https://doi.org/10.1093/gji/ggy423. A part of the records: "
+    "Mousavi, S. M., Sheng, Y., Zhu, W. & Beroza, G. C. (2019). STEAD. IEEE Access, 7, "
+    "179464-179476. https://doi.org/10.1109/ACCESS.2019.2947848"
+)
 ORIGIN = "trained from random weights by benchmarks/preset_regional.py"
 
 
@@ -126,6 +132,7 @@ def write(args: argparse.Namespace) -> None:
         description=DESCRIPTION,
         thresholds=THRESHOLDS,
         license=LICENCE,
+        citation=CITATION,
         source={"origin": ORIGIN, "teacher": TEACHER},
     )
     if text:
