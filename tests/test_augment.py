@@ -25,6 +25,7 @@ from phasenet_keras.data.labels import LABEL_SHAPES, LabelShape, draw_labels, la
 from phasenet_keras.data.mixing import (
     BlendRecords,
     RecordedNoise,
+    RotateHorizontals,
     StackEvents,
     add_noise,
     stretch_after,
@@ -39,6 +40,7 @@ ALL_STEPS = (
     TimeStretch(0.8, 1.2, 0.8),
     StackEvents(0.2, 1.0, 0.8),
     BlendRecords(probability=0.8),
+    RotateHorizontals(0.8),
     Polarity(),
     RecordedNoise(probability=0.8),
     WhiteNoise(),
@@ -342,6 +344,36 @@ def test_blending_leaves_dead_channels_dead():
     assert not np.array_equal(blended[:, 0], data[:, 0])
 
 
+# Turned horizontals
+
+
+def test_turning_horizontals_keeps_z_the_power_and_every_angle_of_a_polarised_wave():
+    step = RotateHorizontals(1.0).bind(pool(record()))
+    data = rng().standard_normal((600, 3)).astype(np.float32)
+    data[:, 1] = 0.5 * data[:, 0]  # linearly polarised
+    angles = []
+    for seed in range(200):
+        turned, arrivals = step(data, {"P": (5.0,)}, rng(seed))
+        assert arrivals == {"P": (5.0,)}
+        assert np.array_equal(turned[:, 2], data[:, 2])
+        power = np.square(turned[:, :2]).sum(axis=1)
+        assert np.allclose(power, np.square(data[:, :2]).sum(axis=1), rtol=1e-4)
+        assert abs(np.corrcoef(turned[:, 0], turned[:, 1])[0, 1]) > 0.999
+        angles.append(np.arctan2(turned[7, 1], turned[7, 0]))
+    assert np.histogram(angles, 4, (-np.pi, np.pi))[0].min() > 25
+
+
+def test_horizontals_are_known_by_name_and_dead_ones_left_alone():
+    step = RotateHorizontals(1.0).bind(pool(record(), channels=("Z", "N", "E")))
+    data = rng().standard_normal((50, 3)).astype(np.float32)
+    turned, _ = step(data, {}, rng())
+    assert np.array_equal(turned[:, 0], data[:, 0])
+    assert not np.allclose(turned[:, 1:], data[:, 1:])
+    data[:, 2] = 0.0
+    assert step(data, {}, rng())[0] is data
+    assert RotateHorizontals(0.0).bind(pool(record()))(data, {}, rng())[0] is data
+
+
 # Stretched time
 
 
@@ -546,6 +578,9 @@ def test_labels_by_name_and_by_width():
         (lambda: StackEvents(0, 1), "least_ratio is above 0"),
         (lambda: StackEvents(2, 1), "least_ratio is up to"),
         (lambda: StackEvents(probability=-1), r"\[0, 1\]"),
+        (lambda: RotateHorizontals(2), r"\[0, 1\]"),
+        (lambda: RotateHorizontals().bind(pool(record(), channels=("Z",))), "channels E and N"),
+        (lambda: augment(np.ones((9, 3)), {}, [RotateHorizontals()], rng()), "bind"),
         (lambda: BlendRecords(0.5), "greatest_ratio is 1 or more"),
         (lambda: BlendRecords().bind(pool(record({"P": (3,)}))), "one P and one S"),
         (lambda: augment(np.ones((9, 1)), {}, [BlendRecords()], rng()), "bind"),

@@ -1,4 +1,6 @@
-"""Augmentations that need other records: recorded noise, events added, records blended.
+"""Augmentations that need other records, or to know what the channels are.
+
+Recorded noise, events added, records blended; horizontals turned.
 
 Such a step is a recipe without data. `ExampleMaker` binds it once to its own records, by
 ``step.bind(pool)``; what comes back is an augmentation like any other, and draws from the pool by
@@ -27,6 +29,7 @@ __all__ = [
     "BlendRecords",
     "NeedsRecords",
     "RecordedNoise",
+    "RotateHorizontals",
     "StackEvents",
     "add_noise",
     "bind_steps",
@@ -318,6 +321,58 @@ class BlendRecords:
             return data, arrivals
         blended = (1 - weight) / scales[0] * ours + weight / scales[1] * theirs
         return blended.astype(np.float32), {**arrivals, "S": (p + blended_interval,)}
+
+
+@dataclass(frozen=True)
+class RotateHorizontals:
+    """Turn E and N about the vertical by a random angle, as if the event were elsewhere.
+
+    Windows in which one of them is dead are left alone.
+
+    Attributes:
+        probability: of a window to be turned.
+
+    Raises:
+        ConfigError: for a value out of range; by `bind`, without channels E and N.
+    """
+
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> NoReturn:
+        """Refuse: it is not bound to records."""
+        _refuse_unbound(self)
+
+    def bind(self, pool: RecordPool) -> Augmentation:
+        """Return the augmentation for the channels of ``pool``."""
+        if not {"E", "N"} <= set(pool.channels):
+            raise ConfigError(
+                f"RotateHorizontals needs channels E and N, the network has "
+                f"{','.join(pool.channels)}. Leave it out."
+            )
+        columns = [pool.channels.index("E"), pool.channels.index("N")]
+        return partial(self._apply, columns=columns)
+
+    def _apply(
+        self,
+        data: np.ndarray,
+        arrivals: Arrivals,
+        rng: np.random.Generator,
+        *,
+        columns: Sequence[int],
+    ) -> tuple[np.ndarray, Arrivals]:
+        if rng.random() >= self.probability:
+            return data, arrivals
+        angle = rng.uniform(0.0, 2.0 * np.pi)
+        pair = data[:, columns]
+        if (pair.max(axis=0) == pair.min(axis=0)).any():
+            return data, arrivals
+        cosine, sine = np.cos(angle), np.sin(angle)
+        turned = data.astype(np.float32)
+        turned[:, columns] = pair @ np.array([[cosine, -sine], [sine, cosine]], np.float32)
+        return turned, arrivals
 
 
 def _p_and_s(arrivals: Arrivals) -> tuple[float, float] | None:

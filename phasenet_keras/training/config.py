@@ -20,7 +20,12 @@ from phasenet_keras.data.augment import (
     WhiteNoise,
 )
 from phasenet_keras.data.labels import LabelShape, label_of
-from phasenet_keras.data.mixing import BlendRecords, RecordedNoise, StackEvents
+from phasenet_keras.data.mixing import (
+    BlendRecords,
+    RecordedNoise,
+    RotateHorizontals,
+    StackEvents,
+)
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name, refuse_unknown
 
 __all__ = ["PRECISIONS", "TrainConfig", "choose_window", "read_config"]
@@ -48,6 +53,7 @@ STEPS: Mapping[str, type] = {
         Gap,
         Polarity,
         RecordedNoise,
+        RotateHorizontals,
         StackEvents,
         TimeStretch,
         WhiteNoise,

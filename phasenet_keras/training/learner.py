@@ -34,6 +34,7 @@ from phasenet_keras.training.freezing import (
     initial_weights,
 )
 from phasenet_keras.training.loss import masked_cross_entropy
+from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy
 from phasenet_keras.types import LabelledWaveform
 
@@ -79,6 +80,7 @@ class Learner:
         config: the settings.
         contract: what the trained network is to be fed; its thresholds score validation picks.
         weights: how far the labels of training records are to be trusted, as in `ExampleMaker`.
+        teacher: whose answers are a part of the targets; validation has the labels alone.
     """
 
     def __init__(
@@ -90,8 +92,10 @@ class Learner:
         config: TrainConfig,
         contract: Preset,
         weights: Mapping[str, Mapping[str, float]] | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         made_repeatable(config.seed)
+        self.weights, self.teacher = weights, teacher
         self.parent, self.strategy, self.config, self.contract = parent, strategy, config, contract
         phases = parent.config.phases
         self.loss = masked_cross_entropy(len(phases), config.class_weights or None)
@@ -154,13 +158,15 @@ class Learner:
         order = rng.permutation(n_examples).tolist()
         size = self.devices.batch_size(min(self.config.batch_size, n_examples))
         chosen = [order[begin : begin + size] for begin in range(0, n_examples - size + 1, size)]
-        losses = [
-            self._train_on(x, y) for x, y in _ahead(partial(self.examples.batch, epoch), chosen)
-        ]
+        losses = [self._train_on(x, y) for x, y in _ahead(partial(self._batch, epoch), chosen)]
         dev_loss, dev_f1 = math.nan, math.nan
         if self.dev_records:
             dev_loss, dev_f1 = self._loss_of(self.net), self._f1_of(self._picker)
         return EpochReport(epoch, rate, float(np.mean(losses)), dev_loss, dev_f1)
+
+    def _batch(self, epoch: int, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        x, y = self.examples.batch(epoch, indices)
+        return x, self.teacher.targets(x, y) if self.teacher else y
 
     def learning_rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch by the configured schedule."""

@@ -28,6 +28,7 @@ from phasenet_keras.training.examination import Examination, examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner
 from phasenet_keras.training.splits import LEAST_GROUPS
+from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -93,6 +94,7 @@ def train(
     strategy: str | TransferStrategy = "finetune",
     config: TrainConfig | None = None,
     weights: Mapping[str, Mapping[str, float]] | None = None,
+    teacher: Teacher | None = None,
     keep_parent: bool = True,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
@@ -113,6 +115,7 @@ def train(
         config: the settings.
         weights: by record and phase, how far a label of ``train_records`` is to be trusted, from 0
             to 1; default 1.
+        teacher: another network, whose answers to the training windows are a part of the targets.
         keep_parent: return the parent where it was not beaten on the validation records; False
             returns the trained network in any case, for others to judge.
         on_epoch: called after each epoch, e.g. to show progress.
@@ -132,16 +135,16 @@ def train(
     check_no_leak(train_records, dev_records)
     config = (config or TrainConfig()).settled([*train_records, *dev_records])
     folder = Path(folder)
-    data = {
-        "train_records": records_digest(train_records),
-        "dev_records": records_digest(dev_records),
-        "label_weights": None if weights is None else values_digest(weights),
-    }
+    if teacher:
+        teacher.check(parent.config)
+    data = _data_facts(train_records, dev_records, weights, teacher)
     plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
     claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
     contract = _contract(parent, train_records[0], config, folder)
 
-    learner = Learner(parent, train_records, dev_records, strategy, config, contract, weights)
+    learner = Learner(
+        parent, train_records, dev_records, strategy, config, contract, weights, teacher
+    )
     parent_loss, parent_f1 = learner.parent_scores()
     history = _run(learner, folder, on_epoch)
     best = _best(history, learner.n_dev_labels)
@@ -154,7 +157,7 @@ def train(
     else:
         sets = (train_records, dev_records)
         n_refitted = sum(map(len, sets)) if config.refit else 0
-        net = _result_of(learner, best, sets, folder, weights, on_epoch)
+        net = _result_of(learner, best, sets, folder, on_epoch)
     scores = (parent_loss, parent_f1)
     result = TrainResult(net, tuple(history), best, *scores, folder, n_refitted, findings)
     _write_report(result, strategy, config)
@@ -191,7 +194,6 @@ def _result_of(
     best: int,
     sets: tuple[Sequence[LabelledWaveform], Sequence[LabelledWaveform]],
     folder: Path,
-    weights: Mapping[str, Mapping[str, float]] | None,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> PhaseNet:
     """Choose thresholds for the best network, train it anew where asked, and save it."""
@@ -199,8 +201,16 @@ def _result_of(
     chosen = choose_thresholds(Picker(net), sets[1], config.tolerance_samples)
     contract = replace(learner.contract, thresholds=chosen)
     if config.refit:
-        parent, strategy, records = learner.parent, learner.strategy, [*sets[0], *sets[1]]
-        learner = Learner(parent, records, (), strategy, config, contract, weights)
+        learner = Learner(
+            learner.parent,
+            [*sets[0], *sets[1]],
+            (),
+            learner.strategy,
+            config,
+            contract,
+            learner.weights,
+            learner.teacher,
+        )
         _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
         net = learner.net
     net.save_preset(folder / BEST, contract)
@@ -290,6 +300,21 @@ def _is_over(history: Sequence[EpochReport], patience: int) -> bool:
     best = max(history, key=lambda report: (report.dev_f1, report.epoch))
     lowest = int(np.argmin([report.dev_loss for report in history]))
     return len(history) - 1 - max(best.epoch, lowest) >= patience
+
+
+def _data_facts(
+    train_records: Sequence[LabelledWaveform],
+    dev_records: Sequence[LabelledWaveform],
+    weights: Mapping[str, Mapping[str, float]] | None,
+    teacher: Teacher | None,
+) -> dict[str, Any]:
+    """Return what tells the data of a run; the teacher is among them only where there is one."""
+    facts = {
+        "train_records": records_digest(train_records),
+        "dev_records": records_digest(dev_records),
+        "label_weights": None if weights is None else values_digest(weights),
+    }
+    return facts | {"teacher": teacher.facts()} if teacher else facts
 
 
 def _contract(
