@@ -19,6 +19,7 @@ from phasenet_keras.data.augment import (
     TimeStretch,
     WhiteNoise,
 )
+from phasenet_keras.data.field import FieldNoise, RandomResponse, TimeGain, TimeWarp
 from phasenet_keras.data.labels import LabelShape, label_of
 from phasenet_keras.data.mixing import BlendRecords, RecordedNoise, StackEvents
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name, refuse_unknown
@@ -45,11 +46,15 @@ STEPS: Mapping[str, type] = {
         BlendRecords,
         Clip,
         DropChannels,
+        FieldNoise,
         Gap,
         Polarity,
+        RandomResponse,
         RecordedNoise,
         StackEvents,
+        TimeGain,
         TimeStretch,
+        TimeWarp,
         WhiteNoise,
     )
 }
