@@ -78,6 +78,21 @@ def test_gain_is_smooth_and_as_large_as_stated():
     assert 3 < np.abs(20 * np.log10(bumpy)).max() <= 6
 
 
+def test_what_comes_after_the_first_arrival_is_lost_steadily():
+    losses = []
+    for seed in range(60):
+        step = TimeGain(0.0, 0.0, loss_db=12.0, probability=1.0)
+        gained, _ = step(np.ones((501, 1)), {"P": (200.0,), "S": (-5.0, 300.0)}, rng(seed))
+        decibel = 20 * np.log10(gained[:, 0])
+        assert np.abs(decibel[:201]).max() < 1e-5
+        assert np.abs(np.diff(decibel[200:], 2)).max() < 1e-4
+        losses.append(decibel[200] - decibel[300])
+    assert 0 <= min(losses) < 0.1
+    assert 10 < max(losses) <= 12
+    kept, _ = TimeGain(0.0, 0.0, loss_db=12.0, probability=1.0)(np.ones((501, 1)), {}, rng())
+    assert (kept == 1).all()
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_response_answers_at_once_and_not_before(seed):
@@ -133,6 +148,7 @@ def test_hum_is_a_line_in_the_spectrum():
         (lambda: TimeWarp(-1), r"\[0, 3\]"),
         (lambda: TimeWarp(knot_samples=0), "knot_samples is 1 or more"),
         (lambda: TimeGain(knot_samples=0), "knot_samples is 1 or more"),
+        (lambda: TimeGain(loss_db=-1), "loss_db is 0 or more"),
         (lambda: RandomResponse(2.0, 1.0), "least_order is up to"),
         (lambda: RandomResponse(-3.0, 1.0), r"\[-2, 3\]"),
         (lambda: FieldNoise(5.0, 1.0), "least_snr_db is up to"),

@@ -30,7 +30,8 @@ class TimeWarp:
     A wave field of velocities ``v`` and frequency ``f``, stretched by ``a``, is that of ``v / a``
     and ``f / a``; where ``a`` changes along the window, so do the times from P to S and the ratio
     of their periods. So a few simulated models stand for many, and one sampling rate for others.
-    The first arrival of the window then comes anywhere between 1 % and 90 % of it.
+    The first arrival of the window then comes anywhere between 1 % and 90 % of it, more often early
+    than late: records begin with the shot.
 
     Values between samples are from cubic splines: there is no anti-alias filter, for records that
     are well sampled and hold no noise yet (see `TimeStretch` for others). Beyond the window's data
@@ -79,15 +80,19 @@ class TimeWarp:
         # The old time of each new sample; the pivot's is known.
         pace = 2.0 ** -np.interp(new, knots, octaves)
         old = np.concatenate([[0.0], np.cumsum(pace[:-1])])
-        inside = [s for samples in arrivals.values() for s in samples if 0 <= s < n_samples]
-        pivot = min(inside, default=n_samples / 2)
-        old += pivot - np.interp(rng.uniform(EARLIEST, LATEST) * n_samples, new, old)
+        pivot = min(_inside(arrivals, n_samples), default=n_samples / 2)
+        place = EARLIEST + (LATEST - EARLIEST) * rng.random() ** 2
+        old += pivot - np.interp(place * n_samples, new, old)
         warped = [map_coordinates(row, old[None], order=3, mode="nearest") for row in rows_of(data)]
         moved = {
             phase: tuple(_moved(s, old, pace) for s in samples if s <= n_samples - 1)
             for phase, samples in arrivals.items()
         }
         return np.stack(warped, axis=1).astype(np.float32), moved
+
+
+def _inside(arrivals: Arrivals, n_samples: int) -> list[float]:
+    return [s for samples in arrivals.values() for s in samples if 0 <= s < n_samples]
 
 
 def _moved(sample: float, old: np.ndarray, pace: np.ndarray) -> float:
@@ -101,14 +106,17 @@ def _moved(sample: float, old: np.ndarray, pace: np.ndarray) -> float:
 class TimeGain:
     """Amplify or weaken parts of the record, with a probability.
 
-    The gain is a line in dB between knots: as with more or less attenuation or spreading P grows or
-    shrinks against S and the surface wave.
+    The gain is a line in dB between knots: as with more or less spreading P grows or shrinks
+    against S and the surface wave. From the window's first arrival on there may be a steady loss, as
+    of a wave in ground that attenuates: ``27.3 f / Q`` dB a second at the frequency ``f``.
 
     Attributes:
         greatest_db: of the gain from one end of the window to the other, drawn uniformly from minus
             this to this.
         local_db: of the gain at each knot, on top.
         knot_samples: distance of knots.
+        loss_db: per 100 samples after the first arrival, at the most; small ones are drawn more
+            often, as the square of a uniform number.
         probability: of a window to be changed.
 
     Raises:
@@ -118,12 +126,15 @@ class TimeGain:
     greatest_db: float = 30.0
     local_db: float = 6.0
     knot_samples: float = 256.0
+    loss_db: float = 0.0
     probability: float = 0.7
 
     def __post_init__(self) -> None:
         check_settings(self)
         if not self.knot_samples >= 1:
             raise ConfigError(f"knot_samples is 1 or more, received {self.knot_samples!r}")
+        if not self.loss_db >= 0:
+            raise ConfigError(f"loss_db is 0 or more, received {self.loss_db!r}")
 
     def __call__(
         self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
@@ -136,7 +147,13 @@ class TimeGain:
         knots = np.append(knots, knots[-1] + self.knot_samples)
         slope = self.greatest_db * rng.uniform(-1.0, 1.0) / n_samples
         gain_db = slope * knots + self.local_db * rng.uniform(-1.0, 1.0, len(knots))
-        gain = 10.0 ** (np.interp(np.arange(n_samples), knots, gain_db) / 20.0)
+        new = np.arange(n_samples)
+        all_db = np.interp(new, knots, gain_db)
+        inside = _inside(arrivals, n_samples)
+        if inside:
+            loss_db = self.loss_db * rng.random() ** 2
+            all_db -= loss_db / 100.0 * np.maximum(0.0, new - min(inside))
+        gain = 10.0 ** (all_db / 20.0)
         return (data * gain[:, None]).astype(np.float32), arrivals
 
 
