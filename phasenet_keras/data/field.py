@@ -107,8 +107,8 @@ class TimeGain:
     """Amplify or weaken parts of the record, with a probability.
 
     The gain is a line in dB between knots: as with more or less spreading P grows or shrinks
-    against S and the surface wave. From the window's first arrival on there may be a steady loss, as
-    of a wave in ground that attenuates: ``27.3 f / Q`` dB a second at the frequency ``f``.
+    against S and the surface wave. From the window's first arrival on there may be a steady loss,
+    as of a wave in ground that attenuates: ``27.3 f / Q`` dB a second at the frequency ``f``.
 
     Attributes:
         greatest_db: of the gain from one end of the window to the other, drawn uniformly from minus
