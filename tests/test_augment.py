@@ -21,6 +21,7 @@ from phasenet_keras.data.augment import (
     recipe,
 )
 from phasenet_keras.data.examples import ExampleMaker
+from phasenet_keras.data.field import FieldNoise, RandomResponse, TimeGain, TimeWarp
 from phasenet_keras.data.labels import LABEL_SHAPES, LabelShape, draw_labels, label_of
 from phasenet_keras.data.mixing import (
     BlendRecords,
@@ -38,6 +39,10 @@ PHASES = ("N", "P", "S")
 CHANNELS = ("E", "N", "Z")
 ALL_STEPS = (
     TimeStretch(0.8, 1.2, 0.8),
+    TimeWarp(probability=0.8),
+    RandomResponse(probability=0.8),
+    TimeGain(),
+    FieldNoise(probability=0.8),
     StackEvents(0.2, 1.0, 0.8),
     BlendRecords(probability=0.8),
     RotateHorizontals(0.8),

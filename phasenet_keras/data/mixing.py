@@ -283,7 +283,10 @@ class BlendRecords:
                 f"BlendRecords needs records with one P and one S; of the {len(pool.records)} "
                 "records none has both. Leave it out."
             )
-        return partial(self._apply, pool=pool, pairs=pairs)
+        intervals = np.array([s - p for p, s in pairs.values()])
+        return partial(
+            self._apply, pool=pool, pairs=pairs, numbers=np.array(list(pairs)), intervals=intervals
+        )
 
     def _apply(
         self,
@@ -293,19 +296,18 @@ class BlendRecords:
         *,
         pool: RecordPool,
         pairs: Mapping[int, tuple[float, float]],
+        numbers: np.ndarray,
+        intervals: np.ndarray,
     ) -> tuple[np.ndarray, Arrivals]:
         pair = _p_and_s(arrivals)
         if pair is None or rng.random() >= self.probability:
             return data, arrivals
         p, interval = pair[0], pair[1] - pair[0]
-        partners = [
-            number
-            for number, (p2, s2) in pairs.items()
-            if max(s2 - p2, interval) <= self.greatest_ratio * min(s2 - p2, interval)
-        ]
-        if not partners:
+        longer, shorter = np.maximum(intervals, interval), np.minimum(intervals, interval)
+        partners = numbers[longer <= self.greatest_ratio * shorter]
+        if not len(partners):
             return data, arrivals
-        number = partners[int(rng.integers(len(partners)))]
+        number = int(partners[int(rng.integers(len(partners)))])
         weight = rng.uniform()
         p2, s2 = pairs[number]
         blended_interval = interval ** (1 - weight) * (s2 - p2) ** weight

@@ -19,6 +19,7 @@ from phasenet_keras.data.augment import (
     TimeStretch,
     WhiteNoise,
 )
+from phasenet_keras.data.field import FieldNoise, RandomResponse, TimeGain, TimeWarp
 from phasenet_keras.data.labels import LabelShape, label_of
 from phasenet_keras.data.mixing import (
     BlendRecords,
@@ -50,12 +51,16 @@ STEPS: Mapping[str, type] = {
         BlendRecords,
         Clip,
         DropChannels,
+        FieldNoise,
         Gap,
         Polarity,
+        RandomResponse,
         RecordedNoise,
         RotateHorizontals,
         StackEvents,
+        TimeGain,
         TimeStretch,
+        TimeWarp,
         WhiteNoise,
     )
 }
