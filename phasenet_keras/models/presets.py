@@ -68,9 +68,13 @@ def preset_roots() -> list[Path]:
     """Return the folders that hold presets, the first to be searched first."""
     variable = os.environ.get(PRESETS_VARIABLE, "")
     named = [Path(folder).expanduser() for folder in variable.split(os.pathsep) if folder]
+    return [*named, *_own_roots()]
+
+
+def _own_roots() -> list[Path]:
     package = Path(__file__).resolve().parents[1]
     # Installed, the presets are a sub-package; in a checkout they stand beside the package.
-    return [*named, package / "pretrained", package.parent / "pretrained"]
+    return [package / "pretrained", package.parent / "pretrained"]
 
 
 def list_presets() -> dict[str, Path]:
@@ -111,9 +115,9 @@ def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
 
 
 def preset_place(folder: Path) -> str:
-    """Say where a preset's weights are: its folder, the cache, or still to be fetched."""
+    """Say where a preset's weights are: here, in its folder, the cache, or still to be fetched."""
     if (folder / WEIGHTS).is_file():
-        return str(folder)
+        return "come with the program" if folder.parent in _own_roots() else str(folder)
     preset = _read_contract(folder)
     if (cache_folder() / preset.name / "preset" / WEIGHTS).is_file():
         return str(cache_folder() / preset.name)
