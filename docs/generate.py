@@ -32,7 +32,7 @@ MODULE_GROUPS: dict[str, str] = {
     "training": "Training, evaluation, comparison, correction",
     "report": "Reports and figures",
 }
-FIGURES = ("plot", "score_report")
+FIGURES = ("demo", "plot", "score_report")
 
 
 def verbs() -> dict[str, argparse.ArgumentParser]:

@@ -301,7 +301,7 @@ def test_without_scikit_learn_the_error_says_what_to_install():
     )
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    assert "ConfigError" in result.stdout
+    assert "MissingExtraError" in result.stdout
     assert "phasenet-keras[correct]" in result.stdout
 
 
