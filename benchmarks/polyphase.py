@@ -52,10 +52,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--calls", type=int, default=3, help="calls a repeat")
     arguments = parser.parse_args()
-    quiet_start()
-    import tensorflow as tf
+    with quiet_start():
+        import tensorflow as tf
 
-    from phasenet_keras import PhaseNet
+        from phasenet_keras import PhaseNet
 
     net = PhaseNet.from_preset(arguments.preset)
     window, grid = net.preset.window_samples, net.config.grid_samples

@@ -10,7 +10,6 @@ epoch and the thresholds. Records of any other place are not touched here:
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from datasets import specfem2d, with_noise
+from publishing import publish
 
 from phasenet_keras import PhaseNet, PhaseNetConfig, TrainConfig, train
 from phasenet_keras.data.augment import augment
@@ -29,7 +29,6 @@ from phasenet_keras.data.field import FieldNoise, RandomResponse, TimeGain
 from phasenet_keras.data.pool import cut_window
 from phasenet_keras.data.resampling import resample
 from phasenet_keras.training.learner import EpochReport
-from phasenet_keras.training.train import TrainResult
 from phasenet_keras.types import LabelledWaveform
 
 WINDOW_SAMPLES = 2048
@@ -62,11 +61,6 @@ CONFIG = TrainConfig(
     refit=False,
     patience=1000,
 )
-# In the second run.
-CHANGED_STEPS = {
-    "TimeWarp": {"greatest_octaves": 1.25},
-    "TimeGain": {"loss_db": 12.0, "probability": 0.8},
-}
 FACTS = {
     "description": "Near-surface lines, one vertical channel, 2 kHz: trained on simulations alone",
     "license": "MIT",
@@ -76,9 +70,12 @@ FACTS = {
     },
 }
 
-
 # The second run goes on from the first: real ground attenuates, and so P of real records is no
 # longer the weakest of all.
+CHANGED_STEPS = {
+    "TimeWarp": {"greatest_octaves": 1.25},
+    "TimeGain": {"loss_db": 12.0, "probability": 0.8},
+}
 SECOND = replace(
     CONFIG,
     epochs=9,
@@ -181,18 +178,6 @@ def until_enough(report: EpochReport) -> None:
         raise EnoughError
 
 
-def publish(result: TrainResult, runs: Sequence[Path], folder: Path) -> None:
-    """Write the preset folder: the network, its recipe, its runs; a model card stays as it is."""
-    card = folder / "README.md"
-    text = card.read_text(encoding="utf-8") if card.is_file() else None
-    result.net.save_preset(folder, name=folder.name, **FACTS)
-    for run in runs:
-        for name in ("config.json", "history.csv"):
-            shutil.copyfile(run / name, folder / f"{run.name}-{name}")
-    if text is not None:
-        card.write_text(text, encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -210,7 +195,7 @@ def main() -> None:
         parent = PhaseNet.from_preset(first / "validated")
     result = train(parent, *records, second, config=SECOND, keep_parent=False, on_epoch=say)
     print(result.verdict)
-    publish(result, (first, second), given.preset)
+    publish(result.net, {"first-": first, "second-": second}, given.preset, **FACTS)
 
 
 if __name__ == "__main__":

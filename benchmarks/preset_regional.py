@@ -12,13 +12,13 @@ prints Markdown tables, on the stations that were held out (``--split dev``: tho
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from publishing import publish
 from regional_records import ncedc, noise, stead, stretched, unlabelled, vertical
 
 from phasenet_keras import PhaseNet, Picker, TrainConfig
@@ -32,7 +32,6 @@ from phasenet_keras.types import LabelledWaveform
 LABELLED_FACTORS = (0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4)
 UNLABELLED_FACTORS = (1.0, 1.2)
 TEACHER, TEACHER_SHARE = "ncedc", 0.7
-RUN_RECORD = ("config.json", "history.csv")
 THRESHOLDS = {"P": 0.3, "S": 0.3}
 LICENCE = "MIT"
 DESCRIPTION = "Local earthquakes, three channels or one, 100 Hz; made to need no download"
@@ -122,23 +121,15 @@ def learn(args: argparse.Namespace) -> None:
 
 def write(args: argparse.Namespace) -> None:
     """Write the best network of a run, also of one that was ended, as the preset."""
-    net = PhaseNet.from_preset(args.output / "validated")
-    card = args.preset / "README.md"
-    text = card.read_text(encoding="utf-8") if card.is_file() else None
-    assert net.preset
-    net.save_preset(
+    publish(
+        PhaseNet.from_preset(args.output / "validated"),
+        {"": args.output},
         args.preset,
-        name=args.preset.name,
         description=DESCRIPTION,
         thresholds=THRESHOLDS,
         license=LICENCE,
-        citation=CITATION,
         source={"origin": ORIGIN, "teacher": TEACHER},
     )
-    if text:
-        card.write_text(text, encoding="utf-8")
-    for name in RUN_RECORD:
-        shutil.copyfile(args.output / name, args.preset / name)
 
 
 def score(args: argparse.Namespace) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
-import numpy as np
 from obspy import UTCDateTime
 
-from phasenet_keras import Picker, Waveform, read_waveforms
+from phasenet_keras import Picker, Waveform, read_labelled, read_waveforms
 from phasenet_keras.data.preprocess import resample
 from phasenet_keras.types import LabelledWaveform
 
@@ -48,36 +45,26 @@ def ncedc(folder: Path) -> list[LabelledWaveform]:
 
     In ``ncedc_p_only`` S was not labelled: it is unknown there.
     """
-    with (folder / "waveform.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
     records = []
-    for row in rows:
-        name = Path(row["fname"]).stem
-        station = name.split("_")[1]
-        with np.load(folder / "waveform" / row["fname"]) as arrays:
-            wave = Waveform(arrays["data"], RATE_HZ, UTCDateTime(0), CHANNELS, station)
-        arrivals = {"P": (float(row["itp"]),)}
-        if "its" in row:
-            arrivals["S"] = (float(row["its"]),)
+    for record in read_labelled(folder / "waveform", folder / "waveform.csv"):
+        station = record.name.split("_")[1]
+        wave = replace(record.waveform, station=station)
         split = fold_of(station)
-        records.append(LabelledWaveform(wave, arrivals, name, event=station, split=split))
+        records.append(replace(record, waveform=wave, event=station, split=split))
     return records
 
 
 def stead(path: Path) -> list[LabelledWaveform]:
     """Return 50 STEAD records of one station; every second one validates."""
-    records = []
-    with h5py.File(path) as file:
-        for number, (name, group) in enumerate(sorted(file.items())):
-            facts = group.attrs
-            order = [str(facts["channels"]).index(channel) for channel in CHANNELS]
-            wave = Waveform(
-                group["data"][()][:, order], RATE_HZ, UTCDateTime(0), CHANNELS, facts["station"]
-            )
-            arrivals = {phase: (float(facts[f"{phase.lower()}_index"]),) for phase in "PS"}
-            split = "dev" if number % 2 else "train"
-            records.append(LabelledWaveform(wave, arrivals, name, event=name, split=split))
-    return records
+    return [
+        replace(
+            record,
+            waveform=replace(record.waveform, start_time=UTCDateTime(0)),
+            event=record.name,
+            split="dev" if number % 2 else "train",
+        )
+        for number, record in enumerate(read_labelled(path))
+    ]
 
 
 def unlabelled(folder: Path, teacher: Picker) -> list[LabelledWaveform]:

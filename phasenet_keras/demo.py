@@ -9,7 +9,7 @@ from phasenet_keras.io.example import read_example_line
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.phasenet import PhaseNet
-from phasenet_keras.picking.default_preset import DEFAULT_PRESET, FAST_PRESET
+from phasenet_keras.picking.default_preset import NEAR_SURFACE, REGIONAL
 from phasenet_keras.picking.files import StationResult
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.plot import plot_station
@@ -28,13 +28,13 @@ def pick_record(folder: Path) -> list[str]:
     Returns:
         What there is to say, in lines.
     """
-    picker = Picker(PhaseNet.from_preset(DEFAULT_PRESET))
+    picker = Picker(PhaseNet.from_preset(REGIONAL))
     [record] = read_waveforms()
     result = picker.pick_record(record)
     plot_station(StationResult(record.station, [result])).savefig(folder / "record.png", dpi=110)
     write_picks(result.picks, folder / "record.csv")
     return [
-        f"preset {DEFAULT_PRESET}: {record.station}, an earthquake, {record.duration_s:g} s from "
+        f"preset {REGIONAL}: {record.station}, an earthquake, {record.duration_s:g} s from "
         f"{record.start_time}",
         *(f"  {p.phase}  {p.time}  probability {p.probability:.2f}" for p in result.picks),
         f"  {folder / 'record.png'}, {folder / 'record.csv'}",
@@ -47,15 +47,15 @@ def pick_line(folder: Path) -> list[str]:
     Returns:
         What there is to say, in lines.
     """
-    picker = Picker(PhaseNet.from_preset(FAST_PRESET))
+    picker = Picker(PhaseNet.from_preset(NEAR_SURFACE))
     records = read_example_line()
     picks = picker.pick([record.waveform for record in records])
     write_picks(picks, folder / "line.csv")
     rate_hz = records[0].waveform.sampling_rate
     what = f"{len(records)} vertical geophones, {rate_hz:g} Hz"
-    save_line(records, picks, folder / "line.png", f"{what}, preset {FAST_PRESET}")
+    save_line(records, picks, folder / "line.png", f"{what}, preset {NEAR_SURFACE}")
     return [
-        f"preset {FAST_PRESET}: a simulated line, {what}",
+        f"preset {NEAR_SURFACE}: a simulated line, {what}",
         *_scores(records, picks, rate_hz),
         f"  {folder / 'line.png'}, {folder / 'line.csv'}",
     ]

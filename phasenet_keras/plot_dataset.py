@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR
 from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_examples", "save_examples"]
 
-PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
-TRACE_COLOR = "#333333"
 COLUMNS = 3
 MAX_POINTS = 3000
 MAX_NAME = 44

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_wiggles", "plot_gather", "save_gather"]
 
-PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
-OTHER_COLOR = "#009E73"
 TRACE_COLOR = "#777777"
 # More traces than this are drawn as an image.
 MOST_WIGGLES = 120

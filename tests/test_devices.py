@@ -50,9 +50,21 @@ config = TrainConfig(
 learner = Learner(
     net, records, records[:2], strategy_of(strategy), config, Preset("x", net.config, 100.0, 512)
 )
+given = []
+train_on_batch = learner.net.train_on_batch
+
+
+def noted(x, y):
+    strategy = learner.devices.strategy
+    parts = strategy.experimental_local_results(x) if strategy else [x]
+    given.append([len(part) for part in parts])
+    return train_on_batch(x, y)
+
+
+learner.net.train_on_batch = noted
 losses = [learner.run_epoch(epoch).train_loss for epoch in range(2)]
 np.savez(f"{folder}/{n_devices}.npz", **learner.net.get_weight_set())
-print(json.dumps({"n": learner.devices.n, "losses": losses}))
+print(json.dumps({"n": learner.devices.n, "losses": losses, "given": given}))
 """
 
 
@@ -67,7 +79,7 @@ def train_on(n_devices, batch_size, backend, strategy, folder):
     said = json.loads(result.stdout.splitlines()[-1])
     assert said["n"] == n_devices
     with np.load(folder / f"{n_devices}.npz") as weights:
-        return said["losses"], dict(weights)
+        return said["losses"], dict(weights), said["given"]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +92,12 @@ def train_on(n_devices, batch_size, backend, strategy, folder):
     ],
 )
 def test_two_devices_train_as_one(backend, strategy, tmp_path):
-    losses, weights = train_on(2, 5, backend, strategy, tmp_path)  # in fact 4: two each
-    alone, expected = train_on(1, 4, backend, strategy, tmp_path)
+    # A batch of 5 is one of 4 for two devices.
+    losses, weights, given = train_on(2, 5, backend, strategy, tmp_path)
+    alone, expected, _ = train_on(1, 4, backend, strategy, tmp_path)
+    # Keras itself shares batches on JAX. On TensorFlow each device would train on all of them
+    # with the same result.
+    assert given == [[2, 2] if backend == "tensorflow" else [4]] * 8
     assert losses == pytest.approx(alone, rel=1e-5)
     moved = max(np.abs(expected[name] - weights[name]).max() for name in expected)
     assert moved < 1e-5

@@ -14,7 +14,7 @@ from phasenet_keras.cli import main
 from phasenet_keras.data.preprocess import prepare
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.inference import compile_forward
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import MissingExtraError
 
 
 def noise(n_samples, n_channels=3):
@@ -54,7 +54,7 @@ def test_a_copy_stays_and_a_follower_follows(make_net):
 def test_without_litert_the_error_names_the_extra(preset, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)  # as if it were not installed
     monkeypatch.delitem(sys.modules, "phasenet_keras.models.litert_graph", raising=False)
-    with pytest.raises(ConfigError, match=r"pip install 'phasenet-keras\[fast\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'phasenet-keras\[fast\]'"):
         Picker.from_preset(preset, engine="litert")
     record = write_station(tmp_path / "a.mseed")
     assert main(["pick", record, "--preset", preset, "--engine", "litert"]) == 2

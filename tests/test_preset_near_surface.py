@@ -143,6 +143,6 @@ def test_bar_for_s_on_models_that_it_has_not_seen(simulated):
 
 
 @pytest.mark.shared
-@pytest.mark.xfail(strict=True, reason="labels are 4 ms later than the onset that it picks")
+@pytest.mark.xfail(strict=True, reason="0.010: it picks before the labels, see its card")
 def test_bar_for_p_on_the_real_line(line):
     assert line["P"].f1 >= 0.60

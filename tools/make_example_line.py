@@ -1,6 +1,6 @@
 """Make the geophone line that the package carries, from the simulations of the project.
 
-    python tools/make_example_line.py ../shared/data phasenet_keras/io/example
+    python tools/make_example_line.py ../shared/data phasenet_keras/io/example_line
 
 One shot of a topography model of the test split, which no shipped network was trained on: vertical
 component, white noise at 25 dB, 16-bit miniSEED, and a table of receivers, offsets and onsets.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasenet_keras.data.augment import check_order, check_settings, power_of
+from phasenet_keras.data.mixing import add_noise
 from phasenet_keras.data.pool import Arrivals, rows_of
 from phasenet_keras.types import ConfigError
 
@@ -73,8 +74,7 @@ class TimeWarp:
 
         n_samples = data.shape[0]
         new = np.arange(n_samples)
-        knots = np.arange(-rng.random() * self.knot_samples, n_samples, self.knot_samples)
-        knots = np.append(knots, knots[-1] + self.knot_samples)
+        knots = _knots(n_samples, self.knot_samples, rng)
         whole = rng.uniform(-self.greatest_octaves, self.greatest_octaves)
         octaves = whole + self.local_octaves * rng.uniform(-1.0, 1.0, len(knots))
         # The old time of each new sample; the pivot's is known.
@@ -89,6 +89,12 @@ class TimeWarp:
             for phase, samples in arrivals.items()
         }
         return np.stack(warped, axis=1).astype(np.float32), moved
+
+
+def _knots(n_samples: int, distance_samples: float, rng: np.random.Generator) -> np.ndarray:
+    """Return evenly spaced samples from a random one at or before the first to after the last."""
+    knots = np.arange(-rng.random() * distance_samples, n_samples, distance_samples)
+    return np.append(knots, knots[-1] + distance_samples)
 
 
 def _inside(arrivals: Arrivals, n_samples: int) -> list[float]:
@@ -143,8 +149,7 @@ class TimeGain:
         if rng.random() >= self.probability:
             return data, arrivals
         n_samples = data.shape[0]
-        knots = np.arange(-rng.random() * self.knot_samples, n_samples, self.knot_samples)
-        knots = np.append(knots, knots[-1] + self.knot_samples)
+        knots = _knots(n_samples, self.knot_samples, rng)
         slope = self.greatest_db * rng.uniform(-1.0, 1.0) / n_samples
         gain_db = slope * knots + self.local_db * rng.uniform(-1.0, 1.0, len(knots))
         new = np.arange(n_samples)
@@ -246,9 +251,10 @@ class FieldNoise:
     """Add noise as in the field, at a signal-to-noise ratio drawn between two values, in dB.
 
     Its amplitude spectrum is a power of frequency, from that of white or blue noise to that of
-    slow drift, in half of the cases of a random band; its loudness changes slowly. In some windows
+    slow drift, in some windows of a random band; its loudness changes slowly. In some windows
     there is hum of a frequency and its harmonics, and short bursts. The ratio is that of powers
-    over the whole window, as in `add_white_noise`. A window of nothing becomes noise.
+    over the whole window, as in `phasenet_keras.data.mixing.add_noise`. A window of nothing becomes
+    noise.
 
     Attributes:
         least_snr_db, greatest_snr_db: of the ratio, drawn uniformly.
@@ -282,9 +288,9 @@ class FieldNoise:
             return data, arrivals
         snr_db = rng.uniform(self.least_snr_db, self.greatest_snr_db)
         noise = np.stack([self.noise(data.shape[0], rng) for _ in range(data.shape[1])], axis=1)
-        # Dead channels stay dead, unless all are.
-        scale = np.sqrt(power / 10.0 ** (snr_db / 10.0)) if power.any() else 1.0
-        return (data + scale * noise).astype(np.float32), arrivals
+        if power.any():  # dead channels stay dead, unless all are
+            return add_noise(data, noise, snr_db), arrivals
+        return (data + noise).astype(np.float32), arrivals
 
     def noise(self, n_samples: int, rng: np.random.Generator) -> np.ndarray:
         """Draw noise of unit power, ``(n_samples,)``."""

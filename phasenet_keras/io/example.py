@@ -13,7 +13,7 @@ from phasenet_keras.types import LabelledWaveform
 __all__ = ["EXAMPLE_FOLDER", "read_example_line"]
 
 # line.mseed, and its receivers, offsets and onsets in line.csv.
-EXAMPLE_FOLDER = Path(__file__).parent / "example"
+EXAMPLE_FOLDER = Path(__file__).parent / "example_line"
 
 
 def read_example_line() -> list[LabelledWaveform]:

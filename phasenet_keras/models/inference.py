@@ -88,8 +88,8 @@ def compile_forward(
         engine: ``"keras"`` or ``"litert"``; the same within 1e-5.
 
     Raises:
-        ConfigError: for an engine that there is not, is not installed, or cannot run this network
-            so.
+        ConfigError: for an engine that there is not, or that cannot run this network so.
+        MissingExtraError: for an engine that is not installed.
 
     Example:
         >>> import numpy as np

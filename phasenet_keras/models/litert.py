@@ -9,7 +9,7 @@ import numpy as np
 
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.weights import WeightSet
-from phasenet_keras.types import ConfigError, ShapeError
+from phasenet_keras.types import ConfigError, MissingExtraError, ShapeError
 
 __all__ = ["LiteRTForward"]
 
@@ -25,17 +25,16 @@ class LiteRTForward:
         window_samples: the length to which those fed are congruent.
 
     Raises:
-        ConfigError: if LiteRT is not installed, or the network has another stride or kernel,
-            fewer levels or phases.
+        MissingExtraError: if LiteRT is not installed.
+        ConfigError: if the network has another stride or kernel, fewer levels or phases.
     """
 
     def __init__(self, weights: WeightSet, config: PhaseNetConfig, window_samples: int) -> None:
         try:
             from phasenet_keras.models.litert_graph import model_file
         except ImportError as error:
-            raise ConfigError(
-                f"the engine 'litert' needs LiteRT ({error}): pip install 'phasenet-keras[fast]', "
-                "or take the engine 'keras'"
+            raise MissingExtraError(
+                "networks with the engine 'litert'", "ai-edge-litert", "fast", error
             ) from error
         try:
             self._file = model_file(weights, config, window_samples)

@@ -12,12 +12,12 @@ from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.types import FormatError
 
-__all__ = ["DEFAULT_PRESET", "FAST_PRESET", "default_preset", "first_rate_hz"]
+__all__ = ["NEAR_SURFACE", "REGIONAL", "default_preset", "first_rate_hz"]
 
 # Both are shipped: they need no network. Stations that record regional earthquakes have at most
 # 250 samples a second, geophone lines and mines at least 500.
-DEFAULT_PRESET, FAST_PRESET = "regional", "near-surface"
-FAST_FROM_HZ = 400.0
+REGIONAL, NEAR_SURFACE = "regional", "near-surface"
+NEAR_SURFACE_FROM_HZ = 400.0
 
 
 def default_preset(rate_hz: float | None) -> str:
@@ -27,7 +27,7 @@ def default_preset(rate_hz: float | None) -> str:
         >>> default_preset(100.0), default_preset(2000.0), default_preset(None)
         ('regional', 'near-surface', 'regional')
     """
-    return FAST_PRESET if rate_hz is not None and rate_hz >= FAST_FROM_HZ else DEFAULT_PRESET
+    return NEAR_SURFACE if rate_hz is not None and rate_hz >= NEAR_SURFACE_FROM_HZ else REGIONAL
 
 
 def first_rate_hz(

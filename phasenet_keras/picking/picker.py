@@ -89,8 +89,8 @@ class Picker:
 
     Raises:
         PresetError: if there is no contract, or it is for another network.
-        ConfigError: for an unknown phase, a setting out of range, or an engine that is not
-            installed.
+        ConfigError: for an unknown phase, engine, or a setting out of range.
+        MissingExtraError: for an engine that is not installed.
 
     Example:
         >>> from phasenet_keras import PhaseNet, Picker, read_waveforms
@@ -166,7 +166,7 @@ class Picker:
 
         Raises:
             PresetError: if there is no such preset, it is damaged, or cannot be fetched.
-            ConfigError: as from the `Picker`.
+            ConfigError, MissingExtraError: as from the `Picker`.
 
         Example:
             >>> picker = Picker.from_preset("ncedc", engine="litert")  # doctest: +SKIP
