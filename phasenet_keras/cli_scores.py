@@ -73,6 +73,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         score_picked,
         tolerance_of,
     )
+    from phasenet_keras.training.label_offset import label_offsets
 
     tolerance = tolerance_of(arguments.rule, arguments.tolerance_s, arguments.tolerance_samples)
     if arguments.bootstrap < 0:
@@ -93,6 +94,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
+    for offset in label_offsets(picked, scores).values():
+        console.print(f"\n{offset.text}.", markup=False, highlight=False, soft_wrap=True)
     if not arguments.output:
         return 0
     from phasenet_keras.score_report import write_score_values, write_scores

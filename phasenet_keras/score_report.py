@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.training.label_offset import label_offsets
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve, markdown_table
 from phasenet_keras.types import ConfigError
@@ -77,7 +78,8 @@ def write_scores(
         with beside_then_rename(folder / name, "wb") as file:
             figure.savefig(file, format="png", dpi=110)
     with beside_then_rename(folder / TABLE) as file:
-        file.write(_page(scores, preset, split, list(figures)))
+        said = [offset.text for offset in label_offsets(picked, scores).values()]
+        file.write(_page(scores, preset, split, list(figures), said))
     return [folder / name for name in (VALUES, TABLE, *figures)]
 
 
@@ -126,7 +128,11 @@ def score_values(
 
 
 def _page(
-    scores: Mapping[str, PhaseScores], preset: str, split: str, figures: Sequence[str]
+    scores: Mapping[str, PhaseScores],
+    preset: str,
+    split: str,
+    figures: Sequence[str],
+    said: Sequence[str],
 ) -> str:
     name = ", ".join(part for part in (preset, split) if part) or "scores"
     details = [
@@ -138,7 +144,8 @@ def _page(
     pictures = [f"## {FIGURES[figure]}\n\n![{FIGURES[figure]}]({figure})" for figure in figures]
     intervals = "Intervals are 95 % bootstrap intervals by event."
     parts = (f"# {name}", markdown_table({name: scores}).rstrip(), intervals, "\n".join(details))
-    return "\n\n".join((*parts, *pictures)) + "\n"
+    notes = [f"{text}." for text in said]
+    return "\n\n".join((*parts, *notes, *pictures)) + "\n"
 
 
 def _noise(score: PhaseScores) -> str:
