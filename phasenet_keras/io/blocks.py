@@ -128,7 +128,7 @@ def _record_bytes(path: Path) -> int | None:
 
 
 def _read(path: Path, offset: int, size: int, headers_only: bool) -> Stream:
-    from obspy import read
+    from phasenet_keras.io.obspy_formats import read_as
 
     where = f"{path}, bytes {offset} to {offset + size}"
     try:
@@ -137,7 +137,7 @@ def _read(path: Path, offset: int, size: int, headers_only: bool) -> Stream:
             content = file.read(size)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            stream = read(io.BytesIO(content), format="MSEED", headonly=headers_only)
+            stream = read_as(io.BytesIO(content), "MSEED", headers_only)
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     if not headers_only:
