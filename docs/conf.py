@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,9 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = "phasenet_keras"
 html_copy_source = False
+html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
@@ -65,9 +69,8 @@ os.chdir(_folder.name)
 """
 
 # What is not ours has its own documentation; what is ours has to be found.
-# "name, split: ..." under Attributes is taken for types, and two classes have a `name`.
-suppress_warnings = ["ref.python"]
 nitpick_ignore_regex = [(r"py:.*", r"(?!phasenet_keras\.).*"), (r"py:class", r".*\.Tensor")]
+SEVERAL = re.compile(r":ivar (\w+(?:, \w+)+):(.*)")
 OURS = re.compile(r"\.?[A-Za-z_][\w.]*")
 
 
@@ -96,7 +99,22 @@ def find_target(
     return reference
 
 
+def split_attributes(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Give each attribute of "event, gather: ..." an entry: "event," would be taken for a type."""
+    for at in reversed(range(len(lines))):
+        if together := SEVERAL.fullmatch(lines[at]):
+            size = 1 + sum(1 for _ in takewhile(lambda line: line.startswith(" "), lines[at + 1 :]))
+            entries = (
+                [f":ivar {one}:{together[2]}", *lines[at + 1 : at + size]]
+                for one in together[1].split(", ")
+            )
+            lines[at : at + size] = chain.from_iterable(entries)
+
+
 def setup(app: Sphinx) -> None:
     """Make the generated pages before any page is read."""
     app.connect("builder-inited", lambda app: generate.write_pages(Path(app.srcdir)))
     app.connect("missing-reference", find_target)
+    app.connect("autodoc-process-docstring", split_attributes, priority=600)  # after napoleon
