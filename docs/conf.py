@@ -42,6 +42,7 @@ exclude_patterns = [
 ]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+highlight_language = "none"  # the README does not say what its commands and their output are
 # Copy what a person types, not the prompts.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
