@@ -55,6 +55,11 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+# A section is headed by its module; of a long signature each argument has a line.
+add_module_names = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -114,8 +119,16 @@ def split_attributes(
             lines[at : at + size] = chain.from_iterable(entries)
 
 
+def name_functions(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Put the name for a default that is a function: "<function f>" cannot be parsed."""
+    return (re.sub(r"<function (\w+)[^>]*>", r"\1", signature), returns) if signature else None
+
+
 def setup(app: Sphinx) -> None:
     """Make the generated pages before any page is read."""
     app.connect("builder-inited", lambda app: generate.write_pages(Path(app.srcdir)))
     app.connect("missing-reference", find_target)
+    app.connect("autodoc-process-signature", name_functions)
     app.connect("autodoc-process-docstring", split_attributes, priority=600)  # after napoleon
