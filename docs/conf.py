@@ -64,6 +64,8 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+# What is before a colon under Returns is no type: annotations say that.
+napoleon_use_rtype = False
 # Single backticks in docstrings name something; what it is, `find_target` tells.
 default_role = "py:obj"
 # The examples of docstrings are run by pytest, those of the pages by `sphinx-build -b doctest`.
@@ -119,16 +121,19 @@ def split_attributes(
             lines[at : at + size] = chain.from_iterable(entries)
 
 
-def name_functions(
+def plain_defaults(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str
 ) -> tuple[str, str] | None:
-    """Put the name for a default that is a function: "<function f>" cannot be parsed."""
-    return (re.sub(r"<function (\w+)[^>]*>", r"\1", signature), returns) if signature else None
+    """Write defaults so that they can be parsed: the name of a function, "..." for a factory."""
+    if not signature:
+        return None
+    signature = signature.replace("<factory>", "...")
+    return re.sub(r"<function (\w+)[^>]*>", r"\1", signature), returns
 
 
 def setup(app: Sphinx) -> None:
     """Make the generated pages before any page is read."""
     app.connect("builder-inited", lambda app: generate.write_pages(Path(app.srcdir)))
     app.connect("missing-reference", find_target)
-    app.connect("autodoc-process-signature", name_functions)
+    app.connect("autodoc-process-signature", plain_defaults)
     app.connect("autodoc-process-docstring", split_attributes, priority=600)  # after napoleon
