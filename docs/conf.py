@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ exclude_patterns = [
 ]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+highlight_language = "none"  # the README does not say what its commands and their output are
 # Copy what a person types, not the prompts.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -48,12 +50,22 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = "phasenet_keras"
 html_copy_source = False
+html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+# A section is headed by its module; of a long signature each argument has a line.
+add_module_names = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
 autodoc_member_order = "bysource"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+# What is before a colon under Returns is no type: annotations say that.
+napoleon_use_rtype = False
 # Single backticks in docstrings name something; what it is, `find_target` tells.
 default_role = "py:obj"
 # The examples of docstrings are run by pytest, those of the pages by `sphinx-build -b doctest`.
@@ -65,9 +77,8 @@ os.chdir(_folder.name)
 """
 
 # What is not ours has its own documentation; what is ours has to be found.
-# "name, split: ..." under Attributes is taken for types, and two classes have a `name`.
-suppress_warnings = ["ref.python"]
 nitpick_ignore_regex = [(r"py:.*", r"(?!phasenet_keras\.).*"), (r"py:class", r".*\.Tensor")]
+SEVERAL = re.compile(r":ivar (\w+(?:, \w+)+):(.*)")
 OURS = re.compile(r"\.?[A-Za-z_][\w.]*")
 
 
@@ -96,7 +107,33 @@ def find_target(
     return reference
 
 
+def split_attributes(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Give each attribute of "event, gather: ..." an entry: "event," would be taken for a type."""
+    for at in reversed(range(len(lines))):
+        if together := SEVERAL.fullmatch(lines[at]):
+            size = 1 + sum(1 for _ in takewhile(lambda line: line.startswith(" "), lines[at + 1 :]))
+            entries = (
+                [f":ivar {one}:{together[2]}", *lines[at + 1 : at + size]]
+                for one in together[1].split(", ")
+            )
+            lines[at : at + size] = chain.from_iterable(entries)
+
+
+def plain_defaults(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Write defaults so that they can be parsed: the name of a function, "..." for a factory."""
+    if not signature:
+        return None
+    signature = signature.replace("<factory>", "...")
+    return re.sub(r"<function (\w+)[^>]*>", r"\1", signature), returns
+
+
 def setup(app: Sphinx) -> None:
     """Make the generated pages before any page is read."""
     app.connect("builder-inited", lambda app: generate.write_pages(Path(app.srcdir)))
     app.connect("missing-reference", find_target)
+    app.connect("autodoc-process-signature", plain_defaults)
+    app.connect("autodoc-process-docstring", split_attributes, priority=600)  # after napoleon

@@ -21,7 +21,7 @@ from phasenet_keras.io.registry import Reader, readers
 __all__ = ["GENERATED", "MODULE_GROUPS", "pages", "verbs", "write_pages"]
 
 GENERATED = "_generated"
-HELP_COLUMNS = "90"
+HELP_COLUMNS = "82"
 # The modules of the package in the order of its import line, with a title each.
 MODULE_GROUPS: dict[str, str] = {
     "types": "The nouns and the errors",

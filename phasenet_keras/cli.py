@@ -17,6 +17,7 @@ from phasenet_keras.cli_common import (
     EXIT_INTERRUPTED,
     EXIT_NOTHING_DONE,
     EXIT_SOME_FAILED,
+    HelpText,
     add_record_options,
     load_picker,
     open_console,
@@ -46,7 +47,7 @@ P and S arrivals with PhaseNet in Keras: pick records, adapt weights to one or t
 fine-tune on labelled records of your own, and see if it helped.
 
   phasenet-keras demo
-  phasenet-keras pick day.mseed other.sac records/*.npz --output picks.csv --plot figures/
+  phasenet-keras pick day.mseed records/*.npz --output picks.csv --plot figures/
   phasenet-keras prepare line/ --labels labels.csv --output lines/
   phasenet-keras train lines/ --channels Z --output run/
   phasenet-keras pick new/*.txt --preset run/ --output picks.csv
@@ -87,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="phasenet-keras",
         description=DESCRIPTION,
         epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
     )
     parser.add_argument("--version", action="version", version=__version__)
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
@@ -102,6 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     add_selftrain(verbs)
     _add_presets(verbs)
     _add_convert(verbs)
+    for verb in verbs.choices.values():
+        verb.formatter_class = HelpText
     return parser
 
 
@@ -126,7 +129,9 @@ def _add_annotate(verbs: argparse._SubParsersAction) -> None:
 
 def _add_presets(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser(
-        "presets", help="list presets", description="List the presets that can be named."
+        "presets",
+        help="list presets",
+        description="List the presets that can be named, and which of them need no download.",
     )
     verb.add_argument(
         "--check", metavar="NAME|DIR", help="load one and compare with its golden output"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
+    "HelpText",
     "add_channel_options",
     "add_engine_option",
     "add_preset_option",
@@ -45,6 +47,20 @@ EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
 EXIT_INTERRUPTED = 130
 EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
+
+
+class HelpText(argparse.HelpFormatter):
+    """Help in which no name is broken at its hyphen, and what is indented stays as it is."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks = text.strip("\n").split("\n\n")
+        return "\n\n".join(
+            block if block.startswith(" ") else "\n".join(self._split_lines(block, width))
+            for block in blocks
+        )
 
 
 def add_preset_option(verb: argparse.ArgumentParser) -> None:

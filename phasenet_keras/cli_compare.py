@@ -62,7 +62,12 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         metavar="N",
         help="in place of the configuration's (40 if unsaid)",
     )
-    verb.add_argument("--tolerance-samples", type=float, metavar="SAMPLES", help="of a match")
+    verb.add_argument(
+        "--tolerance-samples",
+        type=float,
+        metavar="SAMPLES",
+        help="greatest distance of a pick from its label (default: the configuration's)",
+    )
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of results")
     verb.set_defaults(run=_run_compare)
 

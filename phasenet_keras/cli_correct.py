@@ -30,8 +30,9 @@ the rest by support vector regression. PICKS is one of
 
   the CSV of phasenet-keras pick (station_id, phase_time, …)
   a CSV with columns shot, receiver, phase, and sample or time_s
-  a CSV with columns fname, itp_pred, its_pred and their probabilities (lists of candidates),
-      whose rows are in the order shot, receiver: say --shots and --receivers, or --names
+  a CSV with columns fname, itp_pred, its_pred and their probabilities (lists
+      of candidates), whose rows are in the order shot, receiver: say --shots
+      and --receivers, or --names
 
 The geometry is a CSV with receiver, x, y, z in metres; sources are rows with shot, x, y, z and no
 receiver, or columns source_x, source_y, source_z; start_time of a shot's row is the UTC time of its
@@ -47,7 +48,6 @@ def add_correct(verbs: argparse._SubParsersAction) -> None:
         help="correct the picks of shot gathers by their moveout",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("picks", type=Path, metavar="PICKS", help="table of picks")
     add_gather_options(verb)

@@ -20,12 +20,16 @@ DESCRIPTION = """\
 Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
 
   a SeisBench data set, also in chunks
-  a SPECFEM2D run, or a folder of runs, each with a labels.csv (network, station, p_index, s_index)
+  a SPECFEM2D run, or a folder of runs, each with a labels.csv (network,
+      station, p_index, s_index)
   HDF5 with the labels in the attributes of its records
-  npz of PhaseNet, with itp and its in a table (fname, itp, its) or in the files
-  any waveforms and a table of arrivals in samples (itp, its or p_index, s_index): by the column
-      fname, by network and station, or in the order of the files
-  any waveforms and arrivals with absolute times: QuakeML and other catalogues, Snuffler, CSV
+  npz of PhaseNet, with itp and its in a table (fname, itp, its) or in the
+      files
+  any waveforms and a table of arrivals in samples (itp, its or p_index,
+      s_index): by the column fname, by network and station, or in the order
+      of the files
+  any waveforms and arrivals with absolute times: QuakeML and other
+      catalogues, NonLinLoc, Snuffler, CSV
   SAC with arrivals in the headers
 
 The same command given again goes on after an interruption, and does nothing when all is done."""
@@ -41,7 +45,6 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
         help="build a data set from waveforms and labels",
         description=DESCRIPTION,
         epilog="exit status: 0 all well, 1 some rows were skipped, 2 nothing could be done",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("waveforms", metavar="WAVEFORMS", help="folder, file or quoted pattern")
     verb.add_argument(
@@ -75,9 +78,11 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
         "--window-s", type=float, metavar="S", help="cut longer records around their arrivals"
     )
     verb.add_argument(
-        "--random-position", action="store_true", help="of the arrivals in these windows"
+        "--random-position", action="store_true", help="put the arrivals anywhere in these windows"
     )
-    verb.add_argument("--overwrite", action="store_true", help="another data set in DIR")
+    verb.add_argument(
+        "--overwrite", action="store_true", help="put another data set in place of that in DIR"
+    )
     verb.set_defaults(run=_run_prepare)
 
 

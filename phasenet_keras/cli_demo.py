@@ -20,7 +20,11 @@ def add_demo(verbs: argparse._SubParsersAction) -> None:
     """Add the verb."""
     verb = verbs.add_parser("demo", help="pick two examples and draw them", description=DESCRIPTION)
     verb.add_argument(
-        "--output", type=Path, default=Path("demo"), metavar="DIR", help="default: %(default)s"
+        "--output",
+        type=Path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="folder of picks and figures (default: %(default)s)",
     )
     verb.set_defaults(run=_run_demo)
 

@@ -34,25 +34,32 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
         "evaluate", help="score a preset on a data set", description=DESCRIPTION
     )
     verb.add_argument("preset", metavar="NAME|DIR", help="preset or run folder")
-    verb.add_argument("dataset", type=Path, metavar="DATASET")
-    verb.add_argument("--split", default="test", choices=SPLITS, help="(default: %(default)s)")
+    verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
+    verb.add_argument(
+        "--split", default="test", choices=SPLITS, help="scored (default: %(default)s)"
+    )
     add_channel_options(verb)
     add_sampling_option(verb)
     add_engine_option(verb)
-    verb.add_argument("--rule", default="phasenet", metavar="NAME", help="(default: %(default)s)")
+    verb.add_argument(
+        "--rule", default="phasenet", metavar="NAME", help="of a match (default: %(default)s)"
+    )
     tolerance = verb.add_mutually_exclusive_group()
     tolerance.add_argument(
         "--tolerance-s", type=float, metavar="SECONDS", help="in place of the rule's"
     )
     tolerance.add_argument(
-        "--tolerance-samples", type=float, metavar="SAMPLES", help="of the records, instead"
+        "--tolerance-samples",
+        type=float,
+        metavar="SAMPLES",
+        help="the same in samples of the records",
     )
     verb.add_argument(
         "--bootstrap",
         type=int,
         default=1000,
         metavar="N",
-        help="samples for the intervals, which are by event; 0 for none (default: %(default)s)",
+        help="draws for the intervals, which are by event; 0 for none (default: %(default)s)",
     )
     verb.add_argument(
         "--output",

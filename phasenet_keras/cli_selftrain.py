@@ -31,6 +31,7 @@ a data set folder, whose gathers are shots and whose labels are not looked at, o
 with --names. Offsets come from --geometry, from the data set (if these have no sign, both sides of
 a source count as one), or from receiver minus shot number. STATIONS.csv and the correction are
 those of phasenet-keras correct.
+
 The run folder then serves as a preset; a run that was interrupted goes on if the same command is
 given again."""
 
@@ -42,7 +43,6 @@ def add_selftrain(verbs: argparse._SubParsersAction) -> None:
         help="train on shot gathers without labels, beside labelled records",
         description=DESCRIPTION,
         epilog="exit status: 0 it helped, 1 it did not, 2 nothing could be done",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("unlabelled", nargs="+", metavar="UNLABELLED", help="data set or waveforms")
     verb.add_argument(
@@ -60,7 +60,10 @@ def add_selftrain(verbs: argparse._SubParsersAction) -> None:
     )
     add_channel_options(verb)
     verb.add_argument(
-        "--strategy", default="finetune", metavar="NAME|JSON", help="(default: %(default)s)"
+        "--strategy",
+        default="finetune",
+        metavar="NAME|JSON",
+        help="which weights learn, as in train (default: %(default)s)",
     )
     verb.add_argument("--config", type=Path, metavar="FILE.json", help="training configuration")
     add_gather_options(verb)

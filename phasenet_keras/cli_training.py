@@ -34,7 +34,10 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
     add_preset_option(verb)
     add_channel_options(verb)
     verb.add_argument(
-        "--strategy", default="finetune", metavar="NAME|JSON", help="(default: %(default)s)"
+        "--strategy",
+        default="finetune",
+        metavar="NAME|JSON",
+        help="which weights are taken over and which learn, see below (default: %(default)s)",
     )
     verb.add_argument(
         "--config", type=Path, metavar="FILE.json", help="settings, as in a run's config.json"

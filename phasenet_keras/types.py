@@ -168,7 +168,7 @@ class Waveform:
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds: samples over sampling rate."""
+        """Length in seconds, samples over sampling rate."""
         return self.n_samples / self.sampling_rate
 
 

@@ -62,7 +62,7 @@ class LabelShape:
 
     @property
     def support_samples(self) -> float:
-        """How far from its arrival a bump counts: to its end; three sigmas if it has none."""
+        """How far from its arrival a bump counts, to its end; three sigmas if it has none."""
         reach = self.reach_samples
         if reach is None:
             reach = self.sigma_samples * (3.0 if self.kernel == "gaussian" else 1.0)

@@ -64,7 +64,7 @@ class PhaseNetConfig:
 
     @property
     def grid_samples(self) -> int:
-        """Samples after which the network's strides repeat: ``stride ** (depth - 1)``."""
+        """Samples after which the network's strides repeat, ``stride ** (depth - 1)``."""
         return self.stride ** (self.depth - 1)
 
     @property

@@ -42,7 +42,7 @@ class ConvSpec:
 
     @property
     def kernel_shape(self) -> tuple[int, int, int]:
-        """Shape of the kernel as Keras stores it: transposed ones have outputs before inputs."""
+        """Shape of the kernel as Keras stores it, with outputs before inputs in transposed ones."""
         if self.transposed:
             return (self.kernel_size, self.n_out, self.n_in)
         return (self.kernel_size, self.n_in, self.n_out)

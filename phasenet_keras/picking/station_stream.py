@@ -55,7 +55,7 @@ class Stretch:
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds: samples over sampling rate."""
+        """Length in seconds, samples over sampling rate."""
         return self.n_samples / self.sampling_rate
 
 
