@@ -12,6 +12,7 @@ from test_archive import station, write_sds
 
 from phasenet_keras import PhaseNet, Picker
 from phasenet_keras.cli import main
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.picking.archive import StationSummary, pick_archive
 from phasenet_keras.picking.cluster import check_dask_address, open_client, pick_over_dask
 from phasenet_keras.picking.files import FileReport, Progress
@@ -58,6 +59,47 @@ def test_workers_give_the_picks_of_one_process(client, archive, preset, tmp_path
     assert len(list((tmp_path / "both").glob("*.csv"))) >= 3 * 4
     again = list(pick_over_dask(client, picker, [archive], alone, **options))
     assert {e.station for e in again if isinstance(e, StationSummary)} == set(summaries[0])
+
+
+def test_stations_of_one_file_are_tasks_side_by_side(client, preset, tmp_path):
+    """Interleaved records of three stations, one of them damaged: one chain of tasks each."""
+    stream = Stream()
+    for name in ("AA", "BBB", "CCCC"):
+        stream += station(name)
+    path = tmp_path / "network.mseed"
+    stream.sort(["starttime", "station"]).write(str(path), "MSEED", reclen=512, encoding="STEIM2")
+    records = [path.read_bytes()[n : n + 512] for n in range(0, path.stat().st_size, 512)]
+    order = sorted(range(len(records)), key=lambda n: (n % (len(records) // 3), n))
+    path.write_bytes(b"".join(records[n] for n in order) + records[0][:99])
+    picker = Picker(PhaseNet.from_preset(preset), chunk_samples=2048)
+    options = {"part_s": 120, "block_bytes": 8192}
+    alone, both = PartFolder(tmp_path / "alone"), PartFolder(tmp_path / "both")
+    told = [list(pick_archive(picker, [path], alone, **options))]
+    told.append(list(pick_over_dask(client, picker, [path], both, **options)))
+    assert both.picks() == alone.picks()
+    assert {pick.station for pick in both.picks()} == {"XX.AA..HH", "XX.BBB..HH", "XX.CCCC..HH"}
+    kinds = (StationSummary, FileReport)
+    said = [sorted((e for e in events if isinstance(e, kinds)), key=str) for events in told]
+    assert said[0] == said[1]
+    [report] = [e for e in said[1] if isinstance(e, FileReport)]
+    assert "truncated: its last record has 99 bytes only" in report.text
+    # A state or a last part for each station: chains of their own.
+    assert len({item.name.split("-")[0] for item in both.folder.glob("*.csv")}) == 3
+
+
+def test_one_station_of_a_file_is_all_that_is_read(client, preset, tmp_path):
+    path = tmp_path / "network.mseed"
+    (station("AA") + station("BBB")).write(str(path), "MSEED", reclen=512)
+    picker = Picker(PhaseNet.from_preset(preset), chunk_samples=2048)
+    parts = PartFolder(tmp_path / "parts")
+    events = list(
+        pick_over_dask(
+            client, picker, [path], parts, selection=Selection(station="BBB"), block_bytes=4096
+        )
+    )
+    assert [e.station for e in events if isinstance(e, StationSummary)] == ["XX.BBB..HH"]
+    assert not [e for e in events if isinstance(e, FileReport)]
+    assert {pick.station for pick in parts.picks()} == {"XX.BBB..HH"}
 
 
 def test_a_worker_that_dies_costs_nothing_but_time(client, archive, preset, tmp_path):

@@ -17,7 +17,7 @@ from phasenet_keras.io.registry import (
     reader_of,
     said_of_records,
 )
-from phasenet_keras.io.waveforms import record_key
+from phasenet_keras.io.waveforms import record_key, station_id
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Block:
         size: in bytes, None for the whole file.
         start: of its earliest trace, UTC.
         codes: record key and channel code of its traces.
+        stations: SEED ids without component of its traces; `read_block` gives those of no others.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Block:
     size: int | None
     start: UTCDateTime
     codes: frozenset[tuple[Key, str]]
+    stations: frozenset[str]
 
 
 def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Block, list[Trace]]]:
@@ -71,9 +73,11 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
         yield _block(path, 0, None, traces), traces
         return
     total = path.stat().st_size
-    size = max(1, block_bytes // record) * record
+    whole = total - total % record
+    step = max(1, block_bytes // record) * record
     is_readable = False
-    for offset in range(0, total - total % record, size):
+    for offset in range(0, whole, step):
+        size = min(step, whole - offset)
         try:
             traces = list(_read(path, offset, size, headers_only=True))
         except FormatError as error:
@@ -88,15 +92,24 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
         warnings.warn(text, RecordWarning, stacklevel=2)
 
 
-def read_block(block: Block) -> Stream:
-    """Read a block's traces.
+def read_block(block: Block) -> list[Trace]:
+    """Read the traces of a block's stations.
 
     Raises:
         FormatError: if it cannot be read.
     """
     if block.size is None:
-        return read_stream(block.path)
-    return _read(block.path, block.offset, block.size, headers_only=False)
+        stream = read_stream(block.path)
+    else:
+        stream = _read(block.path, block.offset, block.size, False, **_records_of(block))
+    return [trace for trace in stream if station_id(trace) in block.stations]
+
+
+def _records_of(block: Block) -> dict[str, str]:
+    """Return the option that leaves the records of other stations as they are, not decoded."""
+    if len(block.stations) > 1 or block.stations == {key[0] for key, _ in block.codes}:
+        return {}
+    return {"sourcename": f"{next(iter(block.stations))}*"}
 
 
 def _block(path: Path, offset: int, size: int | None, traces: list[Trace]) -> Block:
@@ -106,6 +119,7 @@ def _block(path: Path, offset: int, size: int | None, traces: list[Trace]) -> Bl
         size,
         min(trace.stats.starttime for trace in traces),
         frozenset((record_key(trace), trace.stats.channel) for trace in traces),
+        frozenset(station_id(trace) for trace in traces),
     )
 
 
@@ -127,7 +141,7 @@ def _record_bytes(path: Path) -> int | None:
     return length if LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES else None
 
 
-def _read(path: Path, offset: int, size: int, headers_only: bool) -> Stream:
+def _read(path: Path, offset: int, size: int, headers_only: bool, **options: str) -> Stream:
     from phasenet_keras.io.obspy_formats import read_as
 
     where = f"{path}, bytes {offset} to {offset + size}"
@@ -137,7 +151,7 @@ def _read(path: Path, offset: int, size: int, headers_only: bool) -> Stream:
             content = file.read(size)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            stream = read_as(io.BytesIO(content), "MSEED", headers_only)
+            stream = read_as(io.BytesIO(content), "MSEED", headers_only, **options)
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     if not headers_only:

@@ -56,7 +56,9 @@ def obspy_formats() -> tuple[str, ...]:
     return tuple(ENTRY_POINTS["waveform"])
 
 
-def read_as(source: str | BinaryIO, format_name: str, headers_only: bool = False) -> Stream:
+def read_as(
+    source: str | BinaryIO, format_name: str, headers_only: bool = False, **options: Any
+) -> Stream:
     """Read a file or bytes of a format that is known, as `obspy.read` does.
 
     That parses the metadata of ObsPy's installation at every call (3 ms, as long as it takes to
@@ -66,11 +68,12 @@ def read_as(source: str | BinaryIO, format_name: str, headers_only: bool = False
         source: name of a file, or an open one.
         format_name: as ObsPy spells it.
         headers_only: leave out the samples.
+        options: of that format's reader.
 
     Raises:
         Exception: whatever ObsPy's reader leads to.
     """
-    stream = _plugin(format_name, "readFormat")(source, headonly=headers_only)
+    stream = _plugin(format_name, "readFormat")(source, headonly=headers_only, **options)
     for trace in stream:
         trace.stats._format = format_name
     return stream

@@ -20,6 +20,7 @@ from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.index import expand_paths, tie_together
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import DAY_S, Selection
+from phasenet_keras.io.waveforms import station_id
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
@@ -198,7 +199,7 @@ def plan_archive(
             read.append((path, blocks, notes))
         else:
             yield from notes
-    stations = [{key[0] for b in blocks for key, _ in b.codes} for _, blocks, _ in read]
+    stations = [{name for block in blocks for name in block.stations} for _, blocks, _ in read]
     jobs = []
     for numbers in tie_together(stations):
         order = {read[number][0]: number for number in sorted(numbers)}
@@ -223,11 +224,11 @@ def _read_headers(
     """Return the wanted blocks of a file, and what is wrong with it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RecordWarning)
-        blocks = [
-            block
-            for block, traces in blocks_of(path, block_bytes)
-            if any(selection.takes_header(trace) for trace in traces)
-        ]
+        blocks = []
+        for block, traces in blocks_of(path, block_bytes):
+            wanted = frozenset(station_id(t) for t in traces if selection.takes_header(t))
+            if wanted:
+                blocks.append(replace(block, stations=wanted))
     # A block that cannot be read is a failure, a missing end is not.
     notes = [
         FileReport(path, str(w.message), failed="truncated" not in str(w.message))

@@ -6,8 +6,8 @@ ends, writes one more, and says how far it came. So the picks are those of one p
 goes on like any other. All workers must see the files and the folder of the parts under the same
 names.
 
-Files that share a station are one group, whose days follow each other: what is picked after
-midnight depends on the record before. Groups run side by side.
+The days of a station follow each other: what is picked after midnight depends on the record before.
+Stations run side by side, also those of one file: each then reads the file for itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -151,7 +151,7 @@ def pick_over_dask(
     from distributed import CancelledError, KilledWorker, as_completed
 
     planned = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
-    jobs = [job.absolute() for job in planned]
+    jobs = [job.absolute() for group in planned for job in _by_station(group)]
     total = sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
     if not jobs:
@@ -164,6 +164,7 @@ def pick_over_dask(
 
     job_of = {submit(job): job for job in jobs}
     n_read = dict.fromkeys((job.name for job in jobs), 0)
+    said: set[FileReport] = set()  # of a file by each of its stations
     running = as_completed(list(job_of))
     try:
         for future in running:
@@ -171,7 +172,12 @@ def pick_over_dask(
             n_read[job.name], is_done = future.result()
             yield Progress(sum(n_read.values()), total)
             if is_done:
-                yield from said_of(job, parts)
+                for event in said_of(job, parts):
+                    if not isinstance(event, FileReport):
+                        yield event
+                    elif event not in said:
+                        said.add(event)
+                        yield event
             else:
                 following = submit(job)
                 job_of[following] = job
@@ -183,6 +189,26 @@ def pick_over_dask(
         ) from error
     finally:
         client.cancel(list(job_of))
+
+
+def _by_station(group: GroupJob) -> list[GroupJob]:
+    """Return a job for each station of a group; each reads the blocks that they share."""
+    names = sorted({name for block in group.blocks for name in block.stations})
+    if len(names) < 2:
+        return [group]
+    jobs: list[GroupJob] = []
+    for name in names:
+        blocks = [block for block in group.blocks if name in block.stations]
+        files = {block.path for block in blocks}
+        job = replace(
+            group,
+            name=digest_of([group.name, name]),
+            paths=tuple(path for path in group.paths if path in files),
+            blocks=tuple(replace(block, stations=frozenset({name})) for block in blocks),
+            notes=() if jobs else group.notes,
+        )
+        jobs.append(job)
+    return jobs
 
 
 def _recipe_of(picker: Picker, parts: PartFolder) -> _Recipe:
