@@ -58,7 +58,9 @@ def pad_to(data: np.ndarray, n_samples: int) -> np.ndarray:
     """Append zeros (the mean, after normalisation) to ``(samples, channels)`` up to a length."""
     if data.shape[0] == n_samples:
         return data
-    return np.pad(data, ((0, n_samples - data.shape[0]), (0, 0)))
+    padded = np.zeros((n_samples, *data.shape[1:]), data.dtype)  # np.pad costs 0.1 ms a call
+    padded[: data.shape[0]] = data
+    return padded
 
 
 def check_core_samples(core_samples: int) -> int:

@@ -110,8 +110,8 @@ class ChunkRunner:
 
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
-        grid = settings.config.grid_samples
-        self.core_samples = -(-settings.chunk_samples // grid) * grid
+        self._grid, self._halo = settings.config.grid_samples, settings.config.halo_samples
+        self.core_samples = -(-settings.chunk_samples // self._grid) * self._grid
         self._held = np.empty((0, len(settings.config.channels)), np.float32)
         self._begin = 0  # of what is held
         self._kept = 0  # up to here the network was asked
@@ -125,7 +125,7 @@ class ChunkRunner:
             n_ahead: so many chunks may be left running; the next call gives what they come to.
         """
         self._held = np.concatenate([self._held, x])
-        grid, halo = self._settings.config.grid_samples, self._settings.config.halo_samples
+        grid, halo = self._grid, self._halo
         remainder = self._settings.window_samples % grid
         parts: list[np.ndarray] = []
         while True:
@@ -142,12 +142,10 @@ class ChunkRunner:
         n_samples = self._begin + self._held.shape[0]
         if self._kept == n_samples:
             return
-        grid = settings.config.grid_samples
+        grid, halo = self._grid, self._halo
         n_padded = padded_length(n_samples, settings.window_samples, grid)
         self._held = pad_to(self._held, n_padded - self._begin)
-        for piece in chunks(
-            n_padded, settings.window_samples, grid, settings.config.halo_samples, self.core_samples
-        ):
+        for piece in chunks(n_padded, settings.window_samples, grid, halo, self.core_samples):
             if self._kept <= piece.keep_begin < n_samples:
                 self._run(piece.end, min(piece.keep_end, n_samples))
 
@@ -161,7 +159,7 @@ class ChunkRunner:
         return self._joined(self._finished(n_ahead))
 
     def _run(self, end: int, keep_end: int) -> None:
-        begin = max(0, self._kept - self._settings.config.halo_samples)
+        begin = max(0, self._kept - self._halo)
         self._held = self._held[begin - self._begin :]
         self._begin = begin
         future = self._settings.submit(self._held[None, : end - begin])
