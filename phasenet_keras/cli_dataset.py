@@ -53,9 +53,10 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="data set folder")
     verb.add_argument(
         "--split-by",
-        choices=("event", "shot", "gather", "station", "block"),
-        help="what is never split; block: eight neighbouring records (default: the splits that the "
-        "records have, else event, gather, block: the first of which there are three)",
+        choices=("event", "shot", "gather", "station", "time", "block"),
+        help="what is never split; time: records that overlap in time; block: eight neighbouring "
+        "records (default: the splits that the records have, else event, gather, time, block: the "
+        "first of which there are three; time where there are several stations)",
     )
     verb.add_argument(
         "--seed", type=int, default=0, help="of splits and windows (default: %(default)s)"

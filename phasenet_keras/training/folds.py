@@ -24,8 +24,7 @@ def fold_splits(
     Args:
         records: a data set.
         folds: 1 takes the splits that the records have; with more, each record is in test once.
-        by: what stays together, as in `assign_splits`; empty takes events where all records have
-            one, else gathers, else blocks of neighbours.
+        by: what stays together, as in `assign_splits`; empty chooses, see `choose_split_by`.
         seed: of the drawing of groups.
 
     Raises:

@@ -41,8 +41,9 @@ class PrepareSettings:
     """How a data set is built.
 
     Attributes:
-        split_by: ``"event"``, ``"gather"``, ``"station"`` or ``"block"``; None keeps splits that
-            all records have, else takes events, else gathers, if there are three, else blocks.
+        split_by: ``"event"``, ``"gather"``, ``"station"``, ``"time"`` or ``"block"``; None keeps
+            splits that all records have, else chooses, see
+            `phasenet_keras.training.splits.choose_split_by`.
         seed: of the splits and of random windows.
         channels: of the data set, e.g. ``"Z"``; records with more give these, others are skipped.
             None takes the most common set.

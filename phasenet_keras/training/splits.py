@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -23,18 +25,21 @@ __all__ = [
     "split_facts",
 ]
 
-SPLIT_BY = ("event", "gather", "station", "block")
+SPLIT_BY = ("event", "gather", "station", "time", "block")
 # Neighbouring receivers record nearly the same: blocks of this many stay together, fewer where
 # there would not be six blocks.
 BLOCK_RECORDS = 8
 LEAST_BLOCKS = 6
 LEAST_GROUPS = 3
-NAMES = ("train", "dev", "test")
 FRACTIONS = (0.6, 0.1, 0.3)
 SHOWN = 3
 # Records without a time begin in 1970, as those of simulations do.
 FIRST_TRUE_TIME_S = 365 * 86400.0
-REMEDIES = {"station": " (scores will be of known stations; --split-by station keeps them apart)"}
+REMEDIES = {
+    "station": " (scores will be of known stations; --split-by station keeps them apart)",
+    "time": " (one earthquake may be on two sides; --split-by time keeps them apart)",
+}
+NAMES_OF_SEVERAL = {"time": "spans of overlapping records"}
 
 
 def assign_splits(
@@ -47,9 +52,11 @@ def assign_splits(
 
     Args:
         records: in order of their receivers, for ``"block"``.
-        by: ``"event"``, ``"gather"`` or ``"station"`` keep each of these together; ``"block"``
-            keeps eight neighbouring records together (fewer in a small set).
-        fractions: of train, dev and test, by number of groups; each part gets one at least.
+        by: ``"event"``, ``"gather"`` or ``"station"`` keep each of these together; ``"time"``
+            what overlaps in time, at whatever station; ``"block"`` eight neighbouring records
+            (fewer in a small set).
+        fractions: of train, dev and test, by number of records; each part gets one group at least,
+            and train the largest.
         seed: of the drawing.
 
     Raises:
@@ -62,11 +69,17 @@ def assign_splits(
 
 
 def choose_split_by(facts: Sequence[RecordFacts]) -> str:
-    """Return what to split by: events, else gathers, if there are three of them, else blocks."""
+    """Return what to split by: events, gathers, times or blocks.
+
+    The first of which there are three, where times count only if there are several stations: one
+    earthquake is then in several records.
+    """
     for by in ("event", "gather"):
         if len(set(_groups(facts, by)) - {""}) >= LEAST_GROUPS:
             return by
-    return "block"
+    times = _groups(facts, "time")
+    has_times = "" not in times and len(set(times)) >= LEAST_GROUPS
+    return "time" if has_times and len(set(_groups(facts, "station"))) > 1 else "block"
 
 
 def group_names(records: Sequence[LabelledWaveform], by: str = "") -> list[str]:
@@ -145,7 +158,10 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
             f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
             f"overlap in time: {_some(overlaps)}"
         )
-    return said + [text for by in SPLIT_BY[:3] for text in _in_several(facts, by)]
+    named = ("event", "gather", "station")
+    # What an earthquake is, names say better than times.
+    kinds = named if any(fact.event or fact.gather for fact in facts) else (*named, "time")
+    return said + [text for by in kinds for text in _in_several(facts, by)]
 
 
 def facts_of(record: LabelledWaveform, with_digest: bool = True) -> RecordFacts:
@@ -181,10 +197,11 @@ def _in_several(facts: Sequence[RecordFacts], by: str) -> list[str]:
         splits.setdefault(group, set()).add(fact.split)
     splits.pop("", None)
     shared = [f"{name} ({', '.join(sorted(s))})" for name, s in splits.items() if len(s) > 1]
-    if not shared or (by == "station" and len(splits) == 1):
+    if not shared or (by in ("station", "time") and len(splits) == 1):
         return []
     verb = "is" if len(shared) == 1 else "are"
-    said = f"{len(shared)} of {len(splits)} {by}s {verb} in several splits: {_some(shared)}"
+    what = NAMES_OF_SEVERAL.get(by, f"{by}s")
+    said = f"{len(shared)} of {len(splits)} {what} {verb} in several splits: {_some(shared)}"
     return [f"warning: {said}{REMEDIES.get(by, '')}"]
 
 
@@ -197,7 +214,22 @@ def _groups(facts: Sequence[RecordFacts], by: str) -> list[str]:
     block = max(1, min(BLOCK_RECORDS, len(facts) // LEAST_BLOCKS))
     if by == "block":
         return [f"{number // block:06d}" for number in range(len(facts))]
+    if by == "time":
+        return _spans(facts)
     return [getattr(fact, by) for fact in facts]
+
+
+def _spans(facts: Sequence[RecordFacts]) -> list[str]:
+    """Return for each record when the span of records begins that overlap; empty without a time."""
+    names = [""] * len(facts)
+    known = [n for n, fact in enumerate(facts) if fact.start_s > FIRST_TRUE_TIME_S]
+    begin_s = end_s = -math.inf
+    for number in sorted(known, key=lambda n: facts[n].start_s):
+        if facts[number].start_s >= end_s:
+            begin_s = facts[number].start_s
+        end_s = max(end_s, facts[number].start_s + facts[number].duration_s)
+        names[number] = datetime.fromtimestamp(begin_s, UTC).isoformat(timespec="milliseconds")
+    return names
 
 
 def _copies(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
@@ -256,16 +288,27 @@ def _draw(
 ) -> list[str]:
     if abs(sum(fractions) - 1.0) > 1e-6 or min(fractions) <= 0:
         raise ConfigError(f"three fractions above 0 that add up to 1, received {fractions}")
-    names = sorted(set(groups))
+    sizes = Counter(groups)
+    names = sorted(sizes)
     if len(names) < LEAST_GROUPS:
         raise ConfigError(f"there are {len(names)} {by}s, three at least are needed")
-    order = np.random.default_rng(seed).permutation(len(names))
-    n_dev, n_test = (max(1, round(part * len(names))) for part in fractions[1:])
-    split_of = {
-        names[index]: "test" if rank < n_test else "dev" if rank < n_test + n_dev else "train"
-        for rank, index in enumerate(order.tolist())
-    }
-    return [split_of[group] for group in groups]
+    order = [names[i] for i in np.random.default_rng(seed).permutation(len(names)).tolist()]
+    # The largest trains: a swarm among a few other earthquakes is no test of much.
+    largest = max(reversed(order), key=lambda name: sizes[name])
+    left = [name for name in order if name != largest]
+    split_of = {}
+    for split, fraction, n_to_leave in (("test", fractions[2], 1), ("dev", fractions[1], 0)):
+        wanted, count = fraction * len(groups), 0
+        for name in list(left):
+            if len(left) > n_to_leave and count + sizes[name] / 2 < wanted:
+                split_of[name] = split
+                count += sizes[name]
+                left.remove(name)
+        if not count:
+            name = min(left, key=lambda name: sizes[name])
+            split_of[name] = split
+            left.remove(name)
+    return [split_of.get(group, "train") for group in groups]
 
 
 def _some(names: Sequence[str]) -> str:
