@@ -68,7 +68,10 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
         "--sampling-rate-hz",
         type=float,
         metavar="HZ",
-        help="of the data set (default: the most common one); records are not resampled",
+        help="take the records of this rate (default: the most common one)",
+    )
+    verb.add_argument(
+        "--resample-hz", type=float, metavar="HZ", help="bring all records to this rate instead"
     )
     verb.add_argument(
         "--complete",
@@ -96,6 +99,7 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         channels=arguments.channels,
         sampling_rate_hz=arguments.sampling_rate_hz,
+        resample_hz=arguments.resample_hz,
         complete=arguments.complete,
         window_s=arguments.window_s,
         random_position=arguments.random_position,

@@ -8,14 +8,15 @@ record is continued by the mean of its first and its last samples, so that they 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import ConfigError, LabelledWaveform
 
-__all__ = ["SAME_RATE", "Resampler", "resample", "resample_as_stream"]
+__all__ = ["SAME_RATE", "Resampler", "resample", "resample_as_stream", "resample_record"]
 
 # A stretch of time by less than this is nothing to a network; the pick times stay exact.
 SAME_RATE = 0.005
@@ -49,6 +50,30 @@ def resample(data: np.ndarray, old_hz: float, new_hz: float) -> tuple[np.ndarray
     resampled, reached_hz = resample_as_stream(data, old_hz, new_hz)
     mean = resampled.mean(axis=0, dtype=np.float64)
     return (resampled - mean).astype(np.float32), reached_hz
+
+
+def resample_record(record: LabelledWaveform, rate_hz: float) -> LabelledWaveform:
+    """Return a labelled record at another rate, its arrivals at the same times.
+
+    Raises:
+        ConfigError: as `resample`.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> from phasenet_keras import Waveform
+        >>> wave = Waveform(np.ones((400, 1)), 200.0, UTCDateTime(0), ("Z",), "XX.A..HH")
+        >>> resample_record(LabelledWaveform(wave, {"P": (300.0,)}), 100.0).arrivals
+        {'P': (150.0,)}
+    """
+    wave = record.waveform
+    if wave.sampling_rate == rate_hz:
+        return record
+    data, reached_hz = resample(wave.data, wave.sampling_rate, rate_hz)
+    ratio = reached_hz / wave.sampling_rate
+    arrivals = {p: tuple(ratio * at for at in found) for p, found in record.arrivals.items()}
+    return replace(
+        record, waveform=replace(wave, data=data, sampling_rate=reached_hz), arrivals=arrivals
+    )
 
 
 def resample_as_stream(data: np.ndarray, old_hz: float, new_hz: float) -> tuple[np.ndarray, float]:

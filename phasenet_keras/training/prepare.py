@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.io.channels import channel_names
-from phasenet_keras.io.parts import BadRow, RecordFacts
+from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import (
     METADATA,
     SPLITS,
@@ -30,10 +31,9 @@ from phasenet_keras.types import ConfigError, PhaseNetKerasError
 __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
-SAME_RATE = 0.005
 SHOWN = 3
 # A change of this number makes finished data sets be built anew.
-LAYOUT = 1
+LAYOUT = 2
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class PrepareSettings:
         channels: of the data set, e.g. ``"Z"``; records with more give these, others are skipped.
             None takes the most common set.
         sampling_rate_hz: of the data set, within 0.5 %; None takes the most common one.
+        resample_hz: rate to which all records are brought; None leaves them as they are.
         complete: True says that all arrivals are labelled: a phase without one is absent.
         window_s: cuts longer records around their arrivals, in seconds.
         random_position: True puts the windows at random about the arrivals.
@@ -60,6 +61,7 @@ class PrepareSettings:
     seed: int = 0
     channels: str | None = None
     sampling_rate_hz: float | None = None
+    resample_hz: float | None = None
     complete: bool = False
     window_s: float | None = None
     random_position: bool = False
@@ -68,10 +70,15 @@ class PrepareSettings:
         if self.channels is not None:
             names = channel_names(self.channels, "ENZ")
             object.__setattr__(self, "channels", "".join(sorted(names)))
-        for name in ("sampling_rate_hz", "window_s"):
+        for name in ("sampling_rate_hz", "resample_hz", "window_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ConfigError(f"{name} should be a number above 0, received {value}")
+        if self.sampling_rate_hz and self.resample_hz:
+            raise ConfigError(
+                "sampling_rate_hz takes the records of one rate, resample_hz brings all to one: "
+                "give one of them"
+            )
         if self.random_position and self.window_s is None:
             raise ConfigError("windows at random positions need a length: give --window-s")
 
@@ -191,6 +198,8 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     for name in new:
         if old.get(name) != new[name]:
             return f"its {name} is {old.get(name)}, not {new[name]}"
+    if before.get("layout") != now["layout"]:
+        return "made by another version of this program"
     inputs = before.get("inputs", {})
     changed = sorted(
         Path(path).name
@@ -224,7 +233,7 @@ def _read_all(
         warnings.simplefilter("always")
         source = open_source(waveforms, labels, output)
     stage.note(caught)
-    finish = partial(
+    cut = partial(
         with_options,
         complete=settings.complete,
         window_s=settings.window_s,
@@ -232,7 +241,7 @@ def _read_all(
     )
     stage.fill(
         source.parts,
-        finish,
+        lambda items: _at_rate(cut(items), settings.resample_hz),
         channels=settings.channels,
         keep_unlabelled=source.says_all,
         on_progress=on_progress,
@@ -241,6 +250,18 @@ def _read_all(
     if stage.n_unlabelled:
         text = f"{stage.n_unlabelled} records without a labelled arrival are left out"
         stage.notes[f"{text} (--complete keeps them as noise, if all arrivals are labelled)"] = None
+
+
+def _at_rate(items: Iterable[Item], rate_hz: float | None) -> Iterator[Item]:
+    """Yield the items, records at a rate, if one is asked for."""
+    for item in items:
+        if isinstance(item, BadRow) or rate_hz is None:
+            yield item
+            continue
+        try:
+            yield resample_record(item, rate_hz)
+        except ConfigError as error:  # no ratio of whole numbers comes near
+            yield BadRow(None, f"{item.name}: {error}")
 
 
 def _finish(
@@ -298,6 +319,8 @@ def _of_one_kind(
     near = [kind for kind in fitting if _same_rate(kind[1], chosen[1]) and kind[0] == chosen[0]]
     kept = [row for row, kind in zip(rows, kinds, strict=True) if kind in near]
     why = f"the data set holds {_words(chosen)}; choose with --channels and --sampling-rate-hz"
+    if any(not _same_rate(rate_hz, chosen[1]) for _, rate_hz in others):
+        why += ", or bring all to one rate with --resample-hz"
     return (
         tuple(chosen[0]),
         kept,
