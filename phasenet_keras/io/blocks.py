@@ -98,18 +98,23 @@ def read_block(block: Block) -> list[Trace]:
     Raises:
         FormatError: if it cannot be read.
     """
+    keys = {key for key, _ in block.codes}
+    is_all = block.stations == {station for station, _, _ in keys}
     if block.size is None:
         stream = read_stream(block.path)
     else:
-        stream = _read(block.path, block.offset, block.size, False, **_records_of(block))
-    return [trace for trace in stream if station_id(trace) in block.stations]
+        options = {} if is_all else _records_of(block.stations, keys)
+        stream = _read(block.path, block.offset, block.size, False, **options)
+    return [trace for trace in stream if is_all or station_id(trace) in block.stations]
 
 
-def _records_of(block: Block) -> dict[str, str]:
-    """Return the option that leaves the records of other stations as they are, not decoded."""
-    if len(block.stations) > 1 or block.stations == {key[0] for key, _ in block.codes}:
-        return {}
-    return {"sourcename": f"{next(iter(block.stations))}*"}
+def _records_of(stations: frozenset[str], keys: set[Key]) -> dict[str, str]:
+    """Return the option that leaves the records of other stations as they are, not decoded.
+
+    There is none for several stations, and for one that the records do not name.
+    """
+    has_codes = all(not path for station, path, _ in keys if station in stations)
+    return {"sourcename": f"{next(iter(stations))}*"} if len(stations) == 1 and has_codes else {}
 
 
 def _block(path: Path, offset: int, size: int | None, traces: list[Trace]) -> Block:
