@@ -57,8 +57,7 @@ def case_of(name: str, data: Path) -> Case:
     if name.startswith("near-surface"):
         records = near_surface(data)
         n_records = 16 if name.endswith("16") else None
-        config = TrainConfig(augmentation=({"name": "BlendRecords"}, *TrainConfig().augmentation))
-        return Case(name, records, config, "Z", TOLERANCES["near-surface"], n_records)
+        return Case(name, records, TrainConfig(), "Z", TOLERANCES["near-surface"], n_records)
     if name == "pyrefra":
         return Case(name, pyrefra(data), TrainConfig(), "Z", TOLERANCES[name])
     families, channels, snr_db = SIMULATED[name]

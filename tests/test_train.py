@@ -277,11 +277,31 @@ def test_the_last_epoch_within_the_error_counts_and_a_parent_must_be_beaten():
     assert _beats(history[1], 0.35, 0.8)
 
 
+def both(count):
+    """Records with a P and an S."""
+    return [replace(r, arrivals={"P": (50.0,), "S": (90.0,)}) for r in onsets(count)]
+
+
 def test_what_is_left_open_is_chosen_from_the_records():
     settled = TrainConfig().settled(onsets(20))
     assert (settled.refit, settled.window_samples) == (True, 512)
     assert not TrainConfig().settled(onsets(300)).refit
     assert TrainConfig(refit=False, window_samples=512).settled(onsets(3)).window_samples == 512
+    blending = ["BlendRecords", "Polarity", "WhiteNoise"]
+    usual = blending[1:]
+    for learn, check, expected in (
+        (both(20), [], blending),
+        (both(5) + onsets(15), [], blending),  # a quarter of them
+        (both(4) + onsets(15), [], usual),
+        (onsets(20), both(20), usual),  # none to learn from
+        (both(200), both(100), usual),  # many
+    ):
+        settled = TrainConfig().settled(learn, check)
+        assert [step["name"] for step in settled.augmentation] == expected
+        assert TrainConfig.from_dict(json.loads(json.dumps(settled.to_dict()))) == settled
+    own = TrainConfig(augmentation=({"name": "Gap"},)).settled(both(20))
+    assert [step["name"] for step in own.augmentation] == ["Gap"]
+    assert TrainConfig.from_dict(TrainConfig().to_dict()) == TrainConfig()
     assert [TrainConfig().windows_of(n) for n in (10, 64, 256, 5000)] == [26, 4, 1, 1]
     wave = Waveform(np.ones((4000, 1)), 2000.0, UTCDateTime(0), ("Z",), "S")
     assert choose_window([LabelledWaveform(wave, {"P": (100,)})]) == 3072

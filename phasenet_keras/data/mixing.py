@@ -33,6 +33,7 @@ __all__ = [
     "StackEvents",
     "add_noise",
     "bind_steps",
+    "p_and_s",
     "stretch_after",
 ]
 
@@ -276,7 +277,7 @@ class BlendRecords:
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation with ``pool`` to draw from."""
-        found = {n: _p_and_s(pool.arrivals(n)) for n in range(len(pool.records))}
+        found = {n: p_and_s(pool.arrivals(n)) for n in range(len(pool.records))}
         pairs = {number: pair for number, pair in found.items() if pair}
         if not pairs:
             raise ConfigError(
@@ -299,7 +300,7 @@ class BlendRecords:
         numbers: np.ndarray,
         intervals: np.ndarray,
     ) -> tuple[np.ndarray, Arrivals]:
-        pair = _p_and_s(arrivals)
+        pair = p_and_s(arrivals)
         if pair is None or rng.random() >= self.probability:
             return data, arrivals
         p, interval = pair[0], pair[1] - pair[0]
@@ -377,7 +378,7 @@ class RotateHorizontals:
         return turned, arrivals
 
 
-def _p_and_s(arrivals: Arrivals) -> tuple[float, float] | None:
+def p_and_s(arrivals: Arrivals) -> tuple[float, float] | None:
     """Return P and S, in samples, where there is just one of each and S is the later."""
     p, s = arrivals.get("P", ()), arrivals.get("S", ())
     return (p[0], s[0]) if len(p) == len(s) == 1 and s[0] > p[0] else None

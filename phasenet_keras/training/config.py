@@ -26,6 +26,7 @@ from phasenet_keras.data.mixing import (
     RecordedNoise,
     RotateHorizontals,
     StackEvents,
+    p_and_s,
 )
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name, refuse_unknown
 
@@ -42,7 +43,7 @@ WHOLE_NUMBERS: Mapping[str, int] = {
     "patience": 1,
 }
 LEAST_WINDOWS = 256
-REFIT_BELOW = 300
+FEW_RECORDS = 300
 GRID, LONGEST_WINDOW = 256, 3072
 
 STEPS: Mapping[str, type] = {
@@ -64,6 +65,9 @@ STEPS: Mapping[str, type] = {
         WhiteNoise,
     )
 }
+USUAL_STEPS = ({"name": "Polarity"}, {"name": "WhiteNoise"})
+BLENDING = ({"name": "BlendRecords"},)
+LEAST_BLENDED = 0.25
 DEFAULT_SIGMA_SAMPLES, DEFAULT_REACH = 6.0, 2.5
 
 
@@ -87,7 +91,9 @@ class TrainConfig:
         label_reach: the Gaussian is cut off at this many standard deviations.
         alpha: rate of windows that hold the arrivals; the others hold none where there is room.
         shift_samples: how far a window may begin before a record or end after it.
-        augmentation: name and settings of each step, in order.
+        augmentation: name and settings of each step, in order; None takes polarity and white noise,
+            and before them `BlendRecords` where there are fewer than 300 records and a quarter of
+            them or more have one P and one S (few real records of two kinds gained by it).
         class_weights: factor of each phase's term in the loss; empty is 1 for all.
         mask_unknown: treat a phase that was not labelled as unknown, not as absent.
         tolerance_samples: greatest residual of a match when thresholds are chosen on the
@@ -121,10 +127,7 @@ class TrainConfig:
     label_reach: float = DEFAULT_REACH
     alpha: float = 0.95
     shift_samples: int = 512
-    augmentation: tuple[Mapping[str, Any], ...] = (
-        {"name": "Polarity"},
-        {"name": "WhiteNoise"},
-    )
+    augmentation: tuple[Mapping[str, Any], ...] | None = None
     class_weights: tuple[float, ...] = ()
     mask_unknown: bool = True
     tolerance_samples: float = 10.0
@@ -150,9 +153,11 @@ class TrainConfig:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} is above 0, received {getattr(self, name)!r}")
         self._check_label()
-        object.__setattr__(self, "augmentation", tuple(dict(s) for s in self.augmentation))
+        if self.augmentation is not None:
+            object.__setattr__(self, "augmentation", tuple(dict(s) for s in self.augmentation))
         object.__setattr__(self, "class_weights", tuple(self.class_weights))
-        object.__setattr__(self, "steps", tuple(_step(item) for item in self.augmentation))
+        steps = USUAL_STEPS if self.augmentation is None else self.augmentation
+        object.__setattr__(self, "steps", tuple(_step(item) for item in steps))
 
     @property
     def label(self) -> LabelShape:
@@ -162,11 +167,29 @@ class TrainConfig:
         sigma = self.label_sigma_samples
         return LabelShape(sigma_samples=sigma, reach_samples=self.label_reach * sigma)
 
-    def settled(self, records: Sequence[LabelledWaveform]) -> TrainConfig:
-        """Return a copy in which what was left open is chosen from the records."""
-        refit = len(records) < REFIT_BELOW if self.refit is None else self.refit
-        window_samples = self.window_samples or choose_window(records)
-        return replace(self, refit=refit, window_samples=window_samples)
+    def settled(
+        self,
+        records: Sequence[LabelledWaveform],
+        dev_records: Sequence[LabelledWaveform] = (),
+    ) -> TrainConfig:
+        """Return a copy in which what was left open is chosen from the records.
+
+        Args:
+            records: to train on.
+            dev_records: to validate on.
+        """
+        n_records = len(records) + len(dev_records)
+        augmentation = self.augmentation
+        if augmentation is None:
+            n_both = sum(p_and_s(record.arrivals) is not None for record in records)
+            should_blend = n_records < FEW_RECORDS and n_both >= LEAST_BLENDED * len(records)
+            augmentation = (*BLENDING, *USUAL_STEPS) if should_blend and n_both else USUAL_STEPS
+        return replace(
+            self,
+            augmentation=augmentation,
+            refit=n_records < FEW_RECORDS if self.refit is None else self.refit,
+            window_samples=self.window_samples or choose_window([*records, *dev_records]),
+        )
 
     def windows_of(self, n_records: int) -> int:
         """Return the windows drawn from each record in an epoch, for a number of records."""
@@ -176,7 +199,8 @@ class TrainConfig:
         """Return plain values, as `from_dict` and JSON take them."""
         values = asdict(self)
         del values["steps"]
-        lists = {name: list(values[name]) for name in ("augmentation", "class_weights")}
+        augmentation = None if self.augmentation is None else list(values["augmentation"])
+        lists = {"augmentation": augmentation, "class_weights": list(values["class_weights"])}
         return values | lists
 
     @classmethod

@@ -133,7 +133,7 @@ def train(
     strategy.check(parent.stages)
     _check_arrivals(train_records, dev_records, parent.config.phases[1:])
     check_no_leak(train_records, dev_records)
-    config = (config or TrainConfig()).settled([*train_records, *dev_records])
+    config = (config or TrainConfig()).settled(train_records, dev_records)
     folder = Path(folder)
     if teacher:
         teacher.check(parent.config)
