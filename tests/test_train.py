@@ -294,7 +294,7 @@ def test_what_is_left_open_is_chosen_from_the_records():
         (both(5) + onsets(15), [], blending),  # a quarter of them
         (both(4) + onsets(15), [], usual),
         (onsets(20), both(20), usual),  # none to learn from
-        (both(200), both(100), usual),  # many
+        (both(100), both(50), usual),  # many
     ):
         settled = TrainConfig().settled(learn, check)
         assert [step["name"] for step in settled.augmentation] == expected
