@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+import numpy as np
 import pytest
 from obspy import Stream
 from test_archive import station, write_sds
@@ -62,7 +63,7 @@ def test_workers_give_the_picks_of_one_process(client, archive, preset, tmp_path
 
 
 def test_stations_of_one_file_are_tasks_side_by_side(client, preset, tmp_path):
-    """Interleaved records of three stations, one of them damaged: one chain of tasks each."""
+    """Interleaved records of three stations and of one without a number, and a torn one."""
     stream = Stream()
     for name in ("AA", "BBB", "CCCC"):
         stream += station(name)
@@ -70,7 +71,10 @@ def test_stations_of_one_file_are_tasks_side_by_side(client, preset, tmp_path):
     stream.sort(["starttime", "station"]).write(str(path), "MSEED", reclen=512, encoding="STEIM2")
     records = [path.read_bytes()[n : n + 512] for n in range(0, path.stat().st_size, 512)]
     order = sorted(range(len(records)), key=lambda n: (n % (len(records) // 3), n))
-    path.write_bytes(b"".join(records[n] for n in order) + records[0][:99])
+    [empty] = station("NaN", 1000, "Z")
+    empty.data = np.full(1000, np.nan, "float32")
+    empty.write(str(path), "MSEED", reclen=512, encoding="FLOAT32")
+    path.write_bytes(b"".join(records[n] for n in order) + path.read_bytes() + records[0][:99])
     picker = Picker(PhaseNet.from_preset(preset), chunk_samples=2048)
     options = {"part_s": 120, "block_bytes": 8192}
     alone, both = PartFolder(tmp_path / "alone"), PartFolder(tmp_path / "both")
@@ -84,10 +88,10 @@ def test_stations_of_one_file_are_tasks_side_by_side(client, preset, tmp_path):
     [report] = [e for e in said[1] if isinstance(e, FileReport)]
     assert "truncated: its last record has 99 bytes only" in report.text
     # A state or a last part for each station: chains of their own.
-    assert len({item.name.split("-")[0] for item in both.folder.glob("*.csv")}) == 3
+    assert len({item.name.split("-")[0] for item in both.folder.glob("*.csv")}) == 4
 
 
-def test_one_station_of_a_file_is_all_that_is_read(client, preset, tmp_path):
+def test_one_station_of_a_file_is_all_that_is_picked(client, preset, tmp_path):
     path = tmp_path / "network.mseed"
     (station("AA") + station("BBB")).write(str(path), "MSEED", reclen=512)
     picker = Picker(PhaseNet.from_preset(preset), chunk_samples=2048)

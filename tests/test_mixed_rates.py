@@ -65,16 +65,8 @@ def test_all_are_brought_to_one_rate(tmp_path, capsys):
 
 
 def test_both_ways_of_choosing_a_rate_are_one_too_many(tmp_path, capsys):
-    write_dataset([record(100.0, number) for number in range(8)], tmp_path / "in100")
-    options = [
-        "--resample-hz",
-        "100",
-        "--sampling-rate-hz",
-        "100",
-        "--output",
-        str(tmp_path / "out"),
-    ]
-    assert main(["prepare", str(tmp_path / "in100"), *options]) == 2
+    rates = ["--resample-hz", "100", "--sampling-rate-hz", "100"]
+    assert main(["prepare", str(tmp_path), *rates, "--output", str(tmp_path / "out")]) == 2
     assert "resample_hz brings all to one: give one of them" in capsys.readouterr().err
 
 

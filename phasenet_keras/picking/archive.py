@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -166,7 +166,7 @@ def pick_archive(
         for _ in job.run(picker, parts.folder_of(job.name)):
             done += 1
             yield Progress(done, total)
-        yield from said_of(job, parts)
+        yield from said_of([job], parts)
 
 
 def plan_archive(
@@ -362,20 +362,25 @@ def _facts_of(stretch: Stretch) -> dict[str, Any]:
     return facts
 
 
-def said_of(job: GroupJob, parts: PartFolder) -> Iterator[StationSummary | FileReport]:
-    """Yield what a run says of a group that is finished, from the facts of its parts."""
-    yield from job.notes
+def said_of(jobs: Sequence[GroupJob], parts: PartFolder) -> Iterator[StationSummary | FileReport]:
+    """Yield what a run says of a group whose jobs are finished, from the facts of their parts.
+
+    Args:
+        jobs: of the group: one, or one a station; what several say of a file is said once.
+        parts: of the run.
+    """
+    yield from dict.fromkeys(note for job in jobs for note in job.notes)
     stations: dict[str, StationSummary] = {}
-    n_failed = 0
-    for fact in parts.group(job.name).facts:
+    reports: dict[FileReport, None] = {}
+    for fact in (fact for job in jobs for fact in parts.group(job.name).facts):
         if "text" in fact:
-            n_failed += fact["failed"]
-            yield FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])
+            reports[FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])] = None
         else:
             name = fact["station"]
             stations.setdefault(name, StationSummary(name)).add(fact)
-    if not stations and not n_failed:
-        path = job.paths[0]
+    yield from reports
+    if not stations and not any(report.failed for report in reports):
+        path = jobs[0].paths[0]
         yield FileReport(path, f"{path} holds no usable samples", failed=True)
     for name in sorted(stations):
         yield stations[name].closed()

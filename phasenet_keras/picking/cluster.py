@@ -143,7 +143,8 @@ def pick_over_dask(
         block_bytes: miniSEED is read in pieces of so many bytes.
 
     Yields:
-        The same as `pick_archive`; stations in the order in which they end.
+        The same as `pick_archive`; groups of files that share a station in the order in which they
+        end.
 
     Raises:
         PhaseNetKerasError: if a part cannot be written, or workers die again and again.
@@ -151,7 +152,8 @@ def pick_over_dask(
     from distributed import CancelledError, KilledWorker, as_completed
 
     planned = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
-    jobs = [job.absolute() for group in planned for job in _by_station(group)]
+    groups = [[job.absolute() for job in _by_station(group)] for group in planned]
+    jobs = [job for group in groups for job in group]
     total = sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
     if not jobs:
@@ -164,7 +166,8 @@ def pick_over_dask(
 
     job_of = {submit(job): job for job in jobs}
     n_read = dict.fromkeys((job.name for job in jobs), 0)
-    said: set[FileReport] = set()  # of a file by each of its stations
+    group_of = {job.name: group for group in groups for job in group}
+    unfinished = set(n_read)
     running = as_completed(list(job_of))
     try:
         for future in running:
@@ -172,12 +175,9 @@ def pick_over_dask(
             n_read[job.name], is_done = future.result()
             yield Progress(sum(n_read.values()), total)
             if is_done:
-                for event in said_of(job, parts):
-                    if not isinstance(event, FileReport):
-                        yield event
-                    elif event not in said:
-                        said.add(event)
-                        yield event
+                unfinished.remove(job.name)
+                if unfinished.isdisjoint(one.name for one in group_of[job.name]):
+                    yield from said_of(group_of[job.name], parts)
             else:
                 following = submit(job)
                 job_of[following] = job
@@ -205,7 +205,6 @@ def _by_station(group: GroupJob) -> list[GroupJob]:
             name=digest_of([group.name, name]),
             paths=tuple(path for path in group.paths if path in files),
             blocks=tuple(replace(block, stations=frozenset({name})) for block in blocks),
-            notes=() if jobs else group.notes,
         )
         jobs.append(job)
     return jobs

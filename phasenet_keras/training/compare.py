@@ -207,14 +207,15 @@ def compare(
         ConfigError: for an unknown strategy, no test records, or a folder of other settings,
             records or parent.
     """
-    config = (config or TrainConfig()).settled(records)
+    parts = fold_splits(records, folds)
+    # As `train` would settle it: the records of a test have no part in it.
+    config = (config or TrainConfig()).settled(parts[0]["train"], parts[0]["dev"])
     folder = Path(folder)
     rate = records[0].waveform.sampling_rate if records else 1.0
     if tolerance_samples is None:
         tolerance_samples = config.tolerance_samples
     tolerances_s = _tolerances(tolerance_samples, parent, rate)
     plans = {strategy_of(item).name: strategy_of(item) for item in strategies}
-    parts = fold_splits(records, folds)
     settings = {
         "config": {k: v for k, v in config.to_dict().items() if k != "seed"},
         **parent_facts(parent),
