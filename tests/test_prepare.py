@@ -24,7 +24,6 @@ from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import open_source, read_labelled
 from phasenet_keras.training.prepare import PrepareSettings, prepare
-from phasenet_keras.training.splits import check_leakage, facts_of, split_facts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 T0 = UTCDateTime("2020-01-01T00:00:00")
@@ -569,65 +568,6 @@ def test_seisbench_itself_opens_ours(tmp_path):
     assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 0
     data = seisbench.WaveformDataset(tmp_path / "set", component_order="Z")
     assert data.get_waveforms(0).shape == (1, 400)
-
-
-# --- splits and leaks -----------------------------------------------------------------------
-
-
-def test_leaks_are_told(tmp_path):
-    def fact(number, split, **fields):
-        return facts_of(labelled(number, split=split, **fields))
-
-    clean = [fact(0, "train", event="a"), fact(1, "test", event="b")]
-    assert check_leakage(clean) == []
-    [said] = check_leakage([fact(0, "train", event="a"), fact(1, "test", event="a")])
-    assert said == "warning: 1 of 1 events is in several splits: a (test, train)"
-    [said] = check_leakage([fact(0, "train", gather="s"), fact(1, "test", gather="s")])
-    assert said.startswith("warning: 1 of 1 gathers is in several splits: s")
-    copy = labelled(0, split="test")
-    said = check_leakage([fact(0, "train"), copy])
-    assert said[0] == "error: 1 names are used by several records: r0"
-    assert said[1].startswith("error: 1 pairs of records in two splits have the same samples: r0")
-    shifted = Waveform(noise(77, 300, 3), 100.0, T0 + 1001, tuple("ENZ"), "XX.A..HH")
-    other = LabelledWaveform(shifted, {}, name="shifted", split="test")
-    [said] = check_leakage([fact(1, "train"), other])
-    assert said.startswith("warning: 1 pairs of records in two splits are of one station and overl")
-    elsewhere = Waveform(noise(78, 300, 3), 100.0, T0, tuple("ENZ"), "XX.B..HH")
-    both = [*clean, LabelledWaveform(elsewhere, {}, name="b", split="test")]
-    [said] = check_leakage(both)  # several stations, one of them on two sides
-    assert said.startswith("warning: 1 of 2 stations is in several splits: XX.A..HH (test, train)")
-
-
-def test_copies_and_overlaps_stay_together_and_given_ones_are_refused(tmp_path, capsys):
-    facts = [facts_of(labelled(n // 2, event=f"e{n}")) for n in range(40)]
-    splits = split_facts(facts, "event")
-    assert splits[::2] == splits[1::2]
-    assert set(splits) == {"train", "dev", "test"}
-    with pytest.raises(ConfigError, match="no record has a gather"):
-        split_facts(facts, "gather")
-    twice = [labelled(n, split="train") for n in range(3)]
-    copy = LabelledWaveform(twice[0].waveform, {}, name="copy", split="test")
-    write_dataset([*twice, copy], tmp_path / "in")
-    assert run(tmp_path / "in", "--output", tmp_path / "set") == 2
-    assert "have the same samples: r0 (train) and copy (test)" in capsys.readouterr().err
-    assert not (tmp_path / "set").exists()
-    assert run(tmp_path / "in", "--split-by", "block", "--output", tmp_path / "set") == 0
-
-
-@pytest.mark.parametrize("by", ["event", "shot", "station", "block"])
-def test_splits_are_disjoint(tmp_path, by):
-    write_text_files(tmp_path / "raw", [f"t{n}.txt" for n in range(36)])
-    rows = [f"t{n}.txt,100,e{n % 9},{n % 6},S{n % 4}" for n in range(36)]
-    (tmp_path / "l.csv").write_text("fname,itp,event,shot,station\n" + "\n".join(rows) + "\n")
-    labels = ["--labels", tmp_path / "l.csv"]
-    assert run(tmp_path / "raw", *labels, "--split-by", by, "--output", tmp_path / "set") == 0
-    records = read_dataset(tmp_path / "set")
-    assert {r.split for r in records} == {"train", "dev", "test"}
-    keys = {"event": lambda r: r.event, "shot": lambda r: r.gather}
-    keys |= {"station": lambda r: r.waveform.station, "block": lambda r: int(r.name[1:]) // 6}
-    found = splits_of(records, keys[by])
-    assert len(found) == {"event": 9, "shot": 6, "station": 4, "block": 6}[by]
-    assert all(len(splits) == 1 for splits in found.values())
 
 
 # --- again, and after a kill ----------------------------------------------------------------
