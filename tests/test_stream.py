@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime, read
 
 from phasenet_keras import Picker
+from phasenet_keras.io.assembly import Assembler
 from phasenet_keras.picking.peaks import PeakFinder, detect_peaks
 from phasenet_keras.picking.station_stream import TraceStream
 
@@ -157,6 +158,41 @@ def test_channels_that_are_dead_in_part(spike_net, cuts, dead):
         stream[channel].data[begin : begin + 8000] = 12
     ours, _ = run(picker_of(spike_net, 2048), cut(stream, cuts))
     assert_same(ours, picker_of(spike_net).pick(stream))
+
+
+@pytest.mark.parametrize("rate", [100.0, 75.19])
+def test_whole_numbers_are_kept_as_they_are_up_to_the_largest(spike_net, rate):
+    """Differences of int32 that do not fit into int32; a float trace may follow at any time."""
+    stream = record(20_000, 0, rate=rate)
+    for trace in stream:
+        trace.data[:] *= 100_000
+        trace.data[[5000, 13_000]] = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+    floats = stream.copy()
+    for trace in floats:
+        trace.data = trace.data.astype(np.float64)
+    ours, _ = run(picker_of(spike_net), cut(stream, [6000, 11_000]))
+    whole, _ = run(picker_of(spike_net), cut(floats, [6000, 11_000]))
+    pieces = cut(stream, [6000, 11_000])
+    for trace in pieces[4:]:
+        trace.data = trace.data.astype(np.float64)
+    mixed, _ = run(picker_of(spike_net), pieces)
+    assert len(whole) >= 2
+    assert max(pick.amplitude for pick in whole) > 2.4e9
+    assert ours == whole == mixed
+
+
+def test_what_is_held_of_whole_numbers_is_int32():
+    pairs = [(trace, trace.stats.channel[-1]) for trace in record(1000)]
+    assembler = Assembler("XX.AA..HH")
+    [piece] = assembler.feed(pairs, START + 10.0)
+    assert piece.data.dtype == np.int32
+    assert np.array_equal(piece.data[:, 0], pairs[0][0].data[:998])
+    after = trace_of(np.full(4000, 0.25, np.float32), "Z", 1000)
+    rest = [*assembler.feed([(after, "Z")], None), *assembler.finish()]
+    assert np.array_equal(rest[0].data[:, 2], pairs[2][0].data[998:])
+    assert rest[-1].channels == ("Z",)
+    assert rest[-1].data.dtype == np.float64
+    assert (rest[-1].data == 0.25).all()
 
 
 def test_ratios_whose_window_is_longer_than_the_networks(make_net):

@@ -3,8 +3,9 @@
 The official code defines it: statistics of windows of the training length, centred every half
 window (the record mirrored at its end), the first window's and the last one's also at the ends,
 linear in between; a deviation of 0 counts as 1. Here it is made from sums over half windows
-("blocks"), combined in float64, so that a large offset costs no precision. What becomes of a block
-depends on it and on its two neighbours alone, so that a record can be normalised as it comes in.
+("blocks"), combined in float64, and each sample is brought near zero before it becomes float32, so
+that a large offset costs no precision. What becomes of a block depends on it and on its two
+neighbours alone, so that a record can be normalised as it comes in.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ __all__ = [
     "normalize_parts",
 ]
 
-# Of one channel, worked on at once: 400 kB in double precision.
-TILE_SAMPLES = 49_152
+# Of all channels, worked on at once: 400 kB in double precision.
+TILE_VALUES = 49_152
 
 
 def normalize(data: np.ndarray) -> np.ndarray:
@@ -74,20 +75,13 @@ def normalize_parts(
         which channels hold a signal, ``(n_blocks, n_channels)``; the statistics of all blocks and
         of the one before them.
     """
-    measured = [before, *(_measure(part, half) for part in parts)]
+    blocks, measured = _measure(parts, half)
     known = Statistics(
-        np.concatenate([blocks.mean for blocks in measured]),
-        np.concatenate([blocks.variance for blocks in measured]),
+        np.concatenate([before.mean, measured.mean]),
+        np.concatenate([before.variance, measured.variance]),
     )
     centres, widths = _windows(known, is_begin=not len(before.mean), is_end=is_end)
-    n_blocks = len(centres) - 1
-    normalized = np.empty((n_blocks * half, known.mean.shape[1]), np.float32)
-    done = 0
-    for part in parts:
-        count = min(len(part) // half, n_blocks - done)
-        window, samples = slice(done, done + count + 1), slice(done * half, (done + count) * half)
-        _normalize(part[: count * half], half, centres[window], widths[window], normalized[samples])
-        done += count
+    normalized = _normalize(blocks, centres, widths)
     return normalized, (widths[:-1] > 0) | (widths[1:] > 0), known
 
 
@@ -117,31 +111,51 @@ class Statistics:
         return cls(np.empty((0, n_channels)), np.empty((0, n_channels)))
 
 
-def _measure(data: np.ndarray, half: int) -> Statistics:
-    """Return the statistics of whole blocks."""
-    n_blocks, n_channels = data.shape[0] // half, data.shape[1]
-    known = Statistics(np.empty((n_blocks, n_channels)), np.empty((n_blocks, n_channels)))
-    for channel in range(n_channels):
-        series = data[:, channel].reshape(-1, half)
-        for rows in _tiles(n_blocks, half):
-            # From the block's first sample. It is one of those summed, so that no more is
-            # cancelled than a factor of ``half``, and a constant has a variance of exactly 0.
-            first = series[rows, :1].astype(np.float64)
-            away = np.subtract(series[rows], first, dtype=np.float64)
-            shift = away.sum(axis=1) / half
-            square = np.square(away, out=away).sum(axis=1) / half
-            known.mean[rows, channel] = first[:, 0] + shift
-            known.variance[rows, channel] = np.maximum(0.0, square - shift**2)
-    return known
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    """Blocks of a record, each channel's samples less the first of the block.
+
+    That one is of those that are averaged, so that no more is cancelled than a factor of a block's
+    length, and a constant has a variance of exactly 0.
+
+    Attributes:
+        first: ``(n_channels, n_blocks)`` in float64.
+        away: ``(n_channels, n_blocks, half)`` in float32: of the size of the signal, whatever the
+            record's offset.
+    """
+
+    first: np.ndarray
+    away: np.ndarray
 
 
-def _tiles(n_blocks: int, half: int) -> Iterator[slice]:
+def _measure(parts: Sequence[np.ndarray], half: int) -> tuple[_Blocks, Statistics]:
+    """Return whole blocks, and their statistics."""
+    n_channels, n_blocks = parts[0].shape[1], sum(len(part) // half for part in parts)
+    first, mean, variance = (np.empty((n_channels, n_blocks)) for _ in range(3))
+    away = np.empty((n_channels, n_blocks, half))
+    done = 0
+    for part in parts:
+        series = part.T.reshape(n_channels, -1, half)
+        for rows in _tiles(series.shape[1], n_channels * half):
+            into = slice(done + rows.start, done + rows.stop)
+            first[:, into] = series[:, rows, 0]
+            tile = np.subtract(series[:, rows], first[:, into, None], out=away[:, into])
+            shift = tile.sum(axis=2) / half
+            # The product of each row with itself: no array of squares.
+            square = (tile[:, :, None, :] @ tile[:, :, :, None])[:, :, 0, 0] / half
+            mean[:, into] = first[:, into] + shift
+            variance[:, into] = np.maximum(0.0, square - shift**2)
+        done += series.shape[1]
+    return _Blocks(first, away), Statistics(mean.T, variance.T)
+
+
+def _tiles(n_blocks: int, block_values: int) -> Iterator[slice]:
     """Yield which blocks are worked on at once.
 
     Temporaries as long as a record would cost more time than the arithmetic: those of so many
     blocks stay in a processor's cache.
     """
-    count = max(1, TILE_SAMPLES // half)
+    count = max(1, TILE_VALUES // block_values)
     for begin in range(0, n_blocks, count):
         yield slice(begin, min(begin + count, n_blocks))
 
@@ -159,25 +173,32 @@ def _windows(known: Statistics, *, is_begin: bool, is_end: bool) -> tuple[np.nda
     )
 
 
-def _normalize(
-    data: np.ndarray, half: int, centres: np.ndarray, widths: np.ndarray, normalized: np.ndarray
-) -> None:
-    """Normalise whole blocks between windows into an array."""
-    along = np.stack([np.ones(half), np.arange(half, dtype=np.float64) / half])
-    for channel in range(data.shape[1]):
-        lines = [_lines(ends[:, channel]) for ends in (centres, widths)]
-        series, into = (array[:, channel].reshape(-1, half) for array in (data, normalized))
-        for rows in _tiles(len(series), half):
-            centre, width = (line[rows] @ along for line in lines)
-            if not lines[1][rows, 0].all():
-                width[width == 0] = 1.0
-            np.subtract(series[rows], centre, out=centre)
-            np.divide(centre, width, out=into[rows], casting="same_kind")
+def _normalize(blocks: _Blocks, centres: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """Normalise blocks between windows, ``(n_windows, n_channels)``: one fewer than these."""
+    n_channels, n_blocks, half = len(blocks.away), len(centres) - 1, blocks.away.shape[2]
+    normalized = np.empty((n_blocks * half, n_channels), np.float32)
+    into = normalized.T.reshape(n_channels, n_blocks, half)
+    along = np.stack([np.ones(half), np.arange(half) / half])
+    centre = _lines(centres, blocks.first[:, :n_blocks])
+    width = _lines(widths, 0.0)
+    for rows in _tiles(n_blocks, n_channels * half):
+        divisor = width[:, rows] @ along
+        if not width[:, rows, 0].all():
+            divisor[divisor == 0] = 1.0
+        # What is away from a block's first sample is not needed again.
+        tile = blocks.away[:, rows]
+        tile -= centre[:, rows] @ along
+        np.divide(tile, divisor, out=into[:, rows], casting="same_kind")
+    return normalized
 
 
-def _lines(ends: np.ndarray) -> np.ndarray:
-    """Return begin and rise of the line through each block, ``(n_blocks, 2)``."""
-    return np.stack([ends[:-1], np.diff(ends)], axis=1)
+def _lines(ends: np.ndarray, origins: np.ndarray | float) -> np.ndarray:
+    """Return begin, from an origin, and rise of each block's line: ``(n_channels, n_blocks, 2)``.
+
+    They are float32; the difference to the origin is taken before.
+    """
+    begin = ends[:-1].T - origins
+    return np.stack([begin, np.diff(ends.T)], axis=2)
 
 
 def make_up_for_dead(normalized: np.ndarray, half: int, is_live: np.ndarray) -> None:

@@ -167,7 +167,7 @@ class Resampler:
 
 def _mean(data: np.ndarray) -> np.ndarray:
     """Return the mean of each channel, of a constant one exactly."""
-    return data[0] + (data - data[0]).mean(axis=0, dtype=np.float64)
+    return data[0] + np.subtract(data, data[0], dtype=np.float64).mean(axis=0)
 
 
 @lru_cache(maxsize=64)

@@ -37,8 +37,9 @@ class Piece:
     """Some samples of a stretch of record without gaps; the next piece follows on.
 
     Attributes:
-        data: ``(n_samples, n_channels)`` float64, in the record's own units; maybe no samples. In
-            memory each channel is contiguous, since most of what is done to it is.
+        data: ``(n_samples, n_channels)``, in the record's own units: int32 as most files hold it,
+            which is half as much to move about, else float64; maybe no samples. In memory each
+            channel is contiguous, since most of what is done to it is.
         channels: of the columns.
         start_time: of the stretch, not of the piece.
         sampling_rate: in Hz.
@@ -132,7 +133,7 @@ class _Span:
         # A row a channel: `_n_held` samples from `_first` on, before them those that were given
         # away as views, behind them room to grow.
         self._first = self._n_held = 0
-        self._values = np.zeros((3, 0))
+        self._values = np.zeros((3, 0), np.int32)
         self._is_present = np.zeros((3, 0), bool)
         self._expected: dict[int, int] = {}
         self._runs = _Runs(self._start, self._rate)
@@ -160,6 +161,8 @@ class _Span:
         values, is_good = values[late:], is_good[late:]
         low = max(begin, self._base) - self._base
         high = low + len(values)
+        if not np.can_cast(values.dtype, self._values.dtype):
+            self._values = self._values.astype(np.float64)
         self._grow(high)
         into = slice(self._first + low, self._first + high)
         row, is_here = self._values[column, into], self._is_present[column, into]
@@ -199,7 +202,7 @@ class _Span:
     def _move(self, room: int) -> None:
         """Bring what is held to new arrays."""
         held = slice(self._first, self._first + self._n_held)
-        values, is_present = np.zeros((3, room)), np.zeros((3, room), bool)
+        values, is_present = (np.zeros((3, room), x) for x in (self._values.dtype, bool))
         values[:, : self._n_held] = self._values[:, held]
         is_present[:, : self._n_held] = self._is_present[:, held]
         self._values, self._is_present, self._first = values, is_present, 0
