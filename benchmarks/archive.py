@@ -7,8 +7,9 @@ is a Markdown table. Records are noise in miniSEED, made in a temporary folder a
     python benchmarks/archive.py --gaps 144 --runs 5
     python benchmarks/archive.py --workers 2 --runs 3    # only where nothing else runs
 
-Long files are the same day over and over, its records' times moved on. Time a day is that beyond
-the time of a record of an hour, with which all is made that is made once.
+Long files are the same day over and over, its records' times moved on. Memory is that of the
+command line. Time a day is that of a running process, in which an hour was picked before: of the
+command line's, starting up is three quarters at one day, and varies by as much as a day takes.
 """
 
 from __future__ import annotations
@@ -85,9 +86,12 @@ def pick(paths: list[Path], preset: str, *options: str, core: int | None = None)
     output = paths[0].with_suffix(".csv")
     command = ["pick", *map(str, paths), "--preset", preset, "--output", str(output), *options]
     code = (
-        "import sys, resource\nfrom phasenet_keras.cli import main\nif __name__ == '__main__':\n"
+        "import sys\nfrom phasenet_keras.cli import main\nif __name__ == '__main__':\n"
         f"    code = main({command!r})\n"
-        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        # Of this program alone: `getrusage` begins with what its parent had.
+        "    lines = open('/proc/self/status').read().splitlines()\n"
+        "    [most] = [line.split()[1] for line in lines if line.startswith('VmHWM')]\n"
+        "    print(most, file=sys.stderr)\n"
         "    sys.exit(code)"
     )
     before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -104,8 +108,34 @@ def pick(paths: list[Path], preset: str, *options: str, core: int | None = None)
     return Used(int(result.stderr.split()[-1]) / 1024, cpu, time.perf_counter() - wall)
 
 
+class Running:
+    """A process that picks one file after the other.
+
+    Args:
+        preset: name or folder.
+        warm_up: a file, for all that is made once.
+    """
+
+    def __init__(self, preset: str, warm_up: Path) -> None:
+        from phasenet_keras import PhaseNet, Picker
+
+        self._picker = Picker(PhaseNet.from_preset(preset))
+        self.cpu_s(warm_up)
+
+    def cpu_s(self, path: Path) -> float:
+        """Return what a file takes, from reading it to the parts of picks."""
+        from phasenet_keras.picking.archive import pick_archive
+        from phasenet_keras.picking.parts import PartFolder
+
+        begin = time.process_time()
+        with tempfile.TemporaryDirectory() as parts:
+            for _ in pick_archive(self._picker, [path], PartFolder(Path(parts) / "parts")):
+                pass
+        return time.process_time() - begin
+
+
 def growth(folder: Path, preset: str, days: list[int], gigabytes: float, runs: int) -> None:
-    """Print memory, and time beyond that of starting up, by length; medians of turns."""
+    """Print memory and time by length; medians of turns."""
     paths = {n_days: folder / f"{n_days:.2f}-days.mseed" for n_days in (HOUR_DAYS, *days)}
     for n_days, path in paths.items():
         write_days(path, n_days)
@@ -114,24 +144,25 @@ def growth(folder: Path, preset: str, days: list[int], gigabytes: float, runs: i
         n_days = round(gigabytes * 1e9 / day_bytes)
         paths[n_days] = folder / "large.mseed"
         write_days(paths[n_days], n_days)
+    hour = paths.pop(HOUR_DAYS)
+    running = Running(preset, hour)
     # Medians of turns in which each length has its own: other work slows all of them alike.
-    turns = [{n_days: pick([path], preset) for n_days, path in paths.items()} for _ in range(runs)]
-    start = [turn[HOUR_DAYS] for turn in turns]
+    start = [pick([hour], preset) for _ in range(runs)]
+    turns = [
+        {n_days: (pick([path], preset), running.cpu_s(path)) for n_days, path in paths.items()}
+        for _ in range(runs)
+    ]
     print(
         f"Starting up, with an hour of record: {middle(u.cpu_s for u in start):.1f} CPU s, "
         f"{middle(u.wall_s for u in start):.1f} s, {middle(u.memory_mb for u in start):.0f} MB\n"
     )
-    print("| record | file MB | peak memory MB | CPU s a day | wall s a day |")
+    print("| record | file MB | peak memory MB | CPU s a day | whole command, CPU s |")
     print("|---|---|---|---|---|")
     for n_days, path in paths.items():
-        if n_days == HOUR_DAYS:
-            continue
-        more = n_days - HOUR_DAYS
-        cpu_s = middle((turn[n_days].cpu_s - turn[HOUR_DAYS].cpu_s) / more for turn in turns)
-        wall_s = middle((turn[n_days].wall_s - turn[HOUR_DAYS].wall_s) / more for turn in turns)
-        memory = middle(turn[n_days].memory_mb for turn in turns)
-        size = path.stat().st_size / 1e6
-        print(f"| {n_days} days | {size:.0f} | {memory:.0f} | {cpu_s:.2f} | {wall_s:.2f} |")
+        commands, seconds = zip(*(turn[n_days] for turn in turns), strict=True)
+        memory, whole = (middle(column) for column in list(zip(*commands, strict=True))[:2])
+        cpu_s, size = middle(seconds) / n_days, path.stat().st_size / 1e6
+        print(f"| {n_days} days | {size:.0f} | {memory:.0f} | {cpu_s:.3f} | {whole:.1f} |")
 
 
 def middle(values: Iterable[float]) -> float:
@@ -141,28 +172,17 @@ def middle(values: Iterable[float]) -> float:
 
 def gaps(folder: Path, preset: str, count: int, runs: int) -> None:
     """Print what an hour with gaps takes beside the same hour without, in turn."""
-    from phasenet_keras import PhaseNet, Picker
-    from phasenet_keras.picking.archive import pick_archive
-    from phasenet_keras.picking.parts import PartFolder
-
     whole, cut = folder / "whole.mseed", folder / "cut.mseed"
     write_days(whole, 1 / 24)
     write_days(cut, 1 / 24, gaps=count)
-    picker = Picker(PhaseNet.from_preset(preset))
-
-    def within(path: Path) -> float:
-        begin = time.process_time()
-        with tempfile.TemporaryDirectory() as parts:
-            for _ in pick_archive(picker, [path], PartFolder(Path(parts) / "parts")):
-                pass
-        return time.process_time() - begin
+    running = Running(preset, whole)
 
     def command(path: Path) -> float:
         return pick([path], preset).cpu_s
 
-    within(whole), within(cut)  # what is made once
+    running.cpu_s(cut)  # lengths that the network has not seen
     print(f"| CPU s of an hour | without gaps | with {count} | ratio |\n|---|---|---|---|")
-    for name, measure in (("in a running process", within), ("the command", command)):
+    for name, measure in (("in a running process", running.cpu_s), ("the command", command)):
         pairs = np.array([(measure(whole), measure(cut)) for _ in range(runs)])
         one, other = np.median(pairs, axis=0)
         ratio = np.median(pairs[:, 1] / pairs[:, 0])

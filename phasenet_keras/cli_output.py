@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,8 +72,13 @@ def check_output(arguments: argparse.Namespace) -> None:
         raise ConfigError("standard output is closed: name a file with --output")
 
 
-def put_out(picks: Sequence[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
+def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
     """Write the picks; if their format fails they are kept as a CSV beside.
+
+    Args:
+        picks: by time; gone through once more where their format fails.
+        arguments: of the verb.
+        report: is told what had to be changed.
 
     Raises:
         FormatError: naming the file that they were kept in.
@@ -89,12 +94,13 @@ def put_out(picks: Sequence[Pick], arguments: argparse.Namespace, report: RunRep
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RecordWarning)
         try:
-            write_picks(picks, path, arguments.format, time_errors_s=_time_errors_s(arguments))
+            errors_s = _time_errors_s(arguments)
+            write_picks(picks, path, arguments.format, time_errors_s=errors_s, are_ordered=True)
         except OSError:  # the disk: a second file would fare no better
             raise
         except Exception as error:  # whatever a library raises must not cost the picks
             kept = path.with_name(f"{path.name}.csv")
-            write_picks(picks, kept, "csv")
+            write_picks(picks, kept, "csv", are_ordered=True)
             raise FormatError(
                 f"{path} could not be written: {error}. The picks are in {kept}"
             ) from error

@@ -23,6 +23,8 @@ from phasenet_keras.cli_output import add_output_options, check_output, put_out
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import Picker
@@ -123,7 +125,7 @@ def _check_dask(arguments: argparse.Namespace) -> None:
         raise ConfigError("--dask keeps its parts beside the picks: name a file with --output")
 
 
-def _put_out(picks: list[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
+def _put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
     try:
         put_out(picks, arguments, report)
     except OSError as error:
@@ -166,7 +168,7 @@ def _pick_in_parts(
             raise
         finally:  # whatever else happens, what was picked is kept
             if not is_kept:
-                _put_out(parts.picks(), arguments, report)
+                _put_out(parts, arguments, report)
         if not stop:
             parts.remove()
     return stop
@@ -190,7 +192,7 @@ def _pick_and_plot(
                     picks += event.picks
                     _plot(event, arguments.plot, picker, drawn, report)
     finally:  # whatever happens, what was picked is kept
-        put_out(picks, arguments, report)
+        put_out(sorted(picks), arguments, report)
     return stop
 
 

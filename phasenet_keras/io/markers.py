@@ -86,9 +86,9 @@ def _time(time: UTCDateTime) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def _write(picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
-    kinds = [PHASE_KINDS.get(pick.phase, 0) for pick in picks]
-    write_markers(with_plain_stations(picks), path, kinds=kinds)
+def _write(picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
+    plain = with_plain_stations(picks)
+    write_markers(plain, path, kinds=[PHASE_KINDS.get(pick.phase, 0) for pick in plain])
 
 
 register_pick_format(

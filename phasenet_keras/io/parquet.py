@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["read_parquet", "write_parquet"]
 
 NS_PER_US = 1000
+# Written at once; more are not held.
+GROUP_ROWS = 1 << 17
 
 
 def write_parquet(
-    picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
+    picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
 ) -> None:
     """Write picks as Parquet: columns as in `write_picks`' CSV, times in UTC with microseconds.
 
@@ -27,14 +30,13 @@ def write_parquet(
         MissingExtraError: without pyarrow.
     """
     arrow, parquet = _pyarrow()
-    columns = list(zip(*map(_values, picks), strict=True)) or [()] * len(PICK_COLUMNS)
     schema = _schema(arrow)
-    table = arrow.table(
-        [arrow.array(column, field.type) for column, field in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
-    with beside_then_rename(path, "wb") as file:
-        parquet.write_table(table, file)
+    rows = map(_values, picks)
+    with beside_then_rename(path, "wb") as file, parquet.ParquetWriter(file, schema) as writer:
+        while group := list(islice(rows, GROUP_ROWS)):
+            columns = zip(zip(*group, strict=True), schema, strict=True)
+            arrays = [arrow.array(column, field.type) for column, field in columns]
+            writer.write_table(arrow.table(arrays, schema=schema))
 
 
 def read_parquet(path: Path) -> list[Pick]:

@@ -6,7 +6,7 @@ given by name or found by the ending of its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,8 @@ class PickFormat:
         name: as it is given to ``--format``.
         endings: of file names, the usual one first; of two that fit, the longer one counts.
         content: what a file holds and who reads it, one line for the documentation.
-        write: told the picks by time, the path, and standard deviations in seconds by phase
-            (none where not known).
+        write: told the picks by time, to go through once, since there may be more than memory
+            holds; the path; and standard deviations in seconds by phase (none where not known).
         read: the picks of a file, where all of a pick can be read back.
         holds_time_errors: it has a place for standard deviations.
         check: raises `ConfigError` if a package is missing that it needs.
@@ -37,7 +37,7 @@ class PickFormat:
     name: str
     endings: tuple[str, ...]
     content: str
-    write: Callable[[Sequence[Pick], Path, Mapping[str, float]], None]
+    write: Callable[[Iterable[Pick], Path, Mapping[str, float]], None]
     read: Callable[[Path], list[Pick]] | None = None
     holds_time_errors: bool = False
     check: Callable[[], None] = _nothing_wanted

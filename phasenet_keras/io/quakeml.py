@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,7 +130,7 @@ def _id(name: str) -> ResourceIdentifier:
     return ResourceIdentifier(name)
 
 
-def _write(picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
+def _write(picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
     write_quakeml(with_plain_stations(picks), path, time_errors_s=time_errors_s)
 
 

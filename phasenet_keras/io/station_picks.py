@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PAPER_RATE_HZ = 100.0
 
 
 def write_nonlinloc(
-    picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
+    picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
 ) -> None:
     """Write picks as observations of NonLinLoc (``NLLOC_OBS``): one block, by time.
 
@@ -49,7 +49,7 @@ def write_nonlinloc(
 
 
 def write_gamma(
-    picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
+    picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
 ) -> None:
     """Write picks as a CSV that GaMMA takes: ``id, timestamp, prob, type``; types are lower case.
 
@@ -61,31 +61,33 @@ def write_gamma(
         ...     (Path(folder) / "a").read_text().splitlines()[1]
         'CX.PB01..HH,1970-01-01T00:00:09.000000,0.9000,p'
     """
-    rows = [
+    rows = (
         (pick.station, iso_time(pick.time), f"{pick.probability:.4f}", pick.phase.lower())
         for pick in picks
-    ]
-    _write_rows([("id", "timestamp", "prob", "type"), *rows], path)
+    )
+    _write_rows(("id", "timestamp", "prob", "type"), rows, path)
 
 
 def write_pyocto(
-    picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
+    picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float] | None = None
 ) -> None:
     """Write picks as a CSV that PyOcto takes: ``station, phase, time`` in seconds since 1970.
 
     Of a SEED id network, station and location are written, as its stations are named that come
     from an ObsPy inventory.
     """
-    rows = [
+    rows = (
         (_without_channel(pick.station), pick.phase, f"{Decimal(pick.time.ns).scaleb(-9):.6f}")
         for pick in picks
-    ]
-    _write_rows([("station", "phase", "time"), *rows], path)
+    )
+    _write_rows(("station", "phase", "time"), rows, path)
 
 
-def _write_rows(rows: Sequence[Sequence[str]], path: Path) -> None:
+def _write_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], path: Path) -> None:
     with beside_then_rename(path) as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def _without_channel(station: str) -> str:

@@ -7,7 +7,7 @@ import math
 import numbers
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
@@ -31,6 +31,7 @@ __all__ = [
     "check_pick_path",
     "check_table_path",
     "iso_time",
+    "picks_of_csv",
     "print_picks",
     "read_picks",
     "write_picks",
@@ -62,6 +63,7 @@ def write_picks(
     format: str | None = None,
     *,
     time_errors_s: Mapping[str, float] | None = None,
+    are_ordered: bool = False,
 ) -> int:
     """Write picks, ordered by time; the file appears when it is complete.
 
@@ -79,6 +81,8 @@ def write_picks(
         format: name of the format, for any ending.
         time_errors_s: standard deviation of the times of each phase, where known (e.g. from
             `evaluate`), for QuakeML and NonLinLoc.
+        are_ordered: they come by time. Then they are not held: any number can be written as
+            ``.csv``, ``.parquet``, ``.gamma.csv`` and ``.pyocto.csv``.
 
     Returns:
         The number of picks written.
@@ -97,16 +101,23 @@ def write_picks(
     """
     path = Path(path)
     pick_format = check_pick_path(path, format, time_errors_s=time_errors_s)
-    picks = sorted(picks)
-    pick_format.write(picks, path, dict(time_errors_s or {}))
-    return len(picks)
+    count = 0
+
+    def counted() -> Iterator[Pick]:
+        nonlocal count
+        for pick in picks if are_ordered else sorted(picks):
+            count += 1
+            yield pick
+
+    pick_format.write(counted(), path, dict(time_errors_s or {}))
+    return count
 
 
 def print_picks(picks: Iterable[Pick], file: IO[str]) -> None:
-    """Write the table of `write_picks` to an open file, e.g. standard output."""
+    """Write the table of `write_picks` to an open file, e.g. standard output; in their order."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(PICK_COLUMNS)
-    writer.writerows(_row(pick) for pick in sorted(picks))
+    writer.writerows(map(_row, picks))
 
 
 def check_pick_path(
@@ -183,14 +194,16 @@ def read_picks(path: str | PathLike[str], format: str | None = None) -> list[Pic
     return pick_format.read(path)
 
 
-def _read_csv(path: Path) -> list[Pick]:
+def picks_of_csv(path: Path) -> Generator[Pick, None, None]:
+    """Yield the picks of a CSV one by one; errors as from `read_picks`."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
             missing = set(PICK_COLUMNS) - set(table.fieldnames or ()) - LATER_COLUMNS
             if missing:
                 raise FormatError(f"{path} has no columns {', '.join(sorted(missing))}")
-            return [_pick(row, f"{path}, line {table.line_num}") for row in table]
+            for row in table:
+                yield _pick(row, f"{path}, line {table.line_num}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table of picks: {error}") from error
 
@@ -260,7 +273,7 @@ def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
         Path(name).unlink(missing_ok=True)
 
 
-def _write_csv(picks: Sequence[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
+def _write_csv(picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:
     with beside_then_rename(path) as file:
         print_picks(picks, file)
 
@@ -271,6 +284,6 @@ register_pick_format(
         endings=(".csv",),
         content="a table with PhaseNet's columns first",
         write=_write_csv,
-        read=_read_csv,
+        read=lambda path: list(picks_of_csv(path)),
     )
 )

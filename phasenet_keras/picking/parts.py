@@ -12,15 +12,22 @@ import io
 import json
 import pickle
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.io.tables import beside_then_rename, print_picks, read_picks
+from phasenet_keras.io.tables import (
+    beside_then_rename,
+    picks_of_csv,
+    print_picks,
+    read_picks,
+)
 from phasenet_keras.types import PhaseNetKerasError, Pick
 
-__all__ = ["GroupParts", "PartFolder", "digest_of", "room_wanted"]
+__all__ = ["GroupParts", "PartFolder", "digest_of", "in_order", "room_wanted"]
 
 # What a state may be made of: nothing that could run a command.
 SAFE_MODULES = {
@@ -81,16 +88,49 @@ class PartFolder:
         """Return the parts of a group as they are now."""
         return GroupParts(self.folder, name)
 
+    def __iter__(self) -> Iterator[Pick]:
+        """Yield the picks of all finished parts of this run's groups, by time.
+
+        A part is read when its first pick is due, so that those of about a day are held.
+        """
+        return in_order(
+            path for name in self._names for path in GroupParts(self.folder, name).paths()
+        )
+
     def picks(self) -> list[Pick]:
         """Return the picks of all finished parts of this run's groups, by time."""
-        found: list[Pick] = []
-        for name in self._names:
-            found += GroupParts(self.folder, name).picks()
-        return sorted(found)
+        return list(self)
 
     def remove(self) -> None:
         """Remove the folder: all is in one table."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def in_order(paths: Iterable[Path]) -> Iterator[Pick]:
+    """Yield the picks of tables by time, each of which holds its own by time.
+
+    A table is read when its first pick is due, and let go after its last.
+    """
+    firsts = [(pick, path) for path in paths if (pick := _first(path)) is not None]
+    waiting = deque(sorted(firsts))
+    # The next pick of each open table; the number settles which of two equal ones is first.
+    fronts: list[tuple[Pick, int, Iterator[Pick]]] = []
+    number = 0
+    while waiting or fronts:
+        while waiting and (not fronts or not fronts[0][0] < waiting[0][0]):
+            picks = iter(read_picks(waiting.popleft()[1]))
+            heappush(fronts, (next(picks), number, picks))
+            number += 1
+        pick, of_table, picks = heappop(fronts)
+        yield pick
+        following = next(picks, None)
+        if following is not None:
+            heappush(fronts, (following, of_table, picks))
+
+
+def _first(path: Path) -> Pick | None:
+    with closing(picks_of_csv(path)) as picks:
+        return next(picks, None)
 
 
 class GroupParts:
@@ -119,9 +159,9 @@ class GroupParts:
         """What was said of the finished parts."""
         return list(self._facts)
 
-    def picks(self) -> list[Pick]:
-        """Return the picks of the finished parts."""
-        return [pick for n in range(self._n_parts) for pick in read_picks(self._part(n))]
+    def paths(self) -> list[Path]:
+        """Return the tables of the finished parts, each of picks by time."""
+        return [self._part(number) for number in range(self._n_parts)]
 
     def state(self, known: Sequence[object]) -> Any:
         """Return the state after the last finished part; ``known`` as it was in `save`."""
@@ -151,7 +191,7 @@ class GroupParts:
         done = self._n_parts
         with room_wanted(self._folder):
             with beside_then_rename(self._part(done)) as file:
-                print_picks(picks, file)
+                print_picks(sorted(picks), file)
             if state is not None:
                 path = self._folder / f"{self._name}-{done + 1:05d}.state"
                 with beside_then_rename(path, "wb") as file:
