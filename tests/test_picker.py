@@ -144,6 +144,55 @@ def test_missing_channels_are_padded_or_refused(spike_net):
         Picker(spike_net, missing="error").pick(vertical)
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    lengths=st.lists(st.sampled_from([3, 500, 3000, 3001, 4000, 40_000]), max_size=12),
+    dead=st.sets(st.integers(0, 11)),
+)
+def test_records_together_are_what_they_are_alone(random_net, lengths, dead):
+    picker = Picker(random_net, thresholds={"P": 0.4, "S": 0.4}, chunk_samples=16_384)
+    waves = [
+        Waveform(
+            wave.data * (number not in dead), 100.0, START + number, wave.channels, f"{number}"
+        )
+        for number, wave in enumerate(spikes(n, up=[n // 2]) for n in lengths)
+    ]
+    for wave, together in zip(waves, picker.pick_each(iter(waves)), strict=True):
+        alone = picker.pick_record(wave)
+        assert together.waveform is wave
+        assert together.annotation.station == wave.station
+        assert (
+            np.abs(together.annotation.probabilities - alone.annotation.probabilities).max() < 1e-5
+        )
+        assert summary(together.picks) == summary(alone.picks)
+        assert bool(together.reason) == (not together.picks)
+
+
+def test_a_record_that_cannot_be_run_does_not_stop_those_beside_it(spike_net):
+    good, bad = spikes(4000, up=[1000]), spikes(4000, channels=("H", "L", "G"))
+    results = list(Picker(spike_net).pick_each([good, bad, good]))
+    assert [len(result.picks) for result in results] == [1, 0, 1]
+    assert [result.failed for result in results] == [False, True, False]
+    assert isinstance(results[1].error, PresetError)
+    assert results[1].annotation is None
+    assert "E,N,Z" in results[1].reason
+    with pytest.raises(PresetError, match="E,N,Z"):
+        Picker(spike_net).pick([good, bad, good])
+
+
+def test_records_are_taken_as_they_are_needed(spike_net):
+    taken = []
+
+    def records():
+        for number in range(60):
+            taken.append(number)
+            yield spikes(50_000, up=[1000])
+
+    first = next(Picker(spike_net).pick_each(records()))
+    assert summary(first.picks) == [("P", 1000)]
+    assert len(taken) == 21  # a million samples, and one more
+
+
 def test_reinterpret_takes_samples_as_they_are(spike_net):
     wave = spikes(4000, up=[1000], rate=2000.0)
     [pick] = Picker(spike_net, sampling="reinterpret").pick(wave)

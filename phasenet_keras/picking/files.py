@@ -154,7 +154,7 @@ def _pick_group(
     if not waveforms:
         yield FileReport(sources[0], f"{sources[0]} holds no usable samples", failed=True)
     for station, records in groupby(waveforms, key=lambda wave: wave.station):
-        yield StationResult(station, [picker.pick_record(wave) for wave in records])
+        yield StationResult(station, list(picker.pick_each(records)))
 
 
 def _notes(path: Path, caught: list[warnings.WarningMessage]) -> Iterator[FileReport]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.data.preprocess import Prepared, check_modes, prepare
-from phasenet_keras.data.windows import check_core_samples, chunks, pad_to, padded_length
+from phasenet_keras.data.preprocess import Prepared, check_modes
+from phasenet_keras.data.windows import check_core_samples
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
 from phasenet_keras.picking.batches import Submit
@@ -24,6 +24,7 @@ from phasenet_keras.picking.stream_state import (
     StreamSettings,
     amplitude_at,
 )
+from phasenet_keras.picking.whole import whole_runs
 from phasenet_keras.types import (
     Annotation,
     ConfigError,
@@ -56,15 +57,25 @@ class RecordResult:
         waveform: the record.
         annotation: its probabilities, or None if it could not be run.
         picks: its picks, by time.
-        reason: why there are no picks; empty if there are.
-        failed: True if the record could not be run at all.
+        no_picks: why there are none, of a record that was run; empty if there are.
+        error: why it could not be run at all.
     """
 
     waveform: Waveform
     annotation: Annotation | None
     picks: list[Pick] = field(default_factory=list)
-    reason: str = ""
-    failed: bool = False
+    no_picks: str = ""
+    error: PhaseNetKerasError | None = None
+
+    @property
+    def failed(self) -> bool:
+        """The record could not be run at all."""
+        return self.error is not None
+
+    @property
+    def reason(self) -> str:
+        """Why there are no picks; empty if there are."""
+        return str(self.error) if self.error else self.no_picks
 
 
 class Picker:
@@ -183,7 +194,7 @@ class Picker:
         Raises:
             PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
         """
-        return [self._annotate(wave)[0] for wave in _as_waveforms(records)]
+        return [run.annotation() for run in whole_runs(self, _as_waveforms(records))]
 
     def pick(self, records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Pick]:
         """Return the picks of records, by time.
@@ -195,61 +206,40 @@ class Picker:
             PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
         """
         picks = []
-        for wave in _as_waveforms(records):
-            annotation, _ = self._annotate(wave)
-            picks += self._picks_of(annotation, wave)
+        for run in whole_runs(self, _as_waveforms(records)):
+            picks += self._picks_of(run.annotation(), run.waveform)
         return sorted(picks)
+
+    def pick_each(self, waveforms: Iterable[Waveform]) -> Iterator[RecordResult]:
+        """Pick records; say of each why, if there are no picks. Does not raise on bad records.
+
+        Short records go through the network together, which takes a quarter of the time: some are
+        taken from ``waveforms`` ahead of the results.
+
+        Args:
+            waveforms: any number; those of a million samples are held.
+
+        Yields:
+            What became of each record, in their order.
+
+        Example:
+            >>> results = picker.pick_each(read_waveforms("events/"))  # doctest: +SKIP
+            >>> [len(result.picks) for result in results]  # doctest: +SKIP
+            [2, 0, 3]
+        """
+        for run in whole_runs(self, waveforms):
+            if run.prepared is None:
+                yield RecordResult(run.waveform, None, error=run.error)
+                continue
+            annotation = run.annotation()
+            picks = self._picks_of(annotation, run.waveform)
+            reason = "" if picks else self._why_none(annotation, run.prepared)
+            yield RecordResult(run.waveform, annotation, picks, reason)
 
     def pick_record(self, waveform: Waveform) -> RecordResult:
         """Pick one record and say why, if there are no picks. Does not raise on bad records."""
-        try:
-            annotation, prepared = self._annotate(waveform)
-        except PhaseNetKerasError as error:
-            return RecordResult(waveform, None, reason=str(error), failed=True)
-        picks = self._picks_of(annotation, waveform)
-        reason = "" if picks else self._why_none(annotation, prepared)
-        return RecordResult(waveform, annotation, picks, reason)
-
-    def _annotate(self, waveform: Waveform) -> tuple[Annotation, Prepared]:
-        config = self.preset.config
-        prepared = prepare(
-            waveform,
-            config.channels,
-            self.preset.sampling_rate,
-            self.preset.window_samples,
-            sampling=self.sampling,
-            missing=self.missing,
-        )
-        annotation = Annotation(
-            probabilities=self._probabilities(prepared),
-            phases=config.phases,
-            sampling_rate=prepared.sampling_rate,
-            start_time=waveform.start_time,
-            station=waveform.station,
-            source=waveform.source,
-        )
-        return annotation, prepared
-
-    def _probabilities(self, prepared: Prepared) -> np.ndarray:
-        config, window = self.preset.config, self.preset.window_samples
-        n_samples = prepared.data.shape[0]
-        probabilities = np.zeros((n_samples, len(config.phases)), np.float32)
-        if not prepared.live_channels:
-            # Nothing to see: a network's answer to nothing is not an observation.
-            probabilities[:, 0] = 1.0
-            return probabilities
-        n_padded = padded_length(n_samples, window, config.grid_samples)
-        x = pad_to(prepared.data, n_padded)
-        pieces = chunks(
-            n_padded, window, config.grid_samples, config.halo_samples, self.chunk_samples
-        )
-        for piece in pieces:
-            y = self._forward(x[None, piece.begin : piece.end])[0]
-            end = min(piece.keep_end, n_samples)
-            if end > piece.keep_begin:
-                kept = y[piece.keep_begin - piece.begin : end - piece.begin]
-                probabilities[piece.keep_begin : end] = kept
-        return probabilities
+        [result] = self.pick_each([waveform])
+        return result
 
     def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
         scale = waveform.sampling_rate / annotation.sampling_rate

@@ -29,7 +29,7 @@ from phasenet_keras.training.scores import (
     score_curve,
     score_matches,
 )
-from phasenet_keras.types import ConfigError, LabelledWaveform, PhaseNetKerasError, Waveform
+from phasenet_keras.types import ConfigError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
@@ -159,12 +159,11 @@ def pick_records(
     low = copy(picker)
     low.thresholds = dict.fromkeys(picker.thresholds, min(bounds, default=0.0))
     picked = []
-    for number, record in enumerate(records, start=1):
-        try:
-            picks = low.pick(record.waveform)
-        except PhaseNetKerasError as error:
-            raise type(error)(f"record {_name(record)}: {error}") from error
-        picked.append(PickedRecord(record, tuple(picks), min(bounds, default=0.0)))
+    results = low.pick_each(record.waveform for record in records)
+    for number, (record, result) in enumerate(zip(records, results, strict=True), start=1):
+        if result.error:
+            raise type(result.error)(f"record {_name(record)}: {result.error}") from result.error
+        picked.append(PickedRecord(record, tuple(result.picks), min(bounds, default=0.0)))
         if on_record:
             on_record(number, len(records))
     return picked

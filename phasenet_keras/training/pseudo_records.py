@@ -115,12 +115,12 @@ def pseudo_labels(
     low.thresholds = dict.fromkeys(picker.thresholds, settings.least_probability)
     low.sampling = "reinterpret"
     rows = []
-    for number, trace in enumerate(traces):
+    results = low.pick_each(trace.record.waveform for trace in traces)
+    for number, (trace, result) in enumerate(zip(traces, results, strict=True)):
         if on_record:
             on_record(number, len(traces))
-        picks = low.pick_record(trace.record.waveform).picks
         for phase in low.thresholds:
-            found = [pick for pick in picks if pick.phase == phase]
+            found = [pick for pick in result.picks if pick.phase == phase]
             best = max(found, key=lambda pick: pick.probability, default=None)
             rows.append(
                 {
