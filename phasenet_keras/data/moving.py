@@ -3,9 +3,8 @@
 The official code defines it: statistics of windows of the training length, centred every half
 window (the record mirrored at its end), the first window's and the last one's also at the ends,
 linear in between; a deviation of 0 counts as 1. Here it is made from sums over half windows
-("blocks"), combined in float64, and each sample is brought near zero before it becomes float32, so
-that a large offset costs no precision. What becomes of a block depends on it and on its two
-neighbours alone, so that a record can be normalised as it comes in.
+("blocks"), combined in float64, so that a large offset costs no precision. What becomes of a block
+depends on it and on its two neighbours alone, so that a record can be normalised as it comes in.
 """
 
 from __future__ import annotations
@@ -120,8 +119,7 @@ class _Blocks:
 
     Attributes:
         first: ``(n_channels, n_blocks)`` in float64.
-        away: ``(n_channels, n_blocks, half)`` in float32: of the size of the signal, whatever the
-            record's offset.
+        away: ``(n_channels, n_blocks, half)`` in float64.
     """
 
     first: np.ndarray
@@ -193,10 +191,7 @@ def _normalize(blocks: _Blocks, centres: np.ndarray, widths: np.ndarray) -> np.n
 
 
 def _lines(ends: np.ndarray, origins: np.ndarray | float) -> np.ndarray:
-    """Return begin, from an origin, and rise of each block's line: ``(n_channels, n_blocks, 2)``.
-
-    They are float32; the difference to the origin is taken before.
-    """
+    """Return begin, from an origin, and rise of each block's line: ``(n_channels, n_blocks, 2)``."""
     begin = ends[:-1].T - origins
     return np.stack([begin, np.diff(ends.T)], axis=2)
 
