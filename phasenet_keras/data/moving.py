@@ -191,7 +191,7 @@ def _normalize(blocks: _Blocks, centres: np.ndarray, widths: np.ndarray) -> np.n
 
 
 def _lines(ends: np.ndarray, origins: np.ndarray | float) -> np.ndarray:
-    """Return begin, from an origin, and rise of each block's line: ``(n_channels, n_blocks, 2)``."""
+    """Return begin (from an origin) and rise of each line: ``(n_channels, n_blocks, 2)``."""
     begin = ends[:-1].T - origins
     return np.stack([begin, np.diff(ends.T)], axis=2)
 
