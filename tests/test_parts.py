@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +65,16 @@ def test_what_is_held_does_not_grow_with_the_number_of_days(tmp_path):
 
     few = peak_bytes(3)
     assert peak_bytes(40) < 1.5 * few
+
+
+def test_parts_hold_numbers_as_they_were(tmp_path):
+    probability, amplitude = float(np.float32(0.1)), 1234567.875
+    exact = replace(pick(0, probability=probability), amplitude=amplitude, snr_db=1 / 3)
+    parts = PartFolder(tmp_path / "parts")
+    parts.folder_of("a")
+    parts.group("a").save([exact], [], 1, None)
+    [back] = parts
+    assert (back.probability, back.amplitude, back.snr_db) == (probability, amplitude, 1 / 3)
 
 
 @pytest.mark.parametrize("name", [item.name for item in pick_formats()])

@@ -113,11 +113,17 @@ def write_picks(
     return count
 
 
-def print_picks(picks: Iterable[Pick], file: IO[str]) -> None:
-    """Write the table of `write_picks` to an open file, e.g. standard output; in their order."""
+def print_picks(picks: Iterable[Pick], file: IO[str], *, is_exact: bool = False) -> None:
+    """Write the table of `write_picks` to an open file, e.g. standard output; in their order.
+
+    Args:
+        picks: any number.
+        file: open for text.
+        is_exact: numbers are not rounded for readers: they are read back as they were.
+    """
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(PICK_COLUMNS)
-    writer.writerows(map(_row, picks))
+    writer.writerows(_row(pick, is_exact) for pick in picks)
 
 
 def check_pick_path(
@@ -236,20 +242,23 @@ def _time(text: str) -> UTCDateTime:
     return UTCDateTime(datetime.fromisoformat(text) if is_ours else text)
 
 
-def _row(pick: Pick) -> tuple[object, ...]:
+def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:
+    def number(value: float, spelling: str) -> str:
+        return repr(float(value)) if is_exact else format(value, spelling)
+
     return (
         pick.station,
         "" if pick.start_time is None else iso_time(pick.start_time),
         pick.sample,
         iso_time(pick.time),
-        f"{pick.probability:.4f}",
+        number(pick.probability, ".4f"),
         pick.phase,
         pick.source.replace("\r", "\\r"),  # csv would not quote it
-        "" if pick.amplitude is None else f"{pick.amplitude:.6g}",
+        "" if pick.amplitude is None else number(pick.amplitude, ".6g"),
         pick.units or "",
-        f"{pick.sampling_rate:.9g}",
+        number(pick.sampling_rate, ".9g"),
         pick.preset,
-        "" if pick.snr_db is None else f"{pick.snr_db:.2f}",
+        "" if pick.snr_db is None else number(pick.snr_db, ".2f"),
     )
 
 

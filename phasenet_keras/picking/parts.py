@@ -191,7 +191,7 @@ class GroupParts:
         done = self._n_parts
         with room_wanted(self._folder):
             with beside_then_rename(self._part(done)) as file:
-                print_picks(sorted(picks), file)
+                print_picks(sorted(picks), file, is_exact=True)
             if state is not None:
                 path = self._folder / f"{self._name}-{done + 1:05d}.state"
                 with beside_then_rename(path, "wb") as file:
