@@ -74,7 +74,12 @@ class RunReport:
     @contextmanager
     def bar(self) -> Iterator[Bar]:
         """Show a progress bar, on a terminal only."""
-        columns = (TextColumn("picking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Bar(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             self._bar = bar
             self._task = bar.add_task("picking", total=None)
@@ -83,7 +88,9 @@ class RunReport:
     def take(self, event: StationResult | StationSummary | FileReport | Progress) -> None:
         """Note one event of `pick_files` or `pick_archive`."""
         if isinstance(event, Progress):
-            self._bar.update(self._task, completed=event.done, total=event.total)
+            self._bar.update(
+                self._task, completed=event.done, total=event.total, description=event.what
+            )
         elif isinstance(event, FileReport):
             self.problems.append(event)
             self.n_failed += event.failed

@@ -20,3 +20,8 @@ def write_station(
         stream.append(Trace(data, {**stats, "sampling_rate": 100.0, "starttime": START, **header}))
     stream.write(str(path), format="MSEED")
     return str(path)
+
+
+def past_headers(events):
+    """Go through the events of an archive up to its first progress of picking; return that."""
+    return next(event for event in events if getattr(event, "what", "") == "picking")

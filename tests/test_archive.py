@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime, read
-from records import write_station
+from records import past_headers, write_station
 
 from phasenet_keras import Picker
 from phasenet_keras.cli import main
@@ -24,7 +24,7 @@ from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking import parts as parts_module
 from phasenet_keras.picking.archive import StationSummary, pick_archive
-from phasenet_keras.picking.files import FileReport
+from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import PartFolder
 
 MIDNIGHT = UTCDateTime("2021-05-07")
@@ -262,6 +262,16 @@ def test_filters_on_the_command_line(preset, tmp_path, capsys):
 # -- parts ----------------------------------------------------------------------------------------
 
 
+def test_the_headers_of_an_archive_are_told_of_as_they_are_read(picker, tmp_path):
+    """It takes a minute for a year of a network."""
+    root = write_sds(tmp_path / "sds", station())
+    events = pick_archive(picker, [root], PartFolder(tmp_path / "parts"))
+    told = [e for e in events if isinstance(e, Progress)]
+    assert told[:6] == [Progress(number, 6, "reading headers") for number in range(6)]
+    assert {event.what for event in told[6:]} == {"picking"}
+    assert (told[6].done, told[-1].done) == (0, told[6].total)
+
+
 def test_a_stopped_run_goes_on_where_it_was(picker, tmp_path):
     """Stopped after every block in turn, with its state: the same picks, and no block twice."""
     root = write_sds(tmp_path / "sds", station())
@@ -271,7 +281,7 @@ def test_a_stopped_run_goes_on_where_it_was(picker, tmp_path):
     for _ in range(200):
         folder = PartFolder(tmp_path / "parts")
         run_now = pick_archive(picker, [root], folder, **options)
-        done = [next(run_now).done]
+        done = [past_headers(run_now).done]
         for event in run_now:
             if isinstance(event, StationSummary):
                 break

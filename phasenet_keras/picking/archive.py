@@ -154,7 +154,7 @@ def pick_archive(
 
     Yields:
         A `StationSummary` a station, a `FileReport` for each file with a problem, and a `Progress`
-        after each block that was read.
+        at each file whose headers are read, and after each block that was picked.
 
     Raises:
         PhaseNetKerasError: if a part cannot be written.
@@ -175,11 +175,11 @@ def plan_archive(
     selection: Selection | None = None,
     part_s: float = DAY_S,
     block_bytes: int = BLOCK_BYTES,
-) -> Generator[FileReport, None, list[GroupJob]]:
+) -> Generator[FileReport | Progress, None, list[GroupJob]]:
     """Find what there is to do, from the headers; arguments as in `pick_archive`.
 
     Yields:
-        A `FileReport` for each file that cannot be used.
+        A `FileReport` for each file that cannot be used, and a `Progress` before each file.
 
     Returns:
         A job for each group of files that share a station.
@@ -189,7 +189,8 @@ def plan_archive(
     names = Counter(path.name for path in paths)
     settings = _settings_of(picker, selection, part_s, block_bytes)
     read: list[tuple[Path, list[Block], list[FileReport]]] = []
-    for path in paths:
+    for number, path in enumerate(paths):
+        yield Progress(number, len(paths), "reading headers")
         try:
             blocks, notes = _read_headers(path, selection, block_bytes)
         except FormatError as error:

@@ -92,10 +92,11 @@ class StationResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run over files is: groups of files done, and how many there are."""
+    """How far a run over files is: so many of what it counts are done, and how many there are."""
 
     done: int
     total: int
+    what: str = "picking"
 
 
 def pick_files(
