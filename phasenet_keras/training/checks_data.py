@@ -9,9 +9,17 @@ import numpy as np
 
 from phasenet_keras.data.preprocess import arrange_channels
 from phasenet_keras.training.doctor import Finding
+from phasenet_keras.training.splits import common_span
 from phasenet_keras.types import LabelledWaveform, nearest_name
 
-__all__ = ["check_channels", "check_labels", "check_split", "identical_records", "shared_groups"]
+__all__ = [
+    "check_channels",
+    "check_labels",
+    "check_split",
+    "check_times",
+    "identical_records",
+    "shared_groups",
+]
 
 GROUPS = ("event", "gather", "name")
 
@@ -97,6 +105,30 @@ def check_split(
             )
         )
     return found
+
+
+def check_times(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
+    """Look whether all validation records are of one moment, as far as times are known.
+
+    Args:
+        dev_records: to validate on.
+    """
+    span = common_span(dev_records)
+    if span is None:
+        return []
+    begin, length_s = span
+    n = len(dev_records)
+    what = (
+        f"all {n} validation records overlap in time" if n > 1 else "there is 1 validation record"
+    )
+    return [
+        Finding(
+            "validation of one moment",
+            f"{what}, {length_s:.3g} s from {begin:%Y-%m-%dT%H:%M:%S} on: one moment (one "
+            "earthquake, one shot), so that F1, best epoch and thresholds say nothing of others; "
+            "label records of other events, or move some of training to validation",
+        )
+    ]
 
 
 def shared_groups(

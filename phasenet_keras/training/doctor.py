@@ -18,6 +18,7 @@ from phasenet_keras.training.transfer import TransferStrategy
 
 __all__ = [
     "Finding",
+    "check_found",
     "check_history",
     "check_label_order",
     "check_losses",
@@ -261,6 +262,29 @@ def check_outputs(
                 )
             )
     return found
+
+
+def check_found(
+    n_labels: Mapping[str, int], n_found: Mapping[str, int], tolerance_samples: float
+) -> list[Finding]:
+    """Look for phases of which neither the parent nor the trained network found any label.
+
+    Args:
+        n_labels: in the validation records, by phase.
+        n_found: the most of them that the parent, or the network after an epoch, found.
+        tolerance_samples: greatest distance of a pick and its label.
+    """
+    return [
+        Finding(
+            "no label found",
+            f"of {n} labels of {phase} in the validation records neither the parent nor the "
+            f"network after any epoch found one within {tolerance_samples:g} samples, so that "
+            f"validation says nothing of {phase}: plot records with their labels, and look at "
+            "the labels (column, unit, time zero), the sampling rate, the channels and the units",
+        )
+        for phase, n in n_labels.items()
+        if n and not n_found.get(phase, 0)
+    ]
 
 
 def check_label_order(

@@ -11,10 +11,16 @@ import numpy as np
 from keras import ops
 
 from phasenet_keras.models.phasenet import PhaseNet
-from phasenet_keras.training.checks_data import check_channels, check_labels, check_split
+from phasenet_keras.training.checks_data import (
+    check_channels,
+    check_labels,
+    check_split,
+    check_times,
+)
 from phasenet_keras.training.checks_network import check_batch_norms, check_filters
 from phasenet_keras.training.doctor import (
     Finding,
+    check_found,
     check_history,
     check_label_order,
     check_losses,
@@ -45,6 +51,9 @@ class Examination:
         x: validation windows, ``(batch, samples, channels)``.
         y: their targets, as ``loss`` takes them: the labels are the first columns.
         loss: ``loss(y_true, y_pred)``, without regularisers.
+        dev_found: the most labels of each phase that the parent or the network after an epoch
+            found in ``scored_records``, the validation records that are picked after each epoch.
+        tolerance_samples: greatest distance of a pick and its label there.
     """
 
     net: PhaseNet
@@ -59,6 +68,9 @@ class Examination:
     x: np.ndarray
     y: np.ndarray
     loss: Callable[[Any, Any], Any]
+    scored_records: Sequence[LabelledWaveform]
+    dev_found: Mapping[str, int]
+    tolerance_samples: float
 
 
 def examine(run: Examination) -> tuple[Finding, ...]:
@@ -67,7 +79,7 @@ def examine(run: Examination) -> tuple[Finding, ...]:
     The network's layers get the flags of the last epoch, which a resumed run has not set yet.
     """
     apply_phase(run.net, run.strategy.at(len(run.dev_losses) - 1))
-    return (*_of_history(run), *_of_data(run), *_of_network(run))
+    return (*_of_history(run), *_of_data(run), *_of_scores(run), *_of_network(run))
 
 
 def _of_history(run: Examination) -> list[Finding]:
@@ -87,7 +99,18 @@ def _of_data(run: Examination) -> list[Finding]:
         *check_channels(run.train_records, config.channels),
         *check_labels([*run.train_records, *run.dev_records], config.phases),
         *check_split(run.train_records, run.dev_records),
+        *check_times(run.dev_records),
     ]
+
+
+def _of_scores(run: Examination) -> list[Finding]:
+    if not run.strategy.load:  # there is no parent, and a short run finds nothing
+        return []
+    n_labels = {
+        phase: sum(len(record.arrivals.get(phase, ())) for record in run.scored_records)
+        for phase in run.net.config.phases[1:]
+    }
+    return check_found(n_labels, run.dev_found, run.tolerance_samples)
 
 
 def _of_network(run: Examination) -> list[Finding]:

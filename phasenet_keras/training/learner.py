@@ -129,6 +129,8 @@ class Learner:
         self.n_dev_labels = sum(
             len(samples) for record in self.dev_records for samples in record.arrivals.values()
         )
+        # Of each phase, the most labels that the parent or the network after an epoch found.
+        self.dev_found = dict.fromkeys(phases[1:], 0)
         self.dev_x, self.dev_y = np.empty((0, 0, 0)), np.empty((0, 0, 0))
         if dev_records:
             dev = ExampleMaker(dev_records, alpha=1.0, seed=config.seed, **common)
@@ -187,7 +189,8 @@ class Learner:
         }
         with beside_then_rename(folder / STATE, "wb") as file:
             rows = np.array([list(asdict(report).values()) for report in history])
-            np.savez(file, history=rows, **weights, **optimizer)
+            found = list(self.dev_found.values())
+            np.savez(file, history=rows, dev_found=found, **weights, **optimizer)
         with beside_then_rename(folder / HISTORY) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(asdict(history[0]))
@@ -204,6 +207,10 @@ class Learner:
             for number, variable in enumerate(self.net.optimizer.variables):
                 variable.assign(state[f"optimizer/{number}"])
             rows = state["history"]
+            if "dev_found" in state.files:  # not in runs that were begun before it was kept
+                self._note_found(
+                    dict(zip(self.dev_found, state["dev_found"].tolist(), strict=True))
+                )
         return [EpochReport(int(row[0]), *map(float, row[1:])) for row in rows]
 
     def _train_on(self, x: np.ndarray, y: np.ndarray) -> float:
@@ -227,8 +234,12 @@ class Learner:
         scores = evaluate(
             picker, self.dev_records, tolerance_samples=self.config.tolerance_samples, bootstrap=0
         )
+        self._note_found({phase: score.n_matched for phase, score in scores.items()})
         values = [score.f1 for score in scores.values() if score.n_true]
         return float(np.mean(values)) if values else math.nan
+
+    def _note_found(self, found: Mapping[str, int]) -> None:
+        self.dev_found = {p: max(n, found.get(p, 0)) for p, n in self.dev_found.items()}
 
 
 def _ahead(make: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:

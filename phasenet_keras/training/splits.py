@@ -19,6 +19,7 @@ __all__ = [
     "assign_splits",
     "check_leakage",
     "choose_split_by",
+    "common_span",
     "digest_of",
     "facts_of",
     "group_names",
@@ -122,6 +123,30 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
         raise ConfigError(f"no record has a {by}: split by something else (--split-by block)")
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
     return _draw(_joined(groups, [*_copies(facts), *_overlaps(facts)]), by, FRACTIONS, seed)
+
+
+def common_span(records: Sequence[LabelledWaveform]) -> tuple[datetime, float] | None:
+    """Return the one span of time that all records are in: when it begins (UTC), its length in s.
+
+    Records are of one span if they overlap, each with another, at whatever station.
+
+    Args:
+        records: None is returned for those of several spans, those of several events or gathers
+            by their names, and those of which one has no true time.
+
+    Example:
+        >>> common_span([]) is None
+        True
+    """
+    facts = [facts_of(record, with_digest=False) for record in records]
+    spans = set(_groups(facts, "time"))
+    # What an earthquake is, names say better than times.
+    are_several = any(len(set(_groups(facts, by)) - {""}) > 1 for by in ("event", "gather"))
+    if len(spans) != 1 or "" in spans or are_several:
+        return None
+    begin_s = min(fact.start_s for fact in facts)
+    end_s = max(fact.start_s + fact.duration_s for fact in facts)
+    return datetime.fromtimestamp(begin_s, UTC), end_s - begin_s
 
 
 def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str]:

@@ -289,6 +289,9 @@ def _findings(
             x=learner.dev_x,
             y=learner.dev_y,
             loss=learner.loss,
+            scored_records=learner.dev_records,
+            dev_found=learner.dev_found,
+            tolerance_samples=learner.config.tolerance_samples,
         )
     )
 
