@@ -101,7 +101,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
-    for offset in label_offsets(picked, scores).values():
+    offsets = label_offsets(picked, scores)
+    for offset in offsets.values():
         console.print(f"\n{offset.text}.", markup=False, highlight=False, soft_wrap=True)
     if not arguments.output:
         return 0
@@ -112,7 +113,15 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     if arguments.output.suffix.lower() == ".json":
         write_score_values(arguments.output, scores, curves, **names)
     else:
-        write_scores(arguments.output, scores, curves, picked=picked, picker=picker, **names)
+        write_scores(
+            arguments.output,
+            scores,
+            curves,
+            picked=picked,
+            offsets=offsets,
+            picker=picker,
+            **names,
+        )
     return 0
 
 

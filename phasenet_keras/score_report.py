@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.tables import beside_then_rename
-from phasenet_keras.training.label_offset import label_offsets
+from phasenet_keras.training.label_offset import LabelOffset, label_offsets
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve, markdown_table
 from phasenet_keras.types import ConfigError
@@ -33,6 +33,7 @@ def write_scores(
     curves: Mapping[str, ScoreCurve],
     *,
     picked: Sequence[PickedRecord] = (),
+    offsets: Mapping[str, LabelOffset] | None = None,
     picker: Picker | None = None,
     preset: str = "",
     split: str = "",
@@ -46,6 +47,7 @@ def write_scores(
         curves: by phase; without any there is no precision-recall curve.
         picked: the records that were scored; without any there are neither residuals nor worst
             records as figures.
+        offsets: by phase, of `label_offsets`; None looks for them in ``picked``.
         picker: gives the probabilities of the worst records; without it they are not drawn.
         preset: name of what was scored.
         split: name of the records.
@@ -77,8 +79,10 @@ def write_scores(
     for name, figure in figures.items():
         with beside_then_rename(folder / name, "wb") as file:
             figure.savefig(file, format="png", dpi=110)
+    if offsets is None:
+        offsets = label_offsets(picked, scores)
+    said = [offset.text for offset in offsets.values()]
     with beside_then_rename(folder / TABLE) as file:
-        said = [offset.text for offset in label_offsets(picked, scores).values()]
         file.write(_page(scores, preset, split, list(figures), said))
     return [folder / name for name in (VALUES, TABLE, *figures)]
 

@@ -9,6 +9,7 @@ from test_score_report import records_with_spikes
 
 from phasenet_keras import Waveform, write_dataset
 from phasenet_keras.cli import main
+from phasenet_keras.score_report import write_scores
 from phasenet_keras.training.evaluate import score_picked, tolerance_of
 from phasenet_keras.training.label_offset import label_offsets
 from phasenet_keras.training.picked import PickedRecord
@@ -95,3 +96,15 @@ def test_the_command_says_it(preset, tmp_path, capsys):
     assert words in said
     assert words in (tmp_path / "scores" / "scores.md").read_text()
     assert "S: " not in said
+
+
+def test_offsets_that_are_known_are_not_looked_for_again(tmp_path):
+    picked = picked_records([-9] * 10)
+    offsets, scores = offsets_of(picked)
+    pages = []
+    for name, known in (("looked for", None), ("known", offsets), ("known to be none", {})):
+        write_scores(tmp_path / name, scores, {}, picked=picked, offsets=known, n_worst=0)
+        pages.append((tmp_path / name / "scores.md").read_text())
+    assert pages[0] == pages[1]
+    assert offsets["P"].text in pages[0]
+    assert pages[2] == pages[0].replace(f"{offsets['P'].text}.\n\n", "")
