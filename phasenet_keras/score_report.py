@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.training.label_offset import LabelOffset, label_offsets
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
-from phasenet_keras.training.scores import PhaseScores, ScoreCurve, markdown_table
+from phasenet_keras.training.score_table import markdown_table
+from phasenet_keras.training.scores import PhaseScores, ScoreCurve
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:

@@ -164,8 +164,49 @@ def test_the_table_says_the_rule():
     score = score_picked([picked({"P": (1000,)}, [("P", 10.0, 0.9)])], {"P": 0.5}, tolerance_of())
     table = markdown_table({"one": score, "two": score})
     assert table.count("Rule phasenet: a pick and a label of one phase match if they are at") == 1
-    assert "| one | P | 1.000 (1.000-1.000) |" in table
+    assert "| one | P | 1.000 | 1.000 | 1.000 |" in table
     assert {line.count("|") for line in table.splitlines() if "|" in line} == {10}
+
+
+def found_and_missed(n_found, n_missed, n_false=0):
+    """Scores of events of one label each; the false picks are in the first event."""
+    matches = [RecordMatches(1, 1, (0.01,), f"found {n}") for n in range(n_found)]
+    matches += [RecordMatches(1, 0, (), f"missed {n}") for n in range(n_missed)]
+    matches += [RecordMatches(0, n_false, (), "found 0")] * bool(n_false)
+    return score_matches("P", matches, 0.1)
+
+
+def test_one_event_has_no_interval_and_few_have_one_for_machines_only():
+    one = found_and_missed(1, 0, n_false=1)
+    assert one.n_events == 1
+    intervals = [value for name, value in one.to_dict().items() if "interval" in name]
+    assert intervals == [[None, None]] * 5
+    four = found_and_missed(3, 1)
+    assert four.to_dict()["recall_interval"] == [0.25, 1.0]
+    five = found_and_missed(4, 1)
+    table = markdown_table({"one": {"P": one}, "four": {"P": four}, "five": {"P": five}})
+    assert "| one | P | 0.667 | 0.500 | 1.000 |" in table
+    assert "| four | P | 0.857 | 1.000 | 0.750 |" in table
+    low, high = five.f1_interval
+    assert f"| five | P | 0.889 ({low:.3f}-{high:.3f}) | 1.000 | 0.800 (0.400-1.000) |" in table
+    assert table.count("No interval") == 2
+    assert "No interval is given for 1 event or 4 events: it takes at least 5.\n" in table
+    # the precision of five events
+    assert "No interval is given where all draws of events score alike" in table
+
+
+def test_draws_that_all_agree_do_not_look_like_certainty():
+    table = markdown_table({"all right": {"P": found_and_missed(6, 0)}})
+    assert "| all right | P | 1.000 | 1.000 | 1.000 |" in table
+    assert "all draws of events score alike: others may not." in table
+    assert "it takes at least" not in table
+    off = score_matches("P", [RecordMatches(1, 1, (), "a"), RecordMatches(1, 1, (), "b")], 0.1, 0)
+    assert "No interval" not in markdown_table({"none asked for": {"P": off}})
+    no_labels = score_matches("S", [RecordMatches(0, 0, (), str(n)) for n in range(6)], 0.1)
+    assert "No interval" not in markdown_table({"nothing to find": {"S": no_labels}})
+    some = markdown_table({"some": {"P": found_and_missed(6, 4, n_false=2)}})
+    assert "No interval" not in some
+    assert some.count(" (0.") == 3
 
 
 def test_false_picks_an_hour_of_noise_and_between_arrivals():

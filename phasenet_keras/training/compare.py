@@ -8,6 +8,7 @@ nor chose its epoch or thresholds.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
@@ -28,6 +29,7 @@ from phasenet_keras.training.evaluate import (
 )
 from phasenet_keras.training.folds import fold_splits, spread
 from phasenet_keras.training.picked import event_of, picks_of
+from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.train import CONFIG, EpochReport, train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -283,14 +285,18 @@ def _mean_f1(scores: Mapping[str, PhaseScores]) -> float:
 
 def _phrase(scores: Mapping[str, PhaseScores]) -> str:
     return ", ".join(
-        f"{phase} F1 {score.f1:.3f} ({score.f1_interval[0]:.3f}-{score.f1_interval[1]:.3f})"
-        for phase, score in scores.items()
-        if score.n_true
+        f"{phase} F1 {with_interval(score)}" for phase, score in scores.items() if score.n_true
     )
 
 
 def _overlap(one: Mapping[str, PhaseScores], best: Mapping[str, PhaseScores]) -> bool:
-    return all(one[phase].f1 >= best[phase].f1_interval[0] for phase in best if phase in one)
+    return all(one[phase].f1 >= _low_end(best[phase]) for phase in best if phase in one)
+
+
+def _low_end(score: PhaseScores) -> float:
+    """Return the lower end of the interval of F1; F1 itself where there is none."""
+    low = score.f1_interval[0]
+    return score.f1 if math.isnan(low) else low
 
 
 def _runs(

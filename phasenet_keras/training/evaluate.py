@@ -20,12 +20,12 @@ from phasenet_keras.training.picked import (
     residuals_by_phase,
     worst_records,
 )
+from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import (
     THRESHOLDS,
     PhaseScores,
     RecordMatches,
     ScoreCurve,
-    markdown_table,
     score_curve,
     score_matches,
 )

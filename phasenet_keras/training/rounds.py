@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.io.tables import beside_then_rename
-from phasenet_keras.training.scores import PhaseScores, markdown_table
+from phasenet_keras.training.score_table import markdown_table
+from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.training.survey import HOW
 
 __all__ = [

@@ -17,7 +17,6 @@ __all__ = [
     "PhaseScores",
     "RecordMatches",
     "ScoreCurve",
-    "markdown_table",
     "score_curve",
     "score_matches",
 ]
@@ -27,8 +26,6 @@ THRESHOLDS = tuple(round(0.05 * n, 2) for n in range(1, 20))
 # Bootstrap samples are drawn in parts of about this many events.
 EVENTS_AT_ONCE = 1_000_000
 NO_INTERVAL = (math.nan, math.nan)
-# In a table, where there is nothing to average.
-NO_VALUE = "-"
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,8 @@ class PhaseScores:
     """Scores of one phase; ``*_interval`` are 95 % bootstrap intervals by event.
 
     The statistics of residuals are over the pairs that the rule takes, in seconds; NaN without
-    any. An interval is NaN where nothing was drawn, or none of the bootstrap samples has a value.
+    any. An interval is NaN where nothing was drawn, where there is but one event to draw, and
+    where none of the bootstrap samples has a value.
 
     Attributes:
         phase: its name.
@@ -267,34 +265,6 @@ def score_curve(phase: str, matches: Mapping[float, Sequence[RecordMatches]]) ->
     )
 
 
-def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
-    """Return named scores as a Markdown table, with the rules that they follow below it."""
-    lines = [
-        "| what | phase | F1 (95 %) | precision (95 %) | recall (95 %) | "
-        "residual mean ± std (ms) | MAE (ms) | false picks an hour | labels |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    rules: dict[str, None] = {}
-    for name, scores in rows.items():
-        for phase, score in scores.items():
-            cells = (
-                name,
-                phase,
-                _with_interval(score.f1, score.f1_interval),
-                _with_interval(score.precision, score.precision_interval),
-                _with_interval(score.recall, score.recall_interval),
-                _mean_and_std(score),
-                _or_none(1000 * score.mae_s, ".2f"),
-                _or_none(score.false_picks_per_hour, ".1f"),
-                str(score.n_true),
-            )
-            lines.append(f"| {' | '.join(cells)} |")
-            if score.rule:
-                rules.setdefault(score.tolerance.text)
-    paragraphs = ["\n".join(lines), *rules]
-    return "\n\n".join(paragraphs) + "\n"
-
-
 def _row(match: RecordMatches) -> tuple[float, ...]:
     """Return what the scores of a record are made of: see `_ratios`."""
     rated = match.rated_residuals_s
@@ -320,7 +290,8 @@ def _intervals(by_event: np.ndarray, bootstrap: int, seed: int) -> dict[str, Any
     """Draw events with replacement and return the 95 % interval of each score."""
     n_events = len(by_event)
     rng = np.random.default_rng(seed)
-    left, totals = (bootstrap if n_events else 0), [np.zeros((0, by_event.shape[1]))]
+    # Draws of one event are all alike.
+    left, totals = (bootstrap if n_events > 1 else 0), [np.zeros((0, by_event.shape[1]))]
     while left:
         n_draws = min(left, max(1, EVENTS_AT_ONCE // n_events))
         totals.append(by_event[rng.integers(0, n_events, (n_draws, n_events))].sum(axis=1))
@@ -339,21 +310,6 @@ def _false_rate(matches: Sequence[RecordMatches]) -> tuple[float, float]:
     """Return false picks an hour of quiet, and the hours."""
     hours = sum(match.quiet_s for match in matches) / 3600.0
     return (sum(match.n_quiet for match in matches) / hours if hours else math.nan, hours)
-
-
-def _with_interval(value: float, interval: tuple[float, float]) -> str:
-    if math.isnan(interval[0]):
-        return f"{value:.3f}"
-    return f"{value:.3f} ({interval[0]:.3f}-{interval[1]:.3f})"
-
-
-def _mean_and_std(score: PhaseScores) -> str:
-    mean = _or_none(1000 * score.residual_mean_s, "+.2f")
-    return f"{mean} ± {1000 * score.residual_std_s:.2f}" if mean != NO_VALUE else mean
-
-
-def _or_none(value: float, form: str) -> str:
-    return NO_VALUE if math.isnan(value) else format(value, form)
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,93 @@
+"""Scores as a table: what of them is worth showing, and how."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from phasenet_keras.training.scores import PhaseScores
+
+__all__ = ["LEAST_EVENTS", "interval_notes", "markdown_table", "with_interval"]
+
+# An interval that is drawn from fewer events is not shown. All draws of a sample are of one event
+# with a probability of n ** -n, for two and three more than the 2.5 % of a tail: the ends are then
+# the scores of the worst and the best event. Of normally distributed values the 95 % interval holds
+# the mean in 50 % of cases with two events, 76 % with three, 81 % with four, 83 % with five.
+LEAST_EVENTS = 5
+# Scores that tables show with intervals.
+WITH_INTERVALS = ("f1", "precision", "recall")
+# In a table, where there is nothing to average.
+NO_VALUE = "-"
+
+
+def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
+    """Return named scores as a Markdown table, with the rules that they follow below it."""
+    lines = [
+        "| what | phase | F1 (95 %) | precision (95 %) | recall (95 %) | "
+        "residual mean ± std (ms) | MAE (ms) | false picks an hour | labels |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    rules: dict[str, None] = {}
+    for name, scores in rows.items():
+        for phase, score in scores.items():
+            cells = (
+                name,
+                phase,
+                *(with_interval(score, value) for value in WITH_INTERVALS),
+                _mean_and_std(score),
+                _or_none(1000 * score.mae_s, ".2f"),
+                _or_none(score.false_picks_per_hour, ".1f"),
+                str(score.n_true),
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+            if score.rule:
+                rules.setdefault(score.tolerance.text)
+    notes = interval_notes(score for scores in rows.values() for score in scores.values())
+    return "\n\n".join(["\n".join(lines), *rules, *notes]) + "\n"
+
+
+def with_interval(score: PhaseScores, name: str = "f1") -> str:
+    """Return a score as text, its interval in brackets where it says something.
+
+    Args:
+        score: of a phase.
+        name: ``"f1"``, ``"precision"`` or ``"recall"``.
+    """
+    value, (low, high) = getattr(score, name), getattr(score, f"{name}_interval")
+    if _has_few_events(score) or not high > low:
+        return f"{value:.3f}"
+    return f"{value:.3f} ({low:.3f}-{high:.3f})"
+
+
+def interval_notes(scores: Iterable[PhaseScores]) -> list[str]:
+    """Return why intervals are missing in `with_interval`, in a sentence for each reason."""
+    scores = list(scores)
+    few = {score.n_events for score in scores if _has_few_events(score) and _was_asked(score)}
+    notes = []
+    if few:
+        counts = " or ".join(f"{n} event{'s' * (n > 1)}" for n in sorted(few))
+        notes.append(f"No interval is given for {counts}: it takes at least {LEAST_EVENTS}.")
+    others = [score for score in scores if score.n_true and not _has_few_events(score)]
+    intervals = [getattr(s, f"{name}_interval") for s in others for name in WITH_INTERVALS]
+    if any(low == high for low, high in intervals):
+        notes.append("No interval is given where all draws of events score alike: others may not.")
+    return notes
+
+
+def _has_few_events(score: PhaseScores) -> bool:
+    """Tell if there are too few events for intervals; not of scores that do not count them."""
+    return 0 < score.n_events < LEAST_EVENTS
+
+
+def _was_asked(score: PhaseScores) -> bool:
+    """Tell if intervals were wanted: they are NaN otherwise, and where there is but one event."""
+    return score.n_events == 1 or not math.isnan(score.f1_interval[0])
+
+
+def _mean_and_std(score: PhaseScores) -> str:
+    mean = _or_none(1000 * score.residual_mean_s, "+.2f")
+    return f"{mean} ± {1000 * score.residual_std_s:.2f}" if mean != NO_VALUE else mean
+
+
+def _or_none(value: float, form: str) -> str:
+    return NO_VALUE if math.isnan(value) else format(value, form)
