@@ -25,3 +25,7 @@ def write_station(
 def past_headers(events):
     """Go through the events of an archive up to its first progress of picking; return that."""
     return next(event for event in events if getattr(event, "what", "") == "picking")
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)

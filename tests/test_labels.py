@@ -1,3 +1,5 @@
+"""Labels: what an arrival is to a network."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phasenet_keras.data.labels import LABEL_SHAPES, LabelShape, draw_labels
+from phasenet_keras.data.labels import LABEL_SHAPES, LabelShape, draw_labels, label_of
 from phasenet_keras.types import ConfigError
 
 PHASES = ("N", "P", "S")
@@ -81,3 +83,54 @@ def test_seconds_and_samples_agree():
 def test_impossible_shapes_are_refused(bad):
     with pytest.raises(ConfigError):
         LabelShape(**bad)
+
+
+def test_ancestor_label_scales_with_the_window():
+    shape = LabelShape.ancestor(1500)
+    assert (shape.sigma_samples, shape.reach_samples) == (15.0, 30.0)
+    drawn = draw_labels(1500, {"P": (700,)}, PHASES, LABEL_SHAPES["ancestor"])
+    assert np.array_equal(drawn, draw_labels(1500, {"P": (700,)}, PHASES, shape))
+    assert np.flatnonzero(drawn[:, 1])[[0, -1]].tolist() == [670, 730]
+    assert drawn[715, 1] == pytest.approx(np.exp(-0.5), abs=1e-6)
+
+
+def test_ancestor_label_at_the_edge_is_kept():
+    inside = draw_labels(3000, {"P": (0,)}, PHASES, LabelShape.ancestor(3000))
+    assert inside[0, 1] == 1.0
+    assert (inside[:61, 1] > 0).all()
+    beyond = draw_labels(3000, {"P": (3020,)}, PHASES, LabelShape.ancestor(3000))
+    assert np.flatnonzero(beyond[:, 1]).tolist() == list(range(2960, 3000))
+
+
+@given(
+    p=st.floats(-20, 420),
+    distance=st.floats(0, 12),
+    name=st.sampled_from(sorted(LABEL_SHAPES)),
+)
+def test_phases_closer_than_the_width_share_it(p, distance, name):
+    drawn = draw_labels(400, {"P": (p,), "S": (p + distance,)}, PHASES, LABEL_SHAPES[name])
+    assert (drawn >= 0).all()
+    assert np.allclose(drawn.sum(axis=1), 1.0, atol=1e-6)
+    shape = label_of(name, 400)
+    ours, theirs = shape.bump(400, p), shape.bump(400, p + distance)
+    both = ours + theirs > 1
+    assert np.allclose(drawn[both, 1], (ours / np.maximum(ours + theirs, 1))[both], atol=1e-6)
+    assert (drawn[both, 0] == 0).all()
+
+
+@given(
+    arrival=st.floats(-100, 500),
+    reach=st.floats(0, 60) | st.none(),
+    kernel=st.sampled_from(["gaussian", "triangle", "box"]),
+    on_grid=st.booleans(),
+)
+def test_the_piece_of_a_bump_is_all_of_it(arrival, reach, kernel, on_grid):
+    shape = LabelShape(kernel, 6.0, reach, on_grid)
+    distance = np.abs(np.arange(400) - (np.floor(arrival) if on_grid else arrival))
+    whole = {
+        "gaussian": np.exp(-((distance / 6.0) ** 2) / 2),
+        "triangle": np.maximum(0.0, 1.0 - distance / 6.0),
+        "box": (distance <= 6.0) * 1.0,
+    }[kernel]
+    expected = whole if reach is None else np.where(distance > reach, 0.0, whole)
+    assert np.array_equal(shape.bump(400, arrival), expected)

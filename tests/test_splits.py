@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_prepare import T0, labelled, noise, run, splits_of, write_text_files
+from sources import T0, labelled, noise, run, splits_of, write_text_files
 
 from phasenet_keras import Waveform
 from phasenet_keras.io.parts import RecordFacts

@@ -1,0 +1,213 @@
+"""Files that are no waveform, cut short or damaged: a FormatError that names the file."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from obspy import Stream
+from reading import noise, read_or_refusal, refused, trace, write_seg2
+
+from phasenet_keras import read_waveforms
+from phasenet_keras.io.registry import RecordWarning
+
+# -- what is no waveform at all -------------------------------------------------------------------
+
+
+def test_missing_files_and_folders(tmp_path):
+    refused(tmp_path / "none.mseed", "no such file")
+    refused(tmp_path, "is a folder")
+    refused(tmp_path / "none" / "none.sac", "no such file")
+
+
+@pytest.mark.parametrize("name", ["a.mseed", "a.npz", "a.txt", "a.sac", "a"])
+def test_empty_files(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    refused(tmp_path / name, "is empty")
+
+
+@pytest.mark.parametrize("name", ["a.mseed", "a.npz", "a.sac", "a.segy", "a"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(10_000),
+        b"\xff" * 10_000,
+        bytes(range(256)) * 40,
+        b"\x89PNG\r\n\x1a\n" + bytes(300),
+        b"\x1f\x8b\x08\x00" + bytes(100),
+        b"PK\x03\x04" + bytes(50),
+        b"123456",
+        b"000001D AA     HHZXX" + bytes(30),
+        b"\n",
+    ],
+    ids=["zeros", "ones", "ramp", "png", "gzip", "zip", "digits", "cut_header", "newline"],
+)
+def test_binary_that_is_no_waveform(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    refused(tmp_path / name)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_bytes(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    (tmp_path / "a.dat").write_bytes(rng.bytes(int(rng.integers(1, 20_000))))
+    refused(tmp_path / "a.dat")
+
+
+class Bomb:
+    """Unpickling one creates the file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.parametrize("name", ["a.pickle", "a.mseed", "a.npz", "a.npy", "a"])
+@pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
+def test_pickles_are_never_opened(tmp_path, name, protocol):
+    path = tmp_path / name
+    path.write_bytes(pickle.dumps(Bomb(tmp_path / "ran"), protocol))
+    refused(path)
+    assert not (tmp_path / "ran").exists()
+    pickle.loads(path.read_bytes()).close()  # so that this test is one
+    assert (tmp_path / "ran").exists()
+
+
+def test_pickled_arrays_in_npz_are_never_opened(tmp_path):
+    bombs = np.array([Bomb(tmp_path / "ran")], dtype=object)
+    for number, fields in enumerate(
+        [{"data": bombs}, {"data": noise(300), "meta": bombs}, {"data": noise(300), "dt": bombs}]
+    ):
+        np.savez(tmp_path / f"{number}.npz", **fields)
+        read_or_refusal(tmp_path / f"{number}.npz")
+        assert not (tmp_path / "ran").exists()
+
+
+def test_obspys_own_pickles_are_refused(tmp_path):
+    path = tmp_path / "a.pickle"
+    Stream([trace(noise(500))]).write(str(path), format="PICKLE")
+    refused(path, "no format known")
+
+
+# -- truncated files ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def day(tmp_path):
+    path = tmp_path / "day.mseed"
+    trace(np.arange(20_000, dtype=np.int32)).write(str(path), format="MSEED", reclen=512)
+    return path
+
+
+@pytest.mark.parametrize("cut", [1, 100, 256, 511, 700, 5000])
+def test_miniseed_cut_in_mid_record_gives_the_whole_records(day, cut):
+    day.write_bytes(day.read_bytes()[:-cut])
+    with pytest.warns(RecordWarning, match=r"day\.mseed.*truncated"):
+        [wave] = read_waveforms(day)
+    assert 10_000 < wave.n_samples < 20_000
+    assert np.array_equal(wave.data[:, 0], np.arange(wave.n_samples))
+
+
+def test_miniseed_cut_at_a_record_is_a_shorter_record(day):
+    day.write_bytes(day.read_bytes()[: 512 * 5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        [wave] = read_waveforms(day)
+    assert np.array_equal(wave.data[:, 0], np.arange(wave.n_samples))
+
+
+@pytest.mark.parametrize("keep", [1, 6, 7, 20, 47, 48, 100, 300, 511])
+def test_miniseed_cut_in_its_first_record_is_refused(day, keep):
+    day.write_bytes(day.read_bytes()[:keep])
+    refused(day)
+
+
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize("format_name", ["SAC", "GSE2", "SEGY", "SU", "SEG2", "NPZ"])
+def test_other_truncated_files_are_refused_or_said_to_be_so(tmp_path, format_name, part):
+    path = tmp_path / "cut.npz" if format_name == "NPZ" else tmp_path / "cut.dat"
+    data = noise(2000).astype("int32" if format_name == "GSE2" else "float32")
+    if format_name == "NPZ":
+        np.savez(path, data=data)
+    elif format_name == "SEG2":
+        write_seg2(path, [data, data], 0.001)
+    else:
+        options = {"data_encoding": 5} if format_name == "SEGY" else {}
+        trace(data).write(str(path), format=format_name, **options)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -4 * round((1 - part) * len(whole) / 4)])  # whole float32 samples
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        waves = read_or_refusal(path)
+    said = [str(item.message) for item in caught if item.category is RecordWarning]
+    assert waves is None or any("truncated" in text.replace(str(path), "") for text in said)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    changes=st.lists(
+        st.tuples(st.one_of(st.integers(0, 240), st.integers(0, 10**5)), st.integers(0, 255)),
+        min_size=1,
+        max_size=4,
+    ),
+    keep=st.one_of(st.just(10**6), st.integers(1, 6000)),
+    # Not GSE2: ObsPy's C code can crash on a damaged one.
+    format_name=st.sampled_from(["MSEED", "SAC", "SEGY", "SU", "SEG2"]),
+)
+def test_damaged_files_never_escape_our_errors(tmp_path_factory, changes, keep, format_name):
+    path = tmp_path_factory.mktemp("damaged") / "a.dat"
+    data = noise(1000).astype("float32")
+    if format_name == "SEG2":
+        write_seg2(path, [data], 0.001)
+    else:
+        options = {"SEGY": {"data_encoding": 5}, "MSEED": {"reclen": 512}}.get(format_name, {})
+        trace(data).write(str(path), format=format_name, **options)
+    damaged = bytearray(path.read_bytes())[:keep]
+    for position, value in changes:
+        damaged[position % len(damaged)] = value
+    path.write_bytes(damaged)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        waves = read_or_refusal(path)
+    for wave in waves or []:
+        assert np.isfinite(wave.data).all()
+        assert str(wave.start_time)
+
+
+# -- headers that cannot be ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delta", [0.0, -0.01, np.nan, np.inf])
+def test_sac_with_an_impossible_step_is_refused(tmp_path, delta):
+    path = tmp_path / "a.sac"
+    trace(noise(500).astype("float32")).write(str(path), format="SAC", byteorder="<")
+    data = bytearray(path.read_bytes())
+    data[0:4] = struct.pack("<f", delta)
+    path.write_bytes(data)
+    refused(path)
+
+
+def test_sac_of_a_time_beyond_the_calendar_is_refused(tmp_path):
+    path = tmp_path / "a.sac"
+    trace(noise(500).astype("float32")).write(str(path), format="SAC", byteorder="<")
+    data = bytearray(path.read_bytes())
+    data[20:24] = struct.pack("<f", 1e30)  # b: the begin, in seconds from the reference time
+    path.write_bytes(data)
+    refused(path)
+
+
+def test_log_messages_in_miniseed_are_left_out(tmp_path):
+    log = trace(np.frombuffer(b"clock locked; temperature 23 C", "|S1"), "LOG", rate=1.0)
+    signal = trace(noise(3000).astype("int32"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Stream([signal, log]).write(str(tmp_path / "a.mseed"), format="MSEED")
+        [wave] = read_waveforms(tmp_path / "a.mseed")
+    assert np.array_equal(wave.data[:, 0], signal.data)

@@ -1,0 +1,130 @@
+"""Files about gathers: settings, geometry, names, markers and QuakeML, there and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from gathers import T0, table_of, write
+
+from phasenet_keras.cli_correct import read_correction
+from phasenet_keras.io.catalogs import Arrival, read_arrivals
+from phasenet_keras.io.gathers import read_names
+from phasenet_keras.io.geometry import Geometry, read_geometry
+from phasenet_keras.io.markers import write_markers
+from phasenet_keras.io.quakeml import write_quakeml
+from phasenet_keras.io.survey_waveforms import read_gather_records
+from phasenet_keras.training.survey import filled_up, with_offsets
+from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, Pick, Waveform
+
+# Settings and parts
+
+
+def test_settings_from_a_file(tmp_path):
+    path = write(tmp_path / "c.json", '{"choose": "given", "phases": {"P": {"svr_c": 50}}}')
+    config = read_correction(path, {"P": (0.0, 9.0), "S": None}, 500.0)
+    assert (config.phases["P"].svr_c, config.phases["P"].latest) == (50, 9.0)
+    assert config.sampling_rate_hz == 500.0
+    with pytest.raises(ConfigError, match="have no such phase"):
+        read_correction(path, {"S": (0.0, 9.0)})
+    with pytest.raises(ConfigError, match="no readable JSON"):
+        read_correction(str(tmp_path / "none.json"), {})
+    with pytest.raises(ConfigError, match="JSON object"):
+        read_correction(write(tmp_path / "l.json", "[]"), {})
+
+
+def test_geometries(tmp_path):
+    text = "station,x,y,source_x,source_y,source_z\nXX.A,0,1,5,0,-1\nXX.B,3,1,5,0,-1\n"
+    one = read_geometry(write(tmp_path / "one.csv", text))
+    assert one.source_of("any shot") == (5.0, 0.0, -1.0)
+    assert one.receiver_names(["XX.B..HH", "B", "YY.B", "C"]) == ["XX.B", "XX.B", "XX.B", None]
+    text = "shot,receiver,x,source_x\n1,1,0,5\n1,2,3,5\n2,2,3,9\n2,1,1,9\n"
+    many = read_geometry(write(tmp_path / "many.csv", text))
+    assert many.sources == {"1": (5.0, 0.0, 0.0), "2": (9.0, 0.0, 0.0)}
+    assert [str(item) for item in many.bad] == [
+        "row 4: receiver 1 stands at (0.0, 0.0, 0.0) before, here at (1.0, 0.0, 0.0)"
+    ]
+    with pytest.raises(FormatError, match="names no sources"):
+        read_geometry(write(tmp_path / "none.csv", "receiver,x\n1,0\n"))
+    twins = Geometry({"XX.A": (0.0, 0.0, 0.0), "YY.A": (1.0, 0.0, 0.0)}, {"1": (0.0, 0.0, 0.0)})
+    assert twins.receiver_names(["A", "YY.A..HH"]) == [None, "YY.A"]
+    offsets = with_offsets(pd.DataFrame({"shot": [1, 2], "receiver": "YY.A"}), twins)["offset_m"]
+    assert offsets[0] == 1
+    assert np.isnan(offsets[1])
+
+
+def test_filling_up_keeps_the_table_first():
+    table = table_of(shots=(1,)).iloc[:3]
+    full = filled_up(table)
+    pd.testing.assert_frame_equal(full, table)
+    geometry = Geometry({"1": (0.0, 0, 0), "40": (9.0, 0, 0)}, {"1": (0.0, 0, 0)})
+    full = filled_up(table, geometry)
+    assert full["receiver"].tolist() == [1, 2, 3, 40]
+    assert np.isnan(full["sample"].iloc[-1])
+
+
+def test_names_are_checked():
+    with pytest.raises(ConfigError, match="regular expression"):
+        read_names("(")
+    with pytest.raises(ConfigError, match="has groups"):
+        read_names(r"(\d+)")
+
+
+# Markers
+
+
+def test_markers_come_back_to_the_microsecond(tmp_path):
+    path = tmp_path / "a.markers"
+    picks = [
+        Pick(T0 + 1.000001, "CX.PB01..HH", "P", 0.9),
+        Arrival(T0 + 2.5, "S", "", "station_7", "shot-3"),
+    ]
+    assert write_markers(picks, path, kinds=[1, 2]) == 2
+    header, first, second = path.read_text().splitlines()
+    assert header == "# Snuffler Markers File Version 0.2"
+    assert first.split() == [
+        *("phase:", "2024-05-06", "07:08:10.250001", "1", "CX.PB01..HH*"),
+        *("None", "None", "None", "P", "None", "True"),
+    ]
+    assert second.split()[3:6] == ["2", ".station_7.*.*", "shot-3"]
+    back = read_arrivals(path)
+    assert [(a.time, a.phase, a.network, a.station, a.event) for a in back] == [
+        (T0 + 1.000001, "P", "CX", "PB01", ""),
+        (T0 + 2.5, "S", "", "station_7", "shot-3"),
+    ]
+    assert write_markers([], path) == 0
+    assert read_arrivals(path) == []
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "*", "", "a.b.c.d.e"])
+def test_names_that_a_marker_cannot_hold_are_refused(tmp_path, name):
+    with pytest.raises(FormatError, match="rename it"):
+        write_markers([Arrival(T0, "P", "", name)], tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_kinds_are_checked(tmp_path):
+    for kinds in ([1, 2], [6]):
+        with pytest.raises(ConfigError, match="from 0 to 5"):
+            write_markers([Arrival(T0, "P", "", "A")], tmp_path / "m", kinds=kinds)
+
+
+def test_quakeml_has_an_event_a_shot(tmp_path):
+    from obspy import read_events
+
+    path = tmp_path / "a.xml"
+    arrivals = [Arrival(T0 + n, "P", "XX", f"A{n}", f"shot-{n % 2}") for n in range(4)]
+    assert write_quakeml(arrivals, path) == 4
+    assert [len(event.picks) for event in read_events(str(path))] == [2, 2]
+    assert {(a.station, a.network) for a in read_arrivals(path)} == {
+        (f"A{n}", "XX") for n in range(4)
+    }
+
+
+def test_a_data_set_gives_its_gathers(tmp_path):
+    from phasenet_keras.io.seisbench import write_dataset
+
+    wave = Waveform(np.ones((300, 1)), 100.0, T0, ("Z",), "XX.07..HH")
+    write_dataset([LabelledWaveform(wave, {}, name="a", gather="shot 3")], tmp_path / "set")
+    [(shot, receiver, record)] = read_gather_records([tmp_path / "set"])
+    assert (shot, receiver, record.name) == ("3", "XX.07..HH", "a")

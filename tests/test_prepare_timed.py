@@ -1,0 +1,139 @@
+"""`phasenet-keras prepare` with arrivals that have times: catalogues, tables, markers, headers."""
+
+from __future__ import annotations
+
+import pytest
+from obspy import Stream, Trace
+from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
+from sources import T0, by_name, noise, run
+
+from phasenet_keras.io.seisbench import read_dataset
+from phasenet_keras.io.sources import open_source, read_labelled
+
+
+def write_stations(folder, file_format="MSEED", stations="ABCD", seconds=60):
+    """One file a channel; returns the arrivals: an event a minute, seen at each station."""
+    folder.mkdir()
+    for n, station in enumerate(stations):
+        for channel in ("HHE", "HHN", "HHZ"):
+            trace = Trace(noise(n * 3 + ord(channel[-1]), seconds * 100)[:, 0])
+            trace.stats.update({"network": "XX", "station": station, "channel": channel})
+            trace.stats.update({"sampling_rate": 100.0, "starttime": T0 + 1000 * n})
+            trace.write(str(folder / f"{station}.{channel}"), format=file_format)
+    return {
+        (station, phase): T0 + 1000 * n + at
+        for n, station in enumerate(stations)
+        for phase, at in (("P", 10.254), ("S", 14.0))
+    }
+
+
+def test_quakeml(tmp_path, capsys):
+    times = write_stations(tmp_path / "in")
+    events = []
+    for station in "ABC":
+        picks = [
+            Pick(
+                time=times[station, phase],
+                phase_hint=f"{phase}g",
+                waveform_id=WaveformStreamID("XX", station, None, "HHZ"),
+            )
+            for phase in ("PS" if station != "B" else "P")
+        ]
+        events.append(Event(picks=picks, resource_id=f"smi:test/{station}"))
+    outside = Pick(time=T0 + 9e5, phase_hint="P", waveform_id=WaveformStreamID("XX", "A"))
+    Catalog([*events, Event(picks=[outside])]).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    labels = ["--labels", tmp_path / "c.xml"]
+    assert run(tmp_path / "in", *labels, "--output", tmp_path / "set") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 of 6 arrivals are in no record: XX.A P 2020-01-11" in said
+    assert "note 1 records without a labelled arrival are left out" in said
+    assert "3 records (split by event)" in said
+    records = by_name(tmp_path / "set")
+    record = records["XX.A..HH_20200101T000000.000000"]
+    assert record.arrivals["P"] == pytest.approx((1025.4,))
+    assert record.arrivals["S"] == pytest.approx((1400.0,))
+    assert record.waveform.channels == ("E", "N", "Z")
+    assert record.event == "smi:test/A"
+    assert "S" not in records["XX.B..HH_20200101T001640.000000"].arrivals
+    assert run(tmp_path / "in", *labels, "--complete", "--output", tmp_path / "all") == 0
+    records = by_name(tmp_path / "all")
+    assert records["XX.B..HH_20200101T001640.000000"].arrivals["S"] == ()
+    assert records["XX.D..HH_20200101T005000.000000"].arrivals == {"P": (), "S": ()}
+
+
+def test_a_table_of_times_with_bad_rows_and_windows(tmp_path, capsys):
+    times = write_stations(tmp_path / "in")
+    labels = tmp_path / "picks.csv"
+    rows = [f"XX.{station},{phase},{time}" for (station, phase), time in times.items()]
+    rows[4] = "XX.C,P,yesterday"
+    labels.write_text("station_id,phase_type,phase_time\n" + "\n".join(rows) + "\n")
+    options = ["--labels", labels, "--window-s", 20]
+    assert run(tmp_path / "in", *options, "--output", tmp_path / "set") == 1
+    assert "skipped picks.csv, row 5: the time 'yesterday'" in capsys.readouterr().out
+    records = by_name(tmp_path / "set")
+    begin = round((1025.4 + 1400.0 - 2000) / 2)
+    record = records[f"XX.A..HH_20200101T000000.000000_{begin}"]
+    assert record.waveform.n_samples == 2000
+    assert record.waveform.start_time == T0 + begin / 100
+    assert record.arrivals["P"] == pytest.approx((1025.4 - begin,))
+    options += ["--random-position", "--seed"]
+    found = []
+    for seed in (1, 1, 2):
+        out = tmp_path / f"random{len(found)}"
+        assert run(tmp_path / "in", *options, seed, "--output", out) == 1
+        found.append({r.name: r.arrivals for r in read_dataset(out)})
+    assert found[0] == found[1] != found[2]
+    assert run(tmp_path / "in", "--labels", labels, "--window-s", -1, "--output", out) == 2
+    labels.write_text(f"station,phase,time\nYY.A,P,{T0 + 1}\n")
+    capsys.readouterr()
+    assert run(tmp_path / "in", "--labels", labels, "--output", tmp_path / "none") == 2
+    assert "none of its 1 arrivals is in a record" in capsys.readouterr().err
+
+
+def test_snuffler_markers(tmp_path):
+    times = write_stations(tmp_path / "in")
+    lines = ["# Snuffler Markers File Version 0.2"]
+    for (station, phase), at in times.items():
+        stamp = at.strftime("%Y-%m-%d %H:%M:%S.%f")
+        lines.append(f"phase: {stamp} 0 XX.{station}..HHZ None None None {phase} None False")
+    (tmp_path / "a.markers").write_text("\n".join(lines) + "\n")
+    out = tmp_path / "set"
+    assert run(tmp_path / "in", "--labels", tmp_path / "a.markers", "--output", out) == 0
+    records = read_dataset(out)
+    assert len(records) == 4
+    assert all(r.arrivals["P"] == pytest.approx((1025.4,)) for r in records)
+
+
+def test_sac_headers(tmp_path):
+    (tmp_path / "in").mkdir()
+    for n in range(4):
+        for channel in "ENZ":
+            header = {"network": "XX", "station": f"S{n}", "channel": f"HH{channel}"}
+            header |= {"sampling_rate": 100.0, "starttime": T0}
+            trace = Trace(noise(n * 3 + ord(channel), 3000)[:, 0], header)
+            trace.stats.sac = {"a": 5.0 + n, "ka": "P"} if channel == "Z" else {}
+            if channel == "N" and n:
+                trace.stats.sac = {"t0": 9.0, "kt0": "S"}
+            trace.write(str(tmp_path / f"in/S{n}.{channel}.sac"), format="SAC")
+    assert run(tmp_path / "in", "--output", tmp_path / "set") == 0
+    records = read_dataset(tmp_path / "set")
+    assert [r.waveform.station for r in records] == [f"XX.S{n}..HH" for n in range(4)]
+    assert records[0].arrivals == {"P": (500.0,)}
+    assert records[2].arrivals["P"] == pytest.approx((700.0,))
+    assert records[2].arrivals["S"] == pytest.approx((900.0,))
+
+
+def test_files_of_one_record_are_read_together_and_others_apart(tmp_path):
+    """Two files that touch are one record; one of another day is read on its own."""
+    for name, start in (("a", T0), ("b", T0 + 10), ("c", T0 + 86400)):
+        header = {"network": "XX", "station": "A", "channel": "HHZ"}
+        header |= {"sampling_rate": 100.0, "starttime": start}
+        Stream([Trace(noise(ord(name), 1000)[:, 0], header)]).write(
+            str(tmp_path / f"{name}.mseed"), format="MSEED"
+        )
+    labels = tmp_path / "picks.csv"
+    labels.write_text(f"station,phase,time\nA,P,{T0 + 9.5}\nA,S,{T0 + 12}\nA,P,{T0 + 86405}\n")
+    assert len(open_source(tmp_path, labels).parts) == 2
+    one, two = read_labelled(tmp_path, labels)
+    assert (one.waveform.n_samples, two.waveform.n_samples) == (2000, 1000)
+    assert one.arrivals == {"P": (950.0,), "S": (1200.0,)}
