@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import numpy as np
@@ -72,3 +73,19 @@ def test_official_weights_on_real_records(ncedc, shared):
     assert_same(ncedc, forward, x)
     [ours] = Picker(ncedc).annotate(wave)
     assert np.abs(ours.probabilities - ncedc.predict_on_batch(x)[0]).max() < 1e-5
+
+
+def test_many_networks_are_not_taken_for_one_that_is_traced_too_often():
+    said = []
+    handler = logging.Handler()
+    handler.emit = said.append
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(handler)
+    try:
+        for _ in range(8):
+            forward = compile_forward(PhaseNet(depth=2))
+            for _ in range(2):
+                forward(np.zeros((1, 64, 3), "float32"))
+    finally:
+        logger.removeHandler(handler)
+    assert not said

@@ -147,11 +147,25 @@ class _Copy:
         self._fast = _compiled(model, len(self._net.config.channels))
 
 
+class _Inference:
+    """A model that is not being trained.
+
+    An object, no function: TensorFlow counts how often a piece of code is traced, and would warn
+    of one graph for each of some networks as of too many for one.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __call__(self, x: Any) -> Any:
+        return self._model(x, training=False)
+
+
 def _compiled(model: Any, n_channels: int) -> Forward:
     import tensorflow as tf
 
     graph = tf.function(
-        lambda x: model(x, training=False),
+        _Inference(model),
         input_signature=[tf.TensorSpec((None, None, n_channels), tf.float32)],
     )
     return lambda x: graph(tf.constant(x)).numpy()

@@ -39,6 +39,7 @@ def snr_db_at(data: np.ndarray, begin: int, length: int) -> float | None:
 
 
 def _power(window: np.ndarray) -> float:
-    """Return the variance, mean over channels; `var` takes twice as long."""
-    away = window - window.mean(axis=0, dtype=np.float64)
-    return float(np.einsum("ij,ij->", away, away)) / away.size
+    """Return the variance, mean over channels; `var` takes three times as long."""
+    rows = np.array(window.T, np.float64, order="C")
+    rows -= np.add.reduce(rows, axis=1, keepdims=True) / rows.shape[1]
+    return float(np.vdot(rows, rows)) / rows.size

@@ -197,7 +197,7 @@ class _Tail:
             for begin, data in self._pieces
             if begin < high and begin + data.shape[0] > low
         ]
-        return np.concatenate(cut)
+        return cut[0] if len(cut) == 1 else np.concatenate(cut)
 
     def forget(self, before: int) -> None:
         while self._pieces and self._pieces[0][0] < before:
