@@ -43,7 +43,7 @@ FACTORS = (0.35, 0.6, 1.0, 1.7, 2.8)
 # Random models of plane layers, beside the SPECFEM2D ones, and of which seed.
 PLANE_MODELS, PLANE_SEED = 2000, 0
 CONFIG = TrainConfig(
-    epochs=16,
+    epochs=36,
     batch_size=32,
     learning_rate=3e-3,
     window_samples=WINDOW_SAMPLES,
