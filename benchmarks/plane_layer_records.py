@@ -1,4 +1,4 @@
-"""Labelled records of random plane layers, as many as one likes: half a second a model.
+"""Labelled records of random plane layers, as many as one likes: 0.6 s a model.
 
 Models are drawn from families as those of the SPECFEM2D data have; labels and their visibility
 follow the rules of that data: P and S are the first rays, less 0.6 periods, which is where the
