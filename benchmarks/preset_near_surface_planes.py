@@ -1,11 +1,11 @@
-"""Would `near-surface` be better with plane layers? Trains it in one run, and publishes nothing.
+"""Would `near-surface` be better with plane layers? Trains it, and publishes nothing.
 
 The SPECFEM2D models of the train split and 2,000 random models of plane layers
-(`benchmarks/plane_layer_records.py`); epoch and thresholds are chosen as for the preset. The card
-of the preset says what came of it.
+(`benchmarks/plane_layer_records.py`); then, as a second run, six epochs of the SPECFEM2D models
+alone. Epoch and thresholds are chosen as for the preset, whose card says what came of both.
 
     python benchmarks/preset_near_surface_planes.py --data ../shared/data --output planes-run/
-    python benchmarks/near_surface_scores.py near-surface planes-run/run/best
+    python benchmarks/near_surface_scores.py near-surface planes-run/run planes-run/second
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from datasets import specfem2d
 from plane_layer_records import cached
 from preset_near_surface import CONFIG, SECOND, TILTS_DEGREES, padded, say, tilted, to_choose_by
+from preset_near_surface import to_learn as preset_to_learn
 
 from phasenet_keras import PhaseNet, PhaseNetConfig, train
 from phasenet_keras.types import LabelledWaveform
@@ -30,6 +31,7 @@ from phasenet_keras.types import LabelledWaveform
 PLANE_MODELS, SEED = 2000, 0
 # The steps of the preset's second run, from the beginning.
 PLANES = replace(CONFIG, epochs=20, augmentation=SECOND.augmentation)
+SPECFEM2D_ALONE = replace(PLANES, epochs=6, learning_rate=1e-3, seed=1)
 
 
 def to_learn(
@@ -60,15 +62,20 @@ def main() -> None:
     planes = cached(given.output / "plane-layers.npz", PLANE_MODELS, SEED)
     # The parent gives its shape alone, but a run that was ended goes on only from the same one.
     keras.utils.set_random_seed(PLANES.seed)
+    by = to_choose_by(given.data)
     result = train(
         PhaseNet(PhaseNetConfig(channels=("Z",))),
         to_learn(flat, rough, planes),
-        to_choose_by(given.data),
+        by,
         given.output / "run",
         strategy="scratch",
         config=PLANES,
         on_epoch=say,
     )
+    print(result.verdict)
+    second = given.output / "second"
+    alone = preset_to_learn(given.data)
+    result = train(result.net, alone, by, second, config=SPECFEM2D_ALONE, on_epoch=say)
     print(result.verdict)
 
 

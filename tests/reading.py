@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from obspy import Trace, UTCDateTime
 
 from phasenet_keras import read_waveforms
@@ -39,6 +40,20 @@ def read_or_refusal(path):
         message = str(error)
     assert str(path) in message
     return None
+
+
+def changes_of(header_bytes):
+    """Draw some bytes to be changed, half of them in a header: positions and values."""
+    position = st.one_of(st.integers(0, header_bytes), st.integers(0, 10**5))
+    return st.lists(st.tuples(position, st.integers(0, 255)), min_size=1, max_size=4)
+
+
+def damage(path, changes, keep):
+    """Change bytes of a file, and cut it off after so many."""
+    damaged = bytearray(path.read_bytes())[:keep]
+    for position, value in changes:
+        damaged[position % len(damaged)] = value
+    path.write_bytes(damaged)
 
 
 def write_seg2(path, traces, interval_s):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from obspy import UTCDateTime
-from reading import noise, read_or_refusal, refused
+from reading import changes_of, damage, noise, read_or_refusal, refused
 
 from phasenet_keras import read_waveforms
 
@@ -112,21 +112,14 @@ def test_npz_of_objects_is_not_unpickled(tmp_path):
 
 @settings(max_examples=150, deadline=None)
 @given(
-    changes=st.lists(
-        st.tuples(st.one_of(st.integers(0, 200), st.integers(0, 10**5)), st.integers(0, 255)),
-        min_size=1,
-        max_size=4,
-    ),
+    changes=changes_of(200),
     keep=st.one_of(st.just(10**6), st.integers(1, 3000)),
     save=st.sampled_from([np.savez, np.savez_compressed]),
 )
 def test_damaged_npz_never_escapes_our_errors(tmp_path_factory, changes, keep, save):
     path = tmp_path_factory.mktemp("npz") / "a.npz"
     save(path, data=noise(300).reshape(100, 3), dt=0.01)
-    damaged = bytearray(path.read_bytes())[:keep]
-    for position, value in changes:
-        damaged[position % len(damaged)] = value
-    path.write_bytes(damaged)
+    damage(path, changes, keep)
     read_or_refusal(path)
 
 

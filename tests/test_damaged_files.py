@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from obspy import Stream
-from reading import noise, read_or_refusal, refused, trace, write_seg2
+from reading import changes_of, damage, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
 from phasenet_keras.io.registry import RecordWarning
@@ -152,11 +152,7 @@ def test_other_truncated_files_are_refused_or_said_to_be_so(tmp_path, format_nam
 
 @settings(max_examples=100, deadline=None)
 @given(
-    changes=st.lists(
-        st.tuples(st.one_of(st.integers(0, 240), st.integers(0, 10**5)), st.integers(0, 255)),
-        min_size=1,
-        max_size=4,
-    ),
+    changes=changes_of(240),
     keep=st.one_of(st.just(10**6), st.integers(1, 6000)),
     # Not GSE2: ObsPy's C code can crash on a damaged one.
     format_name=st.sampled_from(["MSEED", "SAC", "SEGY", "SU", "SEG2"]),
@@ -169,10 +165,7 @@ def test_damaged_files_never_escape_our_errors(tmp_path_factory, changes, keep, 
     else:
         options = {"SEGY": {"data_encoding": 5}, "MSEED": {"reclen": 512}}.get(format_name, {})
         trace(data).write(str(path), format=format_name, **options)
-    damaged = bytearray(path.read_bytes())[:keep]
-    for position, value in changes:
-        damaged[position % len(damaged)] = value
-    path.write_bytes(damaged)
+    damage(path, changes, keep)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         waves = read_or_refusal(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,7 +81,7 @@ def test_a_format_takes_picks_that_come_one_by_one(tmp_path, name):
     if name == "parquet":
         pytest.importorskip("pyarrow")
     picks = [pick(second, phase="PS"[second % 2]) for second in range(40)]
-    whole, one_by_one = Path(tmp_path / "whole"), Path(tmp_path / "one-by-one")
+    whole, one_by_one = tmp_path / "whole", tmp_path / "one-by-one"
     assert write_picks(picks[::-1], whole, name) == 40
     assert write_picks(iter(picks), one_by_one, name, are_ordered=True) == 40
     assert one_by_one.read_bytes() == whole.read_bytes()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasenet_keras.data.moving import (
+    STEP_SAMPLES,
+    MovingNormalizer,
     Statistics,
-    make_up_for_dead,
     mirrored_end,
     normalize,
-    normalize_and_tell,
     normalize_parts,
 )
 from phasenet_keras.data.resampling import SAME_RATE, resample, resample_as_stream
@@ -206,14 +206,15 @@ def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray,
         dies counts as missing from there on), and a boolean for each channel: does it ever hold a
         signal?
     """
-    if data.shape[0] <= window_samples:
-        normalized, is_constant = normalize_and_tell(data)
-        half, is_live = data.shape[0], ~is_constant[None]
-    else:
-        half = max(1, window_samples // 2)
-        normalized, is_live = _normalize_moving(data, window_samples)
-    make_up_for_dead(normalized, half, is_live)
-    return normalized, np.asarray(is_live.any(axis=0))
+    moving = MovingNormalizer(window_samples, data.shape[1])
+    normalized, done = np.empty(data.shape, np.float32), 0
+    # Step by step: at once, what is worked with would be twice as large as the result.
+    for begin in range(0, len(data), STEP_SAMPLES):
+        settled = moving.feed(data[begin : begin + STEP_SAMPLES])
+        normalized[done : done + len(settled)] = settled
+        done += len(settled)
+    normalized[done:] = moving.finish()
+    return normalized, moving.is_live
 
 
 def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
@@ -231,16 +232,9 @@ def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
     Returns:
         float32 of the same shape. Dead channels are not made up for: `normalize_record` does.
     """
-    return _normalize_moving(data, window_samples)[0]
-
-
-def _normalize_moving(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Normalise; return also which channels hold a signal in each block."""
     half = window_samples // 2
     if data.shape[0] <= half:
-        normalized, is_constant = normalize_and_tell(data)
-        return normalized, ~is_constant[None]
+        return normalize(data)
     parts = [data[: data.shape[0] // half * half], mirrored_end(data, half)]
-    before = Statistics.of_none(data.shape[1])
-    normalized, is_live, _ = normalize_parts(parts, half, before, is_end=True)
-    return normalized[: data.shape[0]], is_live
+    normalized, _, _ = normalize_parts(parts, half, Statistics.of_none(data.shape[1]), is_end=True)
+    return normalized[: data.shape[0]]

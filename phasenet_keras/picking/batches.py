@@ -13,10 +13,12 @@ from concurrent.futures import Future
 
 import numpy as np
 
-__all__ = ["BatchedSubmit", "Result", "Submit"]
+__all__ = ["MOST_WAITING_SAMPLES", "BatchedSubmit", "Result", "Submit"]
 
 # So many samples a call are as fast as any number.
 BATCH_SAMPLES = 131_072
+# Records wait for company on their way through the network, so long at most.
+MOST_WAITING_SAMPLES = 1 << 20
 
 Submit = Callable[[np.ndarray], "Future[np.ndarray] | Result"]
 

@@ -39,7 +39,7 @@ def snr_db_at(data: np.ndarray, begin: int, length: int) -> float | None:
 
 
 def _power(window: np.ndarray) -> float:
-    """Return the variance, mean over channels; `var` takes three times as long."""
+    """Return the variance, mean over channels; `var` takes twice as long."""
     rows = np.array(window.T, np.float64, order="C")
     rows -= np.add.reduce(rows, axis=1, keepdims=True) / rows.shape[1]
     return float(np.vdot(rows, rows)) / rows.size

@@ -14,7 +14,7 @@ from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.io.assembly import Assembler, Piece
 from phasenet_keras.io.registry import check_header, holds_numbers
 from phasenet_keras.io.waveforms import record_key, with_components
-from phasenet_keras.picking.batches import BatchedSubmit, Submit
+from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
 from phasenet_keras.picking.stream_state import Found, RecordState
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
 __all__ = ["Stretch", "TraceStream"]
-
-# Stretches that have ended wait for company on their way through the network, so long at most.
-MOST_WAITING_SAMPLES = 1 << 20
 
 Key = tuple[str, str, float]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from phasenet_keras.data.moving import MovingNormalizer
+from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.data.windows import chunks, pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
@@ -39,8 +39,6 @@ __all__ = [
 AMPLITUDE_WINDOW_SAMPLES = 300
 # Chunks that may wait for the network or for the search; reading a block takes as long as some.
 CHUNKS_AHEAD = 8
-# Samples that go through the stages at once: they stay in a processor's cache.
-LEAST_STEP_SAMPLES = 65_536
 
 
 @dataclass(frozen=True)
@@ -267,7 +265,7 @@ class RecordState:
             n_ahead: so many chunks may be left running; later calls give what they come to.
         """
         self._raw.add(data)
-        step = max(LEAST_STEP_SAMPLES, self._runner.core_samples)
+        step = max(STEP_SAMPLES, self._runner.core_samples)
         for begin in range(0, data.shape[0], step):
             x = self._arranged(data[begin : begin + step])
             if self._resampler:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from phasenet_keras.data.preprocess import Prepared, prepare
 from phasenet_keras.data.windows import chunks, pad_to, padded_length
-from phasenet_keras.picking.batches import BatchedSubmit, Submit
+from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Result, Submit
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Waveform
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
 __all__ = ["WholeRun", "whole_runs"]
-
-# Records wait for company on their way through the network, so long at most.
-MOST_WAITING_SAMPLES = 1 << 20
 
 
 class WholeRun:
@@ -41,6 +39,8 @@ class WholeRun:
         self.prepared: Prepared | None = None
         self.error: PhaseNetKerasError | None = None
         self._config = picker.preset.config
+        # What the network was asked, from which sample on, and which are kept.
+        self._parts: list[tuple[Future[np.ndarray] | Result, int, slice]] = []
         preset = picker.preset
         try:
             self.prepared = prepare(
@@ -54,7 +54,6 @@ class WholeRun:
         except PhaseNetKerasError as error:
             self.error = error
             return
-        self._parts = []
         if not self.prepared.live_channels:
             return
         grid, halo = self._config.grid_samples, self._config.halo_samples
