@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -156,7 +155,7 @@ def _read(path: Path, offset: int, size: int, headers_only: bool, **options: str
             content = file.read(size)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            stream = read_as(io.BytesIO(content), "MSEED", headers_only, **options)
+            stream = read_as(content, "MSEED", headers_only, **options)
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     if not headers_only:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.registry import Reader, RecordWarning, register_reader
 from phasenet_keras.types import FormatError
 
@@ -57,7 +61,7 @@ def obspy_formats() -> tuple[str, ...]:
 
 
 def read_as(
-    source: str | BinaryIO, format_name: str, headers_only: bool = False, **options: Any
+    source: str | bytes, format_name: str, headers_only: bool = False, **options: Any
 ) -> Stream:
     """Read a file or bytes of a format that is known, as `obspy.read` does.
 
@@ -65,15 +69,24 @@ def read_as(
     read a megabyte), and looks for archives and patterns first.
 
     Args:
-        source: name of a file, or an open one.
+        source: name of a file, or its content.
         format_name: as ObsPy spells it.
         headers_only: leave out the samples.
         options: of that format's reader.
 
     Raises:
         Exception: whatever ObsPy's reader leads to.
+
+    Warns:
+        RecordWarning: for miniSEED records that are left out; see `whole_records`.
     """
-    stream = _plugin(format_name, "readFormat")(source, headonly=headers_only, **options)
+    if format_name == "MSEED":
+        whole = whole_records(
+            np.memmap(source, np.uint8, "r") if isinstance(source, str) else source
+        )
+        source = source if whole is None else whole
+    file = source if isinstance(source, str) else io.BytesIO(source)
+    stream = _plugin(format_name, "readFormat")(file, headonly=headers_only, **options)
     for trace in stream:
         trace.stats._format = format_name
     return stream
