@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from records import noise
 
+from phasenet_keras.data.moving import MovingNormalizer
 from phasenet_keras.data.preprocess import (
     normalize,
     normalize_moving,
@@ -119,6 +122,48 @@ def test_moving_normalization_follows_its_definition(n_samples, half, trend):
     data = noise(n_samples, seed=n_samples) + trend * np.arange(n_samples) / 100
     ours = normalize_moving(data[:, None], 2 * half)[:, 0]
     assert np.abs(ours - naive_moving(data, 2 * half)).max() < 1e-5
+
+
+def hard_record(case, dtype):
+    record = 100 * noise(1000, seed=3)
+    if case == "offset":
+        record += 2**23
+    elif case == "step":  # the quiet half lies far from the mean that it begins with
+        record[:450] += 1e7
+    elif case == "glitch":  # the first sample of a block, which the others are taken from
+        record[400] = 1e9
+    elif case == "full_scale":
+        record[100:150], record[150:300] = -(2**31), 2**31 - 1
+    return record.astype(dtype)
+
+
+HARD_RECORDS = [
+    *((case, dtype) for case in ("offset", "step", "glitch") for dtype in ("int32", "float32")),
+    *(("plain", "int16"), ("full_scale", "int32")),
+]
+
+
+@pytest.mark.parametrize(("case", "dtype"), HARD_RECORDS)
+def test_samples_of_few_bits_are_normalized_as_double_precision_would_be(case, dtype):
+    record = hard_record(case, dtype)
+    wanted = naive_moving(record.astype(np.float64), 200)
+    ours, _ = normalize_record(record[:, None], 200)
+    assert np.allclose(ours[:, 0], wanted, rtol=1e-6, atol=2e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cuts=st.lists(st.integers(1, 3999), max_size=12),
+    dtype=st.sampled_from(["float32", "int32", "float64"]),
+)
+def test_a_record_in_pieces_is_normalized_to_the_last_bit_as_in_one(cuts, dtype):
+    record = (1000 * noise(4000, 3)).astype(dtype)
+    edges = [0, *sorted(cuts), 4000]
+    moving = MovingNormalizer(300, 3)
+    parts = [moving.feed(record[begin:end]) for begin, end in pairwise(edges)]
+    assert np.array_equal(
+        np.concatenate([*parts, moving.finish()]), normalize_record(record, 300)[0]
+    )
 
 
 @settings(max_examples=40, deadline=None)

@@ -3,13 +3,14 @@
 The official code defines it: statistics of windows of the training length, centred every half
 window (the record mirrored at its end), the first window's and the last one's also at the ends,
 linear in between; a deviation of 0 counts as 1. Here it is made from sums over half windows
-("blocks"), combined in float64, so that a large offset costs no precision. What becomes of a block
-depends on it and on its two neighbours alone, so that a record can be normalised as it comes in.
+("blocks") of what is left without a block's first sample, so that a large offset costs no
+precision. What becomes of a block depends on it and on its two neighbours alone, so that a record
+can be normalised as it comes in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,13 @@ __all__ = [
     "normalize_parts",
 ]
 
-# Of all channels, worked on at once: 400 kB in double precision.
-TILE_VALUES = 49_152
+# Of all channels, 400 kB: larger temporaries cost more time to get than to fill.
+TILE_VALUES = 98_304
+# Two such whole numbers have a difference that is one.
+SAFE_INT32 = 1 << 30
+# Mean squares that float32 can sum, and how much of one the square of the mean may be: each sum
+# is right to 3e-7, a deviation then to 1e-6.
+LEAST_SQUARE, MOST_SQUARE, MOST_OF_SQUARE = 1e-25, 1e35, 0.9
 # Of a record, to be fed at once: what is made of them stays in a processor's cache.
 STEP_SAMPLES = 65_536
 
@@ -117,12 +123,12 @@ class Statistics:
 class _Blocks:
     """Blocks of a record, each channel's samples less the first of the block.
 
-    That one is of those that are averaged, so that no more is cancelled than a factor of a block's
-    length, and a constant has a variance of exactly 0.
+    That one is of those that are averaged: what is left is at most some tens of deviations, and
+    float32 will do for it where it would not for the samples. A constant's variance is exactly 0.
 
     Attributes:
         first: ``(n_channels, n_blocks)`` in float64.
-        away: ``(n_channels, n_blocks, half)`` in float64.
+        away: ``(n_channels, n_blocks, half)``, in float64 if samples are, else in float32.
     """
 
     first: np.ndarray
@@ -132,33 +138,50 @@ class _Blocks:
 def _measure(parts: Sequence[np.ndarray], half: int) -> tuple[_Blocks, Statistics]:
     """Return whole blocks, and their statistics."""
     n_channels, n_blocks = parts[0].shape[1], sum(len(part) // half for part in parts)
-    first, mean, variance = (np.empty((n_channels, n_blocks)) for _ in range(3))
-    away = np.empty((n_channels, n_blocks, half))
+    first = np.empty((n_channels, n_blocks))
+    parts = [_subtractable(part) for part in parts]
+    is_double = any(part.dtype == np.float64 for part in parts)
+    away = np.empty((n_channels, n_blocks, half), np.float64 if is_double else np.float32)
     done = 0
     for part in parts:
         series = part.T.reshape(n_channels, -1, half)
-        for rows in _tiles(series.shape[1], n_channels * half):
-            into = slice(done + rows.start, done + rows.stop)
-            first[:, into] = series[:, rows, 0]
-            tile = np.subtract(series[:, rows], first[:, into, None], out=away[:, into])
-            shift = tile.sum(axis=2) / half
-            # The product of each row with itself: no array of squares.
-            square = (tile[:, :, None, :] @ tile[:, :, :, None])[:, :, 0, 0] / half
-            mean[:, into] = first[:, into] + shift
-            variance[:, into] = np.maximum(0.0, square - shift**2)
-        done += series.shape[1]
-    return _Blocks(first, away), Statistics(mean.T, variance.T)
+        into = slice(done, done + series.shape[1])
+        first[:, into] = series[:, :, 0]
+        np.subtract(series, series[:, :, :1], out=away[:, into], casting="unsafe")
+        done = into.stop
+    shift, variance = _moments(away)
+    return _Blocks(first, away), Statistics((first + shift).T, variance.T)
 
 
-def _tiles(n_blocks: int, block_values: int) -> Iterator[slice]:
-    """Yield which blocks are worked on at once.
+def _subtractable(part: np.ndarray) -> np.ndarray:
+    """Return samples whose differences are right in their own type: float64 for most types."""
+    is_safe = part.dtype in (np.float32, np.int32)
+    if part.dtype == np.int32 and part.size:
+        is_safe = part.min() >= -SAFE_INT32 and part.max() < SAFE_INT32
+    return part if is_safe else part.astype(np.float64, copy=False)
 
-    Temporaries as long as a record would cost more time than the arithmetic: those of so many
-    blocks stay in a processor's cache.
+
+def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of rows, ``(..., half)``, in float64.
+
+    float32 rows are summed as such, but where squares leave its range, or the mean is most of them.
     """
-    count = max(1, TILE_VALUES // block_values)
-    for begin in range(0, n_blocks, count):
-        yield slice(begin, min(begin + count, n_blocks))
+    with np.errstate(over="ignore", invalid="ignore"):
+        shift, square = _means(rows)
+        is_right = (square > LEAST_SQUARE) & (square < MOST_SQUARE)
+        is_right &= shift**2 < MOST_OF_SQUARE * square
+    if rows.dtype == np.float32 and not is_right.all():
+        shift[~is_right], square[~is_right] = _means(rows[~is_right].astype(np.float64))
+    return shift, np.maximum(0.0, square - shift**2)
+
+
+def _means(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the means of rows and of their squares, in float64."""
+    half = rows.shape[-1]
+    total = rows.sum(axis=-1)
+    # The product of each row with itself: no array of squares.
+    square = (rows[..., None, :] @ rows[..., :, None])[..., 0, 0]
+    return total.astype(np.float64) / half, square.astype(np.float64) / half
 
 
 def _windows(known: Statistics, *, is_begin: bool, is_end: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -178,13 +201,16 @@ def _normalize(blocks: _Blocks, centres: np.ndarray, widths: np.ndarray) -> np.n
     """Normalise blocks between windows, ``(n_windows, n_channels)``: one fewer than these."""
     n_channels, n_blocks, half = len(blocks.away), len(centres) - 1, blocks.away.shape[2]
     normalized = np.empty((n_blocks * half, n_channels), np.float32)
+    # What falls and what rises: begin and slope would cancel, behind a step, more than there is.
+    along = np.stack([1.0 - np.arange(half) / half, np.arange(half) / half])
+    centre, width = _ends(centres, blocks.first[:, :n_blocks]), _ends(widths, 0.0)
+    along, centre, width = (item.astype(blocks.away.dtype) for item in (along, centre, width))
     into = normalized.T.reshape(n_channels, n_blocks, half)
-    along = np.stack([np.ones(half), np.arange(half) / half])
-    centre = _lines(centres, blocks.first[:, :n_blocks])
-    width = _lines(widths, 0.0)
-    for rows in _tiles(n_blocks, n_channels * half):
+    count = max(1, TILE_VALUES // (n_channels * half))
+    for begin in range(0, n_blocks, count):
+        rows = slice(begin, min(begin + count, n_blocks))
         divisor = width[:, rows] @ along
-        if not width[:, rows, 0].all():
+        if not width[:, rows].all():
             divisor[divisor == 0] = 1.0
         # What is away from a block's first sample is not needed again.
         tile = blocks.away[:, rows]
@@ -193,10 +219,10 @@ def _normalize(blocks: _Blocks, centres: np.ndarray, widths: np.ndarray) -> np.n
     return normalized
 
 
-def _lines(ends: np.ndarray, origins: np.ndarray | float) -> np.ndarray:
-    """Return begin (from an origin) and rise of each line: ``(n_channels, n_blocks, 2)``."""
-    begin = ends[:-1].T - origins
-    return np.stack([begin, np.diff(ends.T)], axis=2)
+def _ends(at_borders: np.ndarray, origins: np.ndarray | float) -> np.ndarray:
+    """Return begin and end of each block's line, from an origin: ``(n_channels, n_blocks, 2)``."""
+    begin, end = (values.T - origins for values in (at_borders[:-1], at_borders[1:]))
+    return np.stack([begin, end], axis=2)
 
 
 def make_up_for_dead(normalized: np.ndarray, half: int, is_live: np.ndarray) -> None:
