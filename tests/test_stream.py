@@ -260,6 +260,7 @@ def test_peaks_in_pieces(values, cuts, mpd):
         found += finder.feed(piece)
     found += finder.finish()
     assert sorted(sample for sample, _ in found) == detect_peaks(x, mph=-5000, mpd=mpd).tolist()
+    assert finder.highest == max(values, default=-np.inf)
 
 
 @pytest.mark.shared

@@ -77,8 +77,7 @@ def local_maxima(x: np.ndarray, mph: float | None, edge: str | None) -> np.ndarr
     if mph is None:
         inner = np.arange(1, x.size - 1)
     else:
-        # Compared in double precision: 0.3 is not a float32.
-        inner = np.flatnonzero(x[1:-1].astype(np.float64, copy=False) >= mph) + 1
+        inner = np.flatnonzero(x[1:-1] >= _least(mph, x.dtype)) + 1
     before, here, after = x[inner - 1], x[inner], x[inner + 1]
     strictly = (here > before) & (here > after)
     is_peak = strictly
@@ -89,6 +88,12 @@ def local_maxima(x: np.ndarray, mph: float | None, edge: str | None) -> np.ndarr
     # Comparisons with NaN are false, but of the neighbours only those made: exclude all three.
     is_peak &= ~(np.isnan(before) | np.isnan(here) | np.isnan(after))
     return inner[is_peak]
+
+
+def _least(height: float, dtype: np.dtype) -> np.floating:
+    """Return the least number of a type that is not below a height: 0.3 is not a float32."""
+    least = dtype.type(height)
+    return least if float(least) >= height else np.nextafter(least, dtype.type(np.inf))
 
 
 def _thin_out(peaks: np.ndarray, heights: np.ndarray, mpd: int, kpsh: bool) -> np.ndarray:
@@ -130,6 +135,7 @@ class PeakFinder:
         self._tail = np.empty(0)
         self._found = np.empty(0, np.intp)
         self._heights = np.empty(0)
+        self.highest = -np.inf  # of all samples so far
 
     @property
     def oldest(self) -> int:
@@ -143,8 +149,10 @@ class PeakFinder:
         joined = np.concatenate([self._tail.astype(x.dtype), x])
         begin = self._n_samples - self._tail.size
         self._n_samples += x.size
-        self._tail = joined[-2:]
-        if joined.size >= 3:
+        self._tail = joined[-2:].copy()
+        highest = float(joined.max())
+        self.highest = max(self.highest, highest)
+        if joined.size >= 3 and not highest < self._mph:
             new = local_maxima(joined, self._mph, "rising")
             self._found = np.concatenate([self._found, new + begin])
             self._heights = np.concatenate([self._heights, joined[new].astype(np.float64)])

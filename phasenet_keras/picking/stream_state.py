@@ -250,12 +250,17 @@ class RecordState:
         self._found: list[Found] = []
         self._is_ended = False
         self.n_samples = 0  # of the probabilities
-        self.highest = dict.fromkeys(settings.thresholds, 0.0)
 
     @property
     def is_live(self) -> np.ndarray:
         """Which of the network's channels have held a signal so far."""
         return self._normalizer.is_live
+
+    @property
+    def highest(self) -> dict[int, float]:
+        """The highest probability of each column so far; 0 where no channel has held a signal."""
+        is_live = self.is_live.any()
+        return {c: max(0.0, item.highest) if is_live else 0.0 for c, item in self._finders.items()}
 
     def feed(self, data: np.ndarray, n_ahead: int = 0) -> list[Found]:
         """Take the next samples of the record; return the picks now certain.
@@ -297,7 +302,6 @@ class RecordState:
         if not self.is_live.any():
             # A network's answer to nothing is not an observation.
             self._waiting, self._found = [], []
-            self.highest = dict.fromkeys(self.highest, 0.0)
         return self._measured(is_end=True)
 
     def _arranged(self, data: np.ndarray) -> np.ndarray:
@@ -314,9 +318,8 @@ class RecordState:
             return
         self.n_samples += probabilities.shape[0]
         for column, finder in self._finders.items():
-            series = probabilities[:, column]
-            self.highest[column] = max(self.highest[column], float(series.max()))
-            self._waiting += [(sample, column, height) for sample, height in finder.feed(series)]
+            peaks = finder.feed(probabilities[:, column])
+            self._waiting += [(sample, column, height) for sample, height in peaks]
 
     def _measured(self, is_end: bool) -> list[Found]:
         """Give the waiting picks their amplitudes, as far as the record goes; drop old samples."""
