@@ -154,12 +154,11 @@ def test_other_truncated_files_are_refused_or_said_to_be_so(tmp_path, format_nam
 @given(
     changes=changes_of(240),
     keep=st.one_of(st.just(10**6), st.integers(1, 6000)),
-    # Not GSE2: ObsPy's C code can crash on a damaged one.
-    format_name=st.sampled_from(["MSEED", "SAC", "SEGY", "SU", "SEG2"]),
+    format_name=st.sampled_from(["MSEED", "SAC", "SEGY", "SU", "SEG2", "GSE2"]),
 )
 def test_damaged_files_never_escape_our_errors(tmp_path_factory, changes, keep, format_name):
     path = tmp_path_factory.mktemp("damaged") / "a.dat"
-    data = noise(1000).astype("float32")
+    data = noise(1000).astype("int32" if format_name == "GSE2" else "float32")
     if format_name == "SEG2":
         write_seg2(path, [data], 0.001)
     else:
@@ -174,7 +173,102 @@ def test_damaged_files_never_escape_our_errors(tmp_path_factory, changes, keep, 
         assert str(wave.start_time)
 
 
+# -- GSE: text that ObsPy's C code would not survive -----------------------------------------------
+
+
+@pytest.fixture
+def gse(tmp_path):
+    """Two traces of compressed samples, as lines that end with a newline."""
+    path = tmp_path / "a.gse"
+    traces = [trace(noise(400, seed).astype("int32"), station=f"A{seed}") for seed in range(2)]
+    Stream(traces).write(str(path), format="GSE2")
+    assert [wave.n_samples for wave in read_waveforms(path)] == [400, 400]
+    return path
+
+
+def change(path, function):
+    """Write the file's lines as a function of the list of lines leaves them."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    function(lines)
+    path.write_bytes(b"".join(lines))
+
+
+def line_of(lines, word):
+    return next(number for number, line in enumerate(lines) if line.startswith(word))
+
+
+def test_gse_with_two_lines_in_one_is_refused(gse):
+    def join(lines):
+        number = line_of(lines, b"DAT2") + 1
+        lines[number] = lines[number].rstrip()
+
+    change(gse, join)
+    refused(gse, r"its trace 1 has a line of 16\d bytes, of which there can be 82")
+
+
+def test_gse_with_fewer_samples_than_it_claims_is_refused(gse):
+    change(gse, lambda lines: lines.pop(line_of(lines, b"DAT2") + 2))
+    refused(gse, r"its trace 1 claims 400 samples and holds \d+")
+
+
+def test_gse_without_the_end_of_its_samples_is_refused(gse):
+    def lose(lines):
+        number = line_of(lines, b"CHK2")
+        del lines[number - 1 : number + 1]
+
+    change(gse, lose)
+    refused(gse, r"its trace 1 claims 400 samples and holds \d+")
+
+
+@pytest.mark.parametrize(("claimed", "words"), [(1, "claims 1 samples"), (-3, "claims -3 samples")])
+def test_gse_of_so_few_samples_is_refused(gse, claimed, words):
+    gse.write_bytes(gse.read_bytes().replace(b"     400", f"{claimed:8d}".encode()))
+    refused(gse, f"its trace 1 {words}")
+
+
+def test_gse_without_data_is_refused(gse):
+    change(gse, lambda lines: lines.pop(line_of(lines, b"DAT2")))
+    refused(gse, "its trace 1 has no line that says DAT1 or DAT2")
+
+
+def test_gse_of_other_bytes_is_refused(gse):
+    gse.write_bytes(gse.read_bytes() + b"\xff")
+    refused(gse, "GSE is text")
+
+
+def test_gse_with_the_line_ends_of_windows_is_read(gse):
+    [first, _] = read_waveforms(gse)
+    gse.write_bytes(gse.read_bytes().replace(b"\n", b"\r\n"))
+    assert np.array_equal(read_waveforms(gse)[0].data, first.data)
+
+
+def test_gse_that_claims_integers_and_holds_none_is_refused(gse):
+    def lose(lines):
+        lines[:] = lines[: line_of(lines, b"CHK2")]
+        lines[0] = lines[0].replace(b"CM6", b"INT")
+        lines[line_of(lines, b"DAT2") :] = [b"DAx2\n", b"7 7 7\n", b"CHK2        0\n"]
+
+    change(gse, lose)
+    refused(gse, "holds no samples")
+
+
 # -- headers that cannot be ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize(("field", "offset"), [("stlo", 128), ("evla", 140), ("evlo", 144)])
+def test_sac_with_an_impossible_place_is_read_without_it(tmp_path, byteorder, field, offset):
+    path, data = tmp_path / "a.sac", noise(500).astype("float32")
+    record = trace(data)
+    record.stats.sac = {"stla": 47.0, "stlo": 11.0, "evla": 46.0, "evlo": 12.0}
+    record.write(str(path), format="SAC", byteorder=byteorder)
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 4] = struct.pack(f"{byteorder}f", -3e30)
+    path.write_bytes(content)
+    # ObsPy would turn round the Earth until the number is a longitude: for ever.
+    with pytest.warns(RecordWarning, match=rf"a\.sac: its header has {field} = -3e\+30"):
+        [wave] = read_waveforms(path)
+    assert np.array_equal(wave.data[:, 0], data)
 
 
 @pytest.mark.parametrize("delta", [0.0, -0.01, np.nan, np.inf])

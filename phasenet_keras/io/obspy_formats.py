@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.registry import Reader, RecordWarning, register_reader
+from phasenet_keras.io.sac_header import with_possible_places
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ __all__ = ["obspy_formats", "read_as"]
 
 # ObsPy would unpickle any file to see if it is one of its own, and a pickle can run any code.
 REFUSED = ("PICKLE",)
-TEXT_FORMATS = ("GSE1", "GSE2")
+GSE = ("GSE1", "GSE2")
 # Gathers: their traces have numbers, not SEED ids.
 GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
 EXTENSIONS = {
@@ -110,11 +112,11 @@ def _is_of_format(path: Path, head: bytes, format_name: str) -> bool:
 
 
 def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
-    if format_name in TEXT_FORMATS and not path.read_bytes().isascii():
-        # ObsPy's C code takes such bytes for places in a table, and may end the process.
-        raise FormatError(f"{path} is damaged: {format_name} is text, it holds other bytes")
+    if format_name in GSE:
+        check_gse(path)
     try:
-        stream = read_as(str(path), format_name, headers_only)
+        mended = with_possible_places(path) if format_name == "SAC" else None
+        stream = read_as(mended or str(path), format_name, headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)
         raise FormatError(f"{path} is damaged or no {name}: {error}") from error

@@ -154,7 +154,10 @@ def _keep_usable_traces(stream: Stream, path: Path, reader: Reader, headers_only
 
 def holds_numbers(trace: Trace, headers_only: bool = False) -> bool:
     """Tell if a trace has samples and they are real numbers, not log messages."""
-    return trace.stats.npts > 0 and (headers_only or trace.data.dtype.kind in NUMBER_KINDS)
+    if headers_only:
+        return trace.stats.npts > 0
+    # What the header claims stays where a reader found no samples at all.
+    return trace.data.size > 0 and trace.data.dtype.kind in NUMBER_KINDS
 
 
 def check_header(trace: Trace, where: str = "") -> None:
