@@ -5,8 +5,10 @@ from __future__ import annotations
 import pickle
 import struct
 import warnings
+from pathlib import Path
 
 import numpy as np
+import obspy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -253,6 +255,20 @@ def test_gse_that_claims_integers_and_holds_none_is_refused(gse):
 
 
 # -- headers that cannot be ------------------------------------------------------------------------
+
+
+def test_fairfield_with_more_time_slices_than_fit_is_refused(tmp_path):
+    example = Path(obspy.__file__).parent / "io/rg16/tests/data/one_channel_many_traces.fcnt"
+    if not example.exists():
+        pytest.skip("this ObsPy came without its example files")
+    content = bytearray(example.read_bytes())
+    assert content[144:148] == struct.pack(">I", 10)
+    path = tmp_path / "a.fcnt"
+    path.write_bytes(content)
+    assert len(read_waveforms(path)) == 10
+    content[144:148] = struct.pack(">I", 2**31)
+    path.write_bytes(content)
+    refused(path, "claims 2147483648 time slices, too many")
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])

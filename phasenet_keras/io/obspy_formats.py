@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
@@ -27,6 +28,8 @@ REFUSED = ("PICKLE",)
 GSE = ("GSE1", "GSE2")
 # Gathers: their traces have numbers, not SEED ids.
 GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
+# Of a Fairfield file: enough for the headers of 99 channel sets; the least trace header.
+RG16_HEAD_BYTES, RG16_TRACE_BYTES = 4096, 20
 EXTENSIONS = {
     "MSEED": (".mseed", ".msd", ".miniseed"),
     "SAC": (".sac",),
@@ -114,6 +117,8 @@ def _is_of_format(path: Path, head: bytes, format_name: str) -> bool:
 def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     if format_name in GSE:
         check_gse(path)
+    if format_name == "RG16":
+        _check_time_slices(path)
     try:
         mended = with_possible_places(path) if format_name == "SAC" else None
         stream = read_as(mended or str(path), format_name, headers_only)
@@ -131,6 +136,17 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
             stacklevel=2,
         )
     return stream
+
+
+def _check_time_slices(path: Path) -> None:
+    """Refuse a Fairfield file that claims more time slices than fit: ObsPy would look for each."""
+    with path.open("rb") as file:
+        head = file.read(RG16_HEAD_BYTES)
+    n_channel_sets = 10 * (head[28] >> 4) + (head[28] & 15)
+    at = 32 * (3 + n_channel_sets) + 16  # in the second extended header
+    [n_slices] = struct.unpack(">I", head[at : at + 4].rjust(4, b"\0"))
+    if n_slices * RG16_TRACE_BYTES > path.stat().st_size:
+        raise FormatError(f"{path} is damaged: it claims {n_slices} time slices, too many for it")
 
 
 def _warn_if_truncated(path: Path, stream: Stream) -> None:
