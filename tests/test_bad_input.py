@@ -1,8 +1,7 @@
-"""Bad input is the normal case: each kind gets the right answer or a clear error."""
+"""Gaps, overlaps, NaN, odd channels, clocks, rates and names: the right answer or a clear error."""
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from itertools import pairwise
 
@@ -28,193 +27,6 @@ def noise(n_samples, seed=0):
     return np.random.default_rng(seed).standard_normal(n_samples)
 
 
-# -- files ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("empty.mseed", b"", "is empty"),
-        ("notes.txt", b"To whom it may concern,\nthere is no waveform here.\n", "no format known"),
-        ("table.csv", b"a,b\n1,2\n3,4\n", "no format known"),
-        ("one_column.txt", b"1.0\n2.0\n3.0\n", "no format known"),
-        ("uneven.txt", b"0.0 1\n0.1 2\n0.5 3\n0.6 4\n", "do not grow by even steps"),
-        ("backwards.txt", b"3 1\n2 2\n1 3\n0 3\n", "do not grow by even steps"),
-        ("zeros.bin", bytes(10_000), "no format known|damaged"),
-        ("bytes.bin", bytes(range(256)) * 40, "no format known|damaged"),
-        ("image.png", b"\x89PNG\r\n\x1a\n" + bytes(300), "no format known|damaged"),
-        ("cut.npz", b"PK\x03\x04" + bytes(50), "no readable npz"),
-        ("cut.mseed", b"000001D AA     HHZXX" + bytes(30), "damaged or no miniSEED"),
-    ],
-)
-def test_files_that_are_no_waveforms(tmp_path, name, content, words):
-    path = tmp_path / name
-    path.write_bytes(content)
-    with pytest.raises(FormatError, match=words) as error:
-        read_waveforms(path)
-    assert name in str(error.value)
-
-
-def test_missing_file_and_folder(tmp_path):
-    with pytest.raises(FormatError, match="no such file"):
-        read_waveforms(tmp_path / "none.mseed")
-    with pytest.raises(FormatError, match="is a folder"):
-        read_waveforms(tmp_path)
-
-
-class Bomb:
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return (open, (self.path, "w"))
-
-
-@pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_pickles_are_never_opened(tmp_path, protocol):
-    (tmp_path / "record.mseed").write_bytes(pickle.dumps(Bomb(str(tmp_path / "ran")), protocol))
-    np.savez(tmp_path / "record.npz", data=np.array([Bomb(str(tmp_path / "ran"))], dtype=object))
-    for name in ("record.mseed", "record.npz"):
-        with pytest.raises(FormatError):
-            read_waveforms(tmp_path / name)
-    assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("cut", [1, 100, 511, 700])
-def test_truncated_miniseed_gives_what_is_whole(tmp_path, cut):
-    path = tmp_path / "day.mseed"
-    whole = trace(np.arange(20_000, dtype=np.int32))
-    whole.write(str(path), format="MSEED", reclen=512)
-    path.write_bytes(path.read_bytes()[:-cut])
-    with pytest.warns(RecordWarning, match="day.mseed"):
-        [wave] = read_waveforms(path)
-    assert 15_000 < wave.n_samples < 20_000
-    assert np.array_equal(wave.data[:, 0], np.arange(wave.n_samples))
-
-
-@settings(max_examples=30, deadline=None)
-@given(position=st.integers(0, 5000), value=st.integers(0, 255), keep=st.integers(1, 6000))
-def test_damaged_miniseed_never_escapes_our_errors(tmp_path_factory, position, value, keep):
-    path = tmp_path_factory.mktemp("damaged") / "a.mseed"
-    trace(noise(2000)).write(str(path), format="MSEED", reclen=512)
-    data = bytearray(path.read_bytes())[:keep]
-    data[position % len(data)] = value
-    path.write_bytes(bytes(data))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            waves = read_waveforms(path)
-        except FormatError:
-            return
-    assert all(np.isfinite(wave.data).all() for wave in waves)
-
-
-@pytest.mark.parametrize("name", ["a [1].mseed", "what?.mseed", "st*r.mseed", "ü ñ.mseed"])
-def test_odd_file_names(tmp_path, name):
-    trace(noise(500)).write(str(tmp_path / "plain"), format="MSEED")
-    (tmp_path / "plain").rename(tmp_path / name)
-    [wave] = read_waveforms(tmp_path / name)
-    assert (wave.source, wave.n_samples) == (name, 500)
-
-
-@pytest.mark.parametrize(
-    ("format_name", "dtype"),
-    [("MSEED", "int32"), ("MSEED", "float64"), ("SAC", "float32"), ("GSE2", "int32")],
-)
-def test_formats_keep_samples_and_times(tmp_path, format_name, dtype):
-    data = (1000 * noise(3000)).astype(dtype)
-    path = str(tmp_path / "file")
-    trace(data).write(path, format=format_name)
-    [wave] = read_waveforms(path)
-    assert wave.data.dtype == np.float32
-    assert np.array_equal(wave.data[:, 0], data.astype(np.float32))
-    assert abs(wave.start_time - START) < 1e-3
-    assert wave.sampling_rate == pytest.approx(100.0)
-
-
-@pytest.mark.parametrize("format_name", ["SEGY", "SU"])
-def test_each_trace_of_a_gather_is_a_station(tmp_path, format_name):
-    traces = [trace(noise(400, n).astype("float32"), rate=2000.0) for n in range(5)]
-    options = {"data_encoding": 5} if format_name == "SEGY" else {}
-    Stream(traces).write(str(tmp_path / "line.x"), format=format_name, byteorder="<", **options)
-    waves = read_waveforms(tmp_path / "line.x")
-    assert [wave.station for wave in waves] == [f"line-{n:04d}" for n in range(1, 6)]
-    for wave, original in zip(waves, traces, strict=True):
-        assert np.array_equal(wave.data[:, 0], original.data)
-        assert wave.sampling_rate == 2000.0
-
-
-def test_phasenet_npz(tmp_path):
-    data = noise(900).reshape(300, 3)
-    np.savez(tmp_path / "a.npz", data=data)
-    np.savez(tmp_path / "b.npz", data=data[:, None], dt=0.002, station_id="XX.B", t0="2020-01-02")
-    data[:, :2] = 0
-    np.savez(tmp_path / "c.npz", data=data)
-    a, b, c = (read_waveforms(tmp_path / f"{name}.npz")[0] for name in "abc")
-    assert (a.station, a.channels, a.sampling_rate) == ("a", ("E", "N", "Z"), 100.0)
-    assert (b.station, b.sampling_rate) == ("XX.B", pytest.approx(500.0))
-    assert b.start_time == UTCDateTime("2020-01-02")
-    assert c.channels == ("Z",)
-    np.savez(tmp_path / "d.npz", waves=data)
-    with pytest.raises(FormatError, match="no array 'data'; it has: waves"):
-        read_waveforms(tmp_path / "d.npz")
-    np.savez(tmp_path / "e.npz", data=np.zeros((10, 7)))
-    with pytest.raises(FormatError, match=r"of shape \(10, 7\)"):
-        read_waveforms(tmp_path / "e.npz")
-
-
-@pytest.mark.parametrize("dt", [0.0, -0.01, np.nan, np.inf])
-def test_impossible_sampling_rates_are_refused(tmp_path, dt):
-    np.savez(tmp_path / "a.npz", data=noise(300).reshape(100, 3), dt=dt)
-    with pytest.raises(FormatError, match=r"a\.npz"):
-        read_waveforms(tmp_path / "a.npz")
-
-
-@settings(max_examples=60, deadline=None)
-@given(position=st.integers(0, 3000), value=st.integers(0, 255))
-def test_damaged_npz_never_escapes_our_errors(tmp_path_factory, position, value):
-    path = tmp_path_factory.mktemp("damaged") / "a.npz"
-    np.savez_compressed(path, data=noise(300).reshape(100, 3))
-    data = bytearray(path.read_bytes())
-    data[position % len(data)] = value
-    path.write_bytes(bytes(data))
-    try:
-        read_waveforms(path)
-    except FormatError:
-        return
-
-
-def test_log_messages_in_miniseed_are_left_out(tmp_path):
-    log = Trace(np.frombuffer(b"clock locked ", dtype="|S1"), {"station": "AA", "channel": "LOG"})
-    Stream([log, trace(noise(500))]).write(str(tmp_path / "a.mseed"), format="MSEED")
-    [wave] = read_waveforms(tmp_path / "a.mseed")
-    assert (wave.station, wave.n_samples) == ("XX.AA..HH", 500)
-    Stream([log]).write(str(tmp_path / "b.mseed"), format="MSEED")
-    with pytest.raises(FormatError, match="holds no samples"):
-        read_waveforms(tmp_path / "b.mseed")
-
-
-def test_text_with_comments_fortran_numbers_and_no_last_newline(tmp_path):
-    (tmp_path / "a.txt").write_text("# °C\n0.0D0 1.D+00\n5.D-01 2.D0 # µ\n\n1.D0 3.D0")
-    [wave] = read_waveforms(tmp_path / "a.txt")
-    assert wave.data[:, 0].tolist() == [1.0, 2.0, 3.0]
-    assert wave.sampling_rate == 2.0
-    (tmp_path / "b.txt").write_text("0 1\n1 2")
-    assert read_waveforms(tmp_path / "b.txt")[0].n_samples == 2
-
-
-@pytest.mark.parametrize("text", ["{} {}", " {},{}", "{};\t{}", "{:.6E} {:.6E}"])
-def test_two_column_text(tmp_path, text):
-    lines = ["# time amplitude"] + [text.format(0.0005 * n, float(n)) for n in range(50)]
-    (tmp_path / "r.txt").write_text("\n".join(lines) + "\n")
-    (tmp_path / "d.txt").write_text("\n".join(lines).replace("E", "D") + "\n")
-    for name in ("r", "d"):
-        [wave] = read_waveforms(tmp_path / f"{name}.txt")
-        assert wave.sampling_rate == pytest.approx(2000.0, rel=1e-6)
-        assert wave.data[:, 0].tolist() == list(range(50))
-        assert (wave.channels, wave.station) == (("Z",), name)
-
-
 def test_files_of_one_name_in_two_folders_are_two_records(tmp_path, spike_net):
     for number, folder in enumerate(("shot1", "shot2")):
         (tmp_path / folder).mkdir()
@@ -231,9 +43,6 @@ def test_impossible_times_are_refused(tmp_path):
     late.write(str(tmp_path / "late.mseed"), format="MSEED")
     with pytest.raises(FormatError, match=r"late\.mseed"):
         read_waveforms(tmp_path / "late.mseed")
-
-
-# -- samples --------------------------------------------------------------------------------------
 
 
 def test_nan_and_infinite_samples_are_cut_out():

@@ -313,4 +313,6 @@ def test_log_messages_in_miniseed_are_left_out(tmp_path):
         warnings.simplefilter("ignore")
         Stream([signal, log]).write(str(tmp_path / "a.mseed"), format="MSEED")
         [wave] = read_waveforms(tmp_path / "a.mseed")
+        log.write(str(tmp_path / "log.mseed"), format="MSEED")
+        refused(tmp_path / "log.mseed", "holds no samples")
     assert np.array_equal(wave.data[:, 0], signal.data)

@@ -1,0 +1,194 @@
+"""Archives: runs that are stopped, killed or out of disk go on where they were."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archives import MIDNIGHT, keys, run, station, write_sds
+from records import past_headers, write_station
+
+from phasenet_keras import Picker
+from phasenet_keras.cli import main
+from phasenet_keras.io.tables import read_picks
+from phasenet_keras.picking import parts as parts_module
+from phasenet_keras.picking.archive import StationSummary, pick_archive
+from phasenet_keras.picking.files import Progress
+from phasenet_keras.picking.parts import PartFolder
+
+
+@pytest.fixture(scope="module")
+def picker(spike_net):
+    return Picker(spike_net, chunk_samples=2048)
+
+
+def test_the_headers_of_an_archive_are_told_of_as_they_are_read(picker, tmp_path):
+    """It takes a minute for a year of a network."""
+    root = write_sds(tmp_path / "sds", station())
+    events = pick_archive(picker, [root], PartFolder(tmp_path / "parts"))
+    told = [e for e in events if isinstance(e, Progress)]
+    assert told[:6] == [Progress(number, 6, "reading headers") for number in range(6)]
+    assert {event.what for event in told[6:]} == {"picking"}
+    assert (told[6].done, told[-1].done) == (0, told[6].total)
+
+
+def test_a_stopped_run_goes_on_where_it_was(picker, tmp_path):
+    """Stopped after every block in turn, with its state: the same picks, and no block twice."""
+    root = write_sds(tmp_path / "sds", station())
+    options = {"block_bytes": 8192, "part_s": 30}
+    undisturbed, events = run(picker, [root], tmp_path / "whole", **options)
+    n_events = len(events)
+    for _ in range(200):
+        folder = PartFolder(tmp_path / "parts")
+        run_now = pick_archive(picker, [root], folder, **options)
+        done = [past_headers(run_now).done]
+        for event in run_now:
+            if isinstance(event, StationSummary):
+                break
+            done.append(event.done)
+            if len(done) > 2 + len(list((tmp_path / "parts").glob("*.csv"))):
+                break
+        else:
+            break
+        is_over = isinstance(event, StationSummary)
+        run_now.close()
+        if is_over:
+            break
+    again, repeated = run(picker, [root], tmp_path / "parts", **options)
+    assert keys(again) == keys(undisturbed)
+    assert keys(again) == keys(picker.pick(station()))
+    assert [p.amplitude for p in again] == [p.amplitude for p in undisturbed]
+    assert len(repeated) == n_events
+    assert not list((tmp_path / "parts").glob("*.state"))
+
+
+def test_killed_after_any_block_a_run_ends_the_same(picker, tmp_path):
+    """What lies on the disk after each block is all that a killed run leaves."""
+    root = write_sds(tmp_path / "sds", station())
+    options = {"block_bytes": 16_384, "part_s": 60}
+    folder, seen = tmp_path / "parts", {}
+    events = pick_archive(picker, [root], PartFolder(folder), **options)
+    for event in events:
+        content = {path.name: path.read_bytes() for path in folder.glob("*")}
+        seen.setdefault(frozenset(content), content)
+        last = event
+    whole = PartFolder(folder)
+    list(pick_archive(picker, [root], whole, **options))
+    assert isinstance(last, StationSummary)
+    assert len(seen) > 5
+    assert max(len(data) for left in seen.values() for data in left.values()) < 3_000_000
+    for number, left in enumerate(seen.values()):
+        killed = tmp_path / f"killed{number}"
+        killed.mkdir()
+        for name, data in left.items():
+            (killed / name).write_bytes(data)
+        ours, _ = run(picker, [root], killed, **options)
+        assert ours == whole.picks()
+
+
+def test_finished_groups_are_not_read_again(picker, tmp_path, monkeypatch):
+    write_sds(tmp_path / "sds", station() + station("BBB"))
+    first, _ = run(picker, [tmp_path / "sds"], tmp_path / "p")
+    monkeypatch.setattr("phasenet_keras.picking.archive.read_block", None)
+    again, events = run(picker, [tmp_path / "sds"], tmp_path / "p")
+    assert keys(again) == keys(first)
+    assert len([e for e in events if isinstance(e, StationSummary)]) == 2
+
+
+def test_a_state_cannot_run_commands(picker, tmp_path):
+    import pickle
+
+    parts = PartFolder(tmp_path).group("g")
+    parts.save([], [], 1, {"a": np.arange(3)})
+    assert parts.state(())["a"].tolist() == [0, 1, 2]
+
+    class Bad:
+        def __reduce__(self):
+            return (os.system, ("true",))
+
+    (tmp_path / "g-00001.state").write_bytes(pickle.dumps(Bad()))
+    with pytest.raises(pickle.UnpicklingError, match="does not hold"):
+        parts.state(())
+
+
+def test_a_full_disk_is_one_clear_error_and_finished_parts_stay(
+    preset, tmp_path, monkeypatch, capsys
+):
+    for name in ("AA", "BBB"):
+        write_sds(tmp_path / "sds", station(name))
+    out = tmp_path / "picks.csv"
+    command = ["pick", str(tmp_path / "sds"), "--preset", preset, "--output", str(out)]
+    original, calls = parts_module.beside_then_rename, []
+
+    def full(path, mode="w"):
+        calls.append(path)
+        if len(calls) > 2:  # the first group's picks and facts
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(path, mode)
+
+    monkeypatch.setattr(parts_module, "beside_then_rename", full)
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert "No space left on device. The finished parts are kept" in error
+    assert "Traceback" not in error
+    assert len(list((tmp_path / "picks.csv.parts").glob("*.json"))) == 1
+    monkeypatch.setattr(parts_module, "beside_then_rename", original)
+    assert main(command) == 0
+    assert {pick.station for pick in read_picks(out)} == {"XX.AA..HH", "XX.BBB..HH"}
+    assert not (tmp_path / "picks.csv.parts").exists()
+
+
+def test_a_file_that_cannot_grow_is_one_clear_error(preset, tmp_path, capsys):
+    """The system itself says no: files may have 500 bytes, a part has more."""
+    station(n_samples=9000).write(str(tmp_path / "a.mseed"), format="MSEED")
+    later = station(start=MIDNIGHT + 2 * 86_400)
+    later.write(str(tmp_path / "b.mseed"), format="MSEED", reclen=512)
+    out = tmp_path / "picks.csv"
+    command = ["pick", str(tmp_path / "*.mseed"), "--preset", preset, "--output", str(out)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        assert main(command) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "a part cannot be written" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(command) == 0
+    assert len(read_picks(out)) >= 3
+
+
+def test_a_killed_run_ends_with_the_same_file(preset, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(25):
+        write_station(folder / f"{number:03d}.mseed", f"S{number:03d}", n_samples=100_000)
+    base = [sys.executable, "-m", "phasenet_keras.cli", "pick", str(folder), "--preset", preset]
+    killed, whole = tmp_path / "killed.csv", tmp_path / "whole.csv"
+    process = subprocess.Popen([*base, "--output", str(killed)], stdout=subprocess.DEVNULL)
+    parts = Path(f"{killed}.parts")
+    deadline = time.monotonic() + 100
+    while len(list(parts.glob("*.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=30)
+    before = {path: path.stat().st_mtime_ns for path in parts.glob("*.json")}
+    assert 3 <= len(before) < 25
+    assert not killed.exists()
+    assert main([*base[3:], "--output", str(whole)]) == 0
+    folder_of = PartFolder.remove
+    try:
+        PartFolder.remove = lambda self: None
+        assert main([*base[3:], "--output", str(killed)]) == 0
+    finally:
+        PartFolder.remove = folder_of
+    assert killed.read_bytes() == whole.read_bytes()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(read_picks(killed)) == 25
