@@ -16,6 +16,7 @@ from obspy import Stream
 from reading import changes_of, damage, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
+from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.registry import RecordWarning
 
 # -- what is no waveform at all -------------------------------------------------------------------
@@ -242,6 +243,17 @@ def test_gse_with_the_line_ends_of_windows_is_read(gse):
     [first, _] = read_waveforms(gse)
     gse.write_bytes(gse.read_bytes().replace(b"\n", b"\r\n"))
     assert np.array_equal(read_waveforms(gse)[0].data, first.data)
+
+
+def test_gse_whose_samples_look_like_a_header_is_read(gse):
+    """One line in some millions begins as the header of a trace does."""
+
+    def look(lines):
+        number = line_of(lines, b"DAT2") + 1
+        lines[number] = b"WID2" + lines[number][4:]
+
+    change(gse, look)
+    check_gse(gse)
 
 
 def test_gse_that_claims_integers_and_holds_none_is_refused(gse):
