@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS
 from phasenet_keras.training.compare import ZERO_SHOT
+from phasenet_keras.training.score_table import shown_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,13 +45,16 @@ def plot_scores(comparison: Comparison) -> Figure:
         figsize=(1.5 + 4.0 * len(phases), 1.2 + 0.4 * len(names)), layout="constrained"
     )
     axes = figure.subplots(1, len(phases), sharey=True, squeeze=False)[0]
+    has_intervals = False
     for axis, phase in zip(axes, phases, strict=True):
         for row, name in enumerate(names):
             score = scores[name].get(phase)
             if score is None:
                 continue
-            low, high = score.f1_interval
-            axis.plot([low, high], [row, row], color="#999999", linewidth=3, zorder=1)
+            interval = shown_interval(score)
+            if interval:
+                axis.plot(interval, [row, row], color="#999999", linewidth=3, zorder=1)
+                has_intervals = True
             axis.plot(score.f1, row, "o", color=PHASE_COLORS.get(phase, OTHER_COLOR), zorder=2)
             axis.annotate(
                 f"{score.f1:.3f}", (score.f1, row), (0, 6), textcoords="offset points",
@@ -62,7 +67,8 @@ def plot_scores(comparison: Comparison) -> Figure:
         axis.grid(axis="x", color="#dddddd", linewidth=0.6)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
-    figure.suptitle("F1 on untouched records, with 95 % intervals", fontsize=11)
+    intervals = ", with 95 % intervals" if has_intervals else ""
+    figure.suptitle(f"F1 on untouched records{intervals}", fontsize=11)
     return figure
 
 
@@ -113,7 +119,8 @@ def plot_learning_curve(comparison: Comparison) -> Figure:
             scores = [comparison.scores(name, n)[phase] for n in sizes]
             color = STRATEGY_COLORS[number % len(STRATEGY_COLORS)]
             axis.plot(sizes, [s.f1 for s in scores], "o-", color=color, label=name, markersize=4)
-            low, high = zip(*(s.f1_interval for s in scores), strict=True)
+            ends = [shown_interval(score) or (math.nan, math.nan) for score in scores]
+            low, high = zip(*ends, strict=True)
             axis.fill_between(sizes, low, high, color=color, alpha=0.1, linewidth=0)
         axis.set_xscale("log", base=2)
         axis.set_xticks(comparison.sizes, [str(n) for n in comparison.sizes])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from test_train import onsets, small_parent
 
+from phasenet_keras.plot_compare import plot_learning_curve, plot_scores
 from phasenet_keras.training import compare as module
 from phasenet_keras.training.compare import (
     ZERO_SHOT,
@@ -156,3 +157,23 @@ def test_the_median_seed_counts(tmp_path):
     assert comparison.scores("finetune")["P"].f1 == pytest.approx(0.7)
     by_seed = comparison.scores_by_seed("finetune")["P"]
     assert [score.f1 for score in by_seed] == pytest.approx([0.5, 1.0, 0.7])
+
+
+def drawn_intervals(figure):
+    """Return the ends of the first panel's grey lines, and its bands."""
+    axis = figure.axes[0]
+    lines = [tuple(line.get_xdata()) for line in axis.lines if line.get_color() == "#999999"]
+    bands = [item.get_paths()[0].vertices for item in axis.collections if item.get_paths()]
+    return lines, bands
+
+
+@pytest.mark.parametrize(("n_events", "is_drawn"), [(20, True), (4, False)])
+def test_figures_draw_the_intervals_that_the_tables_show(tmp_path, n_events, is_drawn):
+    results = [made("finetune", 3 * n_events // 4, size, n_events) for size in (16, 64)]
+    comparison = Comparison((made(ZERO_SHOT, 0, n=n_events), *results), {"P": 0.01}, tmp_path)
+    scores = plot_scores(comparison)
+    [interval] = drawn_intervals(scores)[0] or [None]
+    assert ("intervals" in scores.get_suptitle()) is is_drawn
+    assert interval == (comparison.scores("finetune")["P"].f1_interval if is_drawn else None)
+    bands = drawn_intervals(plot_learning_curve(comparison))[1]
+    assert bool(bands) is is_drawn

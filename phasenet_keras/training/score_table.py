@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from phasenet_keras.training.scores import PhaseScores
 
-__all__ = ["LEAST_EVENTS", "interval_notes", "markdown_table", "with_interval"]
+__all__ = ["LEAST_EVENTS", "interval_notes", "markdown_table", "shown_interval", "with_interval"]
 
 # An interval that is drawn from fewer events is not shown. All draws of a sample are of one event
 # with a probability of n ** -n, for two and three more than the 2.5 % of a tail: the ends are then
@@ -53,10 +53,20 @@ def with_interval(score: PhaseScores, name: str = "f1") -> str:
         score: of a phase.
         name: ``"f1"``, ``"precision"`` or ``"recall"``.
     """
-    value, (low, high) = getattr(score, name), getattr(score, f"{name}_interval")
-    if _has_few_events(score) or not high > low:
-        return f"{value:.3f}"
-    return f"{value:.3f} ({low:.3f}-{high:.3f})"
+    interval = shown_interval(score, name)
+    ends = "" if interval is None else f" ({interval[0]:.3f}-{interval[1]:.3f})"
+    return f"{getattr(score, name):.3f}{ends}"
+
+
+def shown_interval(score: PhaseScores, name: str = "f1") -> tuple[float, float] | None:
+    """Return the interval of a score; None for too few events, or where it has no width.
+
+    Args:
+        score: of a phase.
+        name: ``"f1"``, ``"precision"`` or ``"recall"``.
+    """
+    low, high = getattr(score, f"{name}_interval")
+    return None if _has_few_events(score) or not high > low else (low, high)
 
 
 def interval_notes(scores: Iterable[PhaseScores]) -> list[str]:
