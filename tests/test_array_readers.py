@@ -97,6 +97,7 @@ def test_npz_with_nan_is_cut(tmp_path):
         ({"data": np.ones((10, 3)), "dt": 0.0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "dt": -0.01}, "sampling rate"),
         ({"data": np.ones((10, 3)), "dt": np.nan}, "sampling rate"),
+        ({"data": np.ones((10, 3)), "dt": np.inf}, "sampling rate"),
         ({"data": np.ones((10, 3)), "dt": [0.01, 0.01]}, "sampling rate"),
     ],
 )
@@ -242,13 +243,14 @@ def test_specfem_names_carry_codes(tmp_path):
         ("".join(f"{n} {n}\n" for n in range(40)) + "nan 1\n", "do not grow by even steps"),
         ("To whom it may concern,\nthere is no waveform here.\n", "no format known"),
         ("time,amplitude\n0,a\n1,b\n", "no format known"),
+        ("a,b\n1,2\n3,4\n", "no format known"),
         ("1e20 1\n2e20 2\n3e20 3\n4e20 4\n", "time"),
         ("0 1\n1e-320 2\n2e-320 3\n3e-320 4\n", "time|sampling rate"),
     ],
     ids=[
         "one_column", "three_columns", "one_line", "uneven", "lost_line", "decreasing", "equal",
-        "starts_again", "word", "late_third_column", "nan_time", "prose", "words", "far_future",
-        "tiny_step",
+        "starts_again", "word", "late_third_column", "nan_time", "prose", "words", "heading",
+        "far_future", "tiny_step",
     ],
 )  # fmt: skip
 def test_text_that_is_no_record(tmp_path, text, words):

@@ -19,7 +19,7 @@ from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.registry import RecordWarning
 
 DTYPES = {"INT16": "i2", "INT32": "i4", "FLOAT32": "f4", "FLOAT64": "f8", "STEIM2": "i4"}
-N_SAMPLES_AT, DATA_OFFSET_AT = 30, 44
+N_SAMPLES_AT, DATA_OFFSET_AT, ENCODING_AT = 30, 44, 52
 
 
 def records(encoding="FLOAT32", *, length=512, byteorder=1, n_samples=1500, start=START):
@@ -72,6 +72,25 @@ def test_what_a_record_can_just_hold_is_read(tmp_path):
     claim(content, 0, counts[0] + 1)
     with pytest.warns(RecordWarning):
         assert whole_records(bytes(content)) == content[512:]
+
+
+# Text, GEOSCOPE, CDSN, SRO and DWWSSN beside those that ObsPy writes: SEED manual 2.4, appendix.
+ROOM = {0: 456, 1: 228, 3: 114, 4: 114, 5: 57, 12: 152, 13: 228, 14: 228, 16: 228, 30: 228, 32: 228}
+
+
+@pytest.mark.parametrize(("code", "n_samples"), ROOM.items())
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_how_many_samples_of_each_encoding_a_record_has_room_for(code, n_samples, is_mixed):
+    content, _ = records("FLOAT32", n_samples=228)
+    content[ENCODING_AT] = content[512 + ENCODING_AT] = code
+    for record in (0, 1):
+        claim(content, record, n_samples)
+    if is_mixed:
+        content += records("STEIM2", length=256)[0]
+    assert whole_records(bytes(content)) is None
+    claim(content, 1, n_samples + 1)
+    with pytest.warns(RecordWarning, match=": 1, from byte 512 on"):
+        assert whole_records(bytes(content)) == content[:512] + content[1024:]
 
 
 @pytest.mark.parametrize("encoding", ["FLOAT32", "STEIM2"])

@@ -132,12 +132,15 @@ def hard_record(case, dtype):
         record[:450] += 1e7
     elif case == "glitch":  # the first sample of a block, which the others are taken from
         record[400] = 1e9
+    elif case == "tiny":
+        record *= 1e-38
     elif case == "full_scale":
         record[100:150], record[150:300] = -(2**31), 2**31 - 1
     return record.astype(dtype)
 
 
 HARD_RECORDS = [
+    ("tiny", "float32"),
     *((case, dtype) for case in ("offset", "step", "glitch") for dtype in ("int32", "float32")),
     *(("plain", "int16"), ("full_scale", "int32")),
 ]
@@ -151,6 +154,17 @@ def test_samples_of_few_bits_are_normalized_as_double_precision_would_be(case, d
     assert np.allclose(ours[:, 0], wanted, rtol=1e-6, atol=2e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+@pytest.mark.parametrize("window", [3000, 30_000])
+def test_a_glitch_that_begins_a_long_block_costs_no_precision(dtype, window):
+    record = 10 * noise(3 * window, seed=15)
+    record[window] = record[0] = 18_974_898
+    record = record.astype(dtype)
+    ours, _ = normalize_record(record[:, None], window)
+    wanted = naive_moving(record.astype(np.float64), window)
+    assert np.allclose(ours[:, 0], wanted, rtol=1e-6, atol=1e-6)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     cuts=st.lists(st.integers(1, 3999), max_size=12),
@@ -158,6 +172,7 @@ def test_samples_of_few_bits_are_normalized_as_double_precision_would_be(case, d
 )
 def test_a_record_in_pieces_is_normalized_to_the_last_bit_as_in_one(cuts, dtype):
     record = (1000 * noise(4000, 3)).astype(dtype)
+    record[500], record[2222] = 2**30, -(2**31)  # some pieces hold such a value
     edges = [0, *sorted(cuts), 4000]
     moving = MovingNormalizer(300, 3)
     parts = [moving.feed(record[begin:end]) for begin, end in pairwise(edges)]

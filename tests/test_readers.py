@@ -60,7 +60,8 @@ def test_samples_times_and_codes_come_back(tmp_path, format_name, dtype, options
     trace(data, "HHN").write(str(path), format=format_name, **options)
     [wave] = read_waveforms(path)
     assert wave.data.dtype == np.float32
-    assert np.allclose(wave.data[:, 0], data, rtol=1e-6, atol=0)
+    rtol = 1e-6 if format_name in ("TSPAIR", "SH_ASC") else 0  # which write decimals
+    assert np.allclose(wave.data[:, 0], data.astype("float32"), rtol=rtol, atol=0)
     assert abs(wave.start_time - START) < 1e-3
     assert wave.sampling_rate == pytest.approx(100.0)
     assert wave.channels == ("N",)
@@ -69,8 +70,9 @@ def test_samples_times_and_codes_come_back(tmp_path, format_name, dtype, options
 
 
 @pytest.mark.parametrize("dtype", ["int16", "int32", "float32"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("format_name", ["SEGY", "SU"])
-def test_every_trace_of_a_gather_is_a_station(tmp_path, format_name, dtype):
+def test_every_trace_of_a_gather_is_a_station(tmp_path, format_name, byteorder, dtype):
     traces = [trace(noise(400, n).astype(dtype), "", rate=2000.0) for n in range(3)]
     codes = {"int16": 3, "int32": 2, "float32": 5}
     options = {"data_encoding": codes[dtype]} if format_name == "SEGY" else {}
@@ -78,7 +80,7 @@ def test_every_trace_of_a_gather_is_a_station(tmp_path, format_name, dtype):
         for item in traces:
             item.data = item.data.astype("float32")
     path = tmp_path / "line.dat"
-    Stream(traces).write(str(path), format=format_name, byteorder=">", **options)
+    Stream(traces).write(str(path), format=format_name, byteorder=byteorder, **options)
     waves = read_waveforms(path)
     assert [wave.station for wave in waves] == ["line-0001", "line-0002", "line-0003"]
     for wave, original in zip(waves, traces, strict=True):

@@ -30,6 +30,7 @@ __all__ = [
 TILE_VALUES = 98_304
 # Two such whole numbers have a difference that is one.
 SAFE_INT32 = 1 << 30
+SINGLE_PRECISION = (np.dtype(np.float32), np.dtype(np.int32))
 # Mean squares that float32 can sum, and how much of one the square of the mean may be: each sum
 # is right to 3e-7, a deviation then to 1e-6.
 LEAST_SQUARE, MOST_SQUARE, MOST_OF_SQUARE = 1e-25, 1e35, 0.9
@@ -123,12 +124,13 @@ class Statistics:
 class _Blocks:
     """Blocks of a record, each channel's samples less the first of the block.
 
-    That one is of those that are averaged: what is left is at most some tens of deviations, and
-    float32 will do for it where it would not for the samples. A constant's variance is exactly 0.
+    What is left is some deviations, and float32 will do for it where it would not for the samples.
+    Where it is more than that the block's mean takes the place of its first sample. A constant's
+    variance is exactly 0.
 
     Attributes:
-        first: ``(n_channels, n_blocks)`` in float64.
-        away: ``(n_channels, n_blocks, half)``, in float64 if samples are, else in float32.
+        first: ``(n_channels, n_blocks)`` in float64; or the mean.
+        away: ``(n_channels, n_blocks, half)``, in float32 where samples have no more precision.
     """
 
     first: np.ndarray
@@ -138,50 +140,65 @@ class _Blocks:
 def _measure(parts: Sequence[np.ndarray], half: int) -> tuple[_Blocks, Statistics]:
     """Return whole blocks, and their statistics."""
     n_channels, n_blocks = parts[0].shape[1], sum(len(part) // half for part in parts)
-    first = np.empty((n_channels, n_blocks))
-    parts = [_subtractable(part) for part in parts]
-    is_double = any(part.dtype == np.float64 for part in parts)
-    away = np.empty((n_channels, n_blocks, half), np.float64 if is_double else np.float32)
+    first, shift, variance = (np.empty((n_channels, n_blocks)) for _ in range(3))
+    is_single = all(part.dtype in SINGLE_PRECISION for part in parts)
+    away = np.empty((n_channels, n_blocks, half), np.float32 if is_single else np.float64)
     done = 0
     for part in parts:
-        series = part.T.reshape(n_channels, -1, half)
-        into = slice(done, done + series.shape[1])
-        first[:, into] = series[:, :, 0]
-        np.subtract(series, series[:, :, :1], out=away[:, into], casting="unsafe")
-        done = into.stop
-    shift, variance = _moments(away)
+        series = _subtractable(part).T.reshape(n_channels, -1, half)
+        into = np.s_[:, done : done + series.shape[1]]
+        first[into] = series[:, :, 0]
+        np.subtract(series, series[:, :, :1], out=away[into], casting="same_kind")
+        shift[into], variance[into] = _moments(away[into])
+        if is_single:
+            _measure_again(series, first[into], away[into], shift[into], variance[into])
+        done += series.shape[1]
     return _Blocks(first, away), Statistics((first + shift).T, variance.T)
 
 
 def _subtractable(part: np.ndarray) -> np.ndarray:
     """Return samples whose differences are right in their own type: float64 for most types."""
-    is_safe = part.dtype in (np.float32, np.int32)
+    is_safe = part.dtype in SINGLE_PRECISION
     if part.dtype == np.int32 and part.size:
         is_safe = part.min() >= -SAFE_INT32 and part.max() < SAFE_INT32
     return part if is_safe else part.astype(np.float64, copy=False)
 
 
 def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and variance of rows, ``(..., half)``, in float64.
-
-    float32 rows are summed as such, but where squares leave its range, or the mean is most of them.
-    """
+    """Return mean and variance of rows, ``(..., half)``, in float64."""
+    half = rows.shape[-1]
     with np.errstate(over="ignore", invalid="ignore"):
-        shift, square = _means(rows)
+        mean = rows.sum(axis=-1).astype(np.float64) / half
+        # The product of each row with itself: no array of squares.
+        square = (rows[..., None, :] @ rows[..., :, None])[..., 0, 0].astype(np.float64) / half
+        return mean, np.maximum(0.0, square - mean**2)
+
+
+def _measure_again(
+    series: np.ndarray,
+    first: np.ndarray,
+    away: np.ndarray,
+    shift: np.ndarray,
+    variance: np.ndarray,
+) -> None:
+    """Measure those blocks in float64, from their means on, that float32 will not do for; in place.
+
+    Squares can leave its range, and where the first sample is far from all others, what is left of
+    these is mostly its distance.
+    """
+    square = variance + shift**2
+    with np.errstate(invalid="ignore"):
         is_right = (square > LEAST_SQUARE) & (square < MOST_SQUARE)
         is_right &= shift**2 < MOST_OF_SQUARE * square
-    if rows.dtype == np.float32 and not is_right.all():
-        shift[~is_right], square[~is_right] = _means(rows[~is_right].astype(np.float64))
-    return shift, np.maximum(0.0, square - shift**2)
-
-
-def _means(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the means of rows and of their squares, in float64."""
-    half = rows.shape[-1]
-    total = rows.sum(axis=-1)
-    # The product of each row with itself: no array of squares.
-    square = (rows[..., None, :] @ rows[..., :, None])[..., 0, 0]
-    return total.astype(np.float64) / half, square.astype(np.float64) / half
+    if is_right.all():
+        return
+    rows = series[~is_right].astype(np.float64)
+    rows -= first[~is_right, None]
+    mean = rows.mean(axis=-1)
+    rows -= mean[:, None]
+    first[~is_right] += mean
+    away[~is_right] = rows
+    shift[~is_right], variance[~is_right] = _moments(rows)
 
 
 def _windows(known: Statistics, *, is_begin: bool, is_end: bool) -> tuple[np.ndarray, np.ndarray]:

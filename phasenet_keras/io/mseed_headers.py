@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,7 @@ FORMAT_BLOCKETTE = 1000
 # Bytes of a sample for the encodings that are not compressed: text, whole numbers, floats,
 # GEOSCOPE, CDSN, SRO, DWWSSN. The decoders of the others know where their bytes end.
 SAMPLE_BYTES = {0: 1, 1: 2, 3: 4, 4: 4, 5: 8, 12: 3, 13: 2, 14: 2, 16: 2, 30: 2, 32: 2}
+BYTES_OF_ENCODING = np.array([SAMPLE_BYTES.get(code, 0) for code in range(256)])
 
 Extent = tuple[int, int]  # offset and length in bytes
 Numbers = np.ndarray | int
@@ -49,7 +51,7 @@ def whole_records(content: bytes | np.ndarray) -> bytes | None:
         >>> whole_records(b"no miniSEED") is None
         True
     """
-    data = np.frombuffer(content, np.uint8) if isinstance(content, bytes) else content
+    data = np.frombuffer(content, np.uint8)
     bad = _bad_of_one_form(data)
     if bad is None:
         bad = list(_bad_of_any_form(data))
@@ -68,27 +70,27 @@ def whole_records(content: bytes | np.ndarray) -> bytes | None:
 def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
     """Return the bad records if all look like the first, looked at all at once; else None.
 
-    A day of a station has ten thousands, and they nearly always do.
+    A day of a station has ten thousands, and they nearly always do, but for their encoding.
     """
-    first = _record(data, 0)
-    if first is None or first[0] > len(data):
+    view = data.data
+    first = _record(view, 0)
+    if first is None or first.length > len(data):
         return None
-    length, encoding, at = first
+    length, at = first.length, first.blockette
     end = len(data) - len(data) % length
-    if at + 8 > LEAST_RECORD_BYTES or (_record(data, end) or first)[0] != length:
+    if at + 8 > LEAST_RECORD_BYTES or (_record(view, end) or first).length != length:
         return None
     heads = data[:end].reshape(-1, length)[:, :LEAST_RECORD_BYTES]
-    order = _byte_order(data, 0)
     fields = np.dtype(
         {
             "names": list(FIELDS),
-            "formats": [f"{order}u2"] * len(FIELDS),
+            "formats": [f"{first.order}u2"] * len(FIELDS),
             "offsets": list(FIELDS.values()),
             "itemsize": LEAST_RECORD_BYTES,
         }
     )
     claims = np.ascontiguousarray(heads).view(fields)[:, 0]
-    same = [*range(46, 48), *range(at, at + 2), *range(at + 4, at + 7)]
+    same = [*range(46, 48), *range(at, at + 2), at + 6]
     is_alike = (
         np.isin(heads[:, 6], QUALITIES).all()
         and np.all(_is_date(claims["year"], claims["day"]))
@@ -97,72 +99,74 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
     if not is_alike:
         return None
     is_bad = _claims_too_much(
-        claims["n_samples"].astype(int), claims["data_offset"].astype(int), encoding, length
+        claims["n_samples"].astype(int),
+        claims["data_offset"].astype(int),
+        BYTES_OF_ENCODING[heads[:, at + 4]],
+        length,
     )
     return [(int(number) * length, length) for number in np.flatnonzero(is_bad)]
 
 
 def _bad_of_any_form(data: np.ndarray) -> Iterator[Extent]:
     """Yield the bad records, going from one to the next; what is no record is passed over."""
-    offset = 0
+    view, offset = data.data, 0
     while offset + LEAST_RECORD_BYTES <= len(data):
-        record = _record(data, offset)
+        record = _record(view, offset)
         if record is None:
             offset += LEAST_RECORD_BYTES
             continue
-        length, encoding, _ = record
-        [n_samples] = _numbers(data, offset, FIELDS["n_samples"])
-        [data_offset] = _numbers(data, offset, FIELDS["data_offset"])
-        is_whole = offset + length <= len(data)
-        if is_whole and _claims_too_much(n_samples, data_offset, encoding, length):
-            yield offset, length
-        offset += length
+        is_whole = offset + record.length <= len(data)
+        if is_whole and _claims_too_much(
+            record.n_samples,
+            record.data_offset,
+            SAMPLE_BYTES.get(record.encoding, 0),
+            record.length,
+        ):
+            yield offset, record.length
+        offset += record.length
 
 
 def _claims_too_much(
-    n_samples: Numbers, data_offset: Numbers, encoding: int, length: int
+    n_samples: Numbers, data_offset: Numbers, sample_bytes: Numbers, length: int
 ) -> Numbers:
-    ends_at = data_offset + n_samples * SAMPLE_BYTES.get(encoding, 0)
     is_outside = (data_offset < FIXED_HEADER_BYTES) | (data_offset >= length)
-    return (n_samples > 0) & (is_outside | (ends_at > length))
+    return (n_samples > 0) & (is_outside | (data_offset + n_samples * sample_bytes > length))
 
 
-def _record(data: np.ndarray, offset: int) -> tuple[int, int, int] | None:
-    """Return length and encoding of a record, and where the blockette that says so begins.
+class _Record(NamedTuple):
+    """What the header of a record says; all but the encoding and the count in bytes."""
 
-    None if there is no record, or no such blockette: that is decoded as compressed.
+    length: int
+    n_samples: int
+    data_offset: int
+    encoding: int
+    order: str
+    blockette: int  # 1000, which says length and encoding
+
+
+def _record(view: memoryview, offset: int) -> _Record | None:
+    """Return what a record says of itself.
+
+    None if there is no record, or no blockette 1000: that is decoded as compressed.
     """
-    is_header = (
-        len(data) - offset >= LEAST_RECORD_BYTES
-        and bytes(data[offset : offset + 6]).replace(b" ", b"0").replace(b"\0", b"0").isdigit()
-        and data[offset + 6] in QUALITIES
-    )
-    if not is_header:
+    if len(view) - offset < LEAST_RECORD_BYTES or view[offset + 6] not in QUALITIES:
         return None
-    [at] = _numbers(data, offset, FIELDS["blockette"])
-    while at > 0 and offset + at + 8 <= len(data):
-        kind, following = _numbers(data, offset, at, 2)
+    number = bytes(view[offset : offset + 6])
+    if not number.isdigit() and not number.replace(b" ", b"0").replace(b"\0", b"0").isdigit():
+        return None
+    # In the order in which the date is one, as libmseed decides it: little-endian first.
+    order = "<" if _is_date(*struct.unpack_from("<2H", view, offset + FIELDS["year"])) else ">"
+    [n_samples] = struct.unpack_from(f"{order}H", view, offset + FIELDS["n_samples"])
+    data_offset, at = struct.unpack_from(f"{order}2H", view, offset + FIELDS["data_offset"])
+    while at > 0 and offset + at + 8 <= len(view):
+        kind, following = struct.unpack_from(f"{order}2H", view, offset + at)
         if kind == FORMAT_BLOCKETTE:
-            encoding, _, exponent = (int(data[offset + at + place]) for place in (4, 5, 6))
-            length = 1 << exponent
-            if LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES:
-                return length, encoding, at
-            return None
+            length = 1 << view[offset + at + 6]
+            if not LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES:
+                return None
+            return _Record(length, n_samples, data_offset, view[offset + at + 4], order, at)
         at = following if following > at else 0
     return None
-
-
-def _numbers(data: np.ndarray, offset: int, place: int, count: int = 1) -> tuple[int, ...]:
-    begin = offset + place
-    order = _byte_order(data, offset)
-    return struct.unpack(f"{order}{count}H", data[begin : begin + 2 * count].tobytes())
-
-
-def _byte_order(data: np.ndarray, offset: int) -> str:
-    """Return the order in which the date is one, as libmseed decides it: little-endian first."""
-    place = offset + FIELDS["year"]
-    year, day = struct.unpack("<2H", data[place : place + 4].tobytes())
-    return "<" if _is_date(year, day) else ">"
 
 
 def _is_date(year: Numbers, day: Numbers) -> Numbers:

@@ -15,7 +15,7 @@ import numpy as np
 from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.registry import Reader, RecordWarning, register_reader
-from phasenet_keras.io.sac_header import with_possible_places
+from phasenet_keras.io.sac_header import with_possible_longitudes
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     if format_name == "RG16":
         _check_time_slices(path)
     try:
-        mended = with_possible_places(path) if format_name == "SAC" else None
+        mended = with_possible_longitudes(path) if format_name == "SAC" else None
         stream = read_as(mended or str(path), format_name, headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)

@@ -1,4 +1,4 @@
-"""Places in the header of a SAC file that are none."""
+"""Longitudes in the header of a SAC file that are none."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from pathlib import Path
 
 from phasenet_keras.io.registry import RecordWarning
 
-__all__ = ["with_possible_places"]
+__all__ = ["with_possible_longitudes"]
 
 HEADER_BYTES = 632
 UNDEFINED = -12345.0
-# Words of the header (SAC manual, "SAC data file format").
-VERSION_WORD, LAST_VERSION = 76, 7
-PLACE_WORDS = {"stla": 31, "stlo": 32, "evla": 35, "evlo": 36}
+# Words of the header (SAC manual, "SAC data file format"); ObsPy takes any version below 20.
+VERSION_WORD, NO_VERSION = 76, 20
+LONGITUDE_WORDS = {"stlo": 32, "evlo": 36}
 # Beyond metres of any grid, which some write there.
 MOST = 1e8
 
 
-def with_possible_places(path: Path) -> bytes | None:
-    """Return a SAC file without places that are none; None if all are possible, or it is no SAC.
+def with_possible_longitudes(path: Path) -> bytes | None:
+    """Return a SAC file without longitudes that are none; None if there are none, or it is no SAC.
 
-    ObsPy computes the distance from them, turn by turn round the Earth: with a longitude of 1e30 it
-    never ends.
+    ObsPy goes round the Earth until it is at such a longitude: to 1e30 it never gets.
 
     Warns:
         RecordWarning: for each that is left out.
@@ -32,19 +31,19 @@ def with_possible_places(path: Path) -> bytes | None:
         head = file.read(HEADER_BYTES)
     if len(head) < HEADER_BYTES:
         return None
-    orders = [o for o in "<>" if 0 < _number(head, o, "i", VERSION_WORD) <= LAST_VERSION]
+    orders = [o for o in "<>" if 0 < _number(head, o, "i", VERSION_WORD) < NO_VERSION]
     if not orders:
         return None
     [order] = orders
-    places = {name: _number(head, order, "f", word) for name, word in PLACE_WORDS.items()}
-    wrong = {name: value for name, value in places.items() if abs(value) > MOST}
+    found = {name: _number(head, order, "f", word) for name, word in LONGITUDE_WORDS.items()}
+    wrong = {name: value for name, value in found.items() if abs(value) > MOST}
     if not wrong:
         return None
     content = bytearray(path.read_bytes())
     for name, value in wrong.items():
-        text = f"its header has {name} = {value:g}, which is no place: left out"
+        text = f"its header has {name} = {value:g}, which is no longitude: left out"
         warnings.warn(text, RecordWarning, stacklevel=3)
-        struct.pack_into(f"{order}f", content, 4 * PLACE_WORDS[name], UNDEFINED)
+        struct.pack_into(f"{order}f", content, 4 * LONGITUDE_WORDS[name], UNDEFINED)
     return bytes(content)
 
 

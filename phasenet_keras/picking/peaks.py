@@ -92,7 +92,8 @@ def local_maxima(x: np.ndarray, mph: float | None, edge: str | None) -> np.ndarr
 
 def _least(height: float, dtype: np.dtype) -> np.floating:
     """Return the least number of a type that is not below a height: 0.3 is not a float32."""
-    least = dtype.type(height)
+    with np.errstate(over="ignore"):
+        least = dtype.type(height)
     return least if float(least) >= height else np.nextafter(least, dtype.type(np.inf))
 
 
