@@ -103,6 +103,23 @@ def test_a_record_whose_samples_are_outside_of_it_is_left_out(tmp_path, encoding
     assert np.array_equal(wave.data[:, 0], np.arange(counts[0], 1500))
 
 
+@pytest.mark.parametrize("record", [0, 1])
+def test_a_record_that_names_two_encodings_is_left_out(tmp_path, record):
+    """Compressed by the first, and of any number of samples; ObsPy would decode by the second."""
+    content, counts = records("FLOAT32")
+    begin = 512 * record
+    first = bytearray(content[begin + 48 : begin + 56])
+    struct.pack_into(">H", first, 2, 56)
+    first[4] = 11
+    content[begin + 56 : begin + 64] = content[begin + 48 : begin + 56]
+    content[begin + 48 : begin + 56] = first
+    claim(content, record, 64, at=DATA_OFFSET_AT)
+    claim(content, record, 65_000)
+    with pytest.warns(RecordWarning, match=f": 1, from byte {begin} on"):
+        waves = read_waveforms(written(tmp_path, content))
+    assert sum(wave.n_samples for wave in waves) == 1500 - counts[record]
+
+
 def test_a_file_of_such_records_alone_is_refused(tmp_path):
     content, _ = records("FLOAT64", n_samples=50)
     claim(content, 0, 60_000)

@@ -33,7 +33,8 @@ def whole_records(content: bytes | np.ndarray) -> bytes | None:
     """Leave out the records that claim more samples than their bytes can hold.
 
     ObsPy's decoders of what is not compressed believe the header. They would read on into the
-    next records, or past the end, which can end the process.
+    next records, or past the end, which can end the process. A record that names two encodings is
+    left out, too: ObsPy finds its length by the first, and decodes by the last.
 
     Args:
         content: of a miniSEED file, or a part of it that begins with a record: bytes or uint8.
@@ -74,11 +75,11 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
     """
     view = data.data
     first = _record(view, 0)
-    if first is None or first.length > len(data):
+    if first is None or first.length > len(data) or len(first.formats) > 1:
         return None
-    length, at = first.length, first.blockette
+    length, [at] = first.length, first.formats
     end = len(data) - len(data) % length
-    if at + 8 > LEAST_RECORD_BYTES or (_record(view, end) or first).length != length:
+    if max(first.chain) + 8 > LEAST_RECORD_BYTES or (_record(view, end) or first).length != length:
         return None
     heads = data[:end].reshape(-1, length)[:, :LEAST_RECORD_BYTES]
     fields = np.dtype(
@@ -90,7 +91,7 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
         }
     )
     claims = np.ascontiguousarray(heads).view(fields)[:, 0]
-    same = [*range(46, 48), *range(at, at + 2), at + 6]
+    same = [46, 47, at + 6, *(place + n for place in first.chain for n in range(4))]
     is_alike = (
         np.isin(heads[:, 6], QUALITIES).all()
         and np.all(_is_date(claims["year"], claims["day"]))
@@ -115,13 +116,11 @@ def _bad_of_any_form(data: np.ndarray) -> Iterator[Extent]:
         if record is None:
             offset += LEAST_RECORD_BYTES
             continue
-        is_whole = offset + record.length <= len(data)
-        if is_whole and _claims_too_much(
-            record.n_samples,
-            record.data_offset,
-            SAMPLE_BYTES.get(record.encoding, 0),
-            record.length,
-        ):
+        sample_bytes = SAMPLE_BYTES.get(record.encoding, 0)
+        is_bad = len(record.formats) > 1 or _claims_too_much(
+            record.n_samples, record.data_offset, sample_bytes, record.length
+        )
+        if is_bad and offset + record.length <= len(data):
             yield offset, record.length
         offset += record.length
 
@@ -141,7 +140,8 @@ class _Record(NamedTuple):
     data_offset: int
     encoding: int
     order: str
-    blockette: int  # 1000, which says length and encoding
+    chain: list[int]  # where the blockettes begin
+    formats: list[int]  # of these, where those that say length and encoding do: one, if it is sound
 
 
 def _record(view: memoryview, offset: int) -> _Record | None:
@@ -158,15 +158,21 @@ def _record(view: memoryview, offset: int) -> _Record | None:
     order = "<" if _is_date(*struct.unpack_from("<2H", view, offset + FIELDS["year"])) else ">"
     [n_samples] = struct.unpack_from(f"{order}H", view, offset + FIELDS["n_samples"])
     data_offset, at = struct.unpack_from(f"{order}2H", view, offset + FIELDS["data_offset"])
+    chain, formats = [], []
     while at > 0 and offset + at + 8 <= len(view):
         kind, following = struct.unpack_from(f"{order}2H", view, offset + at)
+        chain.append(at)
         if kind == FORMAT_BLOCKETTE:
-            length = 1 << view[offset + at + 6]
-            if not LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES:
-                return None
-            return _Record(length, n_samples, data_offset, view[offset + at + 4], order, at)
+            formats.append(at)
         at = following if following > at else 0
-    return None
+    if not formats:
+        return None
+    encoding, exponent = (view[offset + formats[0] + place] for place in (4, 6))
+    length = 1 << exponent
+    if not max(LEAST_RECORD_BYTES, formats[0] + 1) <= length <= LARGEST_RECORD_BYTES:
+        return None
+    chain, formats = ([at for at in places if at < length] for places in (chain, formats))
+    return _Record(length, n_samples, data_offset, encoding, order, chain, formats)
 
 
 def _is_date(year: Numbers, day: Numbers) -> Numbers:

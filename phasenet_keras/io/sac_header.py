@@ -24,6 +24,12 @@ def with_possible_longitudes(path: Path) -> bytes | None:
 
     ObsPy goes round the Earth until it is at such a longitude: to 1e30 it never gets.
 
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError: if it cannot be read.
+
     Warns:
         RecordWarning: for each that is left out.
     """
