@@ -26,6 +26,7 @@ __all__ = [
     "Pick",
     "PresetError",
     "ShapeError",
+    "TextOnlyError",
     "Waveform",
     "nearest_name",
     "refuse_unknown",
@@ -38,6 +39,10 @@ class PhaseNetKerasError(ValueError):
 
 class FormatError(PhaseNetKerasError):
     """A file is not what it should be: unknown format, truncated, empty."""
+
+
+class TextOnlyError(FormatError):
+    """A file is sound, but holds a logger's messages where records are wanted."""
 
 
 class PresetError(PhaseNetKerasError):

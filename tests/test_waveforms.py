@@ -11,8 +11,9 @@ from obspy import Stream, read
 from traces import START, noise, quietly, spans, trace
 
 from phasenet_keras import read_waveforms
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.waveforms import station_id, waveforms_of
+from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.types import PhaseNetKerasError
 
 # -- what belongs together ------------------------------------------------------------------------

@@ -91,8 +91,9 @@ class Assembler:
         if until is None:
             return []
         # What starts later waits: a trace before it, which bridges the gap, may yet come.
-        due = [pair for pair in self._waiting if pair[0].stats.starttime <= until]
-        self._waiting = [pair for pair in self._waiting if pair[0].stats.starttime > until]
+        # So does what starts then: another of the same start may come, and their order counts.
+        due = [pair for pair in self._waiting if pair[0].stats.starttime < until]
+        self._waiting = [pair for pair in self._waiting if pair[0].stats.starttime >= until]
         pieces = self._lay(due)
         if self._span is None:
             return pieces
@@ -256,8 +257,8 @@ class _Runs:
                 self._begin = self._n_seen
             self._n_seen += end - begin
             if self._pattern.any():
-                rows = values if self._pattern.all() else values[self._pattern]
-                self._held.append(rows[:, begin:end].T)
+                rows = values[:, begin:end]
+                self._held.append((rows if self._pattern.all() else rows[self._pattern]).T)
                 if self._is_open or self._n_seen - self._begin >= MIN_PARTIAL_SAMPLES:
                     pieces.append(self._piece(is_end=False))
         return pieces

@@ -6,18 +6,22 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from phasenet_keras.io.instruments import RecordKey, record_key, station_id
+from phasenet_keras.io.mseed_headers import (
+    LARGEST_RECORD_BYTES,
+    LEAST_RECORD_BYTES,
+    bytes_of_whole_records,
+)
 from phasenet_keras.io.registry import (
     RecordWarning,
-    check_header,
-    holds_numbers,
+    keep_usable_traces,
     read_stream,
     reader_of,
     said_of_records,
 )
-from phasenet_keras.io.waveforms import record_key, station_id
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import FormatError, TextOnlyError
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace, UTCDateTime
@@ -26,9 +30,6 @@ __all__ = ["BLOCK_BYTES", "Block", "blocks_of", "read_block"]
 
 # Half a day of one channel, or less: a few times as much is held while channels come together.
 BLOCK_BYTES = 1 << 21
-LEAST_RECORD_BYTES, LARGEST_RECORD_BYTES = 128, 1 << 20
-
-Key = tuple[str, str, float]
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class Block:
     offset: int
     size: int | None
     start: UTCDateTime
-    codes: frozenset[tuple[Key, str]]
+    codes: frozenset[tuple[RecordKey, str]]
     stations: frozenset[str]
 
 
 def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Block, list[Trace]]]:
     """Yield the blocks of a file, each with the headers of its traces.
 
-    miniSEED of more than ``block_bytes`` is cut between records of one length; what is damaged
-    is left out with a warning.
+    miniSEED of more than ``block_bytes`` is cut between records, of whatever lengths; what is
+    damaged is left out with a warning.
 
     Raises:
         FormatError: if the file cannot be read at all.
@@ -64,30 +65,32 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
     Warns:
         RecordWarning: for a block that cannot be read, and a last record that is not whole.
     """
-    record = _record_bytes(path) if _is_long_miniseed(path, block_bytes) else None
-    if record is None:
+    length = _record_bytes(path) if _is_long_miniseed(path, block_bytes) else None
+    if length is None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # said when it is read for good
             traces = list(read_stream(path, headers_only=True))
         yield _block(path, 0, None, traces), traces
         return
-    total = path.stat().st_size
-    whole = total - total % record
-    step = max(1, block_bytes // record) * record
-    is_readable = False
-    for offset in range(0, whole, step):
-        size = min(step, whole - offset)
-        try:
-            traces = list(_read(path, offset, size, headers_only=True))
-        except FormatError as error:
-            warnings.warn(str(error), RecordWarning, stacklevel=2)
-            continue
-        is_readable = True
-        yield _block(path, offset, size, traces), traces
+    offset, has_text, is_readable = 0, False, False
+    with path.open("rb") as file:
+        while content := _whole_records(file, offset, block_bytes, length):
+            try:
+                traces = list(_read(path, offset, content, headers_only=True))
+            except TextOnlyError:
+                has_text = True
+            except FormatError as error:
+                warnings.warn(str(error), RecordWarning, stacklevel=2)
+            else:
+                is_readable = True
+                yield _block(path, offset, len(content), traces), traces
+            offset += len(content)
+    if not is_readable and has_text:
+        raise TextOnlyError(f"{path} holds no samples, but a logger's messages (miniSEED)")
     if not is_readable:
         raise FormatError(f"{path} is damaged or no miniSEED: none of its blocks can be read")
-    if total % record:
-        text = f"{path}: truncated: its last record has {total % record} bytes only and is left out"
+    if left := path.stat().st_size - offset:
+        text = f"{path}: truncated: its last record has {left} bytes only and is left out"
         warnings.warn(text, RecordWarning, stacklevel=2)
 
 
@@ -103,11 +106,14 @@ def read_block(block: Block) -> list[Trace]:
         stream = read_stream(block.path)
     else:
         options = {} if is_all else _records_of(block.stations, keys)
-        stream = _read(block.path, block.offset, block.size, False, **options)
+        with block.path.open("rb") as file:
+            file.seek(block.offset)
+            content = file.read(block.size)
+        stream = _read(block.path, block.offset, content, False, **options)
     return [trace for trace in stream if is_all or station_id(trace) in block.stations]
 
 
-def _records_of(stations: frozenset[str], keys: set[Key]) -> dict[str, str]:
+def _records_of(stations: frozenset[str], keys: set[RecordKey]) -> dict[str, str]:
     """Return the option that leaves the records of other stations as they are, not decoded.
 
     There is none for several stations, and for one that the records do not name.
@@ -145,14 +151,29 @@ def _record_bytes(path: Path) -> int | None:
     return length if LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES else None
 
 
-def _read(path: Path, offset: int, size: int, headers_only: bool, **options: str) -> Stream:
+def _whole_records(file: BinaryIO, offset: int, n_bytes: int, length: int) -> bytes:
+    """Return whole records from an offset on, about so many bytes; none at the file's end.
+
+    Args:
+        file: miniSEED.
+        offset: of a record.
+        n_bytes: more of them where not one record fits.
+        length: of the first record, in bytes.
+    """
+    while True:
+        file.seek(offset)
+        content = file.read(n_bytes)
+        size = bytes_of_whole_records(content, length)
+        if size or len(content) < n_bytes:
+            return content[:size]
+        n_bytes *= 2
+
+
+def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options: str) -> Stream:
     from phasenet_keras.io.obspy_formats import read_as
 
-    where = f"{path}, bytes {offset} to {offset + size}"
+    where = f"{path}, bytes {offset} to {offset + len(content)}"
     try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            content = file.read(size)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             stream = read_as(content, "MSEED", headers_only, **options)
@@ -161,11 +182,8 @@ def _read(path: Path, offset: int, size: int, headers_only: bool, **options: str
     if not headers_only:
         for text in said_of_records(caught):
             warnings.warn(f"{where}: {text}", RecordWarning, stacklevel=2)
-    stream.traces = [trace for trace in stream if holds_numbers(trace, headers_only)]
-    if not stream:
-        raise FormatError(f"{where}: no samples")
+    keep_usable_traces(stream, where, headers_only)
     for trace in stream:
-        check_header(trace, f"{where}: ")
         trace.stats.source_file = path.name
         trace.stats.source_path = str(path)
         if not trace.stats.station:

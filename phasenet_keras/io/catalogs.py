@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.waveforms import station_id
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from phasenet_keras.types import ConfigError
 
-__all__ = ["channel_names", "component_prefix", "components_of"]
+__all__ = ["channel_names", "claims_of", "component_prefix", "components_of"]
 
 # Whole names, as Japanese networks write them, with and without a sensor's number.
 WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
@@ -88,18 +88,36 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
         ({'EW': 'E', 'NS': 'N', 'UD': 'Z'}, {'CH7': 'Z'})
     """
     codes = list(codes)
+    found: dict[str, str] = {}
+    for code, component in claims_of(codes).items():
+        if component not in found.values():
+            found[code] = component
+    return {code: found[code] for code in codes if code in found}
+
+
+def claims_of(codes: Iterable[str]) -> dict[str, str]:
+    """Return the component that each code stands for, also where several stand for one.
+
+    Args:
+        codes: of one instrument, maybe of several years; see `components_of`.
+
+    Returns:
+        By code, the plainer ones first.
+
+    Example:
+        >>> claims_of(["HH1", "HH2", "HHE", "HHN", "HHZ"])
+        {'HHE': 'E', 'HHN': 'N', 'HHZ': 'Z', 'HH1': 'N', 'HH2': 'E'}
+    """
+    codes = list(codes)
     letters = {code: _letter(code) for code in codes}
     has_vertical = "Z" in letters.values()
     numbered = WITHOUT_VERTICAL if "3" in letters.values() and not has_vertical else WITH_VERTICAL
-    found: dict[str, str] = {}
     plain_first = sorted(codes, key=lambda code: letters[code] not in "ENZ")
-    for code in plain_first:
-        component = LETTERS.get(letters[code]) or numbered.get(letters[code])
-        if component and component not in found.values():
-            found[code] = component
-    if not found and len(codes) == 1:
-        return {codes[0]: "Z"}
-    return {code: found[code] for code in codes if code in found}
+    claimed = {
+        code: LETTERS.get(letters[code]) or numbered.get(letters[code]) for code in plain_first
+    }
+    claims = {code: component for code, component in claimed.items() if component}
+    return claims or ({codes[0]: "Z"} if len(codes) == 1 else {})
 
 
 def _letter(code: str) -> str:

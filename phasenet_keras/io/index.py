@@ -8,8 +8,8 @@ from glob import glob
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import read_stream
-from phasenet_keras.io.waveforms import station_id
 from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = ["expand_paths", "group_by_station", "natural_key", "tie_together"]

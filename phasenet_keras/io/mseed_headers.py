@@ -12,7 +12,12 @@ import numpy as np
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
 
-__all__ = ["whole_records"]
+__all__ = [
+    "LARGEST_RECORD_BYTES",
+    "LEAST_RECORD_BYTES",
+    "bytes_of_whole_records",
+    "whole_records",
+]
 
 FIXED_HEADER_BYTES = 48
 LEAST_RECORD_BYTES, LARGEST_RECORD_BYTES = 128, 1 << 20
@@ -66,6 +71,40 @@ def whole_records(content: bytes | np.ndarray) -> bytes | None:
         raise FormatError(f"{text}; no others are there")
     warnings.warn(f"{text}: left out", RecordWarning, stacklevel=3)
     return data[keep].tobytes()
+
+
+def bytes_of_whole_records(content: bytes, length: int) -> int:
+    """Return where the last record ends that is whole.
+
+    Args:
+        content: a part of a miniSEED file that begins with a record.
+        length: of records, where none says its own.
+
+    Example:
+        >>> bytes_of_whole_records(b"no miniSEED", 4)
+        8
+    """
+    view = memoryview(content)
+    first = _record(view, 0)
+    if first and first.length <= len(content) and _are_all_of_length(content, first):
+        return len(content) - len(content) % first.length
+    offset, n_records = 0, 0
+    while offset + LEAST_RECORD_BYTES <= len(content):
+        record = _record(view, offset)
+        step = record.length if record else LEAST_RECORD_BYTES
+        if offset + step > len(content):
+            break
+        offset += step
+        n_records += record is not None
+    return offset if n_records else len(content) - len(content) % length
+
+
+def _are_all_of_length(content: bytes, first: _Record) -> bool:
+    """Tell if a record of the first one's length is wherever there should be one."""
+    n_records = len(content) // first.length
+    heads = np.frombuffer(content, np.uint8, n_records * first.length).reshape(n_records, -1)
+    exponent = heads[:, first.formats[0] + 6]
+    return bool(np.isin(heads[:, 6], QUALITIES).all() and np.all(exponent == exponent[0]))
 
 
 def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:

@@ -15,7 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.types import FormatError, PhaseNetKerasError
+from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace
@@ -100,7 +100,7 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
             raise FormatError(f"{path} cannot be read as {reader.name}: {error}") from error
     for text in said_of_records(caught):
         warnings.warn(f"{path}: {text}", RecordWarning, stacklevel=2)
-    _keep_usable_traces(stream, path, reader, headers_only)
+    keep_usable_traces(stream, str(path), headers_only)
     _name_stations(stream, path, reader)
     return stream
 
@@ -144,20 +144,34 @@ def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:
     return [str(item.message) for item in caught if not issubclass(item.category, unmeant)]
 
 
-def _keep_usable_traces(stream: Stream, path: Path, reader: Reader, headers_only: bool) -> None:
+def keep_usable_traces(stream: Stream, where: str, headers_only: bool = False) -> None:
+    """Leave out traces without numbers, in place; where they are is for errors.
+
+    Raises:
+        TextOnlyError: if there are a logger's messages alone.
+        FormatError: if no trace is left, or one has no sampling rate or time.
+    """
+    has_text_alone = bool(stream) and all(is_text(trace) for trace in stream)
     stream.traces = [trace for trace in stream if holds_numbers(trace, headers_only)]
+    if has_text_alone:
+        raise TextOnlyError(f"{where} holds no samples, but a logger's messages")
     if not stream:
-        raise FormatError(f"{path} holds no samples ({reader.name})")
+        raise FormatError(f"{where} holds no samples")
     for trace in stream:
-        check_header(trace, f"{path}: ")
+        check_header(trace, f"{where}: ")
 
 
 def holds_numbers(trace: Trace, headers_only: bool = False) -> bool:
     """Tell if a trace has samples and they are real numbers, not log messages."""
     if headers_only:
-        return trace.stats.npts > 0
+        return trace.stats.npts > 0 and not is_text(trace)
     # What the header claims stays where a reader found no samples at all.
     return trace.data.size > 0 and trace.data.dtype.kind in NUMBER_KINDS
+
+
+def is_text(trace: Trace) -> bool:
+    """Tell by its header if a miniSEED trace is a logger's messages; their rate may be 0."""
+    return bool(trace.stats.get("mseed", {}).get("encoding") == "ASCII")
 
 
 def check_header(trace: Trace, where: str = "") -> None:
@@ -179,6 +193,8 @@ def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
     has_no_codes = len(stream) > 1 and not any(
         trace.stats.station or trace.stats.channel for trace in stream
     )
+    # Else they follow one another, with gaps between them.
+    has_no_codes &= len({(t.stats.starttime.ns, t.stats.npts) for t in stream}) == 1
     for number, trace in enumerate(stream, start=1):
         if has_no_codes and not reader.one_trace_one_station:
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file

@@ -17,9 +17,10 @@ from phasenet_keras.io.catalogs import (
     sac_arrivals,
     unmatched_arrivals,
 )
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning, read_stream
-from phasenet_keras.io.waveforms import read_waveforms, station_id
+from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, ShapeError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.channels import component_prefix, components_of
+from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
 from phasenet_keras.io.registry import RecordWarning, check_header, holds_numbers, read_stream
 from phasenet_keras.types import Waveform
 
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "read_waveforms",
-    "record_key",
-    "station_id",
     "trace_order",
     "usable_samples",
     "waveforms_of",
-    "with_components",
 ]
 
 # Channels start and end a little apart: so short a stretch of some of them is cut off.
@@ -76,30 +73,6 @@ def read_waveforms(
     return waveforms_of(stream)
 
 
-def station_id(trace: Trace) -> str:
-    """Return the SEED id without the component, or the station's name where there is no id.
-
-    Example:
-        >>> from obspy import read
-        >>> station_id(read()[0])
-        'BW.RJOB..EH'
-    """
-    stats = trace.stats
-    name = stats.get("station_name")
-    if name:
-        return name
-    return f"{stats.network}.{stats.station}.{stats.location}.{component_prefix(stats.channel)}"
-
-
-def record_key(trace: Trace) -> tuple[str, str, float]:
-    """Return what traces of one record share: station, file and sampling rate in Hz."""
-    # Rates that differ by header rounding are one rate.
-    rate = float(f"{trace.stats.sampling_rate:.6g}")
-    # What is named after its file is a record of its own: equal names are chance.
-    path = trace.stats.get("source_path", "") if trace.stats.get("station_name") else ""
-    return station_id(trace), path, rate
-
-
 def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     """Bring the traces of a stream together to waveforms; see `read_waveforms`.
 
@@ -107,47 +80,19 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
         RecordWarning: for channels whose code cannot be understood, and overlaps with
             conflicting samples.
     """
-    groups: dict[tuple[str, str, float], list[Trace]] = {}
-    for trace in stream:
-        if holds_numbers(trace):
-            check_header(trace)
-            groups.setdefault(record_key(trace), []).append(trace)
+    groups: dict[RecordKey, list[Trace]] = {}
+    keys = RecordKeys()
+    traces = [trace for trace in stream if holds_numbers(trace)]
+    for trace in traces:
+        check_header(trace)
+    for trace in sorted(traces, key=trace_order):
+        groups.setdefault(keys.of(record_key(trace)), []).append(trace)
     found = []
     for (station, _, _), traces in groups.items():
-        for span in _connected_spans(with_components(station, traces)):
+        pairs = with_components(station, traces)
+        for span in _connected_spans(sorted(pairs, key=lambda pair: trace_order(pair[0]))):
             found += _cut(station, span)
     return sorted(found, key=lambda wave: (wave.station, wave.start_time))
-
-
-def with_components(
-    station: str, traces: list[Trace], known: Iterable[str] = ()
-) -> list[tuple[Trace, str]]:
-    """Return the traces of known components, in the order in which they are written.
-
-    Args:
-        station: for the warning.
-        traces: of one record.
-        known: more channel codes of the record, which decide what others stand for.
-
-    Warns:
-        RecordWarning: for channels whose code cannot be understood.
-    """
-    codes = sorted({trace.stats.channel for trace in traces} | set(known))
-    components = components_of(codes)
-    present = {trace.stats.channel for trace in traces}
-    unknown = [code for code in codes if code not in components and code in present]
-    if unknown:
-        warnings.warn(
-            f"{station}: channels {', '.join(unknown)} left out: no known component, or another "
-            f"channel is that component ({', '.join(components) or 'none is known'})",
-            RecordWarning,
-            stacklevel=3,
-        )
-    return [
-        (trace, components[trace.stats.channel])
-        for trace in sorted(traces, key=trace_order)
-        if trace.stats.channel in components
-    ]
 
 
 def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:

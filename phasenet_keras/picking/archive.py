@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.index import expand_paths, tie_together
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import DAY_S, Selection
-from phasenet_keras.io.waveforms import station_id
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
-from phasenet_keras.types import FormatError, Pick
+from phasenet_keras.types import FormatError, Pick, TextOnlyError
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -194,7 +194,7 @@ def plan_archive(
         try:
             blocks, notes = _read_headers(path, selection, block_bytes)
         except FormatError as error:
-            yield FileReport(path, str(error), failed=True)
+            yield FileReport(path, str(error), failed=not isinstance(error, TextOnlyError))
             continue
         if blocks:
             read.append((path, blocks, notes))

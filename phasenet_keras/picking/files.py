@@ -15,7 +15,7 @@ from phasenet_keras.io.index import expand_paths, group_by_station
 from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.types import FormatError, Pick
+from phasenet_keras.types import FormatError, Pick, TextOnlyError
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker, RecordResult
@@ -143,7 +143,7 @@ def _pick_group(
                 stream += traces
                 sources.append(path)
             except FormatError as error:
-                yield FileReport(path, str(error), failed=True)
+                yield FileReport(path, str(error), failed=not isinstance(error, TextOnlyError))
         yield from _notes(path, caught)
     stream.traces = [trace for trace in map(selection.cut, stream) if trace is not None]
     if not stream:

@@ -12,8 +12,14 @@ import numpy as np
 from phasenet_keras.data.preprocess import channel_columns, wanted_rate
 from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.io.assembly import Assembler, Piece
+from phasenet_keras.io.instruments import (
+    Company,
+    RecordKey,
+    RecordKeys,
+    record_key,
+    with_components,
+)
 from phasenet_keras.io.registry import check_header, holds_numbers
-from phasenet_keras.io.waveforms import record_key, with_components
 from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
 from phasenet_keras.picking.stream_state import Found, RecordState
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
@@ -24,8 +30,6 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
 __all__ = ["Stretch", "TraceStream"]
-
-Key = tuple[str, str, float]
 
 
 @dataclass
@@ -77,9 +81,10 @@ class TraceStream:
 
     def __init__(self, picker: Picker) -> None:
         self._picker = picker
-        self._assemblers: dict[Key, Assembler] = {}
-        self._codes: dict[Key, set[str]] = {}
-        self._open: dict[Key, _OpenStretch] = {}
+        self._assemblers: dict[RecordKey, Assembler] = {}
+        self._keys = RecordKeys()
+        self._companies: dict[RecordKey, Company] = {}
+        self._open: dict[RecordKey, _OpenStretch] = {}
         self._submit = BatchedSubmit(picker.submit)
         self._stretches: list[Stretch] = []
 
@@ -87,7 +92,7 @@ class TraceStream:
         self,
         traces: Iterable[Trace],
         until: UTCDateTime | None = None,
-        codes: Iterable[tuple[Key, str]] = (),
+        codes: Iterable[tuple[RecordKey, str]] = (),
         n_ahead: int = 0,
     ) -> list[Pick]:
         """Take traces; return the picks that have become certain, by time.
@@ -103,23 +108,25 @@ class TraceStream:
         Raises:
             FormatError: for a trace without a sampling rate or a time.
         """
-        groups: dict[Key, list[Trace]] = {}
+        groups: dict[RecordKey, list[Trace]] = {}
         for trace in traces:
             if holds_numbers(trace):
                 check_header(trace)
-                groups.setdefault(record_key(trace), []).append(trace)
-        for key, code in codes:
-            self._codes.setdefault(key, set()).add(code)
-        if until is None and groups:
-            until = max(trace.stats.starttime for group in groups.values() for trace in group)
+                groups.setdefault(self._keys.of(record_key(trace)), []).append(trace)
+        starts = [trace.stats.starttime for group in groups.values() for trace in group]
+        if until is None and starts:
+            until = max(starts)
+        for key, code in codes if until else ():
+            self._companies.setdefault(self._keys.of(key), Company()).announce(code, until)
         picks = []
         keys = list(dict.fromkeys([*self._assemblers, *groups]))
         for key in keys:
             group = groups.get(key, [])
-            known = self._codes.setdefault(key, set())
-            known |= {trace.stats.channel for trace in group}
+            company = self._companies.setdefault(key, Company())
             assembler = self._assemblers.setdefault(key, Assembler(key[0]))
-            pairs = with_components(key[0], group, known)
+            ends = company.ends()
+            company.join(group)
+            pairs = with_components(key[0], group, company.codes, ends)
             # One record runs ahead: what is held does not grow with their number.
             ahead = n_ahead if key == keys[-1] else 0
             picks += self._take(key, assembler.feed(pairs, until), ahead)
@@ -141,7 +148,7 @@ class TraceStream:
         stretches, self._stretches = self._stretches, []
         return stretches
 
-    def _take(self, key: Key, pieces: list[Piece], n_ahead: int = 0) -> list[Pick]:
+    def _take(self, key: RecordKey, pieces: list[Piece], n_ahead: int = 0) -> list[Pick]:
         picks = self._open[key].wait() if key in self._open and not n_ahead else []
         ended: deque[_OpenStretch] = deque()
         n_samples = 0  # of those that have ended
