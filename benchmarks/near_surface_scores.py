@@ -36,6 +36,7 @@ class Case:
     make: Callable[[Path], Sequence[LabelledWaveform]]
     tolerances: Mapping[str, float]
     sampling: str = "reinterpret"
+    channels: str = "Z"
 
 
 SIMULATED = {"P": 10, "S": 10}
@@ -59,6 +60,13 @@ CASES: Mapping[str, Case] = {
     **{f"val-x{factor:g}": Case(at_rate(factor), SIMULATED) for factor in FACTORS},
     "test": Case(lambda data: vertical(data, "test"), SIMULATED),
     "test-30db": Case(lambda data: with_noise(vertical(data, "test"), 30.0), SIMULATED),
+    "val-xz-30db": Case(
+        lambda data: with_noise(simulated(data, "dev"), 30.0, 1), SIMULATED, channels="EZ"
+    ),
+    "test-xz": Case(lambda data: simulated(data, "test"), SIMULATED, channels="EZ"),
+    "test-xz-30db": Case(
+        lambda data: with_noise(simulated(data, "test"), 30.0), SIMULATED, channels="EZ"
+    ),
     "line": Case(near_surface, {"P": 5, "S": 10}),
     "breaks": Case(pyrefra, {"P": 8}),
     "breaks-resampled": Case(pyrefra, {"P": 8}, "resample"),
@@ -70,7 +78,7 @@ def scores_of(
 ) -> dict[str, PhaseScores]:
     """Return the scores of a preset in a case, by phase."""
     case = CASES[name]
-    net = PhaseNet.from_preset(preset, channels="Z")
+    net = PhaseNet.from_preset(preset, channels=case.channels)
     contract = replace(net.preset, window_samples=window_samples or net.preset.window_samples)
     picker = Picker(net, preset=contract, sampling=case.sampling)
     picked = pick_records(picker, case.make(data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from phasenet_keras.types import ConfigError, refuse_unknown
@@ -67,7 +68,7 @@ class PhaseNetConfig:
         """Samples after which the network's strides repeat, ``stride ** (depth - 1)``."""
         return self.stride ** (self.depth - 1)
 
-    @property
+    @cached_property
     def halo_samples(self) -> int:
         """Samples of context beyond which the input has no influence, rounded up to the grid.
 
