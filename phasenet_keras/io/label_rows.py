@@ -21,12 +21,16 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 FILE_COLUMNS = ("fname", "file_name", "file", "trace_name")
 EVENT_COLUMNS = ("event", "event_id", "source_id")
 SHOT_COLUMNS = ("shot", "source")
+DISTANCE_COLUMNS = ("offset_m", "distance_m")
+NUMBER_COLUMNS = {name for names in (*SAMPLE_COLUMNS.values(), DISTANCE_COLUMNS) for name in names}
 NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("dev", "val", "valid", "validation"), "dev"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class LabelTable:
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
     r"""Read a table separated by commas, semicolons or tabs.
 
+    Where semicolons or tabs separate, a comma between two digits of a number is a decimal comma.
+
     Raises:
         FormatError: if it cannot be read as text.
 
@@ -83,11 +89,13 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table: {error}") from error
     columns = tuple(name.strip().lower() for name in cells[0]) if cells else ()
-    rows = tuple(
+    rows = [
         dict(zip(columns, (*map(str.strip, row), *[""] * len(columns)), strict=False))
         for row in cells[1:]
-    )
-    return LabelTable(path, rows, columns)
+    ]
+    if delimiter != ",":
+        rows = [{name: _with_point(cell, name) for name, cell in row.items()} for row in rows]
+    return LabelTable(path, tuple(rows), columns)
 
 
 def labelled_by_row(
@@ -97,7 +105,8 @@ def labelled_by_row(
 
     Args:
         wave: the record.
-        row: cells by column; an arrival is a number of samples, or several (``"100 900"``).
+        row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
+            ``"100,900"``, which only a table separated by commas can hold).
         columns: the column of each phase. An empty cell is a phase that was looked for and not
             found; a phase without a column one that was not looked for.
         name: of the record; else its station's.
@@ -118,7 +127,7 @@ def labelled_by_row(
         gather=f"shot {shot}" if shot else row.get("gather", ""),
         split=SPLIT_NAMES.get(split, ""),
     )
-    offset = _first(row, ("offset_m", "distance_m"))
+    offset = _first(row, DISTANCE_COLUMNS)
     station, network = row.get("station", ""), row.get("network", "")
     if offset:
         wave = replace(wave, offset_m=_number(offset, "distance_m"))
@@ -145,6 +154,11 @@ def merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
         for phase, samples in record.arrivals.items():
             arrivals.setdefault(phase, set()).update(samples)
     return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
+
+
+def _with_point(cell: str, column: str) -> str:
+    """Return a cell with decimal points for decimal commas, if it is one of numbers."""
+    return _DECIMAL_COMMA.sub(".", cell) if column in NUMBER_COLUMNS else cell
 
 
 def _samples(cell: str, column: str) -> tuple[float, ...]:
