@@ -57,6 +57,23 @@ def test_bad_rows_are_named_and_several_rows_are_one_record(tmp_path, capsys):
     assert records["t3"].event == "e3"
 
 
+def test_labels_that_are_exchanged_or_in_seconds_are_noted(tmp_path, capsys):
+    names = [f"t{n}.txt" for n in range(4)]
+    write_text_files(tmp_path / "raw", names)
+    labels = tmp_path / "labels.csv"
+    options = ["--labels", labels, "--output", tmp_path / "set", "--overwrite"]
+    labels.write_text("fname,itp,its\n" + "".join(f"{name},300,200\n" for name in names))
+    for _ in range(2):  # also where there is nothing left to do
+        assert run(tmp_path / "raw", *options) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "note S before P: the first S is before the first P in 4 of 4 records" in said
+    labels.write_text("fname,itp,its\n" + "".join(f"{name},.05,.1\n" for name in names))
+    assert run(tmp_path / "raw", *options) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note labels look like seconds: of 8 arrivals 8 are before sample 2" in said
+    assert "S before P" not in said
+
+
 def test_codes_that_look_like_numbers_or_nothing_stay_codes(tmp_path):
     for station in ("001", "002", "003"):
         trace = Trace(noise(int(station))[:, 0], {"network": "NA", "station": station})
