@@ -120,6 +120,24 @@ def test_near_surface_records(shared, tmp_path):
     assert {record.split for record in records} == {"train", "dev", "test"}
 
 
+def test_a_named_seismogram_of_specfem_brings_its_other_channels(tmp_path, recwarn):
+    names = [f"s{n}.AA.S1.BX{letter}.semd" for n in range(3) for letter in "XZ"]
+    write_text_files(tmp_path / "raw", [*names, "s0.AA.S1.BXX.semv"])
+    labels = tmp_path / "labels.csv"
+    rows = ["s0.AA.S1.BXZ.semd,10", "s1.AA.S1.BXZ,11", "s2.AA.S1.BXZ.semd,12"]
+    labels.write_text("fname,itp\n" + "\n".join([*rows, "s2.AA.S1.BXX.semd,13\n"]))
+    records = list(read_labelled(tmp_path / "raw", labels))
+    assert [(r.name, r.waveform.channels, r.arrivals["P"]) for r in records] == [
+        ("AA.s0_S1..BX", ("E", "Z"), (10.0,)),
+        ("AA.s1_S1..BX", ("E", "Z"), (11.0,)),
+        ("AA.s2_S1..BX", ("Z",), (12.0,)),  # where both are named, both are records
+        ("AA.s2_S1..BX", ("E",), (13.0,)),
+    ]
+    np.testing.assert_allclose(records[0].waveform.data[:, 0], noise(0)[:, 0], atol=1e-5)
+    said = [str(warning.message) for warning in recwarn]
+    assert said == ["1 files have no row and are left out: s0.AA.S1.BXX.semv"]
+
+
 # --- npz ------------------------------------------------------------------------------------
 
 
