@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from obspy import Stream, Trace
+from obspy import Stream, Trace, read
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run
 
@@ -121,6 +121,32 @@ def test_sac_headers(tmp_path):
     assert records[0].arrivals == {"P": (500.0,)}
     assert records[2].arrivals["P"] == pytest.approx((700.0,))
     assert records[2].arrivals["S"] == pytest.approx((900.0,))
+
+
+def test_sac_markers_without_a_name_are_counted(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for n in range(4):
+        header = {"network": "XX", "station": f"S{n}", "channel": "HHZ", "starttime": T0}
+        trace = Trace(noise(n, 3000)[:, 0], header | {"sampling_rate": 100.0})
+        trace.stats.sac = {"a": 5.0 + n, "t0": 9.0} | ({"t3": 9.5} if n == 2 else {})
+        trace.write(str(tmp_path / f"in/S{n}.sac"), format="SAC")
+    assert run(tmp_path / "in", "--output", tmp_path / "set") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note SAC headers: T0 is set in 4 files without a name in KT0, and left out" in said
+    assert "T3 is set in 1 file without a name in KT3" in said
+    assert said.count("note") == 2
+    assert read_dataset(tmp_path / "set")[1].arrivals == {"P": (600.0,)}
+    times = tmp_path / "times.csv"
+    times.write_text(f"station,phase,time\nS1,P,{T0 + 5}\nS2,P,{T0 + 6}\nS3,P,{T0 + 7}\n")
+    run(tmp_path / "in", "--labels", times, "--output", tmp_path / "timed")
+    assert "KT0" not in capsys.readouterr().out
+    for path in (tmp_path / "in").iterdir():
+        trace = read(str(path))[0]
+        del trace.stats.sac["a"]
+        trace.write(str(path), format="SAC")
+    assert run(tmp_path / "in", "--output", tmp_path / "none") == 2
+    assert "holds no labels" in (said := capsys.readouterr().err)
+    assert "T0 is set in 4 files" in said
 
 
 def test_files_of_one_record_are_read_together_and_others_apart(tmp_path):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arrival",
+    "NamelessMarkers",
     "Span",
     "label_by_time",
     "phase_of",
@@ -72,6 +73,18 @@ class Span:
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.n_samples / self.sampling_rate
+
+
+class NamelessMarkers(RecordWarning):
+    """Arrivals in SAC headers that are left out, since nothing says their phase.
+
+    Attributes:
+        markers: e.g. ``("T0", "T1")``.
+    """
+
+    def __init__(self, markers: Sequence[str]) -> None:
+        self.markers = tuple(markers)
+        super().__init__(f"SAC arrivals left out, without a name: {', '.join(self.markers)}")
 
 
 def phase_of(name: str) -> str | None:
@@ -165,6 +178,9 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
     Returns:
         The arrivals by time; none for a trace without SAC headers.
 
+    Warns:
+        NamelessMarkers: for ``t0`` to ``t9`` that are set without a name.
+
     Example:
         >>> from obspy import Trace
         >>> trace = Trace(header={"network": "XX", "station": "A", "sac": {"b": -5.0, "a": 1.5}})
@@ -175,14 +191,20 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
     headers = trace.stats.get("sac", {})
     network, station = codes_of(station_id(trace))
     event = _sac_text(headers, "kevnm")
-    found = []
+    found, nameless = [], []
     for marker in SAC_MARKERS:
         offset_s = float(headers.get(marker, SAC_UNSET))
+        if offset_s != offset_s or offset_s == SAC_UNSET:
+            continue
         name = _sac_text(headers, f"k{marker}") or ("P" if marker == "a" else "")
         phase = phase_of(name)
-        if phase and offset_s == offset_s and offset_s != SAC_UNSET:
+        if phase:
             time = _sac_reference(trace, headers) + offset_s
             found.append(Arrival(time, phase, network, station, event))
+        elif not name:
+            nameless.append(marker.upper())
+    if nameless:
+        warnings.warn(NamelessMarkers(nameless), stacklevel=2)
     return sorted(found, key=lambda arrival: arrival.time)
 
 
