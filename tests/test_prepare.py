@@ -74,6 +74,24 @@ def test_labels_that_are_exchanged_or_in_seconds_are_noted(tmp_path, capsys):
     assert "S before P" not in said
 
 
+def test_a_number_that_stands_for_no_arrival_is_asked_about_once(tmp_path, capsys):
+    names = [f"t{n}.txt" for n in range(6)]
+    write_text_files(tmp_path / "raw", names)
+    labels = tmp_path / "labels.csv"
+    options = ["--labels", labels, "--output", tmp_path / "set", "--overwrite"]
+    rows = [f"{name},{n},200\n" for n, name in enumerate(names, 100)]
+    rows[0], rows[1] = "t0.txt,100,-999\n", "t1.txt,101,-999.0\n"
+    labels.write_text("fname,itp,its\n" + "".join(rows))
+    assert run(tmp_path / "raw", *options) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "its is -999 in 2 of 6 rows, which are skipped: if that stands for no S, leave" in said
+    assert said.count("stands for no") == 1
+    rows[1] = "t1.txt,101,-3\n"
+    labels.write_text("fname,itp,its\n" + "".join(rows))
+    assert run(tmp_path / "raw", *options) == 1
+    assert "stands for no" not in capsys.readouterr().out
+
+
 def test_codes_that_look_like_numbers_or_nothing_stay_codes(tmp_path):
     for station in ("001", "002", "003"):
         trace = Trace(noise(int(station))[:, 0], {"network": "NA", "station": station})

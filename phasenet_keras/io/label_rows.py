@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = ["SAMPLE_COLUMNS", "LabelTable", "labelled_by_row", "merged", "read_label_table"]
+__all__ = [
+    "SAMPLE_COLUMNS",
+    "LabelTable",
+    "labelled_by_row",
+    "merged",
+    "read_label_table",
+    "warn_of_fillers",
+]
 
 # Columns of an arrival in samples, by phase, in the order in which they are looked for.
 SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -96,6 +106,27 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     if delimiter != ",":
         rows = [{name: _with_point(cell, name) for name, cell in row.items()} for row in rows]
     return LabelTable(path, tuple(rows), columns)
+
+
+def warn_of_fillers(table: LabelTable) -> None:
+    """Say where one negative number, such as -1 or -999, may stand for no arrival.
+
+    Warns:
+        RecordWarning: for each column of arrivals whose negative numbers are all one and whole.
+    """
+    for phase, column in table.sample_columns.items():
+        negative = []
+        for row in table.rows:
+            with suppress(FormatError):
+                negative += [sample for sample in _samples(row[column], column) if sample < 0]
+        if len(set(negative)) == 1 and negative[0].is_integer():
+            warnings.warn(
+                f"{table.path}: {column} is {negative[0]:g} in {len(negative)} of "
+                f"{len(table.rows)} rows, which are skipped: if that stands for no {phase}, leave "
+                "the cells empty",
+                RecordWarning,
+                stacklevel=3,
+            )
 
 
 def labelled_by_row(

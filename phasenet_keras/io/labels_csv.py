@@ -14,6 +14,7 @@ from phasenet_keras.io.label_rows import (
     LabelTable,
     labelled_by_row,
     merged,
+    warn_of_fillers,
 )
 from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
@@ -46,12 +47,13 @@ def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
             together.
 
     Warns:
-        RecordWarning: for files without a row.
+        RecordWarning: for files without a row, and numbers that may stand for no arrival.
     """
     columns = table.sample_columns
     if not columns and not (table.file_column and any(map(is_npz, paths))):
         wanted = "; ".join(f"{p}: {', '.join(names)}" for p, names in SAMPLE_COLUMNS.items())
         raise FormatError(f"{table.path} has no column of arrivals in samples ({wanted})")
+    warn_of_fillers(table)
     column = table.file_column
     named = {Path(row[column].replace("\\", "/")).name for row in table.rows} if column else set()
     others = other_channels(paths, named)
