@@ -139,12 +139,17 @@ def scan_arrivals(path: str | PathLike[str]) -> tuple[list[Arrival], list[str]]:
     """Read arrivals as `read_arrivals` does, and say what is wrong with each damaged row.
 
     Raises:
-        FormatError: as `read_arrivals`.
+        FormatError: as `read_arrivals`, and if there are arrivals but none is a P or an S.
 
     Warns:
         RecordWarning: for rejected picks and other phases.
     """
     found, damaged, others = _scan(Path(path))
+    if others and not found:
+        raise FormatError(
+            f"{path}: none of its arrivals is a P or an S, they are of {_listed(others)}: write "
+            "P, Pg, Pn, S, Sg or Sn"
+        )
     _warn_of(path, [], others)
     return found, damaged
 
@@ -161,11 +166,14 @@ def _scan(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
 
 def _warn_of(path: str | PathLike[str], said: list[str], others: Counter[str]) -> None:
     if others:
-        listed = ", ".join(f"{name or '(none)'} {n}" for name, n in others.most_common())
-        said = [*said, f"{others.total()} of other phases ({listed})"]
+        said = [*said, f"{others.total()} of other phases ({_listed(others)})"]
     if said:
         text = f"{path}: arrivals left out: {'; '.join(said)}"
         warnings.warn(text, RecordWarning, stacklevel=3)
+
+
+def _listed(others: Counter[str]) -> str:
+    return ", ".join(f"{name or '(none)'} {count}" for name, count in others.most_common())
 
 
 def sac_arrivals(trace: Trace) -> list[Arrival]:

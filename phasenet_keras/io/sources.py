@@ -165,6 +165,11 @@ def open_source(
     if runs:
         table = None if labels is None else read_label_table(labels)
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
+    if labels is not None and Path(labels).is_dir():
+        raise FormatError(
+            f"labels should be a file, a table or a catalogue; {labels} is a folder: are waveforms "
+            "and labels exchanged?"
+        )
     paths = input_files(waveforms, labels, output)
     if not any(path.is_file() for path in paths):
         raise FormatError(f"there are no waveform files in {waveforms}: name a folder or files")
@@ -245,6 +250,8 @@ def _from_times(paths: Sequence[Path], labels: str | PathLike[str]) -> Source:
     try:
         arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
+        if not _may_want_samples(labels):
+            raise
         samples = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
         raise FormatError(
             f"{error}. Or a table with a column of arrivals in samples ({samples})"
@@ -255,6 +262,15 @@ def _from_times(paths: Sequence[Path], labels: str | PathLike[str]) -> Source:
     bad = (*(BadRow(None, f"{Path(labels).name}, {text}") for text in damaged), *scan.bad)
     parts = timed_parts(scan, arrivals, str(labels))
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
+
+
+def _may_want_samples(labels: str | PathLike[str]) -> bool:
+    """Tell if the labels are a table of several columns, and none is of times."""
+    try:
+        table = read_label_table(labels)
+    except FormatError:
+        return False
+    return len(table.columns) > 1 and table.first_of(COLUMNS["time"]) is None
 
 
 def _sample_table(labels: str | PathLike[str], paths: Sequence[Path]) -> LabelTable | None:
