@@ -86,6 +86,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     if arguments.bootstrap < 0:
         raise ConfigError(f"--bootstrap is 0 or more, received {arguments.bootstrap}")
     _check_output(arguments.output)
+    _refuse_exchanged(arguments.preset, arguments.dataset)
     records = _read(arguments.dataset, arguments.split)
     picker = load_picker(arguments)
     if not any(phase in record.arrivals for record in records for phase in picker.thresholds):
@@ -135,6 +136,16 @@ def _check_output(output: Path | None) -> None:
         raise ConfigError(f"folder {output.parent} does not exist: make it, or write elsewhere")
     elif output.is_dir():
         raise ConfigError(f"{output} is a folder: a name that ends in .json is of a file")
+
+
+def _refuse_exchanged(preset: str, dataset: Path) -> None:
+    from phasenet_keras.io.seisbench import dataset_chunks
+
+    if dataset_chunks(preset) and not dataset_chunks(dataset):
+        raise ConfigError(
+            f"{preset} is a data set and {dataset} is none: are the arguments exchanged? The "
+            "preset comes first"
+        )
 
 
 def _read(dataset: Path, split: str) -> list[LabelledWaveform]:

@@ -26,9 +26,9 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         help="fine-tune a preset on a data set",
         description="Fine-tune a preset on a data set. The run folder then serves as a preset; a "
         "run that was interrupted goes on if the same command is given again.",
-        epilog=f"Strategies: {', '.join(STRATEGIES)}; JSON defines others. Exit status: 0 the "
-        "parent is beaten on the validation records, 1 it is not and is kept, 2 nothing could be "
-        "done.",
+        epilog=f"Strategies: {', '.join(STRATEGIES)}; JSON defines others. Exit status: 0 "
+        "the parent is beaten on the validation records, 1 it is not and is kept, or no label is "
+        "found, 2 nothing could be done.",
     )
     verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
     add_preset_option(verb)
@@ -85,4 +85,4 @@ def _run_train(arguments: argparse.Namespace) -> int:
         say(f"{finding.name}: {finding.text}")
     say(result.verdict)
     say(f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
-    return 0 if result.best_epoch is not None else 1
+    return 0 if result.has_helped else 1

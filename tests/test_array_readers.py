@@ -10,6 +10,7 @@ from obspy import UTCDateTime
 from reading import changes_of, damage, noise, read_or_refusal, refused
 
 from phasenet_keras import read_waveforms
+from phasenet_keras.io.index import group_by_station
 
 # -- npz ------------------------------------------------------------------------------------------
 
@@ -225,6 +226,25 @@ def test_specfem_names_carry_codes(tmp_path):
     assert (wave.station, wave.channels) == ("AA.S0001..BX", ("E", "Z"))
     assert wave.data[0].tolist() == [1.0, 2.0]
     assert wave.start_time - UTCDateTime(0) == pytest.approx(-0.1)
+
+
+def test_equal_stations_of_runs_with_prefixes_stay_apart(tmp_path):
+    lines = [f"{0.001 * n:.6E}  {n:.6E}" for n in range(300)]
+    for prefix in ("m0s0", "m0.s1"):
+        for channel in ("BXX", "BXZ"):
+            (tmp_path / f"{prefix}.AA.S0001.{channel}.semv").write_text("\n".join(lines))
+    (tmp_path / "m0s0.AA.S0001.BXZ.txt").write_text("\n".join(lines))  # no name of SPECFEM's
+    waves = read_waveforms(sorted(tmp_path.iterdir()))
+    assert [(wave.station, wave.channels) for wave in waves] == [
+        ("AA.m0_s1_S0001..BX", ("E", "Z")),
+        ("AA.m0s0_S0001..BX", ("E", "Z")),
+        ("m0s0.AA.S0001.BXZ", ("Z",)),
+    ]
+    groups = group_by_station(sorted(tmp_path.glob("*.semv")))  # as `pick` does
+    assert [[path.name[:8] for path in group] for group in groups] == [
+        ["m0.s1.AA"] * 2,
+        ["m0s0.AA."] * 2,
+    ]
 
 
 @pytest.mark.parametrize(

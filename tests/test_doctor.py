@@ -14,6 +14,7 @@ from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.training.checks_data import (
     check_channels,
     check_labels,
+    check_places,
     check_split,
     identical_records,
 )
@@ -379,6 +380,23 @@ def test_labels_that_the_network_has_no_phase_for():
     assert finding.name == "labels of unknown phases"
     assert "arrivals of Pg are ignored" in finding.text
     assert check_labels(shots(3), "NPS") == []
+
+
+def test_labels_in_seconds_are_asked_about():
+    def places(*samples):
+        wave = Waveform(np.ones((400, 1), "f4"), 100.0, UTCDateTime(0), ("Z",), "S")
+        return [LabelledWaveform(wave, {"P": (sample,)}) for sample in samples]
+
+    in_seconds = places(1.2, 2.4, 3.9)  # of 4 s
+    [finding] = check_places(in_seconds)
+    assert finding.name == "labels look like seconds"
+    assert "of 3 arrivals 1 are before sample 2, the latest is at sample 3.9" in finding.text
+    assert "multiply by the sampling rate" in finding.text
+    assert check_labels(in_seconds, "NPS") == [finding]
+    assert names(check_places(places(*[0.5] * 9, 200))) == ["labels look like seconds"]
+    assert check_places(places(*[0.5] * 8, 200, 300)) == []
+    assert check_places(places(1.2, 2.4, 4.1)) == []
+    assert check_places(places(0.0, 1.0)) == []
 
 
 def test_a_report_names_each_finding():

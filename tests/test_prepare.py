@@ -57,6 +57,41 @@ def test_bad_rows_are_named_and_several_rows_are_one_record(tmp_path, capsys):
     assert records["t3"].event == "e3"
 
 
+def test_labels_that_are_exchanged_or_in_seconds_are_noted(tmp_path, capsys):
+    names = [f"t{n}.txt" for n in range(4)]
+    write_text_files(tmp_path / "raw", names)
+    labels = tmp_path / "labels.csv"
+    options = ["--labels", labels, "--output", tmp_path / "set", "--overwrite"]
+    labels.write_text("fname,itp,its\n" + "".join(f"{name},300,200\n" for name in names))
+    for _ in range(2):  # also where there is nothing left to do
+        assert run(tmp_path / "raw", *options) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert "note S before P: the first S is before the first P in 4 of 4 records" in said
+    labels.write_text("fname,itp,its\n" + "".join(f"{name},.05,.1\n" for name in names))
+    assert run(tmp_path / "raw", *options) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note labels look like seconds: of 8 arrivals 8 are before sample 2" in said
+    assert "S before P" not in said
+
+
+def test_a_number_that_stands_for_no_arrival_is_asked_about_once(tmp_path, capsys):
+    names = [f"t{n}.txt" for n in range(6)]
+    write_text_files(tmp_path / "raw", names)
+    labels = tmp_path / "labels.csv"
+    options = ["--labels", labels, "--output", tmp_path / "set", "--overwrite"]
+    rows = [f"{name},{n},200\n" for n, name in enumerate(names, 100)]
+    rows[0], rows[1] = "t0.txt,100,-999\n", "t1.txt,101,-999.0\n"
+    labels.write_text("fname,itp,its\n" + "".join(rows))
+    assert run(tmp_path / "raw", *options) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "its is -999 in 2 of 6 rows, which are skipped: if that stands for no S, leave" in said
+    assert said.count("stands for no") == 1
+    rows[1] = "t1.txt,101,-3\n"
+    labels.write_text("fname,itp,its\n" + "".join(rows))
+    assert run(tmp_path / "raw", *options) == 1
+    assert "stands for no" not in capsys.readouterr().out
+
+
 def test_codes_that_look_like_numbers_or_nothing_stay_codes(tmp_path):
     for station in ("001", "002", "003"):
         trace = Trace(noise(int(station))[:, 0], {"network": "NA", "station": station})
@@ -101,6 +136,24 @@ def test_near_surface_records(shared, tmp_path):
     for begin in range(0, 96, 8):
         assert len({record.split for record in records[begin : begin + 8]}) == 1
     assert {record.split for record in records} == {"train", "dev", "test"}
+
+
+def test_a_named_seismogram_of_specfem_brings_its_other_channels(tmp_path, recwarn):
+    names = [f"s{n}.AA.S1.BX{letter}.semd" for n in range(3) for letter in "XZ"]
+    write_text_files(tmp_path / "raw", [*names, "s0.AA.S1.BXX.semv"])
+    labels = tmp_path / "labels.csv"
+    rows = ["s0.AA.S1.BXZ.semd,10", "s1.AA.S1.BXZ,11", "s2.AA.S1.BXZ.semd,12"]
+    labels.write_text("fname,itp\n" + "\n".join([*rows, "s2.AA.S1.BXX.semd,13\n"]))
+    records = list(read_labelled(tmp_path / "raw", labels))
+    assert [(r.name, r.waveform.channels, r.arrivals["P"]) for r in records] == [
+        ("AA.s0_S1..BX", ("E", "Z"), (10.0,)),
+        ("AA.s1_S1..BX", ("E", "Z"), (11.0,)),
+        ("AA.s2_S1..BX", ("Z",), (12.0,)),  # where both are named, both are records
+        ("AA.s2_S1..BX", ("E",), (13.0,)),
+    ]
+    np.testing.assert_allclose(records[0].waveform.data[:, 0], noise(0)[:, 0], atol=1e-5)
+    said = [str(warning.message) for warning in recwarn]
+    assert said == ["1 files have no row and are left out: s0.AA.S1.BXX.semv"]
 
 
 # --- npz ------------------------------------------------------------------------------------

@@ -109,6 +109,25 @@ def test_an_empty_field_was_looked_for_and_a_missing_column_was_not(tmp_path):
     assert first.arrivals == {"P": (100.0,)}
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_comma_between_digits_is_a_decimal_comma_where_commas_do_not_separate(
+    tmp_path, delimiter
+):
+    write_line(tmp_path / "line", 2)
+    table = 'fname,itp,its,event,offset_m\ntrace_000.txt,117:2,"120:5 130",a:1,2:5\n'
+    labels = tmp_path / "labels.csv"
+    labels.write_text(table.replace(",", delimiter).replace(":", ","))
+    [record] = read_labelled(tmp_path / "line", labels)
+    assert record.arrivals == {"P": (117.2,), "S": (120.5, 130.0)}
+    assert (record.event, record.waveform.offset_m) == ("a,1", 2.5)
+    labels.write_text('fname,itp\ntrace_000.txt,"117,200"\n')  # there it lists arrivals
+    [record] = read_labelled(tmp_path / "line", labels)
+    assert record.arrivals == {"P": (117.0, 200.0)}
+    labels.write_text("fname;itp\ntrace_000.txt;100,200,300\n")  # whatever is meant
+    [bad] = read_labelled(tmp_path / "line", labels)
+    assert "itp should be a number" in bad.text
+
+
 def test_tables_that_cannot_be_used_are_refused(tmp_path):
     write_line(tmp_path / "line", 3)
     labels = tmp_path / "labels.csv"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from obspy import Stream, Trace
+from obspy import Stream, Trace, read
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run
 
+from phasenet_keras.cli import main
 from phasenet_keras.io.seisbench import read_dataset
 from phasenet_keras.io.sources import open_source, read_labelled
 
@@ -87,7 +88,59 @@ def test_a_table_of_times_with_bad_rows_and_windows(tmp_path, capsys):
     labels.write_text(f"station,phase,time\nYY.A,P,{T0 + 1}\n")
     capsys.readouterr()
     assert run(tmp_path / "in", "--labels", labels, "--output", tmp_path / "none") == 2
-    assert "none of its 1 arrivals is in a record" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "none of its 1 arrivals is in a record" in said
+    assert (
+        "XX.A..HH, XX.B..HH, XX.C..HH, …, from 2020-01-01T00:00:00 to 2020-01-01T00:51:00" in said
+    )
+    assert "of YY.A, from 2020-01-01T00:00:01 to 2020-01-01T00:00:01: check codes" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("station,phase,time\nA,first,{t}\nA,first,{t}\nA,PcP,{t}\n", "of first 2, PcP 1: write P"),
+        ("station,phase,time\nA,P,noon\n", "none of its 1 rows can be used"),
+        ("station,phase,time\n", "holds no arrivals"),
+    ],
+)
+def test_tables_of_times_say_what_is_wrong_and_nothing_of_samples(tmp_path, capsys, text, words):
+    write_stations(tmp_path / "in", stations="A")
+    labels = tmp_path / "picks.csv"
+    labels.write_text(text.replace("{t}", str(T0 + 1)))
+    assert run(tmp_path / "in", "--labels", labels, "--output", tmp_path / "set") == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "arrivals in samples" not in said
+
+
+def test_exchanged_waveforms_and_labels_are_named(tmp_path, capsys):
+    write_stations(tmp_path / "in", stations="A")
+    labels = tmp_path / "picks.csv"
+    labels.write_text(f"station,phase,time\nXX.A,P,{T0 + 1}\n")
+    assert run(labels, "--labels", tmp_path / "in", "--output", tmp_path / "set") == 2
+    assert "in is a folder: are waveforms and labels exchanged?" in capsys.readouterr().err
+    options = ["--labels", labels, "--output", tmp_path / "set", "--channels", "Q"]
+    assert run(tmp_path / "in", *options) == 2
+    assert "of the letters E, N, Z, U, V, R, T, X, Y, 1, 2, 3, EW, NS, UD; received 'Q'" in (
+        capsys.readouterr().err
+    )
+
+
+def test_what_is_no_data_set_says_what_makes_one(tmp_path, capsys):
+    write_stations(tmp_path / "in", stations="ABC")
+    labels = tmp_path / "picks.csv"
+    rows = [f"XX.{name},P,{T0 + 1000 * n + 10}\n" for n, name in enumerate("ABC")]
+    labels.write_text("station,phase,time\n" + "".join(rows))
+    made, raw = str(tmp_path / "set"), str(tmp_path / "in")
+    assert run(raw, "--labels", labels, "--output", made) == 0
+    capsys.readouterr()
+    assert main(["train", raw, "--output", str(tmp_path / "run")]) == 2
+    assert "in is no data set" in (said := capsys.readouterr().err)
+    assert "`phasenet-keras prepare` makes one" in said
+    assert main(["evaluate", made, raw]) == 2
+    assert "set is a data set and" in (said := capsys.readouterr().err)
+    assert "are the arguments exchanged?" in said
 
 
 def test_snuffler_markers(tmp_path):
@@ -121,6 +174,32 @@ def test_sac_headers(tmp_path):
     assert records[0].arrivals == {"P": (500.0,)}
     assert records[2].arrivals["P"] == pytest.approx((700.0,))
     assert records[2].arrivals["S"] == pytest.approx((900.0,))
+
+
+def test_sac_markers_without_a_name_are_counted(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for n in range(4):
+        header = {"network": "XX", "station": f"S{n}", "channel": "HHZ", "starttime": T0}
+        trace = Trace(noise(n, 3000)[:, 0], header | {"sampling_rate": 100.0})
+        trace.stats.sac = {"a": 5.0 + n, "t0": 9.0} | ({"t3": 9.5} if n == 2 else {})
+        trace.write(str(tmp_path / f"in/S{n}.sac"), format="SAC")
+    assert run(tmp_path / "in", "--output", tmp_path / "set") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note SAC headers: T0 is set in 4 files without a name in KT0, and left out" in said
+    assert "T3 is set in 1 file without a name in KT3" in said
+    assert said.count("note") == 2
+    assert read_dataset(tmp_path / "set")[1].arrivals == {"P": (600.0,)}
+    times = tmp_path / "times.csv"
+    times.write_text(f"station,phase,time\nS1,P,{T0 + 5}\nS2,P,{T0 + 6}\nS3,P,{T0 + 7}\n")
+    run(tmp_path / "in", "--labels", times, "--output", tmp_path / "timed")
+    assert "KT0" not in capsys.readouterr().out
+    for path in (tmp_path / "in").iterdir():
+        trace = read(str(path))[0]
+        del trace.stats.sac["a"]
+        trace.write(str(path), format="SAC")
+    assert run(tmp_path / "in", "--output", tmp_path / "none") == 2
+    assert "holds no labels" in (said := capsys.readouterr().err)
+    assert "T0 is set in 4 files" in said
 
 
 def test_files_of_one_record_are_read_together_and_others_apart(tmp_path):

@@ -130,6 +130,20 @@ def test_headers_alone_say_the_codes(tmp_path):
     assert (header.id, header.stats.npts) == ("XX.AA..HHZ", 500)
 
 
+@pytest.mark.parametrize("rate", [100.0, 3.0, 40.0, 6000.0, 10000 / 3, 30.0, 512.0])
+def test_sac_keeps_any_rate_and_says_nothing_of_rounding(tmp_path, rate):
+    path = tmp_path / "a.sac"
+    trace(noise(500).astype("float32"), rate=rate).write(str(path), format="SAC")
+    content = bytearray(path.read_bytes())  # some programs write the number before the nearest
+    content[:4] = np.nextafter(np.float32(1 / rate), np.float32(0)).tobytes()
+    (tmp_path / "b.sac").write_bytes(content)
+    for name in ("a.sac", "b.sac"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            [wave] = read_waveforms(tmp_path / name)
+        assert wave.sampling_rate == pytest.approx(rate, rel=3e-7)
+
+
 def test_a_record_without_codes_is_called_after_its_file(tmp_path):
     trace(noise(500), network="", station="").write(str(tmp_path / "site 7.ms"), format="MSEED")
     assert read_waveforms(tmp_path / "site 7.ms")[0].station == "site 7"

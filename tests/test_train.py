@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,14 @@ from phasenet_keras import PhaseNet, Picker, Preset, Waveform
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.loss import masked_cross_entropy
-from phasenet_keras.training.train import EpochReport, _beats, _best, _kept_contract, train
+from phasenet_keras.training.train import (
+    EpochReport,
+    TrainResult,
+    _beats,
+    _best,
+    _kept_contract,
+    train,
+)
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 CONFIG = TrainConfig(
@@ -275,6 +283,36 @@ def test_the_last_epoch_within_the_error_counts_and_a_parent_must_be_beaten():
     assert _beats(history[1], 0.05, 0.79)
     assert not _beats(history[1], 0.05, 0.8)
     assert _beats(history[1], 0.35, 0.8)
+    blind = EpochReport(0, 1e-3, 0.1, 0.1, 0.0)
+    assert not _beats(blind, 0.35, 0.0)  # neither finds a label
+    assert _beats(blind, nan, nan)
+
+
+@pytest.mark.parametrize(
+    ("best", "parent_f1", "f1", "words"),
+    [
+        (None, 0.0, 0.0, "neither the parent nor the network .* nothing was gained: the parent is"),
+        (0, 0.0, 0.0, "neither the parent nor .* nothing was gained: the trained network is kept"),
+        (0, float("nan"), 0.0, "no network after any epoch finds a label"),
+        (None, 0.5, 0.0, r"did not beat the parent .*F1 0\.500"),
+        (0, 0.0, 0.1, r"best validation F1 0\.100 after epoch 0 \(parent 0\.000\)"),
+    ],
+)
+def test_no_label_found_is_no_success(best, parent_f1, f1, words, tmp_path):
+    history = (EpochReport(0, 1e-3, 0.1, 0.1, f1),)
+    result = TrainResult(small_parent(), history, best, 0.2, parent_f1, tmp_path)
+    assert result.has_helped is (f1 > 0)
+    assert re.search(words, result.verdict)
+
+
+def test_where_neither_finds_a_label_the_parent_is_kept(tmp_path):
+    result = train(
+        small_parent(), onsets(8), onsets(4, 50), tmp_path / "run",
+        config=replace(CONFIG, learning_rate=1e-6, epochs=1, tolerance_samples=1e-3),
+    )  # fmt: skip
+    assert result.parent_dev_f1 == result.history[0].dev_f1 == 0.0
+    assert result.best_epoch is None
+    assert "neither the parent nor the network" in (tmp_path / "run" / "report.md").read_text()
 
 
 def both(count):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.registry import HEAD_BYTES, Reader, register_reader
+from phasenet_keras.io.specfem_names import specfem_codes
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ TIME_JITTER = 0.25
 
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
 _PAIR = re.compile(rb"^\s*" + _NUMBER + rb"(?:\s*[,;]\s*|\s+)(?:" + _NUMBER + rb"|nan)\s*$", re.I)
-
-_SPECFEM = re.compile(r"^(\w+)\.(\w+)\.(\w{3})\.sem[dvap]$")
 
 
 def _is_npz(path: Path, head: bytes) -> bool:
@@ -132,11 +131,11 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
 
 
 def _codes(name: str) -> dict[str, str]:
-    """Read the codes off a name as SPECFEM writes it: ``AA.S0001.BXZ.semd``."""
-    match = _SPECFEM.match(name)
-    if not match:
+    """Read the codes off a name as SPECFEM writes it."""
+    codes = specfem_codes(name)
+    if codes is None:
         return {"channel": "", "station_name": Path(name).stem}
-    return {"network": match[1], "station": match[2], "channel": match[3]}
+    return dict(zip(("network", "station", "channel"), codes, strict=True))
 
 
 register_reader(Reader("PhaseNet npz", (".npz",), _is_npz, _read_npz))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arrival",
+    "NamelessMarkers",
     "Span",
     "label_by_time",
     "phase_of",
@@ -72,6 +73,18 @@ class Span:
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.n_samples / self.sampling_rate
+
+
+class NamelessMarkers(RecordWarning):
+    """Arrivals in SAC headers that are left out, since nothing says their phase.
+
+    Attributes:
+        markers: e.g. ``("T0", "T1")``.
+    """
+
+    def __init__(self, markers: Sequence[str]) -> None:
+        self.markers = tuple(markers)
+        super().__init__(f"SAC arrivals left out, without a name: {', '.join(self.markers)}")
 
 
 def phase_of(name: str) -> str | None:
@@ -126,12 +139,17 @@ def scan_arrivals(path: str | PathLike[str]) -> tuple[list[Arrival], list[str]]:
     """Read arrivals as `read_arrivals` does, and say what is wrong with each damaged row.
 
     Raises:
-        FormatError: as `read_arrivals`.
+        FormatError: as `read_arrivals`, and if there are arrivals but none is a P or an S.
 
     Warns:
         RecordWarning: for rejected picks and other phases.
     """
     found, damaged, others = _scan(Path(path))
+    if others and not found:
+        raise FormatError(
+            f"{path}: none of its arrivals is a P or an S, they are of {_listed(others)}: write "
+            "P, Pg, Pn, S, Sg or Sn"
+        )
     _warn_of(path, [], others)
     return found, damaged
 
@@ -148,11 +166,14 @@ def _scan(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
 
 def _warn_of(path: str | PathLike[str], said: list[str], others: Counter[str]) -> None:
     if others:
-        listed = ", ".join(f"{name or '(none)'} {n}" for name, n in others.most_common())
-        said = [*said, f"{others.total()} of other phases ({listed})"]
+        said = [*said, f"{others.total()} of other phases ({_listed(others)})"]
     if said:
         text = f"{path}: arrivals left out: {'; '.join(said)}"
         warnings.warn(text, RecordWarning, stacklevel=3)
+
+
+def _listed(others: Counter[str]) -> str:
+    return ", ".join(f"{name or '(none)'} {count}" for name, count in others.most_common())
 
 
 def sac_arrivals(trace: Trace) -> list[Arrival]:
@@ -165,6 +186,9 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
     Returns:
         The arrivals by time; none for a trace without SAC headers.
 
+    Warns:
+        NamelessMarkers: for ``t0`` to ``t9`` that are set without a name.
+
     Example:
         >>> from obspy import Trace
         >>> trace = Trace(header={"network": "XX", "station": "A", "sac": {"b": -5.0, "a": 1.5}})
@@ -175,14 +199,20 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
     headers = trace.stats.get("sac", {})
     network, station = codes_of(station_id(trace))
     event = _sac_text(headers, "kevnm")
-    found = []
+    found, nameless = [], []
     for marker in SAC_MARKERS:
         offset_s = float(headers.get(marker, SAC_UNSET))
+        if offset_s != offset_s or offset_s == SAC_UNSET:
+            continue
         name = _sac_text(headers, f"k{marker}") or ("P" if marker == "a" else "")
         phase = phase_of(name)
-        if phase and offset_s == offset_s and offset_s != SAC_UNSET:
+        if phase:
             time = _sac_reference(trace, headers) + offset_s
             found.append(Arrival(time, phase, network, station, event))
+        elif not name:
+            nameless.append(marker.upper())
+    if nameless:
+        warnings.warn(NamelessMarkers(nameless), stacklevel=2)
     return sorted(found, key=lambda arrival: arrival.time)
 
 

@@ -57,7 +57,8 @@ def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[st
     unknown = [n for n in names if n not in components or _letter(n) not in KNOWN_LETTERS]
     if unknown or not names or len(set(names)) != len(names):
         raise ConfigError(
-            f"channels are components such as {','.join(known)}, each once; received "
+            f"channels are components such as {','.join(known)}, each once, of the letters "
+            f"{', '.join((*LETTERS, *sorted(WITHOUT_VERTICAL), *WORDS))}; received "
             f"'{wanted if isinstance(wanted, str) else ','.join(names)}'"
         )
     return tuple(components[name] for name in names)

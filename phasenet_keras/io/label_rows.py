@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = ["SAMPLE_COLUMNS", "LabelTable", "labelled_by_row", "merged", "read_label_table"]
+__all__ = [
+    "SAMPLE_COLUMNS",
+    "LabelTable",
+    "labelled_by_row",
+    "merged",
+    "read_label_table",
+    "warn_of_fillers",
+]
 
 # Columns of an arrival in samples, by phase, in the order in which they are looked for.
 SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -21,12 +31,16 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 FILE_COLUMNS = ("fname", "file_name", "file", "trace_name")
 EVENT_COLUMNS = ("event", "event_id", "source_id")
 SHOT_COLUMNS = ("shot", "source")
+DISTANCE_COLUMNS = ("offset_m", "distance_m")
+NUMBER_COLUMNS = {name for names in (*SAMPLE_COLUMNS.values(), DISTANCE_COLUMNS) for name in names}
 NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("dev", "val", "valid", "validation"), "dev"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,8 @@ class LabelTable:
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
     r"""Read a table separated by commas, semicolons or tabs.
 
+    Where semicolons or tabs separate, a comma between two digits of a number is a decimal comma.
+
     Raises:
         FormatError: if it cannot be read as text.
 
@@ -83,11 +99,34 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table: {error}") from error
     columns = tuple(name.strip().lower() for name in cells[0]) if cells else ()
-    rows = tuple(
+    rows = [
         dict(zip(columns, (*map(str.strip, row), *[""] * len(columns)), strict=False))
         for row in cells[1:]
-    )
-    return LabelTable(path, rows, columns)
+    ]
+    if delimiter != ",":
+        rows = [{name: _with_point(cell, name) for name, cell in row.items()} for row in rows]
+    return LabelTable(path, tuple(rows), columns)
+
+
+def warn_of_fillers(table: LabelTable) -> None:
+    """Say where one negative number, such as -1 or -999, may stand for no arrival.
+
+    Warns:
+        RecordWarning: for each column of arrivals whose negative numbers are all one and whole.
+    """
+    for phase, column in table.sample_columns.items():
+        negative = []
+        for row in table.rows:
+            with suppress(FormatError):
+                negative += [sample for sample in _samples(row[column], column) if sample < 0]
+        if len(set(negative)) == 1 and negative[0].is_integer():
+            warnings.warn(
+                f"{table.path}: {column} is {negative[0]:g} in {len(negative)} of "
+                f"{len(table.rows)} rows, which are skipped: if that stands for no {phase}, leave "
+                "the cells empty",
+                RecordWarning,
+                stacklevel=3,
+            )
 
 
 def labelled_by_row(
@@ -97,7 +136,8 @@ def labelled_by_row(
 
     Args:
         wave: the record.
-        row: cells by column; an arrival is a number of samples, or several (``"100 900"``).
+        row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
+            ``"100,900"``, which only a table separated by commas can hold).
         columns: the column of each phase. An empty cell is a phase that was looked for and not
             found; a phase without a column one that was not looked for.
         name: of the record; else its station's.
@@ -118,7 +158,7 @@ def labelled_by_row(
         gather=f"shot {shot}" if shot else row.get("gather", ""),
         split=SPLIT_NAMES.get(split, ""),
     )
-    offset = _first(row, ("offset_m", "distance_m"))
+    offset = _first(row, DISTANCE_COLUMNS)
     station, network = row.get("station", ""), row.get("network", "")
     if offset:
         wave = replace(wave, offset_m=_number(offset, "distance_m"))
@@ -145,6 +185,11 @@ def merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
         for phase, samples in record.arrivals.items():
             arrivals.setdefault(phase, set()).update(samples)
     return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
+
+
+def _with_point(cell: str, column: str) -> str:
+    """Return a cell with decimal points for decimal commas, if it is one of numbers."""
+    return _DECIMAL_COMMA.sub(".", cell) if column in NUMBER_COLUMNS else cell
 
 
 def _samples(cell: str, column: str) -> tuple[float, ...]:

@@ -14,10 +14,12 @@ from phasenet_keras.io.label_rows import (
     LabelTable,
     labelled_by_row,
     merged,
+    warn_of_fillers,
 )
 from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.specfem_names import other_channels
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -37,22 +39,29 @@ def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
     an empty field is a phase that was looked for and not found, a missing column one that was not
     looked for. Several rows of one file are several arrivals of one record. ``event``, ``shot``
     (or ``source``), ``gather`` and ``split`` are used where they are there. npz files may hold
-    the arrivals themselves; the table then only lists them.
+    the arrivals themselves; the table then only lists them. Of SPECFEM's seismograms, which are a
+    file a channel, one that is named brings the others of its station along.
 
     Raises:
         FormatError: if the table has no column of arrivals, or rows and files cannot be brought
             together.
 
     Warns:
-        RecordWarning: for files without a row.
+        RecordWarning: for files without a row, and numbers that may stand for no arrival.
     """
     columns = table.sample_columns
     if not columns and not (table.file_column and any(map(is_npz, paths))):
         wanted = "; ".join(f"{p}: {', '.join(names)}" for p, names in SAMPLE_COLUMNS.items())
         raise FormatError(f"{table.path} has no column of arrivals in samples ({wanted})")
+    warn_of_fillers(table)
+    column = table.file_column
+    named = {Path(row[column].replace("\\", "/")).name for row in table.rows} if column else set()
+    others = other_channels(paths, named)
+    brought = {path for found in others.values() for path in found}
+    leading = [path for path in paths if path not in brought]
     return [
-        partial(_read, rows, files, columns, problem)
-        for rows, files, problem in _paired(table, paths)
+        partial(_read, rows, [*files, *others.get(files[0], ())] if files else [], columns, problem)
+        for rows, files, problem in _paired(table, leading)
     ]
 
 

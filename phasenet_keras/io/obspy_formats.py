@@ -28,6 +28,8 @@ REFUSED = ("PICKLE",)
 GSE = ("GSE1", "GSE2")
 # Gathers: their traces have numbers, not SEED ids.
 GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
+# How ObsPy says that it rounded the sample interval of a SAC file; a float32 is as exact as this.
+SAC_ROUNDING, FLOAT32_PART = "Sample spacing read from SAC file", 2e-7
 # Of a Fairfield file: enough for the headers of 99 channel sets; the least trace header.
 RG16_HEAD_BYTES, RG16_TRACE_BYTES = 4096, 20
 EXTENSIONS = {
@@ -121,10 +123,14 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
         _check_time_slices(path)
     try:
         mended = with_possible_longitudes(path) if format_name == "SAC" else None
-        stream = read_as(mended or str(path), format_name, headers_only)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", SAC_ROUNDING)
+            stream = read_as(mended or str(path), format_name, headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)
         raise FormatError(f"{path} is damaged or no {name}: {error}") from error
+    if format_name == "SAC":
+        _undo_rounding(stream)
     if format_name == "MSEED":
         _warn_if_truncated(path, stream)
     lengths = [trace.stats.npts for trace in stream]
@@ -136,6 +142,17 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
             stacklevel=2,
         )
     return stream
+
+
+def _undo_rounding(stream: Stream) -> None:
+    """Give traces the rate that their files say, where ObsPy made whole microseconds of another.
+
+    The header holds a float32, and ObsPy says so of each file, also where nothing is changed.
+    """
+    for trace in stream:
+        delta_s = float(trace.stats.sac.delta)
+        if delta_s > 0 and abs(trace.stats.delta / delta_s - 1.0) > FLOAT32_PART:
+            trace.stats.sampling_rate = float(f"{1.0 / delta_s:.7g}")
 
 
 def _check_time_slices(path: Path) -> None:

@@ -217,6 +217,11 @@ def read_dataset(
     if wanted is not None and set(wanted) - set(SPLITS):
         raise ConfigError(f"splits are {', '.join(SPLITS)}; received {', '.join(wanted)}")
     chunks = dataset_chunks(folder) or [(folder / METADATA, folder / WAVEFORMS)]
+    if not any(path.exists() for pair in chunks for path in pair):
+        raise FormatError(
+            f"{folder} is no data set, which has {METADATA} and {WAVEFORMS}: `phasenet-keras "
+            "prepare` makes one of waveforms and labels"
+        )
     found = []
     for table, waveforms in chunks:
         try:

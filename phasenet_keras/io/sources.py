@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
-from phasenet_keras.io.catalogs import PHASES, scan_arrivals
+from phasenet_keras.io.catalogs import PHASES, NamelessMarkers, scan_arrivals
 from phasenet_keras.io.cutting import cut_around_arrivals
 from phasenet_keras.io.index import expand_paths, natural_key
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, LabelTable, read_label_table
@@ -17,9 +19,10 @@ from phasenet_keras.io.labelled_hdf5 import hdf5_parts
 from phasenet_keras.io.labels_csv import csv_parts, npz_parts
 from phasenet_keras.io.npz_labels import is_npz
 from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import dataset_chunks, dataset_parts
 from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
-from phasenet_keras.io.timed_labels import scan_headers, timed_parts
+from phasenet_keras.io.timed_labels import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = [
@@ -162,6 +165,11 @@ def open_source(
     if runs:
         table = None if labels is None else read_label_table(labels)
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
+    if labels is not None and Path(labels).is_dir():
+        raise FormatError(
+            f"labels should be a file, a table or a catalogue; {labels} is a folder: are waveforms "
+            "and labels exchanged?"
+        )
     paths = input_files(waveforms, labels, output)
     if not any(path.is_file() for path in paths):
         raise FormatError(f"there are no waveform files in {waveforms}: name a folder or files")
@@ -207,31 +215,62 @@ def _named(part: Part, path: Path) -> Iterator[Item]:
 def _from_own_labels(paths: Sequence[Path], waveforms: str | PathLike[str]) -> Source:
     if any(map(is_npz, paths)):
         return Source("npz with labels", tuple(npz_parts([p for p in paths if is_npz(p)])))
-    scan = scan_headers(paths)
+    scan, nameless = _scan(paths)
     if not scan.arrivals:
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
             f"arrays): name a table or a catalogue with --labels"
-            + (f"; {scan.bad[0]}" if scan.bad else "")
+            + "".join(f"; {text}" for text in (*nameless, *map(str, scan.bad[:1])))
         )
+    for text in nameless:
+        warnings.warn(text, RecordWarning, stacklevel=3)
     parts = timed_parts(scan, scan.arrivals, "SAC headers")
     return Source("SAC headers", tuple(parts), scan.bad, says_all=False)
+
+
+def _scan(paths: Sequence[Path]) -> tuple[HeaderScan, list[str]]:
+    """Scan headers, and count the markers in them whose phase nothing says."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scan = scan_headers(paths)
+    counts: Counter[str] = Counter()
+    for warning in caught:
+        if isinstance(warning.message, NamelessMarkers):
+            counts.update(warning.message.markers)
+        else:
+            warnings.warn(warning.message, stacklevel=3)
+    return scan, [
+        f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
+        f"K{marker}, and left out: write P or S there, or bring arrivals with --labels"
+        for marker, count in sorted(counts.items())
+    ]
 
 
 def _from_times(paths: Sequence[Path], labels: str | PathLike[str]) -> Source:
     try:
         arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
+        if not _may_want_samples(labels):
+            raise
         samples = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
         raise FormatError(
             f"{error}. Or a table with a column of arrivals in samples ({samples})"
         ) from error
-    scan = scan_headers(paths)
+    scan, _ = _scan(paths)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
     bad = (*(BadRow(None, f"{Path(labels).name}, {text}") for text in damaged), *scan.bad)
     parts = timed_parts(scan, arrivals, str(labels))
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
+
+
+def _may_want_samples(labels: str | PathLike[str]) -> bool:
+    """Tell if the labels are a table of several columns, and none is of times."""
+    try:
+        table = read_label_table(labels)
+    except FormatError:
+        return False
+    return len(table.columns) > 1 and table.first_of(COLUMNS["time"]) is None
 
 
 def _sample_table(labels: str | PathLike[str], paths: Sequence[Path]) -> LabelTable | None:

@@ -11,7 +11,13 @@ from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.label_rows import LabelTable, labelled_by_row, merged, read_label_table
+from phasenet_keras.io.label_rows import (
+    LabelTable,
+    labelled_by_row,
+    merged,
+    read_label_table,
+    warn_of_fillers,
+)
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
@@ -88,6 +94,7 @@ def _check(table: LabelTable) -> None:
             f"{table.path} should have columns p_index or s_index (samples from the first of the "
             f"seismogram), it has {', '.join(table.columns) or 'none'}"
         )
+    warn_of_fillers(table)
 
 
 def _read_own(name: str, folder: Path) -> Iterator[Item]:

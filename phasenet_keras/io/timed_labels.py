@@ -24,7 +24,7 @@ from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, ShapeError
 
 if TYPE_CHECKING:
-    from obspy import Trace
+    from obspy import Trace, UTCDateTime
 
 __all__ = ["HeaderScan", "scan_headers", "timed_parts"]
 
@@ -82,17 +82,21 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         where: the file of the arrivals, for messages.
 
     Raises:
-        FormatError: if no arrival is in any record.
+        FormatError: if there is no arrival, or none in any record.
 
     Warns:
         RecordWarning: for arrivals that are in no record.
     """
+    if not arrivals:
+        raise FormatError(f"{where} holds no arrivals: give a file of some")
     others = unmatched_arrivals(scan.spans, arrivals)
     if len(others) == len(arrivals):
         there = sorted({span.station for span in scan.spans})
+        times = [t for s in scan.spans for t in (s.start_time, s.start_time + s.duration_s)]
         raise FormatError(
             f"{where}: none of its {len(arrivals)} arrivals is in a record; there are records of "
-            f"{_some(there)}, the arrivals are of {_some(_names(others))}: check codes and times"
+            f"{_some(there)}, {_period(times)}, the arrivals are of {_some(_names(others))}, "
+            f"{_period([arrival.time for arrival in others])}: check codes and times"
         )
     if others:
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record"
@@ -161,6 +165,10 @@ def _names(arrivals: Iterable[Arrival]) -> list[str]:
 
 def _said(arrival: Arrival) -> str:
     return f"{_names([arrival])[0]} {arrival.phase} {arrival.time}"
+
+
+def _period(times: Sequence[UTCDateTime]) -> str:
+    return f"from {str(min(times))[:19]} to {str(max(times))[:19]}"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from phasenet_keras.data.preprocess import arrange_channels
+from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.splits import common_span
 from phasenet_keras.types import LabelledWaveform, nearest_name
@@ -15,6 +16,7 @@ from phasenet_keras.types import LabelledWaveform, nearest_name
 __all__ = [
     "check_channels",
     "check_labels",
+    "check_places",
     "check_split",
     "check_times",
     "identical_records",
@@ -22,6 +24,9 @@ __all__ = [
 ]
 
 GROUPS = ("event", "gather", "name")
+# Numbers of so many arrivals, and such a part of them, are no chance.
+LEAST_ARRIVALS, NEARLY_ALL = 3, 0.9
+FIRST_SAMPLES, FIRST_PART = 2, 0.01
 
 
 def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str]) -> list[Finding]:
@@ -47,7 +52,7 @@ def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str])
 
 
 def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> list[Finding]:
-    """Look for labels that the network has no phase for, and for S before P.
+    """Look for labels that the network has no phase for, and for those of `check_places`.
 
     Args:
         records: with labels.
@@ -64,7 +69,18 @@ def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> 
                 f"{', '.join(phases[1:])}: rename them.{nearest_name(unknown[0], phases[1:])}",
             )
         )
-    both = [r.arrivals for r in records if r.arrivals.get("P") and r.arrivals.get("S")]
+    return found + check_places(records)
+
+
+def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:
+    """Look for S before P, and for arrivals that may be in seconds.
+
+    Args:
+        records: with labels, or what is known of them.
+    """
+    found = []
+    given = [(record.arrivals or {}, _latest_in_seconds(record)) for record in records]
+    both = [arrivals for arrivals, _ in given if arrivals.get("P") and arrivals.get("S")]
     early = sum(arrivals["S"][0] < arrivals["P"][0] for arrivals in both)
     if 2 * early > len(both):
         found.append(
@@ -72,6 +88,25 @@ def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> 
                 "S before P",
                 f"the first S is before the first P in {early} of {len(both)} records that have "
                 "both: the columns of the labels are exchanged, or not in samples of the records",
+            )
+        )
+    places = [
+        (sample, latest)
+        for arrivals, latest in given
+        for samples in arrivals.values()
+        for sample in samples
+    ]
+    n_first = sum(sample < FIRST_SAMPLES for sample, _ in places)
+    n_low = sum(sample <= latest for sample, latest in places)
+    if len(places) >= LEAST_ARRIVALS and (
+        n_first >= NEARLY_ALL * len(places) or n_low == len(places)
+    ):
+        found.append(
+            Finding(
+                "labels look like seconds",
+                f"of {len(places)} arrivals {n_first} are before sample {FIRST_SAMPLES}, the "
+                f"latest is at sample {max(sample for sample, _ in places):g}: are they in "
+                "seconds? Samples are wanted: multiply by the sampling rate",
             )
         )
     return found
@@ -166,6 +201,12 @@ def identical_records(
         if copies:
             pairs.append((copies[0], _name(record)))
     return pairs
+
+
+def _latest_in_seconds(record: LabelledWaveform | RecordFacts) -> float:
+    """Return the highest number that an arrival in seconds can be; of slow records, a part."""
+    facts = record if isinstance(record, RecordFacts) else record.waveform
+    return min(FIRST_PART * facts.duration_s * facts.sampling_rate, facts.duration_s)
 
 
 def _digests(record: LabelledWaveform) -> list[bytes]:

@@ -24,6 +24,7 @@ from phasenet_keras.io.seisbench import (
     write_metadata,
 )
 from phasenet_keras.io.sources import PREPARED, input_files, open_source, with_options
+from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
 from phasenet_keras.training.staging import Stage, read_json, write_json
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
@@ -277,6 +278,7 @@ def _finish(
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
         notes.append(f"the splits that {n_given} records had are not used")
+    notes += [f"{finding.name}: {finding.text}" for finding in check_places(facts)]
     facts = [replace(fact, split=split) for fact, split in zip(facts, splits, strict=True)]
     leaks = check_leakage(facts)
     errors = [text for text in leaks if text.startswith("error:")]

@@ -67,8 +67,21 @@ class TrainResult:
     findings: tuple[Finding, ...] = ()
 
     @property
+    def has_helped(self) -> bool:
+        """True if the network is a trained one that finds labels of the validation records."""
+        return self.best_epoch is not None and self.history[self.best_epoch].dev_f1 > 0
+
+    @property
     def verdict(self) -> str:
         """Whether training helped, in a sentence."""
+        found_none = not any(report.dev_f1 > 0 for report in self.history)
+        if found_none and (self.parent_dev_f1 == 0 or self.best_epoch is not None):
+            who = "neither the parent nor the network" if self.parent_dev_f1 == 0 else "no network"
+            kept = "the parent" if self.best_epoch is None else "the trained network"
+            return (
+                f"{who} after any epoch finds a label of the validation records (F1 0), so that "
+                f"nothing was gained: {kept} is kept; look at the findings and the labels"
+            )
         if self.best_epoch is None:
             return (
                 "training did not beat the parent on the validation records (F1 "
@@ -232,10 +245,13 @@ def _best(history: Sequence[EpochReport], n_labels: int) -> int | None:
 
 
 def _beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
-    """Tell if an epoch is better than the parent: in F1, or where that is equal in loss."""
+    """Tell if an epoch is better than the parent: in F1, or where that is equal in loss.
+
+    Where neither finds a label, a lower loss is no success.
+    """
     if math.isnan(parent_f1) or report.dev_f1 > parent_f1:
         return True
-    return report.dev_f1 == parent_f1 and report.dev_loss < parent_loss
+    return 0 < report.dev_f1 == parent_f1 and report.dev_loss < parent_loss
 
 
 def check_no_leak(
