@@ -79,6 +79,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         score_curves,
         score_picked,
         tolerance_of,
+        wide_tolerance,
     )
     from phasenet_keras.training.label_offset import label_offsets
 
@@ -102,6 +103,11 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
+    has_own = arguments.tolerance_s is not None or arguments.tolerance_samples is not None
+    wide = "" if has_own else wide_tolerance(tolerance, records)
+    if wide:
+        console.print("\n[yellow]note[/]", end=" ")
+        console.print(f"{wide}.", markup=False, highlight=False, soft_wrap=True)
     offsets = label_offsets(picked, scores)
     for offset in offsets.values():
         console.print(f"\n{offset.text}.", markup=False, highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,6 +25,7 @@ from phasenet_keras.training.evaluate import (
     score_curves,
     score_picked,
     tolerance_of,
+    wide_tolerance,
     worst_records,
 )
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -112,6 +114,35 @@ def test_a_json_file_alone_has_the_same_values(dataset, preset, tmp_path):
     assert file.read_text() == (folder / "scores.json").read_text()
     assert json.loads(file.read_text())["P"]["rule"] == "phasenet"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.json", "scores", "set"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "n_samples", "words"),
+    [
+        (100.0, 3000, None),
+        (500.0, 3000, None),  # 50 samples
+        (100.0, 200, None),  # 5 % of the record
+        (510.0, 3000, "the tolerance of 0.1 s is 51 samples of these records and 2% of"),
+        (100.0, 190, "the tolerance of 0.1 s is 10 samples of these records and 5% of"),
+        (6000.0, 1800, "is 600 samples of these records and 33% of their length, so that"),
+    ],
+)
+def test_a_tolerance_too_wide_for_the_records_is_said(rate, n_samples, words):
+    wave = Waveform(np.ones((n_samples, 1)), rate, UTCDateTime(0), ("Z",), "A")
+    said = wide_tolerance(tolerance_of(), [LabelledWaveform(wave, {"P": (100,)})] * 3)
+    assert (words in said and "--tolerance-samples" in said) if words else said == ""
+
+
+def test_evaluate_says_so_only_of_the_rule_s_own_tolerance(preset, tmp_path, capsys):
+    records = [
+        replace(record, waveform=replace(record.waveform, sampling_rate=2000.0))
+        for record in records_with_spikes()
+    ]
+    write_dataset(records, tmp_path / "set")
+    command = ["evaluate", preset, str(tmp_path / "set"), "--sampling", "reinterpret"]
+    for options, is_said in (([], True), (["--tolerance-samples", "200"], False)):
+        assert main([*command, *options]) == 0
+        assert ("note the tolerance of 0.1 s is 200" in capsys.readouterr().out) is is_said
 
 
 @pytest.mark.parametrize(

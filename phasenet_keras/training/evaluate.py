@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from phasenet_keras.training.matching import RULES, Rule, Tolerance, match_picks, tolerance_of
 from phasenet_keras.training.picked import (
     PickedRecord,
@@ -54,8 +56,12 @@ __all__ = [
     "score_matches",
     "score_picked",
     "tolerance_of",
+    "wide_tolerance",
     "worst_records",
 ]
+
+# A tolerance above these tells little: of the records' length, and in samples.
+WIDE_PART, WIDE_SAMPLES = 0.05, 50.0
 
 
 def evaluate(
@@ -235,6 +241,31 @@ def score_curves(
         for phase in phases
         if any(phase in one.record.arrivals for one in picked)
     }
+
+
+def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) -> str:
+    """Say that a tolerance is too wide for records, by their medians; empty where it is not.
+
+    Args:
+        tolerance: of `tolerance_of`.
+        records: to be scored.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> wave = Waveform(np.ones((2000, 1)), 2000.0, UTCDateTime(0), ("Z",), "A")
+        >>> wide_tolerance(tolerance_of(), [LabelledWaveform(wave, {"P": (300,)})])[:51]
+        'the tolerance of 0.1 s is 200 samples of these reco'
+    """
+    rate = float(np.median([record.waveform.sampling_rate for record in records]))
+    length_s = float(np.median([record.waveform.duration_s for record in records]))
+    size_s = tolerance.at(rate)
+    if size_s <= WIDE_PART * length_s and round(size_s * rate, 6) <= WIDE_SAMPLES:
+        return ""
+    return (
+        f"the tolerance of {size_s:g} s is {size_s * rate:.0f} samples of these records and "
+        f"{size_s / length_s:.0%} of their length, so that picks may be right by chance: state one "
+        "with --tolerance-samples, e.g. 10"
+    )
 
 
 def _without_arrivals(
