@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,7 @@ __all__ = [
     "add_preset_option",
     "add_record_options",
     "add_sampling_option",
+    "check_inputs_stay",
     "load_parent",
     "load_picker",
     "make_folder",
@@ -159,6 +161,29 @@ def open_console(output_is_stdout: bool) -> Console:
             raise BrokenPipeError  # rich would end the process
 
     return GentleConsole(stderr=output_is_stdout)
+
+
+def check_inputs_stay(sources: Sequence[str], written: Iterable[Path]) -> None:
+    """Refuse to write over what is read, before any work is done.
+
+    Args:
+        sources: files, folders and patterns.
+        written: files that will be written, whatever they are called.
+
+    Raises:
+        ConfigError: naming the file.
+    """
+    from phasenet_keras.io.index import expand_paths
+
+    there = {os.path.realpath(path) for path in written if path.exists()}
+    if not there:
+        return
+    for path in expand_paths(sources):
+        if os.path.realpath(path) in there:
+            raise ConfigError(
+                f"{path} is one of the files to be read, and would be written over: name another "
+                "--output, or leave it out of the files"
+            )
 
 
 def make_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import make_folder
+from phasenet_keras.cli_common import check_inputs_stay, make_folder
 from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -63,6 +63,7 @@ def check_output(arguments: argparse.Namespace) -> None:
         arguments.output = output / f"picks{ending}"
     if arguments.output:
         check_pick_path(arguments.output, arguments.format, time_errors_s=errors_s)
+        check_inputs_stay(arguments.files, (arguments.output, _kept_beside(arguments.output)))
     elif arguments.format or errors_s:
         raise ConfigError(
             "--format and time errors are for a file: name one with --output; standard output "
@@ -99,7 +100,7 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
         except OSError:  # the disk: a second file would fare no better
             raise
         except Exception as error:  # whatever a library raises must not cost the picks
-            kept = path.with_name(f"{path.name}.csv")
+            kept = _kept_beside(path)
             write_picks(picks, kept, "csv", are_ordered=True)
             raise FormatError(
                 f"{path} could not be written: {error}. The picks are in {kept}"
@@ -107,6 +108,11 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
     texts = [str(item.message) for item in caught if issubclass(item.category, RecordWarning)]
     for text in texts:
         report.take(FileReport(path, f"{path}: {text}", failed=False))
+
+
+def _kept_beside(path: Path) -> Path:
+    """Return where picks go if their format fails."""
+    return path.with_name(f"{path.name}.csv")
 
 
 def _time_errors_s(arguments: argparse.Namespace) -> dict[str, float]:

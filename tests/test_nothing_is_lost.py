@@ -134,3 +134,29 @@ def test_a_damaged_preset_does_not_hide_the_others(preset, tmp_path, monkeypatch
     said = capsys.readouterr().out
     assert "ncedc" in said
     assert "bad/preset.json cannot be read" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        (["pick", "{root}/a.mseed", "--output", "{root}/a.mseed", "--format", "csv"], "a.mseed"),
+        (["pick", "{root}", "--output", "{root}/a.mseed", "--format", "csv"], "a.mseed"),
+        (["pick", "{root}/b.csv", "--output", "{root}/b.csv"], "b.csv"),
+        (["pick", "{root}/../in/b.csv", "--output", "{root}/b.csv"], "b.csv"),
+        (["pick", "{root}/link.csv", "--output", "{root}/b.csv"], "b.csv"),
+        (["pick", "{root}/p.obs.csv", "--output", "{root}/p.obs"], "p.obs.csv"),
+        (["annotate", "{root}/a.mseed", "--output", "{root}/a.mseed"], "a.mseed"),
+        (["annotate", "{root}/c.npz", "--output", "{root}"], "c.npz"),
+    ],
+)
+def test_no_file_that_is_read_is_written_over(preset, tmp_path, capsys, arguments, written):
+    root = tmp_path / "in"
+    root.mkdir()
+    for name in ("a.mseed", "b.csv", "c.npz", "p.obs.csv"):
+        write_station(root / name)
+    (root / "link.csv").symlink_to(root / "b.csv")
+    before = (root / written).read_bytes()
+    given = [item.format(root=root) for item in arguments]
+    assert main([*given, "--preset", preset]) == 2
+    assert "would be written over" in capsys.readouterr().err
+    assert (root / written).read_bytes() == before
