@@ -167,7 +167,7 @@ def _pick_in_parts(
             is_kept = output is not None
             raise
         finally:  # whatever else happens, what was picked is kept
-            if not is_kept:
+            if not is_kept and (report.n_done or parts.has_any()):
                 _put_out(parts, arguments, report)
         if not stop:
             parts.remove()
@@ -192,7 +192,8 @@ def _pick_and_plot(
                     picks += event.picks
                     _plot(event, arguments.plot, picker, drawn, report)
     finally:  # whatever happens, what was picked is kept
-        put_out(sorted(picks), arguments, report)
+        if report.n_done:
+            put_out(sorted(picks), arguments, report)
     return stop
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from records import write_station
 
 from phasenet_keras.cli import main
 from phasenet_keras.io.tables import read_picks
+from phasenet_keras.picking import archive
 
 
 def run(*arguments, **options):
@@ -160,3 +162,43 @@ def test_no_file_that_is_read_is_written_over(preset, tmp_path, capsys, argument
     assert main([*given, "--preset", preset]) == 2
     assert "would be written over" in capsys.readouterr().err
     assert (root / written).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{root}/typo.mseed"],
+        ["{root}/typo.mseed", "--plot", "{root}/f"],
+        ["{root}/a.mseed", "--station", "NOPE"],
+        ["{root}/slow.mseed"],
+        ["{root}/a.mseed", "--channel", "HHX"],
+    ],
+)
+def test_picks_that_are_there_stay_where_nothing_could_be_done(preset, tmp_path, arguments):
+    write_station(tmp_path / "a.mseed")
+    write_station(tmp_path / "slow.mseed", sampling_rate=1.0)
+    keep = tmp_path / "keep.csv"
+    keep.write_text("mine")
+    given = [item.format(root=tmp_path) for item in arguments]
+    assert main(["pick", *given, "--preset", preset, "--output", str(keep)]) == 2
+    assert keep.read_text() == "mine"
+
+
+def test_picks_that_are_there_stay_where_headers_were_all_that_was_read(
+    preset, tmp_path, monkeypatch
+):
+    for name in "ab":
+        write_station(tmp_path / f"{name}.mseed")
+    keep = tmp_path / "keep.csv"
+    keep.write_text("mine")
+    read_headers = archive._read_headers
+
+    def asked_to_stop(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return read_headers(*arguments)
+
+    monkeypatch.setattr(archive, "_read_headers", asked_to_stop)
+    arguments = ["--preset", preset, "--output", str(keep)]
+    assert main(["pick", str(tmp_path / "*.mseed"), *arguments]) == 130
+    assert keep.read_text() == "mine"
+    assert not (tmp_path / "keep.csv.parts").exists()

@@ -101,6 +101,10 @@ class PartFolder:
         """Return the picks of all finished parts of this run's groups, by time."""
         return list(self)
 
+    def has_any(self) -> bool:
+        """Return whether a part of this run's groups holds a pick."""
+        return next(iter(self), None) is not None
+
     def remove(self) -> None:
         """Remove the folder: all is in one table."""
         shutil.rmtree(self.folder, ignore_errors=True)
