@@ -19,9 +19,9 @@ from phasenet_keras.cli_common import (
     EXIT_SOME_FAILED,
     HelpText,
     add_record_options,
-    check_inputs_stay,
     load_picker,
     open_console,
+    settle_inputs,
     settle_preset,
     stop_when_asked,
     until_asked,
@@ -173,7 +173,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import RunReport, exit_status
 
     check_annotation_path(arguments.output)
-    check_inputs_stay(arguments.files, files_at(arguments.output))
+    settle_inputs(arguments, files_at(arguments.output))
     settle_preset(arguments)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds))

@@ -19,7 +19,7 @@ from phasenet_keras.cli_common import (
     stop_when_asked,
     until_asked,
 )
-from phasenet_keras.cli_output import add_output_options, check_output, put_out
+from phasenet_keras.cli_output import add_output_options, check_output, parts_beside, put_out
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _pick_in_parts(
 
     with tempfile.TemporaryDirectory() as own:
         output = arguments.output
-        folder = output.parent / f"{output.name}.parts" if output else Path(own) / "parts"
+        folder = parts_beside(output) if output else Path(own) / "parts"
         parts = PartFolder(folder)
         is_kept = False
         try:

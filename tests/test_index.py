@@ -67,3 +67,30 @@ def test_a_linked_station_is_picked_once(preset, tmp_path):
     named = [str(tmp_path / "in"), file]
     assert main(["pick", *named, "--preset", preset, "--output", str(out)]) == 0
     assert len(read_picks(out)) == 1
+
+
+def test_what_is_left_out_is_taken_where_it_is_named(tmp_path):
+    root = files_in(tmp_path, "in/1.x", "in/own.x", "in/own.x.parts/2.x", "only/own.x")
+    own = [root / "in" / "own.x", root / "in" / "own.x.parts", root / "only" / "own.x"]
+    for source in (root / "in", root / "in" / "*", root / "in" / "**"):
+        assert expand_paths([source], own) == [root / "in" / "1.x"]
+    assert expand_paths([root / "in", own[0]], own) == [root / "in" / "1.x", own[0]]
+    assert expand_paths([root / "only"], own) == [root / "only"]
+
+
+@pytest.mark.parametrize("inside", ["", "*", "**"])
+def test_a_run_does_not_read_what_it_wrote_before(preset, tmp_path, inside):
+    write_station(tmp_path / "a.mseed")
+    out = tmp_path / "picks.csv"
+    command = ["pick", str(tmp_path / inside), "--preset", preset, "--output", str(out)]
+    files_in(tmp_path, "picks.csv.parts/0-00000.csv")  # of a run that was killed
+    for _ in range(2):
+        assert main(command) == 0
+        assert len(read_picks(out)) == 1
+
+
+def test_annotations_among_the_records_are_not_records(preset, tmp_path):
+    write_station(tmp_path / "a.mseed")
+    command = ["annotate", str(tmp_path), "--preset", preset, "--output", str(tmp_path)]
+    assert [main(command), main(command)] == [0, 0]
+    assert len(list(tmp_path.glob("*.npz"))) == 1

@@ -32,7 +32,9 @@ def natural_key(path: str | PathLike[str]) -> tuple[tuple[int | str, ...], ...]:
     )
 
 
-def expand_paths(sources: Iterable[str | PathLike[str]]) -> list[Path]:
+def expand_paths(
+    sources: Iterable[str | PathLike[str]], without: Iterable[Path] = ()
+) -> list[Path]:
     """Resolve files, folders and patterns, without repeats.
 
     Of a folder, named or matched by a pattern, all files below are taken, also behind links, but
@@ -40,15 +42,25 @@ def expand_paths(sources: Iterable[str | PathLike[str]]) -> list[Path]:
     its first name. A name that is none of these, and a folder without files, is kept, so that
     reading it says what is wrong.
 
+    Args:
+        sources: files, folders and patterns.
+        without: files and folders that are taken only where they are named themselves.
+
     Raises:
         ConfigError: for an empty name, which would stand for the working folder.
     """
     paths: dict[str, Path] = {}
+    left_out = tuple(os.path.realpath(path) for path in without)
     for source in sources:
         if not str(source):
             raise ConfigError("a file name is empty; '.' names the working folder")
-        for path in _found(Path(source), str(source)):
-            paths.setdefault(os.path.realpath(path), path)
+        named, found = Path(source), dict[str, Path]()
+        for path in _found(named, str(source)):
+            real = os.path.realpath(path)
+            if path == named or not f"{real}/".startswith(tuple(f"{item}/" for item in left_out)):
+                found.setdefault(real, path)
+        for real, path in (found or {os.path.realpath(named): named}).items():
+            paths.setdefault(real, path)
     return list(paths.values())
 
 
