@@ -104,6 +104,14 @@ def test_file_names_that_are_no_text(preset, tmp_path):
     assert read_picks(tmp_path / "p.csv")[0].source == "caf\\udce9.mseed"
 
 
+def test_a_carriage_return_in_a_name_costs_no_pick(preset, tmp_path):
+    write_station(tmp_path / "cr\rx.mseed", station="", network="")
+    write_station(tmp_path / "b.mseed")
+    out = tmp_path / "p.csv"
+    assert main(["pick", str(tmp_path), "--preset", preset, "--output", str(out)]) == 0
+    assert sorted(pick.station for pick in read_picks(out)) == ["XX.AA..HH", "cr\rx"]
+
+
 def test_equal_names_in_two_folders_are_told_apart(preset, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
