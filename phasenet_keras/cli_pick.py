@@ -145,10 +145,10 @@ def _pick_in_parts(
     from phasenet_keras.picking.cluster import open_client, pick_over_dask
     from phasenet_keras.picking.parts import PartFolder
 
-    with tempfile.TemporaryDirectory() as own:
+    with tempfile.TemporaryDirectory() as own, ExitStack() as held:
         output = arguments.output
-        folder = parts_beside(output) if output else Path(own) / "parts"
-        parts = PartFolder(folder)
+        parts = PartFolder(parts_beside(output) if output else Path(own) / "parts")
+        held.enter_context(parts.held())
         is_kept = False
         try:
             with ExitStack() as stack:
