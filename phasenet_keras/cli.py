@@ -21,6 +21,7 @@ from phasenet_keras.cli_common import (
     add_record_options,
     load_picker,
     open_console,
+    settle_inputs,
     settle_preset,
     stop_when_asked,
     until_asked,
@@ -167,11 +168,12 @@ def _add_convert(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_annotate(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.io.annotations import check_annotation_path, write_annotations
+    from phasenet_keras.io.annotations import check_annotation_path, files_at, write_annotations
     from phasenet_keras.picking.files import StationResult, pick_files
     from phasenet_keras.report import RunReport, exit_status
 
     check_annotation_path(arguments.output)
+    settle_inputs(arguments, files_at(arguments.output))
     settle_preset(arguments)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds))

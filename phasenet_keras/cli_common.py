@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import textwrap
@@ -36,6 +37,7 @@ __all__ = [
     "load_picker",
     "make_folder",
     "open_console",
+    "settle_inputs",
     "settle_preset",
     "stop_when_asked",
     "until_asked",
@@ -159,6 +161,39 @@ def open_console(output_is_stdout: bool) -> Console:
             raise BrokenPipeError  # rich would end the process
 
     return GentleConsole(stderr=output_is_stdout)
+
+
+def settle_inputs(
+    arguments: argparse.Namespace, written: Iterable[Path], parts: Path | None = None
+) -> None:
+    """Settle the files to be read, before any work is done: none that will be written.
+
+    What an earlier run wrote is left out of folders and patterns.
+
+    Args:
+        arguments: of a verb that reads files.
+        written: files that will be written, whatever they are called.
+        parts: a folder of the run's own.
+
+    Raises:
+        ConfigError: if a file that is named, or that holds a record, would be written over.
+    """
+    from phasenet_keras.io.index import expand_paths
+    from phasenet_keras.picking.default_preset import first_rate_hz
+
+    there = {os.path.realpath(path) for path in written if path.exists()}
+    own = [*map(Path, there), *([] if parts is None else [parts])]
+    files = expand_paths(arguments.files, own) if own else arguments.files
+    among = expand_paths(arguments.files) if there else []
+    named = {os.path.realpath(path) for path in files}
+    for path in among:
+        real = os.path.realpath(path)
+        if real in there and (real in named or first_rate_hz([path]) is not None):
+            raise ConfigError(
+                f"{path} is one of the files to be read, and would be written over: name another "
+                "--output, or leave it out of the files"
+            )
+    arguments.files = files
 
 
 def make_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import make_folder
+from phasenet_keras.cli_common import make_folder, settle_inputs
 from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from phasenet_keras.report import RunReport
     from phasenet_keras.types import Pick
 
-__all__ = ["add_output_options", "check_output", "put_out"]
+__all__ = ["add_output_options", "check_output", "parts_beside", "put_out"]
 
 
 def add_output_options(verb: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def add_output_options(verb: argparse.ArgumentParser) -> None:
 
 
 def check_output(arguments: argparse.Namespace) -> None:
-    """Settle the file that picks go to, before any work is done; a folder gets ``picks``.
+    """Settle what is read and the file that picks go to, before any work; a folder gets ``picks``.
 
     Raises:
         ConfigError: saying what is wrong.
@@ -63,6 +63,8 @@ def check_output(arguments: argparse.Namespace) -> None:
         arguments.output = output / f"picks{ending}"
     if arguments.output:
         check_pick_path(arguments.output, arguments.format, time_errors_s=errors_s)
+        written = (arguments.output, _kept_beside(arguments.output))
+        settle_inputs(arguments, written, parts_beside(arguments.output))
     elif arguments.format or errors_s:
         raise ConfigError(
             "--format and time errors are for a file: name one with --output; standard output "
@@ -99,7 +101,7 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
         except OSError:  # the disk: a second file would fare no better
             raise
         except Exception as error:  # whatever a library raises must not cost the picks
-            kept = path.with_name(f"{path.name}.csv")
+            kept = _kept_beside(path)
             write_picks(picks, kept, "csv", are_ordered=True)
             raise FormatError(
                 f"{path} could not be written: {error}. The picks are in {kept}"
@@ -107,6 +109,16 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
     texts = [str(item.message) for item in caught if issubclass(item.category, RecordWarning)]
     for text in texts:
         report.take(FileReport(path, f"{path}: {text}", failed=False))
+
+
+def parts_beside(path: Path) -> Path:
+    """Return the folder of a run's parts."""
+    return path.with_name(f"{path.name}.parts")
+
+
+def _kept_beside(path: Path) -> Path:
+    """Return where picks go if their format fails."""
+    return path.with_name(f"{path.name}.csv")
 
 
 def _time_errors_s(arguments: argparse.Namespace) -> dict[str, float]:

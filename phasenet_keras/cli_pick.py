@@ -19,7 +19,7 @@ from phasenet_keras.cli_common import (
     stop_when_asked,
     until_asked,
 )
-from phasenet_keras.cli_output import add_output_options, check_output, put_out
+from phasenet_keras.cli_output import add_output_options, check_output, parts_beside, put_out
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
@@ -145,10 +145,10 @@ def _pick_in_parts(
     from phasenet_keras.picking.cluster import open_client, pick_over_dask
     from phasenet_keras.picking.parts import PartFolder
 
-    with tempfile.TemporaryDirectory() as own:
+    with tempfile.TemporaryDirectory() as own, ExitStack() as held:
         output = arguments.output
-        folder = output.parent / f"{output.name}.parts" if output else Path(own) / "parts"
-        parts = PartFolder(folder)
+        parts = PartFolder(parts_beside(output) if output else Path(own) / "parts")
+        held.enter_context(parts.held())
         is_kept = False
         try:
             with ExitStack() as stack:
@@ -167,7 +167,7 @@ def _pick_in_parts(
             is_kept = output is not None
             raise
         finally:  # whatever else happens, what was picked is kept
-            if not is_kept:
+            if not is_kept and (report.n_done or parts.has_any()):
                 _put_out(parts, arguments, report)
         if not stop:
             parts.remove()
@@ -192,7 +192,8 @@ def _pick_and_plot(
                     picks += event.picks
                     _plot(event, arguments.plot, picker, drawn, report)
     finally:  # whatever happens, what was picked is kept
-        put_out(sorted(picks), arguments, report)
+        if report.n_done:
+            put_out(sorted(picks), arguments, report)
     return stop
 
 

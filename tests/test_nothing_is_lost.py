@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from records import write_station
 
 from phasenet_keras.cli import main
 from phasenet_keras.io.tables import read_picks
+from phasenet_keras.picking import archive
 
 
 def run(*arguments, **options):
@@ -102,6 +104,14 @@ def test_file_names_that_are_no_text(preset, tmp_path):
     assert read_picks(tmp_path / "p.csv")[0].source == "caf\\udce9.mseed"
 
 
+def test_a_carriage_return_in_a_name_costs_no_pick(preset, tmp_path):
+    write_station(tmp_path / "cr\rx.mseed", station="", network="")
+    write_station(tmp_path / "b.mseed")
+    out = tmp_path / "p.csv"
+    assert main(["pick", str(tmp_path), "--preset", preset, "--output", str(out)]) == 0
+    assert sorted(pick.station for pick in read_picks(out)) == ["XX.AA..HH", "cr\rx"]
+
+
 def test_equal_names_in_two_folders_are_told_apart(preset, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
@@ -134,3 +144,69 @@ def test_a_damaged_preset_does_not_hide_the_others(preset, tmp_path, monkeypatch
     said = capsys.readouterr().out
     assert "ncedc" in said
     assert "bad/preset.json cannot be read" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        (["pick", "{root}/a.mseed", "--output", "{root}/a.mseed", "--format", "csv"], "a.mseed"),
+        (["pick", "{root}", "--output", "{root}/a.mseed", "--format", "csv"], "a.mseed"),
+        (["pick", "{root}/b.csv", "--output", "{root}/b.csv"], "b.csv"),
+        (["pick", "{root}/../in/b.csv", "--output", "{root}/b.csv"], "b.csv"),
+        (["pick", "{root}/link.csv", "--output", "{root}/b.csv"], "b.csv"),
+        (["pick", "{root}/p.obs.csv", "--output", "{root}/p.obs"], "p.obs.csv"),
+        (["annotate", "{root}/a.mseed", "--output", "{root}/a.mseed"], "a.mseed"),
+        (["annotate", "{root}/c.npz", "--output", "{root}"], "c.npz"),
+    ],
+)
+def test_no_file_that_is_read_is_written_over(preset, tmp_path, capsys, arguments, written):
+    root = tmp_path / "in"
+    root.mkdir()
+    for name in ("a.mseed", "b.csv", "c.npz", "p.obs.csv"):
+        write_station(root / name)
+    (root / "link.csv").symlink_to(root / "b.csv")
+    before = (root / written).read_bytes()
+    given = [item.format(root=root) for item in arguments]
+    assert main([*given, "--preset", preset]) == 2
+    assert "would be written over" in capsys.readouterr().err
+    assert (root / written).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{root}/typo.mseed"],
+        ["{root}/typo.mseed", "--plot", "{root}/f"],
+        ["{root}/a.mseed", "--station", "NOPE"],
+        ["{root}/slow.mseed"],
+        ["{root}/a.mseed", "--channel", "HHX"],
+    ],
+)
+def test_picks_that_are_there_stay_where_nothing_could_be_done(preset, tmp_path, arguments):
+    write_station(tmp_path / "a.mseed")
+    write_station(tmp_path / "slow.mseed", sampling_rate=1.0)
+    keep = tmp_path / "keep.csv"
+    keep.write_text("mine")
+    given = [item.format(root=tmp_path) for item in arguments]
+    assert main(["pick", *given, "--preset", preset, "--output", str(keep)]) == 2
+    assert keep.read_text() == "mine"
+
+
+def test_picks_that_are_there_stay_where_headers_were_all_that_was_read(
+    preset, tmp_path, monkeypatch
+):
+    for name in "ab":
+        write_station(tmp_path / f"{name}.mseed")
+    keep = tmp_path / "keep.csv"
+    keep.write_text("mine")
+    read_headers = archive._read_headers
+
+    def asked_to_stop(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return read_headers(*arguments)
+
+    monkeypatch.setattr(archive, "_read_headers", asked_to_stop)
+    arguments = ["--preset", preset, "--output", str(keep)]
+    assert main(["pick", str(tmp_path / "*.mseed"), *arguments]) == 130
+    assert keep.read_text() == "mine"
+    assert not (tmp_path / "keep.csv.parts").exists()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +25,7 @@ from phasenet_keras.picking import parts as parts_module
 from phasenet_keras.picking.archive import StationSummary, pick_archive
 from phasenet_keras.picking.files import Progress
 from phasenet_keras.picking.parts import PartFolder
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +195,45 @@ def test_a_killed_run_ends_with_the_same_file(preset, tmp_path):
     assert killed.read_bytes() == whole.read_bytes()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(read_picks(killed)) == 25
+
+
+def test_a_second_run_with_the_same_output_is_refused(preset, tmp_path, capsys):
+    station().write(str(tmp_path / "a.mseed"), format="MSEED")
+    out, parts = tmp_path / "picks.csv", PartFolder(tmp_path / "picks.csv.parts")
+    command = ["pick", str(tmp_path / "a.mseed"), "--preset", preset, "--output", str(out)]
+    with parts.held():
+        parts.group("first").save([], [], 1, None)
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert f"{out} is being written by process {os.getpid()}" in error
+        assert "name another --output" in error
+        assert parts.group("first").is_done
+        assert not out.exists()
+    assert main(command) == 0
+    assert not parts.folder.exists()
+
+
+def test_the_lock_of_a_dead_run_is_taken_over_and_no_other(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    own = {"host": socket.gethostname(), "pid": os.getpid(), "began": "1"}
+    for dead in ({**own, "pid": ended.pid}, own):  # killed; its number is another process's
+        (tmp_path / "run.lock").write_text(json.dumps(dead))
+        with PartFolder(tmp_path).held():
+            assert json.loads((tmp_path / "run.lock").read_text())["pid"] == os.getpid()
+        tmp_path.mkdir(exist_ok=True)
+    for other in (json.dumps({**own, "host": "elsewhere"}), ""):
+        (tmp_path / "run.lock").write_text(other)
+        with pytest.raises(ConfigError, match=r"remove .*run\.lock"), PartFolder(tmp_path).held():
+            pass
+        assert (tmp_path / "run.lock").read_text() == other
+
+
+def test_finished_parts_that_are_gone_are_an_error(picker, tmp_path):
+    root = write_sds(tmp_path / "sds", station() + station("BBB"))
+    parts = PartFolder(tmp_path / "parts")
+    list(pick_archive(picker, [root], parts))
+    assert parts.picks()
+    next(parts.folder.glob("*.json")).unlink()
+    with pytest.raises(PhaseNetKerasError, match="finished parts are gone"):
+        parts.picks()

@@ -21,6 +21,7 @@ __all__ = [
     "annotations_to_stream",
     "check_annotation_path",
     "file_stem",
+    "files_at",
     "free_name",
     "write_annotations",
 ]
@@ -123,6 +124,13 @@ def check_annotation_path(path: Path) -> None:
             raise ConfigError(f"{path} is a folder, a file is wanted")
     elif path.exists() and not path.is_dir():
         raise ConfigError(f"{path} is a file; a folder, .mseed or .npz is wanted")
+
+
+def files_at(path: Path) -> list[Path]:
+    """Return the files that are there and that annotations could take the place of."""
+    if path.suffix.lower() in (".mseed", ".npz"):
+        return [path] if path.is_file() else []
+    return sorted(path.glob("*.npz"))
 
 
 def free_name(stem: str, taken: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from glob import glob
@@ -13,6 +14,9 @@ from phasenet_keras.io.registry import read_stream
 from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = ["expand_paths", "group_by_station", "natural_key", "tie_together"]
+
+# Two stars that stand for folders at any depth.
+_RECURSIVE = re.compile(r"(?:^|(?<=/))\*\*(?:/|$)")
 
 
 def natural_key(path: str | PathLike[str]) -> tuple[tuple[int | str, ...], ...]:
@@ -28,36 +32,83 @@ def natural_key(path: str | PathLike[str]) -> tuple[tuple[int | str, ...], ...]:
     )
 
 
-def expand_paths(sources: Iterable[str | PathLike[str]]) -> list[Path]:
-    """Resolve files, folders (all files below, hidden ones not) and patterns, without repeats.
+def expand_paths(
+    sources: Iterable[str | PathLike[str]], without: Iterable[Path] = ()
+) -> list[Path]:
+    """Resolve files, folders and patterns, without repeats.
 
-    A name that is none of these, and a folder without files, is kept, so that reading it says what
-    is wrong.
+    Of a folder, named or matched by a pattern, all files below are taken, also behind links, but
+    hidden ones not. A file that is met under two names, or is a link to another, is taken once, by
+    its first name. A name that is none of these, and a folder without files, is kept, so that
+    reading it says what is wrong.
+
+    Args:
+        sources: files, folders and patterns.
+        without: files and folders that are taken only where they are named themselves.
 
     Raises:
         ConfigError: for an empty name, which would stand for the working folder.
     """
-    paths: dict[Path, None] = {}
+    paths: dict[str, Path] = {}
+    left_out = tuple(os.path.realpath(path) for path in without)
     for source in sources:
         if not str(source):
             raise ConfigError("a file name is empty; '.' names the working folder")
-        path = Path(source)
-        if path.is_dir():
-            inside = (item.relative_to(path) for item in sorted(path.rglob("*")))
-            found = [
-                path / item
-                for item in inside
-                if (path / item).is_file() and not any(p.startswith(".") for p in item.parts)
-            ] or [path]
-        elif path.exists():
-            found = [path]
-        else:
-            # Not Path.glob: a pattern may be absolute.
-            matches = sorted(glob(str(source), recursive=True))  # noqa: PTH207
-            found = [Path(item) for item in matches] or [path]
-            found = [item for item in found if not item.is_dir()]
-        paths.update(dict.fromkeys(found))
-    return list(paths)
+        named, found = Path(source), dict[str, Path]()
+        for path in _found(named, str(source)):
+            real = os.path.realpath(path)
+            if path == named or not f"{real}/".startswith(tuple(f"{item}/" for item in left_out)):
+                found.setdefault(real, path)
+        for real, path in (found or {os.path.realpath(named): named}).items():
+            paths.setdefault(real, path)
+    return list(paths.values())
+
+
+def _found(path: Path, pattern: str) -> list[Path]:
+    if path.is_dir():
+        return _files_below(path) or [path]
+    if path.exists():
+        return [path]
+    recursive = _RECURSIVE.search(pattern)
+    if recursive and not _RECURSIVE.search(pattern, recursive.end()):
+        base, tail = pattern[: recursive.start()], pattern[recursive.end() :].lstrip("/")
+        return _files_at_any_depth(base or ".", tail) or [path]
+    # Not Path.glob: a pattern may be absolute.
+    matches = [Path(item) for item in sorted(glob(pattern, recursive=True))]  # noqa: PTH207
+    files = [file for item in matches for file in (_files_below(item) if item.is_dir() else [item])]
+    return sorted(set(files), key=str) or matches or [path]
+
+
+def _files_at_any_depth(base: str, tail: str) -> list[Path]:
+    """Return what ``base/**/tail`` matches; `glob` would go round circles of links for ever."""
+    files: list[Path] = []
+    for folder in map(Path, sorted(glob(base))):  # noqa: PTH207
+        for file in _files_below(folder) if folder.is_dir() else ():
+            inside = file.relative_to(folder)
+            if not tail or any(part.match(tail) for part in (inside, *inside.parents[:-1])):
+                files.append(file)
+    return files
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """Return the files of a folder and of those in it; each folder once, whatever links to it."""
+    files: list[Path] = []
+    seen = {_identity(folder)}
+    for name, folders, inside in os.walk(folder, followlinks=True):
+        here, shown = Path(name), sorted(item for item in folders if not item.startswith("."))
+        folders.clear()
+        for item in shown:
+            identity = _identity(here / item)
+            if identity not in seen:
+                seen.add(identity)
+                folders.append(item)
+        files += [here / item for item in inside if not item.startswith(".")]
+    return sorted(file for file in files if file.is_file())
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    facts = folder.stat()
+    return facts.st_dev, facts.st_ino
 
 
 def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -11,7 +10,7 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.station_names import with_plain_stations
-from phasenet_keras.io.tables import beside_then_rename, iso_time
+from phasenet_keras.io.tables import beside_then_rename, iso_time, write_rows
 from phasenet_keras.types import Pick
 
 __all__ = ["ERROR_SAMPLES", "write_gamma", "write_nonlinloc", "write_pyocto"]
@@ -85,9 +84,7 @@ def write_pyocto(
 
 def _write_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], path: Path) -> None:
     with beside_then_rename(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        write_rows(file, columns, rows)
 
 
 def _without_channel(station: str) -> str:

@@ -7,7 +7,7 @@ import math
 import numbers
 import os
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from os import PathLike
@@ -35,6 +35,7 @@ __all__ = [
     "print_picks",
     "read_picks",
     "write_picks",
+    "write_rows",
 ]
 
 PICK_COLUMNS = (
@@ -122,9 +123,25 @@ def print_picks(picks: Iterable[Pick], file: IO[str], *, is_exact: bool = False)
         file: open for text.
         is_exact: numbers are not rounded for readers: they are read back as they were.
     """
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(PICK_COLUMNS)
-    writer.writerows(_row(pick, is_exact) for pick in picks)
+    write_rows(file, PICK_COLUMNS, (_row(pick, is_exact) for pick in picks))
+
+
+def write_rows(file: IO[str], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table whose cells are read back as they were, carriage returns too.
+
+    Example:
+        >>> import sys
+        >>> write_rows(sys.stdout, ["station", "phase"], [("a,b", "P")])
+        station,phase
+        "a,b",P
+    """
+    usual = csv.writer(file, lineterminator="\n")
+    # A carriage return ends a row for readers, but the usual writer does not quote it.
+    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    usual.writerow(columns)
+    for row in rows:
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoting if has_return else usual).writerow(row)
 
 
 def check_pick_path(
@@ -256,7 +273,7 @@ def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:
         iso_time(pick.time),
         number(pick.probability, ".4f"),
         pick.phase,
-        pick.source.replace("\r", "\\r"),  # csv would not quote it
+        pick.source,
         "" if pick.amplitude is None else number(pick.amplitude, ".6g"),
         pick.units or "",
         number(pick.sampling_rate, ".9g"),

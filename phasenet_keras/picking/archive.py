@@ -370,6 +370,8 @@ def said_of(jobs: Sequence[GroupJob], parts: PartFolder) -> Iterator[StationSumm
         jobs: of the group: one, or one a station; what several say of a file is said once.
         parts: of the run.
     """
+    for job in jobs:
+        parts.note_finished(job.name)
     yield from dict.fromkeys(note for job in jobs for note in job.notes)
     stations: dict[str, StationSummary] = {}
     reports: dict[FileReport, None] = {}

@@ -14,7 +14,7 @@ import pickle
 import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from phasenet_keras.io.tables import (
     print_picks,
     read_picks,
 )
+from phasenet_keras.picking.one_run import LOCK, only_run
 from phasenet_keras.types import PhaseNetKerasError, Pick
 
 __all__ = ["GroupParts", "PartFolder", "digest_of", "in_order", "room_wanted"]
@@ -57,7 +58,7 @@ def digest_of(items: Iterable[object]) -> str:
 
 
 class PartFolder:
-    """The folder of a run's parts.
+    """The folder of a run's parts; `held` keeps other runs out of it.
 
     Args:
         folder: is made where it does not exist.
@@ -69,6 +70,20 @@ class PartFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._names: dict[str, None] = {}
+        self._finished: set[str] = set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out of the folder, from before the first part until all is removed.
+
+        Raises:
+            ConfigError: if another run is in it.
+            PhaseNetKerasError: if it cannot be written to.
+        """
+        with ExitStack() as stack:
+            with room_wanted(self.folder):
+                stack.enter_context(only_run(self.folder))
+            yield
 
     def folder_of(self, name: str) -> Path:
         """Make the folder for the parts of a group, which then belong to this run.
@@ -88,22 +103,47 @@ class PartFolder:
         """Return the parts of a group as they are now."""
         return GroupParts(self.folder, name)
 
+    def note_finished(self, name: str) -> None:
+        """Note that nothing of a group is left to do: its parts must be there from now on."""
+        self._finished.add(name)
+
     def __iter__(self) -> Iterator[Pick]:
         """Yield the picks of all finished parts of this run's groups, by time.
 
         A part is read when its first pick is due, so that those of about a day are held.
+
+        Raises:
+            PhaseNetKerasError: if a group that was finished is not there any more.
         """
-        return in_order(
-            path for name in self._names for path in GroupParts(self.folder, name).paths()
-        )
+        return in_order(path for name in self._names for path in self._paths(name))
+
+    def _paths(self, name: str) -> list[Path]:
+        group = self.group(name)
+        if name in self._finished and not group.is_done:
+            raise PhaseNetKerasError(
+                f"finished parts are gone from {self.folder}: another program removed them, and "
+                "their picks are lost. Give the same command again"
+            )
+        return group.paths()
 
     def picks(self) -> list[Pick]:
         """Return the picks of all finished parts of this run's groups, by time."""
         return list(self)
 
+    def has_any(self) -> bool:
+        """Return whether a part of this run's groups holds a pick."""
+        return next(iter(self), None) is not None
+
     def remove(self) -> None:
-        """Remove the folder: all is in one table."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all parts: their picks are in one table. The lock of `held` goes last."""
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path.name != LOCK:
+                    with suppress(OSError):
+                        path.unlink()
+            self.folder.rmdir()  # unless it is held
 
 
 def in_order(paths: Iterable[Path]) -> Iterator[Pick]:
