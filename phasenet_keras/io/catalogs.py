@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
+from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.waveforms import station_id
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
@@ -202,7 +203,8 @@ def label_by_time(
 
     Returns:
         One labelled record a waveform, in their order, also where there is no arrival. Names are
-        made from station and start time; ``event`` is set where all arrivals agree on it.
+        made from station and start time; ``event`` names the events of all arrivals, and is
+        empty where one of them is not known.
 
     Example:
         >>> import numpy as np
@@ -217,20 +219,24 @@ def label_by_time(
     records = []
     for wave in waveforms:
         samples: dict[str, set[float]] = {phase: set() for phase in PHASES if complete}
-        events = set()
+        origins = []
         for number, sample in _inside(wave, arrivals, index):
-            samples.setdefault(arrivals[number].phase, set()).add(sample)
-            events.add(arrivals[number].event)
+            phase = arrivals[number].phase
+            samples.setdefault(phase, set()).add(sample)
+            origins.append((phase, sample, arrivals[number].event))
         name = f"{wave.station}_{wave.start_time.strftime('%Y%m%dT%H%M%S.%f')}"
         names[name] += 1
-        records.append(
-            LabelledWaveform(
-                wave,
-                {phase: tuple(values) for phase, values in samples.items()},
-                name=name if names[name] == 1 else f"{name}_{names[name]}",
-                event=events.pop() if len(events) == 1 else "",
-            )
+        record = LabelledWaveform(
+            wave,
+            {phase: tuple(values) for phase, values in samples.items()},
+            name=name if names[name] == 1 else f"{name}_{names[name]}",
+            event=joint_event(event for _, _, event in origins),
         )
+        if len({event for _, _, event in origins}) > 1:
+            record = JoinedRecord(
+                wave, record.arrivals, record.name, record.event, origins=tuple(origins)
+            )
+        records.append(record)
     return records
 
 

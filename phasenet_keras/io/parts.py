@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["BadRow", "Item", "Part", "RecordFacts", "blocks"]
+__all__ = [
+    "BadRow",
+    "Item",
+    "JoinedRecord",
+    "Part",
+    "RecordFacts",
+    "blocks",
+    "events_in",
+    "joint_event",
+]
 
 # A source is read again from the begin of a part after an interruption.
 MIN_PART_RECORDS = 100
 MAX_PARTS_OF_A_FILE = 20
+# Between the names of the events that are in one record.
+AND = " + "
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,38 @@ class RecordFacts:
     digest: str = ""
     start_s: float = 0.0
     duration_s: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedRecord(LabelledWaveform):
+    """A record with arrivals of several events, as long as it may still be cut between them.
+
+    Attributes:
+        origins: phase, sample and event of each arrival.
+    """
+
+    origins: tuple[tuple[str, float, str], ...] = ()
+
+
+def joint_event(events: Iterable[str]) -> str:
+    """Return one name for all events of a record; empty if one of them is not known.
+
+    Example:
+        >>> joint_event(["b", "a", "b"]), joint_event(["a", ""])
+        ('a + b', '')
+    """
+    names = sorted(set(events))
+    return AND.join(names) if all(names) else ""
+
+
+def events_in(event: str) -> list[str]:
+    """Return the events that a name is of, as `joint_event` has joined them.
+
+    Example:
+        >>> events_in("a + b"), events_in("")
+        (['a', 'b'], [])
+    """
+    return event.split(AND) if event else []
 
 
 def blocks(count: int) -> list[range]:

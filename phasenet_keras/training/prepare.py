@@ -33,7 +33,7 @@ __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 STAGE = ".prepare"
 SHOWN = 3
 # A change of this number makes finished data sets be built anew.
-LAYOUT = 2
+LAYOUT = 3
 
 
 @dataclass(frozen=True)
