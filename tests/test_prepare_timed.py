@@ -61,6 +61,32 @@ def test_quakeml(tmp_path, capsys):
     assert records["XX.D..HH_20200101T005000.000000"].arrivals == {"P": (), "S": ()}
 
 
+@pytest.mark.parametrize("start", [None, T0])
+def test_files_of_gathers_are_shots_with_dates_and_without(tmp_path, start, capsys):
+    (tmp_path / "in").mkdir()
+    rows = []
+    for shot in range(6):
+        traces = [Trace(noise(10 * shot + n, 400)[:, 0]) for n in range(7)]
+        for n, trace in enumerate(traces, start=1):
+            trace.stats.sampling_rate = 1000.0
+            if start:
+                trace.stats.starttime = start + 60 * shot
+            rows.append(f"shot{shot}-{n:04d},P,{trace.stats.starttime + 0.2}")
+        Stream(traces).write(str(tmp_path / "in" / f"shot{shot}.su"), format="SU")
+    (tmp_path / "one").mkdir()
+    traces[0].write(str(tmp_path / "one" / "a-1.su"), format="SU")
+    labels = tmp_path / "times.csv"
+    labels.write_text("station,phase,time\n" + "\n".join([*rows, f"a-1,{rows[-7][11:]}"]) + "\n")
+    assert run(tmp_path / "in", "--labels", labels, "--output", tmp_path / "set") == 0
+    assert "42 records (split by gather)" in " ".join(capsys.readouterr().out.split())
+    records = read_dataset(tmp_path / "set")
+    splits = {shot: {r.split for r in records if r.gather == f"shot{shot}"} for shot in range(6)}
+    assert all(len(found) == 1 for found in splits.values())
+    assert {split for found in splits.values() for split in found} == {"train", "dev", "test"}
+    [record] = read_labelled(tmp_path / "one", labels)
+    assert record.gather == ""  # a file a trace: neighbours belong together, files do not say how
+
+
 def test_a_table_of_times_with_bad_rows_and_windows(tmp_path, capsys):
     times = write_stations(tmp_path / "in")
     labels = tmp_path / "picks.csv"

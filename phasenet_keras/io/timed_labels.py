@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from phasenet_keras.io.catalogs import (
     unmatched_arrivals,
 )
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream
 from phasenet_keras.io.waveforms import read_waveforms, station_id
 from phasenet_keras.types import FormatError, ShapeError
 
@@ -106,8 +106,11 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
 
 
 def _read(files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
+    by_name = {path.name: path for path in files}
     try:
-        yield from label_by_time(read_waveforms(files), arrivals)
+        for record in label_by_time(read_waveforms(files), arrivals):
+            wave = record.waveform
+            yield replace(record, gather=gather_of(by_name[wave.source], wave.station))
     except (FormatError, ShapeError) as error:
         yield BadRow(None, str(error))
 
