@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from obspy import Stream, Trace
-from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
+from obspy.core.event import Arrival as LocatedArrival
+from obspy.core.event import Catalog, Event, Origin, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run
 
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import read_dataset
 from phasenet_keras.io.sources import open_source, read_labelled
 
@@ -59,6 +61,41 @@ def test_quakeml(tmp_path, capsys):
     records = by_name(tmp_path / "all")
     assert records["XX.B..HH_20200101T001640.000000"].arrivals["S"] == ()
     assert records["XX.D..HH_20200101T005000.000000"].arrivals == {"P": (), "S": ()}
+
+
+def test_two_picks_of_one_onset_are_one_label(tmp_path):
+    times = write_stations(tmp_path / "in", stations="AB")
+
+    def pick(station, phase, later_s, mode=None):
+        seed = WaveformStreamID("XX", station, None, "HHZ")
+        time = times[station, phase] + later_s
+        return Pick(time=time, phase_hint=phase, waveform_id=seed, evaluation_mode=mode)
+
+    picks = [pick("A", "P", -0.2, "automatic"), pick("A", "P", 0, "manual"), pick("A", "P", 0.6)]
+    picks += [pick("A", "S", 0.1), pick("A", "S", 0), pick("B", "S", -0.1), pick("B", "S", 0)]
+    located = [LocatedArrival(pick_id=picks[-1].resource_id, phase="S")]
+    origins = [Origin(time=T0, arrivals=located), Origin(time=T0)]
+    event = Event(picks=picks, origins=origins, preferred_origin_id=origins[0].resource_id)
+    other = Event(picks=[pick("A", "P", 0.3, "manual")])  # of another earthquake: it stays
+    Catalog([event, other]).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    with pytest.warns(RecordWarning, match="3 arrivals have another of their station, phase and"):
+        one, two = list(read_labelled(tmp_path / "in", tmp_path / "c.xml"))
+    assert one.arrivals["P"] == pytest.approx((1025.4, 1055.4, 1085.4))
+    assert one.arrivals["S"] == pytest.approx((1400.0,))
+    assert two.arrivals["S"] == pytest.approx((1400.0,))
+
+
+def test_markers_of_two_channels_of_a_sac_record_are_one_label(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number, channel in enumerate("ENZ"):
+        trace = Trace(noise(number, 3000)[:, 0], {"network": "XX", "station": "A"})
+        trace.stats.update({"channel": f"HH{channel}", "sampling_rate": 100.0, "starttime": T0})
+        trace.stats.sac = {"a": 10.04 - 0.02 * number, "t0": 12.0 + 0.05 * number, "kt0": "S"}
+        trace.write(str(tmp_path / "in" / f"{channel}.sac"), format="SAC")
+    with pytest.warns(RecordWarning, match="SAC headers: 4 arrivals have another"):
+        [record] = read_labelled(tmp_path / "in")
+    assert record.arrivals["P"] == pytest.approx((1000.0,), abs=1e-3)
+    assert record.arrivals["S"] == pytest.approx((1200.0,), abs=1e-3)
 
 
 @pytest.mark.parametrize("start", [None, T0])

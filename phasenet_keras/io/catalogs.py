@@ -51,6 +51,8 @@ class Arrival:
         network: its code; empty where it is not known.
         station: its code, or the whole name of a station without codes.
         event: what it belongs to, where known.
+        rank: of two of one onset the lower counts: of a catalogue the manual pick, then that of
+            the preferred origin.
     """
 
     time: UTCDateTime
@@ -58,6 +60,7 @@ class Arrival:
     network: str
     station: str
     event: str = ""
+    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -297,7 +300,8 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
         elif not entry.station:
             damaged.append(f"{entry.where}: it names no station")
         else:
-            found.append(Arrival(time, phase, entry.network, entry.station, entry.event))
+            codes = (entry.network, entry.station)
+            found.append(Arrival(time, phase, *codes, entry.event, entry.rank))
     if damaged and len(damaged) == len(entries):
         raise FormatError(f"{path}: none of its {len(entries)} rows can be used; {damaged[0]}")
     return found, damaged, others
