@@ -76,13 +76,52 @@ def test_two_picks_of_one_onset_are_one_label(tmp_path):
     located = [LocatedArrival(pick_id=picks[-1].resource_id, phase="S")]
     origins = [Origin(time=T0, arrivals=located), Origin(time=T0)]
     event = Event(picks=picks, origins=origins, preferred_origin_id=origins[0].resource_id)
-    other = Event(picks=[pick("A", "P", 0.3, "manual")])  # of another earthquake: it stays
-    Catalog([event, other]).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    others = [pick("A", phase, 0.3, "manual") for phase in "PS"]  # of another earthquake
+    Catalog([event, Event(picks=others)]).write(str(tmp_path / "c.xml"), format="QUAKEML")
     with pytest.warns(RecordWarning, match="3 arrivals have another of their station, phase and"):
         one, two = list(read_labelled(tmp_path / "in", tmp_path / "c.xml"))
     assert one.arrivals["P"] == pytest.approx((1025.4, 1055.4, 1085.4))
-    assert one.arrivals["S"] == pytest.approx((1400.0,))
+    assert one.arrivals["S"] == pytest.approx((1400.0, 1430.0))
     assert two.arrivals["S"] == pytest.approx((1400.0,))
+
+
+def write_quakes(path, *quakes):
+    """A table of times at station A: phases and seconds after T0 of each event."""
+    rows = [
+        f"XX.A,{phase},{T0 + at},e{number}"
+        for number, arrivals in enumerate(quakes)
+        for phase, at in arrivals.items()
+    ]
+    path.write_text("station,phase,time,event\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_phase_that_one_of_several_events_lacks_is_not_known(tmp_path):
+    write_stations(tmp_path / "in", stations="A")
+    quakes = [{"P": 5.0, "S": 7.0}, {"S": 27.0}, {"P": 45.0, "S": 47.0}, {"P": -1.0, "S": 1.0}]
+    labels = write_quakes(tmp_path / "l.csv", *quakes)
+    [record] = read_labelled(tmp_path / "in", labels)
+    assert dict(record.arrivals) == {"S": (100.0, 700.0, 2700.0, 4700.0)}
+    assert record.event == "e0 + e1 + e2 + e3"
+    [record] = read_labelled(tmp_path / "in", labels, complete=True)
+    assert record.arrivals["P"] == (500.0, 4500.0)
+    # A window without that event knows the phase; so does a record that its P is too early for.
+    windows = list(read_labelled(tmp_path / "in", labels, window_s=10.0))
+    assert [sorted(window.arrivals) for window in windows] == [["P", "S"], ["S"], ["P", "S"]]
+    assert [window.event for window in windows] == ["e0 + e3", "e1", "e2"]
+
+
+def test_how_many_records_lack_a_phase_is_said(tmp_path, capsys):
+    write_stations(tmp_path / "in", stations="A", seconds=600)
+    pairs = [[{"P": at, "S": at + 2.0}, {"S": at + 6.0}] for at in range(20, 600, 100)]
+    labels = write_quakes(tmp_path / "l.csv", *[quake for pair in pairs for quake in pair])
+    options = ["--labels", labels, "--window-s", 20]
+    assert run(tmp_path / "in", *options, "--output", tmp_path / "set") == 0
+    assert "note 6 records hold several events, of which some" in capsys.readouterr().out
+    assert all(set(record.arrivals) == {"S"} for record in read_dataset(tmp_path / "set"))
+    assert run(tmp_path / "in", *options, "--complete", "--output", tmp_path / "all") == 0
+    assert "hold several events" not in capsys.readouterr().out
+    assert all(len(record.arrivals["P"]) == 1 for record in read_dataset(tmp_path / "all"))
 
 
 def test_markers_of_two_channels_of_a_sac_record_are_one_label(tmp_path):

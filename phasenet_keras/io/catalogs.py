@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -217,7 +217,7 @@ def label_by_time(
         >>> record.arrivals, record.event, record.name
         ({'P': (120.4,)}, 'quake', 'XX.A..HH_19700101T000000.000000')
     """
-    index = _by_station(arrivals)
+    index, given = _by_station(arrivals), _events_given(arrivals)
     names: Counter[str] = Counter()
     records = []
     for wave in waveforms:
@@ -227,20 +227,35 @@ def label_by_time(
             phase = arrivals[number].phase
             samples.setdefault(phase, set()).add(sample)
             origins.append((phase, sample, arrivals[number].event))
+        station = codes_of(wave.station)[1]
+        events = frozenset(event for _, _, event in origins)
         name = f"{wave.station}_{wave.start_time.strftime('%Y%m%dT%H%M%S.%f')}"
         names[name] += 1
         record = LabelledWaveform(
             wave,
             {phase: tuple(values) for phase, values in samples.items()},
             name=name if names[name] == 1 else f"{name}_{names[name]}",
-            event=joint_event(event for _, _, event in origins),
+            event=joint_event(events),
         )
-        if len({event for _, _, event in origins}) > 1:
+        if len(events) > 1:
             record = JoinedRecord(
-                wave, record.arrivals, record.name, record.event, origins=tuple(origins)
+                wave,
+                record.arrivals,
+                record.name,
+                record.event,
+                origins=tuple(origins),
+                lacking={phase: events - given[station, phase] for phase in PHASES},
             )
         records.append(record)
     return records
+
+
+def _events_given(arrivals: Iterable[Arrival]) -> Mapping[tuple[str, str], set[str]]:
+    """Return the events that have an arrival by station and phase; of one without a name, any."""
+    given: dict[tuple[str, str], set[str]] = defaultdict(lambda: {""})
+    for arrival in arrivals:
+        given[arrival.station, arrival.phase].add(arrival.event)
+    return given
 
 
 def unmatched_arrivals(

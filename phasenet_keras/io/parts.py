@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from phasenet_keras.types import LabelledWaveform
 
@@ -70,9 +70,25 @@ class JoinedRecord(LabelledWaveform):
 
     Attributes:
         origins: phase, sample and event of each arrival.
+        lacking: the events of which nobody labelled an arrival at this station, by phase.
+        unsure: phases whose arrivals were left out, see `without_unsure`.
     """
 
     origins: tuple[tuple[str, float, str], ...] = ()
+    lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unsure: tuple[str, ...] = ()
+
+    def without_unsure(self) -> JoinedRecord:
+        """Leave out the phases that an event in the record lacks: its arrival may be there too.
+
+        An arrival that nobody labelled would be learned as noise, as if it were not there.
+        """
+        events = {event for _, _, event in self.origins}
+        unsure = tuple(
+            phase for phase in self.arrivals if events & self.lacking.get(phase, frozenset())
+        )
+        known = {phase: s for phase, s in self.arrivals.items() if phase not in unsure}
+        return replace(self, arrivals=known, unsure=unsure)
 
 
 def joint_event(events: Iterable[str]) -> str:
