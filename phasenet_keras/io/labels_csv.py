@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,12 +18,16 @@ from phasenet_keras.io.label_rows import (
 )
 from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream, reader_of
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 __all__ = ["SAMPLE_COLUMNS", "BadRow", "csv_parts", "npz_parts"]
 
+# Columns of the number of a trace in its file, from 1.
+RECEIVERS = ("channel_number", "receiver")
+TRACE_COLUMNS = ("trace", "trace_number", "trace_in_file", *RECEIVERS)
+SHOT_COLUMNS = ("shot", "source", "gather")
 # Rows by number that belong to one record, and its files (none: there is no such file).
 _Rows = list[tuple[int, Mapping[str, str]]]
 
@@ -35,7 +40,10 @@ def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
     in the natural order of the names (2 before 10), and their numbers must agree. Arrivals are
     columns ``itp``, ``its`` (or ``p_index``, ``s_index``, ``p_sample``, ``s_sample``), in samples;
     an empty field is a phase that was looked for and not found, a missing column one that was not
-    looked for. Several rows of one file are several arrivals of one record. ``event``, ``shot``
+    looked for. Several rows of one file are several arrivals of one record; in a gather (SEG-Y, SU,
+    SEG-2) ``trace`` (or ``receiver``) is the number of a row's trace, from 1, and without it the
+    rows are in the order of the traces. There ``shot`` stands for the file that it names or whose
+    name ends in it, where there is no ``fname``. ``event``, ``shot``
     (or ``source``), ``gather`` and ``split`` are used where they are there. npz files may hold
     the arrivals themselves; the table then only lists them.
 
@@ -81,6 +89,9 @@ def _paired(table: LabelTable, paths: Sequence[Path]) -> list[tuple[_Rows, list[
             groups.setdefault(key, []).append((number, row))
         missing = "there is no file of this station"
         return [(rows, by_station.get(key, []), missing) for key, rows in groups.items()]
+    shot = table.first_of(SHOT_COLUMNS)
+    if len(numbered) != len(paths) and shot and all(map(_is_of_gathers, paths)):
+        return _paired_by_shot(numbered, paths, shot)
     if len(numbered) != len(paths):
         raise FormatError(
             f"{table.path} has {len(numbered)} rows and no column of file names (fname) or "
@@ -122,6 +133,33 @@ def _paired_by_name(
     return list(groups.values())
 
 
+def _is_of_gathers(path: Path) -> bool:
+    try:
+        return reader_of(path).one_trace_one_station
+    except FormatError:
+        return False
+
+
+def _paired_by_shot(
+    numbered: _Rows, paths: Sequence[Path], column: str
+) -> list[tuple[_Rows, list[Path], str]]:
+    """Pair rows with the file that their shot names, whole or by the last number in its name."""
+    by_shot: dict[str, list[Path]] = {}
+    for path in paths:
+        digits = re.findall(r"\d+", path.stem)
+        for name in {path.stem, *(str(int(number)) for number in digits[-1:])}:
+            by_shot.setdefault(name, []).append(path)
+    groups: dict[str, _Rows] = {}
+    for number, row in numbered:
+        groups.setdefault(row[column], []).append((number, row))
+    found = []
+    for shot, rows in groups.items():
+        files = by_shot.get(str(int(shot)) if shot.isdecimal() else shot, [])
+        problem = f"{len(files)} files are named after shot '{shot}': name the file (column fname)"
+        found.append((rows, files if len(files) == 1 else [], problem))
+    return found
+
+
 def _files_by_station(paths: Sequence[Path]) -> dict[str, list[Path]]:
     """Return the files of each ``network.station``; what is no waveform is passed over."""
     found: dict[str, list[Path]] = {}
@@ -138,17 +176,44 @@ def _files_by_station(paths: Sequence[Path]) -> dict[str, list[Path]]:
 def _read(
     rows: _Rows, files: list[Path], columns: Mapping[str, str], problem: str
 ) -> Iterator[Item]:
-    """Yield the record of some rows, and the rows that cannot be used."""
+    """Yield the records of some rows, and the rows that cannot be used."""
+    try:
+        if not files:
+            raise FormatError(problem)
+        traces = _traces(files)
+    except (FormatError, ShapeError) as error:
+        yield from (BadRow(number, str(error)) for number, _ in rows)
+        return
+    groups: dict[int, _Rows] = {}
+    bad = []
+    for place, (number, row) in enumerate(rows):
+        try:
+            trace = _trace_of(row, place, len(rows), traces, files[0])
+            groups.setdefault(trace, []).append((number, row))
+        except FormatError as error:
+            bad.append(BadRow(number, str(error)))
+    yield from bad
+    if bad and _trace_column(rows[0][1]) in RECEIVERS:
+        # One of a number that no trace has: the others may be of other traces, too.
+        text = f"receivers of {files[0].name} are not numbered as its traces are: add column trace"
+        for of_trace in groups.values():
+            yield from (BadRow(number, text) for number, _ in of_trace)
+        return
+    for trace, of_trace in groups.items():
+        yield from _labelled(of_trace, traces[trace], columns, files[0])
+
+
+def _labelled(
+    rows: _Rows, wave: Waveform, columns: Mapping[str, str], file: Path
+) -> Iterator[Item]:
+    """Yield one record with the arrivals of its rows, and those that cannot be used."""
     found: list[LabelledWaveform] = []
-    wave = None
     for number, row in rows:
         try:
-            if not files:
-                raise FormatError(problem)
-            wave = wave or _one_record(files)
             record = labelled_by_row(wave, row, columns)
+            record = replace(record, gather=record.gather or gather_of(file, wave.station))
             if not columns:
-                record = replace(record, arrivals=npz_arrivals(files[0]))
+                record = replace(record, arrivals=npz_arrivals(file))
             both = merged([*found, record])
             if found and both.arrivals == found[0].arrivals:
                 text = f"row {number} repeats an earlier one of {both.name}"
@@ -159,8 +224,63 @@ def _read(
     yield from found
 
 
+def _traces(files: list[Path]) -> dict[int, Waveform]:
+    """Return the one record of some files, or those of a gather by their numbers, from 1."""
+    waves = read_waveforms(files)
+    if len(waves) == 1:
+        return {1: _with_channels(waves[0], files[0])}
+    found = {}
+    for wave in waves:
+        number = wave.station.removeprefix(f"{files[0].stem}-")
+        if not gather_of(files[0], wave.station) or int(number) in found:
+            raise FormatError(_several(files, waves))
+        found[int(number)] = wave
+    return found
+
+
+def _trace_of(
+    row: Mapping[str, str], place: int, n_rows: int, traces: Mapping[int, Waveform], file: Path
+) -> int:
+    """Return the number of the trace that a row is of."""
+    numbers = list(traces)
+    if len(numbers) == 1:
+        return numbers[0]
+    column = _trace_column(row)
+    if column is None and n_rows == len(numbers):
+        return sorted(numbers)[place]
+    if column is None:
+        raise FormatError(
+            f"{file.name} holds {len(numbers)} traces and has {n_rows} rows: give one a trace, or "
+            f"its number from 1 in a column ({', '.join(TRACE_COLUMNS)})"
+        )
+    if not row[column].isdecimal() or int(row[column]) not in traces:
+        raise FormatError(
+            f"{column} should be the number of a trace in {file.name}, {min(numbers)} to "
+            f"{max(numbers)}, received '{row[column]}'"
+        )
+    return int(row[column])
+
+
+def _trace_column(row: Mapping[str, str]) -> str | None:
+    return next((name for name in TRACE_COLUMNS if row.get(name)), None)
+
+
 def _one_record(files: list[Path]) -> Waveform:
     waves = read_waveforms(files)
     if len(waves) != 1:
-        raise FormatError(f"{files[0]} holds {len(waves)} records; one is wanted")
-    return with_all_channels(waves[0], files[0]) if is_npz(files[0]) else waves[0]
+        raise FormatError(_several(files, waves))
+    return _with_channels(waves[0], files[0])
+
+
+def _with_channels(wave: Waveform, file: Path) -> Waveform:
+    return with_all_channels(wave, file) if is_npz(file) else wave
+
+
+def _several(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
+    if len(files) == 1:
+        return f"{files[0]} holds {len(waves)} records; one is wanted"
+    stations = ", ".join(sorted({wave.station for wave in waves})[:3])
+    return (
+        f"{len(files)} files of {stations} hold {len(waves)} records, such as {files[0].name}; one "
+        "is wanted: name the file of each row (column fname)"
+    )
