@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from obspy import Stream, Trace
-from sources import noise
+from sources import T0, noise
 
 from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.types import FormatError
 
@@ -69,3 +70,57 @@ def test_rows_that_are_of_no_trace_are_named(tmp_path):
         said("shot,trace,itp\n3,1,9\n")  # not all are gathers: shots name no files
     texts, _ = said("fname,itp\nline1_shot002.su,1\nline1_shot002.su,2\n")
     assert "holds 4 traces and has 2 rows: give one a trace, or its number" in texts[0]
+
+
+def write_channels(folder):
+    """Records of two shots at one station, a file a channel; one shot begins later in a channel."""
+    folder.mkdir()
+    for shot in range(3):
+        for number, channel in enumerate("XZ"):
+            trace = Trace(noise(2 * shot + number, 500)[:, 0], {"network": "AA", "station": "S3"})
+            trace.stats.update({"channel": f"BX{channel}", "sampling_rate": 100.0})
+            trace.stats.starttime = T0 + 100 * shot + (shot == 2) * number
+            trace.write(str(folder / f"m{shot}.AA.S3.BX{channel}.sac"), format="SAC")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["m{}.AA.S3"],
+        ["m{}.AA.S3.BX"],
+        ["m{}.AA.S3.BXZ.sac"],
+        ["m{}.AA.S3.BXX"],
+        ["m{}.AA.S3.BXX.sac", "m{}.AA.S3.BXZ.sac"],
+    ],
+)
+def test_a_row_of_one_channel_is_of_all_channels_of_its_record(tmp_path, names, recwarn):
+    write_channels(tmp_path / "in")
+    rows = [f"{name.format(shot)},{10 * shot + 1}" for shot in range(2) for name in names]
+    (tmp_path / "l.csv").write_text("fname,itp\n" + "\n".join(rows) + "\n")
+    records = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    assert [record.arrivals for record in records] == [{"P": (1.0,)}, {"P": (11.0,)}]
+    for shot, record in enumerate(records):
+        assert record.waveform.channels == ("E", "Z")
+        np.testing.assert_array_equal(record.waveform.data[:, 1], noise(2 * shot + 1, 500)[:, 0])
+    assert [str(w.message) for w in recwarn] == [
+        "2 files have no row and are left out: m2.AA.S3.BXX.sac, m2.AA.S3.BXZ.sac"
+    ]
+
+
+def test_channels_that_differ_in_labels_or_begin_are_records_of_their_own(tmp_path):
+    write_channels(tmp_path / "in")
+    rows = ["m0.AA.S3.BXX.sac,5", "m0.AA.S3.BXZ.sac,9", "m2.AA.S3.BXZ.sac,7", "m2.AA.S3,8"]
+    (tmp_path / "l.csv").write_text("fname,itp\n" + "\n".join(rows) + "\n")
+    with pytest.warns(RecordWarning, match="3 files have no row"):
+        *records, bad = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    found = [(record.waveform.channels, record.arrivals["P"]) for record in records]
+    assert found == [(("E",), (5.0,)), (("Z",), (9.0,)), (("Z",), (7.0,))]
+    assert str(bad) == "row 4: there is no file of this name or station (m2.AA.S3)"
+
+
+def test_several_records_of_a_station_are_said_to_be_several_files(tmp_path):
+    write_channels(tmp_path / "in")
+    (tmp_path / "l.csv").write_text("network,station,itp\nAA,S3,5\n")
+    [bad] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert "6 files of AA.S3..BX hold " in str(bad)
+    assert "name the file of each row (column fname)" in str(bad)

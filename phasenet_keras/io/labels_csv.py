@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from phasenet_keras.io.channel_files import channel_files
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.label_rows import (
     SAMPLE_COLUMNS,
@@ -35,7 +36,8 @@ _Rows = list[tuple[int, Mapping[str, str]]]
 def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
     """Plan the reading of files and their labels, one part a record.
 
-    A row belongs to the file that its column ``fname`` (or ``file_name``) names, or to the station
+    A row belongs to the file that its column ``fname`` (or ``file_name``) names, with the other
+    channels of its record where each has a file, or to the station
     that ``network`` and ``station`` name; where the table has neither, rows and files are paired
     in the natural order of the names (2 before 10), and their numbers must agree. Arrivals are
     columns ``itp``, ``its`` (or ``p_index``, ``s_index``, ``p_sample``, ``s_sample``), in samples;
@@ -80,7 +82,7 @@ def _paired(table: LabelTable, paths: Sequence[Path]) -> list[tuple[_Rows, list[
     """Return the rows of each record with its files, and what is wrong where there are none."""
     numbered = list(enumerate(table.rows, start=1))
     if table.file_column:
-        return _paired_by_name(numbered, paths, table.file_column)
+        return _paired_by_name(numbered, paths, table.file_column, table.sample_columns)
     if "station" in table.columns:
         by_station = _files_by_station(paths)
         groups: dict[str, _Rows] = {}
@@ -102,27 +104,36 @@ def _paired(table: LabelTable, paths: Sequence[Path]) -> list[tuple[_Rows, list[
 
 
 def _paired_by_name(
-    numbered: _Rows, paths: Sequence[Path], column: str
+    numbered: _Rows, paths: Sequence[Path], column: str, columns: Mapping[str, str]
 ) -> list[tuple[_Rows, list[Path], str]]:
     by_name: dict[str, list[Path]] = {}
     for path in paths:
         by_name.setdefault(path.name, []).append(path)
     for path in paths:  # names without their ending, where no file has that very name
         by_name.setdefault(path.stem, []).append(path)
+    asked = {_path_in(row, column).name for _, row in numbered}
+    records = [r for r in channel_files(paths) if asked & r.all_names and r.are_one_record()]
+    files = dict.fromkeys(by_name)  # a file of that very name comes first
+    for common, path in [(name, r.files[0]) for r in records for name in sorted(r.names)]:
+        if common not in files:
+            by_name.setdefault(common, []).append(path)
     groups: dict[Path | int, tuple[_Rows, list[Path], str]] = {}
     for number, row in numbered:
-        name = Path(row[column].replace("\\", "/"))
+        name = _path_in(row, column)
         found = by_name.get(name.name, [])
         if len(found) > 1:
             tail = name.parts
-            found = [path for path in found if path.parts[-len(tail) :] == tail]
+            found = [path for path in found if path.parts[-len(tail) : -1] == tail[:-1]]
         problem = "" if found else f"there is no file of this name or station ({name})"
         if len(found) > 1:
             problem = f"{len(found)} files are named {name}: name their folders too"
             found = []
         key = found[0] if found else number
         groups.setdefault(key, ([], found, problem))[0].append((number, row))
-    unused = [path.name for path in paths if path not in groups]
+    for record in records:
+        _join_channels(groups, record.files, columns)
+    used = {path for _, files, _ in groups.values() for path in files}
+    unused = [path.name for path in paths if path not in used]
     if unused:
         warnings.warn(
             f"{len(unused)} files have no row and are left out: "
@@ -131,6 +142,25 @@ def _paired_by_name(
             stacklevel=4,
         )
     return list(groups.values())
+
+
+def _path_in(row: Mapping[str, str], column: str) -> Path:
+    return Path(row[column].replace("\\", "/"))
+
+
+def _join_channels(
+    groups: dict[Path | int, tuple[_Rows, list[Path], str]],
+    files: Sequence[Path],
+    columns: Mapping[str, str],
+) -> None:
+    """Give the rows of one channel all of its record; rows of several, if their labels agree."""
+    named = [path for path in files if path in groups]
+    rows_of = [groups[path][0] for path in named]
+    labels = [[[row[c] for c in columns.values()] for _, row in rows] for rows in rows_of]
+    if named and all(of_file == labels[0] for of_file in labels):
+        for path in named[1:]:
+            del groups[path]
+        groups[named[0]] = (rows_of[0], list(files), "")
 
 
 def _is_of_gathers(path: Path) -> bool:
