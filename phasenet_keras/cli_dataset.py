@@ -27,7 +27,7 @@ Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
       files
   any waveforms and a table of arrivals in samples (itp, its or p_index,
       s_index): by the column fname, by network and station, or in the order
-      of the files
+      of the files; of gathers (SEG-Y, SU, SEG-2) also trace, from 1
   any waveforms and arrivals with absolute times: QuakeML and other
       catalogues, NonLinLoc, Snuffler, CSV
   SAC with arrivals in the headers

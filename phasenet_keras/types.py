@@ -187,7 +187,8 @@ class LabelledWaveform:
             phase with an empty tuple was looked for and is not there; a phase that is not a key
             was not labelled: unknown, not noise.
         name: of the record in its data set.
-        event, gather: what it belongs to, where known: events and shots are never split.
+        event, gather: what it belongs to, where known: events and shots are never split. Names of
+            several events are joined by `` + ``.
         split: ``"train"``, ``"dev"`` or ``"test"``, or empty.
 
     Raises:

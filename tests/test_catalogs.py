@@ -19,6 +19,7 @@ from phasenet_keras.io.catalogs import (
     sac_arrivals,
     unmatched_arrivals,
 )
+from phasenet_keras.io.cutting import cut_around_arrivals
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms
@@ -260,7 +261,13 @@ def test_label_by_time_takes_what_is_in_the_span():
     assert records[1].arrivals == {"P": (1000.0,)}
     assert records[2].arrivals == {"S": (0.0, 5999.0)}
     assert records[3].arrivals == {}
-    assert [record.event for record in records] == ["", "three", "one", ""]
+    assert [record.event for record in records] == ["one + two", "three", "one", ""]
+    unnamed = [*arrivals, Arrival(T0 + 50, "P", "XX", "A")]
+    assert label_by_time(waves, unnamed)[0].event == ""
+    windows = list(cut_around_arrivals(records[0], 20.0))
+    assert [window.event for window in windows] == ["one", "two"]
+    both = list(cut_around_arrivals(records[0], 45.0))
+    assert [window.event for window in both] == ["one + two"]
     assert unmatched_arrivals(waves, arrivals) == arrivals[6:9]
 
 

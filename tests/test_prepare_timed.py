@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from obspy import Stream, Trace, read
-from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
+from obspy.core.event import Arrival as LocatedArrival
+from obspy.core.event import Catalog, Event, Origin, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run
 
 from phasenet_keras.cli import main
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import read_dataset
 from phasenet_keras.io.sources import open_source, read_labelled
 
@@ -60,6 +62,106 @@ def test_quakeml(tmp_path, capsys):
     records = by_name(tmp_path / "all")
     assert records["XX.B..HH_20200101T001640.000000"].arrivals["S"] == ()
     assert records["XX.D..HH_20200101T005000.000000"].arrivals == {"P": (), "S": ()}
+
+
+def test_two_picks_of_one_onset_are_one_label(tmp_path):
+    times = write_stations(tmp_path / "in", stations="AB")
+
+    def pick(station, phase, later_s, mode=None):
+        seed = WaveformStreamID("XX", station, None, "HHZ")
+        time = times[station, phase] + later_s
+        return Pick(time=time, phase_hint=phase, waveform_id=seed, evaluation_mode=mode)
+
+    picks = [pick("A", "P", -0.2, "automatic"), pick("A", "P", 0, "manual"), pick("A", "P", 0.6)]
+    picks += [pick("A", "S", 0.1), pick("A", "S", 0), pick("B", "S", -0.1), pick("B", "S", 0)]
+    located = [LocatedArrival(pick_id=picks[-1].resource_id, phase="S")]
+    origins = [Origin(time=T0, arrivals=located), Origin(time=T0)]
+    event = Event(picks=picks, origins=origins, preferred_origin_id=origins[0].resource_id)
+    others = [pick("A", phase, 0.3, "manual") for phase in "PS"]  # of another earthquake
+    Catalog([event, Event(picks=others)]).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    with pytest.warns(RecordWarning, match="3 arrivals have another of their station, phase and"):
+        one, two = list(read_labelled(tmp_path / "in", tmp_path / "c.xml"))
+    assert one.arrivals["P"] == pytest.approx((1025.4, 1055.4, 1085.4))
+    assert one.arrivals["S"] == pytest.approx((1400.0, 1430.0))
+    assert two.arrivals["S"] == pytest.approx((1400.0,))
+
+
+def write_quakes(path, *quakes):
+    """A table of times at station A: phases and seconds after T0 of each event."""
+    rows = [
+        f"XX.A,{phase},{T0 + at},e{number}"
+        for number, arrivals in enumerate(quakes)
+        for phase, at in arrivals.items()
+    ]
+    path.write_text("station,phase,time,event\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def test_a_phase_that_one_of_several_events_lacks_is_not_known(tmp_path):
+    write_stations(tmp_path / "in", stations="A")
+    quakes = [{"P": 5.0, "S": 7.0}, {"S": 27.0}, {"P": 45.0, "S": 47.0}, {"P": -1.0, "S": 1.0}]
+    labels = write_quakes(tmp_path / "l.csv", *quakes)
+    [record] = read_labelled(tmp_path / "in", labels)
+    assert dict(record.arrivals) == {"S": (100.0, 700.0, 2700.0, 4700.0)}
+    assert record.event == "e0 + e1 + e2 + e3"
+    [record] = read_labelled(tmp_path / "in", labels, complete=True)
+    assert record.arrivals["P"] == (500.0, 4500.0)
+    # A window without that event knows the phase; so does a record that its P is too early for.
+    windows = list(read_labelled(tmp_path / "in", labels, window_s=10.0))
+    assert [sorted(window.arrivals) for window in windows] == [["P", "S"], ["S"], ["P", "S"]]
+    assert [window.event for window in windows] == ["e0 + e3", "e1", "e2"]
+
+
+def test_how_many_records_lack_a_phase_is_said(tmp_path, capsys):
+    write_stations(tmp_path / "in", stations="A", seconds=600)
+    pairs = [[{"P": at, "S": at + 2.0}, {"S": at + 6.0}] for at in range(20, 600, 100)]
+    labels = write_quakes(tmp_path / "l.csv", *[quake for pair in pairs for quake in pair])
+    options = ["--labels", labels, "--window-s", 20]
+    assert run(tmp_path / "in", *options, "--output", tmp_path / "set") == 0
+    assert "note 6 records hold several events, of which some" in capsys.readouterr().out
+    assert all(set(record.arrivals) == {"S"} for record in read_dataset(tmp_path / "set"))
+    assert run(tmp_path / "in", *options, "--complete", "--output", tmp_path / "all") == 0
+    assert "hold several events" not in capsys.readouterr().out
+    assert all(len(record.arrivals["P"]) == 1 for record in read_dataset(tmp_path / "all"))
+
+
+def test_markers_of_two_channels_of_a_sac_record_are_one_label(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number, channel in enumerate("ENZ"):
+        trace = Trace(noise(number, 3000)[:, 0], {"network": "XX", "station": "A"})
+        trace.stats.update({"channel": f"HH{channel}", "sampling_rate": 100.0, "starttime": T0})
+        trace.stats.sac = {"a": 10.04 - 0.02 * number, "t0": 12.0 + 0.05 * number, "kt0": "S"}
+        trace.write(str(tmp_path / "in" / f"{channel}.sac"), format="SAC")
+    with pytest.warns(RecordWarning, match="SAC headers: 4 arrivals have another"):
+        [record] = read_labelled(tmp_path / "in")
+    assert record.arrivals["P"] == pytest.approx((1000.0,), abs=1e-3)
+    assert record.arrivals["S"] == pytest.approx((1200.0,), abs=1e-3)
+
+
+@pytest.mark.parametrize("start", [None, T0])
+def test_files_of_gathers_are_shots_with_dates_and_without(tmp_path, start, capsys):
+    (tmp_path / "in").mkdir()
+    rows = []
+    for shot in range(6):
+        traces = [Trace(noise(10 * shot + n, 400)[:, 0]) for n in range(7)]
+        for n, trace in enumerate(traces, start=1):
+            trace.stats.sampling_rate = 1000.0
+            if start:
+                trace.stats.starttime = start + 60 * shot
+            rows.append(f"shot{shot}-{n:04d},P,{trace.stats.starttime + 0.2}")
+        Stream(traces).write(str(tmp_path / "in" / f"shot{shot}.su"), format="SU")
+    (tmp_path / "one").mkdir()
+    traces[0].write(str(tmp_path / "one" / "a-1.su"), format="SU")
+    labels = tmp_path / "times.csv"
+    labels.write_text("station,phase,time\n" + "\n".join([*rows, f"a-1,{rows[-7][11:]}"]) + "\n")
+    assert run(tmp_path / "in", "--labels", labels, "--output", tmp_path / "set") == 0
+    assert "42 records (split by gather)" in " ".join(capsys.readouterr().out.split())
+    records = read_dataset(tmp_path / "set")
+    splits = {shot: {r.split for r in records if r.gather == f"shot{shot}"} for shot in range(6)}
+    assert all(len(found) == 1 for found in splits.values())
+    assert {split for found in splits.values() for split in found} == {"train", "dev", "test"}
+    [record] = read_labelled(tmp_path / "one", labels)
+    assert record.gather == ""  # a file a trace: neighbours belong together, files do not say how
 
 
 def test_a_table_of_times_with_bad_rows_and_windows(tmp_path, capsys):

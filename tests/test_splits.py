@@ -7,12 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from obspy import UTCDateTime
 from sources import T0, labelled, noise, run, splits_of, write_text_files
 
 from phasenet_keras import Waveform
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
-from phasenet_keras.training.splits import check_leakage, choose_split_by, facts_of, split_facts
+from phasenet_keras.training.splits import (
+    check_leakage,
+    choose_split_by,
+    facts_of,
+    group_names,
+    split_facts,
+)
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 
@@ -60,6 +67,52 @@ def test_times_say_what_belongs_together_only_where_they_can(rows, by):
     assert choose_split_by(at_times(rows)) == by
 
 
+def quakes_in_pairs(n_quakes=24, joint=True):
+    """A record of one station with two earthquakes each, and records of others with each alone."""
+    rows = [("A", 60 * n) for n in range(n_quakes // 2)]
+    rows += [("BC"[n % 2], 60 * (n // 2) + 2 * (n % 2)) for n in range(n_quakes)]
+    names = [f"e{2 * n} + e{2 * n + 1}" if joint else "" for n in range(n_quakes // 2)]
+    names += [f"e{n}" for n in range(n_quakes)]
+    return [replace(fact, event=name) for fact, name in zip(at_times(rows), names, strict=True)]
+
+
+@pytest.mark.parametrize("joint", [True, False])
+def test_records_of_several_events_and_of_none_stay_with_what_they_are_of(joint):
+    facts = quakes_in_pairs(joint=joint)
+    if joint:  # also where they do not overlap in time
+        facts[:12] = [replace(fact, start_s=fact.start_s + 30) for fact in facts[:12]]
+    assert choose_split_by(facts) == "event"
+    for seed in range(5):
+        splits = split_facts(facts, "event", seed)
+        assert splits[:12] == splits[12::2] == splits[13::2]
+        assert set(splits) == {"train", "dev", "test"}
+    groups = group_names([LabelledWaveform(wave_of(fact), {}, event=fact.event) for fact in facts])
+    assert groups[:12] == groups[12::2] == groups[13::2]
+    assert len(set(groups)) == 12
+
+
+def wave_of(fact):
+    data = np.ones((300, 1), "f4")
+    return Waveform(data, 100.0, UTCDateTime(fact.start_s), ("Z",), fact.station)
+
+
+def test_too_few_earthquakes_that_have_nothing_in_common_are_no_groups():
+    facts = [RecordFacts(f"r{n}", "", f"e{n} + e{n + 1}") for n in range(20)]
+    assert choose_split_by(facts) == "block"
+    with pytest.raises(ConfigError, match="there are 1 events, three at least"):
+        split_facts(facts, "event")
+
+
+def test_what_overlaps_with_an_unnamed_record_in_another_split_is_told():
+    facts = quakes_in_pairs(joint=False)
+    said = check_leakage(with_splits(facts, ["test"] * 12 + ["train"] * 24))
+    assert any("12 of 12 spans of overlapping records are in several splits" in s for s in said)
+    facts = quakes_in_pairs(joint=True)
+    said = check_leakage(with_splits(facts, ["test"] * 12 + ["train"] * 24))
+    assert "24 of 24 events are in several splits: e0 (test, train)" in said[0]
+    assert not any("spans" in text for text in said)  # names say better
+
+
 def test_shares_are_of_records_and_the_largest_group_trains():
     for seed in range(20):
         facts = [RecordFacts(f"r{n}", "", "swarm" if n < 80 else f"e{n % 4}") for n in range(100)]
@@ -91,7 +144,7 @@ def test_leaks_are_told(tmp_path):
     [said] = check_leakage([fact(1, "train"), other])
     assert said.startswith("warning: 1 pairs of records in two splits are of one station and overl")
     elsewhere = Waveform(noise(78, 300, 3), 100.0, T0, tuple("ENZ"), "XX.B..HH")
-    both = [*clean, LabelledWaveform(elsewhere, {}, name="b", split="test")]
+    both = [*clean, LabelledWaveform(elsewhere, {}, name="b", event="c", split="test")]
     [said] = check_leakage(both)  # several stations, one of them on two sides
     assert said.startswith("warning: 1 of 2 stations is in several splits: XX.A..HH (test, train)")
 

@@ -14,6 +14,7 @@ from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
+    from obspy.core.event import Event, Pick
 
 __all__ = ["Entry", "codes_of", "entries_of"]
 
@@ -39,7 +40,7 @@ _NLLOC_LINE = re.compile(
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file says of one arrival, before it is checked."""
+    """What a file says of one arrival, before it is checked; ``rank`` as in `Arrival`."""
 
     where: str
     time: UTCDateTime | str
@@ -47,6 +48,7 @@ class Entry:
     network: str = ""
     station: str = ""
     event: str = ""
+    rank: int = 0
 
 
 def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
@@ -195,6 +197,7 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             for origin in event.origins
             for arrival in origin.arrivals
         }
+        preferred = _preferred(event)
         for count, pick in enumerate(event.picks, start=1):
             phase = pick.phase_hint or located.get(str(pick.resource_id)) or ""
             if pick.evaluation_status == "rejected":
@@ -205,4 +208,20 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             network = (network or "").strip()
             if network == "XX" and getattr(event, "_format", "") == "GSE2":
                 network = ""
-            yield Entry(where, pick.time or "", phase, network, (station or "").strip(), name)
+            station = (station or "").strip()
+            rank = _rank(pick, preferred)
+            yield Entry(where, pick.time or "", phase, network, station, name, rank)
+
+
+def _preferred(event: Event) -> set[str]:
+    """Return the picks of the preferred origin, or of the only one."""
+    wanted = str(event.preferred_origin_id)
+    origins = [origin for origin in event.origins if str(origin.resource_id) == wanted]
+    if not origins and len(event.origins) == 1:
+        origins = event.origins
+    return {str(arrival.pick_id) for origin in origins for arrival in origin.arrivals}
+
+
+def _rank(pick: Pick, preferred: set[str]) -> int:
+    """Count a manual pick before others, then one of the preferred origin."""
+    return 2 * (pick.evaluation_mode != "manual") + (str(pick.resource_id) not in preferred)

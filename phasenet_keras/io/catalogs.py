@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
 from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
@@ -51,6 +52,8 @@ class Arrival:
         network: its code; empty where it is not known.
         station: its code, or the whole name of a station without codes.
         event: what it belongs to, where known.
+        rank: of two of one onset the lower counts: of a catalogue the manual pick, then that of
+            the preferred origin.
     """
 
     time: UTCDateTime
@@ -58,6 +61,7 @@ class Arrival:
     network: str
     station: str
     event: str = ""
+    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,8 @@ def label_by_time(
 
     Returns:
         One labelled record a waveform, in their order, also where there is no arrival. Names are
-        made from station and start time; ``event`` is set where all arrivals agree on it.
+        made from station and start time; ``event`` names the events of all arrivals, and is
+        empty where one of them is not known.
 
     Example:
         >>> import numpy as np
@@ -242,26 +247,45 @@ def label_by_time(
         >>> record.arrivals, record.event, record.name
         ({'P': (120.4,)}, 'quake', 'XX.A..HH_19700101T000000.000000')
     """
-    index = _by_station(arrivals)
+    index, given = _by_station(arrivals), _events_given(arrivals)
     names: Counter[str] = Counter()
     records = []
     for wave in waveforms:
         samples: dict[str, set[float]] = {phase: set() for phase in PHASES if complete}
-        events = set()
+        origins = []
         for number, sample in _inside(wave, arrivals, index):
-            samples.setdefault(arrivals[number].phase, set()).add(sample)
-            events.add(arrivals[number].event)
+            phase = arrivals[number].phase
+            samples.setdefault(phase, set()).add(sample)
+            origins.append((phase, sample, arrivals[number].event))
+        station = codes_of(wave.station)[1]
+        events = frozenset(event for _, _, event in origins)
         name = f"{wave.station}_{wave.start_time.strftime('%Y%m%dT%H%M%S.%f')}"
         names[name] += 1
-        records.append(
-            LabelledWaveform(
-                wave,
-                {phase: tuple(values) for phase, values in samples.items()},
-                name=name if names[name] == 1 else f"{name}_{names[name]}",
-                event=events.pop() if len(events) == 1 else "",
-            )
+        record = LabelledWaveform(
+            wave,
+            {phase: tuple(values) for phase, values in samples.items()},
+            name=name if names[name] == 1 else f"{name}_{names[name]}",
+            event=joint_event(events),
         )
+        if len(events) > 1:
+            record = JoinedRecord(
+                wave,
+                record.arrivals,
+                record.name,
+                record.event,
+                origins=tuple(origins),
+                lacking={phase: events - given[station, phase] for phase in PHASES},
+            )
+        records.append(record)
     return records
+
+
+def _events_given(arrivals: Iterable[Arrival]) -> Mapping[tuple[str, str], set[str]]:
+    """Return the events that have an arrival by station and phase; of one without a name, any."""
+    given: dict[tuple[str, str], set[str]] = defaultdict(lambda: {""})
+    for arrival in arrivals:
+        given[arrival.station, arrival.phase].add(arrival.event)
+    return given
 
 
 def unmatched_arrivals(
@@ -321,7 +345,8 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
         elif not entry.station:
             damaged.append(f"{entry.where}: it names no station")
         else:
-            found.append(Arrival(time, phase, entry.network, entry.station, entry.event))
+            codes = (entry.network, entry.station)
+            found.append(Arrival(time, phase, *codes, entry.event, entry.rank))
     if damaged and len(damaged) == len(entries):
         raise FormatError(f"{path}: none of its {len(entries)} rows can be used; {damaged[0]}")
     return found, damaged, others

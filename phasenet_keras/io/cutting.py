@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["cut_around_arrivals"]
@@ -24,7 +25,7 @@ def cut_around_arrivals(
     Arrivals closer than 0.8 windows share one; every arrival in a window is a label of it. A
     phase without an arrival in a window is unknown there, unless ``complete``. A record that is
     not longer than the window stays as it is; one without arrivals is cut once, if its phases are
-    known to be absent.
+    known to be absent. Of several events a window names those whose arrivals are in it.
 
     Args:
         record: of any length.
@@ -57,7 +58,7 @@ def cut_around_arrivals(
             phase: tuple(s - begin for s in samples if 0 <= s - begin <= n_samples - 1)
             for phase, samples in record.arrivals.items()
         }
-        yield replace(
+        part = replace(
             record,
             waveform=replace(
                 wave,
@@ -71,6 +72,17 @@ def cut_around_arrivals(
             },
             name=f"{record.name}_{begin}",
         )
+        yield _with_own_events(part, begin) if isinstance(part, JoinedRecord) else part
+
+
+def _with_own_events(part: JoinedRecord, begin: int) -> JoinedRecord:
+    """Return a window that begins at this sample of its record with the events inside it."""
+    origins = tuple(
+        (phase, sample - begin, event)
+        for phase, sample, event in part.origins
+        if 0 <= sample - begin <= part.waveform.n_samples - 1
+    )
+    return replace(part, event=joint_event(event for _, _, event in origins), origins=origins)
 
 
 def _groups(record: LabelledWaveform, n_samples: int) -> list[tuple[float, float]]:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["BadRow", "Item", "Part", "RecordFacts", "blocks"]
+__all__ = [
+    "BadRow",
+    "Item",
+    "JoinedRecord",
+    "Part",
+    "RecordFacts",
+    "blocks",
+    "events_in",
+    "joint_event",
+]
 
 # A source is read again from the begin of a part after an interruption.
 MIN_PART_RECORDS = 100
 MAX_PARTS_OF_A_FILE = 20
+# Between the names of the events that are in one record.
+AND = " + "
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,54 @@ class RecordFacts:
     digest: str = ""
     start_s: float = 0.0
     duration_s: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class JoinedRecord(LabelledWaveform):
+    """A record with arrivals of several events, as long as it may still be cut between them.
+
+    Attributes:
+        origins: phase, sample and event of each arrival.
+        lacking: the events of which nobody labelled an arrival at this station, by phase.
+        unsure: phases whose arrivals were left out, see `without_unsure`.
+    """
+
+    origins: tuple[tuple[str, float, str], ...] = ()
+    lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unsure: tuple[str, ...] = ()
+
+    def without_unsure(self) -> JoinedRecord:
+        """Leave out the phases that an event in the record lacks: its arrival may be there too.
+
+        An arrival that nobody labelled would be learned as noise, as if it were not there.
+        """
+        events = {event for _, _, event in self.origins}
+        unsure = tuple(
+            phase for phase in self.arrivals if events & self.lacking.get(phase, frozenset())
+        )
+        known = {phase: s for phase, s in self.arrivals.items() if phase not in unsure}
+        return replace(self, arrivals=known, unsure=unsure)
+
+
+def joint_event(events: Iterable[str]) -> str:
+    """Return one name for all events of a record; empty if one of them is not known.
+
+    Example:
+        >>> joint_event(["b", "a", "b"]), joint_event(["a", ""])
+        ('a + b', '')
+    """
+    names = sorted(set(events))
+    return AND.join(names) if all(names) else ""
+
+
+def events_in(event: str) -> list[str]:
+    """Return the events that a name is of, as `joint_event` has joined them.
+
+    Example:
+        >>> events_in("a + b"), events_in("")
+        (['a', 'b'], [])
+    """
+    return event.split(AND) if event else []
 
 
 def blocks(count: int) -> list[range]:

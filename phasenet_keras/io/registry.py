@@ -24,6 +24,7 @@ __all__ = [
     "Reader",
     "RecordWarning",
     "check_header",
+    "gather_of",
     "holds_numbers",
     "read_stream",
     "reader_of",
@@ -103,6 +104,16 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
     keep_usable_traces(stream, str(path), headers_only)
     _name_stations(stream, path, reader)
     return stream
+
+
+def gather_of(path: Path, station: str) -> str:
+    """Return the gather that a station of a file is of: the file's name without its ending.
+
+    Empty is a file of another format, or of a single trace, and a station that is not named after
+    the file.
+    """
+    is_named_so = station.startswith(f"{path.stem}-")
+    return path.stem if is_named_so and reader_of(path).one_trace_one_station else ""
 
 
 def _why_no_file(path: Path) -> str:

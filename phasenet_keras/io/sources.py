@@ -18,7 +18,7 @@ from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, LabelTable, read_label_
 from phasenet_keras.io.labelled_hdf5 import hdf5_parts
 from phasenet_keras.io.labels_csv import csv_parts, npz_parts
 from phasenet_keras.io.npz_labels import is_npz
-from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import dataset_chunks, dataset_parts
 from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
@@ -75,6 +75,8 @@ def read_labelled(
         window_s: cuts records longer than this around their arrivals, in seconds.
         seed: windows lie at random about the arrivals; None puts these in the middle.
 
+    A phase that is labelled of some events in a record and not of others is not known there.
+
     Yields:
         Records, and the rows and files that cannot be used.
 
@@ -95,17 +97,21 @@ def read_labelled(
 def with_options(
     items: Iterable[Item], *, complete: bool, window_s: float | None, seed: int | None
 ) -> Iterator[Item]:
-    """Set phases that are absent, and cut long records; see `read_labelled`."""
+    """Set phases that are absent or not known, and cut long records; see `read_labelled`."""
     for item in items:
         if isinstance(item, BadRow):
             yield item
             continue
         if complete:
             item = replace(item, arrivals={**dict.fromkeys(PHASES, ()), **item.arrivals})
-        if window_s is None:
-            yield item
-        else:
-            yield from cut_around_arrivals(item, window_s, complete=complete, seed=seed)
+        cut: Iterable[LabelledWaveform] = [item]
+        if window_s is not None:
+            cut = cut_around_arrivals(item, window_s, complete=complete, seed=seed)
+        for record in cut:
+            if isinstance(record, JoinedRecord) and not complete:
+                yield record.without_unsure()
+            else:
+                yield record
 
 
 def input_files(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from pathlib import Path
 
-__all__ = ["other_channels", "specfem_codes"]
+__all__ = ["specfem_codes"]
 
 _NAME = re.compile(r"(?:(.+)\.)?(\w+)\.(\w+)\.(\w{3})\.sem[dvap]")
 
@@ -26,26 +24,3 @@ def specfem_codes(name: str) -> tuple[str, str, str] | None:
         return None
     prefix, network, station, channel = match.groups()
     return network, f"{prefix.replace('.', '_')}_{station}" if prefix else station, channel
-
-
-def other_channels(paths: Sequence[Path], named: Collection[str]) -> dict[Path, list[Path]]:
-    """Return the seismograms beside each named one that are its station's, and not named too.
-
-    Args:
-        paths: of all files.
-        named: names of files, with or without their ending.
-
-    Example:
-        >>> paths = [Path(f"AA.S1.BX{letter}.semd") for letter in "XZ"]
-        >>> other_channels(paths, {"AA.S1.BXZ.semd"})
-        {PosixPath('AA.S1.BXZ.semd'): [PosixPath('AA.S1.BXX.semd')]}
-    """
-    leading: dict[tuple[object, ...], list[Path]] = {}
-    others: dict[tuple[object, ...], list[Path]] = {}
-    for path in paths:
-        codes = specfem_codes(path.name)
-        if codes:
-            is_named = path.name in named or path.stem in named
-            key = (path.parent, codes[:2], path.suffix)
-            (leading if is_named else others).setdefault(key, []).append(path)
-    return {found[0]: others[key] for key, found in leading.items() if key in others}

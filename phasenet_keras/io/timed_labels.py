@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from phasenet_keras.io.catalogs import (
 )
 from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, ShapeError
 
@@ -30,6 +31,8 @@ __all__ = ["HeaderScan", "scan_headers", "timed_parts"]
 
 # Files of one station that are this close are read together: they may be one record.
 JOIN_SAMPLES = 2.0
+# Picks of one phase are no closer (0.5 s at 100 Hz): nearer labels of one event are one onset.
+ONE_ONSET_SAMPLES = 50
 SHOWN = 3
 
 
@@ -76,6 +79,9 @@ def scan_headers(paths: Iterable[Path]) -> HeaderScan:
 def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> list[Part]:
     """Plan the reading of files, each record with the arrivals of its station in its span.
 
+    Of several arrivals of one station, phase and event, that are less than 50 samples apart, one
+    counts: that of the lowest rank, then the earliest.
+
     Args:
         scan: of the files.
         arrivals: of any stations and times.
@@ -85,7 +91,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         FormatError: if there is no arrival, or none in any record.
 
     Warns:
-        RecordWarning: for arrivals that are in no record.
+        RecordWarning: for arrivals that are in no record, and onsets with several of them.
     """
     if not arrivals:
         raise FormatError(f"{where} holds no arrivals: give a file of some")
@@ -102,7 +108,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record"
         warnings.warn(f"{text}: {_some(map(_said, others))}", RecordWarning, stacklevel=3)
     by_station: dict[str, list[Arrival]] = {}
-    for arrival in arrivals:
+    for arrival in _one_an_onset(scan.spans, arrivals, where):
         by_station.setdefault(arrival.station, []).append(arrival)
     return [
         partial(_read, files, [a for code in sorted(codes) for a in by_station.get(code, [])])
@@ -110,9 +116,43 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     ]
 
 
+def _one_an_onset(
+    spans: Iterable[Span], arrivals: Iterable[Arrival], where: str
+) -> Iterator[Arrival]:
+    """Yield the arrivals, of several of one onset but one."""
+    rates_hz: dict[str, float] = {}
+    for span in spans:
+        code = codes_of(span.station)[1]
+        rates_hz[code] = max(span.sampling_rate, rates_hz.get(code, 0.0))
+    kept_ns: dict[tuple[str, ...], list[int]] = {}
+    left_out = []
+    for arrival in sorted(arrivals, key=lambda item: (item.rank, item.time.ns)):
+        key = (arrival.network, arrival.station, arrival.phase, arrival.event)
+        rate_hz = rates_hz.get(arrival.station, float("inf"))
+        others_ns, time_ns = kept_ns.setdefault(key, []), arrival.time.ns
+        place = bisect_left(others_ns, time_ns)
+        apart_ns = [abs(time_ns - other) for other in others_ns[max(0, place - 1) : place + 1]]
+        # What two files say of one instant is one arrival.
+        if any(0 < apart * rate_hz < ONE_ONSET_SAMPLES * 1e9 for apart in apart_ns):
+            left_out.append(arrival)
+            continue
+        others_ns.insert(place, time_ns)
+        yield arrival
+    if left_out:
+        text = (
+            f"{where}: {len(left_out)} arrivals have another of their station, phase and event "
+            f"less than {ONE_ONSET_SAMPLES} samples away, and are left out (the manual one counts, "
+            "that of the preferred origin, or the earliest)"
+        )
+        warnings.warn(f"{text}: {_some(map(_said, left_out))}", RecordWarning, stacklevel=4)
+
+
 def _read(files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
+    by_name = {path.name: path for path in files}
     try:
-        yield from label_by_time(read_waveforms(files), arrivals)
+        for record in label_by_time(read_waveforms(files), arrivals):
+            wave = record.waveform
+            yield replace(record, gather=gather_of(by_name[wave.source], wave.station))
     except (FormatError, ShapeError) as error:
         yield BadRow(None, str(error))
 

@@ -34,7 +34,7 @@ __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 STAGE = ".prepare"
 SHOWN = 3
 # A change of this number makes finished data sets be built anew.
-LAYOUT = 2
+LAYOUT = 3
 
 
 @dataclass(frozen=True)
@@ -248,6 +248,10 @@ def _read_all(
         on_progress=on_progress,
     )
     stage.bad = [*source.bad, *stage.bad]
+    if stage.n_unsure:
+        text = f"{stage.n_unsure} records hold several events, of which some have a P or S labelled"
+        text += " and others not: that phase is not known there (shorter windows, --window-s, know"
+        stage.notes[f"{text} more; --complete takes it as absent)"] = None
     if stage.n_unlabelled:
         text = f"{stage.n_unlabelled} records without a labelled arrival are left out"
         stage.notes[f"{text} (--complete keeps them as noise, if all arrivals are labelled)"] = None

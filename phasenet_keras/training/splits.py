@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,6 +11,16 @@ from datetime import UTC, datetime
 import numpy as np
 
 from phasenet_keras.io.parts import RecordFacts
+from phasenet_keras.training.grouping import (
+    NAMED,
+    copies_of,
+    groups_of,
+    joined,
+    names_of,
+    overlaps_of,
+    tied_groups,
+    unsure_spans,
+)
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = [
@@ -27,15 +36,9 @@ __all__ = [
 ]
 
 SPLIT_BY = ("event", "gather", "station", "time", "block")
-# Neighbouring receivers record nearly the same: blocks of this many stay together, fewer where
-# there would not be six blocks.
-BLOCK_RECORDS = 8
-LEAST_BLOCKS = 6
 LEAST_GROUPS = 3
 FRACTIONS = (0.6, 0.1, 0.3)
 SHOWN = 3
-# Records without a time begin in 1970, as those of simulations do.
-FIRST_TRUE_TIME_S = 365 * 86400.0
 REMEDIES = {
     "station": " (scores will be of known stations; --split-by station keeps them apart)",
     "time": " (one earthquake may be on two sides; --split-by time keeps them apart)",
@@ -72,15 +75,16 @@ def assign_splits(
 def choose_split_by(facts: Sequence[RecordFacts]) -> str:
     """Return what to split by: events, gathers, times or blocks.
 
-    The first of which there are three, where times count only if there are several stations: one
-    earthquake is then in several records.
+    The first of which there are three, that have nothing in common (see `split_facts`); times
+    count only if there are several stations: one earthquake is then in several records.
     """
-    for by in ("event", "gather"):
-        if len(set(_groups(facts, by)) - {""}) >= LEAST_GROUPS:
+    for by in NAMED:
+        tied = zip(tied_groups(facts, by), groups_of(facts, by), strict=True)
+        if len({group for group, name in tied if name}) >= LEAST_GROUPS:
             return by
-    times = _groups(facts, "time")
+    times = groups_of(facts, "time")
     has_times = "" not in times and len(set(times)) >= LEAST_GROUPS
-    return "time" if has_times and len(set(_groups(facts, "station"))) > 1 else "block"
+    return "time" if has_times and len(set(groups_of(facts, "station"))) > 1 else "block"
 
 
 def group_names(records: Sequence[LabelledWaveform], by: str = "") -> list[str]:
@@ -91,12 +95,13 @@ def group_names(records: Sequence[LabelledWaveform], by: str = "") -> list[str]:
         by: as in `assign_splits`; empty chooses, see `choose_split_by`.
 
     Raises:
-        ConfigError: for an unknown ``by``, or records without the group's name.
+        ConfigError: for an unknown ``by``, or records without the group's name; without event
+            (gather) may be those that overlap in time with what has one, see `split_facts`.
     """
     facts = [facts_of(record, with_digest=False) for record in records]
     by = by or choose_split_by(facts)
     _refuse_unknown(by)
-    groups = _groups(facts, by)
+    groups = tied_groups(facts, by)
     if "" in groups:
         raise ConfigError(f"record {groups.index('') + 1} has no {by}: split by something else")
     return groups
@@ -106,23 +111,24 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
     """Return the split of each record.
 
     Records of the same samples, and records of one station that overlap in time, are never on two
-    sides, whatever they are split by.
+    sides, whatever they are split by; split by event (gather), nor are records that have one of
+    several events in common, nor what overlaps in time with a record of no event and no gather.
 
     Args:
         facts: of the records, in their order.
-        by: as in `assign_splits`. A record without event (gather) is a group of its own, where
-            others have one.
+        by: as in `assign_splits`. A record without event (gather) that overlaps with none is a
+            group of its own, where others have one.
         seed: of the drawing.
 
     Raises:
         ConfigError: for an unknown ``by``, no record with such a group, or fewer than three.
     """
     _refuse_unknown(by)
-    groups = _groups(facts, by)
-    if not any(groups):
+    groups = tied_groups(facts, by)
+    if not any(groups_of(facts, by)):
         raise ConfigError(f"no record has a {by}: split by something else (--split-by block)")
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
-    return _draw(_joined(groups, [*_copies(facts), *_overlaps(facts)]), by, FRACTIONS, seed)
+    return _draw(joined(groups, [*copies_of(facts), *overlaps_of(facts)]), by, FRACTIONS, seed)
 
 
 def common_span(records: Sequence[LabelledWaveform]) -> tuple[datetime, float] | None:
@@ -139,9 +145,9 @@ def common_span(records: Sequence[LabelledWaveform]) -> tuple[datetime, float] |
         True
     """
     facts = [facts_of(record, with_digest=False) for record in records]
-    spans = set(_groups(facts, "time"))
+    spans = set(groups_of(facts, "time"))
     # What an earthquake is, names say better than times.
-    are_several = any(len(set(_groups(facts, by)) - {""}) > 1 for by in ("event", "gather"))
+    are_several = any(len({n for fact in facts for n in names_of(fact, by)}) > 1 for by in NAMED)
     if len(spans) != 1 or "" in spans or are_several:
         return None
     begin_s = min(fact.start_s for fact in facts)
@@ -158,8 +164,9 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     Returns:
         Sentences. Those that begin with ``error:`` are of names used twice and of records with
         the same samples in two splits, which make any score worthless; those that begin with
-        ``warning:`` of records of one station that overlap in time, and of events, gathers, and
-        stations (where there are several) in two splits.
+        ``warning:`` of records of one station that overlap in time, and of events, gathers,
+        stations (where there are several), and what overlaps in time with a record that no name
+        says an event of, in two splits.
 
     Example:
         >>> facts = [RecordFacts("a", "train", "quake"), RecordFacts("b", "test", "quake")]
@@ -171,21 +178,19 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     twice = [name for name, count in Counter(fact.name for fact in facts).items() if count > 1]
     if twice:
         said.append(f"error: {len(twice)} names are used by several records: {_some(twice)}")
-    copies = _across(facts, _copies(facts))
+    copies = _across(facts, copies_of(facts))
     if copies:
         said.append(
             f"error: {len(copies)} pairs of records in two splits have the same samples: "
             f"{_some(copies)}"
         )
-    overlaps = _across(facts, _overlaps(facts))
+    overlaps = _across(facts, overlaps_of(facts))
     if overlaps:
         said.append(
             f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
             f"overlap in time: {_some(overlaps)}"
         )
-    named = ("event", "gather", "station")
-    # What an earthquake is, names say better than times.
-    kinds = named if any(fact.event or fact.gather for fact in facts) else (*named, "time")
+    kinds = (*NAMED, "station", "time")
     return said + [text for by in kinds for text in _in_several(facts, by)]
 
 
@@ -216,13 +221,17 @@ def digest_of(record: LabelledWaveform) -> str:
 
 
 def _in_several(facts: Sequence[RecordFacts], by: str) -> list[str]:
-    """Return a sentence on the events, gathers or stations that are in several splits."""
+    """Return a sentence on the events, gathers, stations or times that are in several splits."""
     splits: dict[str, set[str]] = {}
-    for fact, group in zip(facts, _groups(facts, by), strict=True):
-        splits.setdefault(group, set()).add(fact.split)
-    splits.pop("", None)
+    # What an earthquake is, names say better than times.
+    times = unsure_spans(facts) if by == "time" else []
+    names = [[time] if time else [] for time in times] or [names_of(fact, by) for fact in facts]
+    for fact, of_fact in zip(facts, names, strict=True):
+        for name in of_fact:
+            splits.setdefault(name, set()).add(fact.split)
     shared = [f"{name} ({', '.join(sorted(s))})" for name, s in splits.items() if len(s) > 1]
-    if not shared or (by in ("station", "time") and len(splits) == 1):
+    is_one = len(splits) == 1 and all(names)
+    if not shared or (by in ("station", "time") and is_one):
         return []
     verb = "is" if len(shared) == 1 else "are"
     what = NAMES_OF_SEVERAL.get(by, f"{by}s")
@@ -235,77 +244,12 @@ def _refuse_unknown(by: str) -> None:
         raise ConfigError(f"split by {', '.join(SPLIT_BY)}.{nearest_name(by, SPLIT_BY)}")
 
 
-def _groups(facts: Sequence[RecordFacts], by: str) -> list[str]:
-    block = max(1, min(BLOCK_RECORDS, len(facts) // LEAST_BLOCKS))
-    if by == "block":
-        return [f"{number // block:06d}" for number in range(len(facts))]
-    if by == "time":
-        return _spans(facts)
-    return [getattr(fact, by) for fact in facts]
-
-
-def _spans(facts: Sequence[RecordFacts]) -> list[str]:
-    """Return for each record when the span of records begins that overlap; empty without a time."""
-    names = [""] * len(facts)
-    known = [n for n, fact in enumerate(facts) if fact.start_s > FIRST_TRUE_TIME_S]
-    begin_s = end_s = -math.inf
-    for number in sorted(known, key=lambda n: facts[n].start_s):
-        if facts[number].start_s >= end_s:
-            begin_s = facts[number].start_s
-        end_s = max(end_s, facts[number].start_s + facts[number].duration_s)
-        names[number] = datetime.fromtimestamp(begin_s, UTC).isoformat(timespec="milliseconds")
-    return names
-
-
-def _copies(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
-    """Return the numbers of records that have the same samples, in pairs."""
-    first: dict[str, int] = {}
-    pairs = [
-        (first.setdefault(fact.digest, number), number)
-        for number, fact in enumerate(facts)
-        if fact.digest
-    ]
-    return [(one, other) for one, other in pairs if one != other]
-
-
-def _overlaps(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
-    """Return the numbers of records of one station that overlap in time, in pairs."""
-    known = [n for n, fact in enumerate(facts) if fact.start_s > FIRST_TRUE_TIME_S]
-    known.sort(key=lambda number: (facts[number].station, facts[number].start_s))
-    pairs = []
-    last = None
-    for number in known:
-        fact = facts[number]
-        if last is not None and facts[last].station == fact.station:
-            end_s = facts[last].start_s + facts[last].duration_s
-            if fact.start_s < end_s:
-                pairs.append((last, number))
-                if fact.start_s + fact.duration_s <= end_s:
-                    continue
-        last = number
-    return pairs
-
-
 def _across(facts: Sequence[RecordFacts], pairs: Iterable[tuple[int, int]]) -> list[str]:
     """Return the pairs that are in two splits, in words."""
     found = [(facts[one], facts[other]) for one, other in pairs]
     return [
         f"{a.name} ({a.split}) and {b.name} ({b.split})" for a, b in found if a.split != b.split
     ]
-
-
-def _joined(groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
-    """Return the groups, those that such pairs tie together under one name."""
-    names = {group: group for group in groups}
-
-    def name_of(group: str) -> str:
-        while names[group] != group:
-            group = names[group]
-        return group
-
-    for one, other in pairs:
-        names[name_of(groups[other])] = name_of(groups[one])
-    return [name_of(group) for group in groups]
 
 
 def _draw(

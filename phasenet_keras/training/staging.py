@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.channels import components_of
-from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import metadata_row, write_layout
 from phasenet_keras.io.tables import beside_then_rename
@@ -48,6 +48,7 @@ class Stage:
         bad: rows and files that cannot be used.
         notes: warnings, each once.
         n_unlabelled: records left out since no phase of them is labelled.
+        n_unsure: records with a phase that is not labelled of all events in them.
     """
 
     def __init__(self, folder: Path, order: Mapping[str, Any]) -> None:
@@ -56,6 +57,7 @@ class Stage:
         self.bad: list[BadRow] = []
         self.notes: dict[str, None] = {}
         self.n_unlabelled = 0
+        self.n_unsure = 0
         self._keep_unlabelled = True
         self._names: set[str] = set()
         self._n_parts = 0
@@ -126,6 +128,7 @@ class Stage:
             self._files.append(path)
             self._n_parts = state["n_parts"]
             self.n_unlabelled = state["n_unlabelled"]
+            self.n_unsure = state["n_unsure"]
             self.rows += state["rows"]
             self.bad += [BadRow(*item) for item in state["bad"]]
             self.notes.update(dict.fromkeys(state["notes"]))
@@ -162,6 +165,7 @@ class Stage:
         state = {
             "n_parts": self._n_parts,
             "n_unlabelled": self.n_unlabelled,
+            "n_unsure": self.n_unsure,
             "rows": self.rows[n_rows:],
             "bad": [(item.row, item.text) for item in self.bad[n_bad:]],
             "notes": [text for text in self.notes if text not in known],
@@ -181,6 +185,7 @@ class Stage:
                 )
 
     def _take(self, item: Item, file: h5py.File) -> None:
+        self.n_unsure += isinstance(item, JoinedRecord) and bool(item.unsure)
         if isinstance(item, BadRow):
             self.bad.append(item)
         elif not item.arrivals and not self._keep_unlabelled:

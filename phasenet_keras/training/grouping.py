@@ -1,0 +1,167 @@
+"""Which records belong together: by their names, by what they overlap with, by their samples."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from phasenet_keras.io.parts import RecordFacts, events_in
+
+__all__ = [
+    "NAMED",
+    "copies_of",
+    "groups_of",
+    "joined",
+    "names_of",
+    "overlaps_of",
+    "tied_groups",
+    "unsure_spans",
+]
+
+NAMED = ("event", "gather")
+# Neighbouring receivers record nearly the same: blocks of this many stay together, fewer where
+# there would not be six blocks.
+BLOCK_RECORDS = 8
+LEAST_BLOCKS = 6
+# Records without a time begin in 1970, as those of simulations do.
+FIRST_TRUE_TIME_S = 365 * 86400.0
+
+
+def groups_of(facts: Sequence[RecordFacts], by: str) -> list[str]:
+    """Return the name of the group of each record, empty where it has none."""
+    block = max(1, min(BLOCK_RECORDS, len(facts) // LEAST_BLOCKS))
+    if by == "block":
+        return [f"{number // block:06d}" for number in range(len(facts))]
+    if by == "time":
+        return _spans(facts)
+    return [getattr(fact, by) for fact in facts]
+
+
+def names_of(fact: RecordFacts, by: str) -> list[str]:
+    """Return the events, the gather or the station of a record."""
+    name = getattr(fact, by)
+    return events_in(name) if by == "event" else [name] if name else []
+
+
+def tied_groups(facts: Sequence[RecordFacts], by: str) -> list[str]:
+    """Return the group of each record; events (gathers) that have records in common are one.
+
+    So is what overlaps in time with a record without a name; empty is one that has no time either.
+    """
+    groups = groups_of(facts, by)
+    if by not in NAMED or not any(groups):
+        return groups
+    other = NAMED[1 - NAMED.index(by)]
+    names = [names_of(fact, by) or names_of(fact, other) for fact in facts]
+    first: dict[str, int] = {}
+    pairs = [
+        (first.setdefault(name, number), number)
+        for number, of_fact in enumerate(names)
+        for name in of_fact
+    ]
+    pairs += _meetings(facts)
+    known = {number for pair in pairs for number in pair}
+    groups = [group or f"record {number}" for number, group in enumerate(groups)]
+    groups = joined(groups, pairs)
+    return [group if number in known else "" for number, group in enumerate(groups)]
+
+
+def unsure_spans(facts: Sequence[RecordFacts]) -> list[str]:
+    """Return when the span of what overlaps with an unnamed record begins; empty for all else."""
+    pairs = _meetings(facts)
+    roots = joined([str(number) for number in range(len(facts))], pairs)
+    begins_s: dict[str, float] = {}
+    for number in {number for pair in pairs for number in pair}:
+        begin_s = begins_s.get(roots[number], math.inf)
+        begins_s[roots[number]] = min(begin_s, facts[number].start_s)
+    return [_said_time(begins_s[root]) if root in begins_s else "" for root in roots]
+
+
+def copies_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
+    """Return the numbers of records that have the same samples, in pairs."""
+    first: dict[str, int] = {}
+    pairs = [
+        (first.setdefault(fact.digest, number), number)
+        for number, fact in enumerate(facts)
+        if fact.digest
+    ]
+    return [(one, other) for one, other in pairs if one != other]
+
+
+def overlaps_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
+    """Return the numbers of records of one station that overlap in time, in pairs."""
+    known = [n for n, fact in enumerate(facts) if fact.start_s > FIRST_TRUE_TIME_S]
+    known.sort(key=lambda number: (facts[number].station, facts[number].start_s))
+    pairs = []
+    last = None
+    for number in known:
+        fact = facts[number]
+        if last is not None and facts[last].station == fact.station:
+            end_s = facts[last].start_s + facts[last].duration_s
+            if fact.start_s < end_s:
+                pairs.append((last, number))
+                if fact.start_s + fact.duration_s <= end_s:
+                    continue
+        last = number
+    return pairs
+
+
+def joined(groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
+    """Return the groups, those that such pairs tie together under one name."""
+    names = {group: group for group in groups}
+
+    def name_of(group: str) -> str:
+        while names[group] != group:
+            names[group] = group = names[names[group]]
+        return group
+
+    for one, other in pairs:
+        names[name_of(groups[other])] = name_of(groups[one])
+    return [name_of(group) for group in groups]
+
+
+def _spans(facts: Sequence[RecordFacts]) -> list[str]:
+    """Return for each record when the span of records begins that overlap; empty without a time."""
+    names = [""] * len(facts)
+    for begin_s, _, numbers in _stretches(facts, range(len(facts))):
+        for number in numbers:
+            names[number] = _said_time(begin_s)
+    return names
+
+
+def _stretches(
+    facts: Sequence[RecordFacts], numbers: Iterable[int]
+) -> list[tuple[float, float, list[int]]]:
+    """Return begin and end in s of each span of these records that overlap, and their numbers."""
+    found: list[tuple[float, float, list[int]]] = []
+    known = [number for number in numbers if facts[number].start_s > FIRST_TRUE_TIME_S]
+    for number in sorted(known, key=lambda n: facts[n].start_s):
+        start_s, end_s = facts[number].start_s, facts[number].start_s + facts[number].duration_s
+        if found and start_s < found[-1][1]:
+            begin_s, last_s, inside = found[-1]
+            inside.append(number)
+            found[-1] = (begin_s, max(last_s, end_s), inside)
+        else:
+            found.append((start_s, end_s, [number]))
+    return found
+
+
+def _meetings(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
+    """Return pairs of records that tie each without event and gather to all it overlaps with."""
+    unnamed = [n for n, fact in enumerate(facts) if not (fact.event or fact.gather)]
+    spans = _stretches(facts, unnamed)
+    ends_s = [end_s for _, end_s, _ in spans]
+    pairs = [(inside[0], number) for _, _, inside in spans for number in inside]
+    for number in set(range(len(facts))) - set(unnamed):
+        begin_s, end_s = facts[number].start_s, facts[number].start_s + facts[number].duration_s
+        place = bisect_right(ends_s, begin_s)
+        while place < len(spans) and spans[place][0] < end_s:
+            pairs.append((spans[place][2][0], number))
+            place += 1
+    return pairs
+
+
+def _said_time(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds")
