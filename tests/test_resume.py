@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +22,7 @@ from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking import parts as parts_module
 from phasenet_keras.picking.archive import StationSummary, pick_archive
 from phasenet_keras.picking.files import Progress
+from phasenet_keras.picking.one_run import LOCK, only_run
 from phasenet_keras.picking.parts import PartFolder
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
@@ -205,7 +204,7 @@ def test_a_second_run_with_the_same_output_is_refused(preset, tmp_path, capsys):
         parts.group("first").save([], [], 1, None)
         assert main(command) == 2
         error = capsys.readouterr().err
-        assert f"{out} is being written by process {os.getpid()}" in error
+        assert f"{out} is being written by another run" in error
         assert "name another --output" in error
         assert parts.group("first").is_done
         assert not out.exists()
@@ -213,20 +212,24 @@ def test_a_second_run_with_the_same_output_is_refused(preset, tmp_path, capsys):
     assert not parts.folder.exists()
 
 
-def test_the_lock_of_a_dead_run_is_taken_over_and_no_other(tmp_path):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    own = {"host": socket.gethostname(), "pid": os.getpid(), "began": "1"}
-    for dead in ({**own, "pid": ended.pid}, own):  # killed; its number is another process's
-        (tmp_path / "run.lock").write_text(json.dumps(dead))
-        with PartFolder(tmp_path).held():
-            assert json.loads((tmp_path / "run.lock").read_text())["pid"] == os.getpid()
-        tmp_path.mkdir(exist_ok=True)
-    for other in (json.dumps({**own, "host": "elsewhere"}), ""):
-        (tmp_path / "run.lock").write_text(other)
-        with pytest.raises(ConfigError, match=r"remove .*run\.lock"), PartFolder(tmp_path).held():
-            pass
-        assert (tmp_path / "run.lock").read_text() == other
+def test_a_lock_ends_with_its_process_however_that_ends(tmp_path):
+    code = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from phasenet_keras.picking.one_run import only_run\n"
+        "with only_run(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(100)\n"
+    )
+    folder = tmp_path / "parts"
+    run = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE)
+    assert run.stdout.readline() == b"held\n"
+    with pytest.raises(ConfigError, match="another run"), only_run(folder):
+        pass
+    assert (folder / LOCK).exists()
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    with only_run(folder), pytest.raises(ConfigError, match="another run"), only_run(folder):
+        pass
+    assert not folder.exists()
 
 
 def test_finished_parts_that_are_gone_are_an_error(picker, tmp_path):
