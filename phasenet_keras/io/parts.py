@@ -71,23 +71,28 @@ class JoinedRecord(LabelledWaveform):
     Attributes:
         origins: phase, sample and event of each arrival.
         lacking: the events of which nobody labelled an arrival at this station, by phase.
-        unsure: phases whose arrivals were left out, see `without_unsure`.
+        unsure: phases that some of its events lack, see `with_unsure`.
     """
 
     origins: tuple[tuple[str, float, str], ...] = ()
     lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
     unsure: tuple[str, ...] = ()
 
-    def without_unsure(self) -> JoinedRecord:
-        """Leave out the phases that an event in the record lacks: its arrival may be there too.
+    def with_unsure(self, *, keep: bool) -> JoinedRecord:
+        """Note the phases that an event in the record lacks: its arrival may be there all the same.
 
-        An arrival that nobody labelled would be learned as noise, as if it were not there.
+        An arrival that nobody labelled is learned as noise, unless its phase is not known in the
+        record: then the arrivals of other events are not learned, either.
+
+        Args:
+            keep: the arrivals of such phases; else they are left out, and the phases not known.
         """
         events = {event for _, _, event in self.origins}
         unsure = tuple(
             phase for phase in self.arrivals if events & self.lacking.get(phase, frozenset())
         )
-        known = {phase: s for phase, s in self.arrivals.items() if phase not in unsure}
+        left_out = () if keep else unsure
+        known = {phase: s for phase, s in self.arrivals.items() if phase not in left_out}
         return replace(self, arrivals=known, unsure=unsure)
 
 

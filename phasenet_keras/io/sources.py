@@ -75,7 +75,8 @@ def read_labelled(
         window_s: cuts records longer than this around their arrivals, in seconds.
         seed: windows lie at random about the arrivals; None puts these in the middle.
 
-    A phase that is labelled of some events in a record and not of others is not known there.
+    In a window a phase that is labelled of some events and not of others is not known; a whole
+    record keeps its labels, for it would lose most of them.
 
     Yields:
         Records, and the rows and files that cannot be used.
@@ -109,7 +110,7 @@ def with_options(
             cut = cut_around_arrivals(item, window_s, complete=complete, seed=seed)
         for record in cut:
             if isinstance(record, JoinedRecord) and not complete:
-                yield record.without_unsure()
+                yield record.with_unsure(keep=window_s is None)
             else:
                 yield record
 

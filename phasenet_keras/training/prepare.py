@@ -250,8 +250,13 @@ def _read_all(
     stage.bad = [*source.bad, *stage.bad]
     if stage.n_unsure:
         text = f"{stage.n_unsure} records hold several events, of which some have a P or S labelled"
-        text += " and others not: that phase is not known there (shorter windows, --window-s, know"
-        stage.notes[f"{text} more; --complete takes it as absent)"] = None
+        if settings.window_s is None:
+            text += " and others not: what was not labelled is learned as noise (--window-s cuts"
+            text += " windows, in which such a phase is not known)"
+        else:
+            text += " and others not: that phase is not known there (shorter windows know more;"
+            text += " --complete takes it as absent)"
+        stage.notes[text] = None
     if stage.n_unlabelled:
         text = f"{stage.n_unlabelled} records without a labelled arrival are left out"
         stage.notes[f"{text} (--complete keeps them as noise, if all arrivals are labelled)"] = None
