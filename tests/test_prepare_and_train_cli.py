@@ -13,6 +13,7 @@ from test_train import onsets
 
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.cli import main
+from phasenet_keras.io.label_rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import read_labelled
@@ -107,6 +108,15 @@ def test_an_empty_field_was_looked_for_and_a_missing_column_was_not(tmp_path):
     labels.write_text("p_index\n100\n110\n")
     [first, _] = read_labelled(tmp_path / "line", labels)
     assert first.arrivals == {"P": (100.0,)}
+
+
+def test_a_row_with_more_cells_than_the_header_is_refused(tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text("fname,itp,its\na.txt,117,2,200,5\n")
+    with pytest.raises(FormatError, match="row 1 has 5 cells, the header 3: a comma in"):
+        read_label_table(table)
+    table.write_text("fname,itp,its\na.txt,117,200,,\n")
+    assert read_label_table(table).rows[0] == {"fname": "a.txt", "itp": "117", "its": "200"}
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])

@@ -79,7 +79,7 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     Where semicolons or tabs separate, a comma between two digits of a number is a decimal comma.
 
     Raises:
-        FormatError: if it cannot be read as text.
+        FormatError: if it cannot be read as text, or a row has cells beyond the header's.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -99,6 +99,12 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table: {error}") from error
     columns = tuple(name.strip().lower() for name in cells[0]) if cells else ()
+    for number, row in enumerate(cells[1:], start=1):
+        if any(cell.strip() for cell in row[len(columns) :]):
+            raise FormatError(
+                f"{path}: row {number} has {len(row)} cells, the header {len(columns)}: a comma in "
+                "a number or a name? Quote such cells, or separate by semicolons"
+            )
     rows = [
         dict(zip(columns, (*map(str.strip, row), *[""] * len(columns)), strict=False))
         for row in cells[1:]
