@@ -188,7 +188,7 @@ class LabelledWaveform:
             was not labelled: unknown, not noise.
         name: of the record in its data set.
         event, gather: what it belongs to, where known: events and shots are never split. Names of
-            several events are joined by `` + ``.
+            several events are joined: ``"a + b"``.
         split: ``"train"``, ``"dev"`` or ``"test"``, or empty.
 
     Raises:

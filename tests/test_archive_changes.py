@@ -15,6 +15,8 @@ from obspy import Stream, Trace
 from phasenet_keras import Picker, read_waveforms
 from phasenet_keras.io.assembly import Assembler
 from phasenet_keras.io.blocks import blocks_of, read_block
+from phasenet_keras.io.channels import claims_of
+from phasenet_keras.io.instruments import Company
 from phasenet_keras.io.mseed_headers import bytes_of_whole_records
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport
@@ -149,6 +151,56 @@ def test_of_two_codes_of_one_component_at_one_time_the_plainer_counts(picker, tm
     [(text, failed)] = said(events)
     assert "channels HH1 left out" in text
     assert not failed
+
+
+@pytest.mark.parametrize("names", list(permutations("ab")))
+@pytest.mark.parametrize("block_bytes", [4096, 1 << 21])
+def test_two_codes_of_one_component_in_files_of_their_own(picker, tmp_path, names, block_bytes):
+    stream = station()
+    others = renamed(stream.select(channel="HHN"), TURNED)
+    for trace in others:
+        trace.data = trace.data[::-1].copy()
+    for name, part in zip(names, (stream, others), strict=True):
+        (tmp_path / name).write_bytes(encoded(part))
+    ours, events = run(
+        picker, [tmp_path / "a", tmp_path / "b"], tmp_path / "p", block_bytes=block_bytes
+    )
+    assert keys(ours) == keys(picker.pick(stream))
+    assert all("channels HH1 left out" in text and not failed for text, failed in said(events))
+
+
+def heard(company, code, day, days=1.0):
+    header = {"channel": code, "starttime": MIDNIGHT + day * 86_400, "sampling_rate": 0.01}
+    company.join([Trace(np.zeros(int(days * 864), "int32"), header)])
+    return claims_of(sorted(company.spans))
+
+
+def test_a_silent_channel_still_says_what_others_are_until_it_is_replaced():
+    company = Company()
+    heard(company, "HH3", 0)
+    for day in range(20):
+        heard(company, "HH2", day)
+        found = heard(company, "HH1", day)
+    assert found == {"HH1": "Z", "HH2": "N", "HH3": "E"}
+    for code in ("HHE", "HHN", "HHZ"):
+        found = heard(company, code, 30)
+    assert set(company.spans) - {"HH3"} == {"HHE", "HHN", "HHZ"}
+    assert {code: found[code] for code in ("HHE", "HHN", "HHZ")} == {
+        "HHE": "E", "HHN": "N", "HHZ": "Z",
+    }  # fmt: skip
+    assert all(len(spans) <= 3 for spans in company.spans.values())
+
+
+def test_rates_are_not_taken_for_one_where_times_would_be_off():
+    header = {"network": "XX", "station": "AA", "channel": "HHZ"}
+    parts = [
+        Trace(np.arange(1000, dtype="int32"), {**header, "starttime": MIDNIGHT}),
+        Trace(np.arange(360_000, dtype="int32"), {**header, "starttime": MIDNIGHT + 10}),
+    ]
+    parts[0].stats.sampling_rate, parts[1].stats.sampling_rate = 100.0, 99.991
+    waves = read_waveforms(parts)
+    assert [wave.sampling_rate for wave in waves] == [100.0, 99.991]
+    assert [wave.n_samples for wave in waves] == [1000, 360_000]
 
 
 @pytest.mark.parametrize("n_gaps", [0, 1, 2, 4])

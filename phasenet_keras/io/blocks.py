@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from phasenet_keras.io.instruments import RecordKey, record_key, station_id
+from phasenet_keras.io.instruments import Heard, RecordKey, record_key, station_id
 from phasenet_keras.io.mseed_headers import (
     LARGEST_RECORD_BYTES,
     LEAST_RECORD_BYTES,
@@ -41,7 +41,7 @@ class Block:
         offset: of the part, in bytes.
         size: in bytes, None for the whole file.
         start: of its earliest trace, UTC.
-        codes: record key and channel code of its traces.
+        codes: record keys and channel codes of its traces, and from when to when there are any.
         stations: SEED ids without component of its traces; `read_block` gives those of no others.
     """
 
@@ -49,7 +49,7 @@ class Block:
     offset: int
     size: int | None
     start: UTCDateTime
-    codes: frozenset[tuple[RecordKey, str]]
+    codes: frozenset[Heard]
     stations: frozenset[str]
 
 
@@ -100,7 +100,7 @@ def read_block(block: Block) -> list[Trace]:
     Raises:
         FormatError: if it cannot be read.
     """
-    keys = {key for key, _ in block.codes}
+    keys = {heard.key for heard in block.codes}
     is_all = block.stations == {station for station, _, _ in keys}
     if block.size is None:
         stream = read_stream(block.path)
@@ -128,9 +128,18 @@ def _block(path: Path, offset: int, size: int | None, traces: list[Trace]) -> Bl
         offset,
         size,
         min(trace.stats.starttime for trace in traces),
-        frozenset((record_key(trace), trace.stats.channel) for trace in traces),
+        frozenset(_heard(traces)),
         frozenset(station_id(trace) for trace in traces),
     )
+
+
+def _heard(traces: list[Trace]) -> Iterator[Heard]:
+    found: dict[tuple[RecordKey, str], list[Trace]] = {}
+    for trace in traces:
+        found.setdefault((record_key(trace), trace.stats.channel), []).append(trace)
+    for (key, code), of_code in found.items():
+        start_ns = min(trace.stats.starttime.ns for trace in of_code)
+        yield Heard(key, code, start_ns, max(trace.stats.endtime.ns for trace in of_code))
 
 
 def _is_long_miniseed(path: Path, block_bytes: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from glob import glob
 from os import PathLike
 from pathlib import Path
@@ -50,18 +50,23 @@ def expand_paths(
         ConfigError: for an empty name, which would stand for the working folder.
     """
     paths: dict[str, Path] = {}
-    left_out = tuple(os.path.realpath(path) for path in without)
+    left_out = {os.path.realpath(path) for path in without}
     for source in sources:
         if not str(source):
             raise ConfigError("a file name is empty; '.' names the working folder")
         named, found = Path(source), dict[str, Path]()
         for path in _found(named, str(source)):
             real = os.path.realpath(path)
-            if path == named or not f"{real}/".startswith(tuple(f"{item}/" for item in left_out)):
+            if path == named or not _is_below(real, left_out):
                 found.setdefault(real, path)
         for real, path in (found or {os.path.realpath(named): named}).items():
             paths.setdefault(real, path)
     return list(paths.values())
+
+
+def _is_below(real: str, folders: Collection[str]) -> bool:
+    """Tell if a path is one of these, or in one of them."""
+    return bool(folders) and any(str(p) in folders for p in (Path(real), *Path(real).parents))
 
 
 def _found(path: Path, pattern: str) -> list[Path]:

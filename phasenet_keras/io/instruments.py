@@ -6,22 +6,31 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from phasenet_keras.io.channels import claims_of, component_prefix
 from phasenet_keras.io.registry import RecordWarning
 
 if TYPE_CHECKING:
-    from obspy import Trace, UTCDateTime
+    from obspy import Trace
 
-__all__ = ["Company", "RecordKey", "RecordKeys", "record_key", "station_id", "with_components"]
+__all__ = [
+    "Company",
+    "Heard",
+    "RecordKey",
+    "RecordKeys",
+    "record_key",
+    "station_id",
+    "with_components",
+]
 
 RecordKey = tuple[str, str, float]
 
 # Of two sampling rates; miniSEED's readers, too, take such for one.
 SAME_RATE = 1e-4
+MOST_OFF_SAMPLES = 0.5
 # What a code stands for depends on others that were heard of so recently.
-COMPANY_S = 2 * 86_400.0
+COMPANY_NS = 2 * 86_400 * 10**9
 
 
 def station_id(trace: Trace) -> str:
@@ -48,24 +57,41 @@ def record_key(trace: Trace) -> tuple[str, str, float]:
     return station_id(trace), path, rate
 
 
+class Heard(NamedTuple):
+    """From when to when, in ns, a channel code of a record is in some part of an archive."""
+
+    key: RecordKey
+    code: str
+    start_ns: int
+    end_ns: int
+
+
 class RecordKeys:
     """Keys in which rates that are nearly the same are one: a digitiser's clock drifts."""
 
     def __init__(self) -> None:
         self._rates: dict[tuple[str, str], list[float]] = {}
 
-    def of(self, key: RecordKey) -> RecordKey:
-        """Return the first key of the same station and, within 1e-4, the same rate.
+    def of(self, key: RecordKey, n_samples: int = 1) -> RecordKey:
+        """Return a known key of the same station and, within 1e-4, the same rate.
+
+        Times follow from the rate: it is not taken for another that would move a sample by half of
+        one or more.
+
+        Args:
+            key: as `record_key` gives it; is known from then on, unless another stands for it.
+            n_samples: of the trace.
 
         Example:
             >>> keys = RecordKeys()
-            >>> [keys.of(("XX.A..HH", "", rate))[2] for rate in (100.0, 99.9987, 50.0)]
-            [100.0, 100.0, 50.0]
+            >>> [keys.of(("XX.A..HH", "", rate), 4000)[2] for rate in (100.0, 99.9987, 99.991)]
+            [100.0, 100.0, 99.991]
         """
         station, path, rate = key
         known = self._rates.setdefault((station, path), [])
         for same in known:
-            if abs(rate / same - 1.0) <= SAME_RATE:
+            off = abs(rate / same - 1.0)
+            if off <= SAME_RATE and off * n_samples < MOST_OFF_SAMPLES:
                 return station, path, same
         known.append(rate)
         return key
@@ -75,39 +101,46 @@ class Company:
     """The channel codes of one instrument as they come and go over the years."""
 
     def __init__(self) -> None:
-        self._heard: dict[str, UTCDateTime] = {}
-        self._ends: dict[str, UTCDateTime] = {}
+        self._spans: dict[str, list[tuple[int, int]]] = {}
 
-    def announce(self, code: str, time: UTCDateTime) -> None:
-        """Note a code that was heard of at a time, whose traces may be yet to come."""
-        self._heard[code] = max(time, self._heard.get(code, time))
+    def announce(self, code: str, start_ns: int, end_ns: int) -> None:
+        """Note from when to when there is a code, whose traces may be yet to come."""
+        spans = self._spans.setdefault(code, [])
+        if (start_ns, end_ns) not in spans:
+            spans.append((start_ns, end_ns))
 
     def join(self, traces: Sequence[Trace]) -> None:
-        """Note traces; codes that were not heard of for two days before them are forgotten."""
-        for trace in traces:
-            code, end = trace.stats.channel, trace.stats.endtime
-            self.announce(code, end)
-            self._ends[code] = max(end, self._ends.get(code, end))
-        if traces:
-            since = min(trace.stats.starttime for trace in traces) - COMPANY_S
-            self._heard = {code: time for code, time in self._heard.items() if time >= since}
-            self._ends = {code: end for code, end in self._ends.items() if code in self._heard}
+        """Note traces, and forget what is long over.
+
+        That is what ended two days before them; a code is forgotten if another that stands for the
+        same component has taken its place. One that is only silent still says what others are.
+        """
+        if not traces:
+            return
+        for code in {trace.stats.channel for trace in traces}:
+            of_code = [trace.stats for trace in traces if trace.stats.channel == code]
+            start_ns = min(stats.starttime.ns for stats in of_code)
+            self.announce(code, start_ns, max(stats.endtime.ns for stats in of_code))
+        since = min(trace.stats.starttime for trace in traces).ns - COMPANY_NS
+        claims = claims_of(sorted(self._spans))
+        last = {code: max(spans, key=lambda span: span[1]) for code, spans in self._spans.items()}
+        living = {claims.get(code) for code, (_, end) in last.items() if end >= since}
+        self._spans = {
+            code: [span for span in spans if span[1] >= since] or [last[code]]
+            for code, spans in self._spans.items()
+            if last[code][1] >= since or claims.get(code) not in living or code not in claims
+        }
 
     @property
-    def codes(self) -> tuple[str, ...]:
-        """Codes that were heard of lately."""
-        return tuple(self._heard)
-
-    def ends(self) -> dict[str, UTCDateTime]:
-        """Return when each code's traces end that have come."""
-        return dict(self._ends)
+    def spans(self) -> Mapping[str, Sequence[tuple[int, int]]]:
+        """When there are traces of each code, in ns."""
+        return self._spans
 
 
 def with_components(
     station: str,
     traces: Sequence[Trace],
-    codes: Iterable[str] = (),
-    ends: Mapping[str, UTCDateTime] | None = None,
+    others: Mapping[str, Sequence[tuple[int, int]]] | None = None,
 ) -> list[tuple[Trace, str]]:
     """Return the traces of known components, each with its own.
 
@@ -117,26 +150,26 @@ def with_components(
     Args:
         station: for the warning.
         traces: of one record.
-        codes: more channel codes of the record, which decide what others stand for.
-        ends: of earlier traces, by code.
+        others: channel codes of more traces of the record, which decide what codes stand for, and
+            from when to when these are, in ns.
 
     Warns:
         RecordWarning: for channels whose code cannot be understood.
     """
-    claims = claims_of(sorted({trace.stats.channel for trace in traces} | set(codes)))
+    spans = {code: list(found) for code, found in (others or {}).items()}
+    for trace in traces if others is None else ():
+        span = trace.stats.starttime.ns, trace.stats.endtime.ns
+        spans.setdefault(trace.stats.channel, []).append(span)
+    claims = claims_of(sorted({trace.stats.channel for trace in traces} | set(spans)))
     order = list(claims)
     rivals = {
-        code: [other for other in order[:place] if claims[other] == claims[code]]
+        code: [_Spans(spans[other]) for other in order[:place] if claims[other] == claims[code]]
         for place, code in enumerate(order)
-    }
-    spans = {
-        code: _Spans([t for t in traces if t.stats.channel == code], (ends or {}).get(code))
-        for code in {other for others in rivals.values() for other in others}
     }
     pairs, left_out = [], set()
     for trace in traces:
         code = trace.stats.channel
-        if code in claims and not any(spans[other].meet(trace) for other in rivals[code]):
+        if code in claims and not any(rival.meet(trace) for rival in rivals[code]):
             pairs.append((trace, claims[code]))
         else:
             left_out.add(code)
@@ -152,18 +185,14 @@ def with_components(
 
 
 class _Spans:
-    """When there are traces of a code."""
+    """When there are traces of a code, in ns."""
 
-    def __init__(self, traces: Sequence[Trace], last_end: UTCDateTime | None) -> None:
-        spans = sorted((t.stats.starttime.ns, t.stats.endtime.ns) for t in traces)
-        self._last_end = None if last_end is None else last_end.ns
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        spans = sorted(spans)
         self._starts = [start for start, _ in spans]
         self._latest_ends = list(accumulate((end for _, end in spans), max))
 
     def meet(self, trace: Trace) -> bool:
         """Tell if one of them has a time in common with a trace."""
-        start = trace.stats.starttime.ns
-        if self._last_end is not None and self._last_end >= start:
-            return True
         number = bisect_right(self._starts, trace.stats.endtime.ns)
-        return number > 0 and self._latest_ends[number - 1] >= start
+        return number > 0 and self._latest_ends[number - 1] >= trace.stats.starttime.ns

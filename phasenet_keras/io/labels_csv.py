@@ -126,6 +126,8 @@ def _paired_by_name(
         if len(found) > 1:
             tail = name.parts
             found = [path for path in found if path.parts[-len(tail) : -1] == tail[:-1]]
+            # A file of that very name comes before one that has it as its stem.
+            found = [path for path in found if path.name == name.name] or found
         problem = "" if found else f"there is no file of this name or station ({name})"
         if len(found) > 1:
             problem = f"{len(found)} files are named {name}: name their folders too"
@@ -225,9 +227,9 @@ def _read(
         except FormatError as error:
             bad.append(BadRow(number, str(error)))
     yield from bad
-    if bad and _trace_column(rows[0][1]) in RECEIVERS:
+    if bad and _trace_column(rows[0][1]):
         # One of a number that no trace has: the others may be of other traces, too.
-        text = f"receivers of {files[0].name} are not numbered as its traces are: add column trace"
+        text = f"rows of {files[0].name} are not numbered as its traces are, from 1: number them so"
         for of_trace in groups.values():
             yield from (BadRow(number, text) for number, _ in of_trace)
         return

@@ -86,7 +86,7 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     for trace in traces:
         check_header(trace)
     for trace in sorted(traces, key=trace_order):
-        groups.setdefault(keys.of(record_key(trace)), []).append(trace)
+        groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
     found = []
     for (station, _, _), traces in groups.items():
         pairs = with_components(station, traces)

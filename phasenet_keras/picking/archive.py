@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.index import expand_paths, tie_together
-from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
@@ -282,7 +282,7 @@ class _GroupRun:
                     n_written += 1
                     if n_written == n_parts:
                         return
-                codes: set[tuple[Any, str]] = set()
+                codes: set[Heard] = set()
                 while n_ahead < len(blocks) and blocks[n_ahead].start < block.start + DAY_S:
                     codes |= blocks[n_ahead].codes
                     n_ahead += 1
@@ -303,7 +303,7 @@ class _GroupRun:
         stream: TraceStream,
         block: Block,
         number: int,
-        codes: set[tuple[Any, str]],
+        codes: set[Heard],
     ) -> None:
         blocks = self._job.blocks
         until = blocks[number].start if number < len(blocks) else None

@@ -14,7 +14,7 @@ __all__ = ["LOCK", "only_run"]
 
 LOCK = "run.lock"
 # What file systems say that know no locks: there, nobody is kept out.
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
 @contextmanager
@@ -33,7 +33,8 @@ def only_run(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.unlink(missing_ok=True)
+        with suppress(PermissionError):  # of Windows, while it is open
+            lock.unlink(missing_ok=True)
         os.close(held)
         with suppress(OSError):  # parts are in it, or it is gone
             folder.rmdir()

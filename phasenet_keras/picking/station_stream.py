@@ -14,6 +14,7 @@ from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.io.assembly import Assembler, Piece
 from phasenet_keras.io.instruments import (
     Company,
+    Heard,
     RecordKey,
     RecordKeys,
     record_key,
@@ -92,7 +93,7 @@ class TraceStream:
         self,
         traces: Iterable[Trace],
         until: UTCDateTime | None = None,
-        codes: Iterable[tuple[RecordKey, str]] = (),
+        codes: Iterable[Heard] = (),
         n_ahead: int = 0,
     ) -> list[Pick]:
         """Take traces; return the picks that have become certain, by time.
@@ -100,9 +101,9 @@ class TraceStream:
         Args:
             traces: of any stations; none starts before those of earlier calls.
             until: no trace that is yet to come starts before. None stands for the last start of
-                these traces.
-            codes: record key and channel code of traces that are yet to come: which component a
-                code is may depend on its company (1 with Z is north, with 2 and 3 up).
+                these traces: what starts then waits for the next call.
+            codes: of traces that are yet to come, and of these: which component a code is may
+                depend on its company (1 with Z is north, with 2 and 3 up).
             n_ahead: the network may be left working on so many chunks; later calls give the picks.
 
         Raises:
@@ -112,21 +113,22 @@ class TraceStream:
         for trace in traces:
             if holds_numbers(trace):
                 check_header(trace)
-                groups.setdefault(self._keys.of(record_key(trace)), []).append(trace)
+                key = self._keys.of(record_key(trace), trace.stats.npts)
+                groups.setdefault(key, []).append(trace)
         starts = [trace.stats.starttime for group in groups.values() for trace in group]
         if until is None and starts:
             until = max(starts)
-        for key, code in codes if until else ():
-            self._companies.setdefault(self._keys.of(key), Company()).announce(code, until)
+        for key, code, start_ns, end_ns in codes:
+            company = self._companies.setdefault(self._keys.of(key), Company())
+            company.announce(code, start_ns, end_ns)
         picks = []
         keys = list(dict.fromkeys([*self._assemblers, *groups]))
         for key in keys:
             group = groups.get(key, [])
             company = self._companies.setdefault(key, Company())
             assembler = self._assemblers.setdefault(key, Assembler(key[0]))
-            ends = company.ends()
             company.join(group)
-            pairs = with_components(key[0], group, company.codes, ends)
+            pairs = with_components(key[0], group, company.spans)
             # One record runs ahead: what is held does not grow with their number.
             ahead = n_ahead if key == keys[-1] else 0
             picks += self._take(key, assembler.feed(pairs, until), ahead)
