@@ -63,13 +63,27 @@ def test_rows_that_are_of_no_trace_are_named(tmp_path):
     # Receivers of other numbers than the traces have: which trace is which is not known.
     texts, n_items = said("fname,receiver,itp\nline1_shot002.su,2,9\nline1_shot002.su,5,9\n")
     assert (n_items, len(texts)) == (2, 2)
-    assert "receivers of line1_shot002.su are not numbered as its traces are" in texts[1]
+    assert "rows of line1_shot002.su are not numbered as its traces are, from 1" in texts[1]
+    texts, n_items = said("fname,trace,itp\nline1_shot002.su,0,9\nline1_shot002.su,1,9\n")
+    assert (n_items, len(texts)) == (2, 2)
+    assert "from 1 on (trace)" in texts[1]
     text_file = tmp_path / "in" / "shot_003.txt"
     np.savetxt(text_file, np.stack([np.arange(300) / 1000, noise(1, 300)[:, 0]], axis=1))
     with pytest.raises(FormatError, match="has 1 rows and no column of file names"):
         said("shot,trace,itp\n3,1,9\n")  # not all are gathers: shots name no files
     texts, _ = said("fname,itp\nline1_shot002.su,1\nline1_shot002.su,2\n")
     assert "holds 4 traces and has 2 rows: give one a trace, or its number" in texts[0]
+
+
+def test_a_file_of_the_very_name_comes_before_one_that_is_called_after_it(tmp_path):
+    write_gathers(tmp_path / "in", n_traces=1)
+    names = ["line1_shot002.su", "line1_shot010.su"]
+    for name in names:
+        (tmp_path / "in" / f"{name}.json").write_text("{}")
+    rows = "".join(f"{name},{n}\n" for n, name in enumerate(names, start=5))
+    (tmp_path / "l.csv").write_text(f"fname,itp\n{rows}")
+    records = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    assert [record.arrivals["P"] for record in records] == [(5.0,), (6.0,)]
 
 
 def write_channels(folder):

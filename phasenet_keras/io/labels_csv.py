@@ -227,9 +227,11 @@ def _read(
         except FormatError as error:
             bad.append(BadRow(number, str(error)))
     yield from bad
-    if bad and _trace_column(rows[0][1]):
+    column = _trace_column(rows[0][1])
+    counts_from_0 = column is not None and any(row.get(column) == "0" for _, row in rows)
+    if bad and (column in RECEIVERS or counts_from_0):
         # One of a number that no trace has: the others may be of other traces, too.
-        text = f"rows of {files[0].name} are not numbered as its traces are, from 1: number them so"
+        text = f"rows of {files[0].name} are not numbered as its traces are, from 1 on ({column})"
         for of_trace in groups.values():
             yield from (BadRow(number, text) for number, _ in of_trace)
         return
