@@ -84,7 +84,7 @@ class RecordKeys:
 
         Example:
             >>> keys = RecordKeys()
-            >>> [keys.of(("XX.A..HH", "", rate), 4000)[2] for rate in (100.0, 99.9987, 99.991)]
+            >>> [keys.of(("XX.A..HH", "", rate), 9000)[2] for rate in (100.0, 99.9987, 99.991)]
             [100.0, 100.0, 99.991]
         """
         station, path, rate = key
