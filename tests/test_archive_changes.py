@@ -191,6 +191,15 @@ def test_a_silent_channel_still_says_what_others_are_until_it_is_replaced():
     assert all(len(spans) <= 3 for spans in company.spans.values())
 
 
+def test_packets_that_follow_one_another_are_one_span():
+    company = Company()
+    for second in range(1000):
+        header = {"channel": "HHZ", "starttime": MIDNIGHT + second, "sampling_rate": 100.0}
+        company.join([Trace(np.zeros(100, "int32"), header)])
+    begin_ns = MIDNIGHT.ns
+    assert company.spans == {"HHZ": [(begin_ns, begin_ns + 999_990_000_000)]}
+
+
 def test_rates_are_not_taken_for_one_where_times_would_be_off():
     header = {"network": "XX", "station": "AA", "channel": "HHZ"}
     parts = [

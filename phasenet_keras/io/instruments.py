@@ -31,6 +31,8 @@ SAME_RATE = 1e-4
 MOST_OFF_SAMPLES = 0.5
 # What a code stands for depends on others that were heard of so recently.
 COMPANY_NS = 2 * 86_400 * 10**9
+# Spans of a code that are no further apart are one: packets of a second would be many.
+NEAR_NS = 60 * 10**9
 
 
 def station_id(trace: Trace) -> str:
@@ -106,8 +108,12 @@ class Company:
     def announce(self, code: str, start_ns: int, end_ns: int) -> None:
         """Note from when to when there is a code, whose traces may be yet to come."""
         spans = self._spans.setdefault(code, [])
-        if (start_ns, end_ns) not in spans:
-            spans.append((start_ns, end_ns))
+        for number in reversed(range(len(spans))):
+            start, end = spans[number]
+            if start_ns <= end + NEAR_NS and start <= end_ns + NEAR_NS:
+                spans[number] = min(start, start_ns), max(end, end_ns)
+                return
+        spans.append((start_ns, end_ns))
 
     def join(self, traces: Sequence[Trace]) -> None:
         """Note traces, and forget what is long over.
@@ -140,7 +146,7 @@ class Company:
 def with_components(
     station: str,
     traces: Sequence[Trace],
-    others: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+    known: Mapping[str, Sequence[tuple[int, int]]] | None = None,
 ) -> list[tuple[Trace, str]]:
     """Return the traces of known components, each with its own.
 
@@ -150,14 +156,14 @@ def with_components(
     Args:
         station: for the warning.
         traces: of one record.
-        others: channel codes of more traces of the record, which decide what codes stand for, and
-            from when to when these are, in ns.
+        known: the record's channel codes, those of more traces too, which decide what codes stand
+            for, and from when to when there are traces of each, in ns; None: there are no more.
 
     Warns:
         RecordWarning: for channels whose code cannot be understood.
     """
-    spans = {code: list(found) for code, found in (others or {}).items()}
-    for trace in traces if others is None else ():
+    spans = {code: list(found) for code, found in (known or {}).items()}
+    for trace in traces if known is None else ():
         span = trace.stats.starttime.ns, trace.stats.endtime.ns
         spans.setdefault(trace.stats.channel, []).append(span)
     claims = claims_of(sorted({trace.stats.channel for trace in traces} | set(spans)))
@@ -174,10 +180,10 @@ def with_components(
         else:
             left_out.add(code)
     if left_out:
-        known = ", ".join(dict.fromkeys(trace.stats.channel for trace, _ in pairs))
+        used = ", ".join(dict.fromkeys(trace.stats.channel for trace, _ in pairs))
         warnings.warn(
             f"{station}: channels {', '.join(sorted(left_out))} left out: no known component, or "
-            f"another channel is that component ({known or 'none is known'})",
+            f"another channel is that component ({used or 'none is known'})",
             RecordWarning,
             stacklevel=3,
         )

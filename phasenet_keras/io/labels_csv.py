@@ -13,6 +13,7 @@ from phasenet_keras.io.channel_files import channel_files
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.label_rows import (
     SAMPLE_COLUMNS,
+    SHOT_COLUMNS,
     LabelTable,
     labelled_by_row,
     merged,
@@ -29,7 +30,6 @@ __all__ = ["SAMPLE_COLUMNS", "BadRow", "csv_parts", "npz_parts"]
 # Columns of the number of a trace in its file, from 1.
 RECEIVERS = ("channel_number", "receiver")
 TRACE_COLUMNS = ("trace", "trace_number", "trace_in_file", *RECEIVERS)
-SHOT_COLUMNS = ("shot", "source", "gather")
 # Rows by number that belong to one record, and its files (none: there is no such file).
 _Rows = list[tuple[int, Mapping[str, str]]]
 
@@ -93,7 +93,7 @@ def _paired(table: LabelTable, paths: Sequence[Path]) -> list[tuple[_Rows, list[
             groups.setdefault(key, []).append((number, row))
         missing = "there is no file of this station"
         return [(rows, by_station.get(key, []), missing) for key, rows in groups.items()]
-    shot = table.first_of(SHOT_COLUMNS)
+    shot = table.first_of((*SHOT_COLUMNS, "gather"))
     if len(numbered) != len(paths) and shot and all(map(_is_of_gathers, paths)):
         return _paired_by_shot(numbered, paths, shot)
     if len(numbered) != len(paths):
