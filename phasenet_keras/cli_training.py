@@ -24,8 +24,9 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser(
         "train",
         help="fine-tune a preset on a data set",
-        description="Fine-tune a preset on a data set. The run folder then serves as a preset; a "
-        "run that was interrupted goes on if the same command is given again.",
+        description="Fine-tune a preset on a data set; print what it and its parent find in the "
+        "test records. The run folder then serves as a preset; a run that was interrupted goes on "
+        "if the same command is given again.",
         epilog=f"Strategies: {', '.join(STRATEGIES)}; JSON defines others. Exit status: 0 "
         "the parent is beaten on the validation records, 1 it is not and is kept, or no label is "
         "found, 2 nothing could be done.",
@@ -58,6 +59,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
 
     train_records = read_dataset(arguments.dataset, "train")
     dev_records = read_dataset(arguments.dataset, "dev")
+    test_records = read_dataset(arguments.dataset, "test")
     with quiet_start():
         from phasenet_keras.report import EpochBar
         from phasenet_keras.training.config import read_config
@@ -78,11 +80,14 @@ def _run_train(arguments: argparse.Namespace) -> int:
             arguments.output,
             strategy=arguments.strategy,
             config=config,
+            test_records=test_records,
             on_epoch=bar.take,
         )
     for finding in result.findings:
         console.print("[yellow]doctor[/]", end=" ")
         say(f"{finding.name}: {finding.text}")
     say(result.verdict)
+    if result.test_table:
+        say(f"\non the test records, before and after:\n\n{result.test_table}")
     say(f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1

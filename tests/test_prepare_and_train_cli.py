@@ -63,20 +63,38 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
     config = tmp_path / "config.json"
     config.write_text(
         json.dumps(
-            {"epochs": 25, "window_samples": 256, "learning_rate": 0.01, "shift_samples": 64}
+            {
+                "epochs": 25,
+                "window_samples": 256,
+                "learning_rate": 0.01,
+                "shift_samples": 64,
+                "tolerance_samples": 5,
+            }
         )
     )
     run = str(tmp_path / "run")
     train = ["train", data, "--preset", parent, "--config", str(config), "--output", run]
     assert main(train) == 0
-    assert "best validation F1" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "best validation F1" in said
+    cells = [line.split(" | ") for line in said.splitlines() if line.startswith("| ")][1:]
+    before_and_after = {row[0].removeprefix("| "): row[2].split(" ")[0] for row in cells}
     scores = {}
-    for name, preset in (("parent", parent), ("run", run)):
+    for name, preset, sampling in (
+        ("resampled", parent, "resample"),
+        ("parent", parent, "reinterpret"),
+        ("run", run, "reinterpret"),
+    ):
         out = tmp_path / f"{name}.json"
-        options = ["--tolerance-samples", "5", "--output", str(out), "--sampling", "reinterpret"]
+        options = ["--tolerance-samples", "5", "--output", str(out), "--sampling", sampling]
         assert main(["evaluate", preset, data, *options]) == 0
         scores[name] = json.loads(out.read_text())["P"]["f1"]
     assert scores["run"] > 0.9 > scores["parent"]
+    assert before_and_after == {
+        "small, resampled to 100 Hz": f"{scores['resampled']:.3f}",
+        "small, samples as they are": f"{scores['parent']:.3f}",
+        "trained": f"{scores['run']:.3f}",
+    }
     assert "| P | " in capsys.readouterr().out
 
 

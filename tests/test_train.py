@@ -69,7 +69,7 @@ def test_a_small_network_learns_onsets_and_becomes_a_preset(tmp_path):
     )
     result = train(
         small_parent(), onsets(40), onsets(10, 100), tmp_path / "run", strategy="scratch",
-        config=config,
+        config=config, test_records=onsets(20, 200),
     )  # fmt: skip
     assert result.history[0].train_loss > 2 * result.history[-1].train_loss
     net = PhaseNet.from_preset(tmp_path / "run" / "best")
@@ -78,6 +78,12 @@ def test_a_small_network_learns_onsets_and_becomes_a_preset(tmp_path):
     assert net.preset.name == "run"
     assert net.preset.window_samples == 256
     assert evaluate(Picker(net), onsets(20, 200), tolerance_samples=5)["P"].f1 > 0.9
+    scores = evaluate(Picker(net), onsets(20, 200), tolerance_samples=config.tolerance_samples)
+    assert list(result.test_scores) == ["small", "trained"]
+    assert result.test_scores["trained"] == scores
+    assert result.test_scores["small"]["P"].n_true == 20
+    report = (tmp_path / "run" / "report.md").read_text()
+    assert f"| trained | P | {scores['P'].f1:.3f} " in report
 
 
 def test_the_same_settings_give_the_same_weights(tmp_path):
@@ -233,6 +239,15 @@ def test_leaks_are_refused(tmp_path):
             onsets(4, 50, event="e1"),
             tmp_path / "run",
             config=CONFIG,
+        )
+    with pytest.raises(ConfigError, match="1 events are in training and test, e.g. e9"):
+        train(
+            small_parent(),
+            [*onsets(2, event="e1"), *onsets(2, 10, event="e2")],
+            onsets(2, 50, event="e9"),
+            tmp_path / "run",
+            config=CONFIG,
+            test_records=onsets(2, 60, event="e9"),
         )
     with pytest.raises(ConfigError, match="2 names are in training and validation"):
         train(small_parent(), onsets(4), onsets(4, 2), tmp_path / "run", config=CONFIG)

@@ -331,6 +331,7 @@ def run_report(
     findings: Sequence[Finding],
     settings: Mapping[str, Any],
     epochs: Sequence[Mapping[str, float]],
+    test_table: str = "",
 ) -> str:
     """Return the report of a run as Markdown.
 
@@ -339,8 +340,12 @@ def run_report(
         findings: of the doctor.
         settings: by name, as they are to be shown.
         epochs: the history, a row an epoch, with the same keys in each.
+        test_table: scores before and after on untouched records, as Markdown.
     """
-    lines = ["# Training run", "", f"{verdict[:1].upper()}{verdict[1:]}.", "", "## Findings", ""]
+    lines = ["# Training run", "", f"{verdict[:1].upper()}{verdict[1:]}.", ""]
+    if test_table:
+        lines += ["## Before and after, on the test records", "", test_table]
+    lines += ["## Findings", ""]
     lines += [f"- **{finding.name}**: {finding.text}." for finding in findings]
     if not findings:
         lines.append("The doctor found nothing wrong.")

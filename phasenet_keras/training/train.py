@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import Examination, examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner
+from phasenet_keras.training.proof import before_and_after
+from phasenet_keras.training.score_table import markdown_table
+from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.training.splits import LEAST_GROUPS
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
@@ -55,6 +58,8 @@ class TrainResult:
         n_refitted: number of records that the network was trained on anew, validation records
             included; 0 if it was not.
         findings: what the doctor found wrong with the run; empty if it is well.
+        test_scores: of the parent and of the network on the test records, by phase, by a name for
+            each; empty without test records.
     """
 
     net: PhaseNet
@@ -65,6 +70,12 @@ class TrainResult:
     folder: Path
     n_refitted: int = 0
     findings: tuple[Finding, ...] = ()
+    test_scores: Mapping[str, Mapping[str, PhaseScores]] = field(default_factory=dict)
+
+    @property
+    def test_table(self) -> str:
+        """The test scores as a Markdown table, before and after; empty without test records."""
+        return markdown_table(self.test_scores) if any(self.test_scores.values()) else ""
 
     @property
     def has_helped(self) -> bool:
@@ -109,6 +120,7 @@ def train(
     weights: Mapping[str, Mapping[str, float]] | None = None,
     teacher: Teacher | None = None,
     keep_parent: bool = True,
+    test_records: Sequence[LabelledWaveform] = (),
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
     """Train a network by a strategy, starting from a parent.
@@ -131,21 +143,25 @@ def train(
         teacher: another network, whose answers to the training windows are a part of the targets.
         keep_parent: return the parent where it was not beaten on the validation records; False
             returns the trained network in any case, for others to judge.
+        test_records: untouched by training and choices; parent and network are scored on them when
+            all is done.
         on_epoch: called after each epoch, e.g. to show progress.
 
     Returns:
         The best network and how it came about. In ``folder``: ``config.json``, ``history.csv``,
         ``last.npz`` (weights and optimizer of the last epoch), ``best``, a preset folder (of the
-        parent, if it was not beaten), and ``report.md``, with what the doctor found.
+        parent, if it was not beaten), and ``report.md``, with what the doctor found and the scores
+        before and after.
 
     Raises:
         ConfigError: for an unknown strategy, no records, no arrival to validate on, an event on
-            both sides, or a folder that holds a run of other settings, records or parent.
+            two sides, or a folder that holds a run of other settings, records or parent.
     """
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     _check_arrivals(train_records, dev_records, parent.config.phases[1:])
     check_no_leak(train_records, dev_records)
+    check_no_leak([*train_records, *dev_records], test_records, "test")
     config = (config or TrainConfig()).settled(train_records, dev_records)
     folder = Path(folder)
     if teacher:
@@ -171,8 +187,18 @@ def train(
         sets = (train_records, dev_records)
         n_refitted = sum(map(len, sets)) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
-    scores = (parent_loss, parent_f1)
-    result = TrainResult(net, tuple(history), best, *scores, folder, n_refitted, findings)
+    trained = None if best is None else net
+    result = TrainResult(
+        net,
+        tuple(history),
+        best,
+        parent_loss,
+        parent_f1,
+        folder,
+        n_refitted,
+        findings,
+        before_and_after(parent, trained, test_records, config.tolerance_samples),
+    )
     _write_report(result, strategy, config)
     return result
 
@@ -255,7 +281,9 @@ def _beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
 
 
 def check_no_leak(
-    train_records: Sequence[LabelledWaveform], dev_records: Sequence[LabelledWaveform]
+    train_records: Sequence[LabelledWaveform],
+    others: Sequence[LabelledWaveform],
+    what: str = "validation",
 ) -> None:
     """Refuse a record, or an event or a gather where there are others, on both sides.
 
@@ -264,11 +292,12 @@ def check_no_leak(
     Raises:
         ConfigError: naming the first few.
     """
-    for field, both in shared_groups(train_records, dev_records).items():
-        names = {getattr(record, field) for record in (*train_records, *dev_records)} - {""}
-        if field == "name" or len(names) >= LEAST_GROUPS:
+    for kind, both in shared_groups(train_records, others).items():
+        names = {getattr(record, kind) for record in (*train_records, *others)} - {""}
+        if kind == "name" or len(names) >= LEAST_GROUPS:
             raise ConfigError(
-                f"{len(both)} {field}s are in training and validation, e.g. {', '.join(both[:3])}"
+                f"{len(both)} {kind}s are in training and {what}, e.g. {', '.join(both[:3])}: give "
+                "each to one split"
             )
 
 
@@ -374,4 +403,4 @@ def _write_report(result: TrainResult, strategy: TransferStrategy, config: Train
     settings = {"strategy": strategy.name, **config.to_dict()}
     rows = [asdict(report) for report in result.history]
     with beside_then_rename(result.folder / REPORT) as file:
-        file.write(run_report(result.verdict, result.findings, settings, rows))
+        file.write(run_report(result.verdict, result.findings, settings, rows, result.test_table))
