@@ -148,7 +148,7 @@ def test_picks_of_seiscomp_that_no_origin_refers_to(tmp_path):
     assert [arrival.rank for arrival in found] == [1, 1, 3]
     path.write_text(SEISCOMP.format(text + LOCATED))
     assert sorted(facts(read_arrivals(path))) == [
-        (10.5, "P", "XX", "A", "e"),
+        (10.5, "P", "XX", "A", "smi:org.gfz.de/geofon/e"),
         (11.5, "S", "XX", "A", ""),
         (12.5, "P", "XX", "A", ""),
     ]
