@@ -14,6 +14,7 @@ from typing import Any
 
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.io.channels import channel_names
+from phasenet_keras.io.label_files import Labels, given_labels, label_files
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import (
     METADATA,
@@ -113,7 +114,7 @@ class Prepared:
 def prepare(
     waveforms: str | PathLike[str],
     output: str | PathLike[str],
-    labels: str | PathLike[str] | None = None,
+    labels: Labels | None = None,
     settings: PrepareSettings | None = None,
     *,
     overwrite: bool = False,
@@ -127,7 +128,8 @@ def prepare(
     Args:
         waveforms: a folder, a file or a pattern.
         output: folder of the data set; it is made if needed.
-        labels: a table or a catalogue, where the waveforms do not hold their labels themselves.
+        labels: a table or a catalogue, where the waveforms do not hold their labels themselves; or
+            several files of one kind, a folder or a pattern.
         settings: None for the defaults.
         overwrite: True takes the place of another data set.
         on_progress: told the numbers of parts read and of all parts.
@@ -164,12 +166,12 @@ def prepare(
 
 def _order(
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None,
+    labels: Labels | None,
     output: Path,
     settings: PrepareSettings,
 ) -> dict[str, Any]:
     """Return what was asked for, with the sizes and times of the inputs, as JSON can hold it."""
-    paths = [*input_files(waveforms, labels, output), *([] if labels is None else [Path(labels)])]
+    paths = [*input_files(waveforms, labels, output), *label_files(labels)]
     inputs = {}
     for path in paths:
         if path.is_file():
@@ -177,11 +179,16 @@ def _order(
             inputs[str(path.resolve())] = [about.st_size, about.st_mtime_ns]
     return {
         "inputs": inputs,
-        "labels": None if labels is None else str(Path(labels).resolve()),
+        "labels": _said_labels(labels),
         "layout": LAYOUT,
         "settings": asdict(settings),
         "waveforms": str(Path(waveforms).resolve()),
     }
+
+
+def _said_labels(labels: Labels | None) -> str | None:
+    """Return where labels are as one text; None where the waveforms hold them."""
+    return ", ".join(str(Path(item).resolve()) for item in given_labels(labels)) or None
 
 
 def _refuse_other(
@@ -230,7 +237,7 @@ def _as_before(output: Path, before: Mapping[str, Any]) -> Prepared:
 def _read_all(
     stage: Stage,
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None,
+    labels: Labels | None,
     output: Path,
     settings: PrepareSettings,
     on_progress: Callable[[int, int], None] | None,
