@@ -25,12 +25,14 @@ __all__ = [
     "Arrival",
     "NamelessMarkers",
     "Span",
+    "arrivals_of",
     "label_by_time",
+    "listed",
     "phase_of",
     "read_arrivals",
     "sac_arrivals",
-    "scan_arrivals",
     "unmatched_arrivals",
+    "warn_of_others",
 ]
 
 PHASES = ("P", "S")
@@ -131,34 +133,20 @@ def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
         >>> arrival.phase, arrival.station, str(arrival.time)
         ('P', 'A', '2020-01-01T00:00:10.500000Z')
     """
-    found, damaged, others = _scan(Path(path))
+    found, damaged, others = arrivals_of(Path(path))
     said = []
     if damaged:
         said.append(f"{len(damaged)} damaged, the first is {damaged[0]}")
-    _warn_of(path, said, others)
+    warn_of_others(path, said, others)
     return found
 
 
-def scan_arrivals(path: str | PathLike[str]) -> tuple[list[Arrival], list[str]]:
-    """Read arrivals as `read_arrivals` does, and say what is wrong with each damaged row.
+def arrivals_of(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
+    """Return the arrivals of a file, what is wrong with each damaged row, and other phases.
 
     Raises:
-        FormatError: as `read_arrivals`, and if there are arrivals but none is a P or an S.
-
-    Warns:
-        RecordWarning: for rejected picks and other phases.
+        FormatError: as `read_arrivals`.
     """
-    found, damaged, others = _scan(Path(path))
-    if others and not found:
-        raise FormatError(
-            f"{path}: none of its arrivals is a P or an S, they are of {_listed(others)}: write "
-            "P, Pg, Pn, S, Sg or Sn"
-        )
-    _warn_of(path, [], others)
-    return found, damaged
-
-
-def _scan(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -168,15 +156,17 @@ def _scan(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
     return _checked(list(entries_of(content, path)), path)
 
 
-def _warn_of(path: str | PathLike[str], said: list[str], others: Counter[str]) -> None:
+def warn_of_others(path: str | PathLike[str], said: list[str], others: Counter[str]) -> None:
+    """Say what of a file is left out: what was said of it, and how many of each other phase."""
     if others:
-        said = [*said, f"{others.total()} of other phases ({_listed(others)})"]
+        said = [*said, f"{others.total()} of other phases ({listed(others)})"]
     if said:
         text = f"{path}: arrivals left out: {'; '.join(said)}"
         warnings.warn(text, RecordWarning, stacklevel=3)
 
 
-def _listed(others: Counter[str]) -> str:
+def listed(others: Counter[str]) -> str:
+    """Return phases with their numbers, the most frequent first."""
     return ", ".join(f"{name or '(none)'} {count}" for name, count in others.most_common())
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.io.channels import channel_names
+from phasenet_keras.io.label_files import Labels, given_labels, label_files
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import (
     METADATA,
@@ -25,6 +26,7 @@ from phasenet_keras.io.seisbench import (
 )
 from phasenet_keras.io.sources import PREPARED, input_files, open_source, with_options
 from phasenet_keras.training.checks_data import check_places
+from phasenet_keras.training.grouping import groups_of
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
 from phasenet_keras.training.staging import Stage, read_json, write_json
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
@@ -33,6 +35,10 @@ __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
 SHOWN = 3
+NO_EVENTS = (
+    "split by blocks of neighbouring records, since none names its event and none has a date: if "
+    "several records are of one event, name it (a column event in the table), or it is on two sides"
+)
 # A change of this number makes finished data sets be built anew.
 LAYOUT = 3
 
@@ -108,7 +114,7 @@ class Prepared:
 def prepare(
     waveforms: str | PathLike[str],
     output: str | PathLike[str],
-    labels: str | PathLike[str] | None = None,
+    labels: Labels | None = None,
     settings: PrepareSettings | None = None,
     *,
     overwrite: bool = False,
@@ -122,7 +128,8 @@ def prepare(
     Args:
         waveforms: a folder, a file or a pattern.
         output: folder of the data set; it is made if needed.
-        labels: a table or a catalogue, where the waveforms do not hold their labels themselves.
+        labels: a table or a catalogue, where the waveforms do not hold their labels themselves; or
+            several files of one kind, a folder or a pattern.
         settings: None for the defaults.
         overwrite: True takes the place of another data set.
         on_progress: told the numbers of parts read and of all parts.
@@ -159,12 +166,12 @@ def prepare(
 
 def _order(
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None,
+    labels: Labels | None,
     output: Path,
     settings: PrepareSettings,
 ) -> dict[str, Any]:
     """Return what was asked for, with the sizes and times of the inputs, as JSON can hold it."""
-    paths = [*input_files(waveforms, labels, output), *([] if labels is None else [Path(labels)])]
+    paths = [*input_files(waveforms, labels, output), *label_files(labels)]
     inputs = {}
     for path in paths:
         if path.is_file():
@@ -172,11 +179,16 @@ def _order(
             inputs[str(path.resolve())] = [about.st_size, about.st_mtime_ns]
     return {
         "inputs": inputs,
-        "labels": None if labels is None else str(Path(labels).resolve()),
+        "labels": _said_labels(labels),
         "layout": LAYOUT,
         "settings": asdict(settings),
         "waveforms": str(Path(waveforms).resolve()),
     }
+
+
+def _said_labels(labels: Labels | None) -> str | None:
+    """Return where labels are as one text; None where the waveforms hold them."""
+    return ", ".join(str(Path(item).resolve()) for item in given_labels(labels)) or None
 
 
 def _refuse_other(
@@ -225,7 +237,7 @@ def _as_before(output: Path, before: Mapping[str, Any]) -> Prepared:
 def _read_all(
     stage: Stage,
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None,
+    labels: Labels | None,
     output: Path,
     settings: PrepareSettings,
     on_progress: Callable[[int, int], None] | None,
@@ -287,6 +299,8 @@ def _finish(
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
         notes.append(f"the splits that {n_given} records had are not used")
+    if split_by == "block" and settings.split_by is None and _lack_events(facts):
+        notes.append(NO_EVENTS)
     notes += [f"{finding.name}: {finding.text}" for finding in check_places(facts)]
     facts = [replace(fact, split=split) for fact, split in zip(facts, splits, strict=True)]
     leaks = check_leakage(facts)
@@ -314,6 +328,12 @@ def _splits(facts: Sequence[RecordFacts], settings: PrepareSettings) -> tuple[st
         return "", given
     by = settings.split_by or choose_split_by(facts)
     return by, split_facts(facts, by, settings.seed)
+
+
+def _lack_events(facts: Sequence[RecordFacts]) -> bool:
+    """Tell if neither names nor times say of any record which event it is of."""
+    is_named = any(fact.event or fact.gather for fact in facts)
+    return not is_named and not any(groups_of(facts, "time"))
 
 
 def _of_one_kind(
