@@ -31,6 +31,7 @@ __all__ = [
     "sac_arrivals",
     "scan_arrivals",
     "unmatched_arrivals",
+    "warn_of_left_out",
 ]
 
 PHASES = ("P", "S")
@@ -135,7 +136,7 @@ def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
     said = []
     if damaged:
         said.append(f"{len(damaged)} damaged, the first is {damaged[0]}")
-    _warn_of(path, said, others)
+    warn_of_left_out(path, said, others)
     return found
 
 
@@ -154,7 +155,7 @@ def scan_arrivals(path: str | PathLike[str]) -> tuple[list[Arrival], list[str]]:
             f"{path}: none of its arrivals is a P or an S, they are of {_listed(others)}: write "
             "P, Pg, Pn, S, Sg or Sn"
         )
-    _warn_of(path, [], others)
+    warn_of_left_out(path, [], others)
     return found, damaged
 
 
@@ -168,7 +169,14 @@ def _scan(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
     return _checked(list(entries_of(content, path)), path)
 
 
-def _warn_of(path: str | PathLike[str], said: list[str], others: Counter[str]) -> None:
+def warn_of_left_out(path: str | PathLike[str], said: Sequence[str], others: Counter[str]) -> None:
+    """Say how many arrivals of a file are left out, and why; nothing where there are none.
+
+    Args:
+        path: of the file.
+        said: reasons other than the phase.
+        others: number of arrivals of each phase that `phase_of` knows no direct one for.
+    """
     if others:
         said = [*said, f"{others.total()} of other phases ({_listed(others)})"]
     if said:

@@ -14,27 +14,21 @@ from typing import Any
 
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.io.channels import channel_names
+from phasenet_keras.io.dataset_table import METADATA, facts_of_row, write_metadata
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
-from phasenet_keras.io.seisbench import (
-    METADATA,
-    SPLITS,
-    WAVEFORMS,
-    facts_of_row,
-    read_facts,
-    write_metadata,
-)
+from phasenet_keras.io.seisbench import WAVEFORMS, holds_dataset, read_facts, remove_chunks
 from phasenet_keras.io.sources import PREPARED, input_files, open_source, with_options
 from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
 from phasenet_keras.training.staging import Stage, read_json, write_json
-from phasenet_keras.types import ConfigError, PhaseNetKerasError
+from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 
 __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
 SHOWN = 3
 # A change of this number makes finished data sets be built anew.
-LAYOUT = 3
+LAYOUT = 4
 
 
 @dataclass(frozen=True)
@@ -182,7 +176,7 @@ def _order(
 def _refuse_other(
     output: Path, before: Mapping[str, Any] | None, order: Mapping[str, Any], overwrite: bool
 ) -> None:
-    if overwrite or not (before or (output / METADATA).exists() or (output / WAVEFORMS).exists()):
+    if overwrite or not (before or holds_dataset(output)):
         return
     why = "which was not made by prepare" if before is None else _difference(before["order"], order)
     raise ConfigError(
@@ -297,6 +291,7 @@ def _finish(
     (output / PREPARED).unlink(missing_ok=True)
     stage.write(output / WAVEFORMS, [fact.name for fact in facts], channels)
     write_metadata(table, output)
+    remove_chunks(output)
     content = {
         "leaks": leaks,
         "notes": notes,

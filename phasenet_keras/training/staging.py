@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.dataset_table import metadata_row
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.seisbench import metadata_row, write_layout
+from phasenet_keras.io.seisbench import NOT_IN_NAMES, write_layout
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.training.splits import digest_of
 
@@ -28,8 +29,6 @@ __all__ = ["Stage", "read_json", "write_json"]
 ORDER = "order.json"
 RECORDS_A_FILE = 200
 CHANNEL_ORDER = ("E", "N", "Z")
-# SeisBench takes what comes after $ for a place in a bucket, HDF5 what comes after / for a level.
-NOT_IN_NAMES = re.compile(r"[/$]")
 # Names that pandas reads as numbers or as missing, and SeisBench with it.
 NO_NAME = re.compile(
     r"[+-]?[\d.]+(?:e[+-]?\d+)?|nan|na|n/a|null|none|<na>|[+-]?inf(?:inity)?|", re.I
