@@ -13,6 +13,7 @@ from sources import T0, labelled, noise, run, splits_of, write_text_files
 from phasenet_keras import Waveform
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
+from phasenet_keras.training.grouping import event_length_s, groups_of
 from phasenet_keras.training.splits import (
     check_leakage,
     choose_split_by,
@@ -65,6 +66,72 @@ def test_one_earthquake_at_several_stations_is_never_split():
 )
 def test_times_say_what_belongs_together_only_where_they_can(rows, by):
     assert choose_split_by(at_times(rows)) == by
+
+
+def windows_of(quakes, stations, length_s, lost=()):
+    """Windows about each arrival: P and S of a quake a minute at stations 10 s of S-P each."""
+    facts = []
+    for quake in range(quakes):
+        for n, station in enumerate(stations):
+            for phase, at_s in (("P", 14 * n), ("S", 24 * n + 10)):
+                if (quake, n, phase) in lost:
+                    continue
+                begin_s = T0.timestamp + 300 * quake + at_s - length_s / 2
+                facts.append(
+                    RecordFacts(
+                        f"{quake}{station}{phase}",
+                        station=station,
+                        arrivals={phase: (100.0 * length_s / 2,)},
+                        sampling_rate=100.0,
+                        start_s=begin_s,
+                        duration_s=length_s,
+                    )
+                )
+    return facts
+
+
+def test_windows_shorter_than_an_earthquake_stay_together():
+    # S-P is 10 and 20 s; without names, windows of 4 s do not overlap.
+    lost = {(q, n, "P") for q in (3, 9) for n in (0, 1)} | {(2, 1, "S")}
+    facts = windows_of(20, "AB", 4.0, lost)
+    assert event_length_s(facts) == pytest.approx(2.4 * 20.0)
+    assert choose_split_by(facts) == "time"
+    splits = split_facts(facts, "time")
+    found = {}
+    for fact, split in zip(facts, splits, strict=True):
+        found.setdefault(fact.name.rstrip("PSAB"), set()).add(split)
+    assert len(found) == 20
+    assert all(len(of_quake) == 1 for of_quake in found.values())
+    assert len(set(groups_of(facts, "time"))) == 20  # and no more than a quake's are tied
+    # Of P alone nothing says how long a quake takes: what overlaps is together.
+    only_p = [fact for fact in facts if "P" in fact.arrivals]
+    assert event_length_s(only_p) == 0.0
+    assert len(set(groups_of(only_p, "time"))) == len(only_p)
+
+
+def test_blocks_for_want_of_names_are_said(tmp_path, capsys):
+    write_text_files(tmp_path / "raw", [f"e{n}.txt" for n in range(12)])
+    for header, event in (("fname,itp", ""), ("fname,itp,event", ",q{}")):
+        rows = [f"e{n}.txt,100{event.format(n // 2)}" for n in range(12)]
+        (tmp_path / "l.csv").write_text(header + "\n" + "\n".join(rows) + "\n")
+        out = ["--output", tmp_path / f"set{len(header)}"]
+        assert run(tmp_path / "raw", "--labels", tmp_path / "l.csv", *out) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert ("name it (a column event in the table)" in said) == (not event)
+        assert ("split by block" in said) == (not event)
+    assert (
+        run(
+            tmp_path / "raw",
+            "--labels",
+            tmp_path / "l.csv",
+            *out,
+            "--overwrite",
+            "--split-by",
+            "block",
+        )
+        == 0
+    )
+    assert "a column event" not in capsys.readouterr().out  # it was asked for
 
 
 def quakes_in_pairs(n_quakes=24, joint=True):

@@ -5,29 +5,43 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.text_tables import (
+    EVENT_COLUMNS,
+    NOT_A_NUMBER,
+    decoded,
+    event_in,
+    split_table,
+)
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
     from obspy.core.event import Event, Pick
 
-__all__ = ["Entry", "codes_of", "entries_of"]
+__all__ = ["Entry", "codes_of", "entries_of", "has_times"]
 
+# In our QuakeML the event that holds the picks of none.
+NO_EVENT_ID = "smi:local/picks"
 SNUFFLER_MAGIC = "# Snuffler Markers File Version"
 # Columns of a table, in the order in which they are looked for; capitals do not matter.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "time": ("phase_time", "time", "arrival_time", "pick_time", "timestamp"),
+    "time": ("phase_time", "time", "arrival_time", "pick_time", "timestamp", "peak_time"),
     "phase": ("phase_type", "phase", "phase_hint", "type"),
-    "station": ("station_id", "station", "station_code", "id"),
+    "station": ("station_id", "station", "station_code", "id", "trace_id"),
     "network": ("network", "network_code"),
-    "event": ("event", "event_id", "event_index"),
+    "event": EVENT_COLUMNS,
+    # Of both phases in one row; an empty cell is no arrival.
+    "P": ("p_time", "p_arrival_time"),
+    "S": ("s_time", "s_arrival_time"),
 }
-NEEDED_COLUMNS = ("station", "phase", "time")
+ONE_A_ROW = ("station", "phase", "time")
+PHASE_TIMES = ("P", "S")
+NO_TIME = {"", "nat", *NOT_A_NUMBER}
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,6 +50,9 @@ _NLLOC_LINE = re.compile(
     r"(?P<station>\S+)\s+\S+\s+\S+\s+\S+\s+(?P<phase>\S+)\s+\S+\s+"
     r"(?P<date>\d{8})\s+(?P<hour>\d{2})(?P<minute>\d{2})\s+(?P<second>\d+\.?\d*)\s+[A-Z]{3}\s"
 )
+
+# Station, onset, P, first motion, weight, date, hour, minute and second: HYPO71, and HYPOELLIPSE.
+_HYPO71_LINE = re.compile(r".{4}[IE ]P.[ 0-4] \d{10}[ \d]{2}\d?\.\d")
 
 
 @dataclass(frozen=True)
@@ -67,15 +84,13 @@ def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
         >>> entry.where, entry.network, entry.station, entry.phase
         ('row 1', 'XX', 'A', 'Pg')
     """
-    text = content.decode("utf-8-sig", errors="replace")
+    text = decoded(content)
     if text.startswith(SNUFFLER_MAGIC):
         return _snuffler_entries(text)
     if _is_nlloc(text):
-        return _nlloc_entries(text)
-    columns = _columns(text)
-    if columns is not None:
-        return _table_entries(text, columns, path)
-    return _catalogue_entries(content, path)
+        return _nlloc_entries(text, path)
+    table = _table_entries(text, path)
+    return _catalogue_entries(content, path) if table is None else table
 
 
 def codes_of(station: str) -> tuple[str, str]:
@@ -112,11 +127,16 @@ def _is_nlloc(text: str) -> bool:
     return bool(lines) and any(_NLLOC_LINE.match(line) for line in lines[:2])
 
 
-def _nlloc_entries(text: str) -> Iterator[Entry]:
+def _nlloc_entries(text: str, path: Path) -> Iterator[Entry]:
+    """Read the lines of phases; blank lines are between events, without them there are none."""
     from obspy import UTCDateTime
 
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.startswith(("#", "PUBLIC_ID")):
+    lines = text.splitlines()
+    blocks = _blocks_of_lines(lines)
+    n_arrivals = sum(map(_is_phase_line, lines))
+    is_of_events = 1 < max(blocks) < n_arrivals
+    for number, (line, block) in enumerate(zip(lines, blocks, strict=True), start=1):
+        if not _is_phase_line(line):
             continue
         where, match = f"line {number}", _NLLOC_LINE.match(line + " ")
         if not match:
@@ -129,44 +149,85 @@ def _nlloc_entries(text: str) -> Iterator[Entry]:
         except ValueError:
             yield Entry(where, match["date"])
             continue
-        yield Entry(where, time, match["phase"], "", match["station"])
+        event = f"{path.stem}-{block}" if is_of_events else ""
+        yield Entry(where, time, match["phase"], "", match["station"], event)
 
 
-def _columns(text: str) -> dict[str, int] | None:
-    """Return the place of each column, None if this is no table of arrivals."""
-    names = [name.strip(' "').lower() for name in _header(text).split(_delimiter(text))]
-    found = {
-        role: names.index(next(name for name in known if name in names))
-        for role, known in COLUMNS.items()
-        if set(known) & set(names)
-    }
-    return found if set(NEEDED_COLUMNS) <= set(found) else None
+def _is_phase_line(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith(("#", "PUBLIC_ID"))
 
 
-def _delimiter(text: str) -> str:
-    return max(",;\t", key=_header(text).count)
+def _blocks_of_lines(lines: Sequence[str]) -> list[int]:
+    """Return for each line the number of its block, from 1; 0 before the first line of a phase."""
+    numbers: list[int] = []
+    block, is_new = 0, True
+    for line in lines:
+        if _is_phase_line(line):
+            block += is_new
+            is_new = False
+        is_new = is_new or not line.strip()
+        numbers.append(block)
+    return numbers
 
 
-def _header(text: str) -> str:
-    return text.split("\n", 1)[0].rstrip("\r")
+def has_times(columns: Iterable[str]) -> bool:
+    """Tell if a table has a column of arrivals by time.
+
+    Example:
+        >>> has_times(["station", "p_time"]), has_times(["station", "p_sample"])
+        (True, False)
+    """
+    return any(set(columns) & set(COLUMNS[role]) for role in ("time", *PHASE_TIMES))
 
 
-def _table_entries(text: str, columns: Mapping[str, int], path: Path) -> Iterator[Entry]:
+def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
+    """Return what a table's rows say; None if this is no table of arrivals."""
+    if not text.split("\n", 1)[0].strip():
+        return None
     try:
-        rows = [row for row in csv.reader(text.splitlines(), delimiter=_delimiter(text)) if row]
+        columns, rows, delimiter = split_table(text)
     except csv.Error as error:
         raise FormatError(f"{path} is no readable table of arrivals: {error}") from error
-    for number, row in enumerate(rows[1:], start=1):
-        cells = {role: row[at].strip() for role, at in columns.items() if at < len(row)}
+    found = {
+        role: columns.index(next(name for name in known if name in columns))
+        for role, known in COLUMNS.items()
+        if set(known) & set(columns)
+    }
+    if set(ONE_A_ROW) <= set(found):
+        phases = []
+    elif "station" in found:
+        phases = [phase for phase in PHASE_TIMES if phase in found]
+        if not phases:
+            return None
+    else:
+        return None
+    # Where blanks separate, one too many is in a time: all behind it would be moved.
+    n_cells = len(columns) if delimiter == " " else None
+    return _row_entries(rows, found, phases, n_cells)
+
+
+def _row_entries(
+    rows: Iterable[Sequence[str]],
+    columns: Mapping[str, int],
+    phases: Sequence[str],
+    n_cells: int | None,
+) -> Iterator[Entry]:
+    """Yield one arrival a row, or those of several phases, each in the column of its time."""
+    for number, row in enumerate(rows, start=1):
+        where = f"row {number}"
+        if n_cells is not None and len(row) > n_cells:
+            yield Entry(where, " ".join(row))
+            continue
+        cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))
-        yield Entry(
-            where=f"row {number}",
-            time=cells.get("time", ""),
-            phase=cells.get("phase", ""),
-            network=network or cells.get("network", ""),
-            station=station,
-            event=cells.get("event", ""),
-        )
+        network, event = network or cells.get("network", ""), event_in(cells, ("event",))
+        if not phases:
+            time, phase = cells.get("time", ""), cells.get("phase", "")
+            yield Entry(where, time, phase, network, station, event)
+        for phase in phases:
+            time = cells.get(phase, "")
+            if time.lower() not in NO_TIME:
+                yield Entry(where, time, phase, network, station, event)
 
 
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
@@ -176,13 +237,18 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         # As a file object: a path would be a pattern to ObsPy.
         catalogue = read_events(io.BytesIO(content))
     except Exception as error:  # a damaged file may make any library raise anything
-        table = "; ".join(f"{role}: {', '.join(COLUMNS[role])}" for role in NEEDED_COLUMNS)
+        kind = _other_kind(content)
+        if kind:
+            raise FormatError(f"{path} is {kind}") from error
+        table = "; ".join(f"{role}: {', '.join(COLUMNS[role])}" for role in ONE_A_ROW)
         raise FormatError(
             f"{path} is no file of arrivals known here. Accepted are catalogues that ObsPy reads "
             "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
             f"files, and tables with columns {table}. It begins with {content[:40]!r}"
         ) from error
-    if not any(event.picks for event in catalogue):
+    loose = list(_loose_picks(content))
+    yield from loose
+    if not loose and not any(event.picks for event in catalogue):
         raise FormatError(
             f"{path} holds {len(catalogue)} events and no picks: ask for them when you download "
             "a catalogue (includearrivals=true)"
@@ -192,6 +258,7 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         name = str(event.resource_id)
         for generated in _GENERATED_ID.findall(name):
             name = name.replace(generated, f"{path.stem}-{number}")
+        name = "" if name == NO_EVENT_ID else name
         located = {
             str(arrival.pick_id): arrival.phase
             for origin in event.origins
@@ -211,6 +278,50 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             station = (station or "").strip()
             rank = _rank(pick, preferred)
             yield Entry(where, pick.time or "", phase, network, station, name, rank)
+
+
+def _loose_picks(content: bytes) -> Iterator[Entry]:
+    """Yield the picks of a SeisComP file that no event refers to: ObsPy leaves these out."""
+    from xml.etree import ElementTree
+
+    if b"<seiscomp" not in content[:1000]:
+        return
+    root = ElementTree.fromstring(content)
+    of_events = {item.text for item in root.findall(".//{*}event/{*}originReference")}
+    located = {
+        item.text
+        for origin in root.findall(".//{*}origin")
+        if origin.get("publicID") in of_events
+        for item in origin.findall("{*}arrival/{*}pickID")
+    }
+    for number, pick in enumerate(root.findall(".//{*}pick"), start=1):
+        if pick.get("publicID") in located:
+            continue
+        seed = pick.find("{*}waveformID")
+        network, station = (
+            "" if seed is None else seed.get(name, "").strip()
+            for name in ("networkCode", "stationCode")
+        )
+        phase = pick.findtext("{*}phaseHint", "").strip()
+        if pick.findtext("{*}evaluationStatus") == "rejected":
+            phase = f"{phase} rejected"
+        rank = 2 * (pick.findtext("{*}evaluationMode") != "manual") + 1
+        time = pick.findtext("{*}time/{*}value", "")
+        yield Entry(f"pick {number}", time, phase, network, station, "", rank)
+
+
+def _other_kind(content: bytes) -> str:
+    """Say what a file is that is often given and not read, and what to do with it."""
+    if content.startswith(b"PK\x03\x04") or content.startswith(b"\xd0\xcf\x11\xe0"):
+        return "a workbook (Excel, LibreOffice) or an archive: save the sheet as CSV, and give that"
+    if content.startswith(b"PAR1"):
+        return "a Parquet table: write it as CSV, and give that"
+    if any(map(_HYPO71_LINE.match, decoded(content[:1000]).splitlines()[:5])):
+        return (
+            "a phase file of HYPO71, which is not read: write its arrivals as a table with columns "
+            "station, phase, time (UTC) and event, or as QuakeML with the program it comes from"
+        )
+    return ""
 
 
 def _preferred(event: Event) -> set[str]:

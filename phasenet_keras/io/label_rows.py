@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.arrival_formats import COLUMNS, has_times
+from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.text_tables import NOT_A_NUMBER, decoded, event_in, split_table
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 __all__ = [
@@ -28,12 +31,26 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "P": ("p_sample", "p_index", "itp", "p_idx"),
     "S": ("s_sample", "s_index", "its", "s_idx"),
 }
+# Seconds a unit at the end of the name of a column of times, since the record's first sample.
+TIME_UNITS_S: Mapping[str, float] = {"time_s": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
+TIME_COLUMNS_S: Mapping[str, float] = {
+    f"{phase.lower()}_{unit}": unit_s
+    for phase in SAMPLE_COLUMNS
+    for unit, unit_s in TIME_UNITS_S.items()
+}
+# Columns of tables with one arrival a row, beside that of its phase, and what they are by phase.
+VALUE_COLUMNS: Mapping[str, str] = {
+    **dict.fromkeys(("sample", "phase_sample", "phase_index"), "sample"),
+    **{"time_s": "time_s", "time_ms": "ms", "time_us": "us"},
+}
 FILE_COLUMNS = ("fname", "file_name", "file", "trace_name")
-EVENT_COLUMNS = ("event", "event_id", "source_id")
 SHOT_COLUMNS = ("shot", "source")
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
-NUMBER_COLUMNS = {name for names in (*SAMPLE_COLUMNS.values(), DISTANCE_COLUMNS) for name in names}
-NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
+NUMBER_COLUMNS = {
+    name
+    for names in (*SAMPLE_COLUMNS.values(), DISTANCE_COLUMNS, TIME_COLUMNS_S, VALUE_COLUMNS)
+    for name in names
+}
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("dev", "val", "valid", "validation"), "dev"),
@@ -59,8 +76,11 @@ class LabelTable:
 
     @property
     def sample_columns(self) -> dict[str, str]:
-        """The column of the arrivals of each phase that has one."""
-        found = {p: self.first_of(names) for p, names in SAMPLE_COLUMNS.items()}
+        """The column of the arrivals of each phase that has one, in samples or by time."""
+        found = {
+            phase: self.first_of([*names, *(f"{phase.lower()}_{u}" for u in TIME_UNITS_S)])
+            for phase, names in SAMPLE_COLUMNS.items()
+        }
         return {phase: column for phase, column in found.items() if column}
 
     @property
@@ -74,9 +94,10 @@ class LabelTable:
 
 
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
-    r"""Read a table separated by commas, semicolons or tabs.
+    r"""Read a table separated by commas, semicolons, tabs or blanks.
 
-    Where semicolons or tabs separate, a comma between two digits of a number is a decimal comma.
+    Where commas do not separate, a comma between two digits of a number is a decimal comma. Rows
+    of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases.
 
     Raises:
         FormatError: if it cannot be read as text, or a row has cells beyond the header's.
@@ -92,26 +113,32 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = text.splitlines()
-        delimiter = max(",;\t", key=lines[0].count) if lines else ","
-        cells = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        columns, cells, delimiter = split_table(decoded(path.read_bytes()))
+    except (OSError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table: {error}") from error
-    columns = tuple(name.strip().lower() for name in cells[0]) if cells else ()
-    for number, row in enumerate(cells[1:], start=1):
-        if any(cell.strip() for cell in row[len(columns) :]):
+    for number, row in enumerate(cells, start=1):
+        if any(row[len(columns) :]):
             raise FormatError(
                 f"{path}: row {number} has {len(row)} cells, the header {len(columns)}: a comma in "
                 "a number or a name? Quote such cells, or separate by semicolons"
             )
-    rows = [
-        dict(zip(columns, (*map(str.strip, row), *[""] * len(columns)), strict=False))
-        for row in cells[1:]
-    ]
+    rows = [dict(zip(columns, (*row, *[""] * len(columns)), strict=False)) for row in cells]
     if delimiter != ",":
         rows = [{name: _with_point(cell, name) for name, cell in row.items()} for row in rows]
-    return LabelTable(path, tuple(rows), columns)
+    return _by_phase(LabelTable(path, tuple(rows), columns))
+
+
+def _by_phase(table: LabelTable) -> LabelTable:
+    """Give rows of one arrival each the column of their phase; other tables stay as they are."""
+    phase_column, value = table.first_of(COLUMNS["phase"]), table.first_of([*VALUE_COLUMNS])
+    if table.sample_columns or not phase_column or not value or has_times(table.columns):
+        return table
+    names = {phase: f"{phase.lower()}_{VALUE_COLUMNS[value]}" for phase in SAMPLE_COLUMNS}
+    rows = []
+    for row in table.rows:
+        phase = phase_of(row[phase_column])
+        rows.append({**row, names[phase]: row[value]} if phase else row)
+    return replace(table, rows=tuple(rows), columns=(*table.columns, *names.values()))
 
 
 def warn_of_fillers(table: LabelTable) -> None:
@@ -124,7 +151,9 @@ def warn_of_fillers(table: LabelTable) -> None:
         negative = []
         for row in table.rows:
             with suppress(FormatError):
-                negative += [sample for sample in _samples(row[column], column) if sample < 0]
+                negative += [
+                    sample for sample in _samples(row.get(column, ""), column) if sample < 0
+                ]
         if len(set(negative)) == 1 and negative[0].is_integer():
             warnings.warn(
                 f"{table.path}: {column} is {negative[0]:g} in {len(negative)} of "
@@ -156,11 +185,18 @@ def labelled_by_row(
     split = row.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
+    arrivals = {
+        phase: _arrivals(row[column], column, wave.sampling_rate)
+        for phase, column in columns.items()
+        if column in row
+    }
+    if columns and not arrivals:
+        raise FormatError(f"phase should be P or S, received '{_first(row, COLUMNS['phase'])}'")
     record = LabelledWaveform(
         wave,
-        {phase: _samples(row[column], column) for phase, column in columns.items()},
+        arrivals,
         name=name or wave.station,
-        event=_first(row, EVENT_COLUMNS),
+        event=event_in(row),
         gather=f"shot {shot}" if shot else row.get("gather", ""),
         split=SPLIT_NAMES.get(split, ""),
     )
@@ -196,6 +232,15 @@ def merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
 def _with_point(cell: str, column: str) -> str:
     """Return a cell with decimal points for decimal commas, if it is one of numbers."""
     return _DECIMAL_COMMA.sub(".", cell) if column in NUMBER_COLUMNS else cell
+
+
+def _arrivals(cell: str, column: str, rate_hz: float) -> tuple[float, ...]:
+    """Return the arrivals of a cell in samples, also of a column of times."""
+    values = _samples(cell, column)
+    if column not in TIME_COLUMNS_S:
+        return values
+    # Rounded: 0.0001005 s at 10 MHz is sample 1005.
+    return tuple(round(value * TIME_COLUMNS_S[column] * rate_hz, 6) for value in values)
 
 
 def _samples(cell: str, column: str) -> tuple[float, ...]:

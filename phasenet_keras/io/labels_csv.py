@@ -22,6 +22,7 @@ from phasenet_keras.io.label_rows import (
 from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream, reader_of
+from phasenet_keras.io.row_records import record_of_row, several_records
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -39,9 +40,11 @@ def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
 
     A row belongs to the file that its column ``fname`` (or ``file_name``) names, with the other
     channels of its record where each has a file, or to the station
-    that ``network`` and ``station`` name; where the table has neither, rows and files are paired
-    in the natural order of the names (2 before 10), and their numbers must agree. Arrivals are
-    columns ``itp``, ``its`` (or ``p_index``, ``s_index``, ``p_sample``, ``s_sample``), in samples;
+    that ``network`` and ``station`` name; of the records of several stations in one file these
+    choose one, with ``location`` and ``channel`` where needed. Where the table has neither, rows
+    and files are paired in the natural order of the names (2 before 10), and their numbers
+    must agree. Arrivals are columns ``itp``, ``its`` (or ``p_index``, ``s_index``, ``p_sample``,
+    ``s_sample``), in samples, or ``p_time_s``, ``p_ms``, …, by time since the first sample;
     an empty field is a phase that was looked for and not found, a missing column one that was not
     looked for. Several rows of one file are several arrivals of one record; in a gather (SEG-Y, SU,
     SEG-2) ``trace`` (or ``receiver``) is the number of a row's trace, from 1, and without it the
@@ -160,7 +163,7 @@ def _join_channels(
     """Give the rows of one channel all of its record; rows of several, if their labels agree."""
     named = [path for path in files if path in groups]
     rows_of = [groups[path][0] for path in named]
-    labels = [[[row[c] for c in columns.values()] for _, row in rows] for rows in rows_of]
+    labels = [[[row.get(c) for c in columns.values()] for _, row in rows] for rows in rows_of]
     if named and all(of_file == labels[0] for of_file in labels):
         for path in named[1:]:
             del groups[path]
@@ -261,16 +264,20 @@ def _labelled(
 
 
 def _traces(files: list[Path]) -> dict[int, Waveform]:
-    """Return the one record of some files, or those of a gather by their numbers, from 1."""
+    """Return the records of some files by number, those of a gather by that of their trace."""
     waves = read_waveforms(files)
     if len(waves) == 1:
         return {1: _with_channels(waves[0], files[0])}
+    if not all(gather_of(files[0], wave.station) for wave in waves):
+        if len(files) > 1:
+            raise FormatError(several_records(files, waves))
+        return dict(enumerate(waves, start=1))
     found = {}
     for wave in waves:
-        number = wave.station.removeprefix(f"{files[0].stem}-")
-        if not gather_of(files[0], wave.station) or int(number) in found:
-            raise FormatError(_several(files, waves))
-        found[int(number)] = wave
+        number = int(wave.station.removeprefix(f"{files[0].stem}-"))
+        if number in found:
+            raise FormatError(several_records(files, waves))
+        found[number] = wave
     return found
 
 
@@ -281,6 +288,8 @@ def _trace_of(
     numbers = list(traces)
     if len(numbers) == 1:
         return numbers[0]
+    if not all(gather_of(file, wave.station) for wave in traces.values()):
+        return numbers[record_of_row(row, list(traces.values()), file)]
     column = _trace_column(row)
     if column is None and n_rows == len(numbers):
         return sorted(numbers)[place]
@@ -304,19 +313,9 @@ def _trace_column(row: Mapping[str, str]) -> str | None:
 def _one_record(files: list[Path]) -> Waveform:
     waves = read_waveforms(files)
     if len(waves) != 1:
-        raise FormatError(_several(files, waves))
+        raise FormatError(several_records(files, waves))
     return _with_channels(waves[0], files[0])
 
 
 def _with_channels(wave: Waveform, file: Path) -> Waveform:
     return with_all_channels(wave, file) if is_npz(file) else wave
-
-
-def _several(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
-    if len(files) == 1:
-        return f"{files[0]} holds {len(waves)} records; one is wanted"
-    stations = ", ".join(sorted({wave.station for wave in waves})[:3])
-    return (
-        f"{len(files)} files of {stations} hold {len(waves)} records, such as {files[0].name}; one "
-        "is wanted: name the file of each row (column fname)"
-    )

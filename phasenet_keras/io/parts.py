@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -115,8 +116,11 @@ class JoinedRecord(LabelledWaveform):
             keep: the arrivals of such phases; else they are left out, and the phases not known.
         """
         events = {event for _, _, event in self.origins}
+        nameless = Counter(phase for phase, _, event in self.origins if not event)
         unsure = tuple(
-            phase for phase in self.arrivals if events & self.lacking.get(phase, frozenset())
+            phase
+            for phase in self.arrivals
+            if len(events & self.lacking.get(phase, frozenset())) > nameless[phase]
         )
         left_out = () if keep else unsure
         known = {phase: s for phase, s in self.arrivals.items() if phase not in left_out}

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.arrival_formats import NO_EVENT_ID
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.station_names import ANY, codes_of_pick, with_plain_stations
@@ -63,7 +64,8 @@ def write_quakeml(
     for pick in picks:
         name = pick.event if isinstance(pick, Arrival) else ""
         if name not in events:
-            events[name] = Event(resource_id=_id(f"{AUTHORITY}/{_safe(name or 'picks')}"))
+            event_id = f"{AUTHORITY}/{_safe(name)}" if name else NO_EVENT_ID
+            events[name] = Event(resource_id=_id(event_id))
         error_s = (time_errors_s or {}).get(pick.phase)
         events[name].picks.append(_quake_pick(pick, error_s, used))
     catalog = Catalog(events=list(events.values()), resource_id=_id(f"{OURS}/catalog"))

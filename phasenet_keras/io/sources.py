@@ -10,7 +10,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.arrival_formats import has_times
 from phasenet_keras.io.catalogs import PHASES, NamelessMarkers, scan_arrivals
 from phasenet_keras.io.cutting import cut_around_arrivals
 from phasenet_keras.io.index import expand_paths, natural_key
@@ -274,7 +274,7 @@ def _may_want_samples(labels: str | PathLike[str]) -> bool:
         table = read_label_table(labels)
     except FormatError:
         return False
-    return len(table.columns) > 1 and table.first_of(COLUMNS["time"]) is None
+    return len(table.columns) > 1 and not has_times(table.columns)
 
 
 def _sample_table(labels: str | PathLike[str], paths: Sequence[Path]) -> LabelTable | None:
@@ -285,8 +285,8 @@ def _sample_table(labels: str | PathLike[str], paths: Sequence[Path]) -> LabelTa
         if Path(labels).is_file():  # a catalogue need not be text
             return None
         raise
-    has_times = table.first_of(COLUMNS["time"]) is not None
-    lists_npz = bool(table.file_column) and not has_times and any(map(is_npz, paths))
+    lists_npz = bool(table.file_column) and not has_times(table.columns)
+    lists_npz = lists_npz and any(map(is_npz, paths))
     return table if table.sample_columns or lists_npz else None
 
 

@@ -6,12 +6,14 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from phasenet_keras.io.parts import RecordFacts, events_in
 
 __all__ = [
     "NAMED",
     "copies_of",
+    "event_length_s",
     "groups_of",
     "joined",
     "names_of",
@@ -25,6 +27,11 @@ NAMED = ("event", "gather")
 # there would not be six blocks.
 BLOCK_RECORDS = 8
 LEAST_BLOCKS = 6
+# All arrivals of one earthquake come within this many times its longest S-P after its origin time,
+# for vP/vS of 1.73 (Wadati): 1 + 1 / (1.73 - 1).
+EVENT_LENGTH = 2.4
+# Which of the times from P to S is taken as the longest: some S have lost their P.
+LONGEST_OF_USUAL = 0.9
 # Records without a time begin in 1970, as those of simulations do.
 FIRST_TRUE_TIME_S = 365 * 86400.0
 
@@ -122,23 +129,70 @@ def joined(groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]
     return [name_of(group) for group in groups]
 
 
+def event_length_s(facts: Sequence[RecordFacts]) -> float:
+    """Return how long the arrivals of one earthquake may take, by the times from P to S.
+
+    These are from each P to the next arrival at its station, where that is an S. 0 without any.
+
+    Example:
+        >>> fact = RecordFacts("r", arrivals={"P": (100.0,), "S": (600.0,)}, sampling_rate=100.0)
+        >>> event_length_s([fact])
+        12.0
+    """
+    by_station: dict[str, set[tuple[float, str]]] = {}
+    for fact in facts:
+        for phase, samples in (fact.arrivals or {}).items():
+            times = {(fact.start_s + s / fact.sampling_rate, phase) for s in samples}
+            by_station.setdefault(fact.station, set()).update(times)
+    found = sorted(
+        later - earlier
+        for arrivals in map(sorted, by_station.values())
+        for (earlier, first), (later, second) in pairwise(arrivals)
+        if (first, second) == ("P", "S")
+    )
+    if not found:
+        return 0.0
+    return EVENT_LENGTH * found[math.ceil(LONGEST_OF_USUAL * len(found)) - 1]
+
+
 def _spans(facts: Sequence[RecordFacts]) -> list[str]:
     """Return for each record when the span of records begins that overlap; empty without a time."""
     names = [""] * len(facts)
-    for begin_s, _, numbers in _stretches(facts, range(len(facts))):
+    for begin_s, _, numbers in _stretches(facts, range(len(facts)), _reaches_s(facts)):
         for number in numbers:
             names[number] = _said_time(begin_s)
     return names
 
 
+def _reaches_s(facts: Sequence[RecordFacts]) -> list[float]:
+    """Return until when arrivals of the earthquakes in each record may come, at any station.
+
+    Not before the record ends. So windows that are shorter than an earthquake's arrivals take, and
+    begin before its last one may come, are of one time, though they do not overlap.
+    """
+    length_s = event_length_s(facts)
+    return [
+        max(
+            fact.start_s + fact.duration_s,
+            *(
+                fact.start_s + sample / fact.sampling_rate + length_s
+                for samples in (fact.arrivals or {}).values()
+                for sample in samples
+            ),
+            -math.inf,
+        )
+        for fact in facts
+    ]
+
+
 def _stretches(
-    facts: Sequence[RecordFacts], numbers: Iterable[int]
+    facts: Sequence[RecordFacts], numbers: Iterable[int], ends_s: Sequence[float]
 ) -> list[tuple[float, float, list[int]]]:
     """Return begin and end in s of each span of these records that overlap, and their numbers."""
     found: list[tuple[float, float, list[int]]] = []
     known = [number for number in numbers if facts[number].start_s > FIRST_TRUE_TIME_S]
     for number in sorted(known, key=lambda n: facts[n].start_s):
-        start_s, end_s = facts[number].start_s, facts[number].start_s + facts[number].duration_s
+        start_s, end_s = facts[number].start_s, ends_s[number]
         if found and start_s < found[-1][1]:
             begin_s, last_s, inside = found[-1]
             inside.append(number)
@@ -151,11 +205,12 @@ def _stretches(
 def _meetings(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
     """Return pairs of records that tie each without event and gather to all it overlaps with."""
     unnamed = [n for n, fact in enumerate(facts) if not (fact.event or fact.gather)]
-    spans = _stretches(facts, unnamed)
+    reaches_s = _reaches_s(facts)
+    spans = _stretches(facts, unnamed, reaches_s)
     ends_s = [end_s for _, end_s, _ in spans]
     pairs = [(inside[0], number) for _, _, inside in spans for number in inside]
     for number in set(range(len(facts))) - set(unnamed):
-        begin_s, end_s = facts[number].start_s, facts[number].start_s + facts[number].duration_s
+        begin_s, end_s = facts[number].start_s, reaches_s[number]
         place = bisect_right(ends_s, begin_s)
         while place < len(spans) and spans[place][0] < end_s:
             pairs.append((spans[place][2][0], number))

@@ -19,6 +19,7 @@ from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import WAVEFORMS, holds_dataset, read_facts, remove_chunks
 from phasenet_keras.io.sources import PREPARED, input_files, open_source, with_options
 from phasenet_keras.training.checks_data import check_places
+from phasenet_keras.training.grouping import groups_of
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
 from phasenet_keras.training.staging import Stage, read_json, write_json
 from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
@@ -27,6 +28,10 @@ __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
 SHOWN = 3
+NO_EVENTS = (
+    "split by blocks of neighbouring records, since none names its event and none has a date: if "
+    "several records are of one event, name it (a column event in the table), or it is on two sides"
+)
 # A change of this number makes finished data sets be built anew.
 LAYOUT = 4
 
@@ -281,6 +286,8 @@ def _finish(
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
         notes.append(f"the splits that {n_given} records had are not used")
+    if split_by == "block" and settings.split_by is None and _lack_events(facts):
+        notes.append(NO_EVENTS)
     notes += [f"{finding.name}: {finding.text}" for finding in check_places(facts)]
     facts = [replace(fact, split=split) for fact, split in zip(facts, splits, strict=True)]
     leaks = check_leakage(facts)
@@ -309,6 +316,12 @@ def _splits(facts: Sequence[RecordFacts], settings: PrepareSettings) -> tuple[st
         return "", given
     by = settings.split_by or choose_split_by(facts)
     return by, split_facts(facts, by, settings.seed)
+
+
+def _lack_events(facts: Sequence[RecordFacts]) -> bool:
+    """Tell if neither names nor times say of any record which event it is of."""
+    is_named = any(fact.event or fact.gather for fact in facts)
+    return not is_named and not any(groups_of(facts, "time"))
 
 
 def _of_one_kind(

@@ -1,0 +1,68 @@
+"""Tables as text, whatever they are of: how bytes become cells, and what stands for no event."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Mapping, Sequence
+
+__all__ = ["EVENT_COLUMNS", "NOT_A_NUMBER", "decoded", "event_in", "split_table"]
+
+# Columns of an event's name, in the order in which they are looked for.
+EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
+NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
+# What associators and pandas write for a pick of no event (GaMMA: -1).
+NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
+DELIMITERS = ",;\t"
+COMMENT = "#"
+
+
+def decoded(content: bytes) -> str:
+    r"""Return text in UTF-8, in UTF-16 with its mark (Excel's "Unicode text"), else in Latin-1.
+
+    Example:
+        >>> decoded("é".encode("utf-16")), decoded("é".encode()), decoded(b"\xe9")
+        ('é', 'é', 'é')
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
+    r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
+
+    Commas, semicolons or tabs separate, else blanks. Lines of comment (``#``) before the names of
+    the columns, and empty rows, are left out.
+
+    Raises:
+        csv.Error: for what cannot be told apart into cells.
+
+    Example:
+        >>> split_table("# by K.\nStation  phase\nA  P\n")
+        (('station', 'phase'), [['A', 'P']], ' ')
+    """
+    lines = text.splitlines()
+    while lines and lines[0].startswith(COMMENT):
+        del lines[0]
+    header = lines[0].strip() if lines else ""
+    delimiter = max(DELIMITERS, key=header.count)
+    if delimiter not in header and " " in header:
+        delimiter, lines = " ", [" ".join(line.split()) for line in lines]
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    columns = tuple(name.strip().lower() for name in rows[0]) if rows else ()
+    return columns, [[cell.strip() for cell in row] for row in rows[1:]], delimiter
+
+
+def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> str:
+    """Return the event that a row names; empty where it names none, as -1, nan and none do.
+
+    Example:
+        >>> event_in({"event": "quake"}), event_in({"event_index": "-1"}), event_in({})
+        ('quake', '', '')
+    """
+    name = next((row[column] for column in columns if row.get(column)), "")
+    return "" if name.lower() in NO_EVENT else name
