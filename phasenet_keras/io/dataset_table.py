@@ -6,32 +6,41 @@ were looked for; letters, or longer names with a comma after each) and ``trace_g
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.catalogs import phase_of, warn_of_left_out
 from phasenet_keras.io.label_rows import SPLIT_NAMES
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.text_tables import NOT_A_NUMBER
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
+
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
 
 __all__ = [
     "METADATA",
     "arrivals_of_row",
     "facts_of_row",
     "metadata_row",
+    "new_metadata",
     "number_in",
     "read_rows",
+    "samples_of_row",
     "split_of_row",
+    "start_of_row",
     "station_of_row",
     "text_in",
     "warn_of_rows",
-    "write_metadata",
 ]
 
 METADATA = "metadata.csv"
@@ -47,13 +56,15 @@ ARRIVAL = re.compile(r"trace_(?P<phase>.+?)(?:_\d+)?_arrival_sample")
 PHASE_NAME = re.compile(r"(?!.*_\d+$)[^\s,]+")
 
 
-def write_metadata(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """Write the table of a data set; it appears when it is complete."""
+@contextmanager
+def new_metadata(rows: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[None]:
+    """Write the table of a data set, which gets its name when what is done meanwhile is done."""
     import pandas as pd
 
-    table = folder / f".{METADATA}-part"
-    pd.DataFrame(rows).to_csv(table, index=False)
-    table.replace(folder / METADATA)
+    with beside_then_rename(folder / METADATA) as file:
+        pd.DataFrame(rows).to_csv(file, index=False, lineterminator="\n")
+        file.flush()
+        yield
 
 
 def read_rows(table: Path) -> list[dict[str, Any]]:
@@ -85,10 +96,13 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
 
     Warns:
         RecordWarning: for arrivals of other phases than P and S that the table does not name as
-            those of the data set, and for splits of other names.
+            those of the data set, for arrivals outside of their records, for splits of other
+            names, and for records that are named twice.
     """
     others: Counter[str] = Counter()
     splits: dict[str, None] = {}
+    outside = [text for row in rows for text in _outside(row)]
+    n_again = len(rows) - len({text_in(row["trace_name"]) for row in rows})
     for row in rows:
         known = _phases_known(row)
         for column, value in row.items():
@@ -100,10 +114,31 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
         if split and not split_of_row(row):
             splits[split] = None
     warn_of_left_out(table, [], others)
+    said = []
     if splits:
         names = ", ".join([*splits][:3])
-        text = f"{table}: splits are train, dev and test; {names} are taken for none"
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        said.append(f"splits are train, dev and test; {names} are taken for none")
+    if outside:
+        said.append(
+            f"{len(outside)} arrivals are outside of their records, where their phases are not "
+            f"known then: {', '.join(outside[:3])}{', …' if len(outside) > 3 else ''}"
+        )
+    if n_again:
+        said.append(f"{n_again} rows name a record that a row before names: it counts again")
+    for text in said:
+        warnings.warn(f"{table}: {text}", RecordWarning, stacklevel=3)
+
+
+def _outside(row: Mapping[str, Any]) -> list[str]:
+    """Say which arrivals of a row are outside of its record, as far as its length is known."""
+    with suppress(FormatError):
+        n_samples = samples_of_row(row) or math.inf
+        return [
+            f"{text_in(row['trace_name'])} {phase} at {sample:g}"
+            for phase, sample in _samples_in(row)
+            if not 0 <= sample <= n_samples - 1
+        ]
+    return []  # it gives no record at all
 
 
 def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
@@ -140,10 +175,12 @@ def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
 
 
 def facts_of_row(row: Mapping[str, Any], digest: str = "") -> RecordFacts:
-    """Return what a row of the table says of a record."""
-    from obspy import UTCDateTime
+    """Return what a row of the table says of a record.
 
-    n_samples = int(number_in(row.get("trace_npts")) or 0)
+    Raises:
+        FormatError: if it says what cannot be.
+    """
+    n_samples = samples_of_row(row) or 0
     rate = number_in(row.get("trace_sampling_rate_hz")) or 0.0
     return RecordFacts(
         name=text_in(row["trace_name"]),
@@ -155,21 +192,58 @@ def facts_of_row(row: Mapping[str, Any], digest: str = "") -> RecordFacts:
         sampling_rate=rate,
         channels=tuple(text_in(row.get("trace_component_order"))),
         digest=digest,
-        start_s=float(UTCDateTime(text_in(row.get("trace_start_time")) or 0)),
+        start_s=float(start_of_row(row)),
         duration_s=n_samples / rate if rate else 0.0,
     )
 
 
 def arrivals_of_row(row: Mapping[str, Any], n_samples: int) -> dict[str, tuple[float, ...]]:
-    """Return the arrivals inside of a record: of the phases that were looked for, and P and S."""
+    """Return the arrivals inside of a record: of the phases that were looked for, and P and S.
+
+    A phase whose arrivals are all outside is not known: that it is not in the record is not said.
+
+    Raises:
+        FormatError: for an arrival that is not a number.
+    """
     arrivals: dict[str, list[float]] = {phase: [] for phase in _phases_known(row)}
-    for column, value in row.items():
-        name, direct = _phase_of_column(column)
-        phase = name if name in arrivals else direct
-        sample = number_in(value) if phase else None
-        if phase and sample is not None and 0 <= sample <= n_samples - 1:
+    outside = set()
+    for phase, sample in _samples_in(row):
+        if 0 <= sample <= n_samples - 1:
             arrivals.setdefault(phase, []).append(sample)
-    return {phase: tuple(samples) for phase, samples in arrivals.items()}
+        else:
+            outside.add(phase)
+    return {
+        phase: tuple(samples)
+        for phase, samples in arrivals.items()
+        if samples or phase not in outside
+    }
+
+
+def samples_of_row(row: Mapping[str, Any]) -> int | None:
+    """Return the number of samples of a record, None where the row does not say it.
+
+    Raises:
+        FormatError: if it is none.
+    """
+    number = number_in(row.get("trace_npts")) or 0.0
+    if not 0 <= number < math.inf:
+        raise FormatError(f"trace_npts should be a number of samples, received {number:g}")
+    return int(number) or None
+
+
+def start_of_row(row: Mapping[str, Any]) -> UTCDateTime:
+    """Return the time of a record's first sample, 1970 where the row does not say it.
+
+    Raises:
+        FormatError: if it is no time.
+    """
+    from obspy import UTCDateTime
+
+    text = text_in(row.get("trace_start_time"))
+    try:
+        return UTCDateTime(text or 0)
+    except Exception as error:  # UTCDateTime raises many kinds for what is no date
+        raise FormatError(f"trace_start_time should be ISO 8601, received '{text}'") from error
 
 
 def split_of_row(row: Mapping[str, Any]) -> str:
@@ -208,6 +282,21 @@ def _phase_of_column(column: str) -> tuple[str, str | None]:
     """Return the name in a column of arrivals, empty for another column; and P, S or None."""
     match = ARRIVAL.fullmatch(column)
     return (match["phase"], phase_of(match["phase"])) if match else ("", None)
+
+
+def _samples_in(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the phase and the sample of each arrival in a row, wherever it is."""
+    known = _phases_known(row)
+    for column, value in row.items():
+        name, direct = _phase_of_column(column)
+        phase = name if name in known else direct
+        if not phase:
+            continue
+        sample, text = number_in(value), text_in(value).strip()
+        if sample is not None:
+            yield phase, sample
+        elif text and text.lower() not in NOT_A_NUMBER:
+            raise FormatError(f"{column} should be a number of samples, received '{text}'")
 
 
 def _phases_known(row: Mapping[str, Any]) -> Sequence[str]:

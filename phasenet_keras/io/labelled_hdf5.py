@@ -41,6 +41,8 @@ CHANNEL_ORDER = ("E", "N", "Z")
 MAX_CHANNELS = 3
 # Groups that hold records but are no event.
 CONTAINERS = {"data", "records", "waveforms"}
+# What h5py raises where a file is damaged.
+DAMAGE = (OSError, RuntimeError, LookupError, TypeError, AttributeError)
 # Deeper than any layout; a link to a group above would have no end.
 MAX_DEPTH = 6
 
@@ -124,6 +126,8 @@ def _read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[Item]:
                 yield _record(name, node, above, path.name)
             except (FormatError, ShapeError) as error:
                 yield BadRow(number, f"{name}: {error}")
+            except DAMAGE as error:
+                yield BadRow(number, f"{name}: it cannot be read: {error}")
 
 
 def _opened(path: Path) -> h5py.File:
@@ -140,15 +144,29 @@ def _opened(path: Path) -> h5py.File:
 def _nodes(
     group: h5py.Group, prefix: str, above: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Yield name, group or dataset, and the attributes of the groups above, of each record."""
+    """Yield name, group or dataset, and the attributes of the groups above, of each record.
+
+    In place of a group or dataset that is damaged comes what was raised for it.
+    """
     import h5py
 
-    attributes = {**above, **_attributes(group)}
-    for key in group:
+    try:
+        attributes = {**above, **_attributes(group)}
+        keys = list(group)
+    except DAMAGE as error:
+        yield prefix.rstrip("/") or "/", error, above
+        return
+    for key in keys:
         name = f"{prefix}{key}"
-        # None for a link to what is not there; the record is then bad, not the file.
-        node = group.get(key)
-        if isinstance(node, h5py.Group) and not isinstance(node.get("data"), h5py.Dataset):
+        try:
+            # None for a link to what is not there; the record is then bad, not the file.
+            node = group.get(key)
+            is_record = not isinstance(node, h5py.Group) or isinstance(
+                node.get("data"), h5py.Dataset
+            )
+        except DAMAGE as error:
+            node, is_record = error, True
+        if not is_record:
             if name.count("/") < MAX_DEPTH:
                 yield from _nodes(node, f"{name}/", attributes)
         else:
@@ -158,6 +176,8 @@ def _nodes(
 def _record(name: str, node: Any, above: Mapping[str, Any], source: str) -> LabelledWaveform:
     import h5py
 
+    if isinstance(node, Exception):
+        raise FormatError(f"it cannot be read: {node}")
     own = _attributes(node)
     dataset = node["data"] if isinstance(node, h5py.Group) else node
     if dataset is not node:

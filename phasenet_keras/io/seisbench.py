@@ -22,14 +22,17 @@ from phasenet_keras.io.dataset_table import (
     arrivals_of_row,
     facts_of_row,
     metadata_row,
+    new_metadata,
     number_in,
     read_rows,
+    samples_of_row,
     split_of_row,
+    start_of_row,
     station_of_row,
     text_in,
     warn_of_rows,
-    write_metadata,
 )
+from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks, check_records
 from phasenet_keras.types import (
     SPLITS,
@@ -51,9 +54,9 @@ __all__ = [
     "dataset_chunks",
     "dataset_parts",
     "holds_dataset",
+    "put_in_place",
     "read_dataset",
     "read_facts",
-    "remove_chunks",
     "write_dataset",
     "write_layout",
 ]
@@ -63,6 +66,8 @@ WAVEFORMS = "waveforms.hdf5"
 PREPARED = "prepare.json"
 # SeisBench takes what comes after $ for a place in a bucket, HDF5 what comes after / for a level.
 NOT_IN_NAMES = re.compile(r"[/$\0]")
+# What h5py raises for files that are damaged, or are not what they should be.
+DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
 # The place of a record in a bucket: its number, and perhaps its extent: "bucket0$3,:3,:400".
 BUCKET = re.compile(r"^(?P<bucket>[^$]+)\$(?P<index>\d+)(?:.*,\s*:(?P<npts>\d+)$)?")
 
@@ -98,8 +103,6 @@ def write_dataset(
         >>> record.name, record.waveform.channels, record.arrivals
         ('r1', ('Z',), {'P': (120.0,)})
     """
-    import h5py
-
     folder = Path(folder)
     if holds_dataset(folder) and not overwrite:
         raise ConfigError(
@@ -112,7 +115,7 @@ def write_dataset(
     channels: tuple[str, ...] = ()
     beside = folder / f".{WAVEFORMS}-part"
     try:
-        with h5py.File(beside, "w") as file:
+        with new_hdf5(beside) as new:
             for number, record in enumerate(check_records(records)):
                 name = record.name or f"record_{number:06d}"
                 own = _letters(record.waveform.channels, name)
@@ -124,18 +127,28 @@ def write_dataset(
                     )
                 _check_name(name, names)
                 names.add(name)
-                file.create_dataset(f"data/{name}", data=record.waveform.data.T, compression="gzip")
+                data = record.waveform.data.T
+                new.file.create_dataset(f"data/{name}", data=data, compression="gzip")
+                new.check()
                 rows.append(metadata_row(name, record))
             if not rows:
                 raise ConfigError("there are no records to write")
-            write_layout(file, channels)
-        (folder / PREPARED).unlink(missing_ok=True)
-        beside.replace(folder / WAVEFORMS)
-        write_metadata(rows, folder)
-        remove_chunks(folder)
+            write_layout(new.file, channels)
+        put_in_place(beside, rows, folder)
     finally:
         beside.unlink(missing_ok=True)
     return len(rows)
+
+
+def put_in_place(beside: Path, rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Give a finished file of waveforms its name, and write its table, in place of any other set.
+
+    The other set's table goes first, and the new one comes last: waveforms without a table are no
+    data set, while one set's samples under the other's labels would be read.
+    """
+    with new_metadata(rows, folder):
+        _remove_tables(folder)
+        beside.replace(folder / WAVEFORMS)
 
 
 def _check_name(name: str, taken: Iterable[str]) -> None:
@@ -168,12 +181,11 @@ def holds_dataset(folder: Path) -> bool:
     return bool(dataset_chunks(folder)) or any(path.exists() for path in files)
 
 
-def remove_chunks(folder: Path) -> None:
-    """Remove the chunks of a data set, which would be read in place of one that is in one piece."""
-    kept = {folder / METADATA, folder / WAVEFORMS}
-    for path in {path for pair in dataset_chunks(folder) for path in pair} - kept:
+def _remove_tables(folder: Path) -> None:
+    """Remove what makes a folder a data set, and its chunks, which would be read in its place."""
+    chunks = {path for pair in dataset_chunks(folder) for path in pair} - {folder / WAVEFORMS}
+    for path in (folder / PREPARED, folder / METADATA, *chunks, folder / "chunks"):
         path.unlink(missing_ok=True)
-    (folder / "chunks").unlink(missing_ok=True)
 
 
 def write_layout(file: h5py.File, channels: Iterable[str]) -> None:
@@ -224,9 +236,16 @@ def read_facts(folder: str | PathLike[str]) -> list[RecordFacts]:
     """Return what the table of a data set says of its records.
 
     Raises:
-        FormatError: if there is none.
+        FormatError: if there is none, or a row cannot be used.
     """
-    return [facts_of_row(row) for row in read_rows(Path(folder) / METADATA)]
+    table = Path(folder) / METADATA
+    facts = []
+    for row in read_rows(table):
+        try:
+            facts.append(facts_of_row(row))
+        except FormatError as error:
+            raise FormatError(f"{table}: record '{row['trace_name']}': {error}") from error
+    return facts
 
 
 def read_dataset(
@@ -250,11 +269,12 @@ def read_dataset(
         The records, in the order of the table.
 
     Raises:
-        FormatError: if the folder is no such data set, or a row has no waveform.
+        FormatError: if the folder is no such data set, or a record cannot be read or used.
         ConfigError: for an unknown split, and for names that are not there.
 
     Warns:
-        RecordWarning: for arrivals of other phases, and for splits of other names, which are none.
+        RecordWarning: for arrivals of other phases and arrivals outside of their records, for
+            splits of other names, which are none, and for records that are there twice.
     """
     import h5py
 
@@ -288,7 +308,12 @@ def read_dataset(
                 and (names is None or row["trace_name"] in names)
             ]
             warn_of_rows(chosen, table)
-            found += [_record(row, file, waveforms) for row in chosen]
+            try:
+                found += [_record(row, file, waveforms) for row in chosen]
+            except FormatError as error:
+                raise FormatError(
+                    f"{error}; `phasenet-keras prepare` makes a data set of the others"
+                ) from error
     _refuse_missing(names or (), [record.name for record in found], folder)
     return found
 
@@ -314,61 +339,84 @@ def _read_rows(rows: Sequence[dict[str, Any]], before: int, waveforms: Path) -> 
         for number, row in enumerate(rows, start=before + 1):
             try:
                 yield _record(row, file, waveforms)
-            except (FormatError, ShapeError) as error:
-                yield BadRow(number, f"{error} ({waveforms.name})")
+            except FormatError as error:
+                yield BadRow(number, str(error))
 
 
 def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWaveform:
-    from obspy import UTCDateTime
+    """Read the record of a row.
 
-    name = str(row["trace_name"])
-    data, components = _samples(name, row, file, path)
+    Raises:
+        FormatError: naming file and record, whatever cannot be read or used of it.
+    """
+    name = text_in(row["trace_name"])
+    try:
+        wave = _waveform(name, row, file)
+        arrivals = arrivals_of_row(row, wave.n_samples)
+        return LabelledWaveform(
+            wave,
+            arrivals,
+            name=name,
+            event=text_in(row.get("source_id")),
+            gather=text_in(row.get("trace_gather")),
+            split=split_of_row(row),
+        )
+    except (FormatError, ShapeError) as error:
+        raise FormatError(f"{path}: record '{name}': {error}") from error
+    except DAMAGE as error:
+        raise FormatError(f"{path}: record '{name}' cannot be read: {error}") from error
+
+
+def _waveform(name: str, row: Mapping[str, Any], file: h5py.File) -> Waveform:
+    data, components = _samples(name, row, file)
     step_s = number_in(row.get("trace_dt_s"))
     rate = number_in(row.get("trace_sampling_rate_hz")) or (1.0 / step_s if step_s else None)
-    rate = rate or _layout(file, "sampling_rate")
+    rate = rate or number_in(_layout(file, "sampling_rate"))
     if not rate:
-        raise FormatError(f"{path}: record {name} has no sampling rate")
+        raise FormatError("it has no sampling rate")
     distance_km = number_in(row.get("path_ep_distance_km"))
-    wave = Waveform(
+    return Waveform(
         data=data,
-        sampling_rate=float(rate),
-        start_time=UTCDateTime(text_in(row.get("trace_start_time")) or 0),
+        sampling_rate=rate,
+        start_time=start_of_row(row),
         channels=tuple(components),
         station=station_of_row(row),
         units=text_in(row.get("trace_unit")) or _layout(file, "unit") or None,
         offset_m=None if distance_km is None else 1000.0 * distance_km,
         source=name,
     )
-    return LabelledWaveform(
-        wave,
-        arrivals_of_row(row, wave.n_samples),
-        name=name,
-        event=text_in(row.get("source_id")),
-        gather=text_in(row.get("trace_gather")),
-        split=split_of_row(row),
-    )
 
 
-def _samples(
-    name: str, row: Mapping[str, Any], file: h5py.File, path: Path
-) -> tuple[np.ndarray, str]:
+def _samples(name: str, row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
     """Return ``(samples, channels)`` and the components; SeisBench may keep several in a bucket."""
     bucket = BUCKET.match(name)
-    try:
-        if bucket:
-            block = file[f"data/{bucket['bucket']}"][int(bucket["index"])]
-        else:
-            block = file[f"data/{name}"][()]
-    except (KeyError, ValueError) as error:
-        raise FormatError(f"{path} has no record '{name}'") from error
+    place = f"data/{bucket['bucket'] if bucket else name}"
+    if place not in file:
+        raise FormatError("the file has no such record")
+    block = file[place][int(bucket["index"])] if bucket else file[place][()]
     components = text_in(row.get("trace_component_order")) or _layout(file, "component_order")
+    if getattr(block, "ndim", 0) != 2:
+        raise FormatError(
+            "its samples should be numbers of shape (channels, samples), received "
+            f"{getattr(block, 'shape', None) or type(block).__name__}"
+        )
     if not components:
         components = "ZNE"[: min(block.shape)]
     if (_layout(file, "dimension_order") or "CW").upper() == "CW":
         block = block.T
     in_name = bucket["npts"] if bucket else None
-    n_samples = int(number_in(row.get("trace_npts")) or in_name or block.shape[0])
-    return np.nan_to_num(block[:n_samples]), components
+    n_samples = samples_of_row(row) or int(in_name or block.shape[0])
+    if n_samples > block.shape[0]:
+        raise FormatError(f"it has {block.shape[0]} samples, its row says {n_samples}")
+    return _without_missing(block[:n_samples]), components
+
+
+def _without_missing(block: np.ndarray) -> np.ndarray:
+    """Return samples with zeros for a channel of NaN alone, which is a missing one."""
+    if block.dtype.kind != "f":
+        return block
+    missing = np.isnan(block).all(axis=0)
+    return np.where(missing, 0, block) if missing.any() and not missing.all() else block
 
 
 def _layout(file: h5py.File, key: str) -> Any:

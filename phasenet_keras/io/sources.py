@@ -105,11 +105,14 @@ def with_options(
         cut: Iterable[LabelledWaveform] = [item]
         if window_s is not None:
             cut = cut_around_arrivals(item, window_s, complete=complete, seed=seed)
-        for record in cut:
-            if isinstance(record, JoinedRecord) and not complete:
-                yield record.with_unsure(keep=window_s is None)
-            else:
-                yield record
+        try:
+            for record in cut:
+                if isinstance(record, JoinedRecord) and not complete:
+                    yield record.with_unsure(keep=window_s is None)
+                else:
+                    yield record
+        except ConfigError as error:  # windows too short at this record's rate
+            yield BadRow(None, f"{item.name}: {error}")
 
 
 def input_files(

@@ -313,6 +313,10 @@ def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
             yield file
         Path(name).chmod(0o644)
         Path(name).replace(path)
+    except OSError as error:
+        if error.filename is None:  # a full disk says no name
+            error.filename = os.fspath(path)
+        raise
     finally:
         Path(name).unlink(missing_ok=True)
 
