@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from phasenet_keras.cli_common import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, open_
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from phasenet_keras.io.parts import BadRow
     from phasenet_keras.training.prepare import Prepared
 
 __all__ = ["add_prepare"]
@@ -36,6 +38,10 @@ The same command given again goes on after an interruption, and does nothing whe
 EXAMPLES = "examples.png"
 N_EXAMPLES = 9
 MAX_LINES = 50
+# More rows or files of one reason are said in one line, with so many of their names.
+SHOWN = 3
+# What may differ between texts of one reason: words of numbers, paths and file names.
+_NAMES = re.compile(r"\S*[\d/\\]\S*|\S+\.\w\S*")
 
 
 def add_prepare(verbs: argparse._SubParsersAction) -> None:
@@ -48,7 +54,11 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument("waveforms", metavar="WAVEFORMS", help="folder, file or quoted pattern")
     verb.add_argument(
-        "--labels", type=Path, metavar="FILE", help="where the waveforms do not hold their own"
+        "--labels",
+        action="append",
+        metavar="PATH",
+        help="where the waveforms do not hold their own: file, folder or quoted pattern; several "
+        "times for several files of one kind",
     )
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="data set folder")
     verb.add_argument(
@@ -126,7 +136,8 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
 def _print(console: Console, made: Prepared, output: Path) -> None:
     from phasenet_keras.report import dataset_table
 
-    _say(console, "[yellow]skipped[/]", [str(item) for item in made.bad])
+    skipped = _by_reason(made.bad)
+    _say(console, "[yellow]skipped[/]", skipped)
     _say(console, "[cyan]note[/]", made.notes)
     _say(console, "[yellow]leak[/]", [text.partition(": ")[2] for text in made.leaks])
     if not made.facts:
@@ -138,8 +149,31 @@ def _print(console: Console, made: Prepared, output: Path) -> None:
     if not made.is_new:
         text = f"{output} is complete, nothing to do ({len(made.facts)} records, {split})"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if len(made.bad) > MAX_LINES:
+    if len(made.bad) > min(len(skipped), MAX_LINES):
         console.print(f"all that was skipped is in {output / 'prepare.json'}", highlight=False)
+
+
+def _by_reason(bad: Sequence[BadRow]) -> list[str]:
+    """Return what was skipped and why, many rows or files of one reason in one line."""
+    groups: dict[str, list[BadRow]] = {}
+    for item in bad:
+        groups.setdefault(_NAMES.sub("", item.text), []).append(item)
+    said: list[str] = []
+    for first, *others in groups.values():
+        if len(others) < SHOWN:
+            said += map(str, (first, *others))
+            continue
+        names = [_own_name(item, first) for item in others[:SHOWN]]
+        said.append(f"{first} (and {len(others)} others: {', '.join(names)}, …)")
+    return said
+
+
+def _own_name(item: BadRow, first: BadRow) -> str:
+    """Return what tells a row or file from another that was skipped for the same reason."""
+    if item.row != first.row:
+        return f"row {item.row}"
+    words = zip(item.text.split(), first.text.split(), strict=False)
+    return next((word.strip("()[]:;,'") for word, other in words if word != other), item.text)
 
 
 def _say(console: Console, label: str, texts: Sequence[str]) -> None:

@@ -25,11 +25,12 @@ __all__ = [
     "Arrival",
     "NamelessMarkers",
     "Span",
+    "arrivals_of",
     "label_by_time",
+    "listed",
     "phase_of",
     "read_arrivals",
     "sac_arrivals",
-    "scan_arrivals",
     "unmatched_arrivals",
     "warn_of_left_out",
 ]
@@ -132,7 +133,7 @@ def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
         >>> arrival.phase, arrival.station, str(arrival.time)
         ('P', 'A', '2020-01-01T00:00:10.500000Z')
     """
-    found, damaged, others = _scan(Path(path))
+    found, damaged, others = arrivals_of(Path(path))
     said = []
     if damaged:
         said.append(f"{len(damaged)} damaged, the first is {damaged[0]}")
@@ -140,26 +141,12 @@ def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
     return found
 
 
-def scan_arrivals(path: str | PathLike[str]) -> tuple[list[Arrival], list[str]]:
-    """Read arrivals as `read_arrivals` does, and say what is wrong with each damaged row.
+def arrivals_of(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
+    """Return the arrivals of a file, what is wrong with each damaged row, and other phases.
 
     Raises:
-        FormatError: as `read_arrivals`, and if there are arrivals but none is a P or an S.
-
-    Warns:
-        RecordWarning: for rejected picks and other phases.
+        FormatError: as `read_arrivals`.
     """
-    found, damaged, others = _scan(Path(path))
-    if others and not found:
-        raise FormatError(
-            f"{path}: none of its arrivals is a P or an S, they are of {_listed(others)}: write "
-            "P, Pg, Pn, S, Sg or Sn"
-        )
-    warn_of_left_out(path, [], others)
-    return found, damaged
-
-
-def _scan(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -178,13 +165,14 @@ def warn_of_left_out(path: str | PathLike[str], said: Sequence[str], others: Cou
         others: number of arrivals of each phase that `phase_of` knows no direct one for.
     """
     if others:
-        said = [*said, f"{others.total()} of other phases ({_listed(others)})"]
+        said = [*said, f"{others.total()} of other phases ({listed(others)})"]
     if said:
         text = f"{path}: arrivals left out: {'; '.join(said)}"
         warnings.warn(text, RecordWarning, stacklevel=3)
 
 
-def _listed(others: Counter[str]) -> str:
+def listed(others: Counter[str]) -> str:
+    """Return phases with their numbers, the most frequent first."""
     return ", ".join(f"{name or '(none)'} {count}" for name, count in others.most_common())
 
 

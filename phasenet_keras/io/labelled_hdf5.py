@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from os import PathLike
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import h5py
     from obspy import UTCDateTime
 
-__all__ = ["hdf5_parts", "read_labelled_hdf5"]
+__all__ = ["hdf5_parts", "holds_labels", "read_labelled_hdf5", "record_names", "records_named"]
 
 # Attributes of an arrival in samples, by phase, in the order in which they are looked for.
 ARRIVALS: Mapping[str, tuple[str, ...]] = {
@@ -118,6 +119,33 @@ def hdf5_parts(path: Path) -> list[Part]:
     return [partial(_read, path, block.start, block.stop) for block in blocks(count)]
 
 
+def holds_labels(path: Path) -> bool:
+    """Tell if a record of a file has attributes of arrivals, or is said to be noise."""
+    with _opened(path) as file:
+        for _, node, _ in _nodes(file, "", {}):
+            with suppress(FormatError):  # it is reported where it is read
+                if _is_labelled(_own_attributes(node)):
+                    return True
+    return False
+
+
+def record_names(path: Path) -> list[str]:
+    """Return the names of all records of a file."""
+    with _opened(path) as file:
+        return [name for name, _, _ in _nodes(file, "", {})]
+
+
+def records_named(path: Path, names: Collection[str]) -> Iterator[Item]:
+    """Yield the records of a file that have these names, whether they are labelled or not."""
+    with _opened(path) as file:
+        for name, node, above in _nodes(file, "", {}):
+            if name in names:
+                try:
+                    yield _record(name, node, above, path.name, needs_labels=False)
+                except (FormatError, ShapeError) as error:
+                    yield BadRow(None, f"{name}: {error} ({path.name})")
+
+
 def _read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[Item]:
     with _opened(path) as file:
         nodes = enumerate(_nodes(file, "", {}), start=1)
@@ -126,8 +154,6 @@ def _read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[Item]:
                 yield _record(name, node, above, path.name)
             except (FormatError, ShapeError) as error:
                 yield BadRow(number, f"{name}: {error}")
-            except DAMAGE as error:
-                yield BadRow(number, f"{name}: it cannot be read: {error}")
 
 
 def _opened(path: Path) -> h5py.File:
@@ -153,7 +179,7 @@ def _nodes(
     try:
         attributes = {**above, **_attributes(group)}
         keys = list(group)
-    except DAMAGE as error:
+    except (FormatError, *DAMAGE) as error:
         yield prefix.rstrip("/") or "/", error, above
         return
     for key in keys:
@@ -173,20 +199,22 @@ def _nodes(
             yield name, node, attributes
 
 
-def _record(name: str, node: Any, above: Mapping[str, Any], source: str) -> LabelledWaveform:
+def _record(
+    name: str, node: Any, above: Mapping[str, Any], source: str, *, needs_labels: bool = True
+) -> LabelledWaveform:
     import h5py
 
     if isinstance(node, Exception):
         raise FormatError(f"it cannot be read: {node}")
-    own = _attributes(node)
-    dataset = node["data"] if isinstance(node, h5py.Group) else node
-    if dataset is not node:
-        own |= _attributes(dataset)
+    own = _own_attributes(node)
+    dataset = _dataset_of(node)
     if not isinstance(dataset, h5py.Dataset):
         raise FormatError("it is a link to nothing")
-    is_noise = _text(own.get("trace_category")).lower() == "noise"
-    if not LABELS & set(own) and not is_noise:
-        raise FormatError(f"it has no attribute of arrivals (one of {', '.join(sorted(LABELS))})")
+    if needs_labels and not _is_labelled(own):
+        raise FormatError(
+            f"it has no attribute of arrivals (one of {', '.join(sorted(LABELS))}): write it, or "
+            "give a table with the record's name in a column fname (--labels)"
+        )
     attributes = {**above, **own}
     data, channels = _samples(dataset, attributes)
     wave = Waveform(
@@ -204,7 +232,7 @@ def _record(name: str, node: Any, above: Mapping[str, Any], source: str) -> Labe
     split = _first_text(attributes, ("split",))
     return LabelledWaveform(
         wave,
-        {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if is_noise else arrivals,
+        {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if _is_noise(own) else arrivals,
         name=name,
         event=_event(attributes, name),
         gather=f"shot {shot}" if shot else _first_text(attributes, ("gather",)),
@@ -212,10 +240,33 @@ def _record(name: str, node: Any, above: Mapping[str, Any], source: str) -> Labe
     )
 
 
+def _dataset_of(node: Any) -> Any:
+    import h5py
+
+    return node["data"] if isinstance(node, h5py.Group) else node
+
+
+def _own_attributes(node: Any) -> dict[str, Any]:
+    """Return the attributes of a record, those of its dataset before those of its group."""
+    return _attributes(node) | _attributes(_dataset_of(node))
+
+
+def _is_noise(own: Mapping[str, Any]) -> bool:
+    return _text(own.get("trace_category")).lower() == "noise"
+
+
+def _is_labelled(own: Mapping[str, Any]) -> bool:
+    return bool(LABELS & set(own)) or _is_noise(own)
+
+
 def _attributes(node: Any) -> dict[str, Any]:
     """Return the attributes of a group or dataset; those of types unknown to h5py are left out."""
     found = {}
-    for key in getattr(node, "attrs", ()):
+    try:
+        keys = list(getattr(node, "attrs", ()))
+    except DAMAGE as error:
+        raise FormatError(f"its attributes cannot be read: {error}") from error
+    for key in keys:
         try:
             value = node.attrs[key]
         except (OSError, TypeError, ValueError, KeyError):

@@ -11,11 +11,20 @@ from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import has_times
-from phasenet_keras.io.catalogs import PHASES, NamelessMarkers, scan_arrivals
+from phasenet_keras.io.catalogs import PHASES, NamelessMarkers
 from phasenet_keras.io.cutting import cut_around_arrivals
+from phasenet_keras.io.hdf5_tables import hdf5_table_parts
 from phasenet_keras.io.index import expand_paths, natural_key
+from phasenet_keras.io.label_files import (
+    Labels,
+    given_labels,
+    label_files,
+    label_table,
+    scan_arrivals,
+    warn_of_coarse_times,
+)
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, LabelTable, read_label_table
-from phasenet_keras.io.labelled_hdf5 import hdf5_parts
+from phasenet_keras.io.labelled_hdf5 import hdf5_parts, holds_labels
 from phasenet_keras.io.labels_csv import csv_parts, npz_parts
 from phasenet_keras.io.npz_labels import is_npz
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
@@ -56,7 +65,7 @@ class Source:
 
 def read_labelled(
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None = None,
+    labels: Labels | None = None,
     *,
     complete: bool = False,
     window_s: float | None = None,
@@ -66,7 +75,8 @@ def read_labelled(
 
     Args:
         waveforms: a folder, a file or a pattern.
-        labels: a table or a catalogue, where the waveforms do not hold their labels themselves.
+        labels: a table or a catalogue, where the waveforms do not hold their labels themselves; or
+            several files of one kind, a folder or a pattern.
         complete: True says that all arrivals are labelled: a phase without one is absent, not
             unknown.
         window_s: cuts records longer than this around their arrivals, in seconds.
@@ -117,7 +127,7 @@ def with_options(
 
 def input_files(
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None = None,
+    labels: Labels | None = None,
     output: str | PathLike[str] | None = None,
 ) -> list[Path]:
     """Return the files of a source in their natural order.
@@ -125,7 +135,8 @@ def input_files(
     Left out are the labels, the output, and data sets of ours that lie among the files.
     """
     paths = expand_paths([waveforms])
-    left_out = {Path(path).resolve() for path in (labels, output) if path is not None}
+    files = [*label_files(labels), *([] if output is None else [Path(output)])]
+    left_out = {path.resolve() for path in files}
     left_out |= {path.parent.resolve() for path in paths if path.name == PREPARED}
     left_out -= {Path(waveforms).resolve()}
     return sorted(
@@ -136,7 +147,7 @@ def input_files(
 
 def open_source(
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None = None,
+    labels: Labels | None = None,
     output: str | PathLike[str] | None = None,
 ) -> Source:
     """Tell what a source is by its content, and plan the reading of it.
@@ -146,7 +157,7 @@ def open_source(
     ======================  ===================================================================
     SeisBench data set      its own
     SPECFEM2D run, or runs  ``labels.csv`` in each; or a table of network, station and samples
-    HDF5                    the attributes of its records
+    HDF5                    attributes of its records; or a table with ``fname``, their names
     npz                     a table with ``fname``; or in the files
     any                     a table of samples: by ``fname``, by station, or in order
     any                     a table of times, a catalogue (QuakeML, …), Snuffler markers
@@ -155,7 +166,7 @@ def open_source(
 
     Args:
         waveforms: a folder, a file or a pattern.
-        labels: a file; None for waveforms that hold their labels.
+        labels: files, folders, patterns; None for waveforms that hold their labels.
         output: a folder that does not belong to the waveforms.
 
     Raises:
@@ -170,31 +181,31 @@ def open_source(
         return Source("SeisBench data set", tuple(dataset_parts(waveforms)))
     runs = find_specfem_runs(waveforms)
     if runs:
-        table = None if labels is None else read_label_table(labels)
+        table = None if labels is None else label_table(label_files(labels))
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
-    if labels is not None and Path(labels).is_dir():
-        raise FormatError(
-            f"labels should be a file, a table or a catalogue; {labels} is a folder: are waveforms "
-            "and labels exchanged?"
-        )
     paths = input_files(waveforms, labels, output)
     if not any(path.is_file() for path in paths):
         raise FormatError(f"there are no waveform files in {waveforms}: name a folder or files")
+    files = label_files(labels)
     hdf5 = [path for path in paths if _is_hdf5(path)]
     if hdf5 and (labels is None or hdf5 == paths):
+        if files and not any(map(holds_labels, hdf5)):
+            parts, bad = hdf5_table_parts(hdf5, label_table(files))
+            return Source("HDF5 and a table of samples", tuple(parts), tuple(bad))
         _refuse_labels(labels, "HDF5 files")
         return _from_hdf5(hdf5)
     if labels is None:
         return _from_own_labels(paths, waveforms)
-    table = _sample_table(labels, paths)
-    if table is not None:
-        return Source("table of samples", tuple(csv_parts(paths, table)))
-    return _from_times(paths, labels)
+    samples = _sample_table(files, paths)
+    if samples is not None:
+        return Source("table of samples", tuple(csv_parts(paths, samples)))
+    return _from_times(paths, files, labels)
 
 
-def _refuse_labels(labels: str | PathLike[str] | None, what: str) -> None:
+def _refuse_labels(labels: Labels | None, what: str) -> None:
     if labels is not None:
-        raise ConfigError(f"{what} hold their own labels: leave out --labels {labels}")
+        said = ", ".join(map(str, given_labels(labels)))
+        raise ConfigError(f"{what} hold their own labels: leave out --labels {said}")
 
 
 def _from_hdf5(paths: Sequence[Path]) -> Source:
@@ -253,25 +264,33 @@ def _scan(paths: Sequence[Path]) -> tuple[HeaderScan, list[str]]:
     ]
 
 
-def _from_times(paths: Sequence[Path], labels: str | PathLike[str]) -> Source:
+def _from_times(paths: Sequence[Path], files: Sequence[Path], labels: Labels) -> Source:
     try:
-        arrivals, damaged = scan_arrivals(labels)
+        arrivals, damaged = scan_arrivals(files)
     except FormatError as error:
-        if not _may_want_samples(labels):
-            raise
-        samples = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
-        raise FormatError(
-            f"{error}. Or a table with a column of arrivals in samples ({samples})"
-        ) from error
+        raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
     scan, _ = _scan(paths)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
-    bad = (*(BadRow(None, f"{Path(labels).name}, {text}") for text in damaged), *scan.bad)
-    parts = timed_parts(scan, arrivals, str(labels))
+    where = str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"
+    warn_of_coarse_times(arrivals, scan.spans, where)
+    bad = (*(BadRow(None, text) for text in damaged), *scan.bad)
+    parts = timed_parts(scan, arrivals, where)
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
 
 
-def _may_want_samples(labels: str | PathLike[str]) -> bool:
+def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:
+    """Return what to look at where no arrival by time can be read."""
+    folders = [str(item) for item in given_labels(labels) if Path(item).is_dir()]
+    if folders:
+        return f"; {folders[0]} is a folder: are waveforms and labels exchanged?"
+    if len(files) > 1 or not _may_want_samples(files[0]):
+        return ""
+    samples = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
+    return f". Or a table with a column of arrivals in samples ({samples})"
+
+
+def _may_want_samples(labels: Path) -> bool:
     """Tell if the labels are a table of several columns, and none is of times."""
     try:
         table = read_label_table(labels)
@@ -280,17 +299,20 @@ def _may_want_samples(labels: str | PathLike[str]) -> bool:
     return len(table.columns) > 1 and not has_times(table.columns)
 
 
-def _sample_table(labels: str | PathLike[str], paths: Sequence[Path]) -> LabelTable | None:
+def _sample_table(files: Sequence[Path], paths: Sequence[Path]) -> LabelTable | None:
     """Return the labels if they are a table of samples, or of npz files with labels."""
+    return label_table(files) if any(_is_of_samples(path, paths) for path in files) else None
+
+
+def _is_of_samples(file: Path, paths: Sequence[Path]) -> bool:
     try:
-        table = read_label_table(labels)
+        table = read_label_table(file)
     except FormatError:
-        if Path(labels).is_file():  # a catalogue need not be text
-            return None
+        if file.exists():  # a catalogue need not be text
+            return False
         raise
     lists_npz = bool(table.file_column) and not has_times(table.columns)
-    lists_npz = lists_npz and any(map(is_npz, paths))
-    return table if table.sample_columns or lists_npz else None
+    return bool(table.sample_columns) or (lists_npz and any(map(is_npz, paths)))
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.io.dataset_table import METADATA
+from phasenet_keras.io.label_files import Labels, given_labels, label_files
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, holds_dataset
 from phasenet_keras.io.sources import input_files
 from phasenet_keras.training.staging import read_json
@@ -22,12 +23,12 @@ SHOWN = 3
 
 def order_of(
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None,
+    labels: Labels | None,
     output: Path,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what was asked for, with the sizes and times of the inputs, as JSON can hold it."""
-    paths = [*input_files(waveforms, labels, output), *([] if labels is None else [Path(labels)])]
+    paths = [*input_files(waveforms, labels, output), *label_files(labels)]
     inputs = {}
     for path in paths:
         if path.is_file():
@@ -35,16 +36,19 @@ def order_of(
             inputs[str(path.resolve())] = [about.st_size, about.st_mtime_ns]
     return {
         "inputs": inputs,
-        "labels": None if labels is None else str(Path(labels).resolve()),
+        "labels": _said(labels),
         "layout": LAYOUT,
         "settings": dict(settings),
         "waveforms": str(Path(waveforms).resolve()),
     }
 
 
-def check_output(
-    waveforms: str | PathLike[str], labels: str | PathLike[str] | None, output: Path
-) -> None:
+def _said(labels: Labels | None) -> str | None:
+    """Return where labels are as one text; None where the waveforms hold them."""
+    return ", ".join(str(Path(item).resolve()) for item in given_labels(labels)) or None
+
+
+def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: Path) -> None:
     """Refuse a folder that a data set cannot be put in, before any work is done.
 
     Raises:
@@ -55,11 +59,11 @@ def check_output(
     for path in (output, *output.parents):
         if path.exists() and not path.is_dir():
             raise ConfigError(f"{path} is a file: --output names a folder for the data set")
-    for what, given in (("waveforms", waveforms), ("labels", labels)):
-        if given is not None and output.resolve() in Path(given).resolve().parents:
+    for given in (waveforms, *given_labels(labels), *label_files(labels)):
+        if output.resolve() in (Path(given).resolve(), *Path(given).resolve().parents):
             raise ConfigError(
-                f"the {what} {given} are in {output}, where the data set takes the place of what "
-                "is there: name a folder of its own with --output"
+                f"{given} is in {output}, where the data set takes the place of what is there: "
+                "name a folder of its own with --output"
             )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
+from phasenet_keras.io.label_files import Labels
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import WAVEFORMS, put_in_place, read_facts
 from phasenet_keras.io.sources import PREPARED, open_source, with_options
@@ -116,7 +117,7 @@ class Prepared:
 def prepare(
     waveforms: str | PathLike[str],
     output: str | PathLike[str],
-    labels: str | PathLike[str] | None = None,
+    labels: Labels | None = None,
     settings: PrepareSettings | None = None,
     *,
     overwrite: bool = False,
@@ -130,7 +131,8 @@ def prepare(
     Args:
         waveforms: a folder, a file or a pattern.
         output: folder of the data set; it is made if needed.
-        labels: a table or a catalogue, where the waveforms do not hold their labels themselves.
+        labels: a table or a catalogue, where the waveforms do not hold their labels themselves; or
+            several files of one kind, a folder or a pattern.
         settings: None for the defaults.
         overwrite: True takes the place of another data set.
         on_progress: told the numbers of parts read and of all parts.
@@ -199,7 +201,7 @@ def _as_before(output: Path, order: Mapping[str, Any], overwrite: bool) -> Prepa
 def _read_all(
     stage: Stage,
     waveforms: str | PathLike[str],
-    labels: str | PathLike[str] | None,
+    labels: Labels | None,
     output: Path,
     settings: PrepareSettings,
     on_progress: Callable[[int, int], None] | None,

@@ -1,0 +1,142 @@
+"""Files of labels, one or many: which they are, and the arrivals of all of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, listed, warn_of_left_out
+from phasenet_keras.io.index import expand_paths, natural_key
+from phasenet_keras.io.label_rows import LabelTable, read_label_table
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.types import FormatError
+
+__all__ = [
+    "Labels",
+    "given_labels",
+    "label_files",
+    "label_table",
+    "scan_arrivals",
+    "warn_of_coarse_times",
+]
+
+Labels = str | PathLike[str] | Sequence[str | PathLike[str]]
+
+# Steps that times are written in, in nanoseconds: from a second down to a microsecond.
+STEPS_NS = tuple(10**power for power in range(9, 2, -1))
+# As many times do not all end in zeros by chance.
+LEAST_TIMES = 10
+
+
+def label_files(labels: Labels | None) -> list[Path]:
+    """Return the files that labels are in: of a file, a folder, a pattern, or several of these.
+
+    Example:
+        >>> label_files("picks.csv"), label_files(["a.obs", "b.obs"]), label_files(None)
+        ([PosixPath('picks.csv')], [PosixPath('a.obs'), PosixPath('b.obs')], [])
+    """
+    return sorted(expand_paths(given_labels(labels)), key=natural_key)
+
+
+def given_labels(labels: Labels | None) -> list[str | PathLike[str]]:
+    """Return what was given for labels, as a list.
+
+    Example:
+        >>> given_labels("picks/"), given_labels(None)
+        (['picks/'], [])
+    """
+    if labels is None:
+        return []
+    return [labels] if isinstance(labels, str | PathLike) else list(labels)
+
+
+def label_table(files: Sequence[Path]) -> LabelTable:
+    """Read a table of samples, or several with the same columns as one.
+
+    Raises:
+        FormatError: if one is no table, or they have different columns.
+    """
+    tables = [read_label_table(path) for path in files]
+    for table in tables[1:]:
+        if table.columns != tables[0].columns:
+            raise FormatError(
+                f"{table.path} has columns {', '.join(table.columns)}, {tables[0].path} "
+                f"{', '.join(tables[0].columns)}: give tables with the same columns, or only "
+                "files of times"
+            )
+    return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+
+
+def scan_arrivals(files: Sequence[Path]) -> tuple[list[Arrival], list[str]]:
+    """Read the arrivals of files one after the other, and say what of them cannot be used.
+
+    An event's name that several files use is another event in each: it gets the file's name.
+
+    Raises:
+        FormatError: if no file can be read, see `read_arrivals`, or there are arrivals but none is
+            a P or an S.
+
+    Warns:
+        RecordWarning: for rejected picks and other phases.
+    """
+    found: dict[Path, list[Arrival]] = {}
+    bad: list[str] = []
+    others: Counter[str] = Counter()
+    for path in files:
+        try:
+            found[path], damaged, of_file = arrivals_of(path)
+        except FormatError as error:
+            if len(files) == 1:
+                raise
+            bad.append(str(error))
+            continue
+        bad += [f"{path.name}, {text}" for text in damaged]
+        others += of_file
+    where = str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"
+    if not found:
+        raise FormatError(f"none of {where} can be used; {bad[0]}")
+    if others and not any(found.values()):
+        raise FormatError(
+            f"{where}: none of its arrivals is a P or an S, they are of {listed(others)}: write "
+            "P, Pg, Pn, S, Sg or Sn"
+        )
+    warn_of_left_out(where, [], others)
+    return _with_own_events(found), bad
+
+
+def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], where: str) -> None:
+    """Say by how many samples labels may be off, where their times have few digits.
+
+    Warns:
+        RecordWarning: if all times are multiples of a step of more than a sample of the fastest
+            records.
+    """
+    times_ns = [arrival.time.ns for arrival in arrivals]
+    step_ns = next((s for s in STEPS_NS if all(t % s == 0 for t in times_ns)), 0)
+    rate_hz = max((span.sampling_rate for span in spans), default=0.0)
+    n_samples = step_ns * rate_hz / 1e9
+    if len(times_ns) >= LEAST_TIMES and n_samples > 1:
+        warnings.warn(
+            f"{where}: all times are multiples of {step_ns / 1e6:g} ms, which are {n_samples:.3g} "
+            f"samples at {rate_hz:g} Hz: labels may be off by as many, and no picker can be better",
+            RecordWarning,
+            stacklevel=3,
+        )
+
+
+def _with_own_events(found: dict[Path, list[Arrival]]) -> list[Arrival]:
+    """Return all arrivals; events of one name in several files are named by their files, too."""
+    uses = Counter(name for arrivals in found.values() for name in {a.event for a in arrivals})
+    stems = Counter(path.stem for path in found)
+    named = []
+    for path, arrivals in found.items():
+        file = path.stem if stems[path.stem] == 1 else path.as_posix()
+        for arrival in arrivals:
+            is_shared = arrival.event and uses[arrival.event] > 1
+            event = f"{file}/{arrival.event}" if is_shared else arrival.event
+            named.append(replace(arrival, event=event))
+    return named

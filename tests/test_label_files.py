@@ -1,0 +1,172 @@
+"""Several files of labels, what is said of many that fail, and labels beside HDF5."""
+
+from __future__ import annotations
+
+import h5py
+import pytest
+from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
+from sources import T0, by_name, noise, run, splits_of, write_text_files
+from test_prepare_timed import write_stations
+
+from phasenet_keras.io.label_files import scan_arrivals
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.sources import read_labelled
+
+
+def write_events(folder, times, ids=""):
+    """A QuakeML file for each station's event, as SEISAN and SeisComP keep them."""
+    folder.mkdir()
+    for station in sorted({station for station, _ in times}):
+        picks = [
+            Pick(
+                time=times[station, phase],
+                phase_hint=phase,
+                waveform_id=WaveformStreamID("XX", station),
+            )
+            for phase in "PS"
+        ]
+        event = Event(picks=picks, resource_id=f"smi:test/{ids or station}")
+        Catalog([event]).write(str(folder / f"ev{station}.xml"), format="QUAKEML")
+
+
+def test_a_folder_a_pattern_and_several_files_of_labels(tmp_path):
+    times = write_stations(tmp_path / "in")
+    write_events(tmp_path / "in/labels", times)
+    labels = tmp_path / "in/labels"
+    given = {
+        "folder": [labels],
+        "pattern": [f"{labels}/*.xml"],
+        "several": [labels / "evA.xml", f"{labels}/ev[BCD].xml"],
+    }
+    for name, paths in given.items():
+        options = [word for path in paths for word in ("--labels", path)]
+        out = tmp_path / name
+        assert run(tmp_path / "in", *options, "--output", out) == 0
+        records = by_name(out).values()
+        assert {record.event for record in records} == {f"smi:test/{s}" for s in "ABCD"}
+        assert all(r.arrivals["P"] == pytest.approx((1025.4,)) for r in records)
+        assert all(r.arrivals["S"] == pytest.approx((1400.0,)) for r in records)
+    names = {f"ev{station}.xml" for station in "ABCD"}
+    inputs = (tmp_path / "several/prepare.json").read_text()
+    assert all(f"labels/{name}" in inputs for name in names)  # a change of one is noticed
+
+
+def test_a_bad_file_among_others_is_skipped_and_counted(tmp_path, capsys):
+    write_events(tmp_path / "labels", write_stations(tmp_path / "in"))
+    (tmp_path / "labels/notes.txt").write_text("no arrivals\n")
+    out = ["--output", tmp_path / "set"]
+    assert run(tmp_path / "in", "--labels", tmp_path / "labels", *out) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("skipped") == 1
+    assert "labels/notes.txt is no file of arrivals known here" in said
+    assert "4 records (split by event)" in said
+
+
+def test_one_name_in_two_files_is_two_events(tmp_path):
+    times = write_stations(tmp_path / "in")
+    write_events(tmp_path / "labels", times, ids="1")
+    (tmp_path / "labels/own.csv").write_text(f"station,phase,time,event\nXX.A,P,{T0 + 30},q\n")
+    files = sorted((tmp_path / "labels").iterdir())
+    arrivals, bad = scan_arrivals(files)
+    assert bad == []
+    wanted = {f"ev{station}/smi:test/1" for station in "ABCD"} | {"q"}
+    assert {arrival.event for arrival in arrivals} == wanted
+    (tmp_path / "other").mkdir()
+    write_events(tmp_path / "other/labels", {key: times[key] for key in times if "A" in key}, "1")
+    arrivals, _ = scan_arrivals([files[0], tmp_path / "other/labels/evA.xml"])
+    assert len({arrival.event for arrival in arrivals}) == 2  # of files with the same name
+
+
+def test_tables_of_samples_are_one_table_if_their_columns_are_the_same(tmp_path, capsys):
+    write_text_files(tmp_path / "in", [f"t{n}.txt" for n in range(6)])
+    (tmp_path / "l").mkdir()
+    for n in range(3):
+        rows = f"fname,itp\nt{2 * n}.txt,{100 + n}\nt{2 * n + 1}.txt,{200 + n}\n"
+        (tmp_path / f"l/{n}.csv").write_text(rows)
+    records = list(read_labelled(tmp_path / "in", tmp_path / "l"))
+    found = {record.name: record.arrivals["P"] for record in records}
+    assert found == {f"t{2 * n + k}": (100.0 * (k + 1) + n,) for n in range(3) for k in (0, 1)}
+    (tmp_path / "l/3.csv").write_text("fname,its\nt0.txt,100\n")
+    assert run(tmp_path / "in", "--labels", tmp_path / "l", "--output", tmp_path / "set") == 2
+    assert "give tables with the same columns" in capsys.readouterr().err
+
+
+def test_one_reason_is_said_once_with_some_names(tmp_path, capsys):
+    write_text_files(tmp_path / "in", [f"t{n}.txt" for n in range(6)])
+    rows = [f"t{n}.txt,{100 if n < 6 else 5}" for n in range(66)]
+    (tmp_path / "l.csv").write_text("fname,itp\n" + "\n".join(rows) + "\nt0.txt,9999\n")
+    out = ["--output", tmp_path / "set"]
+    assert run(tmp_path / "in", "--labels", tmp_path / "l.csv", *out) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("skipped row") == 2
+    assert "(t6.txt) (and 59 others: row 8, row 9, row 10, …)" in said
+    assert "sample 9999 is outside" in said
+    assert "all that was skipped is in" in said
+
+
+@pytest.mark.parametrize(("digits", "n_samples"), [(1, "10"), (2, None)])
+def test_times_of_few_digits_are_said_in_samples(tmp_path, digits, n_samples):
+    write_stations(tmp_path / "in", stations="A")
+    at = [f"{5 + 2.1 * n + 0.01 * n * (digits == 2):.{digits}f}0" for n in range(12)]
+    rows = "".join(f"XX.A,P,{T0 + float(time)}\n" for time in at)
+    (tmp_path / "l.csv").write_text("station,phase,time\n" + rows)
+    if n_samples is None:  # to a sample: as good as it can be
+        [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+        assert len(record.arrivals["P"]) == 12
+        return
+    words = "all times are multiples of 100 ms, which are 10 samples at 100 Hz: labels may be off"
+    with pytest.warns(RecordWarning, match=words):
+        list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+
+
+# --- HDF5 ------------------------------------------------------------------------------------
+
+
+def write_bare_hdf5(path, records=("q1/A", "q1/B", "q2/A", "q2/C"), first=0):
+    with h5py.File(path, "w") as file:
+        for seed, name in enumerate(records, start=first):
+            file.create_dataset(name, data=noise(seed)[:, 0])
+            file[name].attrs["sampling_rate"] = 1000.0
+
+
+def test_hdf5_without_labels_takes_them_from_a_table(tmp_path, capsys):
+    write_bare_hdf5(tmp_path / "a.h5")
+    labels = tmp_path / "l.csv"
+    labels.write_text("fname,itp,s_ms\nq1/A,100.5,200\nC,120,\nq2/A,90,150\nA,5,6\nD,1,2\n")
+    records, bad = {}, []
+    for item in read_labelled(tmp_path / "a.h5", labels):
+        if isinstance(item, BadRow):
+            bad.append(str(item))
+        else:
+            records[item.name] = item
+    assert {name: r.arrivals for name, r in records.items()} == {
+        "q1/A": {"P": (100.5,), "S": (200.0,)},
+        "q2/A": {"P": (90.0,), "S": (150.0,)},
+        "q2/C": {"P": (120.0,), "S": ()},
+    }
+    assert records["q1/A"].event == "q1"
+    assert "row 4: 2 records of the HDF5 files are named 'A'" in bad[0]
+    assert "row 5: 0 records of the HDF5 files are named 'D'" in bad[1]
+    labels.write_text("station,itp\nA,100\n")
+    assert run(tmp_path / "a.h5", "--labels", labels, "--output", tmp_path / "set") == 2
+    assert "should name the record of each row in the HDF5 files, in a column fname" in (
+        capsys.readouterr().err
+    )
+    assert run(tmp_path / "a.h5", "--output", tmp_path / "set") == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert "write it, or give a table with the record's name in a column fname (--labels)" in said
+    assert said.count("no attribute of arrivals") == 1
+
+
+def test_files_of_one_record_are_named_by_their_files(tmp_path):
+    (tmp_path / "in").mkdir()
+    for n in range(4):
+        write_bare_hdf5(tmp_path / f"in/e{n}.h5", ["waveform"], first=n)
+    rows = "".join(f"e{n}.h5,{100 + n},q{n % 3}\n" for n in range(4))
+    (tmp_path / "l.csv").write_text("fname,itp,event\n" + rows)
+    options = ["--labels", tmp_path / "l.csv", "--output", tmp_path / "set"]
+    assert run(tmp_path / "in", *options) == 0
+    records = list(by_name(tmp_path / "set").values())
+    assert sorted(r.arrivals["P"][0] for r in records) == [100.0, 101.0, 102.0, 103.0]
+    assert sorted(splits_of(records, lambda r: r.event)) == ["q0", "q1", "q2"]
