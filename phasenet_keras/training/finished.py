@@ -59,7 +59,7 @@ def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: 
     for path in (output, *output.parents):
         if path.exists() and not path.is_dir():
             raise ConfigError(f"{path} is a file: --output names a folder for the data set")
-    for given in (waveforms, *given_labels(labels), *label_files(labels)):
+    for given in (waveforms, *given_labels(labels)):
         if output.resolve() in (Path(given).resolve(), *Path(given).resolve().parents):
             raise ConfigError(
                 f"{given} is in {output}, where the data set takes the place of what is there: "
