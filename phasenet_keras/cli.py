@@ -164,6 +164,9 @@ def _add_convert(verbs: argparse._SubParsersAction) -> None:
         action="store_true",
         help="scale kernels to one rms for training; the function stays the same",
     )
+    verb.add_argument(
+        "--overwrite", action="store_true", help="take the place of the preset in DIR"
+    )
     verb.set_defaults(run=_run_convert)
 
 
@@ -179,6 +182,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     report = RunReport(open_console(False), list(picker.thresholds))
     is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")
     annotations: list[Annotation] = []
+    names: set[str] = set()
     try:
         with report.bar(), stop_when_asked() as stop:
             for event in until_asked(stop, pick_files(picker, arguments.files)):
@@ -186,7 +190,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
                 if isinstance(event, StationResult):
                     annotations += [r.annotation for r in event.records if r.annotation]
                 if is_folder and annotations:
-                    write_annotations(annotations, arguments.output)
+                    write_annotations(annotations, arguments.output, taken=names)
                     annotations = []
     finally:
         if annotations:
@@ -245,6 +249,7 @@ def _run_convert(arguments: argparse.Namespace) -> int:
             phases=tuple(arguments.phases),
             name=arguments.name,
             rebalance=arguments.rebalance,
+            overwrite=arguments.overwrite,
             license=arguments.license,
         )
     channels = ",".join(preset.config.channels)

@@ -37,6 +37,7 @@ __all__ = [
     "load_picker",
     "make_folder",
     "open_console",
+    "refuse_overwriting",
     "settle_inputs",
     "settle_preset",
     "stop_when_asked",
@@ -189,11 +190,28 @@ def settle_inputs(
     for path in among:
         real = os.path.realpath(path)
         if real in there and (real in named or first_rate_hz([path]) is not None):
+            refuse_overwriting([path], [path])
+    arguments.files = files
+
+
+def refuse_overwriting(read: Iterable[Path], written: Iterable[Path]) -> None:
+    """Refuse to write over what is read, or twice to one file, before any work is done.
+
+    Raises:
+        ConfigError: naming the file.
+    """
+    inputs = {os.path.realpath(path) for path in read}
+    outputs: set[str] = set()
+    for path in written:
+        real = os.path.realpath(path)
+        if real in inputs:
             raise ConfigError(
                 f"{path} is one of the files to be read, and would be written over: name another "
                 "--output, or leave it out of the files"
             )
-    arguments.files = files
+        if real in outputs:
+            raise ConfigError(f"{path} would be written twice: name another file for one of them")
+        outputs.add(real)
 
 
 def make_folder(folder: Path) -> None:

@@ -11,7 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasenet_keras.cli_common import EXIT_SOME_FAILED, make_folder, open_console
+from phasenet_keras.cli_common import (
+    EXIT_SOME_FAILED,
+    make_folder,
+    open_console,
+    refuse_overwriting,
+    settle_inputs,
+)
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -175,7 +181,12 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import CountBar, correction_table
     from phasenet_keras.training.physics import check_physics
     from phasenet_keras.training.pseudolabels import correct_picks
-    from phasenet_keras.training.survey import summary_of, unused_rows, with_times
+    from phasenet_keras.training.survey import (
+        summary_of,
+        unused_rows,
+        with_phases,
+        with_times,
+    )
 
     _check_outputs(arguments)
     console = open_console(arguments.output is None)
@@ -190,31 +201,51 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     rate_hz = picks.sampling_rate or arguments.sampling_rate_hz
     bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
     config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
-    table = _placed(picks, geometry, arguments.fill)
+    table = with_phases(picks.table, config.phases)
+    table = _placed(table, geometry, arguments.fill)
     with CountBar(console, "correcting") as bar:
         corrected = correct_picks(table, config, progress=bar.take)
     broken = check_physics(corrected, arguments.vp_vs)
     corrected = with_times(corrected, geometry, config.sampling_rate_hz)
-    _write(corrected, broken, arguments, config.sampling_rate_hz)
-    if arguments.plot:
-        _draw(corrected, arguments, config.sampling_rate_hz, console)
     unused = [
         (int(picks.rows[n]), note) for n, note in unused_rows(corrected) if n < len(picks.rows)
     ]
     _say(console, picks, geometry, unused)
+    _refuse_nothing(corrected)
+    _write(corrected, broken, arguments, config.sampling_rate_hz)
+    if arguments.plot:
+        _draw(corrected, arguments, config.sampling_rate_hz, console)
     console.print(correction_table(summary_of(corrected, broken)))
     _say_settings(console, corrected)
     failed = bool(picks.bad or unused or (geometry and geometry.bad))
-    if not corrected["how"].ne("dropped").any():
-        raise ConfigError(
-            "no gather could be corrected: each needs six picks of a phase on one side (min_points)"
-        )
     return EXIT_SOME_FAILED if failed else 0
 
 
+def _refuse_nothing(corrected: DataFrame) -> None:
+    """Refuse a result without a corrected pick: it would take the place of a good one."""
+    if not corrected["how"].eq("dropped").all():
+        return
+    counts = corrected["note"].value_counts()
+    why = f"{counts.index[0]} ({counts.iloc[0]} of {len(corrected)} rows)" if len(counts) else ""
+    raise ConfigError(
+        f"no gather could be corrected, nothing is written: {why or 'the table has no rows'}. Each "
+        "needs six picks of a phase on one side (min_points); phases are "
+        f"{', '.join(corrected.attrs['settings'])}"
+    )
+
+
 def _check_outputs(arguments: argparse.Namespace) -> None:
+    from phasenet_keras.io.seisbench import dataset_chunks
     from phasenet_keras.io.tables import check_table_path
 
+    outputs = (arguments.output, arguments.rules, arguments.markers, arguments.quakeml)
+    written = [path for path in outputs if path]
+    settings = Path(arguments.settings)
+    waveforms = list(arguments.waveforms or ())
+    read = [path for path in (arguments.picks, arguments.geometry, settings) if path]
+    read += [file for folder in waveforms for pair in dataset_chunks(folder) for file in pair]
+    refuse_overwriting(read, written)
+    settle_inputs(argparse.Namespace(files=waveforms), written)
     for path in (arguments.output, arguments.rules):
         if path:
             check_table_path(path)
@@ -227,11 +258,11 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         make_folder(arguments.plot)
 
 
-def _placed(picks: GatherPicks, geometry: Geometry | None, fill: bool) -> DataFrame:
+def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
     """Return the table with offsets where there is a geometry, refusing one that does not fit."""
     from phasenet_keras.training.survey import filled_up, with_offsets
 
-    table = filled_up(picks.table, geometry) if fill else picks.table
+    table = filled_up(table, geometry) if fill else table
     if geometry is None:
         if "offset_m" not in table and any(
             table[name].dtype.kind != "i" for name in ("shot", "receiver")
@@ -265,6 +296,9 @@ def _write(
     from phasenet_keras.io.tables import beside_then_rename
     from phasenet_keras.training.survey import arrivals_of
 
+    # Refused where no times are known, before anything is written.
+    wants_times = arguments.markers or arguments.quakeml
+    arrivals, kinds = arrivals_of(corrected, rate_hz) if wants_times else ([], [])
     text = corrected.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     if arguments.output:
         with beside_then_rename(arguments.output) as file:
@@ -274,9 +308,6 @@ def _write(
     if arguments.rules:
         with beside_then_rename(arguments.rules) as file:
             broken.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
-    if not (arguments.markers or arguments.quakeml):
-        return
-    arrivals, kinds = arrivals_of(corrected, rate_hz)
     if arguments.markers:
         write_markers(arrivals, arguments.markers, kinds=kinds)
     if arguments.quakeml:

@@ -14,14 +14,13 @@ from phasenet_keras.cli_common import (
     make_folder,
     open_console,
 )
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import SPLITS, ConfigError
 
 if TYPE_CHECKING:
     from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_evaluate"]
 
-SPLITS = ("train", "dev", "test")
 DESCRIPTION = """\
 Score picks against labels. A pick and a label match if they are within the tolerance, one to one,
 the closest pairs first. The default rule is that of the PhaseNet paper: 0.1 s.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ def save_station_figure(
     result: StationResult,
     folder: str | PathLike[str],
     window_s: float | None = None,
-    taken: Iterable[str] = (),
+    taken: Collection[str] = (),
 ) -> Path:
     """Draw a station and save it as ``<station>.png``.
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from difflib import get_close_matches
 from functools import total_ordering
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from obspy import UTCDateTime
 
 __all__ = [
+    "SPLITS",
     "Annotation",
     "ConfigError",
     "FormatError",
@@ -31,6 +33,8 @@ __all__ = [
     "nearest_name",
     "refuse_unknown",
 ]
+
+SPLITS = ("train", "dev", "test")
 
 
 class PhaseNetKerasError(ValueError):
@@ -111,9 +115,10 @@ class Waveform:
     """One stretch of record of one station: no gap, no NaN, one sampling rate.
 
     Attributes:
-        data: ``(n_samples, n_channels)`` float32, in the record's own units.
+        data: ``(n_samples, n_channels)`` float32, in the record's own units. It is a copy that
+            cannot be written to; data of another `Waveform` are shared.
         sampling_rate: in Hz.
-        start_time: UTC time of sample 0.
+        start_time: UTC time of sample 0; a `datetime` or ISO 8601 text becomes one.
         channels: name of each column, canonically ``("E", "N", "Z")`` or a part of it.
         station: SEED id without the component letter, e.g. ``"CX.PB01..HH"``.
         units: of ``data``, where known.
@@ -122,7 +127,8 @@ class Waveform:
 
     Raises:
         ShapeError: if ``data`` is not two-dimensional, does not have one column a channel,
-            is empty, or holds a value that is not finite.
+            is empty, or holds a value that is not finite; for a rate that is no number above 0, a
+            time that is none, or a station that is no text.
 
     Example:
         >>> import numpy as np
@@ -142,29 +148,31 @@ class Waveform:
     source: str = ""
 
     def __post_init__(self) -> None:
-        data = np.asarray(self.data)
-        if data.dtype.kind not in "iufb":
-            raise ShapeError(f"a waveform holds real numbers, received dtype {data.dtype}")
-        with np.errstate(over="ignore"):
-            data = np.ascontiguousarray(data, dtype=np.float32)
         channels = tuple(str(name) for name in self.channels)
+        data = _owned(self.data)
+        hint = "; a text is taken letter by letter" if isinstance(self.channels, str) else ""
         if data.ndim != 2 or 0 in data.shape or data.shape[1] != len(channels):
             raise ShapeError(
                 f"a waveform of channels {','.join(channels) or '(none)'} needs data of shape "
-                f"(n_samples, {len(channels)}), received {data.shape}"
+                f"(n_samples, {len(channels)}), received {data.shape}{hint}"
             )
         if len(set(channels)) != len(channels):
-            raise ShapeError(f"a waveform has each channel once, received {','.join(channels)}")
+            raise ShapeError(
+                f"a waveform has each channel once, received {','.join(channels)}{hint}"
+            )
+        station = _text(self.station, "a station")
         if not np.isfinite(data).all():
             raise ShapeError(
-                f"the waveform of {self.station} holds NaN or infinite samples: split it there, "
+                f"the waveform of {station} holds NaN or infinite samples: split it there, "
                 "as read_waveforms does"
             )
-        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
-            raise ShapeError(f"a sampling rate is above 0 Hz, received {self.sampling_rate}")
+        rate = _number(self.sampling_rate, "a sampling rate")
+        if not (np.isfinite(rate) and rate > 0):
+            raise ShapeError(f"a sampling rate is above 0 Hz, received {rate}")
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "channels", channels)
-        object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
+        object.__setattr__(self, "sampling_rate", rate)
+        object.__setattr__(self, "start_time", _utc_time(self.start_time, "a start time"))
 
     @property
     def n_samples(self) -> int:
@@ -183,16 +191,18 @@ class LabelledWaveform:
 
     Attributes:
         waveform: the record.
-        arrivals: onsets by phase, in fractional samples from the first: ``{"P": (498.2,)}``. A
-            phase with an empty tuple was looked for and is not there; a phase that is not a key
-            was not labelled: unknown, not noise.
+        arrivals: onsets by phase, in fractional samples from the first: ``{"P": (498.2,)}``, or
+            one number, ``{"P": 498.2}``. A phase with an empty tuple was looked for and is not
+            there; a phase that is not a key was not labelled: unknown, not noise.
         name: of the record in its data set.
         event, gather: what it belongs to, where known: events and shots are never split. Names of
             several events are joined: ``"a + b"``.
         split: ``"train"``, ``"dev"`` or ``"test"``, or empty.
 
     Raises:
-        ShapeError: for an arrival outside of the record, or not a number.
+        ShapeError: for an arrival outside of the record, or not a number, and for a waveform or
+            arrivals of another type.
+        ConfigError: for another split.
 
     Example:
         >>> from obspy import UTCDateTime
@@ -209,13 +219,31 @@ class LabelledWaveform:
     split: str = ""
 
     def __post_init__(self) -> None:
-        arrivals = {p: tuple(sorted(map(float, s))) for p, s in self.arrivals.items()}
+        if not isinstance(self.waveform, Waveform):
+            raise ShapeError(
+                f"a labelled record has a Waveform, received {type(self.waveform).__name__}"
+            )
+        what = f"record {self.name or self.waveform.station}"
+        if not isinstance(self.arrivals, Mapping):
+            raise ShapeError(
+                f'{what}: arrivals are samples by phase, such as {{"P": (498.2,)}}, received '
+                f"{self.arrivals!r}"
+            )
+        if self.split and self.split not in SPLITS:
+            raise ConfigError(
+                f"{what}: a split is one of {', '.join(SPLITS)}, or empty; received "
+                f"{self.split!r}.{nearest_name(self.split, SPLITS)}"
+            )
+        arrivals = {
+            _text(phase, f"{what}: a phase"): _sample_numbers(given, f"{what}, {phase}")
+            for phase, given in self.arrivals.items()
+        }
         for phase, samples in arrivals.items():
             for sample in samples:
                 if not 0 <= sample <= self.waveform.n_samples - 1:
                     raise ShapeError(
-                        f"record {self.name or self.waveform.station}: the {phase} arrival at "
-                        f"sample {sample:g} is outside of its {self.waveform.n_samples} samples"
+                        f"{what}: the {phase} arrival at sample {sample:g} is outside of its "
+                        f"{self.waveform.n_samples} samples"
                     )
         object.__setattr__(self, "arrivals", arrivals)
 
@@ -261,6 +289,10 @@ class Pick:
         source: name of the file that it was picked in.
         snr_db: signal-to-noise ratio: rms of the record in the 300 samples of the network from
             the pick on over that in the 300 before, in dB; None where there is no room.
+
+    Raises:
+        ShapeError: for a time that is none, a station that is no text, or a sampling rate that is
+            no number. A `datetime` or ISO 8601 text becomes a time.
     """
 
     time: UTCDateTime
@@ -276,6 +308,14 @@ class Pick:
     source: str = ""
     snr_db: float | None = None
 
+    def __post_init__(self) -> None:
+        _text(self.station, "a station")
+        object.__setattr__(self, "time", _utc_time(self.time, "the time of a pick"))
+        if self.start_time is not None:
+            object.__setattr__(self, "start_time", _utc_time(self.start_time, "a start time"))
+        rate = _number(self.sampling_rate, "a sampling rate")
+        object.__setattr__(self, "sampling_rate", rate)
+
     @property
     def _key(self) -> tuple[float, str, str, float]:
         # The probability last: equal keys are equal picks, so that the order is total.
@@ -289,3 +329,64 @@ class Pick:
 
     def __hash__(self) -> int:
         return hash(self._key)
+
+
+def _owned(given: Any) -> np.ndarray:
+    """Return samples as float32 that nobody can write to; they are copied if somebody could."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "iufb":
+        raise ShapeError(f"a waveform holds real numbers, received dtype {array.dtype}")
+    with np.errstate(over="ignore"):
+        data = np.ascontiguousarray(array, dtype=np.float32)
+    if np.may_share_memory(data, array) and not _is_frozen(data):
+        data = data.copy()
+    data.flags.writeable = False
+    return data
+
+
+def _is_frozen(array: Any) -> bool:
+    """Tell if neither an array nor one that it is a view of can be written to."""
+    while isinstance(array, np.ndarray) and not array.flags.writeable:
+        array = array.base
+    return array is None
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise ShapeError(f"{what} is named by text, received {value!r}")
+    return value
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError("text is no number")
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"{what} is a number, received {value!r}") from error
+
+
+def _sample_numbers(given: Any, what: str) -> tuple[float, ...]:
+    """Return the arrivals of a phase, sorted; one number is one arrival."""
+    what = f"{what}: each arrival, in samples,"
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        return (_number(given, what),)
+    values = np.atleast_1d(given) if isinstance(given, np.ndarray) else given
+    return tuple(sorted(_number(value, what) for value in values))
+
+
+def _utc_time(value: Any, what: str) -> UTCDateTime:
+    """Return a time as ObsPy has it; here alone others become one."""
+    from obspy import UTCDateTime
+
+    if isinstance(value, UTCDateTime):
+        return value
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            return UTCDateTime(moment)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ShapeError(
+        f"{what} is a UTCDateTime, a datetime or ISO 8601 text, in UTC; received {value!r}"
+    )

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from obspy import UTCDateTime
 
-from phasenet_keras.io.seisbench import read_dataset, write_dataset
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.seisbench import dataset_parts, read_dataset, read_facts, write_dataset
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, ShapeError, Waveform
 
 START = UTCDateTime("2020-01-01T00:00:00.25")
@@ -14,7 +19,7 @@ START = UTCDateTime("2020-01-01T00:00:00.25")
 
 def record(number, arrivals, channels=("E", "N", "Z"), **fields):
     data = np.random.default_rng(number).standard_normal((300, len(channels))).astype("float32")
-    wave = Waveform(data, 2000.0, START + number, channels, "XX.A.00.HH", offset_m=12.5)
+    wave = Waveform(data, 2000.0, START + number, channels, "XX.A.00.HH", "M/S", offset_m=12.5)
     return LabelledWaveform(wave, arrivals, name=f"r{number}", **fields)
 
 
@@ -35,7 +40,7 @@ def test_round_trip_keeps_everything(tmp_path):
         assert np.array_equal(after.waveform.data, before.waveform.data)
         for field in ("name", "event", "gather", "split"):
             assert getattr(after, field) == getattr(before, field)
-        for field in ("sampling_rate", "start_time", "channels", "station", "offset_m"):
+        for field in ("sampling_rate", "start_time", "channels", "station", "offset_m", "units"):
             assert getattr(after.waveform, field) == getattr(before.waveform, field)
     assert [r.name for r in read_dataset(tmp_path / "set", "test")] == ["r2", "r3"]
 
@@ -84,3 +89,150 @@ def test_mistakes_are_named(tmp_path):
     write_dataset([record(1, {})], tmp_path)
     with pytest.raises(ConfigError, match="splits are train, dev, test"):
         read_dataset(tmp_path, "validation")
+    with pytest.raises(ConfigError, match=r"number 2 is a row that gave none \(row 7: its\)"):
+        write_dataset([record(1, {}), BadRow(7, "its")], tmp_path / "other")
+
+
+# -- what phases are ------------------------------------------------------------------------------
+
+LATER = {"PcP": (250,), "sP": (120.5,), "pP": (100,), "PKIKP": (260,)}
+
+
+def without_column(folder, name):
+    table = pd.read_csv(folder / "metadata.csv", dtype={"trace_name": str})
+    table.drop(columns=name).to_csv(folder / "metadata.csv", index=False)
+
+
+def test_depth_core_and_reflected_phases_of_a_foreign_set_are_left_out_and_counted(tmp_path):
+    first = {"P": (10,), "Pg": (12,), "p": (13,), "S": (60,), "Sn": (62.5,)}
+    write_dataset([record(0, {**first, **LATER}), record(1, {"PcP": (9,)})], tmp_path / "set")
+    without_column(tmp_path / "set", "trace_labelled_phases")
+    said = r"metadata.csv: arrivals left out: 5 of other phases \(PcP 2, sP 1, pP 1, PKIKP 1\)"
+    with pytest.warns(RecordWarning, match=said):
+        records = read_dataset(tmp_path / "set")
+    assert [r.arrivals for r in records] == [{"P": (10, 12, 13), "S": (60, 62.5)}, {}]
+    with pytest.warns(RecordWarning, match=said):
+        [part] = dataset_parts(tmp_path / "set")
+    assert [r.arrivals for r in part()] == [r.arrivals for r in records]
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(PcP 1\)"):
+        read_dataset(tmp_path / "set", names="r1")
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "listed"),
+    [
+        ({"P": (3,), "S": ()}, "PS"),
+        ({"p": (3,)}, "p"),
+        ({"X": (3, 5.5)}, "X"),
+        ({"Pg": (3,)}, "Pg,"),
+        ({"P": (10,), "Pg": (12, 14), "S": (), **LATER}, "P,PKIKP,Pg,PcP,S,pP,sP,"),
+    ],
+)
+def test_phases_of_any_name_come_back_as_they_were(tmp_path, arrivals, listed):
+    write_dataset([record(0, arrivals)], tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        [after] = read_dataset(tmp_path)
+    assert after.arrivals == {p: tuple(map(float, s)) for p, s in arrivals.items()}
+    assert read_facts(tmp_path)[0].arrivals == after.arrivals
+    table = pd.read_csv(tmp_path / "metadata.csv")
+    assert sorted(table["trace_labelled_phases"][0]) == sorted(listed)
+
+
+def test_phases_in_sets_of_earlier_versions_are_letters(tmp_path):
+    write_dataset([record(0, {"Pg": (3,)})], tmp_path)
+    table = pd.read_csv(tmp_path / "metadata.csv")
+    table.assign(trace_labelled_phases="PS").to_csv(tmp_path / "metadata.csv", index=False)
+    assert read_dataset(tmp_path)[0].arrivals == {"P": (3.0,), "S": ()}
+
+
+@pytest.mark.parametrize("phase", ["P_2", "P,S", "P S", "", "P_123"])
+def test_phases_that_would_not_come_back_are_refused(tmp_path, phase):
+    with pytest.raises(ConfigError, match=r"record r0: phase .* could not be read back"):
+        write_dataset([record(0, {phase: (3,)})], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- what names are -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("channels", "letters"),
+    [
+        (("HHE", "HHN", "HHZ"), ("E", "N", "Z")),
+        (("HHZ",), ("Z",)),
+        (("CH1", "CH2"), ("N", "E")),
+        (("EW", "NS", "UD"), ("E", "N", "Z")),
+        (("1", "2", "Z"), ("1", "2", "Z")),
+        (("Q", "Z"), ("Q", "Z")),
+    ],
+)
+def test_channels_are_written_by_one_letter(tmp_path, channels, letters):
+    before = record(0, {}, channels)
+    write_dataset([before], tmp_path)
+    [after] = read_dataset(tmp_path)
+    assert after.waveform.channels == letters
+    assert np.array_equal(after.waveform.data, before.waveform.data)
+
+
+@pytest.mark.parametrize("channels", [("HHQ", "HHZ"), ("HHE", "BHE")])
+def test_channels_of_no_letter_are_refused(tmp_path, channels):
+    with pytest.raises(ConfigError, match=r"r0: channels .* has one letter a channel; name them E"):
+        write_dataset([record(0, {}, channels)], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["shot$3", "a/b", ".", "..", "a\0b"])
+def test_records_that_would_not_be_found_again_are_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match="could not be read back: a name has no / and no"):
+        write_dataset([record(0, {}), replace(record(1, {}), name=name)], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_records_are_asked_for_by_their_whole_names(tmp_path):
+    records = [replace(record(n, {}), name=f"r{n}", split="train") for n in (1, 2, 12)]
+    write_dataset(records, tmp_path)
+    assert [r.name for r in read_dataset(tmp_path, names="r12")] == ["r12"]
+    assert [r.name for r in read_dataset(tmp_path, names=("r12", "r1"))] == ["r1", "r12"]
+    with pytest.raises(ConfigError, match="has no record 'r13' and 1 more among those"):
+        read_dataset(tmp_path, names=["r12", "r13", "zz"])
+    with pytest.raises(ConfigError, match="has no record 'r12' among those that are wanted"):
+        read_dataset(tmp_path, "dev", names="r12")
+
+
+def test_splits_of_other_names(tmp_path):
+    write_dataset([record(n, {}) for n in range(3)], tmp_path)
+    table = pd.read_csv(tmp_path / "metadata.csv")
+    table["split"] = ["Training", "validation", "fold 3"]
+    table.to_csv(tmp_path / "metadata.csv", index=False)
+    with pytest.warns(RecordWarning, match="splits are train, dev and test; fold 3 are taken for"):
+        assert [r.split for r in read_dataset(tmp_path)] == ["train", "dev", ""]
+    assert [fact.split for fact in read_facts(tmp_path)] == ["train", "dev", ""]
+    assert [r.name for r in read_dataset(tmp_path, "dev")] == ["r1"]
+
+
+# -- another data set in the folder ---------------------------------------------------------------
+
+
+def test_another_data_set_is_left_alone_unless_told(tmp_path):
+    write_dataset([record(0, {}), record(1, {})], tmp_path)
+    (tmp_path / "prepare.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"holds another data set: .* overwrite=True"):
+        write_dataset([record(2, {})], tmp_path)
+    assert [r.name for r in read_dataset(tmp_path)] == ["r0", "r1"]
+    assert write_dataset([record(2, {})], tmp_path, overwrite=True) == 1
+    assert [r.name for r in read_dataset(tmp_path)] == ["r2"]
+    assert not (tmp_path / "prepare.json").exists()  # prepare would say it is done
+
+
+@pytest.mark.parametrize("lists_chunks", [True, False])
+def test_a_data_set_in_chunks_is_one(tmp_path, lists_chunks):
+    write_dataset([record(0, {})], tmp_path)
+    (tmp_path / "metadata.csv").rename(tmp_path / "metadata0.csv")
+    (tmp_path / "waveforms.hdf5").rename(tmp_path / "waveforms0.hdf5")
+    if lists_chunks:
+        (tmp_path / "chunks").write_text("0\n")
+    with pytest.raises(ConfigError, match="holds another data set"):
+        write_dataset([record(1, {})], tmp_path)
+    assert [r.name for r in read_dataset(tmp_path)] == ["r0"]
+    write_dataset([record(1, {})], tmp_path, overwrite=True)
+    assert [r.name for r in read_dataset(tmp_path)] == ["r1"]

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from phasenet_keras import Picker, Waveform
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.training.evaluate import (
     RecordMatches,
     choose_thresholds,
@@ -108,3 +110,29 @@ def test_picks_of_a_network_are_scored_in_seconds_or_samples(spike_net):
         evaluate(Picker(spike_net), records, tolerance_s=1, tolerance_samples=1)
     with pytest.raises(ConfigError, match="no records"):
         evaluate(Picker(spike_net), [])
+
+
+def test_labels_of_phases_that_are_not_picked_are_said(spike_net):
+    wave = Waveform(
+        np.random.default_rng(0).standard_normal((3000, 3)),
+        100.0,
+        UTCDateTime(0),
+        ("E", "N", "Z"),
+        "A",
+    )
+    other, usual = LabelledWaveform(wave, {"p": (500,)}), LabelledWaveform(wave, {"P": (500,)})
+    picker = Picker(spike_net)
+    words = "arrivals of p are ignored, the network's phases are P, S: rename them"
+    with pytest.raises(ConfigError, match=f"no record has labels of P or S: {words}"):
+        evaluate(picker, [other, other])
+    with pytest.warns(RecordWarning, match=words):
+        assert evaluate(picker, [other, usual], bootstrap=0)["P"].n_true == 1
+    assert evaluate(picker, [LabelledWaveform(wave, {})]) == {}
+
+
+def test_what_is_no_labelled_record_is_refused(spike_net):
+    picker = Picker(spike_net)
+    with pytest.raises(ConfigError, match=r"number 1 is a row that gave none \(row 3: why\)"):
+        evaluate(picker, [BadRow(3, "why")])
+    with pytest.raises(ConfigError, match="labelled records are wanted; number 1 is a str"):
+        evaluate(picker, ["r1"])

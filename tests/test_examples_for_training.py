@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,3 +127,19 @@ def test_recipes_are_printed_and_mistakes_refused():
     ):
         with pytest.raises(ConfigError):
             wrong()
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"R0": {"P": 0.0}}, r"by the name of a training record, received 'R0'\. Known: r0"),
+        ({"r0": {"p": 0.0}}, "weights of a record are by phase, received 'p'"),
+        ({"r0": {"P": 0.0}, "zz": {}}, "received 'zz'"),
+    ],
+)
+def test_weights_of_what_is_not_there_are_refused(weights, words):
+    named = replace(record(), name="r0")
+    with pytest.raises(ConfigError, match=words):
+        maker([named], weights=weights)
+    y = maker([named], weights={"r0": {"P": 0.25}}).example(0, 0)[1]
+    assert y[0, 3:].tolist() == [1.0, 0.25, 1.0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from obspy import UTCDateTime, read_events
 from pick_files import FULL, NAMES, T0, times_and_stations, usual
@@ -20,7 +22,7 @@ from phasenet_keras.io.pick_formats import (
 )
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.station_names import with_plain_stations
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import ConfigError, FormatError
 
 ROOT = Path(phasenet_keras.__file__).parents[1]
 
@@ -66,6 +68,44 @@ def test_time_errors_are_checked(tmp_path):
         with pytest.raises(ConfigError, match="time error of P is above 0"):
             write_picks([FULL], tmp_path / "p.obs", time_errors_s={"P": value})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_time_errors_are_of_phases_that_are_there(tmp_path):
+    with pytest.raises(ConfigError, match=r"these picks has no setting 'p'\. Did you|Known: P, S"):
+        write_picks([FULL], tmp_path / "p.xml", time_errors_s={"p": 0.05})
+    assert list(tmp_path.iterdir()) == []
+    own = replace(FULL, phase="Pn")
+    for picks, phase in (([FULL], "S"), (iter([own]), "Pn")):
+        assert write_picks(picks, tmp_path / "p.xml", time_errors_s={phase: 0.05}) == 1
+    [event] = read_events(tmp_path / "p.xml")
+    assert event.picks[0].time_errors.uncertainty == 0.05
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("phase_time", "yesterday", "phase_time should be a time, ISO 8601 in UTC, received 'yest"),
+        ("phase_index", "4.5", "phase_index should be a whole number, received '4.5'"),
+        ("phase_score", "", "phase_score should be a number, received ''"),
+        ("snr_db", "loud", "snr_db should be a number, received 'loud'"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_named(tmp_path, column, cell, words):
+    write_picks([FULL, FULL], tmp_path / "p.csv")
+    table = pd.read_csv(tmp_path / "p.csv", dtype=str)
+    table.loc[1, column] = cell
+    table.to_csv(tmp_path / "p.csv", index=False)
+    with pytest.raises(FormatError, match=rf"p\.csv, line 3: {words}"):
+        read_picks(tmp_path / "p.csv")
+
+
+def test_times_as_pandas_writes_them_are_read(tmp_path):
+    write_picks([FULL], tmp_path / "p.csv")
+    table = pd.read_csv(tmp_path / "p.csv")
+    table["phase_time"] = pd.to_datetime(table["phase_time"], utc=True)
+    table.to_csv(tmp_path / "p.csv", index=False)
+    assert "+00:00" in (tmp_path / "p.csv").read_text()
+    assert read_picks(tmp_path / "p.csv")[0].time == FULL.time
 
 
 def test_what_lost_a_part_of_its_picks_is_not_read_back(tmp_path):

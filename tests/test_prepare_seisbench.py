@@ -84,3 +84,16 @@ def test_seisbench_itself_opens_ours(tmp_path):
     assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 0
     data = seisbench.WaveformDataset(tmp_path / "set", component_order="Z")
     assert data.get_waveforms(0).shape == (1, 400)
+
+
+def test_prepare_takes_a_folder_with_chunks_for_a_data_set(tmp_path, capsys):
+    write_dataset([labelled(n, split="train") for n in range(3)], tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    write_dataset([labelled(9)], tmp_path / "out")
+    for name, chunk in (("metadata.csv", "metadata0.csv"), ("waveforms.hdf5", "waveforms0.hdf5")):
+        (tmp_path / "out" / name).rename(tmp_path / "out" / chunk)
+    (tmp_path / "out/chunks").write_text("0\n")
+    assert run(tmp_path / "in", "--output", tmp_path / "out") == 2
+    assert "holds another data set" in capsys.readouterr().err
+    assert run(tmp_path / "in", "--output", tmp_path / "out", "--overwrite") == 0
+    assert len(read_dataset(tmp_path / "out")) == 3

@@ -15,6 +15,7 @@ from phasenet_keras.data.preprocess import (
     prepare,
     resample,
 )
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import ConfigError, PresetError
 
 START = UTCDateTime("2022-03-04T05:06:07.89")
@@ -233,3 +234,20 @@ def test_channels_of_no_known_name_are_refused_with_advice_that_makes_sense():
     with pytest.raises(PresetError, match="has A,B only") as error:
         arrange_channels(wave, ENZ)
     assert 'channels=""' not in str(error.value)
+
+
+@pytest.mark.parametrize("missing", ["zero", "error"])
+def test_advice_is_of_what_would_help(missing):
+    with pytest.raises(PresetError) as error:
+        arrange_channels(make_waveform(np.ones((300, 1)), ("E",)), ("Z",), missing)
+    assert str(error.value).endswith('Pass channels="E" to adapt the network.')
+
+
+def test_a_channel_of_no_known_name_is_said(recwarn):
+    data = np.arange(900.0).reshape(300, 3)
+    with pytest.warns(RecordWarning, match=r"XX\.AA\.\.HH: channels Q left out: .* \(N, Z\)"):
+        found = arrange_channels(make_waveform(data, ("Q", "N", "Z")), ENZ)
+    assert np.array_equal(found, data * [0, 1, 1])
+    recwarn.clear()
+    arrange_channels(make_waveform(data, ("1", "2", "Z")), ("Z",))
+    assert len(recwarn) == 0

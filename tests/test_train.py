@@ -17,6 +17,7 @@ import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras import PhaseNet, Picker, Preset, Waveform
+from phasenet_keras.io.parts import BadRow
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.loss import masked_cross_entropy
@@ -406,3 +407,10 @@ def test_tensorboard_files_hold_the_history(tmp_path):
 def test_impossible_settings_are_refused(change, words):
     with pytest.raises(ConfigError, match=words):
         TrainConfig(**change)
+
+
+def test_rows_that_gave_no_record_are_refused_before_the_folder_is_claimed(tmp_path):
+    records = [*onsets(2), BadRow(3, "itp should be a number")]
+    with pytest.raises(ConfigError, match=r"number 3 is a row that gave none \(row 3: itp should"):
+        train(small_parent(), records, onsets(2, 50), tmp_path / "run", config=CONFIG)
+    assert not (tmp_path / "run").exists()

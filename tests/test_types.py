@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import FrozenInstanceError, replace
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -133,6 +134,122 @@ def test_arrivals_are_sorted_numbers_inside_of_their_record():
     for sample in (-0.5, 99.5, 100, np.nan, np.inf):
         with pytest.raises(ShapeError, match=r"record r1: the P arrival .* outside of its 100"):
             LabelledWaveform(wave, {"P": (10, sample)}, name="r1")
+
+
+@pytest.mark.parametrize("one", [498, 498.0, np.float64(498), np.int64(498), np.array(498)])
+def test_one_number_is_one_arrival(one):
+    wave = make_waveform(np.ones((600, 1)))
+    assert LabelledWaveform(wave, {"P": one}).arrivals == {"P": (498.0,)}
+    assert LabelledWaveform(wave, {"P": np.array([498, 2])}).arrivals == {"P": (2.0, 498.0)}
+
+
+@pytest.mark.parametrize("given", ["498", b"12", None, ("498",), (None,), [[1.0, 2.0]]])
+def test_arrivals_that_are_no_numbers_are_refused(given):
+    wave = make_waveform(np.ones((600, 1)))
+    with pytest.raises(ShapeError, match=r"record r1, P: each arrival, in samples, is a number"):
+        LabelledWaveform(wave, {"P": given}, name="r1")
+
+
+@pytest.mark.parametrize("arrivals", [[498], None, "P", {5: (1,)}])
+def test_arrivals_are_by_phase(arrivals):
+    wave = make_waveform(np.ones((600, 1)))
+    with pytest.raises(ShapeError, match=r"record r1: (arrivals are samples by phase|a phase is)"):
+        LabelledWaveform(wave, arrivals, name="r1")
+
+
+def test_a_record_has_a_waveform():
+    with pytest.raises(ShapeError, match="has a Waveform, received ndarray"):
+        LabelledWaveform(np.ones((600, 1)), {})
+
+
+def test_splits_are_three():
+    wave = make_waveform(np.ones((600, 1)))
+    for split in ("train", "dev", "test", ""):
+        assert LabelledWaveform(wave, {}, split=split).split == split
+    with pytest.raises(
+        ConfigError, match=r"one of train, dev, test, .* 'trian'\. Did you .*'train'"
+    ):
+        LabelledWaveform(wave, {}, split="trian")
+    with pytest.raises(ConfigError, match="received 'val'"):
+        LabelledWaveform(wave, {}, split="val")
+
+
+# -- whose samples they are -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_a_buffer_that_is_used_again_changes_no_waveform(dtype):
+    buffer, waves = np.empty((10, 1), dtype), []
+    for number in range(3):
+        buffer[:] = number
+        waves += [make_waveform(buffer), make_waveform(buffer[:5])]
+        frozen = buffer.view()
+        frozen.flags.writeable = False
+        waves.append(make_waveform(frozen))
+    assert [wave.data[0, 0] for wave in waves] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert buffer.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        waves[0].data[0] = 5
+
+
+def test_samples_of_a_waveform_are_not_copied_again():
+    wave = make_waveform(np.zeros((10, 1)))
+    assert replace(wave, station="B").data is wave.data
+    assert np.shares_memory(replace(wave, data=wave.data[2:]).data, wave.data)
+
+
+# -- times, rates, stations -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        datetime(2022, 3, 4, 5, 6, 7, 890_000),
+        datetime(2022, 3, 4, 6, 6, 7, 890_000, timezone(timedelta(hours=1))),
+        "2022-03-04T05:06:07.89",
+        "2022-03-04 05:06:07.890000+00:00",
+        "2022-03-04T05:06:07.89Z",
+    ],
+)
+def test_datetimes_and_iso_text_become_times(time):
+    wave = Waveform(np.ones((10, 1)), 100.0, time, ("Z",), "A")
+    pick = Pick(time, "A", "P", 0.5, start_time=time)
+    for found in (wave.start_time, pick.time, pick.start_time):
+        assert type(found) is UTCDateTime
+        assert found == START
+
+
+@pytest.mark.parametrize(
+    "time", [0.0, 5, None, np.datetime64("2024-01-01"), "yesterday", "12", b"2024-01-01"]
+)
+def test_other_times_are_refused(time):
+    with pytest.raises(ShapeError, match=r"a start time is a UTCDateTime, .* received"):
+        Waveform(np.ones((10, 1)), 100.0, time, ("Z",), "A")
+    with pytest.raises(ShapeError, match="the time of a pick is a UTCDateTime"):
+        Pick(time, "A", "P", 0.5)
+
+
+@pytest.mark.parametrize("rate", ["100", None, b"1", [100.0, 1.0]])
+def test_rates_that_are_no_number_are_refused(rate):
+    with pytest.raises(ShapeError, match="a sampling rate is a number, received"):
+        make_waveform(np.ones((10, 1)), rate=rate)
+    with pytest.raises(ShapeError, match="a sampling rate is a number, received"):
+        make_pick(sampling_rate=rate)
+
+
+@pytest.mark.parametrize("station", [None, 5, b"A"])
+def test_stations_are_text(station):
+    with pytest.raises(ShapeError, match="a station is named by text, received"):
+        Waveform(np.ones((10, 1)), 100.0, START, ("Z",), station)
+    with pytest.raises(ShapeError, match="a station is named by text, received"):
+        make_pick(station=station)
+
+
+def test_channels_as_text_are_letters():
+    assert make_waveform(np.ones((10, 2)), "NZ").channels == ("N", "Z")
+    for n_channels in (1, 3):
+        with pytest.raises(ShapeError, match=r"H,H,Z.*; a text is taken letter by letter"):
+            make_waveform(np.ones((10, n_channels)), "HHZ")
 
 
 # -- picks ----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from phasenet_keras import read_waveforms
 from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.types import PhaseNetKerasError
+from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
 # -- what belongs together ------------------------------------------------------------------------
 
@@ -211,3 +211,44 @@ def test_seven_stations_in_files_of_one_channel(shared):
     assert found == [("ENZ", 18_017), ("N", 277), ("ENZ", 15_359)]
     others = [wave for wave in waves if wave.station != "OK.W35A..EH"]
     assert all(wave.channels == ("E", "N", "Z") for wave in others)
+
+
+# -- files, folders, patterns ---------------------------------------------------------------------
+
+
+def test_folders_and_patterns_are_their_files(tmp_path, monkeypatch):
+    (tmp_path / "in/deep").mkdir(parents=True)
+    for name, path in (("AA", "a.msd"), ("BB", "deep/b.msd"), ("CC", "c.sac")):
+        kind = "SAC" if path.endswith("sac") else "MSEED"
+        trace(noise(600), station=name).write(str(tmp_path / "in" / path), format=kind)
+    monkeypatch.chdir(tmp_path)
+
+    def stations(source):
+        return [wave.station[3:5] for wave in read_waveforms(source)]
+
+    assert stations("in") == stations(tmp_path / "in") == ["AA", "BB", "CC"]
+    assert stations("in/*.msd") == ["AA"]
+    assert stations("in/**/*.msd") == stations(["in/a.msd", "in/deep", "in/a.msd"]) == ["AA", "BB"]
+    with pytest.raises(FormatError, match=r"no file matches in/\*\.gse"):
+        read_waveforms("in/*.gse")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(FormatError, match="none is a folder without files"):
+        read_waveforms("none")
+
+
+def test_log_files_of_a_folder_are_passed_over(tmp_path):
+    trace(noise(600)).write(str(tmp_path / "a.msd"), format="MSEED")
+    text = np.frombuffer(b"battery 12.1 V " * 9, "S1")
+    log = trace(text, "LOG")
+    log.write(str(tmp_path / "log.msd"), format="MSEED", encoding="ASCII")
+    assert len(read_waveforms(tmp_path)) == 1
+    with pytest.raises(TextOnlyError, match="a logger's messages"):
+        read_waveforms(tmp_path / "log.msd")
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, object])
+def test_samples_that_are_no_real_numbers_are_said(dtype):
+    with pytest.warns(RecordWarning, match=f"HHN: samples of type {np.dtype(dtype)} are left out"):
+        [wave] = waveforms_of([trace(noise(600).astype(dtype), "HHN"), trace(noise(600), "HHZ")])
+    assert wave.channels == ("Z",)
+    assert quietly(trace(np.frombuffer(b"text" * 99, "S1"), "LOG")) == []

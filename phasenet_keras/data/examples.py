@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +12,11 @@ from phasenet_keras.data.labels import LabelShape, draw_labels
 from phasenet_keras.data.mixing import bind_steps
 from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means, cut_window
 from phasenet_keras.data.preprocess import normalize_record
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = ["ExampleMaker", "cut_window", "known_phases"]
+
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class ExampleMaker:
             0 (as if unknown) to 1; what is not named has 1. For pseudo labels.
 
     Raises:
-        ConfigError: for no records, several sampling rates, or a value out of range.
+        ConfigError: for no records, several sampling rates, a value out of range, or weights of a
+            record or a phase that is not there.
     """
 
     records: Sequence[LabelledWaveform]
@@ -70,6 +73,10 @@ class ExampleMaker:
         values = [value for of_record in self.weights.values() for value in of_record.values()]
         if not all(0.0 <= value <= 1.0 for value in values):
             raise ConfigError("weights of labels are from 0 to 1; another number was received")
+        names = {record.name for record in self.records}
+        _refuse_others(self.weights, names, "weights are by the name of a training record")
+        for of_record in self.weights.values():
+            _refuse_others(of_record, self.phases, "weights of a record are by phase")
         pool = RecordPool(self.records, self.channels, self.phases, self.mask_unknown)
         object.__setattr__(self, "pool", pool)
         object.__setattr__(self, "bound_steps", bind_steps(self.steps, pool))
@@ -140,6 +147,13 @@ class ExampleMaker:
             begin = max(begin, int(np.floor(sample + margin)) + 1)
         quiet.append(range(begin, end))
         return [stretch for stretch in quiet if len(stretch)]
+
+
+def _refuse_others(given: Mapping[str, object], known: Collection[str], what: str) -> None:
+    for name in given:
+        if name not in known:
+            hint = nearest_name(name, known) or f" Known: {', '.join(sorted(known)[:SHOWN])}, …"
+            raise ConfigError(f"{what}, received '{name}'.{hint}")
 
 
 def _draw_from(stretches: Sequence[range], rng: np.random.Generator) -> int:

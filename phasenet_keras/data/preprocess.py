@@ -5,6 +5,7 @@ The one place for these decisions: picking, training and evaluation all come thr
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from phasenet_keras.data.moving import (
 )
 from phasenet_keras.data.resampling import SAME_RATE, resample, resample_as_stream
 from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
 
 __all__ = [
@@ -172,6 +174,9 @@ def channel_columns(
     Raises:
         PresetError: as in `prepare`.
 
+    Warns:
+        RecordWarning: for channels of the record whose name is not understood.
+
     Example:
         >>> channel_columns(("1", "2", "Z"), "ENZ"), channel_columns("Z", "ENZ")
         ((1, 0, 2), (None, None, 0))
@@ -179,13 +184,20 @@ def channel_columns(
     if tuple(names) == tuple(channels):
         return tuple(range(len(channels)))
     columns = {component: name for name, component in components_of(names).items()}
+    left_out = [name for name in names if name not in columns.values()]
+    if left_out and columns:
+        warnings.warn(
+            f"{station}: channels {', '.join(left_out)} left out: no known component, or another "
+            f"channel is that component ({', '.join(columns.values())})",
+            RecordWarning,
+            stacklevel=3,
+        )
     lacking = [name for name in channels if name not in columns]
     if lacking and (missing == "error" or len(lacking) == len(channels)):
-        remedy = (
-            f'Pass channels="{"".join(columns)}" to adapt the network, or missing="zero" to pad.'
-            if columns
-            else "Name the record's channels E, N or Z, or by a SEED code that ends so."
-        )
+        remedy = "Name the record's channels E, N or Z, or by a SEED code that ends so."
+        if columns:
+            pad = ', or missing="zero" to pad' if len(lacking) < len(channels) else ""
+            remedy = f'Pass channels="{"".join(columns)}" to adapt the network{pad}.'
         raise PresetError(
             f"the network expects channels {','.join(channels)}; station {station} has "
             f"{','.join(names)} only. {remedy}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,13 +70,20 @@ def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
     return stream
 
 
-def write_annotations(annotations: Sequence[Annotation], path: str | PathLike[str]) -> list[Path]:
+def write_annotations(
+    annotations: Sequence[Annotation],
+    path: str | PathLike[str],
+    *,
+    taken: set[str] | None = None,
+) -> list[Path]:
     """Write probabilities.
 
     Args:
         annotations: one or more.
         path: ``….mseed`` takes all in one file; ``….npz`` takes one annotation; anything else is
             a folder, made if needed, with an npz file for each.
+        taken: names, without ending, that files written to this folder before have: they are
+            kept. Those written now are added. None lets all there be written over.
 
     Returns:
         The files written.
@@ -101,11 +108,14 @@ def write_annotations(annotations: Sequence[Annotation], path: str | PathLike[st
         _write_npz(annotations[0], path)
         return [path]
     path.mkdir(parents=True, exist_ok=True)
+    taken = set() if taken is None else taken
     written: list[Path] = []
     for annotation in annotations:
         start = annotation.start_time.strftime("%Y%m%dT%H%M%S%f")
         stem = f"{file_stem(annotation.station)}_{start}"
-        target = path / f"{free_name(stem, [item.stem for item in written])}.npz"
+        name = free_name(stem, taken)
+        taken.add(name)
+        target = path / f"{name}.npz"
         _write_npz(annotation, target)
         written.append(target)
     return written
@@ -133,15 +143,15 @@ def files_at(path: Path) -> list[Path]:
     return sorted(path.glob("*.npz"))
 
 
-def free_name(stem: str, taken: Iterable[str]) -> str:
+def free_name(stem: str, taken: Collection[str]) -> str:
     """Return a name that is not taken: the stem, or the stem with -2, -3 and so on.
 
     Example:
         >>> free_name("a", ["a", "a-2"])
         'a-3'
     """
-    used, number, name = set(taken), 1, stem
-    while name in used:
+    number, name = 1, stem
+    while name in taken:
         number += 1
         name = f"{stem}-{number}"
     return name

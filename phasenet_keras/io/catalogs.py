@@ -32,7 +32,7 @@ __all__ = [
     "read_arrivals",
     "sac_arrivals",
     "unmatched_arrivals",
-    "warn_of_others",
+    "warn_of_left_out",
 ]
 
 PHASES = ("P", "S")
@@ -137,7 +137,7 @@ def read_arrivals(path: str | PathLike[str]) -> list[Arrival]:
     said = []
     if damaged:
         said.append(f"{len(damaged)} damaged, the first is {damaged[0]}")
-    warn_of_others(path, said, others)
+    warn_of_left_out(path, said, others)
     return found
 
 
@@ -156,8 +156,14 @@ def arrivals_of(path: Path) -> tuple[list[Arrival], list[str], Counter[str]]:
     return _checked(list(entries_of(content, path)), path)
 
 
-def warn_of_others(path: str | PathLike[str], said: list[str], others: Counter[str]) -> None:
-    """Say what of a file is left out: what was said of it, and how many of each other phase."""
+def warn_of_left_out(path: str | PathLike[str], said: Sequence[str], others: Counter[str]) -> None:
+    """Say how many arrivals of a file are left out, and why; nothing where there are none.
+
+    Args:
+        path: of the file.
+        said: reasons other than the phase.
+        others: number of arrivals of each phase that `phase_of` knows no direct one for.
+    """
     if others:
         said = [*said, f"{others.total()} of other phases ({listed(others)})"]
     if said:

@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from phasenet_keras.io.parts import JoinedRecord, joint_event
-from phasenet_keras.types import LabelledWaveform
+from phasenet_keras.types import ConfigError, LabelledWaveform
 
 __all__ = ["cut_around_arrivals"]
 
 # Arrivals further apart than this part of the window get windows of their own.
 LARGEST_SPREAD = 0.8
+# Of a window: less holds no onset with something before and after it.
+MIN_SAMPLES = 16
 
 
 def cut_around_arrivals(
@@ -34,6 +36,9 @@ def cut_around_arrivals(
         seed: the windows then lie at random about their arrivals, the same at each call with a
             record of this name; None puts the arrivals in the middle.
 
+    Raises:
+        ConfigError: for windows of fewer than 16 samples.
+
     Example:
         >>> from obspy import UTCDateTime
         >>> from phasenet_keras.types import Waveform
@@ -44,6 +49,11 @@ def cut_around_arrivals(
     """
     wave = record.waveform
     n_samples = round(window_s * wave.sampling_rate)
+    if n_samples < MIN_SAMPLES:
+        raise ConfigError(
+            f"a window of {window_s:g} s has {n_samples} samples at {wave.sampling_rate:g} Hz: "
+            f"give at least {MIN_SAMPLES / wave.sampling_rate:g} s"
+        )
     if wave.n_samples <= n_samples:
         yield record
         return

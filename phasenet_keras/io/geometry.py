@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.text_tables import decoded, split_table, with_point
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -144,21 +145,25 @@ def _xyz(row: Mapping[str, str], prefix: str) -> Xyz:
 
 
 def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]], list[BadRow]]:
-    """Read a CSV; return its columns in lower case, its rows by number from 1, and the bad rows.
+    """Read a table; return its columns in lower case, its rows by number from 1, and the bad rows.
+
+    Commas, semicolons, tabs or blanks separate, as in tables of labels: where commas do not, a
+    number may have a decimal comma.
 
     Raises:
-        FormatError: if it cannot be read or is empty.
+        FormatError: if it cannot be read, is empty, or has a column twice.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        columns, lines, delimiter = split_table(decoded(path.read_bytes()))
+    except (OSError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table: {error}") from error
-    if not lines:
+    header = list(columns)
+    if not header:
         raise FormatError(f"{path} is empty")
-    header = [name.strip().lower() for name in lines[0]]
     rows, bad = [], []
-    for number, cells in enumerate(lines[1:], start=1):
+    for number, cells in enumerate(filter(any, lines), start=1):
+        if delimiter != ",":
+            cells = [with_point(cell) for cell in cells]
         if len(cells) == len(header):
             rows.append((number, dict(zip(header, cells, strict=True))))
         else:

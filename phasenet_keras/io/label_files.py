@@ -9,7 +9,7 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, listed, warn_of_others
+from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, listed, warn_of_left_out
 from phasenet_keras.io.index import expand_paths, natural_key
 from phasenet_keras.io.label_rows import LabelTable, read_label_table
 from phasenet_keras.io.registry import RecordWarning
@@ -104,7 +104,7 @@ def scan_arrivals(files: Sequence[Path]) -> tuple[list[Arrival], list[str]]:
             f"{where}: none of its arrivals is a P or an S, they are of {listed(others)}: write "
             "P, Pg, Pn, S, Sg or Sn"
         )
-    warn_of_others(where, [], others)
+    warn_of_left_out(where, [], others)
     return _with_own_events(found), bad
 
 

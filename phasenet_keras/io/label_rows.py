@@ -57,6 +57,8 @@ SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 
+# Two numbers, the second of which may be the decimals of the first.
+_COMMA_PAIR = re.compile(r"(\d+),(\d{1,2})")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 
 
@@ -100,7 +102,8 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases.
 
     Raises:
-        FormatError: if it cannot be read as text, or a row has cells beyond the header's.
+        FormatError: if it cannot be read as text, has a column twice, or a row has cells beyond
+            the header's.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -145,9 +148,11 @@ def warn_of_fillers(table: LabelTable) -> None:
     """Say where one negative number, such as -1 or -999, may stand for no arrival.
 
     Warns:
-        RecordWarning: for each column of arrivals whose negative numbers are all one and whole.
+        RecordWarning: for each column of arrivals whose negative numbers are all one and whole,
+            and for each of which pairs of numbers look like one with a decimal comma.
     """
     for phase, column in table.sample_columns.items():
+        _warn_of_decimal_commas(table, column)
         negative = []
         for row in table.rows:
             with suppress(FormatError):
@@ -162,6 +167,23 @@ def warn_of_fillers(table: LabelTable) -> None:
                 RecordWarning,
                 stacklevel=3,
             )
+
+
+def _warn_of_decimal_commas(table: LabelTable, column: str) -> None:
+    """Say where a comma in a quoted cell, which is between two arrivals, may be a decimal one."""
+    cells = [row.get(column, "") for row in table.rows]
+    several = [cell for cell in cells if _DECIMAL_COMMA.search(cell)]
+    pairs = [cell for cell in several if (match := _COMMA_PAIR.fullmatch(cell)) and
+             int(match[2]) < int(match[1])]  # fmt: skip
+    if pairs and len(pairs) == len(several):
+        first, second = pairs[0].split(",")
+        warnings.warn(
+            f"{table.path}: {column} is '{pairs[0]}' and such in {len(pairs)} of {len(cells)} "
+            f"rows, taken for two arrivals, {first} and {second}: if these are decimal commas, "
+            "write points, or separate the cells by semicolons",
+            RecordWarning,
+            stacklevel=4,
+        )
 
 
 def labelled_by_row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from os import PathLike
@@ -41,6 +42,8 @@ CHANNEL_ORDER = ("E", "N", "Z")
 MAX_CHANNELS = 3
 # Groups that hold records but are no event.
 CONTAINERS = {"data", "records", "waveforms"}
+# What h5py raises where a file is damaged.
+DAMAGE = (OSError, RuntimeError, LookupError, TypeError, AttributeError)
 # Deeper than any layout; a link to a group above would have no end.
 MAX_DEPTH = 6
 
@@ -119,7 +122,11 @@ def hdf5_parts(path: Path) -> list[Part]:
 def holds_labels(path: Path) -> bool:
     """Tell if a record of a file has attributes of arrivals, or is said to be noise."""
     with _opened(path) as file:
-        return any(_is_labelled(_own_attributes(node)) for _, node, _ in _nodes(file, "", {}))
+        for _, node, _ in _nodes(file, "", {}):
+            with suppress(FormatError):  # it is reported where it is read
+                if _is_labelled(_own_attributes(node)):
+                    return True
+    return False
 
 
 def record_names(path: Path) -> list[str]:
@@ -163,15 +170,29 @@ def _opened(path: Path) -> h5py.File:
 def _nodes(
     group: h5py.Group, prefix: str, above: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Yield name, group or dataset, and the attributes of the groups above, of each record."""
+    """Yield name, group or dataset, and the attributes of the groups above, of each record.
+
+    In place of a group or dataset that is damaged comes what was raised for it.
+    """
     import h5py
 
-    attributes = {**above, **_attributes(group)}
-    for key in group:
+    try:
+        attributes = {**above, **_attributes(group)}
+        keys = list(group)
+    except (FormatError, *DAMAGE) as error:
+        yield prefix.rstrip("/") or "/", error, above
+        return
+    for key in keys:
         name = f"{prefix}{key}"
-        # None for a link to what is not there; the record is then bad, not the file.
-        node = group.get(key)
-        if isinstance(node, h5py.Group) and not isinstance(node.get("data"), h5py.Dataset):
+        try:
+            # None for a link to what is not there; the record is then bad, not the file.
+            node = group.get(key)
+            is_record = not isinstance(node, h5py.Group) or isinstance(
+                node.get("data"), h5py.Dataset
+            )
+        except DAMAGE as error:
+            node, is_record = error, True
+        if not is_record:
             if name.count("/") < MAX_DEPTH:
                 yield from _nodes(node, f"{name}/", attributes)
         else:
@@ -183,6 +204,8 @@ def _record(
 ) -> LabelledWaveform:
     import h5py
 
+    if isinstance(node, Exception):
+        raise FormatError(f"it cannot be read: {node}")
     own = _own_attributes(node)
     dataset = _dataset_of(node)
     if not isinstance(dataset, h5py.Dataset):
@@ -239,7 +262,11 @@ def _is_labelled(own: Mapping[str, Any]) -> bool:
 def _attributes(node: Any) -> dict[str, Any]:
     """Return the attributes of a group or dataset; those of types unknown to h5py are left out."""
     found = {}
-    for key in getattr(node, "attrs", ()):
+    try:
+        keys = list(getattr(node, "attrs", ()))
+    except DAMAGE as error:
+        raise FormatError(f"its attributes cannot be read: {error}") from error
+    for key in keys:
         try:
             value = node.attrs[key]
         except (OSError, TypeError, ValueError, KeyError):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from phasenet_keras.types import LabelledWaveform
+from phasenet_keras.types import ConfigError, LabelledWaveform
 
 __all__ = [
     "BadRow",
@@ -15,6 +15,7 @@ __all__ = [
     "Part",
     "RecordFacts",
     "blocks",
+    "check_records",
     "events_in",
     "joint_event",
 ]
@@ -35,6 +36,32 @@ class BadRow:
 
     def __str__(self) -> str:
         return self.text if self.row is None else f"row {self.row}: {self.text}"
+
+
+def check_records(records: Iterable[object]) -> Iterator[LabelledWaveform]:
+    """Yield records as they are, as long as they are labelled ones.
+
+    Raises:
+        ConfigError: for the first that is none, such as a row that `read_labelled` could not use.
+
+    Example:
+        >>> list(check_records([BadRow(3, "its is no number")]))
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: labelled records are wanted; number 1 is a row that gave \
+none (row 3: its is no number): take those of isinstance(record, LabelledWaveform)
+    """
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, BadRow):
+            raise ConfigError(
+                f"labelled records are wanted; number {number} is a row that gave none ({record}): "
+                "take those of isinstance(record, LabelledWaveform)"
+            )
+        if not isinstance(record, LabelledWaveform):
+            raise ConfigError(
+                f"labelled records are wanted; number {number} is a {type(record).__name__}"
+            )
+        yield record
 
 
 Item = LabelledWaveform | BadRow

@@ -31,11 +31,13 @@ __all__ = [
     "readers",
     "register_reader",
     "said_of_records",
+    "with_numbers",
 ]
 
 HEAD_BYTES = 4096
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
 NUMBER_KINDS = "iufb"
+TEXT_KINDS = "SU"
 
 
 class RecordWarning(UserWarning):
@@ -163,13 +165,33 @@ def keep_usable_traces(stream: Stream, where: str, headers_only: bool = False) -
         FormatError: if no trace is left, or one has no sampling rate or time.
     """
     has_text_alone = bool(stream) and all(is_text(trace) for trace in stream)
-    stream.traces = [trace for trace in stream if holds_numbers(trace, headers_only)]
+    stream.traces = with_numbers(stream, headers_only)
     if has_text_alone:
         raise TextOnlyError(f"{where} holds no samples, but a logger's messages")
     if not stream:
         raise FormatError(f"{where} holds no samples")
     for trace in stream:
         check_header(trace, f"{where}: ")
+
+
+def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Trace]:
+    """Return the traces that hold samples. Log messages and empty ones are passed over.
+
+    Warns:
+        RecordWarning: for samples that are neither real numbers nor text.
+    """
+    kept = []
+    for trace in traces:
+        if holds_numbers(trace, headers_only):
+            kept.append(trace)
+        elif not headers_only and trace.data.size and trace.data.dtype.kind not in TEXT_KINDS:
+            warnings.warn(
+                f"{trace.id}: samples of type {trace.data.dtype} are left out, real numbers are "
+                "wanted",
+                RecordWarning,
+                stacklevel=3,
+            )
+    return kept
 
 
 def holds_numbers(trace: Trace, headers_only: bool = False) -> bool:

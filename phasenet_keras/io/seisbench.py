@@ -1,7 +1,6 @@
 """The SeisBench dataset folder: `metadata.csv` and `waveforms.hdf5`, read and written.
 
-SeisBench users keep their data sets, and ours open there. What SeisBench has no column for is in
-columns of our own: ``trace_labelled_phases`` (which phases were looked for) and ``trace_gather``.
+SeisBench users keep their data sets, and ours open there; `dataset_table` has the table's columns.
 A data set in chunks has files `metadata<chunk>.csv` and `waveforms<chunk>.hdf5`, and perhaps a
 file `chunks` that lists them.
 """
@@ -17,93 +16,176 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks
+from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.dataset_table import (
+    METADATA,
+    arrivals_of_row,
+    facts_of_row,
+    metadata_row,
+    new_metadata,
+    number_in,
+    read_rows,
+    samples_of_row,
+    split_of_row,
+    start_of_row,
+    station_of_row,
+    text_in,
+    warn_of_rows,
+)
+from phasenet_keras.io.new_hdf5 import new_hdf5
+from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks, check_records
 from phasenet_keras.types import (
+    SPLITS,
     ConfigError,
     FormatError,
     LabelledWaveform,
     ShapeError,
     Waveform,
+    nearest_name,
 )
 
 if TYPE_CHECKING:
     import h5py
 
 __all__ = [
-    "METADATA",
-    "SPLITS",
+    "NOT_IN_NAMES",
+    "PREPARED",
     "WAVEFORMS",
     "dataset_chunks",
     "dataset_parts",
-    "facts_of_row",
-    "metadata_row",
+    "holds_dataset",
+    "put_in_place",
     "read_dataset",
     "read_facts",
     "write_dataset",
     "write_layout",
-    "write_metadata",
 ]
 
-METADATA, WAVEFORMS = "metadata.csv", "waveforms.hdf5"
-SPLITS = ("train", "dev", "test")
-# Names, of which some look like numbers: location code 00.
-TEXT_COLUMNS = (
-    *("trace_name", "split", "trace_start_time", "trace_labelled_phases", "trace_gather"),
-    *("source_id", "station_network_code", "station_code", "station_location_code"),
-    *("trace_channel", "trace_category", "trace_component_order"),
-)
-# Pg, Pn, Sn … are P and S here; a record's second P is in a column of its own.
-ARRIVAL = re.compile(r"trace_([PSps])[A-Za-z0-9_]*?_arrival_sample$")
+WAVEFORMS = "waveforms.hdf5"
+# A file in every data set that `phasenet-keras prepare` has made.
+PREPARED = "prepare.json"
+# SeisBench takes what comes after $ for a place in a bucket, HDF5 what comes after / for a level.
+NOT_IN_NAMES = re.compile(r"[/$\0]")
+# What h5py raises for files that are damaged, or are not what they should be.
+DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
 # The place of a record in a bucket: its number, and perhaps its extent: "bucket0$3,:3,:400".
 BUCKET = re.compile(r"^(?P<bucket>[^$]+)\$(?P<index>\d+)(?:.*,\s*:(?P<npts>\d+)$)?")
 
 
-def write_dataset(records: Iterable[LabelledWaveform], folder: str | PathLike[str]) -> int:
+def write_dataset(
+    records: Iterable[LabelledWaveform], folder: str | PathLike[str], *, overwrite: bool = False
+) -> int:
     """Write labelled records as a SeisBench dataset folder.
 
-    The files appear when they are complete.
+    The files appear when they are complete. `read_dataset` gives the records back as they were,
+    but for the name of the file that each came from; channels of more than one letter (``HHZ``)
+    become components.
 
     Args:
         records: all of one set of channels; names must differ.
         folder: it is made if needed.
+        overwrite: True takes the place of another data set.
 
     Returns:
         The number of records written.
 
     Raises:
-        ConfigError: for no records, channels that differ, or a name used twice.
-    """
-    import h5py
+        ConfigError: for no records, channels that differ, a name used twice, a folder that holds
+            a data set, and names of records, channels and phases that could not be read back.
 
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from obspy import UTCDateTime
+        >>> wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("HHZ",), "XX.A..HH")
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = write_dataset([LabelledWaveform(wave, {"P": 120}, name="r1")], folder)
+        ...     [record] = read_dataset(folder)
+        >>> record.name, record.waveform.channels, record.arrivals
+        ('r1', ('Z',), {'P': (120.0,)})
+    """
     folder = Path(folder)
+    if holds_dataset(folder) and not overwrite:
+        raise ConfigError(
+            f"{folder} holds another data set: name another folder, or pass overwrite=True, which "
+            "removes that one"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     names: set[str] = set()
     channels: tuple[str, ...] = ()
     beside = folder / f".{WAVEFORMS}-part"
     try:
-        with h5py.File(beside, "w") as file:
-            for number, record in enumerate(records):
+        with new_hdf5(beside) as new:
+            for number, record in enumerate(check_records(records)):
                 name = record.name or f"record_{number:06d}"
-                channels = channels or record.waveform.channels
-                if record.waveform.channels != channels:
+                own = _letters(record.waveform.channels, name)
+                channels = channels or own
+                if own != channels:
                     raise ConfigError(
                         f"a data set has one set of channels: {name} has "
-                        f"{','.join(record.waveform.channels)}, the first {','.join(channels)}"
+                        f"{','.join(own)}, the first {','.join(channels)}"
                     )
-                if name in names:
-                    raise ConfigError(f"two records are named '{name}'")
+                _check_name(name, names)
                 names.add(name)
-                file.create_dataset(f"data/{name}", data=record.waveform.data.T, compression="gzip")
+                data = record.waveform.data.T
+                new.file.create_dataset(f"data/{name}", data=data, compression="gzip")
+                new.check()
                 rows.append(metadata_row(name, record))
             if not rows:
                 raise ConfigError("there are no records to write")
-            write_layout(file, channels)
-        beside.replace(folder / WAVEFORMS)
-        write_metadata(rows, folder)
+            write_layout(new.file, channels)
+        put_in_place(beside, rows, folder)
     finally:
         beside.unlink(missing_ok=True)
     return len(rows)
+
+
+def put_in_place(beside: Path, rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Give a finished file of waveforms its name, and write its table, in place of any other set.
+
+    The other set's table goes first, and the new one comes last: waveforms without a table are no
+    data set, while one set's samples under the other's labels would be read.
+    """
+    with new_metadata(rows, folder):
+        _remove_tables(folder)
+        beside.replace(folder / WAVEFORMS)
+
+
+def _check_name(name: str, taken: Iterable[str]) -> None:
+    if name in taken:
+        raise ConfigError(f"two records are named '{name}'")
+    if NOT_IN_NAMES.search(name) or not name.strip("."):
+        raise ConfigError(
+            f"a record named {name!r} could not be read back: a name has no / and no $, and not "
+            "dots alone"
+        )
+
+
+def _letters(channels: tuple[str, ...], record: str) -> tuple[str, ...]:
+    """Return the channels as a data set names them: by one letter each."""
+    if all(len(name) == 1 for name in channels):
+        return channels
+    components = components_of(channels)
+    if len(components) < len(channels):
+        raise ConfigError(
+            f"record {record}: channels {','.join(channels)} could not be read back: a data set "
+            "has one letter a channel; name them E, N, Z, or by codes that stand for these, each "
+            "for another (HHE, HHN, HHZ)"
+        )
+    return tuple(components[name] for name in channels)
+
+
+def holds_dataset(folder: Path) -> bool:
+    """Tell if there is a data set in a folder, in chunks or not, or a part of one."""
+    files = (folder / METADATA, folder / WAVEFORMS)
+    return bool(dataset_chunks(folder)) or any(path.exists() for path in files)
+
+
+def _remove_tables(folder: Path) -> None:
+    """Remove what makes a folder a data set, and its chunks, which would be read in its place."""
+    chunks = {path for pair in dataset_chunks(folder) for path in pair} - {folder / WAVEFORMS}
+    for path in (folder / PREPARED, folder / METADATA, *chunks, folder / "chunks"):
+        path.unlink(missing_ok=True)
 
 
 def write_layout(file: h5py.File, channels: Iterable[str]) -> None:
@@ -111,15 +193,6 @@ def write_layout(file: h5py.File, channels: Iterable[str]) -> None:
     layout = {"component_order": "".join(channels), "dimension_order": "CW"}
     for key, value in layout.items():
         file[f"data_format/{key}"] = value
-
-
-def write_metadata(rows: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """Write the table of a data set; it appears when it is complete."""
-    import pandas as pd
-
-    table = folder / f".{METADATA}-part"
-    pd.DataFrame(rows).to_csv(table, index=False)
-    table.replace(folder / METADATA)
 
 
 def dataset_chunks(folder: str | PathLike[str]) -> list[tuple[Path, Path]]:
@@ -148,9 +221,10 @@ def dataset_parts(folder: str | PathLike[str]) -> list[Part]:
     """
     parts: list[Part] = []
     for table, waveforms in dataset_chunks(folder):
-        rows = _rows(table)
+        rows = read_rows(table)
         if not waveforms.is_file():
             raise FormatError(f"{table} belongs to {waveforms.name}, which is not there")
+        warn_of_rows(rows, table)
         parts += [
             partial(_read_rows, rows[block.start : block.stop], block.start, waveforms)
             for block in blocks(len(rows))
@@ -162,57 +236,50 @@ def read_facts(folder: str | PathLike[str]) -> list[RecordFacts]:
     """Return what the table of a data set says of its records.
 
     Raises:
-        FormatError: if there is none.
+        FormatError: if there is none, or a row cannot be used.
     """
-    return [facts_of_row(row) for row in _rows(Path(folder) / METADATA)]
-
-
-def facts_of_row(row: Mapping[str, Any], digest: str = "") -> RecordFacts:
-    """Return what a row of the table says of a record."""
-    from obspy import UTCDateTime
-
-    n_samples = int(_number(row.get("trace_npts")) or 0)
-    rate = _number(row.get("trace_sampling_rate_hz")) or 0.0
-    return RecordFacts(
-        name=_text(row["trace_name"]),
-        split=_text(row.get("split")),
-        event=_text(row.get("source_id")),
-        gather=_text(row.get("trace_gather")),
-        station=_station(row),
-        arrivals=_arrivals(row, n_samples),
-        sampling_rate=rate,
-        channels=tuple(_text(row.get("trace_component_order"))),
-        digest=digest,
-        start_s=float(UTCDateTime(_text(row.get("trace_start_time")) or 0)),
-        duration_s=n_samples / rate if rate else 0.0,
-    )
+    table = Path(folder) / METADATA
+    facts = []
+    for row in read_rows(table):
+        try:
+            facts.append(facts_of_row(row))
+        except FormatError as error:
+            raise FormatError(f"{table}: record '{row['trace_name']}': {error}") from error
+    return facts
 
 
 def read_dataset(
     folder: str | PathLike[str],
     splits: Sequence[str] | str | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str] | str | None = None,
 ) -> list[LabelledWaveform]:
     """Read a SeisBench dataset folder, in chunks or not.
 
-    A phase without an arrival is unknown, unless ``trace_labelled_phases`` names it or
-    ``trace_category`` is ``noise``.
+    Pg, Pn, p, Sg, … are P and S, by the table that catalogues are read by
+    (`phasenet_keras.io.catalogs.phase_of`); other phases (pP, PcP, …) are left out, unless
+    ``trace_labelled_phases`` names them. A phase without an arrival is unknown, unless that names
+    it or ``trace_category`` is ``noise``.
 
     Args:
         folder: with ``metadata.csv`` and ``waveforms.hdf5``.
-        splits: the ones wanted; None reads all.
-        names: of the records wanted; None reads all.
+        splits: the ones wanted; None reads all. ``"validation"`` and such in the table are dev.
+        names: of the records wanted, one or several; None reads all.
 
     Returns:
         The records, in the order of the table.
 
     Raises:
-        FormatError: if the folder is no such data set, or a row has no waveform.
-        ConfigError: for an unknown split.
+        FormatError: if the folder is no such data set, or a record cannot be read or used.
+        ConfigError: for an unknown split, and for names that are not there.
+
+    Warns:
+        RecordWarning: for arrivals of other phases and arrivals outside of their records, for
+            splits of other names, which are none, and for records that are there twice.
     """
     import h5py
 
     folder = Path(folder)
+    names = (names,) if isinstance(names, str) else names
     wanted = (splits,) if isinstance(splits, str) else splits
     if wanted is not None and set(wanted) - set(SPLITS):
         raise ConfigError(f"splits are {', '.join(SPLITS)}; received {', '.join(wanted)}")
@@ -225,7 +292,7 @@ def read_dataset(
     found = []
     for table, waveforms in chunks:
         try:
-            rows = _rows(table)
+            rows = read_rows(table)
             file = h5py.File(waveforms)
         except (OSError, FormatError) as error:
             raise FormatError(
@@ -234,32 +301,31 @@ def read_dataset(
         with file:
             if wanted is not None and rows and "split" not in rows[0]:
                 raise FormatError(f"{table} has no column 'split'")
-            found += [
-                _record(row, file, waveforms)
+            chosen = [
+                row
                 for row in rows
-                if (wanted is None or row["split"] in wanted)
+                if (wanted is None or split_of_row(row) in wanted)
                 and (names is None or row["trace_name"] in names)
             ]
+            warn_of_rows(chosen, table)
+            try:
+                found += [_record(row, file, waveforms) for row in chosen]
+            except FormatError as error:
+                raise FormatError(
+                    f"{error}; `phasenet-keras prepare` makes a data set of the others"
+                ) from error
+    _refuse_missing(names or (), [record.name for record in found], folder)
     return found
 
 
-def _rows(table: Path) -> list[dict[str, Any]]:
-    import pandas as pd
-
-    try:
-        # Only empty cells are missing ones: NA is the code of a network.
-        frame = pd.read_csv(
-            table,
-            dtype=dict.fromkeys(TEXT_COLUMNS, str),
-            keep_default_na=False,
-            na_values=[""],
-            low_memory=False,
+def _refuse_missing(names: Iterable[str], found: Sequence[str], folder: Path) -> None:
+    missing = [name for name in names if name not in found]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ConfigError(
+            f"{folder} has no record '{missing[0]}'{more} among those that are wanted."
+            f"{nearest_name(missing[0], found)}"
         )
-    except (OSError, ValueError) as error:
-        raise FormatError(f"{table} is no readable table: {error}") from error
-    if "trace_name" not in frame:
-        raise FormatError(f"{table} has no column 'trace_name': it is no table of a data set")
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _read_rows(rows: Sequence[dict[str, Any]], before: int, waveforms: Path) -> Iterator[Item]:
@@ -273,88 +339,84 @@ def _read_rows(rows: Sequence[dict[str, Any]], before: int, waveforms: Path) -> 
         for number, row in enumerate(rows, start=before + 1):
             try:
                 yield _record(row, file, waveforms)
-            except (FormatError, ShapeError) as error:
-                yield BadRow(number, f"{error} ({waveforms.name})")
-
-
-def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
-    """Return the row of a record in the table of a data set."""
-    wave = record.waveform
-    parts = wave.station.split(".")
-    network, station, location, channel = parts if len(parts) == 4 else ("", wave.station, "", "")
-    row: dict[str, Any] = {
-        "trace_name": name,
-        "split": record.split,
-        "trace_sampling_rate_hz": wave.sampling_rate,
-        "trace_npts": wave.n_samples,
-        "trace_start_time": str(wave.start_time),
-        "trace_labelled_phases": "".join(sorted(record.arrivals)),
-        "trace_gather": record.gather,
-        "source_id": record.event,
-        "station_network_code": network,
-        "station_code": station,
-        "station_location_code": location,
-        "trace_channel": channel,
-        "path_ep_distance_km": None if wave.offset_m is None else wave.offset_m / 1000.0,
-    }
-    for phase, samples in record.arrivals.items():
-        row.setdefault(f"trace_{phase}_arrival_sample", None)
-        for number, sample in enumerate(samples):
-            suffix = f"_{number + 1}" if number else ""
-            row[f"trace_{phase}{suffix}_arrival_sample"] = sample
-    return row
+            except FormatError as error:
+                yield BadRow(number, str(error))
 
 
 def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWaveform:
-    from obspy import UTCDateTime
+    """Read the record of a row.
 
-    name = str(row["trace_name"])
-    data, components = _samples(name, row, file, path)
-    step_s = _number(row.get("trace_dt_s"))
-    rate = _number(row.get("trace_sampling_rate_hz")) or (1.0 / step_s if step_s else None)
-    rate = rate or _layout(file, "sampling_rate")
+    Raises:
+        FormatError: naming file and record, whatever cannot be read or used of it.
+    """
+    name = text_in(row["trace_name"])
+    try:
+        wave = _waveform(name, row, file)
+        arrivals = arrivals_of_row(row, wave.n_samples)
+        return LabelledWaveform(
+            wave,
+            arrivals,
+            name=name,
+            event=text_in(row.get("source_id")),
+            gather=text_in(row.get("trace_gather")),
+            split=split_of_row(row),
+        )
+    except (FormatError, ShapeError) as error:
+        raise FormatError(f"{path}: record '{name}': {error}") from error
+    except DAMAGE as error:
+        raise FormatError(f"{path}: record '{name}' cannot be read: {error}") from error
+
+
+def _waveform(name: str, row: Mapping[str, Any], file: h5py.File) -> Waveform:
+    data, components = _samples(name, row, file)
+    step_s = number_in(row.get("trace_dt_s"))
+    rate = number_in(row.get("trace_sampling_rate_hz")) or (1.0 / step_s if step_s else None)
+    rate = rate or number_in(_layout(file, "sampling_rate"))
     if not rate:
-        raise FormatError(f"{path}: record {name} has no sampling rate")
-    distance_km = _number(row.get("path_ep_distance_km"))
-    wave = Waveform(
+        raise FormatError("it has no sampling rate")
+    distance_km = number_in(row.get("path_ep_distance_km"))
+    return Waveform(
         data=data,
-        sampling_rate=float(rate),
-        start_time=UTCDateTime(_text(row.get("trace_start_time")) or 0),
+        sampling_rate=rate,
+        start_time=start_of_row(row),
         channels=tuple(components),
-        station=_station(row),
+        station=station_of_row(row),
+        units=text_in(row.get("trace_unit")) or _layout(file, "unit") or None,
         offset_m=None if distance_km is None else 1000.0 * distance_km,
         source=name,
     )
-    return LabelledWaveform(
-        wave,
-        _arrivals(row, wave.n_samples),
-        name=name,
-        event=_text(row.get("source_id")),
-        gather=_text(row.get("trace_gather")),
-        split=_text(row.get("split")),
-    )
 
 
-def _samples(
-    name: str, row: Mapping[str, Any], file: h5py.File, path: Path
-) -> tuple[np.ndarray, str]:
+def _samples(name: str, row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
     """Return ``(samples, channels)`` and the components; SeisBench may keep several in a bucket."""
     bucket = BUCKET.match(name)
-    try:
-        if bucket:
-            block = file[f"data/{bucket['bucket']}"][int(bucket["index"])]
-        else:
-            block = file[f"data/{name}"][()]
-    except (KeyError, ValueError) as error:
-        raise FormatError(f"{path} has no record '{name}'") from error
-    components = _text(row.get("trace_component_order")) or _layout(file, "component_order")
+    place = f"data/{bucket['bucket'] if bucket else name}"
+    if place not in file:
+        raise FormatError("the file has no such record")
+    block = file[place][int(bucket["index"])] if bucket else file[place][()]
+    components = text_in(row.get("trace_component_order")) or _layout(file, "component_order")
+    if getattr(block, "ndim", 0) != 2:
+        raise FormatError(
+            "its samples should be numbers of shape (channels, samples), received "
+            f"{getattr(block, 'shape', None) or type(block).__name__}"
+        )
     if not components:
         components = "ZNE"[: min(block.shape)]
     if (_layout(file, "dimension_order") or "CW").upper() == "CW":
         block = block.T
     in_name = bucket["npts"] if bucket else None
-    n_samples = int(_number(row.get("trace_npts")) or in_name or block.shape[0])
-    return np.nan_to_num(block[:n_samples]), components
+    n_samples = samples_of_row(row) or int(in_name or block.shape[0])
+    if n_samples > block.shape[0]:
+        raise FormatError(f"it has {block.shape[0]} samples, its row says {n_samples}")
+    return _without_missing(block[:n_samples]), components
+
+
+def _without_missing(block: np.ndarray) -> np.ndarray:
+    """Return samples with zeros for a channel of NaN alone, which is a missing one."""
+    if block.dtype.kind != "f":
+        return block
+    missing = np.isnan(block).all(axis=0)
+    return np.where(missing, 0, block) if missing.any() and not missing.all() else block
 
 
 def _layout(file: h5py.File, key: str) -> Any:
@@ -362,33 +424,3 @@ def _layout(file: h5py.File, key: str) -> Any:
         return None
     value = file[f"data_format/{key}"][()]
     return value.decode() if isinstance(value, bytes) else value
-
-
-def _arrivals(row: Mapping[str, Any], n_samples: int) -> dict[str, tuple[float, ...]]:
-    is_noise = _text(row.get("trace_category")).lower() == "noise"
-    known = "PS" if is_noise else _text(row.get("trace_labelled_phases"))
-    arrivals: dict[str, list[float]] = {phase: [] for phase in known}
-    for column, value in row.items():
-        match = ARRIVAL.match(column)
-        sample = _number(value) if match else None
-        if match and sample is not None and 0 <= sample <= n_samples - 1:
-            arrivals.setdefault(match[1].upper(), []).append(sample)
-    return {phase: tuple(samples) for phase, samples in arrivals.items()}
-
-
-def _station(row: Mapping[str, Any]) -> str:
-    names = ("station_network_code", "station_code", "station_location_code", "trace_channel")
-    network, station, location, channel = (_text(row.get(name)) for name in names)
-    return f"{network}.{station}.{location}.{channel}" if network else station or "station"
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return None if number != number else number

@@ -29,7 +29,7 @@ from phasenet_keras.io.labels_csv import csv_parts, npz_parts
 from phasenet_keras.io.npz_labels import is_npz
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.seisbench import dataset_chunks, dataset_parts
+from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
 from phasenet_keras.io.timed_labels import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
@@ -43,9 +43,6 @@ __all__ = [
     "read_labelled",
     "with_options",
 ]
-
-# A file in every data set that `phasenet-keras prepare` has made.
-PREPARED = "prepare.json"
 
 
 @dataclass(frozen=True)
@@ -118,11 +115,14 @@ def with_options(
         cut: Iterable[LabelledWaveform] = [item]
         if window_s is not None:
             cut = cut_around_arrivals(item, window_s, complete=complete, seed=seed)
-        for record in cut:
-            if isinstance(record, JoinedRecord) and not complete:
-                yield record.with_unsure(keep=window_s is None)
-            else:
-                yield record
+        try:
+            for record in cut:
+                if isinstance(record, JoinedRecord) and not complete:
+                    yield record.with_unsure(keep=window_s is None)
+                else:
+                    yield record
+        except ConfigError as error:  # windows too short at this record's rate
+            yield BadRow(None, f"{item.name}: {error}")
 
 
 def input_files(

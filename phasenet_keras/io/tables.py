@@ -7,7 +7,7 @@ import math
 import numbers
 import os
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from os import PathLike
@@ -20,7 +20,7 @@ from phasenet_keras.io.pick_formats import (
     pick_formats,
     register_pick_format,
 )
-from phasenet_keras.types import ConfigError, FormatError, Pick, nearest_name
+from phasenet_keras.types import ConfigError, FormatError, Pick, nearest_name, refuse_unknown
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
@@ -52,6 +52,7 @@ PICK_COLUMNS = (
     "preset",
     "snr_db",
 )
+USUAL_PHASES = ("P", "S")
 # Tables of earlier versions lack them.
 LATER_COLUMNS = {"snr_db"}
 
@@ -91,7 +92,7 @@ def write_picks(
 
     Raises:
         ConfigError: for an unknown ending or format, a folder that does not exist, or errors that
-            are none or that the format cannot hold.
+            are none, of a phase that no pick is of, or that the format cannot hold.
         MissingExtraError: if a package is missing that the format needs.
 
     Warns:
@@ -103,6 +104,10 @@ def write_picks(
     """
     path = Path(path)
     pick_format = check_pick_path(path, format, time_errors_s=time_errors_s)
+    if time_errors_s:  # formats that hold them take all picks at once
+        picks = list(picks)
+        known = sorted({*USUAL_PHASES, *(pick.phase for pick in picks)})
+        refuse_unknown(time_errors_s, known, "the time errors of these picks")
     count = 0
 
     def counted() -> Iterator[Pick]:
@@ -233,23 +238,32 @@ def picks_of_csv(path: Path) -> Generator[Pick, None, None]:
 
 
 def _pick(row: dict[str, str], where: str) -> Pick:
-    try:
-        return Pick(
-            time=_time(row["phase_time"]),
-            station=row["station_id"],
-            phase=row["phase_type"],
-            probability=float(row["phase_score"]),
-            amplitude=float(row["phase_amplitude"]) if row["phase_amplitude"] else None,
-            units=row["amplitude_units"] or None,
-            preset=row["preset"],
-            sample=int(row["phase_index"]),
-            sampling_rate=float(row["sampling_rate_hz"]),
-            start_time=_time(row["begin_time"]) if row["begin_time"] else None,
-            source=row["file_name"],
-            snr_db=float(row["snr_db"]) if row.get("snr_db") else None,
-        )
-    except (TypeError, ValueError) as error:
-        raise FormatError(f"{where}: a cell is no time or no number: {error}") from error
+    def value(column: str, convert: Callable[[str], Any], kind: str) -> Any:
+        try:
+            return convert(row[column])
+        except (TypeError, ValueError) as error:
+            raise FormatError(
+                f"{where}: {column} should be {kind}, received '{row[column]}'"
+            ) from error
+
+    def number(column: str) -> float | None:
+        return value(column, float, "a number") if row.get(column) else None
+
+    time = "a time, ISO 8601 in UTC"
+    return Pick(
+        time=value("phase_time", _time, time),
+        station=row["station_id"],
+        phase=row["phase_type"],
+        probability=value("phase_score", float, "a number"),
+        amplitude=number("phase_amplitude"),
+        units=row["amplitude_units"] or None,
+        preset=row["preset"],
+        sample=value("phase_index", int, "a whole number"),
+        sampling_rate=value("sampling_rate_hz", float, "a number"),
+        start_time=value("begin_time", _time, time) if row["begin_time"] else None,
+        source=row["file_name"],
+        snr_db=number("snr_db"),
+    )
 
 
 def _time(text: str) -> UTCDateTime:
@@ -259,7 +273,8 @@ def _time(text: str) -> UTCDateTime:
     if len(text) == 26 and text[10] == "T" and text[19] == "." and text[20:].isdigit():
         since = datetime.fromisoformat(text) - EPOCH
         return UTCDateTime(ns=1000 * (since // MICROSECOND))
-    return UTCDateTime(text)
+    # As pandas writes them, with a blank; before a zone UTCDateTime takes a T alone.
+    return UTCDateTime(text.replace(" ", "T", 1))
 
 
 def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:
@@ -298,6 +313,10 @@ def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
             yield file
         Path(name).chmod(0o644)
         Path(name).replace(path)
+    except OSError as error:
+        if error.filename is None:  # a full disk says no name
+            error.filename = os.fspath(path)
+        raise
     finally:
         Path(name).unlink(missing_ok=True)
 

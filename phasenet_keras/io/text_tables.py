@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
-__all__ = ["EVENT_COLUMNS", "NOT_A_NUMBER", "decoded", "event_in", "split_table"]
+__all__ = ["EVENT_COLUMNS", "NOT_A_NUMBER", "decoded", "event_in", "split_table", "with_point"]
 
 # Columns of an event's name, in the order in which they are looked for.
 EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
@@ -14,6 +17,7 @@ NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 DELIMITERS = ",;\t"
+_WITH_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 COMMENT = "#"
 
 
@@ -39,13 +43,13 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     the columns, and empty rows, are left out.
 
     Raises:
-        csv.Error: for what cannot be told apart into cells.
+        csv.Error: for what cannot be told apart into cells, and a column that is there twice.
 
     Example:
         >>> split_table("# by K.\nStation  phase\nA  P\n")
         (('station', 'phase'), [['A', 'P']], ' ')
     """
-    lines = text.splitlines()
+    lines = list(io.StringIO(text, newline=""))  # a cell in quotes may hold ends of lines
     while lines and lines[0].startswith(COMMENT):
         del lines[0]
     header = lines[0].strip() if lines else ""
@@ -54,7 +58,20 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
         delimiter, lines = " ", [" ".join(line.split()) for line in lines]
     rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
     columns = tuple(name.strip().lower() for name in rows[0]) if rows else ()
+    twice = [name for name, count in Counter(columns).items() if name and count > 1]
+    if twice:
+        raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out")
     return columns, [[cell.strip() for cell in row] for row in rows[1:]], delimiter
+
+
+def with_point(cell: str) -> str:
+    """Return a cell with a decimal point, if it is one number with a decimal comma.
+
+    Example:
+        >>> with_point("62,5"), with_point("[43,60]"), with_point("A,5")
+        ('62.5', '[43,60]', 'A,5')
+    """
+    return cell.replace(",", ".") if _WITH_COMMA.fullmatch(cell) else cell
 
 
 def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> str:

@@ -7,13 +7,15 @@ import warnings
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
-from phasenet_keras.io.registry import RecordWarning, check_header, holds_numbers, read_stream
-from phasenet_keras.types import Waveform
+from phasenet_keras.io.registry import RecordWarning, check_header, read_stream, with_numbers
+from phasenet_keras.types import TextOnlyError, Waveform
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
@@ -43,8 +45,9 @@ def read_waveforms(
     """Read records of any known format; channels of a station are brought together.
 
     Args:
-        source: a file, several files, an `obspy.Stream` or traces; None gives ObsPy's example
-            record.
+        source: a file, a folder, a pattern, several of these, an `obspy.Stream` or traces; None
+            gives ObsPy's example record. All are read at once: of long archives
+            `phasenet_keras.picking.archive.pick_archive` takes files one after the other.
 
     Returns:
         Waveforms ordered by station and time. Gaps, NaN and changes of the set of channels start
@@ -69,7 +72,15 @@ def read_waveforms(
         items = [source] if isinstance(source, str | PathLike) else list(source)
         stream = Stream()
         for item in items:
-            stream += item if isinstance(item, Trace) else read_stream(item)
+            if isinstance(item, Trace | Stream):
+                stream += item
+                continue
+            for path in expand_paths([item]):
+                try:
+                    stream += read_stream(path)
+                except TextOnlyError:  # a logger's file among those of a folder
+                    if path == Path(item):
+                        raise
     return waveforms_of(stream)
 
 
@@ -77,12 +88,12 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     """Bring the traces of a stream together to waveforms; see `read_waveforms`.
 
     Warns:
-        RecordWarning: for channels whose code cannot be understood, and overlaps with
-            conflicting samples.
+        RecordWarning: for channels whose code cannot be understood, samples that are no real
+            numbers, and overlaps with conflicting samples.
     """
     groups: dict[RecordKey, list[Trace]] = {}
     keys = RecordKeys()
-    traces = [trace for trace in stream if holds_numbers(trace)]
+    traces = with_numbers(stream)
     for trace in traces:
         check_header(trace)
     for trace in sorted(traces, key=trace_order):
@@ -130,9 +141,11 @@ def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
     waveforms = []
     for begin, end, present in _runs(np.stack(list(presences.values()), axis=1)):
         names = [name for name, is_here in zip(columns, present, strict=True) if is_here]
+        data = np.stack([_to_float32(columns[name][begin:end]) for name in names], axis=1)
+        data.flags.writeable = False  # a Waveform copies what could be written to
         waveforms.append(
             Waveform(
-                data=np.stack([_to_float32(columns[name][begin:end]) for name in names], axis=1),
+                data=data,
                 sampling_rate=first.sampling_rate,
                 start_time=first.starttime + begin / first.sampling_rate,
                 channels=tuple(names),

@@ -7,6 +7,7 @@ unit axis is dropped.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions
 from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
-from phasenet_keras.types import FormatError, ShapeError
+from phasenet_keras.types import ConfigError, FormatError, ShapeError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.contract import Preset
@@ -59,6 +60,7 @@ def convert_preset(
     phases: Sequence[str] = ("N", "P", "S"),
     name: str | None = None,
     rebalance: bool = False,
+    overwrite: bool = False,
     **contract: Any,
 ) -> Preset:
     """Convert foreign weights into a preset folder.
@@ -72,6 +74,7 @@ def convert_preset(
         phases: names of the outputs, in order.
         name: of the preset; None takes the folder's.
         rebalance: scale kernels to one rms, for training.
+        overwrite: True takes the place of a preset in the folder; never of other files.
         **contract: other fields of `Preset`; ``min_distance_s`` defaults to 50 samples, as in
             the official code.
 
@@ -80,12 +83,15 @@ def convert_preset(
 
     Raises:
         FormatError, ShapeError: as in `read_foreign_weights`.
-        PresetError: for an impossible contract, or a folder that is something else.
+        PresetError: for an impossible contract, or a folder that holds anything.
     """
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
-    from phasenet_keras.models.presets import sha256_of
+    from phasenet_keras.models.presets import check_place, sha256_of
 
+    if not 0 < sampling_rate < math.inf:
+        raise ConfigError(f"a sampling rate is above 0 Hz, received {sampling_rate}")
+    check_place(Path(folder), overwrite=overwrite)
     weights = read_foreign_weights(weights_path)
     config = infer_config(weights, channels, phases)
     if rebalance:
@@ -133,7 +139,7 @@ def read_tf1_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
             for name in reader.get_variable_to_shape_map()
             if not any(part in name for part in NOT_WEIGHTS)
         }
-    except (tf.errors.OpError, ValueError) as error:
+    except (tf.errors.OpError, ValueError, LookupError) as error:
         raise FormatError(f"{prefix} is no readable TensorFlow checkpoint: {error}") from error
     return _rename(arrays, _official_names, str(prefix))
 
@@ -156,13 +162,13 @@ def read_keras2_h5(path: str | Path) -> dict[str, np.ndarray]:
         if isinstance(item, h5py.Dataset):
             # "conv2d/conv2d/kernel:0": layer, layer again, variable.
             layer, variable = name.split("/")[0], name.split("/")[-1]
-            arrays[f"{layer}/{variable.removesuffix(':0')}"] = item[()]
+            arrays[f"{layer}/{variable.removesuffix(':0')}"] = np.asarray(item[()])
 
     try:
         with h5py.File(path) as file:
             group = file.get("model_weights", file)
             group.visititems(lambda n, i: None if n.startswith("optimizer") else collect(n, i))
-    except OSError as error:
+    except (OSError, RuntimeError, LookupError, TypeError) as error:
         raise FormatError(f"{path} is no readable HDF5 file: {error}") from error
     return _rename(arrays, _keras2_names, str(path))
 

@@ -40,6 +40,7 @@ __all__ = [
     "Preset",
     "cache_folder",
     "check_golden",
+    "check_place",
     "check_preset",
     "find_preset",
     "list_presets",
@@ -52,6 +53,7 @@ __all__ = [
 PRESETS_VARIABLE = "PHASENET_KERAS_PRESETS"
 CACHE_VARIABLE = "PHASENET_KERAS_CACHE"
 CONTRACT, WEIGHTS, GOLDEN, CARD = "preset.json", "model.weights.h5", "golden.npz", "README.md"
+FILES = (CONTRACT, WEIGHTS, GOLDEN, CARD)
 GOLDEN_TOLERANCE = 1e-5
 
 
@@ -209,8 +211,22 @@ def write_preset(
     return preset
 
 
+def check_place(path: Path, *, overwrite: bool) -> None:
+    """Refuse a folder for a new preset that holds anything, or anything but a preset.
+
+    Raises:
+        PresetError: naming a file in it.
+    """
+    names = sorted(item.name for item in path.iterdir()) if path.is_dir() else []
+    foreign = [name for name in names if name not in FILES]
+    if foreign:
+        raise PresetError(f"{path} holds {foreign[0]}, which is no part of a preset: name another")
+    if names and not overwrite:
+        raise PresetError(f"{path} holds a preset: name another folder, or --overwrite")
+
+
 def _put_in_place(beside: Path, path: Path) -> None:
-    """Rename a finished folder to ``path``; what was there goes only when it is there."""
+    """Rename a finished folder to ``path``; a preset there goes only then, other files stay."""
     if not path.exists():
         beside.replace(path)
         return
@@ -221,6 +237,9 @@ def _put_in_place(beside: Path, path: Path) -> None:
     except OSError:
         old.replace(path)
         raise
+    for item in old.iterdir():
+        if item.name not in FILES:
+            item.replace(path / item.name)
     shutil.rmtree(old, ignore_errors=True)
 
 

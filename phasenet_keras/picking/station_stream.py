@@ -20,7 +20,7 @@ from phasenet_keras.io.instruments import (
     record_key,
     with_components,
 )
-from phasenet_keras.io.registry import check_header, holds_numbers
+from phasenet_keras.io.registry import check_header, with_numbers
 from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
 from phasenet_keras.picking.stream_state import Found, RecordState
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
@@ -110,11 +110,10 @@ class TraceStream:
             FormatError: for a trace without a sampling rate or a time.
         """
         groups: dict[RecordKey, list[Trace]] = {}
-        for trace in traces:
-            if holds_numbers(trace):
-                check_header(trace)
-                key = self._keys.of(record_key(trace), trace.stats.npts)
-                groups.setdefault(key, []).append(trace)
+        for trace in with_numbers(traces):
+            check_header(trace)
+            key = self._keys.of(record_key(trace), trace.stats.npts)
+            groups.setdefault(key, []).append(trace)
         starts = [trace.stats.starttime for group in groups.values() for trace in group]
         if until is None and starts:
             until = max(starts)

@@ -21,6 +21,7 @@ __all__ = [
     "check_times",
     "identical_records",
     "shared_groups",
+    "unknown_labels",
 ]
 
 GROUPS = ("event", "gather", "name")
@@ -58,18 +59,30 @@ def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> 
         records: with labels.
         phases: the network's, noise first.
     """
-    found = []
-    given = {phase for record in records for phase, at in record.arrivals.items() if at}
-    unknown = sorted(given - set(phases[1:]))
-    if unknown:
-        found.append(
-            Finding(
-                "labels of unknown phases",
-                f"arrivals of {', '.join(unknown)} are ignored, the network's phases are "
-                f"{', '.join(phases[1:])}: rename them.{nearest_name(unknown[0], phases[1:])}",
-            )
-        )
+    unknown = unknown_labels(records, phases[1:])
+    found = [Finding("labels of unknown phases", unknown)] if unknown else []
     return found + check_places(records)
+
+
+def unknown_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> str:
+    """Say which arrivals are of phases that the network does not have; empty where none are.
+
+    Args:
+        records: with labels.
+        phases: the network's, without noise.
+
+    Example:
+        >>> unknown_labels([], ["P", "S"])
+        ''
+    """
+    given = {phase for record in records for phase, at in record.arrivals.items() if at}
+    unknown = sorted(given - set(phases))
+    if not unknown:
+        return ""
+    return (
+        f"arrivals of {', '.join(unknown)} are ignored, the network's phases are "
+        f"{', '.join(phases)}: rename them.{nearest_name(unknown[0], phases)}"
+    )
 
 
 def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:

@@ -8,12 +8,16 @@ than that distance may differ: see `phasenet_keras.picking.peaks.detect_peaks`.)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.parts import check_records
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.training.checks_data import unknown_labels
 from phasenet_keras.training.matching import RULES, Rule, Tolerance, match_picks, tolerance_of
 from phasenet_keras.training.picked import (
     PickedRecord,
@@ -100,12 +104,18 @@ def evaluate(
         The scores of each phase that the picker picks and that was labelled in a record.
 
     Raises:
-        ConfigError: for no records, an unknown rule, two tolerances, or noise with arrivals.
+        ConfigError: for no records, arrivals of other phases alone, an unknown rule, two
+            tolerances, or noise with arrivals.
         PhaseNetKerasError: if a record cannot be run; it names the record.
+
+    Warns:
+        RecordWarning: for arrivals of phases that the picker does not pick.
     """
     tolerance = tolerance_of(rule, tolerance_s, tolerance_samples)
+    records = list(check_records(records))
     if not records:
         raise ConfigError("there are no records to evaluate")
+    _check_phases(records, [*picker.thresholds])
     noise = [_without_arrivals(record, picker.thresholds) for record in noise_records]
     picked = pick_records(picker, [*records, *noise], on_record=on_record)
     return score_picked(
@@ -266,6 +276,15 @@ def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) ->
         f"{size_s / length_s:.0%} of their length, so that picks may be right by chance: state one "
         "with --tolerance-samples, e.g. 10"
     )
+
+
+def _check_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> None:
+    """Say what labels are not scored; refuse where there are such alone."""
+    unknown = unknown_labels(records, phases)
+    if unknown and not any(phase in record.arrivals for record in records for phase in phases):
+        raise ConfigError(f"no record has labels of {' or '.join(phases)}: {unknown}")
+    if unknown:
+        warnings.warn(unknown, RecordWarning, stacklevel=3)
 
 
 def _without_arrivals(

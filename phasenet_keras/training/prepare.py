@@ -14,33 +14,34 @@ from typing import Any
 
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.io.channels import channel_names
-from phasenet_keras.io.label_files import Labels, given_labels, label_files
+from phasenet_keras.io.dataset_table import METADATA, facts_of_row
+from phasenet_keras.io.label_files import Labels
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
-from phasenet_keras.io.seisbench import (
-    METADATA,
-    SPLITS,
-    WAVEFORMS,
-    facts_of_row,
-    read_facts,
-    write_metadata,
-)
-from phasenet_keras.io.sources import PREPARED, input_files, open_source, with_options
+from phasenet_keras.io.seisbench import WAVEFORMS, put_in_place, read_facts
+from phasenet_keras.io.sources import PREPARED, open_source, with_options
+from phasenet_keras.picking.one_run import only_run
 from phasenet_keras.training.checks_data import check_places
+from phasenet_keras.training.finished import (
+    check_output,
+    damage_of,
+    order_of,
+    read_note,
+    refuse_other,
+    whole_marks,
+)
 from phasenet_keras.training.grouping import groups_of
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
-from phasenet_keras.training.staging import Stage, read_json, write_json
-from phasenet_keras.types import ConfigError, PhaseNetKerasError
+from phasenet_keras.training.staging import ORDER, Stage, read_json, write_json
+from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 
 __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
-SHOWN = 3
+MAX_SEED = 2**32
 NO_EVENTS = (
     "split by blocks of neighbouring records, since none names its event and none has a date: if "
     "several records are of one event, name it (a column event in the table), or it is on two sides"
 )
-# A change of this number makes finished data sets be built anew.
-LAYOUT = 3
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class PrepareSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ConfigError(f"{name} should be a number above 0, received {value}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < MAX_SEED:
+            raise ConfigError(f"a seed is a whole number from 0 to 2**32 - 1, received {self.seed}")
         if self.sampling_rate_hz and self.resample_hz:
             raise ConfigError(
                 "sampling_rate_hz takes the records of one rate, resample_hz brings all to one: "
@@ -123,7 +126,7 @@ def prepare(
     """Build a data set (a SeisBench folder) from any source; see `open_source`.
 
     The data set appears when it is complete. A call that was stopped goes on where it was; a call
-    that is repeated does nothing.
+    that is repeated does nothing, unless a file is no longer whole: then it is built anew.
 
     Args:
         waveforms: a folder, a file or a pattern.
@@ -136,8 +139,9 @@ def prepare(
 
     Raises:
         FormatError: if the source is of no known kind, or waveforms and labels do not fit.
-        ConfigError: if another data set is in the folder, splits are impossible, or given splits
-            have the same samples on two sides.
+        ConfigError: if another data set or an input is in the folder, another run is writing
+            there, splits are impossible, or given splits have the same samples on two sides.
+        OSError: naming the file, if there is no room for it.
 
     Example:
         >>> made = prepare("waveform/", "set/", "waveform.csv")  # doctest: +SKIP
@@ -146,90 +150,50 @@ def prepare(
     """
     settings = settings or PrepareSettings()
     output = Path(output)
-    if Path(waveforms).resolve() == output.resolve():
-        raise ConfigError(f"{output} is the source itself: write elsewhere")
-    order = _order(waveforms, labels, output, settings)
-    before = read_json(output / PREPARED)
-    if before and before["order"] == order and (output / METADATA).is_file():
-        return _as_before(output, before)
-    _refuse_other(output, before, order, overwrite)
-    stage = Stage(output / STAGE, order)
-    try:
-        _read_all(stage, waveforms, labels, output, settings, on_progress)
-        made = _finish(stage, output, settings, order)
-    except PhaseNetKerasError:
+    check_output(waveforms, labels, output)
+    order = order_of(waveforms, labels, output, asdict(settings))
+    if made := _as_before(output, order, overwrite):
+        return made
+    with only_run(output):
+        if made := _as_before(output, order, overwrite):  # another run has ended meanwhile
+            return made
+        note = read_note(output)
+        if not overwrite:
+            refuse_other(output, note, order, begun=read_json(output / STAGE / ORDER))
+        is_same = note is not None and note["order"] == order
+        damage = damage_of(output, note) if note is not None and is_same else ""
+        stage = Stage(output / STAGE, order)
+        try:
+            _read_all(stage, waveforms, labels, output, settings, on_progress)
+            made = _finish(stage, output, settings, order)
+        except PhaseNetKerasError:
+            stage.remove()
+            raise
         stage.remove()
-        raise
-    stage.remove()
-    return made
+    return replace(made, notes=[*made.notes, f"{damage}: built anew"]) if damage else made
 
 
-def _order(
-    waveforms: str | PathLike[str],
-    labels: Labels | None,
-    output: Path,
-    settings: PrepareSettings,
-) -> dict[str, Any]:
-    """Return what was asked for, with the sizes and times of the inputs, as JSON can hold it."""
-    paths = [*input_files(waveforms, labels, output), *label_files(labels)]
-    inputs = {}
-    for path in paths:
-        if path.is_file():
-            about = path.stat()
-            inputs[str(path.resolve())] = [about.st_size, about.st_mtime_ns]
-    return {
-        "inputs": inputs,
-        "labels": _said_labels(labels),
-        "layout": LAYOUT,
-        "settings": asdict(settings),
-        "waveforms": str(Path(waveforms).resolve()),
-    }
-
-
-def _said_labels(labels: Labels | None) -> str | None:
-    """Return where labels are as one text; None where the waveforms hold them."""
-    return ", ".join(str(Path(item).resolve()) for item in given_labels(labels)) or None
-
-
-def _refuse_other(
-    output: Path, before: Mapping[str, Any] | None, order: Mapping[str, Any], overwrite: bool
-) -> None:
-    if overwrite or not (before or (output / METADATA).exists() or (output / WAVEFORMS).exists()):
-        return
-    why = "which was not made by prepare" if before is None else _difference(before["order"], order)
-    raise ConfigError(
-        f"{output} holds another data set ({why}): give another --output, or --overwrite"
-    )
-
-
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Say how the order of a data set differs from this one."""
-    old, new = before.get("settings", {}), now["settings"]
-    for name in ("waveforms", "labels"):
-        if before.get(name) != now[name]:
-            return f"its {name} are {before.get(name)}"
-    for name in new:
-        if old.get(name) != new[name]:
-            return f"its {name} is {old.get(name)}, not {new[name]}"
-    if before.get("layout") != now["layout"]:
-        return "made by another version of this program"
-    inputs = before.get("inputs", {})
-    changed = sorted(
-        Path(path).name
-        for path in {*inputs, *now["inputs"]}
-        if inputs.get(path) != now["inputs"].get(path)
-    )
-    return f"{len(changed)} of its inputs have changed: {', '.join(changed[:SHOWN])}"
-
-
-def _as_before(output: Path, before: Mapping[str, Any]) -> Prepared:
-    shutil.rmtree(output / STAGE, ignore_errors=True)
+def _as_before(output: Path, order: Mapping[str, Any], overwrite: bool) -> Prepared | None:
+    """Return what came of this order before, if it is there and whole."""
+    note = read_note(output)
+    if note is None or note["order"] != order or damage_of(output, note):
+        return None
+    facts = read_facts(output)
+    if len(facts) != note["n_records"]:
+        if overwrite:
+            return None
+        raise ConfigError(
+            f"{output / METADATA} holds {len(facts)} records, {note['n_records']} were written: if "
+            "you have removed some, leave it as it is; --overwrite builds the data set anew"
+        )
+    if read_json(output / STAGE / ORDER) == order:
+        shutil.rmtree(output / STAGE, ignore_errors=True)
     return Prepared(
-        read_facts(output),
-        [BadRow(*item) for item in before["skipped"]],
-        before["notes"],
-        before["leaks"],
-        before["split_by"],
+        facts,
+        [BadRow(*item) for item in note["skipped"]],
+        note["notes"],
+        note["leaks"],
+        note["split_by"],
         is_new=False,
     )
 
@@ -308,10 +272,14 @@ def _finish(
     if errors:
         raise ConfigError(f"{'; '.join(errors)}: correct the column 'split', or give --split-by")
     table = [{**row["meta"], "split": fact.split} for row, fact in zip(rows, facts, strict=True)]
-    (output / PREPARED).unlink(missing_ok=True)
-    stage.write(output / WAVEFORMS, [fact.name for fact in facts], channels)
-    write_metadata(table, output)
+    beside = output / f".{WAVEFORMS}-part"
+    try:
+        stage.write(beside, [fact.name for fact in facts], channels)
+        put_in_place(beside, table, output)
+    finally:
+        beside.unlink(missing_ok=True)
     content = {
+        **whole_marks(output, len(facts)),
         "leaks": leaks,
         "notes": notes,
         "order": order,

@@ -14,22 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.dataset_table import metadata_row
+from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.seisbench import metadata_row, write_layout
+from phasenet_keras.io.seisbench import NOT_IN_NAMES, write_layout
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.training.splits import digest_of
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["Stage", "read_json", "write_json"]
+__all__ = ["ORDER", "Stage", "read_json", "write_json"]
 
 ORDER = "order.json"
 RECORDS_A_FILE = 200
 CHANNEL_ORDER = ("E", "N", "Z")
-# SeisBench takes what comes after $ for a place in a bucket, HDF5 what comes after / for a level.
-NOT_IN_NAMES = re.compile(r"[/$]")
 # Names that pandas reads as numbers or as missing, and SeisBench with it.
 NO_NAME = re.compile(
     r"[+-]?[\d.]+(?:e[+-]?\d+)?|nan|na|n/a|null|none|<na>|[+-]?inf(?:inity)?|", re.I
@@ -94,23 +94,23 @@ class Stage:
             on_progress(len(parts), len(parts))
 
     def write(self, path: Path, names: Iterable[str], channels: Sequence[str]) -> None:
-        """Bring the samples of these records together in one file; it appears when complete."""
+        """Bring the samples of these records together in one new file.
+
+        Raises:
+            OSError: naming the file, if there is no room for it.
+        """
         import h5py
 
         wanted = set(names)
-        beside = path.with_name(f".{path.name}-part")
-        try:
-            with h5py.File(beside, "w") as file:
-                group = file.create_group("data")
-                for part in self._files:
-                    with h5py.File(part) as source:
-                        for name in source["data"]:
-                            if name in wanted:
-                                source.copy(f"data/{name}", group)
-                write_layout(file, channels)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with new_hdf5(path) as new:
+            group = new.file.create_group("data")
+            for part in self._files:
+                with h5py.File(part) as source:
+                    for name in source["data"]:
+                        if name in wanted:
+                            source.copy(f"data/{name}", group)
+                            new.check()
+            write_layout(new.file, channels)
 
     def remove(self) -> None:
         """Remove the folder and all in it."""
@@ -147,17 +147,16 @@ class Stage:
         on_progress: Callable[[int, int], None] | None,
     ) -> None:
         """Read parts into one file; the state beside it says that it is complete."""
-        import h5py
-
         n_rows, n_bad, known = len(self.rows), len(self.bad), set(self.notes)
         path = self._file(len(self._files))
-        with h5py.File(path, "w") as file:
-            file.create_group("data")
+        with new_hdf5(path) as new:
+            new.file.create_group("data")
             while self._n_parts < len(parts) and len(self.rows) - n_rows < RECORDS_A_FILE:
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     for item in finish(parts[self._n_parts]()):
-                        self._take(item, file)
+                        self._take(item, new.file)
+                        new.check()
                 self.note(caught)
                 self._n_parts += 1
                 if on_progress:

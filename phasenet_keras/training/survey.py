@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from phasenet_keras.io.arrival_formats import codes_of
-from phasenet_keras.io.catalogs import Arrival
+from phasenet_keras.io.catalogs import Arrival, phase_of
 from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.training.pseudolabels import signed_offsets
 from phasenet_keras.types import ConfigError
@@ -24,6 +24,7 @@ __all__ = [
     "summary_of",
     "unused_rows",
     "with_offsets",
+    "with_phases",
     "with_times",
 ]
 
@@ -55,6 +56,21 @@ def with_offsets(table: DataFrame, geometry: Geometry) -> DataFrame:
         at = signed_offsets(source, points)
         offsets[rows] = [np.nan if names[n] is None else at[place[names[n] or ""]] for n in rows]
     return table.assign(offset_m=offsets)
+
+
+def with_phases(table: DataFrame, known: Collection[str]) -> DataFrame:
+    """Return a copy whose phases have the names of the settings: Pg, Pn and p are P, if P is one.
+
+    Example:
+        >>> import pandas as pd
+        >>> with_phases(pd.DataFrame({"phase": ["p", "Sg", "pP"]}), "PS")["phase"].tolist()
+        ['P', 'S', 'pP']
+    """
+    names = {
+        name: phase_of(str(name)) if name not in known else name for name in table["phase"].unique()
+    }
+    names = {name: phase if phase in known else name for name, phase in names.items()}
+    return table.assign(phase=table["phase"].map(names))
 
 
 def filled_up(table: DataFrame, geometry: Geometry | None = None) -> DataFrame:

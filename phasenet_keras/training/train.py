@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
@@ -138,8 +139,8 @@ def train(
         folder: the run folder. If it holds an unfinished run of the same settings, that goes on.
         strategy: name, value or JSON of a strategy.
         config: the settings.
-        weights: by record and phase, how far a label of ``train_records`` is to be trusted, from 0
-            to 1; default 1.
+        weights: by name of a record and phase, how far a label of ``train_records`` is to be
+            trusted, from 0 to 1; default 1.
         teacher: another network, whose answers to the training windows are a part of the targets.
         keep_parent: return the parent where it was not beaten on the validation records; False
             returns the trained network in any case, for others to judge.
@@ -157,6 +158,7 @@ def train(
         ConfigError: for an unknown strategy, no records, no arrival to validate on, an event on
             two sides, or a folder that holds a run of other settings, records or parent.
     """
+    train_records, dev_records = (list(check_records(r)) for r in (train_records, dev_records))
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     _check_arrivals(train_records, dev_records, parent.config.phases[1:])

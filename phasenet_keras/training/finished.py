@@ -1,0 +1,141 @@
+"""What a data set of `prepare` says of itself: what it was made from, and whether it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from phasenet_keras.io.dataset_table import METADATA
+from phasenet_keras.io.label_files import Labels, given_labels, label_files
+from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, holds_dataset
+from phasenet_keras.io.sources import input_files
+from phasenet_keras.training.staging import read_json
+from phasenet_keras.types import ConfigError
+
+__all__ = ["check_output", "damage_of", "order_of", "read_note", "refuse_other", "whole_marks"]
+
+# A change of this number makes finished data sets be built anew.
+LAYOUT = 4
+SHOWN = 3
+
+
+def order_of(
+    waveforms: str | PathLike[str],
+    labels: Labels | None,
+    output: Path,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what was asked for, with the sizes and times of the inputs, as JSON can hold it."""
+    paths = [*input_files(waveforms, labels, output), *label_files(labels)]
+    inputs = {}
+    for path in paths:
+        if path.is_file():
+            about = path.stat()
+            inputs[str(path.resolve())] = [about.st_size, about.st_mtime_ns]
+    return {
+        "inputs": inputs,
+        "labels": _said(labels),
+        "layout": LAYOUT,
+        "settings": dict(settings),
+        "waveforms": str(Path(waveforms).resolve()),
+    }
+
+
+def _said(labels: Labels | None) -> str | None:
+    """Return where labels are as one text; None where the waveforms hold them."""
+    return ", ".join(str(Path(item).resolve()) for item in given_labels(labels)) or None
+
+
+def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: Path) -> None:
+    """Refuse a folder that a data set cannot be put in, before any work is done.
+
+    Raises:
+        ConfigError: if it is a file, or if waveforms or labels are in it, which would be lost.
+    """
+    if Path(waveforms).resolve() == output.resolve():
+        raise ConfigError(f"{output} is the source itself: write elsewhere")
+    for path in (output, *output.parents):
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"{path} is a file: --output names a folder for the data set")
+    for given in (waveforms, *given_labels(labels)):
+        if output.resolve() in (Path(given).resolve(), *Path(given).resolve().parents):
+            raise ConfigError(
+                f"{given} is in {output}, where the data set takes the place of what is there: "
+                "name a folder of its own with --output"
+            )
+
+
+def read_note(output: Path) -> dict[str, Any] | None:
+    """Return what `prepare` has left beside a data set, None where there is none."""
+    note = read_json(output / PREPARED)
+    return note if isinstance(note, dict) and isinstance(note.get("order"), dict) else None
+
+
+def whole_marks(output: Path, n_records: int) -> dict[str, int]:
+    """Return what tells, later, if the files of a finished data set are still whole."""
+    return {"n_records": n_records, "waveform_bytes": (output / WAVEFORMS).stat().st_size}
+
+
+def damage_of(output: Path, note: Mapping[str, Any]) -> str:
+    """Say which file of a data set is not as it was written; empty if both are.
+
+    A table that was edited is none: its rows may be others, but they are whole.
+    """
+    table, waveforms = output / METADATA, output / WAVEFORMS
+    missing = [path for path in (table, waveforms) if not path.is_file()]
+    if missing:
+        return f"{missing[0]} was not there"
+    size, written = waveforms.stat().st_size, note.get("waveform_bytes")
+    if size != written:
+        return f"{waveforms} had {size} bytes, {written} were written"
+    with table.open("rb") as file:
+        file.seek(max(0, table.stat().st_size - 1))
+        if file.read() != b"\n":
+            return f"{table} ended in the midst of a row"
+    return ""
+
+
+def refuse_other(
+    output: Path, note: Mapping[str, Any] | None, order: Mapping[str, Any], *, begun: Any
+) -> None:
+    """Refuse a folder that holds another data set than the one asked for.
+
+    Args:
+        output: the folder.
+        note: of `read_note`.
+        order: of `order_of`.
+        begun: the order that an ended run had begun with there: it was allowed to.
+
+    Raises:
+        ConfigError: saying what differs.
+    """
+    if begun == order or not (note or holds_dataset(output)):
+        return
+    if note is not None and note["order"] == order:
+        return
+    why = "which was not made by prepare" if note is None else _difference(note["order"], order)
+    raise ConfigError(
+        f"{output} holds another data set ({why}): give another --output, or --overwrite"
+    )
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Say how the order of a data set differs from this one."""
+    old, new = before.get("settings", {}), now["settings"]
+    for name in ("waveforms", "labels"):
+        if before.get(name) != now[name]:
+            return f"its {name} are {before.get(name)}"
+    for name in new:
+        if old.get(name) != new[name]:
+            return f"its {name} is {old.get(name)}, not {new[name]}"
+    if before.get("layout") != now["layout"]:
+        return "made by another version of this program"
+    inputs = before.get("inputs", {})
+    changed = sorted(
+        Path(path).name
+        for path in {*inputs, *now["inputs"]}
+        if inputs.get(path) != now["inputs"].get(path)
+    )
+    return f"{len(changed)} of its inputs have changed: {', '.join(changed[:SHOWN])}"
