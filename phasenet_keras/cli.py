@@ -179,6 +179,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     report = RunReport(open_console(False), list(picker.thresholds))
     is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")
     annotations: list[Annotation] = []
+    taken: list[str] = []
     try:
         with report.bar(), stop_when_asked() as stop:
             for event in until_asked(stop, pick_files(picker, arguments.files)):
@@ -186,7 +187,8 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
                 if isinstance(event, StationResult):
                     annotations += [r.annotation for r in event.records if r.annotation]
                 if is_folder and annotations:
-                    write_annotations(annotations, arguments.output)
+                    written = write_annotations(annotations, arguments.output, taken)
+                    taken += [path.stem for path in written]
                     annotations = []
     finally:
         if annotations:

@@ -115,15 +115,15 @@ class RunReport:
                 table.add_row(*map(escape, row))
             self.console.print(table)
             if len(self.rows) > MAX_ROWS:
-                self.console.print(f"… and {len(self.rows) - MAX_ROWS} more stations")
+                self.console.print(f"… and {len(self.rows) - MAX_ROWS} more")
         for problem in self.problems:
             label = "[bold red]failed[/]" if problem.failed else "[yellow]note[/]"
             self.console.print(label, end=" ")
             self.console.print(problem.text, markup=False, highlight=False, soft_wrap=True)
         failed = f", {self.n_failed} failed" if self.n_failed else ""
-        self.console.print(
-            f"{len(self.rows)} stations, {self.n_picks} picks{failed}", highlight=False
-        )
+        # Records without a time have a row each, also those of one station.
+        n_stations = len({row[0] for row in self.rows})
+        self.console.print(f"{n_stations} stations, {self.n_picks} picks{failed}", highlight=False)
 
 
 class EpochBar:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence, Set
 from glob import glob
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.instruments import record_key
 from phasenet_keras.io.registry import read_stream
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -119,27 +119,29 @@ def _identity(folder: Path) -> tuple[int, int]:
 def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
     """Group files that share a station, from their headers; order is that of the first files.
 
-    Files that cannot be read stand alone: the error comes when they are read for good.
+    Files of records without a time share none, but for the channels of one. Files that cannot be
+    read stand alone: the error comes when they are read for good.
     """
     if len(paths) < 2:
         return [[path] for path in paths]
-    stations = []
+    stations: list[set[tuple[str, str]]] = []
     for path in paths:
         try:
-            stations.append({station_id(trace) for trace in read_stream(path, headers_only=True)})
+            traces = read_stream(path, headers_only=True)
+            stations.append({record_key(trace)[:2] for trace in traces})
         except FormatError:
             stations.append(set())
     return [[paths[number] for number in group] for group in tie_together(stations)]
 
 
-def tie_together(stations: Sequence[set[str]]) -> list[list[int]]:
+def tie_together(stations: Sequence[Set[Hashable]]) -> list[list[int]]:
     """Group the numbers of sets that have something in common, directly or through others.
 
     Example:
         >>> tie_together([{"a"}, {"b"}, {"a", "c"}, {"c"}, set()])
         [[0, 2, 3], [1], [4]]
     """
-    group_of_station: dict[str, int] = {}
+    group_of_station: dict[Hashable, int] = {}
     groups: dict[int, list[int]] = {}
     for number, names in enumerate(stations):
         target = number

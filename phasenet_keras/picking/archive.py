@@ -1,8 +1,9 @@
 """From archives of any size to parts of picks: day files, long files, files of one channel.
 
-Files that share a station are a group. A group is read block by block in order of time, whatever
-file a block is in, so that nothing is lost or doubled where one file ends and the next begins, and
-so that memory depends on the number of stations in the group, not on its length.
+Files that share a station are a group; records without a time share theirs with no other file. A
+group is read block by block in order of time, whatever file a block is in, so that nothing is lost
+or doubled where one file ends and the next begins, and so that memory depends on the number of
+stations in the group, not on its length.
 """
 
 from __future__ import annotations
@@ -200,7 +201,10 @@ def plan_archive(
             read.append((path, blocks, notes))
         else:
             yield from notes
-    stations = [{name for block in blocks for name in block.stations} for _, blocks, _ in read]
+    stations = [
+        {heard.key[:2] for b in blocks for heard in b.codes if heard.key[0] in b.stations}
+        for _, blocks, _ in read
+    ]
     jobs = []
     for numbers in tie_together(stations):
         order = {read[number][0]: number for number in sorted(numbers)}

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from phasenet_keras.io.instruments import FIRST_TRUE_TIME_S
 from phasenet_keras.io.parts import RecordFacts, events_in
 
 __all__ = [
@@ -25,8 +26,6 @@ NAMED = ("event", "gather")
 # there would not be six blocks.
 BLOCK_RECORDS = 8
 LEAST_BLOCKS = 6
-# Records without a time begin in 1970, as those of simulations do.
-FIRST_TRUE_TIME_S = 365 * 86400.0
 
 
 def groups_of(facts: Sequence[RecordFacts], by: str) -> list[str]:
