@@ -67,6 +67,7 @@ class RunReport:
         self.phases = tuple(phases)
         self.rows: list[tuple[str, ...]] = []
         self.problems: list[FileReport] = []
+        self._notes: set[str] = set()  # what is said of several files is said once
         self.n_failed = 0
         self.n_done = 0
         self.n_picks = 0
@@ -92,7 +93,9 @@ class RunReport:
                 self._task, completed=event.done, total=event.total, description=event.what
             )
         elif isinstance(event, FileReport):
-            self.problems.append(event)
+            if event.failed or event.text not in self._notes:
+                self.problems.append(event)
+            self._notes.add(event.text)
             self.n_failed += event.failed
         else:
             counts = [str(event.counts.get(phase, 0)) for phase in self.phases]

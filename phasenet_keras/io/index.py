@@ -9,6 +9,7 @@ from glob import glob
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.channels import is_pressure
 from phasenet_keras.io.instruments import record_key
 from phasenet_keras.io.registry import read_stream
 from phasenet_keras.types import ConfigError, FormatError
@@ -125,12 +126,23 @@ def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
     if len(paths) < 2:
         return [[path] for path in paths]
     stations: list[set[tuple[str, str]]] = []
+    codes: list[set[tuple[str, str]]] = []
+    with_pressure: set[tuple[str, str]] = set()
     for path in paths:
         try:
             traces = read_stream(path, headers_only=True)
-            stations.append({record_key(trace)[:2] for trace in traces})
         except FormatError:
-            stations.append(set())
+            traces = ()
+        stations.append({record_key(trace)[:2] for trace in traces})
+        codes.append({(trace.stats.network, trace.stats.station) for trace in traces})
+        with_pressure |= {
+            (trace.stats.network, trace.stats.station)
+            for trace in traces
+            if is_pressure(trace.stats.channel)
+        }
+    # Whether pressure is wanted depends on the station's other instruments.
+    for names, of_file in zip(stations, codes, strict=True):
+        names |= of_file & with_pressure
     return [[paths[number] for number in group] for group in tie_together(stations)]
 
 

@@ -21,6 +21,7 @@ from phasenet_keras.io.npz_labels import is_npz
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import dataset_chunks, dataset_parts
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
 from phasenet_keras.io.timed_labels import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
@@ -138,6 +139,7 @@ def open_source(
     waveforms: str | PathLike[str],
     labels: str | PathLike[str] | None = None,
     output: str | PathLike[str] | None = None,
+    selection: Selection | None = None,
 ) -> Source:
     """Tell what a source is by its content, and plan the reading of it.
 
@@ -157,19 +159,24 @@ def open_source(
         waveforms: a folder, a file or a pattern.
         labels: a file; None for waveforms that hold their labels.
         output: a folder that does not belong to the waveforms.
+        selection: channels wanted of waveform files, by their codes; None for all.
 
     Raises:
         FormatError: if it is none of these, or waveforms and labels do not fit.
-        ConfigError: for labels beside waveforms that hold their own.
+        ConfigError: for labels beside waveforms that hold their own, and for a selection where
+            records are not made of waveform files.
 
     Warns:
         RecordWarning: for files without labels and arrivals without a record.
     """
+    selection = selection or Selection()
     if dataset_chunks(waveforms):
+        _refuse_selection(selection, f"{waveforms} is a SeisBench data set: its records")
         _refuse_labels(labels, f"{waveforms} is a SeisBench data set and")
         return Source("SeisBench data set", tuple(dataset_parts(waveforms)))
     runs = find_specfem_runs(waveforms)
     if runs:
+        _refuse_selection(selection, "SPECFEM2D runs: their records")
         table = None if labels is None else read_label_table(labels)
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
     if labels is not None and Path(labels).is_dir():
@@ -183,18 +190,27 @@ def open_source(
     hdf5 = [path for path in paths if _is_hdf5(path)]
     if hdf5 and (labels is None or hdf5 == paths):
         _refuse_labels(labels, "HDF5 files")
+        _refuse_selection(selection, "HDF5: its records")
         return _from_hdf5(hdf5)
     if labels is None:
-        return _from_own_labels(paths, waveforms)
+        return _from_own_labels(paths, waveforms, selection)
     table = _sample_table(labels, paths)
     if table is not None:
-        return Source("table of samples", tuple(csv_parts(paths, table)))
-    return _from_times(paths, labels)
+        return Source("table of samples", tuple(csv_parts(paths, table, selection)))
+    return _from_times(paths, labels, selection)
 
 
 def _refuse_labels(labels: str | PathLike[str] | None, what: str) -> None:
     if labels is not None:
         raise ConfigError(f"{what} hold their own labels: leave out --labels {labels}")
+
+
+def _refuse_selection(selection: Selection, what: str) -> None:
+    if not selection.is_all:
+        raise ConfigError(
+            f"{what} are whole: --network, --station, --location and --channel select channels of "
+            "waveform files"
+        )
 
 
 def _from_hdf5(paths: Sequence[Path]) -> Source:
@@ -219,10 +235,13 @@ def _named(part: Part, path: Path) -> Iterator[Item]:
             yield replace(item, name=f"{path.stem}.{item.name}")
 
 
-def _from_own_labels(paths: Sequence[Path], waveforms: str | PathLike[str]) -> Source:
+def _from_own_labels(
+    paths: Sequence[Path], waveforms: str | PathLike[str], selection: Selection
+) -> Source:
     if any(map(is_npz, paths)):
+        _refuse_selection(selection, "npz: its records")
         return Source("npz with labels", tuple(npz_parts([p for p in paths if is_npz(p)])))
-    scan, nameless = _scan(paths)
+    scan, nameless = _scan(paths, selection)
     if not scan.arrivals:
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
@@ -235,17 +254,19 @@ def _from_own_labels(paths: Sequence[Path], waveforms: str | PathLike[str]) -> S
     return Source("SAC headers", tuple(parts), scan.bad, says_all=False)
 
 
-def _scan(paths: Sequence[Path]) -> tuple[HeaderScan, list[str]]:
+def _scan(paths: Sequence[Path], selection: Selection) -> tuple[HeaderScan, list[str]]:
     """Scan headers, and count the markers in them whose phase nothing says."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        scan = scan_headers(paths)
+        scan = scan_headers(paths, selection)
     counts: Counter[str] = Counter()
     for warning in caught:
         if isinstance(warning.message, NamelessMarkers):
             counts.update(warning.message.markers)
         else:
             warnings.warn(warning.message, stacklevel=3)
+    if not scan.spans and not scan.bad:
+        raise ConfigError("no channel has such codes: see --network to --channel")
     return scan, [
         f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
         f"K{marker}, and left out: write P or S there, or bring arrivals with --labels"
@@ -253,7 +274,7 @@ def _scan(paths: Sequence[Path]) -> tuple[HeaderScan, list[str]]:
     ]
 
 
-def _from_times(paths: Sequence[Path], labels: str | PathLike[str]) -> Source:
+def _from_times(paths: Sequence[Path], labels: str | PathLike[str], selection: Selection) -> Source:
     try:
         arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
@@ -263,7 +284,7 @@ def _from_times(paths: Sequence[Path], labels: str | PathLike[str]) -> Source:
         raise FormatError(
             f"{error}. Or a table with a column of arrivals in samples ({samples})"
         ) from error
-    scan, _ = _scan(paths)
+    scan, _ = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
     bad = (*(BadRow(None, f"{Path(labels).name}, {text}") for text in damaged), *scan.bad)

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,12 @@ from phasenet_keras.io.catalogs import (
     sac_arrivals,
     unmatched_arrivals,
 )
-from phasenet_keras.io.instruments import is_dated, record_key
+from phasenet_keras.io.instruments import Heard, is_dated, record_key, station_id
 from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream
-from phasenet_keras.io.waveforms import read_waveforms
+from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.types import FormatError, ShapeError
 
 if TYPE_CHECKING:
@@ -47,34 +50,55 @@ class HeaderScan:
         spans: of all traces.
         arrivals: in SAC headers.
         bad: files that cannot be read.
+        selection: what is wanted of the files.
+        left_out: files and stations of channels of pressure, where the station has a vertical.
     """
 
     groups: tuple[tuple[tuple[Path, ...], frozenset[tuple[str, str]]], ...]
     spans: tuple[Span, ...]
     arrivals: tuple[Arrival, ...]
     bad: tuple[BadRow, ...]
+    selection: Selection
+    left_out: frozenset[tuple[str, str]]
 
 
-def scan_headers(paths: Iterable[Path]) -> HeaderScan:
-    """Read the headers of files, and find which of them make up one record."""
+def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> HeaderScan:
+    """Read the headers of files, and find which of them make up one record.
+
+    Warns:
+        RecordWarning: for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
+    """
+    selection = selection or Selection()
     spans: list[tuple[Path, str, Span]] = []
+    heard: list[Heard] = []
     # The files of a station's channels may all have its arrivals.
     arrivals: dict[tuple[int, str, str, str, str], Arrival] = {}
     bad = []
     for path in paths:
         try:
-            for trace in read_stream(path, headers_only=True):
+            for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
                 spans.append((path, *_span(trace)))
+                heard.append(heard_of(trace))
                 for arrival in sac_arrivals(trace):
                     codes = arrival.network, arrival.station, arrival.record
                     arrivals.setdefault((arrival.time.ns, arrival.phase, *codes), arrival)
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
+    pressure = pressure_left_out(heard)
+    is_kept = [item not in pressure for item in heard]
+    left_out = frozenset(
+        (str(path), span.station)
+        for (path, _, span), kept in zip(spans, is_kept, strict=True)
+        if not kept
+    )
+    spans = list(compress(spans, is_kept))
     return HeaderScan(
         tuple(_groups(spans)),
         tuple(span for _, _, span in spans),
         tuple(arrivals.values()),
         tuple(bad),
+        selection,
+        left_out,
     )
 
 
@@ -117,7 +141,8 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     parts: list[Part] = []
     for files, records in scan.groups:
         wanted = sorted({*records, *((code, "") for code, _ in records)})
-        parts.append(partial(_read, files, [a for key in wanted for a in by_record.get(key, [])]))
+        of_group = [a for key in wanted for a in by_record.get(key, [])]
+        parts.append(partial(_read, scan, files, of_group))
     return parts
 
 
@@ -171,10 +196,16 @@ def _one_an_onset(
         warnings.warn(f"{text}: {_some(map(_said, left_out))}", RecordWarning, stacklevel=4)
 
 
-def _read(files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
+def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
     by_name = {path.name: path for path in files}
     try:
-        for record in label_by_time(read_waveforms(files), arrivals):
+        traces = [
+            trace
+            for path in files
+            for trace in filter(scan.selection.takes_channel, read_stream(path))
+            if (str(path), station_id(trace)) not in scan.left_out
+        ]
+        for record in label_by_time(waveforms_of(traces), arrivals):
             wave = record.waveform
             yield replace(record, gather=gather_of(by_name[wave.source], wave.station))
     except (FormatError, ShapeError) as error:

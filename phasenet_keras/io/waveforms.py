@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
+from phasenet_keras.io.pressure import without_pressure
 from phasenet_keras.io.registry import RecordWarning, check_header, holds_numbers, read_stream
 from phasenet_keras.types import Waveform
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
     from obspy.core.trace import Stats
+
+    from phasenet_keras.io.selection import Selection
 
 __all__ = [
     "read_waveforms",
@@ -39,12 +42,14 @@ COMPONENT_ORDER = ("E", "N", "Z")
 
 def read_waveforms(
     source: str | PathLike[str] | Trace | Iterable[str | PathLike[str] | Trace] | None = None,
+    selection: Selection | None = None,
 ) -> list[Waveform]:
     """Read records of any known format; channels of a station are brought together.
 
     Args:
         source: a file, several files, an `obspy.Stream` or traces; None gives ObsPy's example
             record.
+        selection: channels that are wanted, by their codes; None for all.
 
     Returns:
         Waveforms ordered by station and time. Gaps, NaN and changes of the set of channels start
@@ -70,22 +75,23 @@ def read_waveforms(
         stream = Stream()
         for item in items:
             stream += item if isinstance(item, Trace) else read_stream(item)
-    return waveforms_of(stream)
+    wanted = stream if selection is None else filter(selection.takes_channel, stream)
+    return waveforms_of(wanted)
 
 
 def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     """Bring the traces of a stream together to waveforms; see `read_waveforms`.
 
     Warns:
-        RecordWarning: for channels whose code cannot be understood, and overlaps with
-            conflicting samples.
+        RecordWarning: for channels whose code cannot be understood, channels of pressure, and
+            overlaps with conflicting samples.
     """
     groups: dict[RecordKey, list[Trace]] = {}
     keys = RecordKeys()
     traces = [trace for trace in stream if holds_numbers(trace)]
     for trace in traces:
         check_header(trace)
-    for trace in sorted(traces, key=trace_order):
+    for trace in sorted(without_pressure(traces), key=trace_order):
         groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
     found = []
     for (station, _, _), traces in groups.items():

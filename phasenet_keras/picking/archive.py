@@ -20,6 +20,7 @@ import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.index import expand_paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
+from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
@@ -201,6 +202,9 @@ def plan_archive(
             read.append((path, blocks, notes))
         else:
             yield from notes
+    of_files, texts = blocks_without_pressure([blocks for _, blocks, _ in read], selection)
+    read = [(path, b, notes) for (path, _, notes), b in zip(read, of_files, strict=True) if b]
+    yield from (FileReport(paths[0], text, failed=False) for text in texts)
     stations = [
         {heard.key[:2] for b in blocks for heard in b.codes if heard.key[0] in b.stations}
         for _, blocks, _ in read

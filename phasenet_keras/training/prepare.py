@@ -23,6 +23,7 @@ from phasenet_keras.io.seisbench import (
     read_facts,
     write_metadata,
 )
+from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import PREPARED, input_files, open_source, with_options
 from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
@@ -53,6 +54,8 @@ class PrepareSettings:
         complete: True says that all arrivals are labelled: a phase without one is absent.
         window_s: cuts longer records around their arrivals, in seconds.
         random_position: True puts the windows at random about the arrivals.
+        network, station, location, channel: patterns of codes that are wanted of waveform files,
+            see `phasenet_keras.io.selection.Selection`; None takes all.
 
     Raises:
         ConfigError: for channels that are none, and numbers that are not above 0.
@@ -66,6 +69,15 @@ class PrepareSettings:
     complete: bool = False
     window_s: float | None = None
     random_position: bool = False
+    network: str | None = None
+    station: str | None = None
+    location: str | None = None
+    channel: str | None = None
+
+    @property
+    def selection(self) -> Selection:
+        """What is wanted of waveform files."""
+        return Selection(**{name: getattr(self, name) for name in CODES})
 
     def __post_init__(self) -> None:
         if self.channels is not None:
@@ -170,11 +182,13 @@ def _order(
         if path.is_file():
             about = path.stat()
             inputs[str(path.resolve())] = [about.st_size, about.st_mtime_ns]
+    # Without a selection an order is as before there were any: data sets need not be built anew.
+    asked = {k: v for k, v in asdict(settings).items() if k not in CODES or v is not None}
     return {
         "inputs": inputs,
         "labels": None if labels is None else str(Path(labels).resolve()),
         "layout": LAYOUT,
-        "settings": asdict(settings),
+        "settings": asked,
         "waveforms": str(Path(waveforms).resolve()),
     }
 
@@ -196,9 +210,9 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     for name in ("waveforms", "labels"):
         if before.get(name) != now[name]:
             return f"its {name} are {before.get(name)}"
-    for name in new:
-        if old.get(name) != new[name]:
-            return f"its {name} is {old.get(name)}, not {new[name]}"
+    for name in [*new, *CODES]:
+        if old.get(name) != new.get(name):
+            return f"its {name} is {old.get(name)}, not {new.get(name)}"
     if before.get("layout") != now["layout"]:
         return "made by another version of this program"
     inputs = before.get("inputs", {})
@@ -232,7 +246,7 @@ def _read_all(
 ) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        source = open_source(waveforms, labels, output)
+        source = open_source(waveforms, labels, output, settings.selection)
     stage.note(caught)
     cut = partial(
         with_options,
