@@ -76,7 +76,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
 def _run_pick(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import RunReport, exit_status
 
-    selection = _selection_of(arguments)
+    selection, named = _selection_of(arguments), list(arguments.files)
     _check_dask(arguments)
     check_output(arguments)
     if arguments.plot:
@@ -89,7 +89,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
         min_distance_s=arguments.min_distance_s,
     )
     phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
-    report = RunReport(open_console(arguments.output is None), phases)
+    report = RunReport(open_console(arguments.output is None), phases, named)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
     stop = run(arguments, picker, selection, report)
     if not selection.is_all and not report.rows and not report.problems:

@@ -21,12 +21,13 @@ from phasenet_keras.io.catalogs import (
     unmatched_arrivals,
 )
 from phasenet_keras.io.instruments import Heard, is_dated, record_key, station_id
+from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.types import FormatError, ShapeError
+from phasenet_keras.types import FormatError, NoWaveformError, ShapeError
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
@@ -66,7 +67,8 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     """Read the headers of files, and find which of them make up one record.
 
     Warns:
-        RecordWarning: for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
+        RecordWarning: for files that are no waveforms, and for channels of pressure, see
+            `phasenet_keras.io.pressure.without_pressure`.
     """
     selection = selection or Selection()
     spans: list[tuple[Path, str, Span]] = []
@@ -74,6 +76,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     # The files of a station's channels may all have its arrivals.
     arrivals: dict[tuple[int, str, str, str, str], Arrival] = {}
     bad = []
+    passed_over: dict[Path, str] = {}
     for path in paths:
         try:
             for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
@@ -82,8 +85,14 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
                 for arrival in sac_arrivals(trace):
                     codes = arrival.network, arrival.station, arrival.record
                     arrivals.setdefault((arrival.time.ns, arrival.phase, *codes), arrival)
+        except NoWaveformError as error:
+            passed_over[path] = error.kind
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
+    if passed_over and spans:
+        warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
+    elif passed_over:
+        bad.append(BadRow(None, said_of_metadata(passed_over)))
     pressure = pressure_left_out(heard)
     is_kept = [item not in pressure for item in heard]
     left_out = frozenset(

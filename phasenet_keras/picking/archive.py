@@ -28,7 +28,7 @@ from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
-from phasenet_keras.types import FormatError, Pick, TextOnlyError
+from phasenet_keras.types import FormatError, Pick
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -196,7 +196,7 @@ def plan_archive(
         try:
             blocks, notes = _read_headers(path, selection, block_bytes)
         except FormatError as error:
-            yield FileReport(path, str(error), failed=not isinstance(error, TextOnlyError))
+            yield FileReport.of_error(path, error)
             continue
         if blocks:
             read.append((path, blocks, notes))
