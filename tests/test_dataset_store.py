@@ -84,3 +84,13 @@ def test_mistakes_are_named(tmp_path):
     write_dataset([record(1, {})], tmp_path)
     with pytest.raises(ConfigError, match="splits are train, dev, test"):
         read_dataset(tmp_path, "validation")
+
+
+@pytest.mark.parametrize(
+    "station", [".7..GP", ".7.00.HN", "XX.7..HH", ".7..", "7", "7.8", "XX...", "line-0007"]
+)
+def test_a_station_comes_back_with_its_instrument(station, tmp_path):
+    wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), station)
+    write_dataset([LabelledWaveform(wave, {"P": (3,)}, name="a")], tmp_path / "set")
+    expected = "7" if station == ".7.." else station
+    assert read_dataset(tmp_path / "set")[0].waveform.station == expected

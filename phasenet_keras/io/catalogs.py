@@ -16,6 +16,7 @@ from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
 from phasenet_keras.io.instruments import own_record, station_id
 from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.times import exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
@@ -378,7 +379,7 @@ def _time(value: UTCDateTime | str) -> UTCDateTime:
         # A bare number could be seconds of anything.
         if isinstance(value, str) and re.fullmatch(r"[\d.\s]*", value):
             raise ValueError("it is no date")
-        return UTCDateTime(value)
+        return exact_time(value) if isinstance(value, str) else UTCDateTime(value)
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"the time '{value}' should be a date and time, ISO 8601") from error
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks
+from phasenet_keras.io.times import exact_time, iso_time
 from phasenet_keras.types import (
     ConfigError,
     FormatError,
@@ -46,6 +47,8 @@ __all__ = [
 
 METADATA, WAVEFORMS = "metadata.csv", "waveforms.hdf5"
 SPLITS = ("train", "dev", "test")
+# Of records without a time.
+NO_TIME = "1970-01-01"
 # Names, of which some look like numbers: location code 00.
 TEXT_COLUMNS = (
     *("trace_name", "split", "trace_start_time", "trace_labelled_phases", "trace_gather"),
@@ -287,7 +290,7 @@ def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
         "split": record.split,
         "trace_sampling_rate_hz": wave.sampling_rate,
         "trace_npts": wave.n_samples,
-        "trace_start_time": str(wave.start_time),
+        "trace_start_time": f"{iso_time(wave.start_time, wave.sampling_rate)}Z",
         "trace_labelled_phases": "".join(sorted(record.arrivals)),
         "trace_gather": record.gather,
         "source_id": record.event,
@@ -306,8 +309,6 @@ def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
 
 
 def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWaveform:
-    from obspy import UTCDateTime
-
     name = str(row["trace_name"])
     data, components = _samples(name, row, file, path)
     step_s = _number(row.get("trace_dt_s"))
@@ -319,7 +320,7 @@ def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWave
     wave = Waveform(
         data=data,
         sampling_rate=float(rate),
-        start_time=UTCDateTime(_text(row.get("trace_start_time")) or 0),
+        start_time=exact_time(_text(row.get("trace_start_time")) or NO_TIME),
         channels=tuple(components),
         station=_station(row),
         offset_m=None if distance_km is None else 1000.0 * distance_km,
@@ -379,7 +380,8 @@ def _arrivals(row: Mapping[str, Any], n_samples: int) -> dict[str, tuple[float, 
 def _station(row: Mapping[str, Any]) -> str:
     names = ("station_network_code", "station_code", "station_location_code", "trace_channel")
     network, station, location, channel = (_text(row.get(name)) for name in names)
-    return f"{network}.{station}.{location}.{channel}" if network else station or "station"
+    has_codes = network or location or channel
+    return f"{network}.{station}.{location}.{channel}" if has_codes else station or "station"
 
 
 def _text(value: Any) -> str:

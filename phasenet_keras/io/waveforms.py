@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from phasenet_keras.io.selection import Selection
 
 __all__ = [
+    "ends_before",
+    "follows_on",
+    "position_of",
     "read_waveforms",
+    "time_step_s",
     "trace_order",
     "usable_samples",
     "waveforms_of",
@@ -33,6 +37,8 @@ __all__ = [
 MIN_PARTIAL_SAMPLES = 256
 # A clock that is off by less than this between two traces makes no gap and no overlap.
 CLOCK_JITTER_SAMPLES = 0.75
+# miniSEED 2 has the times of its records in steps of 1 us, without blockette 1001 of 100 us.
+FINE_STEP_NS, COARSE_STEP_NS = 1_000, 100_000
 # float32 counts exactly up to here; a larger offset is taken off before the conversion, and so is
 # one that is so many times the deviation of values that are not whole.
 FLOAT32_EXACT = 2.0**24
@@ -113,7 +119,9 @@ def _connected_spans(pairs: list[tuple[Trace, str]]) -> Iterator[list[tuple[Trac
     span: list[tuple[Trace, str]] = []
     end: UTCDateTime | None = None
     for trace, component in pairs:
-        if end is not None and trace.stats.starttime > end + 2 * trace.stats.delta:
+        start, first = trace.stats.starttime, span[0][0].stats if span else trace.stats
+        step_s = time_step_s(first.get("_format"), first.starttime, start)
+        if end is not None and ends_before(end, start, trace.stats.delta, step_s):
             yield span
             span, end = [], None
         span.append((trace, component))
@@ -126,7 +134,8 @@ def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
     """Lay a stretch's channels on one time axis and cut it where the set of channels changes."""
     first = span[0][0].stats
     columns, presences, sources = {}, {}, {}
-    n_samples = 2 + max(round(_position(trace, first)) + trace.stats.npts for trace, _ in span)
+    n_samples = max(round(_position(trace, first)) + trace.stats.npts for trace, _ in span)
+    n_samples += 2 + math.ceil(time_step_s(first.get("_format")) * first.sampling_rate)
     for component in COMPONENT_ORDER:
         traces = [trace for trace, of_trace in span if of_trace == component]
         if traces:
@@ -150,8 +159,46 @@ def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
     return waveforms
 
 
+def position_of(time: UTCDateTime, start: UTCDateTime, rate_hz: float) -> float:
+    """Return the sample of a time; the difference of ObsPy's times is whole microseconds."""
+    return (time.ns - start.ns) * rate_hz / 1e9
+
+
 def _position(trace: Trace, first: Stats) -> float:
-    return (trace.stats.starttime - first.starttime) * first.sampling_rate
+    return position_of(trace.stats.starttime, first.starttime, first.sampling_rate)
+
+
+def time_step_s(file_format: str | None, *times: UTCDateTime) -> float:
+    """Return the step of the times that a file of some format has, in seconds; 0: there is none.
+
+    Times that are all whole steps of 100 us may have been written without the finer ones.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> time_step_s("MSEED", UTCDateTime(ns=302_000)), time_step_s("SAC", UTCDateTime(0))
+        (1e-06, 0.0)
+    """
+    if file_format != "MSEED":
+        return 0.0
+    is_coarse = all(time.ns % COARSE_STEP_NS == 0 for time in times)
+    return (COARSE_STEP_NS if is_coarse else FINE_STEP_NS) / 1e9
+
+
+def follows_on(off_samples: float, step_samples: float) -> bool:
+    """Tell if a trace follows on what its channel has, though its time is off by some samples.
+
+    Args:
+        off_samples: of its begin, from the sample after the last.
+        step_samples: `time_step_s` of the two times, in samples.
+    """
+    return abs(off_samples) <= CLOCK_JITTER_SAMPLES or abs(off_samples) < step_samples
+
+
+def ends_before(end: UTCDateTime, time: UTCDateTime, delta_s: float, step_s: float) -> bool:
+    """Tell if there is a gap between the last sample of a stretch and a time."""
+    longest_s = max(2 * delta_s, step_s + delta_s)
+    # ObsPy compares whole microseconds, which allows for odd rates; fast ones need more.
+    return time > end + longest_s if delta_s >= 1e-5 else time.ns - end.ns > 1e9 * longest_s
 
 
 def _one_axis(
@@ -165,7 +212,8 @@ def _one_axis(
         values, is_good = usable_samples(trace)
         position = _position(trace, first)
         begin = round(position)
-        if expected is not None and abs(position - expected) <= CLOCK_JITTER_SAMPLES:
+        step_s = time_step_s(first.get("_format"), first.starttime, trace.stats.starttime)
+        if expected is not None and follows_on(position - expected, step_s * first.sampling_rate):
             begin = expected
         end = begin + len(values)
         both = is_present[begin:end] & is_good

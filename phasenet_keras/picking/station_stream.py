@@ -223,7 +223,11 @@ class _OpenStretch:
         if not self.stretch.counts:
             state = self._state
             self.stretch.reason = self._picker.why_none(
-                state.highest, state.n_samples, bool(state.is_live.any())
+                state.highest,
+                state.n_samples,
+                bool(state.is_live.any()),
+                self.stretch.n_samples,
+                self.stretch.sampling_rate,
             )
         return picks
 
