@@ -19,7 +19,7 @@ from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.io.waveforms import read_waveforms
-from phasenet_keras.picking.archive import StationSummary
+from phasenet_keras.picking.archive import StationSummary, plan_archive
 from phasenet_keras.types import Annotation
 
 N_SAMPLES = 3000
@@ -39,6 +39,15 @@ def trace_of(event, sensor, channel="BHZ", at=None):
     data[ONSETS[event, sensor] if at is None else at] += 1500
     header = {"network": "XX", "station": f"AE{sensor}", "channel": channel, "sampling_rate": 100.0}
     return Trace(data, header)
+
+
+def jobs_of(picker, folder):
+    plan = plan_archive(picker, [folder])
+    while True:
+        try:
+            next(plan)
+        except StopIteration as end:
+            return end.value
 
 
 def write_events(folder, file_format="MSEED"):
@@ -131,11 +140,14 @@ def test_times_are_refused_where_they_could_be_of_several_files(tmp_path, capsys
     }
 
 
-def test_channels_in_files_of_their_own_come_together_by_their_names(tmp_path):
+def test_channels_in_files_of_their_own_come_together_by_their_names(picker, tmp_path):
     write_sac(tmp_path / "in", "ENZ")
     waves = read_waveforms(sorted((tmp_path / "in").rglob("*.sac")))
     assert len(waves) == len(ONSETS)
     assert {wave.channels for wave in waves} == {("E", "N", "Z")}
+    _, events = run(picker, [tmp_path / "in"], tmp_path / "parts")
+    assert [e.n_records for e in events if isinstance(e, StationSummary)] == [1] * len(ONSETS)
+    assert {len(job.paths) for job in jobs_of(picker, tmp_path / "in")} == {3}
     # A name whose end is no channel of the file: two sensors of one code, each in its own file.
     for name in ("east_E.mseed", "north_N.mseed", "east_N.mseed"):
         trace_of(0, 1).write(str(tmp_path / name), format="MSEED")
