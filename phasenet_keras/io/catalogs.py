@@ -56,7 +56,7 @@ class Arrival:
         event: what it belongs to, where known.
         rank: of two of one onset the lower counts: of a catalogue the manual pick, then that of
             the preferred origin.
-        record: `own_record` of the trace in whose header it is; empty: station and time tell.
+        record: as `Span.record`, of the trace in whose header it is; empty: of any.
     """
 
     time: UTCDateTime
@@ -73,7 +73,7 @@ class Span:
     """The stretch of time of a record, as its headers tell; fields as in `Waveform`.
 
     Attributes:
-        record: see `own_record`.
+        record: see `phasenet_keras.io.instruments.own_record`.
     """
 
     station: str

@@ -90,7 +90,7 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
     R, T, Z             N, E, Z (radial and transverse: a turned N and E)
     X, Y, Z             E, N, Z
     EW, NS, UD          E, N, Z
-    one code, unknown   Z (that of a hydrophone, too, where nothing else is: `without_pressure`)
+    one code, unknown   Z (that of a hydrophone, too, where its station has no other vertical)
     ==================  ======================================================================
 
     Where two codes stand for one component, the plainer one (E, N, Z themselves) counts.

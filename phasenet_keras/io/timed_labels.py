@@ -47,7 +47,7 @@ class HeaderScan:
 
     Attributes:
         groups: files that have to be read together, and the codes of their stations, with what
-            `own_record` says of their traces.
+            `phasenet_keras.io.instruments.own_record` says of their traces.
         spans: of all traces.
         arrivals: in SAC headers.
         bad: files that cannot be read.
