@@ -105,15 +105,28 @@ def _beside_verticals(heard: Iterable[Heard]) -> frozenset[Heard]:
     claims = {record: claims_of(sorted(found)) for record, found in codes.items()}
     for item in others:
         if claims[item.key[:2]].get(item.code) == "Z":
-            verticals.setdefault(_station(item), []).append((item.start_ns, item.end_ns))
+            near = item.start_ns - COMPANY_NS, item.end_ns + COMPANY_NS
+            verticals.setdefault(_station(item), []).append(near)
+    about = {station: _merged(spans) for station, spans in verticals.items()}
     return frozenset(
         item
         for item in pressure
         if any(
-            start_ns <= item.end_ns + COMPANY_NS and item.start_ns <= end_ns + COMPANY_NS
-            for start_ns, end_ns in verticals.get(_station(item), ())
+            start_ns <= item.end_ns and item.start_ns <= end_ns
+            for start_ns, end_ns in about.get(_station(item), ())
         )
     )
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans of time, those that overlap as one: packets of a second would be many."""
+    found: list[tuple[int, int]] = []
+    for start_ns, end_ns in sorted(spans):
+        if found and start_ns <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end_ns)
+        else:
+            found.append((start_ns, end_ns))
+    return found
 
 
 def _said_of(heard: Iterable[Heard], left_out: frozenset[Heard]) -> list[str]:
