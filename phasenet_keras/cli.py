@@ -176,10 +176,11 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import RunReport, exit_status
 
     check_annotation_path(arguments.output)
+    named = list(arguments.files)
     settle_inputs(arguments, files_at(arguments.output))
     settle_preset(arguments)
     picker = load_picker(arguments)
-    report = RunReport(open_console(False), list(picker.thresholds))
+    report = RunReport(open_console(False), list(picker.thresholds), named)
     is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")
     annotations: list[Annotation] = []
     names: set[str] = set()

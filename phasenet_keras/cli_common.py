@@ -29,6 +29,7 @@ __all__ = [
     "EXIT_SOME_FAILED",
     "HelpText",
     "add_channel_options",
+    "add_code_options",
     "add_engine_option",
     "add_preset_option",
     "add_record_options",
@@ -104,6 +105,16 @@ def add_channel_options(verb: argparse.ArgumentParser) -> None:
         help="how --channels changes the first kernel: keep the rows of these channels, or give "
         "each channel the sum or the mean of all rows (default: %(default)s)",
     )
+
+
+def add_code_options(verb: argparse.ArgumentParser) -> None:
+    """Add the options that say which channels of files are wanted, by their codes."""
+    from phasenet_keras.io.selection import CODES
+
+    for name in CODES:
+        verb.add_argument(
+            f"--{name}", metavar="PATTERN", help=f"{name} codes wanted, with * and ?; also A,B"
+        )
 
 
 def add_sampling_option(verb: argparse.ArgumentParser) -> None:

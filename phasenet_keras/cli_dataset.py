@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, open_console
+from phasenet_keras.cli_common import (
+    EXIT_NOTHING_DONE,
+    EXIT_SOME_FAILED,
+    add_code_options,
+    open_console,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,6 +82,7 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--channels", metavar="Z…", help="of the data set (default: the most common set)"
     )
+    add_code_options(verb)
     verb.add_argument(
         "--sampling-rate-hz",
         type=float,
@@ -104,6 +110,7 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_prepare(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.io.selection import CODES
     from phasenet_keras.report import CountBar
     from phasenet_keras.training.prepare import PrepareSettings, prepare
 
@@ -116,6 +123,7 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
         complete=arguments.complete,
         window_s=arguments.window_s,
         random_position=arguments.random_position,
+        **{name: getattr(arguments, name) for name in CODES},
     )
     console = open_console(False)
     with CountBar(console, "reading") as bar:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli_common import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
+    add_code_options,
     add_record_options,
     load_picker,
     make_folder,
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from phasenet_keras.types import Pick
 
 __all__ = ["add_pick"]
-
-PATTERNS = ("network", "station", "location", "channel")
 
 
 def add_pick(verbs: argparse._SubParsersAction) -> None:
@@ -58,10 +57,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
         metavar="SECONDS",
         help="least time between two picks of one phase (default: the preset's)",
     )
-    for name in PATTERNS:
-        verb.add_argument(
-            f"--{name}", metavar="PATTERN", help=f"{name} codes wanted, with * and ?; also A,B"
-        )
+    add_code_options(verb)
     verb.add_argument("--start", metavar="TIME", help="first time wanted, UTC")
     verb.add_argument("--end", metavar="TIME", help="time before which to end, UTC")
     add_output_options(verb)
@@ -80,7 +76,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
 def _run_pick(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import RunReport, exit_status
 
-    selection = _selection_of(arguments)
+    selection, named = _selection_of(arguments), list(arguments.files)
     _check_dask(arguments)
     check_output(arguments)
     if arguments.plot:
@@ -93,7 +89,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
         min_distance_s=arguments.min_distance_s,
     )
     phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
-    report = RunReport(open_console(arguments.output is None), phases)
+    report = RunReport(open_console(arguments.output is None), phases, named)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
     stop = run(arguments, picker, selection, report)
     if not selection.is_all and not report.rows and not report.problems:
@@ -103,14 +99,14 @@ def _run_pick(arguments: argparse.Namespace) -> int:
 
 
 def _selection_of(arguments: argparse.Namespace) -> Selection:
-    from phasenet_keras.io.selection import Selection, parse_time
+    from phasenet_keras.io.selection import CODES, Selection, parse_time
 
     times = {
         name: parse_time(value, f"--{name}")
         for name in ("start", "end")
         if (value := getattr(arguments, name)) is not None
     }
-    return Selection(**{name: getattr(arguments, name) for name in PATTERNS}, **times)
+    return Selection(**{name: getattr(arguments, name) for name in CODES}, **times)
 
 
 def _check_dask(arguments: argparse.Namespace) -> None:

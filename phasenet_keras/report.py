@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,6 +20,7 @@ from rich.progress import (
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport, Progress, StationResult
@@ -60,13 +64,20 @@ class RunReport:
     Args:
         console: where to print; the bar shows on terminals only.
         phases: the phases to count.
+        named: files that a person named: those that are no waveforms have failed. Others, met in
+            folders, are passed over, which is said once.
     """
 
-    def __init__(self, console: Console, phases: Sequence[str]) -> None:
+    def __init__(
+        self, console: Console, phases: Sequence[str], named: Iterable[str | PathLike[str]] = ()
+    ) -> None:
         self.console = console
         self.phases = tuple(phases)
         self.rows: list[tuple[str, ...]] = []
         self.problems: list[FileReport] = []
+        self._named = set(map(Path, named))
+        self._passed_over: dict[Path, str] = {}
+        self._notes: set[str] = set()  # what is said of several files is said once
         self.n_failed = 0
         self.n_done = 0
         self.n_picks = 0
@@ -92,7 +103,14 @@ class RunReport:
                 self._task, completed=event.done, total=event.total, description=event.what
             )
         elif isinstance(event, FileReport):
-            self.problems.append(event)
+            if event.kind and event.path in self._named:
+                event = replace(event, failed=True)
+            elif event.kind:
+                self._passed_over[event.path] = event.kind
+                return
+            if event.failed or event.text not in self._notes:
+                self.problems.append(event)
+            self._notes.add(event.text)
             self.n_failed += event.failed
         else:
             counts = [str(event.counts.get(phase, 0)) for phase in self.phases]
@@ -115,15 +133,19 @@ class RunReport:
                 table.add_row(*map(escape, row))
             self.console.print(table)
             if len(self.rows) > MAX_ROWS:
-                self.console.print(f"… and {len(self.rows) - MAX_ROWS} more stations")
-        for problem in self.problems:
+                self.console.print(f"… and {len(self.rows) - MAX_ROWS} more")
+        problems = list(self.problems)
+        if self._passed_over:
+            path = next(iter(self._passed_over))
+            problems.append(FileReport(path, said_of_metadata(self._passed_over), failed=False))
+        for problem in problems:
             label = "[bold red]failed[/]" if problem.failed else "[yellow]note[/]"
             self.console.print(label, end=" ")
             self.console.print(problem.text, markup=False, highlight=False, soft_wrap=True)
         failed = f", {self.n_failed} failed" if self.n_failed else ""
-        self.console.print(
-            f"{len(self.rows)} stations, {self.n_picks} picks{failed}", highlight=False
-        )
+        # Records without a time have a row each, also those of one station.
+        n_stations = len({row[0] for row in self.rows})
+        self.console.print(f"{n_stations} stations, {self.n_picks} picks{failed}", highlight=False)
 
 
 class EpochBar:

@@ -236,3 +236,13 @@ def test_a_data_set_in_chunks_is_one(tmp_path, lists_chunks):
     assert [r.name for r in read_dataset(tmp_path)] == ["r0"]
     write_dataset([record(1, {})], tmp_path, overwrite=True)
     assert [r.name for r in read_dataset(tmp_path)] == ["r1"]
+
+
+@pytest.mark.parametrize(
+    "station", [".7..GP", ".7.00.HN", "XX.7..HH", ".7..", "7", "7.8", "XX...", "line-0007"]
+)
+def test_a_station_comes_back_with_its_instrument(station, tmp_path):
+    wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), station)
+    write_dataset([LabelledWaveform(wave, {"P": (3,)}, name="a")], tmp_path / "set")
+    expected = "7" if station == ".7.." else station
+    assert read_dataset(tmp_path / "set")[0].waveform.station == expected

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.instruments import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.types import Annotation, ConfigError
@@ -43,12 +44,16 @@ def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
     from obspy import Stream, Trace
 
     stream = Stream()
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, str]] = {}
     for annotation in annotations:
-        owner = owners.setdefault(annotation.station.rpartition(".")[0], annotation.station)
-        if owner != annotation.station:
+        # Without times the files alone tell records of one station from each other.
+        source = "" if is_dated(annotation.start_time) else annotation.source
+        station, name = annotation.station, (annotation.station, source)
+        has_codes = station.count(".") == 3
+        owner = owners.setdefault(station.rpartition(".")[0] if has_codes else station, name)
+        if owner != name:
             warnings.warn(
-                f"{annotation.station} left out: its codes would be those of {owner}; a folder of "
+                f"{_said(name)} left out: its codes would be those of {_said(owner)}; a folder of "
                 "npz files keeps both",
                 RecordWarning,
                 stacklevel=2,
@@ -169,6 +174,11 @@ def file_stem(station: str) -> str:
     return stem.lstrip(".") or "record"
 
 
+def _said(name: tuple[str, str]) -> str:
+    station, source = name
+    return f"{station} of {source}" if source else station
+
+
 def _write_npz(annotation: Annotation, path: Path) -> None:
     with beside_then_rename(path, "wb") as file:
         np.savez_compressed(
@@ -178,6 +188,7 @@ def _write_npz(annotation: Annotation, path: Path) -> None:
             sampling_rate=annotation.sampling_rate,
             start_time=str(annotation.start_time),
             station=annotation.station,
+            source=annotation.source,
         )
 
 

@@ -6,6 +6,7 @@ so that what is held does not grow with the record.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ import numpy as np
 
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.waveforms import (
-    CLOCK_JITTER_SAMPLES,
     COMPONENT_ORDER,
     MIN_PARTIAL_SAMPLES,
+    ends_before,
+    follows_on,
+    position_of,
+    time_step_s,
     trace_order,
     usable_samples,
 )
@@ -97,7 +101,7 @@ class Assembler:
         pieces = self._lay(due)
         if self._span is None:
             return pieces
-        if self._span.is_over(until):
+        if self._span.is_over_from(until):
             return pieces + self._close()
         return pieces + self._span.settle(until)
 
@@ -128,8 +132,11 @@ class _Span:
         self._label = label
         self._start = first.stats.starttime
         self._rate = first.stats.sampling_rate
+        self._format = first.stats.get("_format")
+        self._delta_s = first.stats.delta
         self._end = first.stats.endtime
-        self._gap = 2 * first.stats.delta
+        step_samples = time_step_s(self._format, self._start) * self._rate
+        self._settling = max(SETTLING_SAMPLES, 1 + math.ceil(step_samples))
         self._base = 0  # samples before are settled
         # A row a channel: `_n_held` samples from `_first` on, before them those that were given
         # away as views, behind them room to grow.
@@ -141,23 +148,29 @@ class _Span:
 
     def is_over(self, time: UTCDateTime) -> bool:
         """Tell if a trace that starts at a time belongs to another span."""
-        return time > self._end + self._gap
+        step_s = time_step_s(self._format, self._start, time)
+        return ends_before(self._end, time, self._delta_s, step_s)
+
+    def is_over_from(self, until: UTCDateTime) -> bool:
+        """Tell if all traces that start at a time or later belong to another span."""
+        step_s = time_step_s(self._format, self._start)
+        return ends_before(self._end, until, self._delta_s, step_s)
 
     def lay(self, trace: Trace, component: str) -> None:
         """Write a trace onto the axis; it wins over those before."""
         column = COMPONENT_ORDER.index(component)
         values, is_good = usable_samples(trace)
-        position = (trace.stats.starttime - self._start) * self._rate
+        position = position_of(trace.stats.starttime, self._start, self._rate)
         begin = round(position)
         expected = self._expected.get(column)
-        if expected is not None and abs(position - expected) <= CLOCK_JITTER_SAMPLES:
+        step_samples = time_step_s(self._format, self._start, trace.stats.starttime) * self._rate
+        if expected is not None and follows_on(position - expected, step_samples):
             begin = expected
         self._expected[column] = begin + len(values)
         self._end = max(self._end, trace.stats.endtime)
-        self._gap = 2 * trace.stats.delta
         self._runs.note(trace, column)
         late = max(0, self._base - begin)
-        if late >= min(len(values), SETTLING_SAMPLES + 1):
+        if late >= min(len(values), self._settling + 1):
             self._warn(f"{min(late, len(values))} samples came too late and are left out", trace)
         values, is_good = values[late:], is_good[late:]
         low = max(begin, self._base) - self._base
@@ -183,7 +196,8 @@ class _Span:
         """Give away what no trace that starts at ``until`` or later can reach; None: all."""
         n_samples = self._n_held
         if until is not None:
-            settled = round((until - self._start) * self._rate) - SETTLING_SAMPLES - self._base
+            reached = round(position_of(until, self._start, self._rate))
+            settled = reached - self._settling - self._base
             n_samples = min(n_samples, max(0, settled))
             if not n_samples:
                 return []

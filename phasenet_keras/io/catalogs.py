@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
-from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.instruments import own_record, station_id
 from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.times import exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "arrivals_of",
     "label_by_time",
     "listed",
+    "numbers_inside",
     "phase_of",
     "read_arrivals",
     "sac_arrivals",
@@ -56,6 +58,7 @@ class Arrival:
         event: what it belongs to, where known.
         rank: of two of one onset the lower counts: of a catalogue the manual pick, then that of
             the preferred origin.
+        record: as `Span.record`, of the trace in whose header it is; empty: of any.
     """
 
     time: UTCDateTime
@@ -64,16 +67,22 @@ class Arrival:
     station: str
     event: str = ""
     rank: int = 0
+    record: str = ""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The stretch of time of a record, as its headers tell; fields as in `Waveform`."""
+    """The stretch of time of a record, as its headers tell; fields as in `Waveform`.
+
+    Attributes:
+        record: see `phasenet_keras.io.instruments.own_record`.
+    """
 
     station: str
     start_time: UTCDateTime
     sampling_rate: float
     n_samples: int
+    record: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -198,7 +207,7 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
     """
     headers = trace.stats.get("sac", {})
     network, station = codes_of(station_id(trace))
-    event = _sac_text(headers, "kevnm")
+    event, record = _sac_text(headers, "kevnm"), own_record(trace)
     found, nameless = [], []
     for marker in SAC_MARKERS:
         offset_s = float(headers.get(marker, SAC_UNSET))
@@ -208,7 +217,7 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
         phase = phase_of(name)
         if phase:
             time = _sac_reference(trace, headers) + offset_s
-            found.append(Arrival(time, phase, network, station, event))
+            found.append(Arrival(time, phase, network, station, event, record=record))
         elif not name:
             nameless.append(marker.upper())
     if nameless:
@@ -287,16 +296,24 @@ def _events_given(arrivals: Iterable[Arrival]) -> Mapping[tuple[str, str], set[s
 def unmatched_arrivals(
     waveforms: Iterable[Waveform | Span], arrivals: Sequence[Arrival]
 ) -> list[Arrival]:
-    """Return the arrivals that `label_by_time` puts in none of the records, in their order.
+    """Return the arrivals that are in none of the records, in their order.
 
     Example:
         >>> from obspy import UTCDateTime
         >>> unmatched_arrivals([], [Arrival(UTCDateTime(0), "P", "XX", "A")])[0].station
         'A'
     """
-    index = _by_station(arrivals)
-    used = {number for wave in waveforms for number, _ in _inside(wave, arrivals, index)}
+    used = set().union(*numbers_inside(waveforms, arrivals))
     return [arrival for number, arrival in enumerate(arrivals) if number not in used]
+
+
+def numbers_inside(
+    waveforms: Iterable[Waveform | Span], arrivals: Sequence[Arrival]
+) -> Iterator[set[int]]:
+    """Yield for each record the numbers of the arrivals that `label_by_time` puts in it."""
+    index = _by_station(arrivals)
+    for wave in waveforms:
+        yield {number for number, _ in _inside(wave, arrivals, index)}
 
 
 def _by_station(arrivals: Sequence[Arrival]) -> dict[str, list[tuple[int, int]]]:
@@ -316,8 +333,11 @@ def _inside(
     start_ns = wave.start_time.ns
     end_ns = start_ns + round(wave.duration_s * 1e9)
     begin, end = bisect_left(times, (start_ns, 0)), bisect_right(times, (end_ns, len(arrivals)))
+    record = wave.record if isinstance(wave, Span) else ""
     for time_ns, number in times[begin:end]:
         other = arrivals[number].network
+        if record and arrivals[number].record not in ("", record):
+            continue
         # Times are whole microseconds, samples are not: rounded, the last sample is inside.
         sample = round((time_ns - start_ns) * wave.sampling_rate / 1e9, 6)
         if sample <= wave.n_samples - 1 and (not other or not network or other == network):
@@ -355,7 +375,7 @@ def _time(value: UTCDateTime | str) -> UTCDateTime:
         # A bare number could be seconds of anything.
         if isinstance(value, str) and re.fullmatch(r"[\d.\s]*", value):
             raise ValueError("it is no date")
-        return UTCDateTime(value)
+        return exact_time(value) if isinstance(value, str) else UTCDateTime(value)
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"the time '{value}' should be a date and time, ISO 8601") from error
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.instruments import CHANNEL_IN_NAME, station_id
 from phasenet_keras.io.registry import read_stream
 from phasenet_keras.types import FormatError
 
 __all__ = ["ChannelFiles", "channel_files"]
-
-# A channel's code at the end of a name, before the ending: BHZ, HH1 or Z.
-_CHANNEL = re.compile(
-    r"(?P<common>.+)[._-](?P<band>[a-z]{2})?(?P<component>(?(band)[enzrtuvxy123]|[enzrtuvxy]))"
-    r"(?P<ending>\.[^.]+)?",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ def channel_files(paths: Iterable[Path]) -> list[ChannelFiles]:
     found: dict[tuple[Path, str, str], list[Path]] = {}
     names: dict[tuple[Path, str, str], set[str]] = {}
     for path in paths:
-        match = _CHANNEL.fullmatch(path.name)
+        match = CHANNEL_IN_NAME.fullmatch(path.name)
         if match:
             key = (path.parent, path.name[: match.start("component")], match["ending"] or "")
             found.setdefault(key, []).append(path)

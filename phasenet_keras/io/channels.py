@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from phasenet_keras.types import ConfigError
 
-__all__ = ["channel_names", "claims_of", "component_prefix", "components_of"]
+__all__ = ["channel_names", "claims_of", "component_prefix", "components_of", "is_pressure"]
 
 # Whole names, as Japanese networks write them, with and without a sensor's number.
 WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
@@ -14,6 +14,8 @@ WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
 LETTERS = {"E": "E", "N": "N", "Z": "Z", "U": "E", "V": "N", "R": "N", "T": "E", "X": "E", "Y": "N"}
 WITH_VERTICAL = {"1": "N", "2": "E"}
 WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
+# Of pressure, as SEED has it: hydrophone, infrasound, outside, inside, down a hole, underground.
+PRESSURE_LETTERS = "HFOIDU"
 KNOWN_LETTERS = (*LETTERS, *WITHOUT_VERTICAL)
 
 
@@ -28,6 +30,17 @@ component_prefix("ns2")
     if code[:2].upper() in WORDS:
         return code[2:]
     return code[:-1]
+
+
+def is_pressure(code: str) -> bool:
+    """Tell if a channel code is one of pressure by SEED: its instrument is D.
+
+    Example:
+        >>> [is_pressure(code) for code in ("HDH", "BDF", "HHZ", "UD1", "H")]
+        [True, True, False, False, False]
+    """
+    upper = code.upper()
+    return len(upper) == 3 and upper[1] == "D" and upper[2] in PRESSURE_LETTERS
 
 
 def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
@@ -67,9 +80,9 @@ def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[st
 def components_of(codes: Iterable[str]) -> dict[str, str]:
     """Return the component of each channel code of one instrument, codes not understood left out.
 
-    ==================  =================================================================
+    ==================  ======================================================================
     codes               components
-    ==================  =================================================================
+    ==================  ======================================================================
     E, N, Z             themselves, in capitals or not, alone or at a code's end (``HHZ``)
     1, 2, Z             N, E, Z (the SEED manual: horizontals turned against N and E)
     3, 2, 1             E, N, Z (as the official PhaseNet reads three numbered channels)
@@ -77,8 +90,8 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
     R, T, Z             N, E, Z (radial and transverse: a turned N and E)
     X, Y, Z             E, N, Z
     EW, NS, UD          E, N, Z
-    one code, unknown   Z
-    ==================  =================================================================
+    one code, unknown   Z (that of a hydrophone, too, where its station has no other vertical)
+    ==================  ======================================================================
 
     Where two codes stand for one component, the plainer one (E, N, Z themselves) counts.
 

@@ -22,6 +22,7 @@ from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.io.text_tables import NOT_A_NUMBER
+from phasenet_keras.io.times import exact_time, iso_time
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ __all__ = [
 ]
 
 METADATA = "metadata.csv"
+# Of records without a time.
+NO_TIME = "1970-01-01"
 # Names, of which some look like numbers: location code 00.
 TEXT_COLUMNS = (
     *("trace_name", "split", "trace_start_time", "trace_labelled_phases", "trace_gather"),
@@ -155,7 +158,7 @@ def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
         "split": record.split,
         "trace_sampling_rate_hz": wave.sampling_rate,
         "trace_npts": wave.n_samples,
-        "trace_start_time": str(wave.start_time),
+        "trace_start_time": f"{iso_time(wave.start_time, wave.sampling_rate)}Z",
         "trace_unit": wave.units,
         "trace_labelled_phases": _phase_list(name, record.arrivals),
         "trace_gather": record.gather,
@@ -237,11 +240,9 @@ def start_of_row(row: Mapping[str, Any]) -> UTCDateTime:
     Raises:
         FormatError: if it is no time.
     """
-    from obspy import UTCDateTime
-
     text = text_in(row.get("trace_start_time"))
     try:
-        return UTCDateTime(text or 0)
+        return exact_time(text or NO_TIME)
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"trace_start_time should be ISO 8601, received '{text}'") from error
 
@@ -260,7 +261,8 @@ def station_of_row(row: Mapping[str, Any]) -> str:
     """Return the station of a record, as `Waveform` has it."""
     names = ("station_network_code", "station_code", "station_location_code", "trace_channel")
     network, station, location, channel = (text_in(row.get(name)) for name in names)
-    return f"{network}.{station}.{location}.{channel}" if network else station or "station"
+    has_codes = network or location or channel
+    return f"{network}.{station}.{location}.{channel}" if has_codes else station or "station"
 
 
 def text_in(value: Any) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence, Set
+from fnmatch import fnmatchcase
 from glob import glob
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.instruments import station_id
-from phasenet_keras.io.registry import read_stream
+from phasenet_keras.io.channels import is_pressure
+from phasenet_keras.io.instruments import record_key
+from phasenet_keras.io.registry import read_stream, reader_of
 from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = ["expand_paths", "group_by_station", "natural_key", "tie_together"]
@@ -38,9 +40,10 @@ def expand_paths(
     """Resolve files, folders and patterns, without repeats.
 
     Of a folder, named or matched by a pattern, all files below are taken, also behind links, but
-    hidden ones not. A file that is met under two names, or is a link to another, is taken once, by
-    its first name. A name that is none of these, and a folder without files, is kept, so that
-    reading it says what is wrong.
+    those of hidden folders not. A hidden file is taken if its content is a waveform: without a
+    network code a name begins with a dot (``.RJOB..EHZ.sac``). A file that is met under two names,
+    or is a link to another, is taken once, by its first name. A name that is none of these, and a
+    folder without files, is kept, so that reading it says what is wrong.
 
     Args:
         sources: files, folders and patterns.
@@ -80,8 +83,21 @@ def _found(path: Path, pattern: str) -> list[Path]:
         return _files_at_any_depth(base or ".", tail) or [path]
     # Not Path.glob: a pattern may be absolute.
     matches = [Path(item) for item in sorted(glob(pattern, recursive=True))]  # noqa: PTH207
+    matches += _hidden_files(pattern)
     files = [file for item in matches for file in (_files_below(item) if item.is_dir() else [item])]
     return sorted(set(files), key=str) or matches or [path]
+
+
+def _hidden_files(pattern: str) -> list[Path]:
+    """Return the hidden files that a pattern matches and that are waveforms; `glob` gives none."""
+    head, tail = os.path.split(pattern)
+    folders = glob(head, recursive=True) if head else ["."]  # noqa: PTH207
+    return [
+        path
+        for folder in map(Path, folders)
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name.startswith(".") and fnmatchcase(path.name, tail) and _is_taken(path)
+    ]
 
 
 def _files_at_any_depth(base: str, tail: str) -> list[Path]:
@@ -107,8 +123,24 @@ def _files_below(folder: Path) -> list[Path]:
             if identity not in seen:
                 seen.add(identity)
                 folders.append(item)
-        files += [here / item for item in inside if not item.startswith(".")]
-    return sorted(file for file in files if file.is_file())
+        files += [here / item for item in inside]
+    return sorted(file for file in files if file.is_file() and _is_taken(file))
+
+
+def _is_taken(path: Path) -> bool:
+    """Tell if a file is not hidden, or a waveform by its content.
+
+    SU has no mark of its own: any file of a program may pass for it. What begins with ``._`` is
+    what macOS keeps beside a file.
+    """
+    if not path.name.startswith("."):
+        return True
+    if path.name.startswith("._") or not path.is_file():
+        return False
+    try:
+        return reader_of(path).name != "SU"
+    except FormatError:
+        return False
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -119,27 +151,40 @@ def _identity(folder: Path) -> tuple[int, int]:
 def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
     """Group files that share a station, from their headers; order is that of the first files.
 
-    Files that cannot be read stand alone: the error comes when they are read for good.
+    Files of records without a time share none, but for the channels of one. Files that cannot be
+    read stand alone: the error comes when they are read for good.
     """
     if len(paths) < 2:
         return [[path] for path in paths]
-    stations = []
+    stations: list[set[tuple[str, str]]] = []
+    codes: list[set[tuple[str, str]]] = []
+    with_pressure: set[tuple[str, str]] = set()
     for path in paths:
         try:
-            stations.append({station_id(trace) for trace in read_stream(path, headers_only=True)})
+            traces = read_stream(path, headers_only=True)
         except FormatError:
-            stations.append(set())
+            traces = ()
+        stations.append({record_key(trace)[:2] for trace in traces})
+        codes.append({(trace.stats.network, trace.stats.station) for trace in traces})
+        with_pressure |= {
+            (trace.stats.network, trace.stats.station)
+            for trace in traces
+            if is_pressure(trace.stats.channel)
+        }
+    # Whether pressure is wanted depends on the station's other instruments.
+    for names, of_file in zip(stations, codes, strict=True):
+        names |= of_file & with_pressure
     return [[paths[number] for number in group] for group in tie_together(stations)]
 
 
-def tie_together(stations: Sequence[set[str]]) -> list[list[int]]:
+def tie_together(stations: Sequence[Set[Hashable]]) -> list[list[int]]:
     """Group the numbers of sets that have something in common, directly or through others.
 
     Example:
         >>> tie_together([{"a"}, {"b"}, {"a", "c"}, {"c"}, set()])
         [[0, 2, 3], [1], [4]]
     """
-    group_of_station: dict[str, int] = {}
+    group_of_station: dict[Hashable, int] = {}
     groups: dict[int, list[int]] = {}
     for number, names in enumerate(stations):
         target = number

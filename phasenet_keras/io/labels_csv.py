@@ -23,6 +23,7 @@ from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream, reader_of
 from phasenet_keras.io.row_records import record_of_row, several_records
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -35,7 +36,9 @@ TRACE_COLUMNS = ("trace", "trace_number", "trace_in_file", *RECEIVERS)
 _Rows = list[tuple[int, Mapping[str, str]]]
 
 
-def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
+def csv_parts(
+    paths: Sequence[Path], table: LabelTable, selection: Selection | None = None
+) -> list[Part]:
     """Plan the reading of files and their labels, one part a record.
 
     A row belongs to the file that its column ``fname`` (or ``file_name``) names, with the other
@@ -51,7 +54,8 @@ def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
     rows are in the order of the traces. There ``shot`` stands for the file that it names or whose
     name ends in it, where there is no ``fname``. ``event``, ``shot``
     (or ``source``), ``gather`` and ``split`` are used where they are there. npz files may hold
-    the arrivals themselves; the table then only lists them.
+    the arrivals themselves; the table then only lists them. Of the files' channels those count that
+    ``selection`` takes.
 
     Raises:
         FormatError: if the table has no column of arrivals, or rows and files cannot be brought
@@ -65,9 +69,10 @@ def csv_parts(paths: Sequence[Path], table: LabelTable) -> list[Part]:
         wanted = "; ".join(f"{p}: {', '.join(names)}" for p, names in SAMPLE_COLUMNS.items())
         raise FormatError(f"{table.path} has no column of arrivals in samples ({wanted})")
     warn_of_fillers(table)
+    selection = selection or Selection()
     return [
-        partial(_read, rows, files, columns, problem)
-        for rows, files, problem in _paired(table, paths)
+        partial(_read, rows, files, columns, problem, selection)
+        for rows, files, problem in _paired(table, paths, selection)
     ]
 
 
@@ -83,13 +88,15 @@ def npz_parts(paths: Sequence[Path]) -> list[Part]:
     return [partial(read, path) for path in paths]
 
 
-def _paired(table: LabelTable, paths: Sequence[Path]) -> list[tuple[_Rows, list[Path], str]]:
+def _paired(
+    table: LabelTable, paths: Sequence[Path], selection: Selection
+) -> list[tuple[_Rows, list[Path], str]]:
     """Return the rows of each record with its files, and what is wrong where there are none."""
     numbered = list(enumerate(table.rows, start=1))
     if table.file_column:
         return _paired_by_name(numbered, paths, table.file_column, table.sample_columns)
     if "station" in table.columns:
-        by_station = _files_by_station(paths)
+        by_station = _files_by_station(paths, selection)
         groups: dict[str, _Rows] = {}
         for number, row in numbered:
             key = f"{row.get('network', '')}.{row['station']}"
@@ -197,12 +204,12 @@ def _paired_by_shot(
     return found
 
 
-def _files_by_station(paths: Sequence[Path]) -> dict[str, list[Path]]:
+def _files_by_station(paths: Sequence[Path], selection: Selection) -> dict[str, list[Path]]:
     """Return the files of each ``network.station``; what is no waveform is passed over."""
     found: dict[str, list[Path]] = {}
     for path in paths:
         try:
-            traces = read_stream(path, headers_only=True)
+            traces = [*filter(selection.takes_channel, read_stream(path, headers_only=True))]
         except FormatError:
             continue
         for name in {f"{trace.stats.network}.{trace.stats.station}" for trace in traces}:
@@ -211,13 +218,17 @@ def _files_by_station(paths: Sequence[Path]) -> dict[str, list[Path]]:
 
 
 def _read(
-    rows: _Rows, files: list[Path], columns: Mapping[str, str], problem: str
+    rows: _Rows,
+    files: list[Path],
+    columns: Mapping[str, str],
+    problem: str,
+    selection: Selection,
 ) -> Iterator[Item]:
     """Yield the records of some rows, and the rows that cannot be used."""
     try:
         if not files:
             raise FormatError(problem)
-        traces = _traces(files)
+        traces = _traces(files, selection)
     except (FormatError, ShapeError) as error:
         yield from (BadRow(number, str(error)) for number, _ in rows)
         return
@@ -263,11 +274,13 @@ def _labelled(
     yield from found
 
 
-def _traces(files: list[Path]) -> dict[int, Waveform]:
+def _traces(files: list[Path], selection: Selection) -> dict[int, Waveform]:
     """Return the records of some files by number, those of a gather by that of their trace."""
-    waves = read_waveforms(files)
+    waves = read_waveforms(files, selection)
     if len(waves) == 1:
         return {1: _with_channels(waves[0], files[0])}
+    if not waves:
+        raise FormatError(f"{files[0]} holds no channel of the codes wanted")
     if not all(gather_of(files[0], wave.station) for wave in waves):
         if len(files) > 1:
             raise FormatError(several_records(files, waves))

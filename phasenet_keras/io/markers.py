@@ -6,17 +6,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import SNUFFLER_MAGIC
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.station_names import codes_of_pick, with_plain_stations
 from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.times import iso_time
 from phasenet_keras.types import ConfigError, FormatError, Pick
-
-if TYPE_CHECKING:
-    from obspy import UTCDateTime
 
 __all__ = ["write_markers"]
 
@@ -33,7 +30,8 @@ def write_markers(
     r"""Write picks as phase markers of Snuffler, pyrocko's trace viewer.
 
     A marker shows on all channels of its station: location and channel, where a station id does
-    not say them, are patterns. Times have microseconds, the order is that of the picks.
+    not say them, are patterns. Times have microseconds (those of
+    picks above 100 kHz nanoseconds), the order is that of the picks.
 
     Args:
         picks: any number, also none. The event of an `Arrival` is written as its event's hash.
@@ -75,15 +73,16 @@ def _line(pick: Pick | Arrival, kind: int) -> str:
         raise FormatError(f"an event's name in a marker file has no blanks, received {event!r}")
     # Event's hash and time, phase, polarity, and whether it was picked automatically.
     rest = f"{event:<14} {NO_VALUE} {NO_VALUE} {pick.phase:<8} {NO_VALUE} True"
-    return f"phase: {_time(pick.time)}  {kind} {ids:<15} {rest}"
+    return f"phase: {_time(pick)}  {kind} {ids:<15} {rest}"
 
 
 def _event_of(pick: Pick | Arrival) -> str:
     return pick.event if isinstance(pick, Arrival) else ""
 
 
-def _time(time: UTCDateTime) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S.%f")
+def _time(pick: Pick | Arrival) -> str:
+    rate_hz = 0.0 if isinstance(pick, Arrival) else pick.sampling_rate
+    return iso_time(pick.time, rate_hz).replace("T", " ")
 
 
 def _write(picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:

@@ -123,7 +123,8 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
         _check_time_slices(path)
     try:
         mended = with_possible_longitudes(path) if format_name == "SAC" else None
-        with warnings.catch_warnings():
+        # ObsPy rounds intervals to whole microseconds, of which above 2 MHz nothing is left.
+        with warnings.catch_warnings(), np.errstate(divide="ignore"):
             warnings.filterwarnings("ignore", SAC_ROUNDING)
             stream = read_as(mended or str(path), format_name, headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to

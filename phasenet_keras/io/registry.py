@@ -15,7 +15,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
+from phasenet_keras.io.metadata_files import metadata_kind
+from phasenet_keras.types import FormatError, NoWaveformError, PhaseNetKerasError, TextOnlyError
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace
@@ -132,6 +133,7 @@ def reader_of(path: Path) -> Reader:
     """Return the format of a file, by its content.
 
     Raises:
+        NoWaveformError: if it is known to be none.
         FormatError: if it cannot be opened, is empty or of no known format.
     """
     try:
@@ -144,6 +146,9 @@ def reader_of(path: Path) -> Reader:
     for reader in readers():
         if reader.sniff(path, head):
             return reader
+    kind = metadata_kind(path, head)
+    if kind:
+        raise NoWaveformError(path, kind)
     known = ", ".join(item.name for item in readers())
     raise FormatError(f"{path} is of no format known here ({known})")
 

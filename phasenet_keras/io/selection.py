@@ -13,8 +13,11 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
-__all__ = ["Selection", "parse_time"]
+    from phasenet_keras.io.instruments import Heard
 
+__all__ = ["CODES", "Selection", "parse_time"]
+
+CODES = ("network", "station", "location", "channel")
 # NET.STA.LOC.CHAN.TYPE.YEAR.DOY, as the SeisComP data structure names its day files.
 SDS_NAME = re.compile(r"^(\w*)\.(\w+)\.(\w*)\.(\w+)\.[A-Z]\.(\d{4})\.(\d{3})$")
 DAY_S = 86_400.0
@@ -62,6 +65,19 @@ class Selection:
         codes = (network, station, location, channel)
         return all(map(_matches, wanted, codes))
 
+    def takes_channel(self, trace: Trace) -> bool:
+        """Tell if the codes of a trace match, or its station's name where it has none."""
+        s = trace.stats
+        return self.takes_codes(
+            s.network, s.station or s.get("station_name", ""), s.location, s.channel
+        )
+
+    def takes_heard(self, heard: Heard) -> bool:
+        """Tell if the codes of what is heard of match."""
+        name = heard.key[0]
+        network, station, location = name.split(".")[:3] if name.count(".") == 3 else ("", name, "")
+        return self.takes_codes(network, station, location, heard.code)
+
     def takes_time(self, start: UTCDateTime, end: UTCDateTime) -> bool:
         """Tell if a span of time has a part in the one wanted."""
         too_early = self.start is not None and end < self.start
@@ -69,10 +85,9 @@ class Selection:
 
     def takes_header(self, trace: Trace) -> bool:
         """Tell if something of a trace is wanted."""
-        s = trace.stats
-        return self.takes_codes(
-            s.network, s.station or s.get("station_name", ""), s.location, s.channel
-        ) and self.takes_time(s.starttime, s.endtime)
+        return self.takes_channel(trace) and self.takes_time(
+            trace.stats.starttime, trace.stats.endtime
+        )
 
     def takes_name(self, path: Path) -> bool:
         """Tell if a file may hold something wanted, by its name: True but for SDS day files."""

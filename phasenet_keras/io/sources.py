@@ -30,6 +30,7 @@ from phasenet_keras.io.npz_labels import is_npz
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
 from phasenet_keras.io.timed_labels import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
@@ -149,6 +150,7 @@ def open_source(
     waveforms: str | PathLike[str],
     labels: Labels | None = None,
     output: str | PathLike[str] | None = None,
+    selection: Selection | None = None,
 ) -> Source:
     """Tell what a source is by its content, and plan the reading of it.
 
@@ -168,19 +170,24 @@ def open_source(
         waveforms: a folder, a file or a pattern.
         labels: files, folders, patterns; None for waveforms that hold their labels.
         output: a folder that does not belong to the waveforms.
+        selection: channels wanted of waveform files, by their codes; None for all.
 
     Raises:
         FormatError: if it is none of these, or waveforms and labels do not fit.
-        ConfigError: for labels beside waveforms that hold their own.
+        ConfigError: for labels beside waveforms that hold their own, and for a selection where
+            records are not made of waveform files.
 
     Warns:
         RecordWarning: for files without labels and arrivals without a record.
     """
+    selection = selection or Selection()
     if dataset_chunks(waveforms):
+        _refuse_selection(selection, f"{waveforms} is a SeisBench data set: its records")
         _refuse_labels(labels, f"{waveforms} is a SeisBench data set and")
         return Source("SeisBench data set", tuple(dataset_parts(waveforms)))
     runs = find_specfem_runs(waveforms)
     if runs:
+        _refuse_selection(selection, "SPECFEM2D runs: their records")
         table = None if labels is None else label_table(label_files(labels))
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
     paths = input_files(waveforms, labels, output)
@@ -193,19 +200,28 @@ def open_source(
             parts, bad = hdf5_table_parts(hdf5, label_table(files))
             return Source("HDF5 and a table of samples", tuple(parts), tuple(bad))
         _refuse_labels(labels, "HDF5 files")
+        _refuse_selection(selection, "HDF5: its records")
         return _from_hdf5(hdf5)
     if labels is None:
-        return _from_own_labels(paths, waveforms)
+        return _from_own_labels(paths, waveforms, selection)
     samples = _sample_table(files, paths)
     if samples is not None:
-        return Source("table of samples", tuple(csv_parts(paths, samples)))
-    return _from_times(paths, files, labels)
+        return Source("table of samples", tuple(csv_parts(paths, samples, selection)))
+    return _from_times(paths, files, labels, selection)
 
 
 def _refuse_labels(labels: Labels | None, what: str) -> None:
     if labels is not None:
         said = ", ".join(map(str, given_labels(labels)))
         raise ConfigError(f"{what} hold their own labels: leave out --labels {said}")
+
+
+def _refuse_selection(selection: Selection, what: str) -> None:
+    if not selection.is_all:
+        raise ConfigError(
+            f"{what} are whole: --network, --station, --location and --channel select channels of "
+            "waveform files"
+        )
 
 
 def _from_hdf5(paths: Sequence[Path]) -> Source:
@@ -230,10 +246,13 @@ def _named(part: Part, path: Path) -> Iterator[Item]:
             yield replace(item, name=f"{path.stem}.{item.name}")
 
 
-def _from_own_labels(paths: Sequence[Path], waveforms: str | PathLike[str]) -> Source:
+def _from_own_labels(
+    paths: Sequence[Path], waveforms: str | PathLike[str], selection: Selection
+) -> Source:
     if any(map(is_npz, paths)):
+        _refuse_selection(selection, "npz: its records")
         return Source("npz with labels", tuple(npz_parts([p for p in paths if is_npz(p)])))
-    scan, nameless = _scan(paths)
+    scan, nameless = _scan(paths, selection)
     if not scan.arrivals:
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
@@ -246,17 +265,19 @@ def _from_own_labels(paths: Sequence[Path], waveforms: str | PathLike[str]) -> S
     return Source("SAC headers", tuple(parts), scan.bad, says_all=False)
 
 
-def _scan(paths: Sequence[Path]) -> tuple[HeaderScan, list[str]]:
+def _scan(paths: Sequence[Path], selection: Selection) -> tuple[HeaderScan, list[str]]:
     """Scan headers, and count the markers in them whose phase nothing says."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        scan = scan_headers(paths)
+        scan = scan_headers(paths, selection)
     counts: Counter[str] = Counter()
     for warning in caught:
         if isinstance(warning.message, NamelessMarkers):
             counts.update(warning.message.markers)
         else:
             warnings.warn(warning.message, stacklevel=3)
+    if not scan.spans and not scan.bad:
+        raise ConfigError("no channel has such codes: see --network to --channel")
     return scan, [
         f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
         f"K{marker}, and left out: write P or S there, or bring arrivals with --labels"
@@ -264,12 +285,14 @@ def _scan(paths: Sequence[Path]) -> tuple[HeaderScan, list[str]]:
     ]
 
 
-def _from_times(paths: Sequence[Path], files: Sequence[Path], labels: Labels) -> Source:
+def _from_times(
+    paths: Sequence[Path], files: Sequence[Path], labels: Labels, selection: Selection
+) -> Source:
     try:
         arrivals, damaged = scan_arrivals(files)
     except FormatError as error:
         raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
-    scan, _ = _scan(paths)
+    scan, _ = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
     where = str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"

@@ -10,7 +10,8 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.station_names import with_plain_stations
-from phasenet_keras.io.tables import beside_then_rename, iso_time, write_rows
+from phasenet_keras.io.tables import beside_then_rename, write_rows
+from phasenet_keras.io.times import iso_time, time_decimals
 from phasenet_keras.types import Pick
 
 __all__ = ["ERROR_SAMPLES", "write_gamma", "write_nonlinloc", "write_pyocto"]
@@ -37,7 +38,7 @@ def write_nonlinloc(
     with beside_then_rename(path) as file:
         for pick in with_plain_stations(picks):
             time = pick.time.datetime
-            seconds = f"{time:%S}.{time.microsecond:06d}"
+            seconds = iso_time(pick.time, pick.sampling_rate).rpartition(":")[2]
             error_s = (time_errors_s or {}).get(pick.phase) or _usual_error_s(pick)
             # Instrument, component, onset and first motion are not known; no coda, no amplitude.
             file.write(
@@ -61,7 +62,12 @@ def write_gamma(
         'CX.PB01..HH,1970-01-01T00:00:09.000000,0.9000,p'
     """
     rows = (
-        (pick.station, iso_time(pick.time), f"{pick.probability:.4f}", pick.phase.lower())
+        (
+            pick.station,
+            iso_time(pick.time, pick.sampling_rate),
+            f"{pick.probability:.4f}",
+            pick.phase.lower(),
+        )
         for pick in picks
     )
     _write_rows(("id", "timestamp", "prob", "type"), rows, path)
@@ -76,7 +82,11 @@ def write_pyocto(
     from an ObsPy inventory.
     """
     rows = (
-        (_without_channel(pick.station), pick.phase, f"{Decimal(pick.time.ns).scaleb(-9):.6f}")
+        (
+            _without_channel(pick.station),
+            pick.phase,
+            f"{Decimal(pick.time.ns).scaleb(-9):.{time_decimals(pick.sampling_rate)}f}",
+        )
         for pick in picks
     )
     _write_rows(("station", "phase", "time"), rows, path)

@@ -20,6 +20,7 @@ from phasenet_keras.io.pick_formats import (
     pick_formats,
     register_pick_format,
 )
+from phasenet_keras.io.times import EPOCH, exact_time, iso_time
 from phasenet_keras.types import ConfigError, FormatError, Pick, nearest_name, refuse_unknown
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ __all__ = [
     "beside_then_rename",
     "check_pick_path",
     "check_table_path",
-    "iso_time",
     "picks_of_csv",
     "print_picks",
     "read_picks",
@@ -57,7 +57,7 @@ USUAL_PHASES = ("P", "S")
 LATER_COLUMNS = {"snr_db"}
 
 NO_TEXT = "backslashreplace"
-EPOCH, MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 def write_picks(
@@ -73,7 +73,8 @@ def write_picks(
     Columns of a CSV: ``station_id, begin_time, phase_index, phase_time, phase_score, phase_type,
     file_name`` as PhaseNet writes them, then ``phase_amplitude, amplitude_units,
     sampling_rate_hz, preset, snr_db``. ``phase_index`` counts samples of ``sampling_rate_hz``
-    from ``begin_time``. Times are UTC, ISO 8601 with microseconds. The other formats are listed
+    from ``begin_time``. Times are UTC, ISO 8601 with microseconds, above 100 kHz nanoseconds. The
+    other formats are listed
     by `phasenet_keras.io.pick_formats.pick_formats`.
 
     Args:
@@ -274,7 +275,7 @@ def _time(text: str) -> UTCDateTime:
         since = datetime.fromisoformat(text) - EPOCH
         return UTCDateTime(ns=1000 * (since // MICROSECOND))
     # As pandas writes them, with a blank; before a zone UTCDateTime takes a T alone.
-    return UTCDateTime(text.replace(" ", "T", 1))
+    return exact_time(text.replace(" ", "T", 1))
 
 
 def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:
@@ -283,9 +284,9 @@ def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:
 
     return (
         pick.station,
-        "" if pick.start_time is None else iso_time(pick.start_time),
+        "" if pick.start_time is None else iso_time(pick.start_time, pick.sampling_rate),
         pick.sample,
-        iso_time(pick.time),
+        iso_time(pick.time, pick.sampling_rate),
         number(pick.probability, ".4f"),
         pick.phase,
         pick.source,
@@ -295,11 +296,6 @@ def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:
         pick.preset,
         "" if pick.snr_db is None else number(pick.snr_db, ".2f"),
     )
-
-
-def iso_time(time: UTCDateTime) -> str:
-    """Return a time as our tables have it: UTC, ISO 8601 with microseconds."""
-    return time.datetime.isoformat(timespec="microseconds")
 
 
 @contextmanager

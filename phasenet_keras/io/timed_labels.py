@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,18 @@ from phasenet_keras.io.catalogs import (
     Arrival,
     Span,
     label_by_time,
+    numbers_inside,
     sac_arrivals,
     unmatched_arrivals,
 )
-from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.instruments import Heard, is_dated, record_key, station_id
+from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream
-from phasenet_keras.io.waveforms import read_waveforms
-from phasenet_keras.types import FormatError, ShapeError
+from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.types import FormatError, NoWaveformError, ShapeError
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
@@ -41,38 +46,68 @@ class HeaderScan:
     """What the headers of many files say.
 
     Attributes:
-        groups: files that have to be read together, and the codes of their stations.
+        groups: files that have to be read together, and the codes of their stations, with what
+            `phasenet_keras.io.instruments.own_record` says of their traces.
         spans: of all traces.
         arrivals: in SAC headers.
         bad: files that cannot be read.
+        selection: what is wanted of the files.
+        left_out: files and stations of channels of pressure, where the station has a vertical.
     """
 
-    groups: tuple[tuple[tuple[Path, ...], frozenset[str]], ...]
+    groups: tuple[tuple[tuple[Path, ...], frozenset[tuple[str, str]]], ...]
     spans: tuple[Span, ...]
     arrivals: tuple[Arrival, ...]
     bad: tuple[BadRow, ...]
+    selection: Selection
+    left_out: frozenset[tuple[str, str]]
 
 
-def scan_headers(paths: Iterable[Path]) -> HeaderScan:
-    """Read the headers of files, and find which of them make up one record."""
+def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> HeaderScan:
+    """Read the headers of files, and find which of them make up one record.
+
+    Warns:
+        RecordWarning: for files that are no waveforms, and for channels of pressure, see
+            `phasenet_keras.io.pressure.without_pressure`.
+    """
+    selection = selection or Selection()
     spans: list[tuple[Path, str, Span]] = []
+    heard: list[Heard] = []
     # The files of a station's channels may all have its arrivals.
-    arrivals: dict[tuple[int, str, str, str], Arrival] = {}
+    arrivals: dict[tuple[int, str, str, str, str], Arrival] = {}
     bad = []
+    passed_over: dict[Path, str] = {}
     for path in paths:
         try:
-            for trace in read_stream(path, headers_only=True):
+            for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
                 spans.append((path, *_span(trace)))
+                heard.append(heard_of(trace))
                 for arrival in sac_arrivals(trace):
-                    key = (arrival.time.ns, arrival.phase, arrival.network, arrival.station)
-                    arrivals.setdefault(key, arrival)
+                    codes = arrival.network, arrival.station, arrival.record
+                    arrivals.setdefault((arrival.time.ns, arrival.phase, *codes), arrival)
+        except NoWaveformError as error:
+            passed_over[path] = error.kind
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
+    if passed_over and spans:
+        warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
+    elif passed_over:
+        bad.append(BadRow(None, said_of_metadata(passed_over)))
+    pressure = pressure_left_out(heard)
+    is_kept = [item not in pressure for item in heard]
+    left_out = frozenset(
+        (str(path), span.station)
+        for (path, _, span), kept in zip(spans, is_kept, strict=True)
+        if not kept
+    )
+    spans = list(compress(spans, is_kept))
     return HeaderScan(
         tuple(_groups(spans)),
         tuple(span for _, _, span in spans),
         tuple(arrivals.values()),
         tuple(bad),
+        selection,
+        left_out,
     )
 
 
@@ -88,13 +123,15 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         where: the file of the arrivals, for messages.
 
     Raises:
-        FormatError: if there is no arrival, or none in any record.
+        FormatError: if there is no arrival, or none in any record, or several records without a
+            time could have one.
 
     Warns:
         RecordWarning: for arrivals that are in no record, and onsets with several of them.
     """
     if not arrivals:
         raise FormatError(f"{where} holds no arrivals: give a file of some")
+    _refuse_ambiguous(scan.spans, arrivals, where)
     others = unmatched_arrivals(scan.spans, arrivals)
     if len(others) == len(arrivals):
         there = sorted({span.station for span in scan.spans})
@@ -107,13 +144,33 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     if others:
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record"
         warnings.warn(f"{text}: {_some(map(_said, others))}", RecordWarning, stacklevel=3)
-    by_station: dict[str, list[Arrival]] = {}
+    by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
-        by_station.setdefault(arrival.station, []).append(arrival)
-    return [
-        partial(_read, files, [a for code in sorted(codes) for a in by_station.get(code, [])])
-        for files, codes in scan.groups
-    ]
+        by_record.setdefault((arrival.station, arrival.record), []).append(arrival)
+    parts: list[Part] = []
+    for files, records in scan.groups:
+        wanted = sorted({*records, *((code, "") for code, _ in records)})
+        of_group = [a for key in wanted for a in by_record.get(key, [])]
+        parts.append(partial(_read, scan, files, of_group))
+    return parts
+
+
+def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where: str) -> None:
+    """Refuse times where several records of a station without a time could be meant."""
+    undated = [span for span in spans if not is_dated(span.start_time)]
+    records_of: dict[int, set[str]] = {}
+    for span, numbers in zip(undated, numbers_inside(undated, arrivals), strict=True):
+        for number in numbers:
+            records_of.setdefault(number, set()).add(span.record)
+    found = [number for number, records in records_of.items() if len(records) > 1]
+    if found:
+        arrival, records = arrivals[found[0]], sorted(records_of[found[0]])
+        raise FormatError(
+            f"{where}: {len(found)} of its {len(arrivals)} arrivals may be of several records, for "
+            f"{len(records)} of {_names([arrival])[0]} have no date (they begin before 1971): "
+            f"{_some(Path(record).name for record in records)}. Name the file of each arrival, in "
+            "samples (a table with columns fname and p_sample), or give the files true times"
+        )
 
 
 def _one_an_onset(
@@ -127,7 +184,8 @@ def _one_an_onset(
     kept_ns: dict[tuple[str, ...], list[int]] = {}
     left_out = []
     for arrival in sorted(arrivals, key=lambda item: (item.rank, item.time.ns)):
-        key = (arrival.network, arrival.station, arrival.phase, arrival.event)
+        codes = arrival.network, arrival.station, arrival.record
+        key = (*codes, arrival.phase, arrival.event)
         rate_hz = rates_hz.get(arrival.station, float("inf"))
         others_ns, time_ns = kept_ns.setdefault(key, []), arrival.time.ns
         place = bisect_left(others_ns, time_ns)
@@ -147,10 +205,16 @@ def _one_an_onset(
         warnings.warn(f"{text}: {_some(map(_said, left_out))}", RecordWarning, stacklevel=4)
 
 
-def _read(files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
+def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
     by_name = {path.name: path for path in files}
     try:
-        for record in label_by_time(read_waveforms(files), arrivals):
+        traces = [
+            trace
+            for path in files
+            for trace in filter(scan.selection.takes_channel, read_stream(path))
+            if (str(path), station_id(trace)) not in scan.left_out
+        ]
+        for record in label_by_time(waveforms_of(traces), arrivals):
             wave = record.waveform
             yield replace(record, gather=gather_of(by_name[wave.source], wave.station))
     except (FormatError, ShapeError) as error:
@@ -160,17 +224,15 @@ def _read(files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
 def _span(trace: Trace) -> tuple[str, Span]:
     """Return what tells the traces of one record from others, and its span."""
     stats = trace.stats
-    # What is named after its file is a record of its own, as in `read_waveforms`.
-    own = stats.source_path if stats.get("station_name") else ""
-    station = station_id(trace)
-    key = f"{station} {own} {stats.sampling_rate:.6g}"
-    return key, Span(station, stats.starttime, stats.sampling_rate, stats.npts)
+    station, record, rate_hz = record_key(trace)
+    key = f"{station} {record} {rate_hz:g}"
+    return key, Span(station, stats.starttime, stats.sampling_rate, stats.npts, record)
 
 
 def _groups(
     spans: Sequence[tuple[Path, str, Span]],
-) -> Iterator[tuple[tuple[Path, ...], frozenset[str]]]:
-    """Yield files tied by traces of one station that touch or overlap, and their stations."""
+) -> Iterator[tuple[tuple[Path, ...], frozenset[tuple[str, str]]]]:
+    """Yield files tied by traces of one station that touch or overlap, and their records."""
     leader = {path: path for path, _, _ in spans}
 
     def lead(path: Path) -> Path:
@@ -191,12 +253,12 @@ def _groups(
             last = path
             end = max(end, span.start_time + span.duration_s)
     files: dict[Path, dict[Path, None]] = {}
-    codes: dict[Path, set[str]] = {}
+    records: dict[Path, set[tuple[str, str]]] = {}
     for path, _, span in spans:
         files.setdefault(lead(path), {})[path] = None
-        codes.setdefault(lead(path), set()).add(codes_of(span.station)[1])
+        records.setdefault(lead(path), set()).add((codes_of(span.station)[1], span.record))
     for leading, paths in files.items():
-        yield tuple(paths), frozenset(codes[leading])
+        yield tuple(paths), frozenset(records[leading])
 
 
 def _names(arrivals: Iterable[Arrival]) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
+from phasenet_keras.io.pressure import without_pressure
 from phasenet_keras.io.registry import RecordWarning, check_header, read_stream, with_numbers
 from phasenet_keras.types import TextOnlyError, Waveform
 
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
     from obspy.core.trace import Stats
 
+    from phasenet_keras.io.selection import Selection
+
 __all__ = [
+    "ends_before",
+    "follows_on",
+    "position_of",
     "read_waveforms",
+    "time_step_s",
     "trace_order",
     "usable_samples",
     "waveforms_of",
@@ -32,6 +39,8 @@ __all__ = [
 MIN_PARTIAL_SAMPLES = 256
 # A clock that is off by less than this between two traces makes no gap and no overlap.
 CLOCK_JITTER_SAMPLES = 0.75
+# miniSEED 2 has the times of its records in steps of 1 us, without blockette 1001 of 100 us.
+FINE_STEP_NS, COARSE_STEP_NS = 1_000, 100_000
 # float32 counts exactly up to here; a larger offset is taken off before the conversion, and so is
 # one that is so many times the deviation of values that are not whole.
 FLOAT32_EXACT = 2.0**24
@@ -41,6 +50,7 @@ COMPONENT_ORDER = ("E", "N", "Z")
 
 def read_waveforms(
     source: str | PathLike[str] | Trace | Iterable[str | PathLike[str] | Trace] | None = None,
+    selection: Selection | None = None,
 ) -> list[Waveform]:
     """Read records of any known format; channels of a station are brought together.
 
@@ -48,6 +58,7 @@ def read_waveforms(
         source: a file, a folder, a pattern, several of these, an `obspy.Stream` or traces; None
             gives ObsPy's example record. All are read at once: of long archives
             `phasenet_keras.picking.archive.pick_archive` takes files one after the other.
+        selection: channels that are wanted, by their codes; None for all.
 
     Returns:
         Waveforms ordered by station and time. Gaps, NaN and changes of the set of channels start
@@ -81,7 +92,8 @@ def read_waveforms(
                 except TextOnlyError:  # a logger's file among those of a folder
                     if path == Path(item):
                         raise
-    return waveforms_of(stream)
+    wanted = stream if selection is None else filter(selection.takes_channel, stream)
+    return waveforms_of(wanted)
 
 
 def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
@@ -89,14 +101,14 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
 
     Warns:
         RecordWarning: for channels whose code cannot be understood, samples that are no real
-            numbers, and overlaps with conflicting samples.
+            numbers, channels of pressure, and overlaps with conflicting samples.
     """
     groups: dict[RecordKey, list[Trace]] = {}
     keys = RecordKeys()
     traces = with_numbers(stream)
     for trace in traces:
         check_header(trace)
-    for trace in sorted(traces, key=trace_order):
+    for trace in sorted(without_pressure(traces), key=trace_order):
         groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
     found = []
     for (station, _, _), traces in groups.items():
@@ -118,7 +130,9 @@ def _connected_spans(pairs: list[tuple[Trace, str]]) -> Iterator[list[tuple[Trac
     span: list[tuple[Trace, str]] = []
     end: UTCDateTime | None = None
     for trace, component in pairs:
-        if end is not None and trace.stats.starttime > end + 2 * trace.stats.delta:
+        start, first = trace.stats.starttime, span[0][0].stats if span else trace.stats
+        step_s = time_step_s(first.get("_format"), first.starttime, start)
+        if end is not None and ends_before(end, start, trace.stats.delta, step_s):
             yield span
             span, end = [], None
         span.append((trace, component))
@@ -131,7 +145,8 @@ def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
     """Lay a stretch's channels on one time axis and cut it where the set of channels changes."""
     first = span[0][0].stats
     columns, presences, sources = {}, {}, {}
-    n_samples = 2 + max(round(_position(trace, first)) + trace.stats.npts for trace, _ in span)
+    n_samples = max(round(_position(trace, first)) + trace.stats.npts for trace, _ in span)
+    n_samples += 2 + math.ceil(time_step_s(first.get("_format")) * first.sampling_rate)
     for component in COMPONENT_ORDER:
         traces = [trace for trace, of_trace in span if of_trace == component]
         if traces:
@@ -157,8 +172,46 @@ def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
     return waveforms
 
 
+def position_of(time: UTCDateTime, start: UTCDateTime, rate_hz: float) -> float:
+    """Return the sample of a time; the difference of ObsPy's times is whole microseconds."""
+    return (time.ns - start.ns) * rate_hz / 1e9
+
+
 def _position(trace: Trace, first: Stats) -> float:
-    return (trace.stats.starttime - first.starttime) * first.sampling_rate
+    return position_of(trace.stats.starttime, first.starttime, first.sampling_rate)
+
+
+def time_step_s(file_format: str | None, *times: UTCDateTime) -> float:
+    """Return the step of the times that a file of some format has, in seconds; 0: there is none.
+
+    Times that are all whole steps of 100 us may have been written without the finer ones.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> time_step_s("MSEED", UTCDateTime(ns=302_000)), time_step_s("SAC", UTCDateTime(0))
+        (1e-06, 0.0)
+    """
+    if file_format != "MSEED":
+        return 0.0
+    is_coarse = all(time.ns % COARSE_STEP_NS == 0 for time in times)
+    return (COARSE_STEP_NS if is_coarse else FINE_STEP_NS) / 1e9
+
+
+def follows_on(off_samples: float, step_samples: float) -> bool:
+    """Tell if a trace follows on what its channel has, though its time is off by some samples.
+
+    Args:
+        off_samples: of its begin, from the sample after the last.
+        step_samples: `time_step_s` of the two times, in samples.
+    """
+    return abs(off_samples) <= CLOCK_JITTER_SAMPLES or abs(off_samples) < step_samples
+
+
+def ends_before(end: UTCDateTime, time: UTCDateTime, delta_s: float, step_s: float) -> bool:
+    """Tell if there is a gap between the last sample of a stretch and a time."""
+    longest_s = max(2 * delta_s, step_s + delta_s)
+    # ObsPy compares whole microseconds, which allows for odd rates; fast ones need more.
+    return time > end + longest_s if delta_s >= 1e-5 else time.ns - end.ns > 1e9 * longest_s
 
 
 def _one_axis(
@@ -172,7 +225,8 @@ def _one_axis(
         values, is_good = usable_samples(trace)
         position = _position(trace, first)
         begin = round(position)
-        if expected is not None and abs(position - expected) <= CLOCK_JITTER_SAMPLES:
+        step_s = time_step_s(first.get("_format"), first.starttime, trace.stats.starttime)
+        if expected is not None and follows_on(position - expected, step_s * first.sampling_rate):
             begin = expected
         end = begin + len(values)
         both = is_present[begin:end] & is_good

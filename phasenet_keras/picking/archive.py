@@ -1,8 +1,9 @@
 """From archives of any size to parts of picks: day files, long files, files of one channel.
 
-Files that share a station are a group. A group is read block by block in order of time, whatever
-file a block is in, so that nothing is lost or doubled where one file ends and the next begins, and
-so that memory depends on the number of stations in the group, not on its length.
+Files that share a station are a group; records without a time share theirs with no other file. A
+group is read block by block in order of time, whatever file a block is in, so that nothing is lost
+or doubled where one file ends and the next begins, and so that memory depends on the number of
+stations in the group, not on its length.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.index import expand_paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
+from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
@@ -26,7 +28,7 @@ from phasenet_keras.picking.files import FileReport, Progress
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
-from phasenet_keras.types import FormatError, Pick, TextOnlyError
+from phasenet_keras.types import FormatError, Pick
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -194,13 +196,19 @@ def plan_archive(
         try:
             blocks, notes = _read_headers(path, selection, block_bytes)
         except FormatError as error:
-            yield FileReport(path, str(error), failed=not isinstance(error, TextOnlyError))
+            yield FileReport.of_error(path, error)
             continue
         if blocks:
             read.append((path, blocks, notes))
         else:
             yield from notes
-    stations = [{name for block in blocks for name in block.stations} for _, blocks, _ in read]
+    of_files, texts = blocks_without_pressure([blocks for _, blocks, _ in read], selection)
+    read = [(path, b, notes) for (path, _, notes), b in zip(read, of_files, strict=True) if b]
+    yield from (FileReport(paths[0], text, failed=False) for text in texts)
+    stations = [
+        {heard.key[:2] for b in blocks for heard in b.codes if heard.key[0] in b.stations}
+        for _, blocks, _ in read
+    ]
     jobs = []
     for numbers in tie_together(stations):
         order = {read[number][0]: number for number in sorted(numbers)}

@@ -15,7 +15,7 @@ from phasenet_keras.io.index import expand_paths, group_by_station
 from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.types import FormatError, Pick, TextOnlyError
+from phasenet_keras.types import FormatError, NoWaveformError, Pick, TextOnlyError
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker, RecordResult
@@ -25,11 +25,26 @@ __all__ = ["FileReport", "StationResult", "pick_files"]
 
 @dataclass(frozen=True)
 class FileReport:
-    """Something to be said of a file: that it could not be read, or not all of it."""
+    """Something to be said of a file: that it could not be read, or not all of it.
+
+    Attributes:
+        path: of the file.
+        text: to be said.
+        failed: True if it could not be used.
+        kind: what it is, where it is known to be no waveform.
+    """
 
     path: Path
     text: str
     failed: bool
+    kind: str = ""
+
+    @classmethod
+    def of_error(cls, path: Path, error: FormatError) -> FileReport:
+        """Return the report of a file that could not be read."""
+        if isinstance(error, NoWaveformError):
+            return cls(path, str(error), failed=False, kind=error.kind)
+        return cls(path, str(error), failed=not isinstance(error, TextOnlyError))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +158,7 @@ def _pick_group(
                 stream += traces
                 sources.append(path)
             except FormatError as error:
-                yield FileReport(path, str(error), failed=not isinstance(error, TextOnlyError))
+                yield FileReport.of_error(path, error)
         yield from _notes(path, caught)
     stream.traces = [trace for trace in map(selection.cut, stream) if trace is not None]
     if not stream:

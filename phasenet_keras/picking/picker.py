@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.data.preprocess import Prepared, check_modes
+from phasenet_keras.data.preprocess import check_modes
 from phasenet_keras.data.windows import check_core_samples
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
@@ -24,7 +24,7 @@ from phasenet_keras.picking.stream_state import (
     StreamSettings,
     amplitude_at,
 )
-from phasenet_keras.picking.whole import whole_runs
+from phasenet_keras.picking.whole import WholeRun, whole_runs
 from phasenet_keras.types import (
     Annotation,
     ConfigError,
@@ -47,6 +47,10 @@ __all__ = ["Picker", "RecordResult"]
 
 # Pieces of about this length are fastest on a CPU (120,000 to 250,000).
 CHUNK_SAMPLES = 131_072
+# A record that resampling leaves a quarter of, or less, may be of another kind than the network's.
+FEW_OF = 4
+# Of so few samples nothing tells a dead channel.
+FEW_SAMPLES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +237,7 @@ class Picker:
                 continue
             annotation = run.annotation()
             picks = self._picks_of(annotation, run.waveform)
-            reason = "" if picks else self._why_none(annotation, run.prepared)
+            reason = "" if picks else self._why_none(annotation, run)
             yield RecordResult(run.waveform, annotation, picks, reason)
 
     def pick_record(self, waveform: Waveform) -> RecordResult:
@@ -311,30 +315,50 @@ class Picker:
         # Of the network's time: reinterpreted records keep the distance in samples.
         return round(self.preset.min_distance_s * self.preset.sampling_rate)
 
-    def _why_none(self, annotation: Annotation, prepared: Prepared) -> str:
+    def _why_none(self, annotation: Annotation, run: WholeRun) -> str:
         highest = {
             column: float(annotation.probabilities[:, column].max())
             for column in self._thresholds_by_column()
         }
-        n_samples = annotation.probabilities.shape[0]
-        return self.why_none(highest, n_samples, bool(prepared.live_channels))
+        n_samples, wave = annotation.probabilities.shape[0], run.waveform
+        is_live = run.prepared is not None and bool(run.prepared.live_channels)
+        return self.why_none(highest, n_samples, is_live, wave.n_samples, wave.sampling_rate)
 
-    def why_none(self, highest: Mapping[int, float], n_samples: int, is_live: bool) -> str:
+    def why_none(
+        self,
+        highest: Mapping[int, float],
+        n_samples: int,
+        is_live: bool,
+        n_recorded: int,
+        recorded_hz: float,
+    ) -> str:
         """Say why a record has no picks.
 
         Args:
             highest: probability by column of the network's output.
             n_samples: of the annotation.
             is_live: some channel holds a signal.
+            n_recorded: samples of the record itself.
+            recorded_hz: its sampling rate.
         """
-        if not is_live:
+        preset, window = self.preset, self.preset.window_samples
+        of_record = ""
+        if n_samples < window and n_recorded >= FEW_OF * n_samples:
+            of_record = (
+                f"the {n_recorded} samples at {recorded_hz:g} Hz are {n_samples} at "
+                f"{preset.sampling_rate:g} Hz, the preset's rate, and its window is {window}: "
+                "--sampling reinterpret takes samples as they are"
+            )
+        if not is_live and (not of_record or n_samples > FEW_SAMPLES):
             return "dead: every channel is constant"
-        phases = self.preset.config.phases
+        if not is_live:
+            return f"too short: {of_record}"
+        phases = preset.config.phases
         listed = ", ".join(f"{phases[column]} {value:.2f}" for column, value in highest.items())
         reason = f"no peak above the threshold: highest was {listed}"
-        window = self.preset.window_samples
         if n_samples < window:
-            reason = f"too short ({n_samples} samples, the network's window is {window}); {reason}"
+            of_record = of_record or f"{n_samples} samples, the network's window is {window}"
+            reason = f"too short ({of_record}); {reason}"
         return reason
 
 

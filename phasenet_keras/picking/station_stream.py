@@ -65,7 +65,8 @@ class TraceStream:
     """Picks traces that come in time order, in pieces of any size.
 
     The picks are those of `Picker.pick` on the whole: times equal, probabilities within 1e-5.
-    A pick is given when nothing that is yet to come can change it.
+    A pick is given when nothing that is yet to come can change it. Channels of pressure are picked
+    like others: whether their station has a vertical is for the caller to know.
 
     Args:
         picker: what they are picked with.
@@ -222,7 +223,11 @@ class _OpenStretch:
         if not self.stretch.counts:
             state = self._state
             self.stretch.reason = self._picker.why_none(
-                state.highest, state.n_samples, bool(state.is_live.any())
+                state.highest,
+                state.n_samples,
+                bool(state.is_live.any()),
+                self.stretch.n_samples,
+                self.stretch.sampling_rate,
             )
         return picks
 

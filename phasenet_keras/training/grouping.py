@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from phasenet_keras.io.instruments import FIRST_TRUE_TIME_S
 from phasenet_keras.io.parts import RecordFacts, events_in
 
 __all__ = [
@@ -34,8 +35,6 @@ EVENT_LENGTH = 2.4
 LONGEST_OF_USUAL = 0.9
 # Where fewer spans are left, as of a swarm whose earthquakes follow closely, overlap alone counts.
 LEAST_SPANS = 3
-# Records without a time begin in 1970, as those of simulations do.
-FIRST_TRUE_TIME_S = 365 * 86400.0
 
 
 def groups_of(facts: Sequence[RecordFacts], by: str) -> list[str]:

@@ -18,6 +18,7 @@ from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.label_files import Labels
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import WAVEFORMS, put_in_place, read_facts
+from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import PREPARED, open_source, with_options
 from phasenet_keras.picking.one_run import only_run
 from phasenet_keras.training.checks_data import check_places
@@ -60,6 +61,8 @@ class PrepareSettings:
         complete: True says that all arrivals are labelled: a phase without one is absent.
         window_s: cuts longer records around their arrivals, in seconds.
         random_position: True puts the windows at random about the arrivals.
+        network, station, location, channel: patterns of codes that are wanted of waveform files,
+            see `phasenet_keras.io.selection.Selection`; None takes all.
 
     Raises:
         ConfigError: for channels that are none, and numbers that are not above 0.
@@ -73,6 +76,15 @@ class PrepareSettings:
     complete: bool = False
     window_s: float | None = None
     random_position: bool = False
+    network: str | None = None
+    station: str | None = None
+    location: str | None = None
+    channel: str | None = None
+
+    @property
+    def selection(self) -> Selection:
+        """What is wanted of waveform files."""
+        return Selection(**{name: getattr(self, name) for name in CODES})
 
     def __post_init__(self) -> None:
         if self.channels is not None:
@@ -208,7 +220,7 @@ def _read_all(
 ) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        source = open_source(waveforms, labels, output)
+        source = open_source(waveforms, labels, output, settings.selection)
     stage.note(caught)
     cut = partial(
         with_options,

@@ -16,15 +16,18 @@ __all__ = ["LEAST_EVENTS", "interval_notes", "markdown_table", "shown_interval",
 LEAST_EVENTS = 5
 # Scores that tables show with intervals.
 WITH_INTERVALS = ("f1", "precision", "recall")
+# A MAE below 0.1 ms is shown in microseconds.
+MILLISECONDS_FROM_S = 1e-4
 # In a table, where there is nothing to average.
 NO_VALUE = "-"
 
 
 def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
     """Return named scores as a Markdown table, with the rules that they follow below it."""
+    unit, per_s = _unit_of(score for scores in rows.values() for score in scores.values())
     lines = [
         "| what | phase | F1 (95 %) | precision (95 %) | recall (95 %) | "
-        "residual mean ± std (ms) | MAE (ms) | false picks an hour | labels |",
+        f"residual mean ± std ({unit}) | MAE ({unit}) | false picks an hour | labels |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     rules: dict[str, None] = {}
@@ -34,8 +37,8 @@ def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
                 name,
                 phase,
                 *(with_interval(score, value) for value in WITH_INTERVALS),
-                _mean_and_std(score),
-                _or_none(1000 * score.mae_s, ".2f"),
+                _mean_and_std(score, per_s),
+                _or_none(per_s * score.mae_s, ".2f"),
                 _or_none(score.false_picks_per_hour, ".1f"),
                 str(score.n_true),
             )
@@ -94,9 +97,18 @@ def _was_asked(score: PhaseScores) -> bool:
     return score.n_events == 1 or not math.isnan(score.f1_interval[0])
 
 
-def _mean_and_std(score: PhaseScores) -> str:
-    mean = _or_none(1000 * score.residual_mean_s, "+.2f")
-    return f"{mean} ± {1000 * score.residual_std_s:.2f}" if mean != NO_VALUE else mean
+def _unit_of(scores: Iterable[PhaseScores]) -> tuple[str, float]:
+    """Return the unit of residuals, and how many of it are a second.
+
+    Milliseconds, but microseconds where the largest MAE would show no more than one digit.
+    """
+    largest_s = max((s.mae_s for s in scores if s.mae_s > 0), default=1.0)
+    return ("µs", 1e6) if largest_s < MILLISECONDS_FROM_S else ("ms", 1e3)
+
+
+def _mean_and_std(score: PhaseScores, per_s: float) -> str:
+    mean = _or_none(per_s * score.residual_mean_s, "+.2f")
+    return f"{mean} ± {per_s * score.residual_std_s:.2f}" if mean != NO_VALUE else mean
 
 
 def _or_none(value: float, form: str) -> str:

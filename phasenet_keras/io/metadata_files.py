@@ -1,0 +1,66 @@
+"""Files that lie among waveforms and are none: station metadata, catalogues, tables, notes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+__all__ = ["metadata_kind", "said_of_metadata"]
+
+SHOWN = 3
+ROOTS = {"FDSNStationXML": "StationXML", "quakeml": "QuakeML", "seiscomp": "SeisComP XML"}
+_ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
+# A line of a SEED response as evalresp takes it: blockette 50, field 3, the station.
+_RESP = re.compile(rb"^B05[0-9]F\d\d", re.MULTILINE)
+# A control header of SEED, "V": what has waveforms as well is read as miniSEED.
+_DATALESS = re.compile(rb"\d{6}V[ *]")
+# A table with such a column is of stations or of arrivals; others may be waveforms of some form.
+COLUMNS = {"station", "station_id", "sta", "network", "latitude", "phase", "fname", "file_name"}
+NOTES = (".md", ".rst")
+
+
+def metadata_kind(path: Path, head: bytes) -> str:
+    r"""Return what a file is that is known to be no waveform, in words; empty for all others.
+
+    Args:
+        path: of a file of no waveform format.
+        head: its first bytes.
+
+    Example:
+        >>> metadata_kind(Path("a"), b"<?xml version='1.0'?><FDSNStationXML xmlns='x'>")
+        'StationXML'
+        >>> metadata_kind(Path("a.csv"), b"station,latitude\nA,1\n")
+        'a table'
+        >>> metadata_kind(Path("a.csv"), b"time,volt\n0,1\n")
+        ''
+    """
+    if _DATALESS.match(head):
+        return "dataless SEED"
+    if _RESP.search(head):
+        return "a SEED response (RESP)"
+    text = head.decode("utf-8-sig", "ignore").lstrip()
+    if text.startswith("<"):
+        root = _ROOT.search(text)
+        return ROOTS.get(root[1], "XML") if root else "XML"
+    if path.name.upper().startswith("README") or path.suffix.lower() in NOTES:
+        return "a note" if "\0" not in text else ""
+    names = re.split(r"[,;|\t]", text.split("\n", 1)[0].lower().lstrip("# "))
+    return "a table" if len(names) > 1 and COLUMNS & {name.strip(' \r"') for name in names} else ""
+
+
+def said_of_metadata(kinds: dict[Path, str]) -> str:
+    """Return one sentence on the files that were passed over, by what they are.
+
+    Example:
+        >>> said_of_metadata({Path("in/a.xml"): "StationXML", Path("in/b.xml"): "StationXML"})
+        '2 files are no waveforms, and passed over: a.xml, b.xml (StationXML)'
+    """
+    by_kind: dict[str, list[str]] = {}
+    for path, kind in kinds.items():
+        by_kind.setdefault(kind, []).append(path.name)
+    listed = [
+        f"{', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''} ({kind})"
+        for kind, names in by_kind.items()
+    ]
+    count = f"{len(kinds)} files are no waveforms" if len(kinds) > 1 else "a file is no waveform"
+    return f"{count}, and passed over: {', '.join(listed)}"

@@ -1,0 +1,61 @@
+"""Times as text, with as many decimals as the samples of a record need."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+
+__all__ = ["EPOCH", "exact_time", "iso_time", "time_decimals"]
+
+EPOCH = datetime(1970, 1, 1)
+# A microsecond is a tenth of a sample there.
+MICROSECONDS_UP_TO_HZ = 1e5
+# What ObsPy's parsing leaves out: the decimals behind microseconds.
+_NANOSECONDS = re.compile(r"(?<=\.\d{6})\d+")
+
+
+def iso_time(time: UTCDateTime, sampling_rate: float = 0.0) -> str:
+    """Return a time as our tables have it: UTC, ISO 8601 with microseconds, or `time_decimals`.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> iso_time(UTCDateTime(ns=97_400), 1e7), iso_time(UTCDateTime(1.5), 100.0)
+        ('1970-01-01T00:00:00.000097400', '1970-01-01T00:00:01.500000')
+    """
+    if time_decimals(sampling_rate) == 6:
+        return time.datetime.isoformat(timespec="microseconds")
+    seconds, ns = divmod(time.ns, 10**9)
+    return f"{(EPOCH + timedelta(seconds=seconds)).isoformat()}.{ns:09d}"
+
+
+def time_decimals(sampling_rate: float) -> int:
+    """Return how many decimals of a second tell the samples of a record: 6, or 9 above 100 kHz.
+
+    Example:
+        >>> time_decimals(100.0), time_decimals(1e7)
+        (6, 9)
+    """
+    return 9 if sampling_rate > MICROSECONDS_UP_TO_HZ else 6
+
+
+def exact_time(text: str) -> UTCDateTime:
+    """Return the time that a text stands for, to the nanosecond: ObsPy reads microseconds.
+
+    Raises:
+        Exception: whatever `obspy.UTCDateTime` raises for what is no time.
+
+    Example:
+        >>> exact_time("1970-01-01T00:00:00.0000974").ns
+        97400
+    """
+    from obspy import UTCDateTime
+
+    rest = _NANOSECONDS.search(text)
+    if rest is None:
+        return UTCDateTime(text)
+    time = UTCDateTime(text[: rest.start()] + text[rest.end() :])
+    return UTCDateTime(ns=time.ns + int(rest[0][:3].ljust(3, "0")))

@@ -1,0 +1,180 @@
+"""Records without a time (1970), one file an event: each is of its own file, whatever its codes."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from archives import keys, run
+from obspy import Stream, Trace, UTCDateTime, read
+from sources import by_name
+from sources import run as prepare
+
+from phasenet_keras import Picker
+from phasenet_keras.cli import main
+from phasenet_keras.io.annotations import annotations_to_stream
+from phasenet_keras.io.instruments import own_record
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.io.tables import read_picks
+from phasenet_keras.io.waveforms import read_waveforms
+from phasenet_keras.picking.archive import StationSummary, plan_archive
+from phasenet_keras.types import Annotation
+
+N_SAMPLES = 3000
+# Of a P by event and sensor: no two are alike.
+ONSETS = {
+    (event, sensor): 600 + 130 * event + 31 * sensor for event in range(4) for sensor in (1, 2)
+}
+
+
+@pytest.fixture(scope="module")
+def picker(spike_net):
+    return Picker(spike_net, chunk_samples=2048)
+
+
+def trace_of(event, sensor, channel="BHZ", at=None):
+    data = np.random.default_rng([event, sensor]).normal(500, 20, N_SAMPLES).round().astype("int32")
+    data[ONSETS[event, sensor] if at is None else at] += 1500
+    header = {"network": "XX", "station": f"AE{sensor}", "channel": channel, "sampling_rate": 100.0}
+    return Trace(data, header)
+
+
+def jobs_of(picker, folder):
+    plan = plan_archive(picker, [folder])
+    while True:
+        try:
+            next(plan)
+        except StopIteration as end:
+            return end.value
+
+
+def write_events(folder, file_format="MSEED"):
+    """One file an event, each of the same two sensors and the same time."""
+    folder.mkdir()
+    for event in range(4):
+        stream = Stream(trace_of(event, sensor) for sensor in (1, 2))
+        stream.write(str(folder / f"event{event}.mseed"), format=file_format)
+    return folder
+
+
+def write_sac(folder, channels="Z"):
+    """One file an event, sensor and channel, with the onset in its header."""
+    for (event, sensor), onset in ONSETS.items():
+        (folder / f"event{event}").mkdir(parents=True, exist_ok=True)
+        for channel in channels:
+            trace = trace_of(event, sensor, f"BH{channel}")
+            trace.stats.sac = {"a": onset / 100.0, "b": 0.0}
+            trace.write(str(folder / f"event{event}/AE{sensor}.BH{channel}.sac"), format="SAC")
+    return folder
+
+
+def test_each_file_of_an_archive_is_picked_for_itself(picker, tmp_path):
+    folder = write_events(tmp_path / "in")
+    picks, events = run(picker, [folder], tmp_path / "parts")
+    found = {(p.source, p.station): p.sample for p in picks if p.phase == "P"}
+    assert found == {
+        (f"event{event}.mseed", f"XX.AE{sensor}..BH"): onset
+        for (event, sensor), onset in ONSETS.items()
+    }
+    assert keys(picks) == keys(sorted(p for f in folder.iterdir() for p in picker.pick(read(f))))
+    summaries = [e for e in events if isinstance(e, StationSummary)]
+    assert [(e.n_records, e.counts["P"]) for e in summaries] == [(1, 1)] * len(ONSETS)
+
+
+def test_the_command_picks_and_annotates_each_file(preset, tmp_path, capsys):
+    folder, preset = write_events(tmp_path / "in"), str(preset)
+    figures = ["--plot", str(tmp_path / "figures")]
+    for number, options in enumerate(([], figures)):
+        output = tmp_path / f"{number}.csv"
+        order = ["pick", str(folder), "--preset", preset, "--output", str(output), *options]
+        assert main(order) == 0
+        assert "2 stations, " in capsys.readouterr().out
+        picks = [p for p in read_picks(output) if p.phase == "P"]
+        assert len(picks) == len(ONSETS)
+        assert {ONSETS[int(p.source[5]), int(p.station[5])] - p.sample for p in picks} == {0}
+    order = ["annotate", str(folder), "--preset", preset, "--output", str(tmp_path / "npz")]
+    assert main(order) == 0
+    found = [np.load(path) for path in (tmp_path / "npz").iterdir()]
+    peaks = {
+        (int(str(a["source"])[5]), int(str(a["station"])[5])): int(
+            a["probabilities"][:, 1].argmax()
+        )
+        for a in found
+    }
+    assert peaks == ONSETS
+
+
+@pytest.mark.parametrize("channels", ["Z", "ENZ"])
+def test_labels_in_headers_are_of_their_own_file(channels, tmp_path, capsys):
+    write_sac(tmp_path / "in", channels)
+    assert prepare(tmp_path / "in", "--output", tmp_path / "set") == 0
+    assert "left out" not in capsys.readouterr().out
+    records = by_name(tmp_path / "set").values()
+    assert len(records) == len(ONSETS)
+    assert sorted(round(r.arrivals["P"][0]) for r in records) == sorted(ONSETS.values())
+    for record in records:
+        assert record.waveform.channels == tuple(channels)
+        onset = pytest.approx(record.waveform.data[:, 0].argmax(), abs=1e-4)  # a float32 in s
+        assert record.arrivals == {"P": (onset,)}
+
+
+def test_times_are_refused_where_they_could_be_of_several_files(tmp_path, capsys):
+    folder = write_events(tmp_path / "in")
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("network", "station", "phase", "time"), ("XX", "AE1", "P", "1970-01-01T00:00:07")]
+        )
+    order = ["--labels", tmp_path / "labels.csv", "--output", tmp_path / "set"]
+    assert prepare(folder, *order) == 2
+    said = capsys.readouterr().err
+    assert "4 of XX.AE1 have no date (they begin before 1971): event0.mseed, event1.mseed" in said
+    assert "columns fname and p_sample" in said
+    assert not (tmp_path / "set" / "metadata.csv").exists()
+    # In one file there is no doubt.
+    found = read_labelled(folder / "event1.mseed", tmp_path / "labels.csv")
+    assert {r.waveform.station: r.arrivals for r in found} == {
+        "XX.AE1..BH": {"P": (700.0,)},
+        "XX.AE2..BH": {},
+    }
+
+
+def test_channels_in_files_of_their_own_come_together_by_their_names(picker, tmp_path):
+    write_sac(tmp_path / "in", "ENZ")
+    waves = read_waveforms(sorted((tmp_path / "in").rglob("*.sac")))
+    assert len(waves) == len(ONSETS)
+    assert {wave.channels for wave in waves} == {("E", "N", "Z")}
+    _, events = run(picker, [tmp_path / "in"], tmp_path / "parts")
+    assert [e.n_records for e in events if isinstance(e, StationSummary)] == [1] * len(ONSETS)
+    assert {len(job.paths) for job in jobs_of(picker, tmp_path / "in")} == {3}
+    # A name whose end is no channel of the file: two sensors of one code, each in its own file.
+    for name in ("east_E.mseed", "north_N.mseed", "east_N.mseed"):
+        trace_of(0, 1).write(str(tmp_path / name), format="MSEED")
+    waves = read_waveforms(sorted(tmp_path.glob("*.mseed")))
+    assert [(wave.channels, wave.n_samples) for wave in waves] == [(("Z",), N_SAMPLES)] * 3
+
+
+def test_records_with_a_date_come_together_by_it():
+    header = {"station": "A", "channel": "Z", "source_path": "/d/one.sac"}
+    first, last = UTCDateTime(1970, 12, 31, 23, 59, 59), UTCDateTime(1971, 1, 1)
+    assert own_record(Trace(header={**header, "starttime": first})) == "/d/one.sac"
+    assert own_record(Trace(header={**header, "starttime": last})) == ""
+
+
+def test_one_file_of_probabilities_holds_what_its_codes_and_times_can_tell():
+    annotations = [
+        Annotation(
+            probabilities=np.full((10, 3), number / 10, np.float32),
+            phases=("N", "P", "S"),
+            sampling_rate=100.0,
+            start_time=UTCDateTime(0),
+            station=station,
+            source=f"event{number}.mseed",
+        )
+        for number, station in enumerate(("XX.A..BH", "XX.A..BH", "text1", "text2"))
+    ]
+    with pytest.warns(RecordWarning, match=r"XX.A..BH of event1.mseed left out.*event0.mseed"):
+        stream = annotations_to_stream(annotations)
+    values = {t.stats.station: round(float(t.data[0]), 3) for t in stream}
+    assert values == {"A": 0.0, "text1": 0.2, "text2": 0.3}
