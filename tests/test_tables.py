@@ -51,8 +51,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "p.csv"
     write_picks([PICK], path)
     before = path.read_text()
-    with pytest.raises(AttributeError):
-        write_picks([Pick("no time", "A", "P", 0.5)], path)
+    with pytest.raises(ValueError, match="format code"):
+        write_picks([PICK, replace(PICK, time=PICK.time + 1, probability="high")], path)
     assert path.read_text() == before
     assert [item.name for item in tmp_path.iterdir()] == ["p.csv"]
 
