@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
-from functools import total_ordering
+from functools import cache, total_ordering
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -310,11 +310,14 @@ class Pick:
 
     def __post_init__(self) -> None:
         _text(self.station, "a station")
-        object.__setattr__(self, "time", _utc_time(self.time, "the time of a pick"))
-        if self.start_time is not None:
+        # There are millions of picks: what is right is not set again.
+        if not isinstance(self.time, _time_type()):
+            object.__setattr__(self, "time", _utc_time(self.time, "the time of a pick"))
+        if self.start_time is not None and not isinstance(self.start_time, _time_type()):
             object.__setattr__(self, "start_time", _utc_time(self.start_time, "a start time"))
-        rate = _number(self.sampling_rate, "a sampling rate")
-        object.__setattr__(self, "sampling_rate", rate)
+        if type(self.sampling_rate) is not float:
+            rate = _number(self.sampling_rate, "a sampling rate")
+            object.__setattr__(self, "sampling_rate", rate)
 
     @property
     def _key(self) -> tuple[float, str, str, float]:
@@ -375,16 +378,21 @@ def _sample_numbers(given: Any, what: str) -> tuple[float, ...]:
     return tuple(sorted(_number(value, what) for value in values))
 
 
+@cache
+def _time_type() -> type[UTCDateTime]:
+    from obspy import UTCDateTime  # late: it takes half a second
+
+    return UTCDateTime
+
+
 def _utc_time(value: Any, what: str) -> UTCDateTime:
     """Return a time as ObsPy has it; here alone others become one."""
-    from obspy import UTCDateTime
-
-    if isinstance(value, UTCDateTime):
+    if isinstance(value, _time_type()):
         return value
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         if isinstance(moment, datetime):
-            return UTCDateTime(moment)
+            return _time_type()(moment)
     except (TypeError, ValueError, OverflowError):
         pass
     raise ShapeError(
