@@ -24,12 +24,15 @@ Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
   a SeisBench data set, also in chunks
   a SPECFEM2D run, or a folder of runs, each with a labels.csv (network,
       station, p_index, s_index)
-  HDF5 with the labels in the attributes of its records
+  HDF5 with the labels in the attributes of its records, or a table of
+      samples with the records' names (fname)
   npz of PhaseNet, with itp and its in a table (fname, itp, its) or in the
       files
   any waveforms and a table of arrivals in samples (itp, its or p_index,
-      s_index): by the column fname, by network and station, or in the order
-      of the files; of gathers (SEG-Y, SU, SEG-2) also trace, from 1
+      s_index) or times from the record's start (p_time_s, p_ms, p_us): by the
+      column fname, with station where a file holds several, by network and
+      station, or in the order of the files; of gathers (SEG-Y, SU, SEG-2)
+      also trace, from 1
   any waveforms and arrivals with absolute times: QuakeML and other
       catalogues, NonLinLoc, Snuffler, CSV
   SAC with arrivals in the headers

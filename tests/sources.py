@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from obspy import UTCDateTime
+from obspy import Trace, UTCDateTime
 
 from phasenet_keras import Waveform
 from phasenet_keras.cli import main
@@ -42,3 +42,19 @@ def write_text_files(folder, names):
 def labelled(number, **fields):
     wave = Waveform(noise(number, 300, 3), 100.0, T0 + 1000 * number, tuple("ENZ"), "XX.A..HH")
     return LabelledWaveform(wave, {"P": (number,)}, name=f"r{number}", **fields)
+
+
+def write_stations(folder, file_format="MSEED", stations="ABCD", seconds=60):
+    """One file a channel; returns the arrivals: an event a minute, seen at each station."""
+    folder.mkdir()
+    for n, station in enumerate(stations):
+        for channel in ("HHE", "HHN", "HHZ"):
+            trace = Trace(noise(n * 3 + ord(channel[-1]), seconds * 100)[:, 0])
+            trace.stats.update({"network": "XX", "station": station, "channel": channel})
+            trace.stats.update({"sampling_rate": 100.0, "starttime": T0 + 1000 * n})
+            trace.write(str(folder / f"{station}.{channel}"), format=file_format)
+    return {
+        (station, phase): T0 + 1000 * n + at
+        for n, station in enumerate(stations)
+        for phase, at in (("P", 10.254), ("S", 14.0))
+    }

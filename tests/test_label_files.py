@@ -5,8 +5,7 @@ from __future__ import annotations
 import h5py
 import pytest
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
-from sources import T0, by_name, noise, run, splits_of, write_text_files
-from test_prepare_timed import write_stations
+from sources import T0, by_name, noise, run, splits_of, write_stations, write_text_files
 
 from phasenet_keras.io.label_files import scan_arrivals
 from phasenet_keras.io.parts import BadRow

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
-from sources import T0, noise, write_text_files
-from test_prepare_timed import write_stations
+from sources import T0, noise, write_stations, write_text_files
 
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
 from phasenet_keras.io.parts import BadRow

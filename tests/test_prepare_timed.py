@@ -6,28 +6,12 @@ import pytest
 from obspy import Stream, Trace, read
 from obspy.core.event import Arrival as LocatedArrival
 from obspy.core.event import Catalog, Event, Origin, Pick, WaveformStreamID
-from sources import T0, by_name, noise, run
+from sources import T0, by_name, noise, run, write_stations
 
 from phasenet_keras.cli import main
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import read_dataset
 from phasenet_keras.io.sources import open_source, read_labelled
-
-
-def write_stations(folder, file_format="MSEED", stations="ABCD", seconds=60):
-    """One file a channel; returns the arrivals: an event a minute, seen at each station."""
-    folder.mkdir()
-    for n, station in enumerate(stations):
-        for channel in ("HHE", "HHN", "HHZ"):
-            trace = Trace(noise(n * 3 + ord(channel[-1]), seconds * 100)[:, 0])
-            trace.stats.update({"network": "XX", "station": station, "channel": channel})
-            trace.stats.update({"sampling_rate": 100.0, "starttime": T0 + 1000 * n})
-            trace.write(str(folder / f"{station}.{channel}"), format=file_format)
-    return {
-        (station, phase): T0 + 1000 * n + at
-        for n, station in enumerate(stations)
-        for phase, at in (("P", 10.254), ("S", 14.0))
-    }
 
 
 def test_quakeml(tmp_path, capsys):

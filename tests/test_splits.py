@@ -103,6 +103,9 @@ def test_windows_shorter_than_an_earthquake_stay_together():
     assert len(found) == 20
     assert all(len(of_quake) == 1 for of_quake in found.values())
     assert len(set(groups_of(facts, "time"))) == 20  # and no more than a quake's are tied
+    # A swarm would be one span: there overlap alone counts, as without arrivals.
+    swarm = [replace(fact, start_s=T0.timestamp + 20.0 * n) for n, fact in enumerate(facts)]
+    assert len(set(groups_of(swarm, "time"))) == len(swarm)
     # Of P alone nothing says how long a quake takes: what overlaps is together.
     only_p = [fact for fact in facts if "P" in fact.arrivals]
     assert event_length_s(only_p) == 0.0

@@ -32,6 +32,8 @@ LEAST_BLOCKS = 6
 EVENT_LENGTH = 2.4
 # Which of the times from P to S is taken as the longest: some S have lost their P.
 LONGEST_OF_USUAL = 0.9
+# Where fewer spans are left, as of a swarm whose earthquakes follow closely, overlap alone counts.
+LEAST_SPANS = 3
 # Records without a time begin in 1970, as those of simulations do.
 FIRST_TRUE_TIME_S = 365 * 86400.0
 
@@ -141,9 +143,7 @@ def event_length_s(facts: Sequence[RecordFacts]) -> float:
     """
     by_station: dict[str, set[tuple[float, str]]] = {}
     for fact in facts:
-        for phase, samples in (fact.arrivals or {}).items():
-            times = {(fact.start_s + s / fact.sampling_rate, phase) for s in samples}
-            by_station.setdefault(fact.station, set()).update(times)
+        by_station.setdefault(fact.station, set()).update(_arrivals_of(fact))
     found = sorted(
         later - earlier
         for arrivals in map(sorted, by_station.values())
@@ -170,18 +170,22 @@ def _reaches_s(facts: Sequence[RecordFacts]) -> list[float]:
     Not before the record ends. So windows that are shorter than an earthquake's arrivals take, and
     begin before its last one may come, are of one time, though they do not overlap.
     """
+    ends_s = [fact.start_s + fact.duration_s for fact in facts]
     length_s = event_length_s(facts)
+    reaches_s = [
+        max([end_s, *(length_s + time_s for time_s, _ in _arrivals_of(fact))])
+        for fact, end_s in zip(facts, ends_s, strict=True)
+    ]
+    are_enough = len(_stretches(facts, range(len(facts)), reaches_s)) >= LEAST_SPANS
+    return reaches_s if are_enough else ends_s
+
+
+def _arrivals_of(fact: RecordFacts) -> list[tuple[float, str]]:
+    """Return the times in s and the phases of a record's arrivals."""
     return [
-        max(
-            fact.start_s + fact.duration_s,
-            *(
-                fact.start_s + sample / fact.sampling_rate + length_s
-                for samples in (fact.arrivals or {}).values()
-                for sample in samples
-            ),
-            -math.inf,
-        )
-        for fact in facts
+        (fact.start_s + sample / fact.sampling_rate, phase)
+        for phase, samples in (fact.arrivals or {}).items()
+        for sample in samples
     ]
 
 
