@@ -86,7 +86,9 @@ def write_dataset(
 
     Example:
         >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
         >>> from obspy import UTCDateTime
+        >>> from phasenet_keras import Waveform
         >>> wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("HHZ",), "XX.A..HH")
         >>> with TemporaryDirectory() as folder:
         ...     _ = write_dataset([LabelledWaveform(wave, {"P": 120}, name="r1")], folder)
