@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 
-from phasenet_keras.io.labelled_hdf5 import read_labelled_hdf5
+from phasenet_keras.io.labelled_hdf5 import holds_labels, read_labelled_hdf5
 from phasenet_keras.types import FormatError
 
 ONES = np.ones((600, 3), "f4")
@@ -216,3 +216,22 @@ def test_shared_records(shared, name, n_records, n_p, n_s, rates):
         assert records[0].gather == "shot 1"
         assert len({record.gather for record in records}) > 1
         assert all(record.waveform.offset_m is not None for record in records)
+
+
+def test_damaged_attributes_and_groups_are_one_record_each(tmp_path):
+    path = tmp_path / "a.h5"
+    for name in ("quake/a", "quake/b", "sound"):
+        write(path, name, p_index=10, as_group=False)
+    with h5py.File(path, "a") as file:
+        file.create_group("later/deeper")
+        place = h5py.h5o.get_info(file["quake/b"].id).addr
+    content = bytearray(path.read_bytes())
+    at = content.index(b"p_index", place)
+    content[at - 8 : at] = b"\xff" * 8  # version and sizes of the attribute
+    path.write_bytes(content)
+    records, bad = read_labelled_hdf5(path)
+    assert [record.name for record in records] == ["quake/a", "sound"]
+    assert [(item.row, item.text[:40]) for item in bad] == [
+        (2, "quake/b: its attributes cannot be read: ")
+    ]
+    assert holds_labels(path)

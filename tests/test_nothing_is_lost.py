@@ -136,6 +136,19 @@ def test_two_instruments_of_a_station_are_not_mixed_in_miniseed(preset, tmp_path
     assert len(list((tmp_path / "all").glob("*.npz"))) == 2
 
 
+def test_stations_of_like_names_have_files_of_their_own(preset, tmp_path):
+    """Text files have no date: all begin in 1970."""
+    rows = "".join(f"{k / 100:.2f} {k % 7}\n" for k in range(400))
+    (tmp_path / "in").mkdir()
+    for name in ("a b", "a_b", "a+b"):
+        (tmp_path / "in" / f"{name}.txt").write_text(rows)
+    command = ["annotate", str(tmp_path / "in"), "--preset", preset]
+    for _ in range(2):  # again: the files of the run before are written over
+        assert main([*command, "--output", str(tmp_path / "out")]) == 0
+        files = (tmp_path / "out").glob("*.npz")
+        assert sorted(str(np.load(path)["station"]) for path in files) == ["a b", "a+b", "a_b"]
+
+
 def test_a_damaged_preset_does_not_hide_the_others(preset, tmp_path, monkeypatch, capsys):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "preset.json").write_text("{")

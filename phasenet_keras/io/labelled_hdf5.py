@@ -14,6 +14,7 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.hdf5_nodes import attributes_of, dataset_of, nodes_of, opened
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -42,10 +43,6 @@ CHANNEL_ORDER = ("E", "N", "Z")
 MAX_CHANNELS = 3
 # Groups that hold records but are no event.
 CONTAINERS = {"data", "records", "waveforms"}
-# What h5py raises where a file is damaged.
-DAMAGE = (OSError, RuntimeError, LookupError, TypeError, AttributeError)
-# Deeper than any layout; a link to a group above would have no end.
-MAX_DEPTH = 6
 
 
 def read_labelled_hdf5(
@@ -114,15 +111,15 @@ def hdf5_parts(path: Path) -> list[Part]:
     Raises:
         FormatError: if the file is no HDF5.
     """
-    with _opened(path) as file:
-        count = sum(1 for _ in _nodes(file, "", {}))
+    with opened(path) as file:
+        count = sum(1 for _ in nodes_of(file, "", {}))
     return [partial(_read, path, block.start, block.stop) for block in blocks(count)]
 
 
 def holds_labels(path: Path) -> bool:
     """Tell if a record of a file has attributes of arrivals, or is said to be noise."""
-    with _opened(path) as file:
-        for _, node, _ in _nodes(file, "", {}):
+    with opened(path) as file:
+        for _, node, _ in nodes_of(file, "", {}):
             with suppress(FormatError):  # it is reported where it is read
                 if _is_labelled(_own_attributes(node)):
                     return True
@@ -131,14 +128,14 @@ def holds_labels(path: Path) -> bool:
 
 def record_names(path: Path) -> list[str]:
     """Return the names of all records of a file."""
-    with _opened(path) as file:
-        return [name for name, _, _ in _nodes(file, "", {})]
+    with opened(path) as file:
+        return [name for name, _, _ in nodes_of(file, "", {})]
 
 
 def records_named(path: Path, names: Collection[str]) -> Iterator[Item]:
     """Yield the records of a file that have these names, whether they are labelled or not."""
-    with _opened(path) as file:
-        for name, node, above in _nodes(file, "", {}):
+    with opened(path) as file:
+        for name, node, above in nodes_of(file, "", {}):
             if name in names:
                 try:
                     yield _record(name, node, above, path.name, needs_labels=False)
@@ -147,56 +144,13 @@ def records_named(path: Path, names: Collection[str]) -> Iterator[Item]:
 
 
 def _read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[Item]:
-    with _opened(path) as file:
-        nodes = enumerate(_nodes(file, "", {}), start=1)
+    with opened(path) as file:
+        nodes = enumerate(nodes_of(file, "", {}), start=1)
         for number, (name, node, above) in islice(nodes, begin, end):
             try:
                 yield _record(name, node, above, path.name)
             except (FormatError, ShapeError) as error:
                 yield BadRow(number, f"{name}: {error}")
-
-
-def _opened(path: Path) -> h5py.File:
-    import h5py
-
-    try:
-        return h5py.File(path)
-    except OSError as error:
-        raise FormatError(
-            f"{path} is no readable HDF5 file, give one with labelled records: {error}"
-        ) from error
-
-
-def _nodes(
-    group: h5py.Group, prefix: str, above: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Yield name, group or dataset, and the attributes of the groups above, of each record.
-
-    In place of a group or dataset that is damaged comes what was raised for it.
-    """
-    import h5py
-
-    try:
-        attributes = {**above, **_attributes(group)}
-        keys = list(group)
-    except (FormatError, *DAMAGE) as error:
-        yield prefix.rstrip("/") or "/", error, above
-        return
-    for key in keys:
-        name = f"{prefix}{key}"
-        try:
-            # None for a link to what is not there; the record is then bad, not the file.
-            node = group.get(key)
-            is_record = not isinstance(node, h5py.Group) or isinstance(
-                node.get("data"), h5py.Dataset
-            )
-        except DAMAGE as error:
-            node, is_record = error, True
-        if not is_record:
-            if name.count("/") < MAX_DEPTH:
-                yield from _nodes(node, f"{name}/", attributes)
-        else:
-            yield name, node, attributes
 
 
 def _record(
@@ -207,7 +161,7 @@ def _record(
     if isinstance(node, Exception):
         raise FormatError(f"it cannot be read: {node}")
     own = _own_attributes(node)
-    dataset = _dataset_of(node)
+    dataset = dataset_of(node)
     if not isinstance(dataset, h5py.Dataset):
         raise FormatError("it is a link to nothing")
     if needs_labels and not _is_labelled(own):
@@ -240,15 +194,9 @@ def _record(
     )
 
 
-def _dataset_of(node: Any) -> Any:
-    import h5py
-
-    return node["data"] if isinstance(node, h5py.Group) else node
-
-
 def _own_attributes(node: Any) -> dict[str, Any]:
     """Return the attributes of a record, those of its dataset before those of its group."""
-    return _attributes(node) | _attributes(_dataset_of(node))
+    return attributes_of(node) | attributes_of(dataset_of(node))
 
 
 def _is_noise(own: Mapping[str, Any]) -> bool:
@@ -257,23 +205,6 @@ def _is_noise(own: Mapping[str, Any]) -> bool:
 
 def _is_labelled(own: Mapping[str, Any]) -> bool:
     return bool(LABELS & set(own)) or _is_noise(own)
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    """Return the attributes of a group or dataset; those of types unknown to h5py are left out."""
-    found = {}
-    try:
-        keys = list(getattr(node, "attrs", ()))
-    except DAMAGE as error:
-        raise FormatError(f"its attributes cannot be read: {error}") from error
-    for key in keys:
-        try:
-            value = node.attrs[key]
-        except (OSError, TypeError, ValueError, KeyError):
-            continue
-        if getattr(value, "shape", ()) is not None:  # an attribute may be there and hold nothing
-            found[key] = value
-    return found
 
 
 def _samples(

@@ -39,7 +39,7 @@ class NewHdf5:
 
     file: h5py.File
 
-    def __init__(self, disk: _DiskFile) -> None:
+    def __init__(self, disk: Any) -> None:
         self._disk = disk
 
     def check(self) -> None:

@@ -14,24 +14,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.dataset_samples import waveform_of_row
 from phasenet_keras.io.dataset_table import (
     METADATA,
     arrivals_of_row,
     facts_of_row,
     metadata_row,
     new_metadata,
-    number_in,
     read_rows,
-    samples_of_row,
     split_of_row,
-    start_of_row,
-    station_of_row,
     text_in,
     warn_of_rows,
 )
+from phasenet_keras.io.hdf5_nodes import DAMAGE
 from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks, check_records
 from phasenet_keras.types import (
@@ -40,7 +36,6 @@ from phasenet_keras.types import (
     FormatError,
     LabelledWaveform,
     ShapeError,
-    Waveform,
     nearest_name,
 )
 
@@ -66,10 +61,6 @@ WAVEFORMS = "waveforms.hdf5"
 PREPARED = "prepare.json"
 # SeisBench takes what comes after $ for a place in a bucket, HDF5 what comes after / for a level.
 NOT_IN_NAMES = re.compile(r"[/$\0]")
-# What h5py raises for files that are damaged, or are not what they should be.
-DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
-# The place of a record in a bucket: its number, and perhaps its extent: "bucket0$3,:3,:400".
-BUCKET = re.compile(r"^(?P<bucket>[^$]+)\$(?P<index>\d+)(?:.*,\s*:(?P<npts>\d+)$)?")
 
 
 def write_dataset(
@@ -95,7 +86,9 @@ def write_dataset(
 
     Example:
         >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
         >>> from obspy import UTCDateTime
+        >>> from phasenet_keras import Waveform
         >>> wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("HHZ",), "XX.A..HH")
         >>> with TemporaryDirectory() as folder:
         ...     _ = write_dataset([LabelledWaveform(wave, {"P": 120}, name="r1")], folder)
@@ -351,7 +344,7 @@ def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWave
     """
     name = text_in(row["trace_name"])
     try:
-        wave = _waveform(name, row, file)
+        wave = waveform_of_row(name, row, file)
         arrivals = arrivals_of_row(row, wave.n_samples)
         return LabelledWaveform(
             wave,
@@ -365,62 +358,3 @@ def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWave
         raise FormatError(f"{path}: record '{name}': {error}") from error
     except DAMAGE as error:
         raise FormatError(f"{path}: record '{name}' cannot be read: {error}") from error
-
-
-def _waveform(name: str, row: Mapping[str, Any], file: h5py.File) -> Waveform:
-    data, components = _samples(name, row, file)
-    step_s = number_in(row.get("trace_dt_s"))
-    rate = number_in(row.get("trace_sampling_rate_hz")) or (1.0 / step_s if step_s else None)
-    rate = rate or number_in(_layout(file, "sampling_rate"))
-    if not rate:
-        raise FormatError("it has no sampling rate")
-    distance_km = number_in(row.get("path_ep_distance_km"))
-    return Waveform(
-        data=data,
-        sampling_rate=rate,
-        start_time=start_of_row(row),
-        channels=tuple(components),
-        station=station_of_row(row),
-        units=text_in(row.get("trace_unit")) or _layout(file, "unit") or None,
-        offset_m=None if distance_km is None else 1000.0 * distance_km,
-        source=name,
-    )
-
-
-def _samples(name: str, row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
-    """Return ``(samples, channels)`` and the components; SeisBench may keep several in a bucket."""
-    bucket = BUCKET.match(name)
-    place = f"data/{bucket['bucket'] if bucket else name}"
-    if place not in file:
-        raise FormatError("the file has no such record")
-    block = file[place][int(bucket["index"])] if bucket else file[place][()]
-    components = text_in(row.get("trace_component_order")) or _layout(file, "component_order")
-    if getattr(block, "ndim", 0) != 2:
-        raise FormatError(
-            "its samples should be numbers of shape (channels, samples), received "
-            f"{getattr(block, 'shape', None) or type(block).__name__}"
-        )
-    if not components:
-        components = "ZNE"[: min(block.shape)]
-    if (_layout(file, "dimension_order") or "CW").upper() == "CW":
-        block = block.T
-    in_name = bucket["npts"] if bucket else None
-    n_samples = samples_of_row(row) or int(in_name or block.shape[0])
-    if n_samples > block.shape[0]:
-        raise FormatError(f"it has {block.shape[0]} samples, its row says {n_samples}")
-    return _without_missing(block[:n_samples]), components
-
-
-def _without_missing(block: np.ndarray) -> np.ndarray:
-    """Return samples with zeros for a channel of NaN alone, which is a missing one."""
-    if block.dtype.kind != "f":
-        return block
-    missing = np.isnan(block).all(axis=0)
-    return np.where(missing, 0, block) if missing.any() and not missing.all() else block
-
-
-def _layout(file: h5py.File, key: str) -> Any:
-    if f"data_format/{key}" not in file:
-        return None
-    value = file[f"data_format/{key}"][()]
-    return value.decode() if isinstance(value, bytes) else value

@@ -18,7 +18,7 @@ import numpy as np
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions
 from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
-from phasenet_keras.types import ConfigError, FormatError, ShapeError
+from phasenet_keras.types import ConfigError, FormatError, PresetError, ShapeError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.contract import Preset
@@ -87,11 +87,11 @@ def convert_preset(
     """
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
-    from phasenet_keras.models.presets import check_place, sha256_of
+    from phasenet_keras.models.presets import sha256_of
 
     if not 0 < sampling_rate < math.inf:
         raise ConfigError(f"a sampling rate is above 0 Hz, received {sampling_rate}")
-    check_place(Path(folder), overwrite=overwrite)
+    _check_place(Path(folder), overwrite=overwrite)
     weights = read_foreign_weights(weights_path)
     config = infer_config(weights, channels, phases)
     if rebalance:
@@ -114,6 +114,22 @@ def convert_preset(
     net = PhaseNet(config)
     net.set_weight_set(weights)
     return net.save_preset(folder, preset)
+
+
+def _check_place(path: Path, *, overwrite: bool) -> None:
+    """Refuse a folder for a new preset that holds anything, or anything but a preset.
+
+    Raises:
+        PresetError: naming a file in it.
+    """
+    from phasenet_keras.models.presets import FILES
+
+    names = sorted(item.name for item in path.iterdir()) if path.is_dir() else []
+    foreign = [name for name in names if name not in FILES]
+    if foreign:
+        raise PresetError(f"{path} holds {foreign[0]}, which is no part of a preset: name another")
+    if names and not overwrite:
+        raise PresetError(f"{path} holds a preset: name another folder, or --overwrite")
 
 
 def read_tf1_checkpoint(path: str | Path) -> dict[str, np.ndarray]:

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CACHE_VARIABLE",
+    "FILES",
     "PRESETS_VARIABLE",
     "Preset",
     "cache_folder",
     "check_golden",
-    "check_place",
     "check_preset",
     "find_preset",
     "list_presets",
@@ -209,20 +209,6 @@ def write_preset(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return preset
-
-
-def check_place(path: Path, *, overwrite: bool) -> None:
-    """Refuse a folder for a new preset that holds anything, or anything but a preset.
-
-    Raises:
-        PresetError: naming a file in it.
-    """
-    names = sorted(item.name for item in path.iterdir()) if path.is_dir() else []
-    foreign = [name for name in names if name not in FILES]
-    if foreign:
-        raise PresetError(f"{path} holds {foreign[0]}, which is no part of a preset: name another")
-    if names and not overwrite:
-        raise PresetError(f"{path} holds a preset: name another folder, or --overwrite")
 
 
 def _put_in_place(beside: Path, path: Path) -> None:

@@ -38,7 +38,8 @@ def order_of(
         "inputs": inputs,
         "labels": _said(labels),
         "layout": LAYOUT,
-        "settings": dict(settings),
+        # Without those that are not set: a new one leaves the data sets of before as they are.
+        "settings": {name: value for name, value in settings.items() if value is not None},
         "waveforms": str(Path(waveforms).resolve()),
     }
 
@@ -127,9 +128,9 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     for name in ("waveforms", "labels"):
         if before.get(name) != now[name]:
             return f"its {name} are {before.get(name)}"
-    for name in new:
-        if old.get(name) != new[name]:
-            return f"its {name} is {old.get(name)}, not {new[name]}"
+    for name in {**new, **old}:
+        if old.get(name) != new.get(name):
+            return f"its {name} is {old.get(name)}, not {new.get(name)}"
     if before.get("layout") != now["layout"]:
         return "made by another version of this program"
     inputs = before.get("inputs", {})

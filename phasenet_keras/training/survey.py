@@ -63,7 +63,7 @@ def with_phases(table: DataFrame, known: Collection[str]) -> DataFrame:
 
     Example:
         >>> import pandas as pd
-        >>> with_phases(pd.DataFrame({"phase": ["p", "Sg", "pP"]}), "PS")["phase"].tolist()
+        >>> with_phases(pd.DataFrame({"phase": ["p", "Sg", "pP"]}), ["P", "S"])["phase"].tolist()
         ['P', 'S', 'pP']
     """
     names = {

@@ -1,0 +1,111 @@
+"""`phasenet-keras correct`: what it reads in which forms, and what it must not write over."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from gathers import LINE, table_of
+
+from phasenet_keras.cli import main
+from phasenet_keras.io.geometry import read_geometry, rows_of_csv
+from phasenet_keras.types import FormatError
+
+GEOMETRY = "receiver;x;z;source_x;shot\n" + "".join(
+    f"{r};{4 * r},5;0,25;4,0;1\n" for r in range(1, LINE + 1)
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Picks of one phase of one shot, a geometry, and settings that take the least time."""
+    picks = table_of(shots=(1,))
+    picks[picks["phase"] == "P"].to_csv(tmp_path / "q.csv", index=False)
+    (tmp_path / "g.csv").write_text(GEOMETRY)
+    (tmp_path / "s.json").write_text(json.dumps({"choose": "given"}))
+    return tmp_path
+
+
+def correct(folder, *arguments, picks="q.csv"):
+    given = [str(folder / item) if "." in item else item for item in arguments]
+    return main(["correct", str(folder / picks), "--settings", str(folder / "s.json"), *given])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--output", "out.csv", "--rules", "q.csv"], "q.csv is one of the files to be read"),
+        (["--output", "q.csv"], "q.csv is one of the files to be read"),
+        (["--output", "link.csv"], "link.csv is one of the files to be read"),
+        (["--geometry", "g.csv", "--output", "g.csv"], "g.csv is one of the files to be read"),
+        (["--output", "o.csv", "--markers", "s.json"], "s.json is one of the files to be read"),
+        (["--output", "o.csv", "--quakeml", "g.csv", "--geometry", "g.csv"], "g.csv is one of"),
+        (["--output", "o.csv", "--rules", "o.csv"], "o.csv would be written twice"),
+        (["--output", "o.csv", "--waveforms", "w.csv", "--rules", "w.csv"], "w.csv is one of"),
+    ],
+)
+def test_nothing_is_written_over(folder, capsys, arguments, said):
+    (folder / "link.csv").symlink_to(folder / "q.csv")
+    (folder / "w.csv").write_text("a waveform\n")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert correct(folder, *arguments) == 2
+    assert said in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_result_without_a_pick_replaces_nothing(folder, capsys):
+    assert correct(folder, "--output", "keep.csv") == 0
+    before = (folder / "keep.csv").read_bytes()
+    table = pd.read_csv(folder / "q.csv")
+    table.assign(phase="pP").to_csv(folder / "other.csv", index=False)
+    assert correct(folder, "--output", "keep.csv", "--rules", "r.csv", picks="other.csv") == 2
+    said = capsys.readouterr().err
+    assert f"nothing is written: no settings for this phase ({LINE} of {LINE} rows)" in said
+    table[:3].to_csv(folder / "few.csv", index=False)
+    assert correct(folder, "--output", "keep.csv", picks="few.csv") == 2
+    assert "no curve here: too few picks" in capsys.readouterr().err
+    assert (folder / "keep.csv").read_bytes() == before
+    assert not (folder / "r.csv").exists()
+
+
+def test_no_table_is_left_where_times_are_asked_for_and_not_known(folder, capsys):
+    table = pd.read_csv(folder / "q.csv")
+    pd.concat([table, table.assign(shot=2)]).to_csv(folder / "two.csv", index=False)
+    assert correct(folder, "--output", "o.csv", "--markers", "m.txt", picks="two.csv") == 2
+    assert "absolute times of several shots" in capsys.readouterr().err
+    assert not (folder / "o.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["p", "Pg", "Pn"])
+def test_phases_have_the_names_of_catalogues(folder, name):
+    assert correct(folder, "--output", "a.csv") == 0
+    table = pd.read_csv(folder / "q.csv")
+    table.assign(phase=name).to_csv(folder / "named.csv", index=False)
+    assert correct(folder, "--output", "b.csv", picks="named.csv") == 0
+    assert (folder / "b.csv").read_text() == (folder / "a.csv").read_text()
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8"), ("\t", "utf-16")])
+def test_tables_as_spreadsheets_write_them(folder, separator, encoding):
+    assert correct(folder, "--output", "a.csv") == 0
+    table = pd.read_csv(folder / "q.csv")
+    text = table.assign(sample=table["sample"].map("{:.2f}".format))
+    text = text.to_csv(index=False, sep=separator).replace(".", ",")
+    (folder / "sheet.csv").write_bytes(text.encode(encoding))
+    assert correct(folder, "--output", "b.csv", picks="sheet.csv") == 0
+    assert (folder / "b.csv").read_text() == (folder / "a.csv").read_text()
+    geometry = read_geometry(folder / "g.csv")
+    assert geometry.receivers["3"] == (12.5, 0.0, 0.25)
+    assert geometry.sources["1"] == (4.0, 0.0, 0.0)
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text("shot,receiver,phase,sample,Sample\n1,1,P,10,510\n")
+    with pytest.raises(FormatError, match="column 'sample' is there twice"):
+        rows_of_csv(path)
+    path.write_text("receiver,x,,\n1,2,,\n")  # columns without a name are no names
+    assert rows_of_csv(path)[1] == [(1, {"receiver": "1", "x": "2", "": ""})]
+    path.write_text('station_id,x\n"a\rb",2\n')
+    assert rows_of_csv(path)[1] == [(1, {"station_id": "a\rb", "x": "2"})]
