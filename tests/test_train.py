@@ -240,7 +240,7 @@ def test_leaks_are_refused(tmp_path):
             tmp_path / "run",
             config=CONFIG,
         )
-    with pytest.raises(ConfigError, match="1 events are in training and test, e.g. e9"):
+    with pytest.raises(ConfigError, match=r"1 events are in training and test, e\.g\. e9"):
         train(
             small_parent(),
             [*onsets(2, event="e1"), *onsets(2, 10, event="e2")],

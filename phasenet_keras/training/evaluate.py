@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.training.demands import check_picker, listed_records
 from phasenet_keras.training.matching import RULES, Rule, Tolerance, match_picks, tolerance_of
 from phasenet_keras.training.picked import (
     PickedRecord,
@@ -48,6 +49,7 @@ __all__ = [
     "Tolerance",
     "choose_thresholds",
     "evaluate",
+    "far_rates",
     "markdown_table",
     "match_picks",
     "pick_records",
@@ -62,6 +64,8 @@ __all__ = [
 
 # A tolerance above these tells little: of the records' length, and in samples.
 WIDE_PART, WIDE_SAMPLES = 0.05, 50.0
+# Records whose rate differs from the preset's by more than this are others than it was made for.
+FAR_FACTOR = 2.0
 
 
 def evaluate(
@@ -85,7 +89,7 @@ def evaluate(
 
     Args:
         picker: with the thresholds to be scored.
-        records: with labels in samples of their own sampling rate.
+        records: with labels in samples of their own sampling rate; a generator is listed first.
         rule: a name in `RULES`.
         tolerance_s: greatest residual of a match in seconds, in place of the rule's; residual
             statistics are then over the matches.
@@ -103,7 +107,9 @@ def evaluate(
         ConfigError: for no records, an unknown rule, two tolerances, or noise with arrivals.
         PhaseNetKerasError: if a record cannot be run; it names the record.
     """
+    check_picker(picker)
     tolerance = tolerance_of(rule, tolerance_s, tolerance_samples)
+    records = listed_records(records)
     if not records:
         raise ConfigError("there are no records to evaluate")
     noise = [_without_arrivals(record, picker.thresholds) for record in noise_records]
@@ -265,6 +271,25 @@ def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) ->
         f"the tolerance of {size_s:g} s is {size_s * rate:.0f} samples of these records and "
         f"{size_s / length_s:.0%} of their length, so that picks may be right by chance: state one "
         "with --tolerance-samples, e.g. 10"
+    )
+
+
+def far_rates(picker: Picker, records: Sequence[LabelledWaveform]) -> str:
+    """Say that records were resampled to far another rate; empty where none were.
+
+    Args:
+        picker: that picked them.
+        records: that were scored.
+    """
+    own = picker.preset.sampling_rate
+    rates = sorted({record.waveform.sampling_rate for record in records})
+    far = [rate for rate in rates if not own / FAR_FACTOR <= rate <= own * FAR_FACTOR]
+    if picker.sampling != "resample" or not far:
+        return ""
+    listed = ", ".join(f"{rate:g}" for rate in far)
+    return (
+        f"records of {listed} Hz were resampled to the {own:g} Hz of '{picker.preset.name}'; "
+        "--sampling reinterpret takes the samples as they are, as training does"
     )
 
 

@@ -19,9 +19,10 @@ from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
-from phasenet_keras.training.checks_data import shared_groups
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
-from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.config import TrainConfig, config_of
+from phasenet_keras.training.demands import check_network, check_training, listed_records
+from phasenet_keras.training.devices import generators_kept
 from phasenet_keras.training.doctor import Finding, run_report
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import Examination, examine
@@ -30,10 +31,9 @@ from phasenet_keras.training.learner import EpochReport, Learner
 from phasenet_keras.training.proof import before_and_after
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores
-from phasenet_keras.training.splits import LEAST_GROUPS
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["EpochReport", "TrainResult", "train"]
 
@@ -109,6 +109,7 @@ class TrainResult:
         return f"best validation F1 {best.dev_f1:.3f} after epoch {best.epoch}{before}{after}"
 
 
+@generators_kept()
 def train(
     parent: PhaseNet,
     train_records: Sequence[LabelledWaveform],
@@ -128,6 +129,10 @@ def train(
     The best epoch is the last one whose F1 on the validation records is within one standard error
     of the highest. With few records (`TrainConfig.refit`) the network is then trained anew on all
     records, validation included, up to the best epoch.
+
+    A run seeds what it draws from. The global generators of `random` and NumPy are given back as
+    they were; Keras and TensorFlow stay seeded by the run, and TensorFlow keeps to operations whose
+    result does not depend on timing (``enable_op_determinism``) for the rest of the process.
 
     Args:
         parent: with weights; load it with ``rebalance=True``, so that one learning rate suits
@@ -155,25 +160,31 @@ def train(
 
     Raises:
         ConfigError: for an unknown strategy, no records, no arrival to validate on, an event on
-            two sides, or a folder that holds a run of other settings, records or parent.
+            two sides, several sampling rates, or a folder that holds a run of other settings,
+            records or parent, or a state that cannot be read. A call that is refused leaves a new
+            folder unclaimed.
     """
+    check_network(parent)
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
-    _check_arrivals(train_records, dev_records, parent.config.phases[1:])
-    check_no_leak(train_records, dev_records)
-    check_no_leak([*train_records, *dev_records], test_records, "test")
-    config = (config or TrainConfig()).settled(train_records, dev_records)
+    train_records = listed_records(train_records, "records to train on")
+    dev_records = listed_records(dev_records, "records to validate on")
+    test_records = listed_records(test_records, "records to test")
+    config = config_of(config)
+    check_training(parent, config, train_records, dev_records, test_records)
+    config = config.settled(train_records, dev_records)
     folder = Path(folder)
     if teacher:
         teacher.check(parent.config)
-    data = _data_facts(train_records, dev_records, weights, teacher)
-    plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
-    claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
     contract = _contract(parent, train_records[0], config, folder)
-
     learner = Learner(
         parent, train_records, dev_records, strategy, config, contract, weights, teacher
     )
+    # Last of what may fail: a call that is corrected and given again finds the folder free.
+    data = _data_facts(train_records, dev_records, weights, teacher)
+    plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
+    claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
+
     parent_loss, parent_f1 = learner.parent_scores()
     history = _run(learner, folder, on_epoch)
     best = _best(history, learner.n_dev_labels)
@@ -278,42 +289,6 @@ def _beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
     if math.isnan(parent_f1) or report.dev_f1 > parent_f1:
         return True
     return 0 < report.dev_f1 == parent_f1 and report.dev_loss < parent_loss
-
-
-def check_no_leak(
-    train_records: Sequence[LabelledWaveform],
-    others: Sequence[LabelledWaveform],
-    what: str = "validation",
-) -> None:
-    """Refuse a record, or an event or a gather where there are others, on both sides.
-
-    Records of one single event can only be split inside of it: the doctor says so.
-
-    Raises:
-        ConfigError: naming the first few.
-    """
-    for kind, both in shared_groups(train_records, others).items():
-        names = {getattr(record, kind) for record in (*train_records, *others)} - {""}
-        if kind == "name" or len(names) >= LEAST_GROUPS:
-            raise ConfigError(
-                f"{len(both)} {kind}s are in training and {what}, e.g. {', '.join(both[:3])}: give "
-                "each to one split"
-            )
-
-
-def _check_arrivals(
-    train_records: Sequence[LabelledWaveform],
-    dev_records: Sequence[LabelledWaveform],
-    phases: Sequence[str],
-) -> None:
-    """Refuse to go without records, and validation without a single arrival: it chooses nothing."""
-    if not train_records or not dev_records:
-        raise ConfigError("training needs records to learn from and others to validate on")
-    if not any(record.arrivals.get(phase) for record in dev_records for phase in phases):
-        raise ConfigError(
-            f"none of the {len(dev_records)} records to validate on has an arrival of "
-            f"{' or '.join(phases)}: label some, or split anew"
-        )
 
 
 def _findings(
