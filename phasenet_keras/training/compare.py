@@ -92,8 +92,6 @@ def compare(
     sizes = settled("sizes", _several(whole(1)), sizes)
     named = [strategies] if isinstance(strategies, str) else strategies
     plans = {plan.name: plan for plan in map(strategy_of, named)}
-    for plan in plans.values():
-        plan.check(parent.stages)
     config = config_of(config)
     parts = fold_splits(records, folds)
     for part in parts:
@@ -105,6 +103,8 @@ def compare(
     if tolerance_samples is None:
         tolerance_samples = config.tolerance_samples
     tolerances_s = _tolerances(tolerance_samples, parent, rate)
+    for plan in plans.values():
+        plan.check(parent.stages)
     settings = {
         "config": {k: v for k, v in config.to_dict().items() if k != "seed"},
         **parent_facts(parent),
