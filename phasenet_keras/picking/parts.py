@@ -137,7 +137,11 @@ class PartFolder:
         return group.paths()
 
     def picks(self) -> list[Pick]:
-        """Return the picks of all finished parts of this run's groups, by time; see `__iter__`."""
+        """Return the picks of all finished parts of this run's groups, by time.
+
+        Raises:
+            PhaseNetKerasError: if finished parts are gone, or some are there but was no run.
+        """
         return list(self)
 
     def has_any(self) -> bool:
