@@ -123,7 +123,6 @@ def self_train(
         ConfigError: for a split without records, no record that is without labels, a folder of
             other settings, or without scikit-learn.
     """
-    check_network(parent)
     config = config_of(config)
     labelled = listed_records(labelled, "labelled records")
     run = _Run(
@@ -259,6 +258,7 @@ def _counts(
 def _check(run: _Run, rounds: int) -> None:
     if rounds < 1:
         raise ConfigError(f"rounds is from 1 on, received {rounds}")
+    check_network(run.parent)
     if run.parent.preset is None:
         raise ConfigError("self-training needs a parent with a preset: PhaseNet.from_preset")
     for split, records in run.splits.items():

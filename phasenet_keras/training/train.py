@@ -13,12 +13,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.training.best_epoch import beats, best_epoch, is_over
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training, listed_records
@@ -38,6 +37,8 @@ from phasenet_keras.types import LabelledWaveform
 __all__ = ["EpochReport", "TrainResult", "train"]
 
 CONFIG, REPORT = "config.json", "report.md"
+# Records to train on, to validate on, and to test.
+Sets = tuple[list[LabelledWaveform], list[LabelledWaveform], list[LabelledWaveform]]
 # The best network on the validation records, the one trained anew, and the one that is used.
 VALIDATED, REFIT, BEST = "validated", "refit", "best"
 # As the official post-processing: 50 samples between two picks of one phase.
@@ -164,39 +165,66 @@ def train(
             records or parent, or a state that cannot be read. A call that is refused leaves a new
             folder unclaimed.
     """
+    sets = (
+        listed_records(train_records, "records to train on"),
+        listed_records(dev_records, "records to validate on"),
+        listed_records(test_records, "records to test"),
+    )
+    folder = Path(folder)
+    learner = _claimed(parent, sets, folder, strategy, config, weights, teacher)
+    return _trained(learner, sets, folder, keep_parent, on_epoch)
+
+
+def _claimed(
+    parent: PhaseNet,
+    sets: Sets,
+    folder: Path,
+    strategy: str | TransferStrategy,
+    config: TrainConfig | None,
+    weights: Mapping[str, Mapping[str, float]] | None,
+    teacher: Teacher | None,
+) -> Learner:
+    """Return what trains, and claim the folder for it.
+
+    The claim is last of what may fail: a call that is corrected and given again finds it free.
+    """
+    learn, check, test = sets
     check_network(parent)
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
-    train_records = listed_records(train_records, "records to train on")
-    dev_records = listed_records(dev_records, "records to validate on")
-    test_records = listed_records(test_records, "records to test")
     config = config_of(config)
-    check_training(parent, config, train_records, dev_records, test_records)
-    config = config.settled(train_records, dev_records)
-    folder = Path(folder)
+    check_training(parent, config, learn, check, test)
+    config = config.settled(learn, check)
     if teacher:
         teacher.check(parent.config)
-    contract = _contract(parent, train_records[0], config, folder)
-    learner = Learner(
-        parent, train_records, dev_records, strategy, config, contract, weights, teacher
-    )
-    # Last of what may fail: a call that is corrected and given again finds the folder free.
-    data = _data_facts(train_records, dev_records, weights, teacher)
+    contract = _contract(parent, learn[0], config, folder)
+    learner = Learner(parent, learn, check, strategy, config, contract, weights, teacher)
+    data = _data_facts(learn, check, weights, teacher)
     plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
     claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
+    return learner
 
+
+def _trained(
+    learner: Learner,
+    sets: Sets,
+    folder: Path,
+    keep_parent: bool,
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> TrainResult:
+    """Train to the end, choose, and write what came of it."""
+    parent, config = learner.parent, learner.config
     parent_loss, parent_f1 = learner.parent_scores()
     history = _run(learner, folder, on_epoch)
-    best = _best(history, learner.n_dev_labels)
-    if keep_parent and best is not None and not _beats(history[best], parent_loss, parent_f1):
+    best = best_epoch(history, learner.n_dev_labels)
+    if keep_parent and best is not None and not beats(history[best], parent_loss, parent_f1):
         best = None
-    findings = _findings(learner, history, dev_records)
+    findings = _findings(learner, history, sets[1])
     net, n_refitted = parent, 0
     if best is None:
-        parent.save_preset(folder / BEST, _kept_contract(parent, contract))
+        parent.save_preset(folder / BEST, _kept_contract(parent, learner.contract))
     else:
-        sets = (train_records, dev_records)
-        n_refitted = sum(map(len, sets)) if config.refit else 0
+        n_refitted = sum(map(len, sets[:2])) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
     trained = None if best is None else net
     result = TrainResult(
@@ -208,9 +236,9 @@ def train(
         folder,
         n_refitted,
         findings,
-        before_and_after(parent, trained, test_records, config.tolerance_samples),
+        before_and_after(parent, trained, sets[2], config.tolerance_samples),
     )
-    _write_report(result, strategy, config)
+    _write_report(result, learner.strategy, config)
     return result
 
 
@@ -226,11 +254,11 @@ def _run(
     history = learner.resume(folder)
     with open_journal(folder, config.tensorboard) as journal:
         for epoch in range(len(history), n_epochs or config.epochs):
-            if n_epochs is None and _is_over(history, config.patience):
+            if n_epochs is None and is_over(history, config.patience):
                 break
             report = learner.run_epoch(epoch)
             history.append(report)
-            if n_epochs is None and _best(history, learner.n_dev_labels) == epoch:
+            if n_epochs is None and best_epoch(history, learner.n_dev_labels) == epoch:
                 learner.net.save_preset(folder / VALIDATED, learner.contract)
             learner.save(folder, history)
             journal(report)
@@ -242,7 +270,7 @@ def _run(
 def _result_of(
     learner: Learner,
     best: int,
-    sets: tuple[Sequence[LabelledWaveform], Sequence[LabelledWaveform]],
+    sets: Sets,
     folder: Path,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> PhaseNet:
@@ -265,30 +293,6 @@ def _result_of(
         net = learner.net
     net.save_preset(folder / BEST, contract)
     return PhaseNet.from_preset(folder / BEST)
-
-
-def _best(history: Sequence[EpochReport], n_labels: int) -> int | None:
-    """Return the last epoch whose F1 is within one standard error of the highest; None without.
-
-    Few validation labels tell epochs apart but roughly, and the later one has learnt more. The
-    error is that of a proportion, ``sqrt(F1 (1 - F1) / n_labels)``.
-    """
-    rated = [report for report in history if math.isfinite(report.dev_f1)]
-    if not rated:
-        return None
-    highest = max(report.dev_f1 for report in rated)
-    error = math.sqrt(highest * (1.0 - highest) / max(1, n_labels))
-    return max(report.epoch for report in rated if report.dev_f1 >= highest - error)
-
-
-def _beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
-    """Tell if an epoch is better than the parent: in F1, or where that is equal in loss.
-
-    Where neither finds a label, a lower loss is no success.
-    """
-    if math.isnan(parent_f1) or report.dev_f1 > parent_f1:
-        return True
-    return 0 < report.dev_f1 == parent_f1 and report.dev_loss < parent_loss
 
 
 def _findings(
@@ -314,15 +318,6 @@ def _findings(
             tolerance_samples=learner.config.tolerance_samples,
         )
     )
-
-
-def _is_over(history: Sequence[EpochReport], patience: int) -> bool:
-    """Tell if neither F1 nor loss has been as good as its best for long enough."""
-    if not history:
-        return False
-    best = max(history, key=lambda report: (report.dev_f1, report.epoch))
-    lowest = int(np.argmin([report.dev_loss for report in history]))
-    return len(history) - 1 - max(best.epoch, lowest) >= patience
 
 
 def _data_facts(
