@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from phasenet_keras.data.settings import Kind
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
@@ -43,6 +44,7 @@ __all__ = [
     "settle_preset",
     "stop_when_asked",
     "until_asked",
+    "whole_number",
 ]
 
 Event = TypeVar("Event")
@@ -137,6 +139,18 @@ def add_engine_option(verb: argparse.ArgumentParser) -> None:
         help="what runs the network: litert starts at once and takes less time and memory (needs "
         "pip install 'phasenet-keras[fast]'; default: %(default)s)",
     )
+
+
+def whole_number(kind: Kind) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number of a kind."""
+
+    def read(text: str) -> int:
+        try:
+            return int(kind.take(int(text)))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{kind.words}, received '{text}'") from None
+
+    return read
 
 
 def load_parent(arguments: argparse.Namespace) -> PhaseNet:

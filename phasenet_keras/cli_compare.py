@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ from phasenet_keras.cli_common import (
     load_parent,
     make_folder,
     open_console,
+    whole_number,
 )
+from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
 
 if TYPE_CHECKING:
@@ -46,11 +49,11 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         help="folds, so that each record is tested once (default: the data set's own test records)",
     )
     verb.add_argument(
-        "--seeds", type=_numbers, default=(0,), metavar="0,1,2", help="seeds (default: 0)"
+        "--seeds", type=_numbers(SEED), default=(0,), metavar="0,1,2", help="seeds (default: 0)"
     )
     verb.add_argument(
         "--sizes",
-        type=_numbers,
+        type=_numbers(whole(1)),
         default=(),
         metavar="16,32",
         help="numbers of training records for a learning curve, beside all of them",
@@ -76,28 +79,34 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(item) for item in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"whole numbers with commas, received '{text}'") from None
+def _numbers(kind: Kind) -> Callable[[str], tuple[int, ...]]:
+    """Return the type of an argument of several whole numbers of a kind."""
+    one = whole_number(kind)
+
+    def read(text: str) -> tuple[int, ...]:
+        items = text.split(",")
+        if not all(item.strip().lstrip("-").isdecimal() for item in items):
+            raise argparse.ArgumentTypeError(f"whole numbers with commas, received '{text}'")
+        return tuple(one(item.strip()) for item in items)
+
+    return read
 
 
 def _run_compare(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
+    from phasenet_keras.training.config import read_config
 
+    config = read_config(arguments.config)
+    if arguments.epochs is not None:
+        config = replace(config, epochs=arguments.epochs)
     records = read_dataset(arguments.dataset)
     make_folder(arguments.output)
     with quiet_start():
         from phasenet_keras.report import RunsBar
         from phasenet_keras.training.compare import compare, recommendation
-        from phasenet_keras.training.config import read_config
         from phasenet_keras.training.transfer import STRATEGIES
 
     parent = load_parent(arguments)
-    config = read_config(arguments.config)
-    if arguments.epochs is not None:
-        config = replace(config, epochs=arguments.epochs)
     console = open_console(False)
     with RunsBar(console) as bar:
         comparison = compare(

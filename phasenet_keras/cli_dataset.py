@@ -13,7 +13,9 @@ from phasenet_keras.cli_common import (
     EXIT_SOME_FAILED,
     add_code_options,
     open_console,
+    whole_number,
 )
+from phasenet_keras.data.settings import SEED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,7 +79,11 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
         "first of which there are three; time where there are several stations)",
     )
     verb.add_argument(
-        "--seed", type=int, default=0, help="of splits and windows (default: %(default)s)"
+        "--seed",
+        type=whole_number(SEED),
+        default=0,
+        metavar="N",
+        help="of splits and windows (default: %(default)s)",
     )
     verb.add_argument(
         "--channels", metavar="Z…", help="of the data set (default: the most common set)"

@@ -73,6 +73,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import CountBar
     from phasenet_keras.training.evaluate import (
         THRESHOLDS,
+        far_rates,
         markdown_table,
         pick_records,
         score_curves,
@@ -103,10 +104,10 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
     has_own = arguments.tolerance_s is not None or arguments.tolerance_samples is not None
-    wide = "" if has_own else wide_tolerance(tolerance, records)
-    if wide:
-        console.print("\n[yellow]note[/]", end=" ")
-        console.print(f"{wide}.", markup=False, highlight=False, soft_wrap=True)
+    for note in (far_rates(picker, records), "" if has_own else wide_tolerance(tolerance, records)):
+        if note:
+            console.print("\n[yellow]note[/]", end=" ")
+            console.print(f"{note}.", markup=False, highlight=False, soft_wrap=True)
     offsets = label_offsets(picked, scores)
     for offset in offsets.values():
         console.print(f"\n{offset.text}.", markup=False, highlight=False, soft_wrap=True)

@@ -12,7 +12,9 @@ from phasenet_keras.cli_common import (
     add_preset_option,
     load_parent,
     open_console,
+    whole_number,
 )
+from phasenet_keras.data.settings import SEED
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES
 
@@ -49,27 +51,29 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         metavar="N",
         help="in place of the configuration's (40 if unsaid)",
     )
-    verb.add_argument("--seed", type=int, metavar="N", help="in place of the configuration's")
+    verb.add_argument(
+        "--seed", type=whole_number(SEED), metavar="N", help="in place of the configuration's"
+    )
     verb.add_argument("--output", type=Path, required=True, metavar="RUN", help="run folder")
     verb.set_defaults(run=_run_train)
 
 
 def _run_train(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
+    from phasenet_keras.training.config import read_config
 
+    given = {"epochs": arguments.epochs, "seed": arguments.seed}
+    config = replace(
+        read_config(arguments.config), **{k: v for k, v in given.items() if v is not None}
+    )
     train_records = read_dataset(arguments.dataset, "train")
     dev_records = read_dataset(arguments.dataset, "dev")
     test_records = read_dataset(arguments.dataset, "test")
     with quiet_start():
         from phasenet_keras.report import EpochBar
-        from phasenet_keras.training.config import read_config
         from phasenet_keras.training.train import train
 
     parent = load_parent(arguments)
-    given = {"epochs": arguments.epochs, "seed": arguments.seed}
-    config = replace(
-        read_config(arguments.config), **{k: v for k, v in given.items() if v is not None}
-    )
     console = open_console(False)
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with EpochBar(console, config.epochs) as bar:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from test_train import onsets, small_parent
 
+from phasenet_keras import PhaseNet
 from phasenet_keras.plot_compare import plot_learning_curve, plot_scores
 from phasenet_keras.training import compare as module
 from phasenet_keras.training.compare import (
@@ -141,6 +142,46 @@ def test_the_recommendation_follows_the_numbers(tmp_path):
     results = (made(ZERO_SHOT, 20), made("finetune", 19))
     said = recommendation(Comparison(results, {"P": 0.01}, tmp_path))
     assert said.startswith("Keep the network as it is")
+
+
+def test_the_picker_that_is_recommended_can_be_found(compared, tmp_path):
+    _, result, folder = compared
+    name, _, place = recommendation(result).partition(" Its picker: --preset ")
+    strategy = name.removeprefix("Take ").split(":")[0]
+    assert place == f"{folder}/runs/{strategy}-n16-fold0-seed0."
+    assert PhaseNet.from_preset(place[:-1]).preset.name == f"{strategy}-n16-fold0-seed0"
+    kept = (made(ZERO_SHOT, 20), made("finetune", 19))
+    assert "--preset" not in recommendation(Comparison(kept, {"P": 0.01}, tmp_path))
+    won = made("finetune", 19)
+    folds = (made(ZERO_SHOT, 2), won, replace(won, run=replace(won.run, fold=1)))
+    said = recommendation(Comparison(folds, {"P": 0.01}, tmp_path))
+    assert "--preset" not in said
+    assert said.endswith("phasenet-keras train ... --strategy finetune makes one of all.")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"tolerance_samples": -1}, "tolerance_samples is a number of 0 or more, received -1"),
+        ({"tolerance_samples": float("nan")}, "tolerance_samples is a number of 0 or more"),
+        ({"tolerance_samples": {"P": 1, "S": -1}}, "tolerance_samples is a number of 0 or more"),
+        (
+            {"sizes": (8, -3)},
+            r"sizes is a list of which each is a whole number from 1 on.*\(8, -3\)",
+        ),
+        ({"sizes": 8}, "sizes is a list of which each is a whole number from 1 on, received 8"),
+        ({"seeds": (-1,)}, "seeds is a list of which each is a whole number from 0 to 4294967295"),
+        ({"seeds": 0}, "seeds is a list of which .* received 0"),
+        ({"strategies": "fine"}, "no strategy 'fine'"),
+        ({"strategies": ({"name": "a", "load": ["dwn*"]},)}, r"'dwn\*' matches no stage"),
+        ({"config": replace(CONFIG, class_weights=(1,))}, "factor for each of N, P, S, received 1"),
+    ],
+)
+def test_impossible_comparisons_are_refused_before_any_run(given, words, tmp_path):
+    settings = {"strategies": "scratch", "config": CONFIG, **given}
+    with pytest.raises(ConfigError, match=words):
+        compare(small_parent(), with_splits(), tmp_path / "c", **settings)
+    assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize(

@@ -134,5 +134,5 @@ def test_what_is_no_labelled_record_is_refused(spike_net):
     picker = Picker(spike_net)
     with pytest.raises(ConfigError, match=r"number 1 is a row that gave none \(row 3: why\)"):
         evaluate(picker, [BadRow(3, "why")])
-    with pytest.raises(ConfigError, match="labelled records are wanted; number 1 is a str"):
+    with pytest.raises(ConfigError, match="records are LabelledWaveform; number 1 is a str"):
         evaluate(picker, ["r1"])

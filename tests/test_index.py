@@ -21,6 +21,15 @@ def shown(root, *sources):
     return [path.relative_to(root).as_posix() for path in expand_paths(sources)]
 
 
+def test_one_name_is_one_path_and_not_its_letters(tmp_path, monkeypatch):
+    root = files_in(tmp_path, "in/1.x", "in/2.x", "a", "b")
+    for source in (root / "in", str(root / "in"), str(root / "in" / "*")):
+        assert expand_paths(source) == [root / "in" / "1.x", root / "in" / "2.x"]
+    monkeypatch.chdir(root)
+    assert [str(path) for path in expand_paths("ab")] == ["ab"]
+    assert [str(path) for path in expand_paths("in/")] == ["in/1.x", "in/2.x"]
+
+
 def test_linked_folders_are_followed_in_order(tmp_path):
     files_in(tmp_path / "elsewhere", "2.x", "deep/1.x", ".hidden/3.x", ".4.x")
     root = files_in(tmp_path / "in", "a/1.x", "c.x", "z/1.x")

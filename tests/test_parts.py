@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from obspy import UTCDateTime
+from records import write_station
 
+from phasenet_keras import Picker
 from phasenet_keras.io.pick_formats import pick_formats
 from phasenet_keras.io.tables import write_picks
+from phasenet_keras.picking.archive import pick_archive
 from phasenet_keras.picking.parts import PartFolder, in_order
-from phasenet_keras.types import Pick
+from phasenet_keras.types import PhaseNetKerasError, Pick
 
 START = UTCDateTime("2021-05-07T23:59:00")
 
@@ -74,6 +78,27 @@ def test_parts_hold_numbers_as_they_were(tmp_path):
     parts.group("a").save([exact], [], 1, None)
     [back] = parts
     assert (back.probability, back.amplitude, back.snr_db) == (probability, amplitude, 1 / 3)
+
+
+def test_picks_are_those_of_the_last_run_of_the_object(make_net, tmp_path):
+    """Not those of an earlier run as well, and not of nobody knows which run."""
+    picker = Picker(make_net())
+    sparser = Picker(make_net(), min_distance_s=60.0)
+    one = write_station(tmp_path / "one.mseed", up=(700, 2000))
+    other = write_station(tmp_path / "other.mseed", station="BBB", up=(900,))
+    parts = PartFolder(str(tmp_path / "parts"))
+    assert parts.picks() == []
+    counts = []
+    for of_run, source in ((picker, one), (sparser, one), (picker, one), (picker, Path(other))):
+        list(pick_archive(of_run, source, parts))
+        counts.append(len(parts.picks()))
+    assert counts == [2, 1, 2, 1]
+    again = PartFolder(tmp_path / "parts")
+    with pytest.raises(PhaseNetKerasError, match="holds parts, but no run of this object: give"):
+        again.picks()
+    events = list(pick_archive(picker, [one, other], again))
+    assert [pick.sample for pick in again.picks()] == [700, 900, 2000]
+    assert events
 
 
 @pytest.mark.parametrize("name", [item.name for item in pick_formats()])

@@ -213,6 +213,25 @@ def test_impossible_splits_are_refused():
         assign_splits(make_records(20), fractions=(0.5, 0.2, 0.2))
 
 
+@pytest.mark.parametrize("verb", [["train", "set"], ["prepare", "a.npz"]], ids=lambda v: v[0])
+def test_impossible_seeds_are_refused_before_anything_is_read(verb, tmp_path, capsys):
+    for seed in ("-1", "4294967296", "x"):
+        with pytest.raises(SystemExit, match="2"):
+            main([*verb, "--seed", seed, "--output", str(tmp_path / "out")])
+        words = f"--seed: a whole number from 0 to 4294967295, received '{seed}'"
+        assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_impossible_settings_are_refused_before_anything_is_read(tmp_path, capsys):
+    config = tmp_path / "config.json"
+    config.write_text('{"refit": "no"}')
+    for verb in ("train", "compare"):
+        command = [verb, "no-set", "--config", str(config), "--output", str(tmp_path / "out")]
+        assert main(command) == 2
+        assert "refit is true or false, or None, received 'no'" in capsys.readouterr().err
+
+
 def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):
     records = [
         replace(record, split=split)
@@ -241,5 +260,13 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys)
     with pytest.raises(SystemExit, match="2"):
         main([*command, "--seeds", "0,x"])
     assert "whole numbers with commas, received '0,x'" in capsys.readouterr().err
+    for options, words in (
+        (["--sizes", "-3"], "argument --sizes: a whole number from 1 on, received '-3'"),
+        (["--sizes", "8,0"], "argument --sizes: a whole number from 1 on, received '0'"),
+        (["--seeds", "0,-1"], "--seeds: a whole number from 0 to 4294967295, received '-1'"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            main([*command, *options])
+        assert words in capsys.readouterr().err
     assert main([*command[:-2], "--folds", "40", "--output", str(tmp_path / "folds")]) == 2
     assert "40 folds need 42 groups at least" in capsys.readouterr().err

@@ -20,6 +20,7 @@ from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
 from phasenet_keras.report import CountBar
 from phasenet_keras.score_report import write_scores
 from phasenet_keras.training.evaluate import (
+    far_rates,
     pick_records,
     residuals_by_phase,
     score_curves,
@@ -143,6 +144,40 @@ def test_evaluate_says_so_only_of_the_rule_s_own_tolerance(preset, tmp_path, cap
     for options, is_said in (([], True), (["--tolerance-samples", "200"], False)):
         assert main([*command, *options]) == 0
         assert ("note the tolerance of 0.1 s is 200" in capsys.readouterr().out) is is_said
+
+
+@pytest.mark.parametrize(
+    ("rates", "sampling", "words"),
+    [
+        ((50.0, 100.0, 200.0), "resample", ""),  # up to a factor of two
+        ((100.0, 201.0, 6000.0), "resample", "records of 201, 6000 Hz were resampled to the 100"),
+        ((40.0,), "resample", "records of 40 Hz were resampled to the 100 Hz of 'spikes'; --samp"),
+        ((6000.0,), "reinterpret", ""),
+    ],
+)
+def test_records_of_far_other_rates_are_said(spike_net, rates, sampling, words):
+    waves = [Waveform(np.ones((99, 1)), rate, UTCDateTime(0), ("Z",), "A") for rate in rates]
+    records = [LabelledWaveform(wave, {"P": (10,)}) for wave in waves]
+    said = far_rates(Picker(spike_net, sampling=sampling), records)
+    assert said.startswith(words) if words else said == ""
+
+
+def test_evaluate_says_that_training_takes_samples_as_they_are(preset, tmp_path, capsys):
+    """The scores of the same weights on the same samples are 0.95 and nothing."""
+    records = [
+        replace(record, waveform=replace(record.waveform, sampling_rate=2000.0))
+        for record in records_with_spikes()
+    ]
+    write_dataset(records, tmp_path / "set")
+    command = ["evaluate", preset, str(tmp_path / "set"), "--tolerance-samples", "5"]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "note records of 2000 Hz were resampled to the 100 Hz of 'spikes'" in said
+    assert "P | 0.000" in said
+    assert main([*command, "--sampling", "reinterpret"]) == 0
+    said = capsys.readouterr().out
+    assert "resampled" not in said
+    assert "P | 0.900" in said
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,13 @@ from obspy import UTCDateTime
 
 from phasenet_keras import PhaseNet, Picker, Preset, Waveform
 from phasenet_keras.io.parts import BadRow
+from phasenet_keras.training.best_epoch import beats, best_epoch
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.loss import masked_cross_entropy
 from phasenet_keras.training.train import (
     EpochReport,
     TrainResult,
-    _beats,
-    _best,
     _kept_contract,
     train,
 )
@@ -290,18 +289,18 @@ def test_the_last_epoch_within_the_error_counts_and_a_parent_must_be_beaten():
         EpochReport(epoch, 1e-3, 0.1, loss, f1)
         for epoch, (loss, f1) in enumerate([(0.2, 0.5), (0.1, 0.8), (0.3, 0.75), (0.4, 0.6)])
     ]
-    assert _best(history, 10_000) == 1
-    assert _best(history, 40) == 2  # 0.8 has an error of 0.063
-    assert _best(history, 3) == 3  # and here of 0.23
-    assert _best([], 10) is None
+    assert best_epoch(history, 10_000) == 1
+    assert best_epoch(history, 40) == 2  # 0.8 has an error of 0.063
+    assert best_epoch(history, 3) == 3  # and here of 0.23
+    assert best_epoch([], 10) is None
     nan = float("nan")
-    assert _beats(history[1], nan, nan)
-    assert _beats(history[1], 0.05, 0.79)
-    assert not _beats(history[1], 0.05, 0.8)
-    assert _beats(history[1], 0.35, 0.8)
+    assert beats(history[1], nan, nan)
+    assert beats(history[1], 0.05, 0.79)
+    assert not beats(history[1], 0.05, 0.8)
+    assert beats(history[1], 0.35, 0.8)
     blind = EpochReport(0, 1e-3, 0.1, 0.1, 0.0)
-    assert not _beats(blind, 0.35, 0.0)  # neither finds a label
-    assert _beats(blind, nan, nan)
+    assert not beats(blind, 0.35, 0.0)  # neither finds a label
+    assert beats(blind, nan, nan)
 
 
 @pytest.mark.parametrize(

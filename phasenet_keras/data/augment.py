@@ -15,6 +15,7 @@ import numpy as np
 
 from phasenet_keras.data.pool import Arrivals, rows_of
 from phasenet_keras.data.preprocess import resample
+from phasenet_keras.data.settings import number, settle
 from phasenet_keras.types import ConfigError
 
 __all__ = [
@@ -254,15 +255,8 @@ def check_settings(step: Any) -> None:
     Raises:
         ConfigError: naming the setting.
     """
-    for item in fields(step):
-        value = getattr(step, item.name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not np.isfinite(value):
-            raise ConfigError(
-                f"{type(step).__name__}: {item.name} is a finite number, received {value!r}"
-            )
-    if not 0.0 <= step.probability <= 1.0:
-        raise ConfigError(f"a probability is in [0, 1], received {step.probability!r}")
+    kinds = {item.name: number() for item in fields(step)}
+    settle(step, kinds | {"probability": number(0, 1)}, f"{type(step).__name__}: ")
 
 
 def check_order(step: Any, least: str, greatest: str) -> None:

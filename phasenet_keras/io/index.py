@@ -15,7 +15,9 @@ from phasenet_keras.io.instruments import record_key
 from phasenet_keras.io.registry import read_stream, reader_of
 from phasenet_keras.types import ConfigError, FormatError
 
-__all__ = ["expand_paths", "group_by_station", "natural_key", "tie_together"]
+__all__ = ["Paths", "expand_paths", "group_by_station", "natural_key", "tie_together"]
+
+Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 # Two stars that stand for folders at any depth.
 _RECURSIVE = re.compile(r"(?:^|(?<=/))\*\*(?:/|$)")
@@ -34,9 +36,7 @@ def natural_key(path: str | PathLike[str]) -> tuple[tuple[int | str, ...], ...]:
     )
 
 
-def expand_paths(
-    sources: Iterable[str | PathLike[str]], without: Iterable[Path] = ()
-) -> list[Path]:
+def expand_paths(sources: Paths, without: Iterable[Path] = ()) -> list[Path]:
     """Resolve files, folders and patterns, without repeats.
 
     Of a folder, named or matched by a pattern, all files below are taken, also behind links, but
@@ -46,12 +46,14 @@ def expand_paths(
     folder without files, is kept, so that reading it says what is wrong.
 
     Args:
-        sources: files, folders and patterns.
+        sources: files, folders and patterns, or one of them.
         without: files and folders that are taken only where they are named themselves.
 
     Raises:
         ConfigError: for an empty name, which would stand for the working folder.
     """
+    if isinstance(sources, str | PathLike):  # not its letters, of which "/" is all there is
+        sources = [sources]
     paths: dict[str, Path] = {}
     left_out = {os.path.realpath(path) for path in without}
     for source in sources:

@@ -38,30 +38,43 @@ class BadRow:
         return self.text if self.row is None else f"row {self.row}: {self.text}"
 
 
-def check_records(records: Iterable[object]) -> Iterator[LabelledWaveform]:
+def check_records(records: Iterable[object], what: str = "records") -> Iterator[LabelledWaveform]:
     """Yield records as they are, as long as they are labelled ones.
 
+    Args:
+        records: what was given as labelled records.
+        what: they are, for the error.
+
     Raises:
-        ConfigError: for the first that is none, such as a row that `read_labelled` could not use.
+        ConfigError: for the first that is none, such as a row that `read_labelled` could not use,
+            and for what holds nothing at all.
 
     Example:
-        >>> list(check_records([BadRow(3, "its is no number")]))
+        >>> list(check_records(None, "records to test"))
         Traceback (most recent call last):
         ...
-        phasenet_keras.types.ConfigError: labelled records are wanted; number 1 is a row that gave \
-none (row 3: its is no number): take those of isinstance(record, LabelledWaveform)
+        phasenet_keras.types.ConfigError: records to test are a list of LabelledWaveform, received \
+NoneType
     """
+    if not isinstance(records, Iterable):
+        raise ConfigError(f"{what} are a list of LabelledWaveform, received {_kind(records)}")
     for number, record in enumerate(records, start=1):
         if isinstance(record, BadRow):
             raise ConfigError(
-                f"labelled records are wanted; number {number} is a row that gave none ({record}): "
-                "take those of isinstance(record, LabelledWaveform)"
+                f"{what} are LabelledWaveform; number {number} is a row that gave none ({record}): "
+                "correct it, or take [item for item in items if isinstance(item, LabelledWaveform)]"
             )
         if not isinstance(record, LabelledWaveform):
             raise ConfigError(
-                f"labelled records are wanted; number {number} is a {type(record).__name__}"
+                f"{what} are LabelledWaveform; number {number} is a {_kind(record)}: read_dataset "
+                "and read_labelled give such records, LabelledWaveform(waveform, {'P': (498,)}) is "
+                "one"
             )
         yield record
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 Item = LabelledWaveform | BadRow

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from phasenet_keras.data.settings import FLAG, number, settle, settled, whole
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 
@@ -15,6 +15,12 @@ __all__ = ["Preset"]
 NORMALIZATIONS = ("std",)
 # Shorter ones have no statistics to speak of, longer ones fit no memory.
 WINDOW_RANGE = (16, 10_000_000)
+KINDS = {
+    "sampling_rate": number(above=0),
+    "window_samples": whole(*WINDOW_RANGE),
+    "min_distance_s": number(above=0),
+    "rebalance": FLAG,
+}
 
 
 @dataclass(frozen=True)
@@ -70,33 +76,16 @@ class Preset:
                 f"preset '{self.name}': normalization is one of {', '.join(NORMALIZATIONS)}, "
                 f"received {self.normalization!r}"
             )
-        for name, value in (
-            ("sampling_rate", self.sampling_rate),
-            ("window_samples", self.window_samples),
-            ("min_distance_s", self.min_distance_s),
-        ):
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or not 0 < value < math.inf
-            ):
-                raise PresetError(f"preset '{self.name}': {name} is above 0, received {value!r}")
-        least, most = WINDOW_RANGE
-        if int(self.window_samples) != self.window_samples or not (
-            least <= self.window_samples <= most
-        ):
-            raise PresetError(
-                f"preset '{self.name}': window_samples is a whole number from {least} to {most}, "
-                f"received {self.window_samples!r}"
-            )
+        settle(self, KINDS, f"preset '{self.name}': ", PresetError)
         thresholds = dict.fromkeys(self.config.phases[1:], 0.3) | dict(self.thresholds)
         refuse_unknown(thresholds, self.config.phases[1:], f"thresholds of preset '{self.name}'")
-        for phase, value in thresholds.items():
-            if not 0.0 <= value <= 1.0:
-                raise PresetError(f"preset '{self.name}': threshold of {phase} is in [0, 1]")
-        object.__setattr__(self, "thresholds", thresholds)
+        of_phase = f"preset '{self.name}': threshold of"
+        checked = {
+            phase: settled(f"{of_phase} {phase}", number(0, 1), value, PresetError)
+            for phase, value in thresholds.items()
+        }
+        object.__setattr__(self, "thresholds", checked)
         object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
-        object.__setattr__(self, "window_samples", int(self.window_samples))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `from_dict` and JSON take them."""

@@ -14,7 +14,7 @@ import numpy as np
 from phasenet_keras.models.folding import window_of
 from phasenet_keras.models.litert import LiteRTForward
 from phasenet_keras.models.network_weights import NetworkWeights
-from phasenet_keras.types import ConfigError, nearest_name
+from phasenet_keras.types import ConfigError, PhaseNetKerasError, nearest_name
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
@@ -174,6 +174,9 @@ def _compiled(model: Any, n_channels: int) -> Forward:
 class NetworkThreads:
     """Runs a forward function in threads, one a core, a few at most; they start when first used.
 
+    A forked process has none of its parent's threads: LiteRT gets others there, and Keras, whose
+    backend's are gone as well, is refused.
+
     Args:
         forward: what `compile_forward` returns.
 
@@ -187,9 +190,22 @@ class NetworkThreads:
     def __init__(self, forward: Forward) -> None:
         self._forward = forward
         self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
 
     def __call__(self, x: np.ndarray) -> Future[np.ndarray]:
-        """Run the function on ``x`` in a thread."""
+        """Run the function on ``x`` in a thread.
+
+        Raises:
+            PhaseNetKerasError: in a forked process, unless LiteRT runs it.
+        """
+        if self._process != os.getpid():
+            if not isinstance(self._forward, LiteRTForward):
+                raise PhaseNetKerasError(
+                    "a picker that Keras runs does not work in a process that was forked after it "
+                    "was made: start workers by multiprocessing.get_context('spawn'), make the "
+                    "picker in each of them, or take engine='litert'"
+                )
+            self._pool, self._process = None, os.getpid()
         if self._pool is None:
             n_threads = _thread_count(self._forward)
             self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix="network")

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
-from phasenet_keras.io.index import expand_paths, tie_together
+from phasenet_keras.io.index import Paths, expand_paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.registry import RecordWarning
@@ -137,7 +136,7 @@ class GroupJob:
 
 def pick_archive(
     picker: Picker,
-    sources: Iterable[str | PathLike[str]],
+    sources: Paths,
     parts: PartFolder,
     *,
     selection: Selection | None = None,
@@ -148,8 +147,9 @@ def pick_archive(
 
     Args:
         picker: what they are picked with.
-        sources: files, folders (an SDS archive is one) and patterns.
-        parts: where the parts are; `PartFolder.picks` then gives the picks.
+        sources: files, folders (an SDS archive is one) and patterns, or one of them.
+        parts: where the parts are; `PartFolder.picks` then gives the picks of this run, also of
+            parts that an earlier one had finished.
         selection: what is wanted; None for all.
         part_s: a part is written when so many seconds of record have been read.
         block_bytes: miniSEED is read in pieces of so many bytes.
@@ -161,6 +161,7 @@ def pick_archive(
     Raises:
         PhaseNetKerasError: if a part cannot be written.
     """
+    parts.begin()
     jobs = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
     done, total = 0, sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
@@ -173,7 +174,7 @@ def pick_archive(
 
 def plan_archive(
     picker: Picker,
-    sources: Iterable[str | PathLike[str]],
+    sources: Paths,
     selection: Selection | None = None,
     part_s: float = DAY_S,
     block_bytes: int = BLOCK_BYTES,

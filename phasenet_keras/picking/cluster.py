@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.blocks import BLOCK_BYTES
+from phasenet_keras.io.index import Paths
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.picking.archive import (
     GroupJob,
@@ -124,7 +124,7 @@ def open_client(address: str) -> Iterator[Client]:
 def pick_over_dask(
     client: Client,
     picker: Picker,
-    sources: Iterable[str | PathLike[str]],
+    sources: Paths,
     parts: PartFolder,
     *,
     selection: Selection | None = None,
@@ -151,6 +151,7 @@ def pick_over_dask(
     """
     from distributed import CancelledError, KilledWorker, as_completed
 
+    parts.begin()
     planned = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
     groups = [[job.absolute() for job in _by_station(group)] for group in planned]
     jobs = [job for group in groups for job in group]

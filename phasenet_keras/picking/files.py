@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.index import expand_paths, group_by_station
+from phasenet_keras.io.index import Paths, expand_paths, group_by_station
 from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
@@ -116,14 +115,14 @@ class Progress:
 
 def pick_files(
     picker: Picker,
-    sources: Iterable[str | PathLike[str]],
+    sources: Paths,
     selection: Selection | None = None,
 ) -> Iterator[StationResult | FileReport | Progress]:
     """Pick files, folders and patterns; channels of a station in several files come together.
 
     Args:
         picker: what they are picked with.
-        sources: files, folders and patterns.
+        sources: files, folders and patterns, or one of them.
         selection: what is wanted; None for all.
 
     Yields:

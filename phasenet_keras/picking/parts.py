@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from heapq import heappop, heappush
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,17 @@ class PartFolder:
 
     Args:
         folder: is made where it does not exist.
-
-    Raises:
-        ConfigError: see `GroupParts.save`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        self.folder = Path(folder)
         self._names: dict[str, None] = {}
         self._finished: set[str] = set()
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """Begin a run: what belonged to an earlier one of this object does not belong to it."""
+        self._names, self._finished, self._has_begun = {}, set(), True
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -96,6 +99,7 @@ class PartFolder:
         """
         with room_wanted(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+        self._has_begun = True
         self._names[name] = None
         return self.folder
 
@@ -113,8 +117,14 @@ class PartFolder:
         A part is read when its first pick is due, so that those of about a day are held.
 
         Raises:
-            PhaseNetKerasError: if a group that was finished is not there any more.
+            PhaseNetKerasError: if a group that was finished is not there any more, or before a run
+                if the folder holds parts: of which files and settings, only a run knows.
         """
+        if not self._has_begun and any(self.folder.glob("*.csv")):
+            raise PhaseNetKerasError(
+                f"{self.folder} holds parts, but no run of this object: give pick_archive the same "
+                "picker, sources and settings again with it; finished parts are not picked again"
+            )
         return in_order(path for name in self._names for path in self._paths(name))
 
     def _paths(self, name: str) -> list[Path]:
@@ -127,7 +137,11 @@ class PartFolder:
         return group.paths()
 
     def picks(self) -> list[Pick]:
-        """Return the picks of all finished parts of this run's groups, by time."""
+        """Return the picks of all finished parts of this run's groups, by time.
+
+        Raises:
+            PhaseNetKerasError: if finished parts are gone, or some are there but was no run.
+        """
         return list(self)
 
     def has_any(self) -> bool:

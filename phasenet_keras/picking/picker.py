@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,11 @@ CHUNK_SAMPLES = 131_072
 FEW_OF = 4
 # Of so few samples nothing tells a dead channel.
 FEW_SAMPLES = 16
+# All that makes a picker, beside its network.
+OPTIONS = (
+    *("preset", "thresholds", "min_distance_s", "sampling", "missing", "chunk_samples"),
+    *("follow", "engine"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +90,9 @@ class RecordResult:
 
 class Picker:
     """Picks arrivals with a network, by the network's signal contract.
+
+    It can be pickled and copied. Workers that are spawned can use any; workers that are forked, the
+    default of `multiprocessing` on Linux before Python 3.14, one of the engine ``"litert"`` only.
 
     Args:
         net: a network with a preset (`PhaseNet.from_preset`).
@@ -139,6 +148,11 @@ class Picker:
                 "with PhaseNet.from_preset, or pass preset=Preset(...)"
             )
         preset.check_network(net.config)
+        if not isinstance(thresholds, Mapping | None):
+            raise ConfigError(
+                f"thresholds are a probability by phase, such as {dict(preset.thresholds)}, "
+                f"received {thresholds!r}"
+            )
         thresholds = dict(thresholds or {})
         refuse_unknown(thresholds, preset.thresholds, "thresholds")
         for phase, value in thresholds.items():
@@ -156,9 +170,21 @@ class Picker:
         self.sampling = sampling
         self.missing = missing
         self.chunk_samples = check_core_samples(chunk_samples)
+        self.follow = follow
         self.engine = engine
         self._forward = compile_forward(net, preset.window_samples, follow=follow, engine=engine)
         self._threads = NetworkThreads(self._forward)
+
+    def __copy__(self) -> Picker:
+        """Return a picker of the same network as it is compiled, whose thresholds may differ."""
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what makes it anew, for `pickle` and deep copies: the network and the options."""
+        options = {name: getattr(self, name) for name in OPTIONS}
+        return partial(type(self), **options), (self.net,)
 
     @classmethod
     def from_preset(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from phasenet_keras.data.augment import (
     Augmentation,
@@ -28,20 +30,25 @@ from phasenet_keras.data.mixing import (
     StackEvents,
     p_and_s,
 )
-from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name, refuse_unknown
+from phasenet_keras.data.settings import (
+    FLAG,
+    SEED,
+    TEXT,
+    Kind,
+    choice,
+    number,
+    optional,
+    settle,
+    settled,
+    whole,
+)
+from phasenet_keras.models.contract import WINDOW_RANGE
+from phasenet_keras.types import ConfigError, LabelledWaveform, refuse_unknown
 
-__all__ = ["PRECISIONS", "TrainConfig", "choose_window", "read_config"]
+__all__ = ["PRECISIONS", "TrainConfig", "choose_window", "config_of", "read_config"]
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 SCHEDULES = ("cosine", "constant")
-# Settings that count something, and their least values.
-WHOLE_NUMBERS: Mapping[str, int] = {
-    "epochs": 1,
-    "batch_size": 1,
-    "windows_per_record": 0,
-    "window_samples": 0,
-    "patience": 1,
-}
 LEAST_WINDOWS = 256
 REFIT_BELOW = 300
 # Up to 86 real records gained by it on the whole, 193 did not (one seed each).
@@ -71,6 +78,28 @@ USUAL_STEPS = ({"name": "Polarity"}, {"name": "WhiteNoise"})
 BLENDING = ({"name": "BlendRecords"},)
 LEAST_BLENDED = 0.25
 DEFAULT_SIGMA_SAMPLES, DEFAULT_REACH = 6.0, 2.5
+
+# What each setting may be; the lists are checked by themselves.
+KINDS: Mapping[str, Kind] = {
+    "epochs": whole(1),
+    "batch_size": whole(1),
+    "windows_per_record": whole(),
+    "learning_rate": number(above=0),
+    "schedule": choice(SCHEDULES),
+    "window_samples": whole(),
+    "label_shape": TEXT,
+    "label_sigma_samples": number(above=0, most=LONGEST_WINDOW),
+    "label_reach": number(above=0),
+    "alpha": number(0, 1),
+    "shift_samples": whole(),
+    "mask_unknown": FLAG,
+    "tolerance_samples": number(above=0),
+    "patience": whole(1),
+    "refit": optional(FLAG),
+    "precision": choice(PRECISIONS),
+    "tensorboard": FLAG,
+    "seed": SEED,
+}
 
 
 @dataclass(frozen=True)
@@ -109,8 +138,8 @@ class TrainConfig:
         seed: of weights, order and windows.
 
     Raises:
-        ConfigError: for a value out of range, an unknown label, augmentation or setting of one,
-            or a label given both by name and by width.
+        ConfigError: for a value of another type or out of range, an unknown label, augmentation
+            or setting of one, or a label given both by name and by width.
 
     Example:
         >>> config = TrainConfig(epochs=20, augmentation=({"name": "WhiteNoise"},))
@@ -141,23 +170,13 @@ class TrainConfig:
     steps: tuple[Augmentation, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name, least in WHOLE_NUMBERS.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"{name} is a whole number from {least} on, received {value!r}")
-        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                raise ConfigError(
-                    f"{name} is one of {', '.join(known)}, received {getattr(self, name)!r}."
-                    f"{nearest_name(str(getattr(self, name)), known)}"
-                )
-        for name in ("learning_rate", "label_sigma_samples", "label_reach", "tolerance_samples"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{name} is above 0, received {getattr(self, name)!r}")
+        settle(self, KINDS)
+        if self.window_samples:
+            settled("window_samples, where it is not 0,", whole(*WINDOW_RANGE), self.window_samples)
         self._check_label()
         if self.augmentation is not None:
-            object.__setattr__(self, "augmentation", tuple(dict(s) for s in self.augmentation))
-        object.__setattr__(self, "class_weights", tuple(self.class_weights))
+            object.__setattr__(self, "augmentation", _steps(self.augmentation))
+        object.__setattr__(self, "class_weights", _class_weights(self.class_weights))
         steps = USUAL_STEPS if self.augmentation is None else self.augmentation
         object.__setattr__(self, "steps", tuple(_step(item) for item in steps))
 
@@ -213,6 +232,8 @@ class TrainConfig:
         Raises:
             ConfigError: for unknown keys or impossible values.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"a training configuration has settings by name, received {values!r}")
         known = [item.name for item in fields(cls) if item.init]
         refuse_unknown(values, known, "a training configuration")
         return cls(**values)
@@ -227,6 +248,20 @@ class TrainConfig:
                 f"label_shape {self.label_shape!r} has its own width, received also "
                 f"label_sigma_samples {given[0]:g} and label_reach {given[1]:g}: leave out either"
             )
+
+
+def config_of(config: TrainConfig | None) -> TrainConfig:
+    """Return a configuration, the default one for None.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if config is not None and not isinstance(config, TrainConfig):
+        raise ConfigError(
+            f"config is a TrainConfig, received {type(config).__name__}: TrainConfig(epochs=20), "
+            "or TrainConfig.from_dict of a mapping"
+        )
+    return config or TrainConfig()
 
 
 def choose_window(records: Sequence[LabelledWaveform]) -> int:
@@ -257,10 +292,37 @@ def read_config(path: str | PathLike[str] | None) -> TrainConfig:
     return TrainConfig.from_dict(values.get("config", values))
 
 
+def _steps(given: Any) -> tuple[Mapping[str, Any], ...]:
+    """Return the steps of an augmentation as plain values."""
+    is_list = isinstance(given, Sequence) and not isinstance(given, str)
+    for item in given if is_list else [given]:
+        if not (is_list and isinstance(item, Mapping) and isinstance(item.get("name"), str)):
+            raise ConfigError(
+                'augmentation is a list of steps, each a mapping with a name, such as {"name": '
+                f'"Polarity"}}, received {item!r}'
+            )
+    return tuple(
+        {key: v.item() if isinstance(v, np.generic) else v for key, v in item.items()}
+        for item in given
+    )
+
+
+def _class_weights(given: Any) -> tuple[float, ...]:
+    """Return the factors of the phases' terms; their number is that of a network's phases."""
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise ConfigError(
+            f"class_weights is a list of numbers, one a phase, noise first; received {given!r}"
+        )
+    factors = tuple(settled("each of class_weights", number(0), value) for value in given)
+    if factors and not any(factors):
+        raise ConfigError("class_weights are all 0: nothing would be learnt")
+    return factors
+
+
 def _step(item: Mapping[str, Any]) -> Augmentation:
     settings = dict(item)
-    name = settings.pop("name", None)
-    refuse_unknown({str(name): None}, STEPS, "augmentation")
-    step: Any = STEPS[str(name)]
+    name = settings.pop("name")
+    refuse_unknown({name: None}, STEPS, "augmentation")
+    step: Any = STEPS[name]
     refuse_unknown(settings, [field.name for field in fields(step)], f"augmentation {name}")
     return step(**settings)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from phasenet_keras.data.settings import FLAG, TEXT, number, optional, settle, whole
 from phasenet_keras.training.robust import PhaseCorrection
 from phasenet_keras.types import ConfigError, refuse_unknown
 
 __all__ = ["CORRECTIONS", "REPORT", "CorrectionConfig"]
 
 CHOICES = ("cross_validation", "given")
+KINDS = {
+    "choose": TEXT,
+    "reciprocity": FLAG,
+    "gathers_to_choose": whole(1),
+    "sampling_rate_hz": optional(number(above=0)),
+}
 
 
 def _default_phases() -> Mapping[str, PhaseCorrection]:
@@ -49,15 +55,13 @@ class CorrectionConfig:
     sampling_rate_hz: float | None = None
 
     def __post_init__(self) -> None:
+        settle(self, KINDS)
         refuse_unknown({self.choose: None}, CHOICES, "choose")
-        if self.gathers_to_choose < 1:
-            raise ConfigError(f"gathers_to_choose is from 1 on, received {self.gathers_to_choose}")
-        rate = self.sampling_rate_hz
-        if rate is not None and not (math.isfinite(rate) and rate > 0):
-            raise ConfigError(f"a sampling rate is above 0 Hz, received {rate!r}")
+        if not isinstance(self.phases, Mapping):
+            raise ConfigError(f"phases have settings by name, received {self.phases!r}")
         if not self.phases:
             raise ConfigError("a correction needs the settings of at least one phase")
-        object.__setattr__(self, "phases", dict(self.phases))
+        object.__setattr__(self, "phases", {p: _phase(p, s) for p, s in self.phases.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `from_dict` takes them."""
@@ -70,10 +74,9 @@ class CorrectionConfig:
         Raises:
             ConfigError: for unknown keys, with the nearest known name, or impossible values.
         """
-        values = dict(values)
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"a correction has settings by name, received {values!r}")
         refuse_unknown(values, [item.name for item in fields(cls)], "a correction")
-        if "phases" in values:
-            values["phases"] = {p: _phase(p, s) for p, s in values["phases"].items()}
         return cls(**values)
 
     @classmethod
@@ -90,6 +93,8 @@ class CorrectionConfig:
 def _phase(name: str, settings: Any) -> PhaseCorrection:
     if isinstance(settings, PhaseCorrection):
         return settings
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"the correction of phase {name} has settings, received {settings!r}")
     known = [item.name for item in fields(PhaseCorrection)]
     refuse_unknown(settings, known, f"the correction of phase {name}")
     return PhaseCorrection(**settings)

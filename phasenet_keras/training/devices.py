@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from phasenet_keras.types import ConfigError
 
-__all__ = ["Devices", "built_for_devices", "made_repeatable"]
+__all__ = ["Devices", "built_for_devices", "generators_kept", "made_repeatable"]
 
 # What batches are shared among; a test takes the parts of a CPU.
 DEVICE_KIND = "GPU"
@@ -25,6 +26,20 @@ def made_repeatable(seed: int) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """Give the global generators of `random` and NumPy back as they were.
+
+    `made_repeatable` sets them, and Keras draws from them.
+    """
+    of_python, of_numpy = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import numpy as np
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.training.checks_data import unknown_labels
+from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.matching import RULES, Rule, Tolerance, match_picks, tolerance_of
 from phasenet_keras.training.picked import (
     PickedRecord,
@@ -52,6 +53,7 @@ __all__ = [
     "Tolerance",
     "choose_thresholds",
     "evaluate",
+    "far_rates",
     "markdown_table",
     "match_picks",
     "pick_records",
@@ -66,6 +68,8 @@ __all__ = [
 
 # A tolerance above these tells little: of the records' length, and in samples.
 WIDE_PART, WIDE_SAMPLES = 0.05, 50.0
+# Records whose rate differs from the preset's by more than this are others than it was made for.
+FAR_FACTOR = 2.0
 
 
 def evaluate(
@@ -89,7 +93,7 @@ def evaluate(
 
     Args:
         picker: with the thresholds to be scored.
-        records: with labels in samples of their own sampling rate.
+        records: with labels in samples of their own sampling rate; a generator is listed first.
         rule: a name in `RULES`.
         tolerance_s: greatest residual of a match in seconds, in place of the rule's; residual
             statistics are then over the matches.
@@ -111,6 +115,7 @@ def evaluate(
     Warns:
         RecordWarning: for arrivals of phases that the picker does not pick.
     """
+    check_picker(picker)
     tolerance = tolerance_of(rule, tolerance_s, tolerance_samples)
     records = list(check_records(records))
     if not records:
@@ -285,6 +290,25 @@ def _check_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) ->
         raise ConfigError(f"no record has labels of {' or '.join(phases)}: {unknown}")
     if unknown:
         warnings.warn(unknown, RecordWarning, stacklevel=3)
+
+
+def far_rates(picker: Picker, records: Sequence[LabelledWaveform]) -> str:
+    """Say that records were resampled to far another rate; empty where none were.
+
+    Args:
+        picker: that picked them.
+        records: that were scored.
+    """
+    own = picker.preset.sampling_rate
+    rates = sorted({record.waveform.sampling_rate for record in records})
+    far = [rate for rate in rates if not own / FAR_FACTOR <= rate <= own * FAR_FACTOR]
+    if picker.sampling != "resample" or not far:
+        return ""
+    listed = ", ".join(f"{rate:g}" for rate in far)
+    return (
+        f"records of {listed} Hz were resampled to the {own:g} Hz of '{picker.preset.name}'; "
+        "--sampling reinterpret takes the samples as they are, as training does"
+    )
 
 
 def _without_arrivals(

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -36,7 +37,7 @@ from phasenet_keras.training.freezing import (
 from phasenet_keras.training.loss import masked_cross_entropy
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy
-from phasenet_keras.types import LabelledWaveform
+from phasenet_keras.types import ConfigError, LabelledWaveform
 
 __all__ = ["EpochReport", "Learner"]
 
@@ -197,10 +198,25 @@ class Learner:
             writer.writerows(asdict(report).values() for report in history)
 
     def resume(self, folder: Path) -> list[EpochReport]:
-        """Load the state of an unfinished run, if there is one; return its history."""
-        if not (folder / STATE).is_file():
+        """Load the state of an unfinished run, if there is one; return its history.
+
+        Raises:
+            ConfigError: if it cannot be read: files are whole once they have their name, so that
+                only a copy is cut short, and the whole one may be somewhere.
+        """
+        path = folder / STATE
+        if not path.is_file():
             return []
-        with np.load(folder / STATE) as state:
+        try:
+            return self._load(path)
+        except (OSError, EOFError, BadZipFile, KeyError, ValueError) as error:
+            raise ConfigError(
+                f"{path}, the state of an unfinished run, cannot be read ({error}): put a whole "
+                "copy in its place, or remove it, and the run begins anew"
+            ) from error
+
+    def _load(self, path: Path) -> list[EpochReport]:
+        with np.load(path) as state:
             self.net.set_weight_set(
                 {name[4:]: state[name] for name in state.files if name.startswith("net/")}
             )

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import FLAG, choice, number, settle, whole
 from phasenet_keras.training.curves import curve_errors, fit_gather
-from phasenet_keras.types import ConfigError, MissingExtraError, ShapeError, nearest_name
+from phasenet_keras.types import ConfigError, MissingExtraError, ShapeError
 
 __all__ = ["GatherCorrection", "PhaseCorrection", "choose_settings", "correct_gather"]
 
@@ -30,6 +31,23 @@ EPSILONS = (1.05, 1.2, 1.5)
 CS = (10.0, 100.0)
 WIDTHS = (1.5, 0.8, 0.4, 0.2)
 FOLDS = 4
+
+# What each setting may be; bounds may be infinite.
+KINDS = {
+    "earliest": number(is_finite=False),
+    "latest": number(is_finite=False),
+    "huber_epsilon": number(1),
+    "svr_c": number(above=0),
+    "svr_tube": number(0),
+    "kernel_width": number(above=0),
+    "axis": choice(AXES),
+    "svr_axis": choice(SVR_AXES),
+    "min_points": whole(),
+    "mirror": FLAG,
+    "sides": choice(SIDES),
+    "staged": FLAG,
+    "least_scatter": number(above=0),
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class PhaseCorrection:
         least_scatter: picks are never taken to scatter less than this, in samples.
 
     Raises:
-        ConfigError: for a value out of range or an unknown choice.
+        ConfigError: for a value of another type or out of range, or an unknown choice.
     """
 
     earliest: float = -math.inf
@@ -77,23 +95,11 @@ class PhaseCorrection:
     least_scatter: float = 1.5
 
     def __post_init__(self) -> None:
-        for name, known in (("axis", AXES), ("svr_axis", SVR_AXES), ("sides", SIDES)):
-            value = getattr(self, name)
-            if value not in known:
-                hint = nearest_name(str(value), known)
-                raise ConfigError(f"{name} is one of {', '.join(known)}, received {value!r}.{hint}")
-        for name in ("svr_c", "kernel_width", "least_scatter"):
-            _positive(name, getattr(self, name))
-        if not self.huber_epsilon >= 1:
-            raise ConfigError(f"huber_epsilon is at least 1, received {self.huber_epsilon!r}")
-        if not self.svr_tube >= 0:
-            raise ConfigError(f"svr_tube is at least 0 samples, received {self.svr_tube!r}")
+        settle(self, KINDS)
         if not self.earliest < self.latest:
             raise ConfigError(
                 f"earliest is before latest, received {self.earliest!r} and {self.latest!r}"
             )
-        if isinstance(self.min_points, bool) or int(self.min_points) != self.min_points:
-            raise ConfigError(f"min_points is a whole number, received {self.min_points!r}")
         if self.min_points < 4:
             raise ConfigError(
                 f"a curve needs at least 4 picks: min_points is {self.min_points!r}, set it to 4"
@@ -287,11 +293,6 @@ def one_thread() -> Iterator[None]:
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
-
-
-def _positive(name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise ConfigError(f"{name} is above 0, received {value!r}")
 
 
 SETTINGS = tuple(item.name for item in fields(PhaseCorrection))

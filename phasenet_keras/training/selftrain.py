@@ -13,12 +13,14 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
-from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.correction import CorrectionConfig
+from phasenet_keras.training.demands import check_network, check_training
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.pseudo_records import (
@@ -122,7 +124,8 @@ def self_train(
         ConfigError: for a split without records, no record that is without labels, a folder of
             other settings, or without scikit-learn.
     """
-    config = config or TrainConfig()
+    config = config_of(config)
+    labelled = list(check_records(labelled, "labelled records"))
     run = _Run(
         parent,
         {s: [r for r in labelled if r.split == s] for s in ("train", "dev", "test")},
@@ -256,6 +259,7 @@ def _counts(
 def _check(run: _Run, rounds: int) -> None:
     if rounds < 1:
         raise ConfigError(f"rounds is from 1 on, received {rounds}")
+    check_network(run.parent)
     if run.parent.preset is None:
         raise ConfigError("self-training needs a parent with a preset: PhaseNet.from_preset")
     for split, records in run.splits.items():
@@ -264,6 +268,8 @@ def _check(run: _Run, rounds: int) -> None:
                 f"the labelled data set has no {split} records: self-training learns from train, "
                 "chooses by dev and is scored on test"
             )
+    run.strategy.check(run.parent.stages)
+    check_training(run.parent, run.config, run.splits["train"], run.splits["dev"])
     if not run.unlabelled:
         raise ConfigError("there are no records without labels")
     rate = run.splits["train"][0].waveform.sampling_rate

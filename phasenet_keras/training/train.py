@@ -13,16 +13,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
-from phasenet_keras.training.checks_data import shared_groups
+from phasenet_keras.training.best_epoch import beats, best_epoch, is_over
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
-from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.config import TrainConfig, config_of
+from phasenet_keras.training.demands import check_network, check_training
+from phasenet_keras.training.devices import generators_kept
 from phasenet_keras.training.doctor import Finding, run_report
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import Examination, examine
@@ -31,14 +31,15 @@ from phasenet_keras.training.learner import EpochReport, Learner
 from phasenet_keras.training.proof import before_and_after
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores
-from phasenet_keras.training.splits import LEAST_GROUPS
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["EpochReport", "TrainResult", "train"]
 
 CONFIG, REPORT = "config.json", "report.md"
+# Records to train on, to validate on, and to test.
+Sets = tuple[list[LabelledWaveform], list[LabelledWaveform], list[LabelledWaveform]]
 # The best network on the validation records, the one trained anew, and the one that is used.
 VALIDATED, REFIT, BEST = "validated", "refit", "best"
 # As the official post-processing: 50 samples between two picks of one phase.
@@ -110,6 +111,7 @@ class TrainResult:
         return f"best validation F1 {best.dev_f1:.3f} after epoch {best.epoch}{before}{after}"
 
 
+@generators_kept()
 def train(
     parent: PhaseNet,
     train_records: Sequence[LabelledWaveform],
@@ -129,6 +131,10 @@ def train(
     The best epoch is the last one whose F1 on the validation records is within one standard error
     of the highest. With few records (`TrainConfig.refit`) the network is then trained anew on all
     records, validation included, up to the best epoch.
+
+    A run seeds what it draws from. The global generators of `random` and NumPy are given back as
+    they were; Keras and TensorFlow stay seeded by the run, and TensorFlow keeps to operations whose
+    result does not depend on timing (``enable_op_determinism``) for the rest of the process.
 
     Args:
         parent: with weights; load it with ``rebalance=True``, so that one learning rate suits
@@ -156,38 +162,70 @@ def train(
 
     Raises:
         ConfigError: for an unknown strategy, no records, no arrival to validate on, an event on
-            two sides, or a folder that holds a run of other settings, records or parent.
+            two sides, several sampling rates, or a folder that holds a run of other settings,
+            records or parent, or a state that cannot be read. A call that is refused leaves a new
+            folder unclaimed.
     """
-    train_records, dev_records = (list(check_records(r)) for r in (train_records, dev_records))
+    sets = (
+        list(check_records(train_records, "records to train on")),
+        list(check_records(dev_records, "records to validate on")),
+        list(check_records(test_records, "records to test")),
+    )
+    folder = Path(folder)
+    learner = _claimed(parent, sets, folder, strategy, config, weights, teacher)
+    return _trained(learner, sets, folder, keep_parent, on_epoch)
+
+
+def _claimed(
+    parent: PhaseNet,
+    sets: Sets,
+    folder: Path,
+    strategy: str | TransferStrategy,
+    config: TrainConfig | None,
+    weights: Mapping[str, Mapping[str, float]] | None,
+    teacher: Teacher | None,
+) -> Learner:
+    """Return what trains, and claim the folder for it.
+
+    The claim is last of what may fail: a call that is corrected and given again finds it free.
+    """
+    learn, check, test = sets
+    check_network(parent)
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
-    _check_arrivals(train_records, dev_records, parent.config.phases[1:])
-    check_no_leak(train_records, dev_records)
-    check_no_leak([*train_records, *dev_records], test_records, "test")
-    config = (config or TrainConfig()).settled(train_records, dev_records)
-    folder = Path(folder)
+    config = config_of(config)
+    check_training(parent, config, learn, check, test)
+    config = config.settled(learn, check)
     if teacher:
         teacher.check(parent.config)
-    data = _data_facts(train_records, dev_records, weights, teacher)
+    contract = _contract(parent, learn[0], config, folder)
+    learner = Learner(parent, learn, check, strategy, config, contract, weights, teacher)
+    data = _data_facts(learn, check, weights, teacher)
     plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
     claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
-    contract = _contract(parent, train_records[0], config, folder)
+    return learner
 
-    learner = Learner(
-        parent, train_records, dev_records, strategy, config, contract, weights, teacher
-    )
+
+def _trained(
+    learner: Learner,
+    sets: Sets,
+    folder: Path,
+    keep_parent: bool,
+    on_epoch: Callable[[EpochReport], None] | None,
+) -> TrainResult:
+    """Train to the end, choose, and write what came of it."""
+    parent, config = learner.parent, learner.config
     parent_loss, parent_f1 = learner.parent_scores()
     history = _run(learner, folder, on_epoch)
-    best = _best(history, learner.n_dev_labels)
-    if keep_parent and best is not None and not _beats(history[best], parent_loss, parent_f1):
+    best = best_epoch(history, learner.n_dev_labels)
+    if keep_parent and best is not None and not beats(history[best], parent_loss, parent_f1):
         best = None
-    findings = _findings(learner, history, dev_records)
+    findings = _findings(learner, history, sets[1])
     net, n_refitted = parent, 0
     if best is None:
-        parent.save_preset(folder / BEST, _kept_contract(parent, contract))
+        parent.save_preset(folder / BEST, _kept_contract(parent, learner.contract))
     else:
-        sets = (train_records, dev_records)
-        n_refitted = sum(map(len, sets)) if config.refit else 0
+        n_refitted = sum(map(len, sets[:2])) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
     trained = None if best is None else net
     result = TrainResult(
@@ -199,9 +237,9 @@ def train(
         folder,
         n_refitted,
         findings,
-        before_and_after(parent, trained, test_records, config.tolerance_samples),
+        before_and_after(parent, trained, sets[2], config.tolerance_samples),
     )
-    _write_report(result, strategy, config)
+    _write_report(result, learner.strategy, config)
     return result
 
 
@@ -217,11 +255,11 @@ def _run(
     history = learner.resume(folder)
     with open_journal(folder, config.tensorboard) as journal:
         for epoch in range(len(history), n_epochs or config.epochs):
-            if n_epochs is None and _is_over(history, config.patience):
+            if n_epochs is None and is_over(history, config.patience):
                 break
             report = learner.run_epoch(epoch)
             history.append(report)
-            if n_epochs is None and _best(history, learner.n_dev_labels) == epoch:
+            if n_epochs is None and best_epoch(history, learner.n_dev_labels) == epoch:
                 learner.net.save_preset(folder / VALIDATED, learner.contract)
             learner.save(folder, history)
             journal(report)
@@ -233,7 +271,7 @@ def _run(
 def _result_of(
     learner: Learner,
     best: int,
-    sets: tuple[Sequence[LabelledWaveform], Sequence[LabelledWaveform]],
+    sets: Sets,
     folder: Path,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> PhaseNet:
@@ -256,66 +294,6 @@ def _result_of(
         net = learner.net
     net.save_preset(folder / BEST, contract)
     return PhaseNet.from_preset(folder / BEST)
-
-
-def _best(history: Sequence[EpochReport], n_labels: int) -> int | None:
-    """Return the last epoch whose F1 is within one standard error of the highest; None without.
-
-    Few validation labels tell epochs apart but roughly, and the later one has learnt more. The
-    error is that of a proportion, ``sqrt(F1 (1 - F1) / n_labels)``.
-    """
-    rated = [report for report in history if math.isfinite(report.dev_f1)]
-    if not rated:
-        return None
-    highest = max(report.dev_f1 for report in rated)
-    error = math.sqrt(highest * (1.0 - highest) / max(1, n_labels))
-    return max(report.epoch for report in rated if report.dev_f1 >= highest - error)
-
-
-def _beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
-    """Tell if an epoch is better than the parent: in F1, or where that is equal in loss.
-
-    Where neither finds a label, a lower loss is no success.
-    """
-    if math.isnan(parent_f1) or report.dev_f1 > parent_f1:
-        return True
-    return 0 < report.dev_f1 == parent_f1 and report.dev_loss < parent_loss
-
-
-def check_no_leak(
-    train_records: Sequence[LabelledWaveform],
-    others: Sequence[LabelledWaveform],
-    what: str = "validation",
-) -> None:
-    """Refuse a record, or an event or a gather where there are others, on both sides.
-
-    Records of one single event can only be split inside of it: the doctor says so.
-
-    Raises:
-        ConfigError: naming the first few.
-    """
-    for kind, both in shared_groups(train_records, others).items():
-        names = {getattr(record, kind) for record in (*train_records, *others)} - {""}
-        if kind == "name" or len(names) >= LEAST_GROUPS:
-            raise ConfigError(
-                f"{len(both)} {kind}s are in training and {what}, e.g. {', '.join(both[:3])}: give "
-                "each to one split"
-            )
-
-
-def _check_arrivals(
-    train_records: Sequence[LabelledWaveform],
-    dev_records: Sequence[LabelledWaveform],
-    phases: Sequence[str],
-) -> None:
-    """Refuse to go without records, and validation without a single arrival: it chooses nothing."""
-    if not train_records or not dev_records:
-        raise ConfigError("training needs records to learn from and others to validate on")
-    if not any(record.arrivals.get(phase) for record in dev_records for phase in phases):
-        raise ConfigError(
-            f"none of the {len(dev_records)} records to validate on has an arrival of "
-            f"{' or '.join(phases)}: label some, or split anew"
-        )
 
 
 def _findings(
@@ -341,15 +319,6 @@ def _findings(
             tolerance_samples=learner.config.tolerance_samples,
         )
     )
-
-
-def _is_over(history: Sequence[EpochReport], patience: int) -> bool:
-    """Tell if neither F1 nor loss has been as good as its best for long enough."""
-    if not history:
-        return False
-    best = max(history, key=lambda report: (report.dev_f1, report.epoch))
-    lowest = int(np.argmin([report.dev_loss for report in history]))
-    return len(history) - 1 - max(best.epoch, lowest) >= patience
 
 
 def _data_facts(

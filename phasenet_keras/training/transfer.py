@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
+from phasenet_keras.data.settings import (
+    FOLDER_NAME,
+    NAMES,
+    TEXT,
+    number,
+    settle,
+    settled,
+    whole,
+)
 from phasenet_keras.types import ConfigError, nearest_name, refuse_unknown
 
 __all__ = [
@@ -23,6 +32,13 @@ __all__ = [
     "matching_stages",
     "strategy_of",
 ]
+
+GLOBS = replace(NAMES, words="a list of globs")
+SCALE = replace(
+    number(above=0),
+    words="above 0 (0 is not freezing, the batch-norm statistics would still move: leave the stage "
+    "out of trainable)",
+)
 
 
 @dataclass(frozen=True)
@@ -50,17 +66,14 @@ class FreezePhase:
     lr_scale: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.trainable, str):
-            raise ConfigError(f"trainable is a list of globs, received '{self.trainable}'")
-        object.__setattr__(self, "trainable", tuple(self.trainable))
-        if isinstance(self.start_epoch, bool) or not isinstance(self.start_epoch, int):
-            raise ConfigError(f"start_epoch is a whole number, received {self.start_epoch!r}")
-        for glob, factor in self.lr_scale.items():
-            if not factor > 0:
-                raise ConfigError(
-                    f"lr_scale of '{glob}' is above 0, received {factor!r}: 0 is not freezing, the "
-                    "batch-norm statistics would still move; leave the stage out of trainable"
-                )
+        settle(self, {"start_epoch": whole(), "trainable": GLOBS})
+        if not isinstance(self.lr_scale, Mapping):
+            raise ConfigError(f"lr_scale has a factor by glob, received {self.lr_scale!r}")
+        scale = {
+            glob: settled(f"lr_scale of '{glob}'", SCALE, factor)
+            for glob, factor in self.lr_scale.items()
+        }
+        object.__setattr__(self, "lr_scale", scale)
 
     def scale_of(self, stage: str) -> float:
         """Return the factor of a stage's learning rate."""
@@ -84,7 +97,11 @@ class FreezeSchedule:
     phases: tuple[FreezePhase, ...] = (FreezePhase(),)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "phases", tuple(self.phases))
+        phases = self.phases
+        is_list = isinstance(phases, Sequence)
+        if not is_list or not all(isinstance(phase, FreezePhase) for phase in phases):
+            raise ConfigError(f"phases are a list of FreezePhase, received {phases!r}")
+        object.__setattr__(self, "phases", tuple(phases))
         starts = [phase.start_epoch for phase in self.phases]
         if not starts or starts[0] != 0 or starts != sorted(set(starts)):
             raise ConfigError(f"phases start at epoch 0 and then later and later: {starts}")
@@ -99,13 +116,13 @@ class TransferStrategy:
     """Which stages take over weights and which are frozen.
 
     Attributes:
-        name: of the strategy.
+        name: of the strategy, and of folders of its runs.
         load: globs of stages that take over the parent's weights; the others start at random.
-        freeze: what may learn, and when.
+        freeze: what may learn, and when; a list of `FreezePhase` will do.
         description: one line.
 
     Raises:
-        ConfigError: for globs that are one string.
+        ConfigError: for globs that are one string, or a name that is none of a folder.
 
     Example:
         >>> STRATEGIES["freeze_encoder"].frozen_at(0, ("input", "down0", "up0", "output"))
@@ -118,9 +135,9 @@ class TransferStrategy:
     description: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.load, str):
-            raise ConfigError(f"load is a list of globs, received '{self.load}'")
-        object.__setattr__(self, "load", tuple(self.load))
+        settle(self, {"name": FOLDER_NAME, "load": GLOBS, "description": TEXT})
+        if not isinstance(self.freeze, FreezeSchedule):
+            object.__setattr__(self, "freeze", FreezeSchedule(self.freeze))
 
     def at(self, epoch: int) -> FreezePhase:
         """Return what may learn in an epoch (from 0)."""
@@ -162,11 +179,15 @@ class TransferStrategy:
         Raises:
             ConfigError: for unknown keys or impossible values.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"a strategy has settings by name, received {values!r}")
         refuse_unknown(values, [item.name for item in fields(cls)], "a strategy")
         given = dict(values)
         phases = given.pop("freeze", [{}])
         if isinstance(phases, Mapping):
             phases = [phases]
+        if not isinstance(phases, Sequence) or not all(isinstance(p, Mapping) for p in phases):
+            raise ConfigError(f"freeze is a list of phases with settings, received {phases!r}")
         known = [item.name for item in fields(FreezePhase)]
         for phase in phases:
             refuse_unknown(phase, known, "a freeze phase")
@@ -206,6 +227,11 @@ def strategy_of(strategy: str | Mapping[str, Any] | TransferStrategy) -> Transfe
         return strategy
     if isinstance(strategy, Mapping):
         return TransferStrategy.from_dict(strategy)
+    if not isinstance(strategy, str):
+        raise ConfigError(
+            f"a strategy is a name, JSON or a TransferStrategy, received {strategy!r}; names are "
+            f"{', '.join(STRATEGIES)}"
+        )
     if strategy in STRATEGIES:
         return STRATEGIES[strategy]
     if strategy.lstrip().startswith("{"):

@@ -1,0 +1,206 @@
+"""What a setting may be: yes or no, a whole number, a number in a range, a name.
+
+One table a class of settings says what each is; `settle` checks them, and brings NumPy's numbers to
+Python's, so that JSON takes them.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from phasenet_keras.types import ConfigError, PhaseNetKerasError, nearest_name
+
+__all__ = [
+    "FLAG",
+    "FOLDER_NAME",
+    "NAMES",
+    "SEED",
+    "TEXT",
+    "Kind",
+    "choice",
+    "number",
+    "optional",
+    "settle",
+    "settled",
+    "whole",
+]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a setting may be.
+
+    Attributes:
+        words: what is expected, for the error: "epochs is …".
+        take: returns the plain value; raises TypeError, ValueError or OverflowError for another.
+        known: names that it is one of, for a hint.
+    """
+
+    words: str
+    take: Callable[[Any], Any]
+    known: tuple[str, ...] = ()
+
+
+def settled(
+    name: str, kind: Kind, value: Any, error: type[PhaseNetKerasError] = ConfigError
+) -> Any:
+    """Return a setting as a plain value of its kind.
+
+    Args:
+        name: of the setting, for the error.
+        kind: what it may be.
+        value: what was given.
+        error: that is raised.
+
+    Raises:
+        PhaseNetKerasError: the ``error``, with what is expected and what was received.
+
+    Example:
+        >>> settled("epochs", whole(1), np.int64(20))
+        20
+        >>> settled("epochs", whole(1), 0)
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: epochs is a whole number from 1 on, received 0
+    """
+    try:
+        return kind.take(value)
+    except (TypeError, ValueError, OverflowError):
+        hint = nearest_name(str(value), kind.known)
+        raise error(
+            f"{name} is {kind.words}, received {value!r}{f'.{hint}' if hint else ''}"
+        ) from None
+
+
+def settle(
+    settings: Any,
+    kinds: Mapping[str, Kind],
+    what: str = "",
+    error: type[PhaseNetKerasError] = ConfigError,
+) -> None:
+    """Check fields of a frozen dataclass, and replace each by its plain value.
+
+    Args:
+        settings: an instance that is being made.
+        kinds: by the name of a field.
+        what: the settings are of, for the error.
+        error: that is raised.
+
+    Raises:
+        PhaseNetKerasError: the ``error``, see `settled`.
+    """
+    for name, kind in kinds.items():
+        plain = settled(f"{what}{name}", kind, getattr(settings, name), error)
+        object.__setattr__(settings, name, plain)
+
+
+def whole(least: int = 0, most: int | None = None) -> Kind:
+    """Return the kind of a whole number in a range, both ends included."""
+
+    def take(value: Any) -> int:
+        found = int(_number(value))
+        if found != value or found < least or (most is not None and found > most):
+            raise ValueError
+        return found
+
+    return Kind(f"a whole number from {least} {'on' if most is None else f'to {most}'}", take)
+
+
+def number(
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    above: float = -math.inf,
+    is_finite: bool = True,
+) -> Kind:
+    """Return the kind of a number in a range.
+
+    Args:
+        least: of the range, which it belongs to.
+        most: of the range, which it belongs to.
+        above: it is larger than this.
+        is_finite: without it infinity is a number, too.
+    """
+
+    def take(value: Any) -> float:
+        found = float(_number(value))
+        if is_finite and not math.isfinite(found):
+            raise ValueError
+        if not (least <= found <= most and (found > above or above == -math.inf)):
+            raise ValueError
+        return int(value) if isinstance(value, numbers.Integral) else found
+
+    if -math.inf < least and most < math.inf:
+        limits = [f"in [{least:g}, {most:g}]"]
+    else:
+        ends = (("above", above), ("at least", least), ("at most", most))
+        limits = [f"{words} {end:g}" for words, end in ends if math.isfinite(end)]
+        if limits and is_finite and most == math.inf:
+            limits.append("finite")
+    return Kind(" and ".join(limits) or f"a {'finite ' if is_finite else ''}number", take)
+
+
+def choice(known: Iterable[str]) -> Kind:
+    """Return the kind of a name that is one of these."""
+    names = tuple(known)
+
+    def take(value: Any) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise ValueError
+        return value
+
+    return Kind(f"one of {', '.join(names)}", take, names)
+
+
+def optional(kind: Kind) -> Kind:
+    """Return the same kind, or None."""
+    return Kind(
+        f"{kind.words}, or None",
+        lambda value: None if value is None else kind.take(value),
+        kind.known,
+    )
+
+
+def _number(value: Any) -> Any:
+    """Return a number that is no truth value."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError
+    return bool(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _folder_name(value: Any) -> str:
+    if not _text(value).strip(" .") or not value.isprintable() or set(value) & set("/\\"):
+        raise ValueError
+    return str(value)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str | Mapping):
+        raise TypeError
+    return tuple(map(_text, value))
+
+
+FLAG = Kind("true or false", _flag)
+TEXT = Kind("a text", _text)
+FOLDER_NAME = Kind("what a folder can be called, without / and \\", _folder_name)
+NAMES = Kind("a list of names", _names)
+# What `numpy.random.seed` takes.
+SEED = whole(0, 2**32 - 1)

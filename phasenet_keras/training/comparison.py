@@ -1,0 +1,232 @@
+"""What the runs of a comparison came to, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phasenet_keras.training.evaluate import (
+    PhaseScores,
+    RecordMatches,
+    match_picks,
+    score_matches,
+)
+from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.score_table import with_interval
+
+__all__ = ["ZERO_SHOT", "Comparison", "RecordTimes", "Run", "RunResult", "recommendation"]
+
+ZERO_SHOT = "zero-shot"
+# A smaller gain in F1 than this is no reason to label more records.
+WORTH_LABELLING = 0.02
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One training run of a comparison; ``n_records`` is the number of training records."""
+
+    strategy: str
+    n_records: int
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Return the name of its folder."""
+        return f"{self.strategy}-n{self.n_records}-fold{self.fold}-seed{self.seed}"
+
+    def folder_in(self, folder: Path) -> Path:
+        """Return its folder in that of the comparison."""
+        return folder / "runs" / self.name
+
+
+@dataclass(frozen=True)
+class RecordTimes:
+    """Labels and picks of one phase in one test record, in seconds from its first sample."""
+
+    event: str
+    labels_s: tuple[float, ...]
+    picks_s: tuple[float, ...]
+
+    def matches(self, tolerance_s: float) -> RecordMatches:
+        """Match picks and labels within a tolerance."""
+        pairs = match_picks(self.picks_s, self.labels_s, tolerance_s)
+        residuals = tuple(self.picks_s[pick] - self.labels_s[label] for pick, label in pairs)
+        return RecordMatches(len(self.labels_s), len(self.picks_s), residuals, self.event)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to on its test records.
+
+    Attributes:
+        run: which it is.
+        times: labels and picks of each test record in which the phase is known, by phase.
+        history: of its epochs; empty for zero-shot.
+        verdict: of its training, in a sentence.
+        findings: of the doctor, one sentence each.
+    """
+
+    run: Run
+    times: Mapping[str, tuple[RecordTimes, ...]]
+    history: tuple[EpochReport, ...] = ()
+    verdict: str = ""
+    findings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunResult:
+        """Build from the values of `to_dict`."""
+        return cls(
+            run=Run(**values["run"]),
+            times={
+                phase: tuple(
+                    RecordTimes(row["event"], tuple(row["labels_s"]), tuple(row["picks_s"]))
+                    for row in rows
+                )
+                for phase, rows in values["times"].items()
+            },
+            history=tuple(EpochReport(**report) for report in values["history"]),
+            verdict=values["verdict"],
+            findings=tuple(values["findings"]),
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All results, and what follows from them.
+
+    Attributes:
+        results: one a run.
+        tolerances_s: greatest residual of a match, in seconds, by phase.
+        folder: where runs and tables are.
+    """
+
+    results: tuple[RunResult, ...]
+    tolerances_s: Mapping[str, float]
+    folder: Path
+    _scored: dict[tuple[str, int], dict[str, list[PhaseScores]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Return the numbers of training records, ascending."""
+        return tuple(sorted({r.run.n_records for r in self.results if r.run.n_records}))
+
+    def scores(self, strategy: str, n_records: int | None = None) -> dict[str, PhaseScores]:
+        """Return the scores of a strategy: all folds together, the median seed.
+
+        Args:
+            strategy: its name, or ``"zero-shot"``.
+            n_records: number of training records; None takes the largest.
+        """
+        scored = self.scores_by_seed(strategy, n_records)
+        return {
+            phase: sorted(scores, key=lambda score: score.f1)[(len(scores) - 1) // 2]
+            for phase, scores in scored.items()
+        }
+
+    def scores_by_seed(
+        self, strategy: str, n_records: int | None = None
+    ) -> dict[str, list[PhaseScores]]:
+        """Return the scores of every seed of a strategy, all folds together; see `scores`."""
+        size = 0 if strategy == ZERO_SHOT else n_records or max(self.sizes)
+        if (strategy, size) not in self._scored:  # each takes a thousand bootstrap samples
+            self._scored[strategy, size] = self._score(strategy, size)
+        return self._scored[strategy, size]
+
+    def _score(self, strategy: str, size: int) -> dict[str, list[PhaseScores]]:
+        chosen = [r for r in self.results if r.run.strategy == strategy and r.run.n_records == size]
+        found: dict[str, list[PhaseScores]] = {}
+        for phase in chosen[0].times if chosen else ():
+            tolerance_s = self.tolerances_s[phase]
+            for seed in sorted({result.run.seed for result in chosen}):
+                times = [t for r in chosen if r.run.seed == seed for t in r.times[phase]]
+                matches = [record.matches(tolerance_s) for record in times]
+                found.setdefault(phase, []).append(score_matches(phase, matches, tolerance_s))
+        return found
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Return all strategies, zero-shot first, then in the order of their runs."""
+        return tuple(dict.fromkeys(result.run.strategy for result in self.results))
+
+
+def recommendation(comparison: Comparison) -> str:
+    """Say which strategy to take, if more labels would help, and where the picker lies.
+
+    The first sentence compares the best strategy with the network as it was and with training from
+    scratch; the second compares the largest number of training records with the next smaller.
+    """
+    names = [name for name in comparison.strategies if name != ZERO_SHOT]
+    best = max(names, key=lambda name: _mean_f1(comparison.scores(name)))
+    said = [f"Take {best}: {_phrase(comparison.scores(best))}"]
+    others = [name for name in (ZERO_SHOT, "scratch") if name in comparison.strategies]
+    rivals = [f"{name} {_phrase(comparison.scores(name))}" for name in others if name != best]
+    is_beaten = _mean_f1(comparison.scores(ZERO_SHOT)) < _mean_f1(comparison.scores(best))
+    if not is_beaten:
+        said = [f"Keep the network as it is: no strategy beat it; {best} came nearest"]
+    text = said[0] + (f" (against {'; '.join(rivals)})." if rivals else ".")
+    equals = [
+        name
+        for name in names
+        if name != best and _overlap(comparison.scores(name), comparison.scores(best))
+    ]
+    if equals:
+        text += f" Within its interval: {', '.join(equals)}."
+    return text + _label_more(comparison, best) + (_where(comparison, best) if is_beaten else "")
+
+
+def _where(comparison: Comparison, best: str) -> str:
+    """Say where the picker of a strategy lies, or with folds how to make one."""
+    runs = sorted(
+        result.run
+        for result in comparison.results
+        if result.run.strategy == best and result.run.n_records == comparison.sizes[-1]
+    )
+    if len({run.fold for run in runs}) > 1:
+        return (
+            " Each fold's network has learnt from a part of the records; phasenet-keras train ... "
+            f"--strategy {best} makes one of all."
+        )
+    return f" Its picker: --preset {runs[0].folder_in(comparison.folder)}."
+
+
+def _label_more(comparison: Comparison, best: str) -> str:
+    sizes = [n for n in comparison.sizes if comparison.scores(best, n)]
+    if len(sizes) < 2:
+        return ""
+    few, many = sizes[-2:]
+    gain = _mean_f1(comparison.scores(best, many)) - _mean_f1(comparison.scores(best, few))
+    change = f"from {few} to {many} training records the mean F1 changed by {gain:+.3f}"
+    if gain > WORTH_LABELLING:
+        return f" Label more: {change}."
+    return f" Stop labelling records of this kind: {change}."
+
+
+def _mean_f1(scores: Mapping[str, PhaseScores]) -> float:
+    values = [score.f1 for score in scores.values() if score.n_true]
+    return sum(values) / len(values) if values else 0.0
+
+
+def _phrase(scores: Mapping[str, PhaseScores]) -> str:
+    return ", ".join(
+        f"{phase} F1 {with_interval(score)}" for phase, score in scores.items() if score.n_true
+    )
+
+
+def _overlap(one: Mapping[str, PhaseScores], best: Mapping[str, PhaseScores]) -> bool:
+    return all(one[phase].f1 >= _low_end(best[phase]) for phase in best if phase in one)
+
+
+def _low_end(score: PhaseScores) -> float:
+    """Return the lower end of the interval of F1; F1 itself where there is none."""
+    low = score.f1_interval[0]
+    return score.f1 if math.isnan(low) else low

@@ -1,0 +1,164 @@
+"""A run that cannot be is refused before its folder is claimed, and leaves nothing changed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_train import CONFIG, onsets, same, small_parent
+
+from phasenet_keras import Picker, compare, evaluate, train
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.training.selftrain import self_train
+from phasenet_keras.types import ConfigError
+
+SHORT = replace(CONFIG, epochs=1, refit=False)
+
+
+def at_rate(records, rate):
+    return [replace(r, waveform=replace(r.waveform, sampling_rate=rate)) for r in records]
+
+
+def states():
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), (kind, keys.tolist(), *rest)
+
+
+def test_the_global_generators_are_as_they_were(tmp_path):
+    """A notebook's loop of permutations and runs gets another permutation each time."""
+    parent = small_parent()
+    random.seed(5)
+    np.random.seed(6)  # noqa: NPY002
+    before = states()
+    train(parent, onsets(8), onsets(4, 50), tmp_path / "a", config=SHORT)
+    assert states() == before
+
+    def fail(report):
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(parent, onsets(8), onsets(4, 50), tmp_path / "b", config=SHORT, on_epoch=fail)
+    assert states() == before
+
+
+def test_records_of_several_rates_are_refused_and_nothing_is_claimed(tmp_path):
+    slow = at_rate(onsets(4, 50), 50.0)
+    for dev, test, words in (
+        (slow, [], r"\(to train on 100 Hz; to validate on 50 Hz\): bring them to one"),
+        (onsets(4, 50), at_rate(onsets(2, 80), 200.0), "to validate on 100 Hz; to test 200 Hz"),
+    ):
+        with pytest.raises(ConfigError, match=f"different sampling rates.*{words}"):
+            train(small_parent(), onsets(8), dev, tmp_path / "r", config=SHORT, test_records=test)
+    mixed = [
+        replace(record, split=split)
+        for split, records in (
+            ("train", onsets(8)),
+            ("dev", onsets(4, 50)),
+            ("test", at_rate(onsets(2, 80), 50.0)),
+        )
+        for record in records
+    ]
+    with pytest.raises(ConfigError, match="to validate on 100 Hz; to test 50 Hz"):
+        compare(small_parent(), mixed, tmp_path / "r", strategies="scratch", config=SHORT)
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_call_that_fails_leaves_the_folder_to_the_corrected_one(tmp_path):
+    parent, learn, check = small_parent(), onsets(8), onsets(4, 50)
+    for given in (
+        {"weights": {"r0": {"P": 2.0}}},
+        {"config": replace(SHORT, class_weights=(1, 2))},
+        {"strategy": {"name": "x", "load": ["dwn*"]}},
+    ):
+        with pytest.raises(ConfigError):
+            train(parent, learn, check, tmp_path / "run", **{"config": SHORT, **given})
+        assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match=r"factor for each of N, P, S, received 2: \(1, 2\)"):
+        train(parent, learn, check, tmp_path / "run", config=replace(SHORT, class_weights=(1, 2)))
+    assert train(parent, learn, check, tmp_path / "run", config=SHORT).history
+
+
+def test_a_generator_of_records_trains_as_a_list_does(tmp_path):
+    runs = [
+        train(small_parent(), make(onsets(8)), make(onsets(4, 50)), tmp_path / name, config=SHORT)
+        for name, make in (("list", list), ("generator", iter))
+    ]
+    assert same(*(run.net for run in runs))
+    picker = Picker(small_parent(), sampling="reinterpret")
+    assert evaluate(picker, iter(onsets(3))) == evaluate(picker, onsets(3))
+
+
+WAVE = onsets(1)[0].waveform
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        (None, "are a list of LabelledWaveform, received NoneType"),
+        (onsets(1)[0], "are a list of LabelledWaveform, received LabelledWaveform"),
+        ([WAVE], "received Waveform among them: read_dataset and read_labelled"),
+        ("ab", "received str among them"),
+        ([*onsets(2), BadRow(3, "no file a")], "1 of 3 are rows .* the first: row 3: no file a"),
+    ],
+    ids=["none", "one", "waveform", "text", "bad row"],
+)
+def test_what_are_no_records_is_refused_with_what_to_do(records, words, tmp_path):
+    parent = small_parent()
+    calls = (
+        lambda: train(parent, records, onsets(2, 50), tmp_path / "r"),
+        lambda: train(parent, onsets(2), records, tmp_path / "r"),
+        lambda: compare(parent, records, tmp_path / "r"),
+        lambda: self_train(parent, records, [], tmp_path / "r"),
+        lambda: evaluate(Picker(parent), records),
+    )
+    for call in calls:
+        with pytest.raises(ConfigError, match=words):
+            call()
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_array_of_records_is_a_list_of_them(tmp_path):
+    array = np.empty(8, object)
+    array[:] = onsets(8)
+    assert train(small_parent(), array, onsets(4, 50), tmp_path / "r", config=SHORT).history
+
+
+def test_names_and_pickers_where_networks_are_wanted(tmp_path):
+    parent, records = small_parent(), onsets(2)
+    rest = (records, onsets(2, 50), tmp_path / "r")
+    with pytest.raises(ConfigError, match=r"PhaseNet\.from_preset\('regional', rebalance=True\)"):
+        train("regional", *rest)
+    with pytest.raises(ConfigError, match=r"received Picker: give its network, picker\.net"):
+        compare(Picker(parent), records, tmp_path / "r")
+    with pytest.raises(ConfigError, match=r"Picker\.from_preset\('regional'\)"):
+        evaluate("regional", records)
+    with pytest.raises(ConfigError, match=r"received PhaseNet; of a network: Picker\(net\)"):
+        evaluate(parent, records)
+    with pytest.raises(ConfigError, match="config is a TrainConfig, received dict"):
+        train(parent, *rest, config={"epochs": 1})
+    with pytest.raises(ConfigError, match=r"a strategy is a name, JSON .* received None"):
+        train(parent, *rest, strategy=None)
+    with pytest.raises(ConfigError, match=r"a probability by phase, .*'P': 0\.3.* received 0\.5"):
+        Picker(parent, thresholds=0.5)
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK no zip", None], ids=["empty", "other", "cut short"])
+def test_a_damaged_state_is_said_and_nothing_is_lost(damage, tmp_path):
+    settings = {"config": replace(CONFIG, epochs=2, refit=False), "keep_parent": False}
+    first = train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", **settings)
+    state = tmp_path / "run" / "last.npz"
+    whole = state.read_bytes()
+    state.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    left = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match=r"last\.npz, the state .* cannot be read .*remove it"):
+        train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", **settings)
+    assert all(path.read_bytes() == content for path, content in left.items())
+    state.unlink()
+    again = train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", **settings)
+    assert again.history == first.history
+    state.write_bytes(whole)
+    assert train(
+        small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", **settings
+    ).history == first.history  # fmt: skip
