@@ -45,18 +45,6 @@ class FormatError(PhaseNetKerasError):
     """A file is not what it should be: unknown format, truncated, empty."""
 
 
-class NoWaveformError(FormatError):
-    """A file is known to be no waveform: station metadata, a catalogue, a table, a note.
-
-    Attributes:
-        kind: in words.
-    """
-
-    def __init__(self, path: object, kind: str) -> None:
-        self.kind = kind
-        super().__init__(f"{path} is no waveform, but {kind}")
-
-
 class TextOnlyError(FormatError):
     """A file is sound, but holds a logger's messages where records are wanted."""
 

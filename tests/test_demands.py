@@ -98,9 +98,12 @@ WAVE = onsets(1)[0].waveform
     [
         (None, "are a list of LabelledWaveform, received NoneType"),
         (onsets(1)[0], "are a list of LabelledWaveform, received LabelledWaveform"),
-        ([WAVE], "received Waveform among them: read_dataset and read_labelled"),
-        ("ab", "received str among them"),
-        ([*onsets(2), BadRow(3, "no file a")], "1 of 3 are rows .* the first: row 3: no file a"),
+        ([WAVE], "number 1 is a Waveform: read_dataset and read_labelled"),
+        ("ab", "number 1 is a str"),
+        (
+            [*onsets(2), BadRow(3, "no file a")],
+            r"number 3 is a row that gave none \(row 3: no file a\): correct it",
+        ),
     ],
     ids=["none", "one", "waveform", "text", "bad row"],
 )

@@ -12,9 +12,9 @@ from sources import run as prepare
 from phasenet_keras.cli import main
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.metadata_files import metadata_kind
-from phasenet_keras.io.registry import reader_of
+from phasenet_keras.io.registry import NoWaveformError, reader_of
 from phasenet_keras.io.tables import read_picks
-from phasenet_keras.types import FormatError, NoWaveformError
+from phasenet_keras.types import FormatError
 
 DATALESS = b"000001V 010009402.3121970,001,00:00:00.0000~2038,001,00:00:00.0000~"
 RESP = b"#\n# <station>\nB050F03     Station:     RJOB\nB050F16     Network:     BW\n"

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.metadata_files import metadata_kind
-from phasenet_keras.types import FormatError, NoWaveformError, PhaseNetKerasError, TextOnlyError
+from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace
 
 __all__ = [
+    "NoWaveformError",
     "Reader",
     "RecordWarning",
     "check_header",
@@ -43,6 +44,18 @@ TEXT_KINDS = "SU"
 
 class RecordWarning(UserWarning):
     """A record was read, but not all of it: truncated, conflicting, not understood in part."""
+
+
+class NoWaveformError(FormatError):
+    """A file is known to be no waveform: station metadata, a catalogue, a table, a note.
+
+    Attributes:
+        kind: in words.
+    """
+
+    def __init__(self, path: object, kind: str) -> None:
+        self.kind = kind
+        super().__init__(f"{path} is no waveform, but {kind}")
 
 
 @dataclass(frozen=True)

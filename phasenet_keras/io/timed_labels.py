@@ -24,10 +24,10 @@ from phasenet_keras.io.instruments import Heard, is_dated, record_key, station_i
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
-from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream
+from phasenet_keras.io.registry import NoWaveformError, RecordWarning, gather_of, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.types import FormatError, NoWaveformError, ShapeError
+from phasenet_keras.types import FormatError, ShapeError
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime

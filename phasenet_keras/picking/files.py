@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.index import Paths, expand_paths, group_by_station
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import NoWaveformError, RecordWarning, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.types import FormatError, NoWaveformError, Pick, TextOnlyError
+from phasenet_keras.types import FormatError, Pick, TextOnlyError
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker, RecordResult

@@ -17,6 +17,7 @@ from phasenet_keras.data.windows import check_core_samples
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
 from phasenet_keras.picking.batches import Submit
+from phasenet_keras.picking.no_picks import why_no_picks
 from phasenet_keras.picking.peaks import PeakFinder
 from phasenet_keras.picking.ratio import snr_db_at
 from phasenet_keras.picking.stream_state import (
@@ -48,10 +49,6 @@ __all__ = ["Picker", "RecordResult"]
 
 # Pieces of about this length are fastest on a CPU (120,000 to 250,000).
 CHUNK_SAMPLES = 131_072
-# A record that resampling leaves a quarter of, or less, may be of another kind than the network's.
-FEW_OF = 4
-# Of so few samples nothing tells a dead channel.
-FEW_SAMPLES = 16
 # All that makes a picker, beside its network.
 OPTIONS = (
     *("preset", "thresholds", "min_distance_s", "sampling", "missing", "chunk_samples"),
@@ -348,44 +345,9 @@ class Picker:
         }
         n_samples, wave = annotation.probabilities.shape[0], run.waveform
         is_live = run.prepared is not None and bool(run.prepared.live_channels)
-        return self.why_none(highest, n_samples, is_live, wave.n_samples, wave.sampling_rate)
-
-    def why_none(
-        self,
-        highest: Mapping[int, float],
-        n_samples: int,
-        is_live: bool,
-        n_recorded: int,
-        recorded_hz: float,
-    ) -> str:
-        """Say why a record has no picks.
-
-        Args:
-            highest: probability by column of the network's output.
-            n_samples: of the annotation.
-            is_live: some channel holds a signal.
-            n_recorded: samples of the record itself.
-            recorded_hz: its sampling rate.
-        """
-        preset, window = self.preset, self.preset.window_samples
-        of_record = ""
-        if n_samples < window and n_recorded >= FEW_OF * n_samples:
-            of_record = (
-                f"the {n_recorded} samples at {recorded_hz:g} Hz are {n_samples} at "
-                f"{preset.sampling_rate:g} Hz, the preset's rate, and its window is {window}: "
-                "--sampling reinterpret takes samples as they are"
-            )
-        if not is_live and (not of_record or n_samples > FEW_SAMPLES):
-            return "dead: every channel is constant"
-        if not is_live:
-            return f"too short: {of_record}"
-        phases = preset.config.phases
-        listed = ", ".join(f"{phases[column]} {value:.2f}" for column, value in highest.items())
-        reason = f"no peak above the threshold: highest was {listed}"
-        if n_samples < window:
-            of_record = of_record or f"{n_samples} samples, the network's window is {window}"
-            reason = f"too short ({of_record}); {reason}"
-        return reason
+        return why_no_picks(
+            self.preset, highest, n_samples, is_live, wave.n_samples, wave.sampling_rate
+        )
 
 
 def _is_number(value: object) -> bool:

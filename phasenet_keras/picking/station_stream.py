@@ -22,6 +22,7 @@ from phasenet_keras.io.instruments import (
 )
 from phasenet_keras.io.registry import check_header, with_numbers
 from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
+from phasenet_keras.picking.no_picks import why_no_picks
 from phasenet_keras.picking.stream_state import Found, RecordState
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
 
@@ -222,7 +223,8 @@ class _OpenStretch:
         picks = self._picks_of(self._state.finish())
         if not self.stretch.counts:
             state = self._state
-            self.stretch.reason = self._picker.why_none(
+            self.stretch.reason = why_no_picks(
+                self._picker.preset,
                 state.highest,
                 state.n_samples,
                 bool(state.is_live.any()),
