@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
     add_channel_options,
@@ -17,6 +19,10 @@ from phasenet_keras.cli_common import (
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES
+from phasenet_keras.types import PhaseNetKerasError
+
+if TYPE_CHECKING:
+    from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_train"]
 
@@ -68,7 +74,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
     )
     train_records = read_dataset(arguments.dataset, "train")
     dev_records = read_dataset(arguments.dataset, "dev")
-    test_records = read_dataset(arguments.dataset, "test")
+    test_records, why_none = _untouched(arguments.dataset, [*train_records, *dev_records])
     with quiet_start():
         from phasenet_keras.report import EpochBar
         from phasenet_keras.training.train import train
@@ -91,7 +97,25 @@ def _run_train(arguments: argparse.Namespace) -> int:
         console.print("[yellow]doctor[/]", end=" ")
         say(f"{finding.name}: {finding.text}")
     say(result.verdict)
-    if result.test_table:
-        say(f"\non the test records, before and after:\n\n{result.test_table}")
+    if result.proof.text:
+        say(f"\non the test records, before and after:\n\n{result.proof.text}")
+    else:
+        console.print("[yellow]note[/]", end=" ")
+        say(f"no scores before and after: {why_none}")
     say(f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1
+
+
+def _untouched(
+    dataset: Path, known: Sequence[LabelledWaveform]
+) -> tuple[list[LabelledWaveform], str]:
+    """Return the test records of a data set, and why there are none: that stops no training."""
+    from phasenet_keras.io.seisbench import read_dataset
+    from phasenet_keras.training.demands import check_test
+
+    try:
+        records = read_dataset(dataset, "test")
+        check_test(known, records)
+    except PhaseNetKerasError as error:
+        return [], str(error)
+    return records, "no test record has a label" if records else "there is no test record"

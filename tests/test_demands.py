@@ -47,7 +47,7 @@ def test_records_of_several_rates_are_refused_and_nothing_is_claimed(tmp_path):
     slow = at_rate(onsets(4, 50), 50.0)
     for dev, test, words in (
         (slow, [], r"\(to train on 100 Hz; to validate on 50 Hz\): bring them to one"),
-        (onsets(4, 50), at_rate(onsets(2, 80), 200.0), "to validate on 100 Hz; to test 200 Hz"),
+        (onsets(4, 50), at_rate(onsets(2, 80), 200.0), "to train and validate on 100 Hz; to test 200 Hz"),
     ):
         with pytest.raises(ConfigError, match=f"different sampling rates.*{words}"):
             train(small_parent(), onsets(8), dev, tmp_path / "r", config=SHORT, test_records=test)
@@ -60,7 +60,7 @@ def test_records_of_several_rates_are_refused_and_nothing_is_claimed(tmp_path):
         )
         for record in records
     ]
-    with pytest.raises(ConfigError, match="to validate on 100 Hz; to test 50 Hz"):
+    with pytest.raises(ConfigError, match="to train and validate on 100 Hz; to test 50 Hz"):
         compare(small_parent(), mixed, tmp_path / "r", strategies="scratch", config=SHORT)
     assert not (tmp_path / "r").exists()
 
@@ -102,7 +102,7 @@ WAVE = onsets(1)[0].waveform
         ("ab", "number 1 is a str"),
         (
             [*onsets(2), BadRow(3, "no file a")],
-            r"number 3 is a row that gave none \(row 3: no file a\): correct it",
+            r"number 3 is a row that gave none \(row 3: no file a\)",
         ),
     ],
     ids=["none", "one", "waveform", "text", "bad row"],

@@ -19,6 +19,7 @@ __all__ = [
     "check_no_leak",
     "check_one_rate",
     "check_picker",
+    "check_test",
     "check_training",
 ]
 
@@ -79,14 +80,22 @@ def check_training(
         )
     _check_arrivals(train_records, dev_records, phases[1:])
     check_no_leak(train_records, dev_records)
-    check_no_leak([*train_records, *dev_records], test_records, "test")
-    check_one_rate(
-        {
-            "to train on": train_records,
-            "to validate on": dev_records,
-            "to test": test_records,
-        }
-    )
+    check_one_rate({"to train on": train_records, "to validate on": dev_records})
+    check_test([*train_records, *dev_records], test_records)
+
+
+def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[LabelledWaveform]) -> None:
+    """Refuse test records that say nothing of others: of known events, or of another rate.
+
+    Args:
+        known: records that train or validate.
+        test_records: of the same kind, as they should be.
+
+    Raises:
+        ConfigError: saying what they share, or their rates.
+    """
+    check_no_leak(known, test_records, "test")
+    check_one_rate({"to train and validate on": known, "to test": test_records})
 
 
 def check_one_rate(parts: Mapping[str, Sequence[LabelledWaveform]]) -> None:

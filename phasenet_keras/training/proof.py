@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.evaluate import pick_records, score_picked
 from phasenet_keras.training.matching import tolerance_of
+from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores
-from phasenet_keras.types import LabelledWaveform
+from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["TRAINED", "before_and_after"]
+__all__ = ["TRAINED", "Proof", "before_and_after"]
 
 TRAINED = "trained"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Scores before and after.
+
+    Attributes:
+        scores: by phase, by a name for each way to pick; of the phases that have labels.
+        left_out: why a way to pick is not among them, a sentence for each.
+    """
+
+    scores: Mapping[str, Mapping[str, PhaseScores]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The scores as a Markdown table, and what is left out; empty where nothing is scored."""
+        table = markdown_table(self.scores) if any(self.scores.values()) else ""
+        return "\n".join([table, *(f"{reason}.\n" for reason in self.left_out)]).lstrip()
 
 
 def before_and_after(
@@ -24,7 +45,7 @@ def before_and_after(
     trained: PhaseNet | None,
     records: Sequence[LabelledWaveform],
     tolerance_samples: float,
-) -> dict[str, dict[str, PhaseScores]]:
+) -> Proof:
     """Score a parent and the network that came of it on the same records.
 
     Where the records have another rate than the parent, it is scored both ways: on records
@@ -35,12 +56,6 @@ def before_and_after(
         trained: what came of it; None where the parent was kept.
         records: of which neither has learnt, nor had its epoch or thresholds chosen by.
         tolerance_samples: greatest residual of a match, in samples of the records.
-
-    Returns:
-        Scores by phase, by a name for each way to pick; of the phases that have labels.
-
-    Raises:
-        PhaseNetKerasError: if a record cannot be picked.
     """
     pickers: dict[str, Picker] = {}
     if parent.preset is not None:
@@ -53,7 +68,12 @@ def before_and_after(
     if trained is not None:
         pickers[TRAINED] = Picker(trained, sampling="reinterpret")
     tolerance = tolerance_of(tolerance_samples=tolerance_samples)
-    return {
-        name: score_picked(pick_records(picker, records), picker.thresholds, tolerance)
-        for name, picker in pickers.items()
-    }
+    scores, left_out = {}, []
+    for name, picker in pickers.items():
+        try:
+            picked = pick_records(picker, records)
+        except PhaseNetKerasError as error:  # of a rate too far for resampling: a run is not lost
+            left_out.append(f"{name} has no scores: {error}")
+            continue
+        scores[name] = score_picked(picked, picker.thresholds, tolerance)
+    return Proof(scores, tuple(left_out))

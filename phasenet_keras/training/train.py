@@ -28,9 +28,7 @@ from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import Examination, examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner
-from phasenet_keras.training.proof import before_and_after
-from phasenet_keras.training.score_table import markdown_table
-from phasenet_keras.training.scores import PhaseScores
+from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import LabelledWaveform
@@ -60,8 +58,7 @@ class TrainResult:
         n_refitted: number of records that the network was trained on anew, validation records
             included; 0 if it was not.
         findings: what the doctor found wrong with the run; empty if it is well.
-        test_scores: of the parent and of the network on the test records, by phase, by a name for
-            each; empty without test records.
+        proof: what the parent and the network find in the test records; empty without any.
     """
 
     net: PhaseNet
@@ -72,12 +69,7 @@ class TrainResult:
     folder: Path
     n_refitted: int = 0
     findings: tuple[Finding, ...] = ()
-    test_scores: Mapping[str, Mapping[str, PhaseScores]] = field(default_factory=dict)
-
-    @property
-    def test_table(self) -> str:
-        """The test scores as a Markdown table, before and after; empty without test records."""
-        return markdown_table(self.test_scores) if any(self.test_scores.values()) else ""
+    proof: Proof = field(default_factory=Proof)
 
     @property
     def has_helped(self) -> bool:
@@ -374,4 +366,4 @@ def _write_report(result: TrainResult, strategy: TransferStrategy, config: Train
     settings = {"strategy": strategy.name, **config.to_dict()}
     rows = [asdict(report) for report in result.history]
     with beside_then_rename(result.folder / REPORT) as file:
-        file.write(run_report(result.verdict, result.findings, settings, rows, result.test_table))
+        file.write(run_report(result.verdict, result.findings, settings, rows, result.proof.text))
