@@ -5,8 +5,10 @@
     python benchmarks/preset_regional.py score --noise pretrained/regional ncedc
 
 The official network (`ncedc`) is the teacher: of each window its answer is 70 % of the target, the
-label the rest; what was not labelled has its word alone. A run that was ended goes on. `score`
-prints Markdown tables, on the stations that were held out (``--split dev``: those that validate).
+label the rest; what was not labelled has its word alone. Training has stages, each begun with the
+weights of the one before: first records of many speeds, responses and kinds, then such as the
+picker is made for. A run that was ended goes on. `score` prints Markdown tables, on the stations
+that were held out (``--split dev``: those that validate).
 """
 
 from __future__ import annotations
@@ -14,14 +16,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from publishing import publish
-from regional_records import ncedc, noise, stead, stretched, unlabelled, vertical
+from regional_records import ncedc, noise, simulations, stead, stretched, unlabelled, vertical
 
-from phasenet_keras import PhaseNet, Picker, TrainConfig
+from phasenet_keras import PhaseNet, Picker, TrainConfig, read_labelled
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
@@ -29,10 +33,65 @@ from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.train import train
 from phasenet_keras.types import LabelledWaveform
 
-LABELLED_FACTORS = (0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4)
-UNLABELLED_FACTORS = (1.0, 1.2)
+
+@dataclass(frozen=True)
+class Stage:
+    """A run of the training.
+
+    Attributes:
+        epochs: of the run.
+        windows: of each record in an epoch.
+        learning_rate: at the beginning; it falls as half a cosine.
+        seed: of the run.
+        labelled_factors: of time, one copy of each labelled record for each.
+        unlabelled_factors: the same of records without labels.
+        with_simulations: whether simulations are among the records.
+        augmentation: comes before what all stages have.
+        more_noise: comes after the channels that are dropped.
+    """
+
+    epochs: int
+    windows: int
+    learning_rate: float
+    seed: int
+    labelled_factors: tuple[float, ...]
+    unlabelled_factors: tuple[float, ...]
+    with_simulations: bool = False
+    augmentation: tuple[Mapping[str, Any], ...] = ()
+    more_noise: tuple[Mapping[str, Any], ...] = ()
+
+
+WIDE = Stage(
+    epochs=100,
+    windows=2,
+    learning_rate=4e-3,
+    seed=0,
+    labelled_factors=(0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.45, 1.8, 2.3),
+    unlabelled_factors=(0.5, 0.75, 1.0, 1.3),
+    with_simulations=True,
+    augmentation=(
+        {"name": "BlendRecords", "probability": 0.25},
+        {"name": "RandomResponse", "greatest_order": 1.0, "probability": 0.4},
+    ),
+    more_noise=({"name": "FieldNoise", "least_snr_db": 5.0, "probability": 0.15},),
+)
+STAGES = {
+    "wide": WIDE,
+    "wider": replace(WIDE, epochs=40, learning_rate=2e-3, seed=3),
+    "near": Stage(
+        epochs=20,
+        windows=3,
+        learning_rate=1e-3,
+        seed=4,
+        labelled_factors=(0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4),
+        unlabelled_factors=(1.0, 1.2),
+    ),
+}
 TEACHER, TEACHER_SHARE = "ncedc", 0.7
 THRESHOLDS = {"P": 0.3, "S": 0.3}
+# Labelled records of other regions and networks; the labels of some are 0.09 s early.
+OTHERS = ("eqcorrscan_nz_alpine", "quakemigrate_vt_iceland", "scdetect_switzerland")
+OTHERS_TOLERANCE_S = 0.2
 LICENCE = "MIT"
 DESCRIPTION = "Local earthquakes, three channels or one, 100 Hz; made to need no download"
 CITATION = (
@@ -44,16 +103,17 @@ CITATION = (
 ORIGIN = "trained from random weights by benchmarks/preset_regional.py"
 
 
-def config_of(args: argparse.Namespace) -> TrainConfig:
+def config_of(stage: Stage) -> TrainConfig:
     return TrainConfig(
-        epochs=args.epochs,
+        epochs=stage.epochs,
         batch_size=16,
-        windows_per_record=args.windows,
-        learning_rate=4e-3,
+        windows_per_record=stage.windows,
+        learning_rate=stage.learning_rate,
         window_samples=3072,
         alpha=0.85,
         shift_samples=256,
         augmentation=(
+            *stage.augmentation,
             {"name": "RotateHorizontals"},
             {"name": "Polarity"},
             {
@@ -69,13 +129,14 @@ def config_of(args: argparse.Namespace) -> TrainConfig:
                 "least_samples": 512,
             },
             {"name": "DropChannels", "probability": 0.4},
+            *stage.more_noise,
             {"name": "WhiteNoise", "least_snr_db": 5.0, "probability": 0.2},
             {"name": "Gap", "greatest_fraction": 0.3},
             {"name": "Clip", "probability": 0.05},
         ),
         patience=1000,  # the schedule is for all epochs
         refit=False,
-        seed=args.seed,
+        seed=stage.seed,
     )
 
 
@@ -91,39 +152,46 @@ def learn(args: argparse.Namespace) -> None:
     ]
     of = {split: [r for r in labelled if r.split == split] for split in ("train", "dev", "test")}
     others = unlabelled(args.data / "continuous", Picker(teacher))
-    records = [*stretched(of["train"], LABELLED_FACTORS), *stretched(others, UNLABELLED_FACTORS)]
     n_quiet = sum("P" in record.arrivals for record in others)
     print(
         f"{len(of['train'])} labelled records train, {len(of['dev'])} validate, {len(of['test'])} "
-        f"are held out; {len(others)} pieces without labels, {n_quiet} of them noise; with copies "
-        f"of other speeds {len(records)} train",
+        f"are held out; {len(others)} pieces without labels, {n_quiet} of them noise",
         flush=True,
     )
-    began = time.perf_counter()
+    net = PhaseNet()
+    for number, (name, stage) in enumerate(STAGES.items()):
+        records = [
+            *stretched(of["train"], stage.labelled_factors),
+            *stretched(others, stage.unlabelled_factors),
+            *(simulations(args.data) if stage.with_simulations else ()),
+        ]
+        print(f"stage {name}: {len(records)} records train", flush=True)
+        keras.utils.set_random_seed(stage.seed)
+        result = train(
+            net,
+            records,
+            of["dev"],
+            args.output / name,
+            strategy="finetune" if number else "scratch",
+            config=config_of(stage),
+            teacher=Teacher(teacher, TEACHER_SHARE),
+            keep_parent=False,
+            on_epoch=say,
+        )
+        print(result.verdict, flush=True)
+        net = PhaseNet.from_preset(args.output / name / "validated")
 
-    def say(report: EpochReport) -> None:
-        text = f"loss {report.train_loss:.4f}, {report.dev_loss:.4f}; F1 {report.dev_f1:.3f}"
-        print(f"{time.perf_counter() - began:.0f} s, epoch {report.epoch}: {text}", flush=True)
 
-    keras.utils.set_random_seed(args.seed)
-    result = train(
-        PhaseNet(),
-        records,
-        of["dev"],
-        args.output,
-        strategy="scratch",
-        config=config_of(args),
-        teacher=Teacher(teacher, TEACHER_SHARE),
-        on_epoch=say,
-    )
-    print(result.verdict)
+def say(report: EpochReport) -> None:
+    text = f"loss {report.train_loss:.4f}, {report.dev_loss:.4f}; F1 {report.dev_f1:.3f}"
+    print(f"{time.strftime('%H:%M:%S')}: epoch {report.epoch}, {text}", flush=True)
 
 
 def write(args: argparse.Namespace) -> None:
     """Write the best network of a run, also of one that was ended, as the preset."""
     publish(
-        PhaseNet.from_preset(args.output / "validated"),
-        {"": args.output},
+        PhaseNet.from_preset(args.output / list(STAGES)[-1] / "validated"),
+        {f"{name}-": args.output / name for name in STAGES},
         args.preset,
         description=DESCRIPTION,
         thresholds=THRESHOLDS,
@@ -141,10 +209,11 @@ def score(args: argparse.Namespace) -> None:
     for what, records in (("E,N,Z", labelled), ("Z alone", vertical(labelled))):
         n_stations = len({record.event for record in records})
         print(f"\n{what}: {len(records)} records of {n_stations} stations\n")
-        print("| preset | phase | F1 (95 %) | precision | recall | bias (s) | MAE (s) |")
-        print("|---|---|---|---|---|---|---|")
-        for name, picker in pickers.items():
-            print("\n".join(rows(name, picker, records)), flush=True)
+        print_table(pickers, records, tolerance_s=None)
+    for name in OTHERS if args.elsewhere else ():
+        records = [*read_labelled(args.data / "records" / f"{name}.h5")]
+        print(f"\n{name}: {len(records)} records, within {OTHERS_TOLERANCE_S} s\n")
+        print_table(pickers, records, OTHERS_TOLERANCE_S)
     if args.noise:
         print("\n| noise | hours | preset | P an hour | S an hour |\n|---|---|---|---|---|")
         for what, waves in noise(args.data, [*labelled, *p_only]).items():
@@ -155,9 +224,26 @@ def score(args: argparse.Namespace) -> None:
                 print(f"| {what} | {hours:.2f} | {name} | {rates} |", flush=True)
 
 
-def rows(name: str, picker: Picker, records: Sequence[LabelledWaveform]) -> list[str]:
+def print_table(
+    pickers: Mapping[str, Picker],
+    records: Sequence[LabelledWaveform],
+    tolerance_s: float | None,
+) -> None:
+    print("| preset | phase | F1 (95 %) | precision | recall | bias (s) | MAE (s) |")
+    print("|---|---|---|---|---|---|---|")
+    for name, picker in pickers.items():
+        print("\n".join(rows(name, picker, records, tolerance_s)), flush=True)
+
+
+def rows(
+    name: str,
+    picker: Picker,
+    records: Sequence[LabelledWaveform],
+    tolerance_s: float | None,
+) -> list[str]:
     lines = []
-    for phase, found in evaluate(picker, records, rule="phasenet", bootstrap=2000).items():
+    scores = evaluate(picker, records, tolerance_s=tolerance_s, bootstrap=2000)
+    for phase, found in scores.items():
         low, high = found.f1_interval
         lines.append(
             f"| {name} | {phase} | {found.f1:.3f} ({low:.2f}-{high:.2f}) | {found.precision:.3f} "
@@ -175,13 +261,13 @@ def main() -> None:
         if verb == "score":
             one.add_argument("presets", nargs="+", help="names or folders")
             one.add_argument("--split", default="test", choices=("dev", "test"))
+            one.add_argument(
+                "--elsewhere", action="store_true", help="records of other networks, too"
+            )
             one.add_argument("--noise", action="store_true", help="count false picks, too")
             continue
-        one.add_argument("--output", type=Path, required=True, help="the run folder")
+        one.add_argument("--output", type=Path, required=True, help="folder of the runs")
         one.add_argument("--preset", type=Path, default=Path("pretrained/regional"))
-        one.add_argument("--epochs", type=int, default=54)
-        one.add_argument("--windows", type=int, default=3, help="of each record in an epoch")
-        one.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     {"train": learn, "write": write, "score": score}[args.verb](args)
 

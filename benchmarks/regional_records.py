@@ -7,13 +7,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from datasets import specfem2d
 from obspy import UTCDateTime
 
 from phasenet_keras import Picker, Waveform, read_labelled, read_waveforms
 from phasenet_keras.data.preprocess import resample
 from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["fold_of", "ncedc", "noise", "stead", "stretched", "unlabelled", "vertical"]
+__all__ = [
+    "fold_of",
+    "ncedc",
+    "noise",
+    "simulations",
+    "stead",
+    "stretched",
+    "unlabelled",
+    "vertical",
+]
 
 RATE_HZ = 100.0
 CHANNELS = ("E", "N", "Z")
@@ -26,6 +37,8 @@ ROCKFALL, ROCKFALL_TRAINS_S = "luhu_rockfall/*.sac", 3600.0
 # A piece in which the teacher sees less than this everywhere is noise.
 QUIET_PROBABILITY = 0.1
 NOISE_MARGIN_SAMPLES = 100
+# Of simulations of 40 to 77 Hz at 2 kHz: their dominant frequencies are then 2 to 13 Hz.
+SIMULATION_FACTORS = (0.3, 0.6, 1.0)
 
 
 def fold_of(station: str) -> str:
@@ -93,6 +106,34 @@ def unlabelled(folder: Path, teacher: Picker) -> list[LabelledWaveform]:
                 name = f"{wave.station} {wave.sampling_rate:g} Hz {wave.start_time} {number}"
                 records.append(LabelledWaveform(piece, arrivals, name, event=name, split="train"))
     return records
+
+
+def simulations(data: Path, every: int = 3) -> list[LabelledWaveform]:
+    """Return some of the simulations that train `near-surface`, as if recorded at 100 Hz.
+
+    P and S are unknown: a teacher's word on records like no other, not the simulation's truth.
+    """
+    records = [
+        record
+        for family in ("flat", "topo")
+        for record in specfem2d(data, family, "XZ")
+        if record.split == "train"
+    ]
+    shown = []
+    for number, record in enumerate(records[::every]):
+        x, z = record.waveform.data.T
+        data_enz = np.stack([x, np.zeros_like(x), z], axis=1)
+        wave = replace(
+            record.waveform,
+            data=data_enz,
+            channels=CHANNELS,
+            sampling_rate=RATE_HZ,
+            start_time=UTCDateTime(0),
+        )
+        name = f"simulation {number}"
+        one = replace(record, waveform=wave, arrivals={}, name=name, event=name, split="train")
+        shown += stretched([one], [SIMULATION_FACTORS[number % len(SIMULATION_FACTORS)]])
+    return shown
 
 
 def pieces(wave: Waveform, n_samples: int = PIECE_SAMPLES) -> list[Waveform]:

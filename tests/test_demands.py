@@ -47,7 +47,11 @@ def test_records_of_several_rates_are_refused_and_nothing_is_claimed(tmp_path):
     slow = at_rate(onsets(4, 50), 50.0)
     for dev, test, words in (
         (slow, [], r"\(to train on 100 Hz; to validate on 50 Hz\): bring them to one"),
-        (onsets(4, 50), at_rate(onsets(2, 80), 200.0), "to train and validate on 100 Hz; to test 200 Hz"),
+        (
+            onsets(4, 50),
+            at_rate(onsets(2, 80), 200.0),
+            "to train and validate on 100 Hz; to test 200 Hz",
+        ),
     ):
         with pytest.raises(ConfigError, match=f"different sampling rates.*{words}"):
             train(small_parent(), onsets(8), dev, tmp_path / "r", config=SHORT, test_records=test)
