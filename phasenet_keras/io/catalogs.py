@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
-from phasenet_keras.io.instruments import own_record, station_id
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.parts import JoinedRecord, joint_event
+from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.times import exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
@@ -75,7 +76,7 @@ class Span:
     """The stretch of time of a record, as its headers tell; fields as in `Waveform`.
 
     Attributes:
-        record: see `phasenet_keras.io.instruments.own_record`.
+        record: see `phasenet_keras.io.record_names.own_record`.
     """
 
     station: str

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from phasenet_keras.io.instruments import CHANNEL_IN_NAME, station_id
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import read_stream
 from phasenet_keras.types import FormatError
 
 __all__ = ["ChannelFiles", "channel_files"]
+
+# A channel's code at the end of a file's name, before the ending: BHZ, HH1 or Z.
+CHANNEL_IN_NAME = re.compile(
+    r"(?P<common>.+)[._-](?P<band>[a-z]{2})?(?P<component>(?(band)[enzrtuvxy123]|[enzrtuvxy]))"
+    r"(?P<ending>\.[^.]+)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 from phasenet_keras.types import ConfigError
 
-__all__ = ["channel_names", "claims_of", "component_prefix", "components_of", "is_pressure"]
+__all__ = [
+    "KNOWN_LETTERS",
+    "channel_names",
+    "claims_of",
+    "component_letter",
+    "component_prefix",
+    "components_of",
+    "is_pressure",
+]
 
 # Whole names, as Japanese networks write them, with and without a sensor's number.
 WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
@@ -67,7 +75,7 @@ def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[st
     if names and len(set(names)) == len(names) and all(name in known for name in names):
         return names
     components = components_of(names)
-    unknown = [n for n in names if n not in components or _letter(n) not in KNOWN_LETTERS]
+    unknown = [n for n in names if n not in components or component_letter(n) not in KNOWN_LETTERS]
     if unknown or not names or len(set(names)) != len(names):
         raise ConfigError(
             f"channels are components such as {','.join(known)}, each once, of the letters "
@@ -123,7 +131,7 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
         {'HHE': 'E', 'HHN': 'N', 'HHZ': 'Z', 'HH1': 'N', 'HH2': 'E'}
     """
     codes = list(codes)
-    letters = {code: _letter(code) for code in codes}
+    letters = {code: component_letter(code) for code in codes}
     has_vertical = "Z" in letters.values()
     numbered = WITHOUT_VERTICAL if "3" in letters.values() and not has_vertical else WITH_VERTICAL
     plain_first = sorted(codes, key=lambda code: letters[code] not in "ENZ")
@@ -134,6 +142,12 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
     return claims or ({codes[0]: "Z"} if len(codes) == 1 else {})
 
 
-def _letter(code: str) -> str:
+def component_letter(code: str) -> str:
+    """Return the letter or number of a code that says its component, in capitals.
+
+    Example:
+        >>> component_letter("bhz"), component_letter("NS2"), component_letter("")
+        ('Z', 'N', '?')
+    """
     upper = code.upper()
     return WORDS.get(upper[:2]) or (upper[-1:] or "?")
