@@ -9,6 +9,7 @@ from obspy import Stream, Trace, UTCDateTime
 
 from phasenet_keras import Picker
 from phasenet_keras.io.blocks import blocks_of, read_block
+from phasenet_keras.io.catalogs import Arrival, Span, numbers_inside, unmatched_arrivals
 from phasenet_keras.io.index import group_by_station
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.waveforms import read_waveforms
@@ -103,3 +104,23 @@ def test_records_before_1970_come_together_by_their_time(tmp_path):
     times = {-10.0: "/d/one.sac", 86_400.0 * 364: "/d/one.sac", -90_000.0: ""}
     found = {s: own_record(Trace(header={**header, "starttime": UTCDateTime(s)})) for s in times}
     assert found == times
+
+
+def test_arrivals_in_headers_are_found_by_their_record_not_one_by_one():
+    n_records = 3000
+    spans = [Span(".A..BH", UTCDateTime(0), 100.0, 3000, f"/f{n}") for n in range(n_records)]
+    arrivals = [
+        Arrival(UTCDateTime(10 + n % 3), "P", "", "A", "", 0, f"/f{n}") for n in range(n_records)
+    ]
+    anywhere = Arrival(UTCDateTime(5), "P", "", "A")
+    lines: list[int] = []
+
+    class Counted(list):
+        def __getitem__(self, item):
+            lines.append(1)
+            return super().__getitem__(item)
+
+    found = list(numbers_inside(spans, Counted([*arrivals, anywhere])))
+    assert found == [{n, n_records} for n in range(n_records)]
+    assert len(lines) <= 4 * n_records
+    assert unmatched_arrivals(spans, arrivals) == []
