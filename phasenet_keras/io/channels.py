@@ -13,6 +13,7 @@ __all__ = [
     "component_letter",
     "component_prefix",
     "components_of",
+    "is_of_seismometer",
     "is_pressure",
 ]
 
@@ -24,6 +25,8 @@ WITH_VERTICAL = {"1": "N", "2": "E"}
 WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
 # Of pressure, as SEED has it: hydrophone, infrasound, outside, inside, down a hole, underground.
 PRESSURE_LETTERS = "HFOIDU"
+# Of ground motion: high and low gain, accelerometer, gravimeter, geophone.
+SEISMOMETERS = "HLNGP"
 KNOWN_LETTERS = (*LETTERS, *WITHOUT_VERTICAL)
 
 
@@ -49,6 +52,17 @@ def is_pressure(code: str) -> bool:
     """
     upper = code.upper()
     return len(upper) == 3 and upper[1] == "D" and upper[2] in PRESSURE_LETTERS
+
+
+def is_of_seismometer(code: str) -> bool:
+    """Tell if a code of known component is of ground motion: SEED's instrument, or none.
+
+    Example:
+        >>> [is_of_seismometer(code) for code in ("HHZ", "HNZ", "Z", "UD2", "VMZ", "LKO", "HHF")]
+        [True, True, True, True, False, False, False]
+    """
+    instrument = component_prefix(code)[1:2].upper()
+    return instrument in {"", *SEISMOMETERS} and component_letter(code) in KNOWN_LETTERS
 
 
 def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
@@ -98,7 +112,7 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
     R, T, Z             N, E, Z (radial and transverse: a turned N and E)
     X, Y, Z             E, N, Z
     EW, NS, UD          E, N, Z
-    one code, unknown   Z (that of a hydrophone, too, where its station has no other vertical)
+    one code, unknown   Z (so those of a hydrophone, where its station has no other vertical)
     ==================  ======================================================================
 
     Where two codes stand for one component, the plainer one (E, N, Z themselves) counts.
@@ -139,7 +153,8 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
         code: LETTERS.get(letters[code]) or numbered.get(letters[code]) for code in plain_first
     }
     claims = {code: component for code, component in claimed.items() if component}
-    return claims or ({codes[0]: "Z"} if len(codes) == 1 else {})
+    alone = codes if len(codes) == 1 else [code for code in codes if is_pressure(code)]
+    return claims or dict.fromkeys(alone, "Z")
 
 
 def component_letter(code: str) -> str:
