@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from archives import run
 from obspy import Stream, Trace, UTCDateTime
 
 from phasenet_keras import Picker
+from phasenet_keras.cli import main
 from phasenet_keras.io.blocks import blocks_of, read_block
 from phasenet_keras.io.catalogs import Arrival, Span, numbers_inside, unmatched_arrivals
 from phasenet_keras.io.index import group_by_station
 from phasenet_keras.io.record_names import own_record
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.timed_labels import scan_headers
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.picking.archive import StationSummary
 
@@ -124,3 +129,25 @@ def test_arrivals_in_headers_are_found_by_their_record_not_one_by_one():
     assert found == [{n, n_records} for n in range(n_records)]
     assert len(lines) <= 4 * n_records
     assert unmatched_arrivals(spans, arrivals) == []
+
+
+def test_channels_whose_names_say_nothing_stay_separate_which_is_said_once(
+    preset, tmp_path, capsys
+):
+    names = {"first.mseed": ["BHE"], "second.mseed": ["BHN"], "third.mseed": ["BHZ"]}
+    folder = write(tmp_path / "in", {**names, "q.BHE.mseed": ["BHE"], "q.BHN.mseed": ["BHN"]})
+    said = "3 files without a date (1970) hold one channel of XX.A..BH each (BHE, BHN, BHZ)"
+    with pytest.warns(RecordWarning) as caught:
+        waves = read_waveforms(folder)
+    assert sorted("".join(wave.channels) for wave in waves) == ["E", "EN", "N", "Z"]
+    assert [str(w.message)[: len(said)] for w in caught] == [said]
+    order = ["pick", str(folder), "--preset", str(preset), "--output", str(tmp_path / "p.csv")]
+    for options in ([], ["--plot", str(tmp_path / "figures")]):
+        assert main([*order, *options]) in (0, 2)  # noise need not have a pick
+        assert " ".join(capsys.readouterr().out.split()).count(said) == 1
+    with pytest.warns(RecordWarning, match=r"hold one channel of XX.A..BH each"):
+        scan_headers(sorted(folder.iterdir()))
+    # Events of one channel are what they are.
+    write(tmp_path / "z", {"first.mseed": ["BHZ"], "second.mseed": ["BHZ"]})
+    with warnings.catch_warnings(action="error"):
+        assert len(read_waveforms(tmp_path / "z")) == 2

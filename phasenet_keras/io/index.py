@@ -11,9 +11,11 @@ from glob import glob
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import is_pressure
-from phasenet_keras.io.instruments import record_key
-from phasenet_keras.io.registry import read_stream
+from phasenet_keras.io.instruments import Heard
+from phasenet_keras.io.pressure import heard_of
+from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = ["Paths", "expand_paths", "group_by_station", "natural_key", "tie_together"]
@@ -158,24 +160,33 @@ def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
 
     Files of records without a time share none, but for the channels of one. Files that cannot be
     read stand alone: the error comes when they are read for good.
+
+    Warns:
+        RecordWarning: for channels without a time whose names do not tell if they are of one.
     """
     if len(paths) < 2:
         return [[path] for path in paths]
     stations: list[set[tuple[str, str]]] = []
     codes: list[set[tuple[str, str]]] = []
     with_pressure: set[tuple[str, str]] = set()
+    heard: set[Heard] = set()
     for path in paths:
         try:
-            traces = read_stream(path, headers_only=True)
+            with warnings.catch_warnings(action="ignore"):  # said when it is read for good
+                traces = read_stream(path, headers_only=True)
         except FormatError:
             traces = ()
-        stations.append({record_key(trace)[:2] for trace in traces})
+        of_path = {heard_of(trace) for trace in traces}
+        heard |= of_path
+        stations.append({item.key[:2] for item in of_path})
         codes.append({(trace.stats.network, trace.stats.station) for trace in traces})
         with_pressure |= {
             (trace.stats.network, trace.stats.station)
             for trace in traces
             if is_pressure(trace.stats.channel)
         }
+    for text in said_of_lone_channels(heard):
+        warnings.warn(text, RecordWarning, stacklevel=2)
     # Whether pressure is wanted depends on the station's other instruments.
     for names, of_file in zip(stations, codes, strict=True):
         names |= of_file & with_pressure

@@ -20,6 +20,7 @@ from phasenet_keras.io.catalogs import (
     sac_arrivals,
     unmatched_arrivals,
 )
+from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.instruments import Heard, record_key, station_id
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
@@ -68,8 +69,8 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     """Read the headers of files, and find which of them make up one record.
 
     Warns:
-        RecordWarning: for files that are no waveforms, and for channels of pressure, see
-            `phasenet_keras.io.pressure.without_pressure`.
+        RecordWarning: for files that are no waveforms, for channels without a date that have a file
+            each, and for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
     """
     selection = selection or Selection()
     spans: list[tuple[Path, str, Span]] = []
@@ -94,6 +95,8 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
         warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
     elif passed_over:
         bad.append(BadRow(None, said_of_metadata(passed_over)))
+    for text in said_of_lone_channels(heard):
+        warnings.warn(text, RecordWarning, stacklevel=2)
     pressure = pressure_left_out(heard)
     is_kept = [item not in pressure for item in heard]
     left_out = frozenset(

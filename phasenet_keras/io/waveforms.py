@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
 from phasenet_keras.io.metadata_files import said_of_metadata
-from phasenet_keras.io.pressure import without_pressure
+from phasenet_keras.io.pressure import heard_of, without_pressure
 from phasenet_keras.io.registry import (
     NoWaveformError,
     RecordWarning,
@@ -129,13 +130,16 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
 
     Warns:
         RecordWarning: for channels whose code cannot be understood, samples that are no real
-            numbers, channels of pressure, and overlaps with conflicting samples.
+            numbers, channels of pressure, channels without a date that may be of one record, and
+            overlaps with conflicting samples.
     """
     groups: dict[RecordKey, list[Trace]] = {}
     keys = RecordKeys()
     traces = with_numbers(stream)
     for trace in traces:
         check_header(trace)
+    for text in said_of_lone_channels(map(heard_of, traces)):
+        warnings.warn(text, RecordWarning, stacklevel=2)
     for trace in sorted(without_pressure(traces), key=trace_order):
         groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
     found = []
