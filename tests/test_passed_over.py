@@ -1,19 +1,20 @@
-"""What lies among waveforms: metadata is passed over and said once; hidden waveforms are taken."""
+"""What lies among waveforms: metadata is passed over and said once; what is hidden is none."""
 
 from __future__ import annotations
 
 import pytest
 from obspy import read, read_inventory
 from obspy.core.event import Catalog, Event
-from records import write_station
+from records import START, write_station
 from sources import by_name
 from sources import run as prepare
 
 from phasenet_keras.cli import main
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.metadata_files import metadata_kind
-from phasenet_keras.io.registry import NoWaveformError, reader_of
+from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
 from phasenet_keras.io.tables import read_picks
+from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError
 
 DATALESS = b"000001V 010009402.3121970,001,00:00:00.0000~2038,001,00:00:00.0000~"
@@ -97,12 +98,23 @@ def test_metadata_among_records_of_a_data_set(tmp_path, capsys):
     assert "a file is no waveform, and passed over: inventory.xml" in capsys.readouterr().err
 
 
-def test_hidden_files_are_taken_if_they_are_waveforms(preset, tmp_path, monkeypatch, capsys):
+def test_hidden_files_are_taken_if_an_empty_network_hides_them(
+    preset, tmp_path, monkeypatch, capsys
+):
     folder = tmp_path / "in"
     (folder / ".trash").mkdir(parents=True)
     for code in "ENZ":
         for name in (f".RJOB..EH{code}.sac", f".trash/RJOB.EH{code}.sac", f"._RJOB.EH{code}.sac"):
-            read().select(component=code)[0].write(str(folder / name), format="SAC")
+            trace = read().select(component=code)[0]
+            trace.stats.network = ""
+            trace.write(str(folder / name), format="SAC")
+    read().write(str(folder / "a.mseed"), format="MSEED")
+    content = (folder / "a.mseed").read_bytes()
+    (folder / "a.mseed").unlink()
+    # Copies on their way, of rsync, of our own, of NFS and others.
+    for name in (".a.mseed.AbC123", ".a.mseed-x7fg_1", ".nfs0001", ".b.sac.filepart", ".a.mseed~"):
+        (folder / name).write_bytes(content)
+    (folder / ".x.mseed.swp").write_bytes(content)
     (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1" + bytes(6140))
     (folder / ".a.mseed.swp").write_bytes(b"b0VIM 9.0\0" + bytes(4086))
     (folder / ".notes").write_text("notes\n")
@@ -119,7 +131,58 @@ def test_hidden_files_are_taken_if_they_are_waveforms(preset, tmp_path, monkeypa
 
 
 def test_hidden_codes_give_picks(preset, tmp_path):
-    write_station(tmp_path / ".AA..HHZ.mseed")
+    write_station(tmp_path / ".AA..HHZ.mseed", network="")
     out = tmp_path / "p.csv"
     assert main(["pick", str(tmp_path), "--preset", preset, "--output", str(out)]) == 0
     assert [pick.source for pick in read_picks(out)] == [".AA..HHZ.mseed"]
+
+
+def test_a_damaged_volume_of_data_is_not_dataless(preset, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    read()[:1].slice(endtime=read()[0].stats.starttime + 2).write(
+        str(tmp_path / "d.mseed"), format="MSEED", reclen=4096
+    )
+    data = (tmp_path / "d.mseed").read_bytes()
+    volume = tmp_path / "in" / "full.seed"
+    volume.write_bytes(DATALESS.ljust(4096) + data)
+    assert reader_of(volume).name == "miniSEED"
+    volume.write_bytes(DATALESS.ljust(4096) + bytes(60) + data[60:])
+    with pytest.raises(FormatError, match="of no format known here") as caught:
+        reader_of(volume)
+    assert not isinstance(caught.value, NoWaveformError)
+    write_station(tmp_path / "in" / "a.mseed")
+    order = ["--preset", preset, "--output", str(tmp_path / "p.csv")]
+    assert main(["pick", str(tmp_path / "in"), *order]) == 1
+    assert "full.seed" in capsys.readouterr().out
+    # Names of sites have letters of all languages.
+    volume.write_bytes(DATALESS.ljust(4096) + b"000002S 050Sion, Vall\xe9e".ljust(4096))
+    with pytest.raises(NoWaveformError, match="dataless SEED"):
+        reader_of(volume)
+
+
+def test_folders_with_metadata_are_read_and_named_metadata_is_refused(tmp_path):
+    folder = write_metadata(tmp_path / "in")
+    with pytest.raises(FormatError, match="6 files are no waveforms"):
+        read_waveforms(folder)
+    write_station(folder / "a.mseed")
+    for source in (folder, folder / "*", [folder, folder / "a.mseed"]):
+        with pytest.warns(RecordWarning, match="6 files are no waveforms") as caught:
+            waves = read_waveforms(source)
+        assert len(caught) == 1
+        assert {wave.station for wave in waves} == {"XX.AA..HH"}
+    with pytest.raises(NoWaveformError, match=r"inventory.xml is no waveform, but StationXML"):
+        read_waveforms([folder / "a.mseed", folder / "inventory.xml"])
+
+
+def test_metadata_has_no_row_in_a_table_in_the_order_of_the_files(tmp_path, capsys):
+    folder = write_metadata(tmp_path / "in")
+    for number in range(3):
+        options = {"height": 30.0 + number, "starttime": START + 1000 * number}
+        write_station(folder / f"{number}.mseed", station=f"A{number}", **options)
+    table = tmp_path / "labels.csv"
+    table.write_text("p_sample,event\n900,a\n1000,b\n1100,c\n")
+    assert prepare(folder, "--labels", table, "--output", tmp_path / "set") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("6 files are no waveforms, and passed over: ") == 1
+    found = {r.waveform.station: r.arrivals for r in by_name(tmp_path / "set").values()}
+    assert found == {f"XX.A{n}..HH": {"P": (900.0 + 100 * n,)} for n in range(3)}

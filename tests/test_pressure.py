@@ -17,6 +17,7 @@ from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.io.waveforms import read_waveforms
+from phasenet_keras.picking.archive import plan_archive
 from phasenet_keras.picking.files import FileReport
 
 LEFT_OUT = "HDH (pressure, as of a hydrophone) is left out where the station has a seismometer's"
@@ -74,15 +75,56 @@ def test_pressure_beside_a_vertical_is_not_picked(picker, is_in_one_file, tmp_pa
     assert {p.station for p in picks} == {"XO.OBS1..HD", "XO.OBS2..HD"}
 
 
-def test_pressure_counts_where_the_vertical_is_long_gone(tmp_path):
-    stream = ocean_bottom(["HHZ", "HDH"]) + ocean_bottom(["HDH"], start=T0 + 5 * 86_400)
+@pytest.mark.parametrize("block_bytes", [1 << 13, 1 << 21])
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_what_is_left_out_does_not_depend_on_how_a_record_is_cut(
+    picker, is_cut, block_bytes, tmp_path
+):
+    vertical, pressure = ocean_bottom(["HHZ", "HDH"])
+    pressure.data = np.tile(pressure.data, 10)
+    pressure.stats.sampling_rate = vertical.stats.sampling_rate = 0.05  # a week
+    parts = [pressure]
+    if is_cut:
+        parts = [pressure.slice(T0 + n * 86_400, T0 + n * 86_400 + 86_399) for n in range(7)]
+    (tmp_path / "in").mkdir()
+    for number, trace in enumerate([vertical, *parts]):
+        trace.write(str(tmp_path / "in" / f"{number}.mseed"), format="MSEED", reclen=512)
+    plan = plan_archive(picker, [tmp_path / "in"], block_bytes=block_bytes)
+    texts = []
+    while True:
+        try:
+            event = next(plan)
+        except StopIteration as end:
+            stations = {name for job in end.value for b in job.blocks for name in b.stations}
+            break
+        texts += [event.text] if isinstance(event, FileReport) else []
+    assert stations == {"XO.OBS1..HH"}
+    assert [text[:30] for text in texts] == [LEFT_OUT[:30]]
+    with pytest.warns(RecordWarning, match="HDH"):
+        waves = read_waveforms(tmp_path / "in")
+    assert [wave.station for wave in waves] == ["XO.OBS1..HH"]
+
+
+@pytest.mark.parametrize("other", ["LKO", "VMZ", "HHF", "HHE"])
+def test_what_is_no_seismometers_vertical_leaves_pressure_alone(other):
     with pytest.warns(RecordWarning) as caught:
-        waves = read_waveforms(stream)
-    assert [(wave.station, wave.start_time) for wave in waves] == [
-        ("XO.OBS1..HD", T0 + 5 * 86_400),
-        ("XO.OBS1..HH", T0),
-    ]
-    assert [str(w.message)[:30] for w in caught] == [LEFT_OUT[:30], TAKEN[:30]]
+        waves = read_waveforms(ocean_bottom(["BDF", other]))
+    assert ("XO.OBS1..BD", ("Z",)) in [(wave.station, wave.channels) for wave in waves]
+    assert [str(w.message) for w in caught] == [TAKEN.replace("HDH", "BDF")]
+
+
+def test_of_two_channels_of_pressure_one_is_the_vertical():
+    stream = ocean_bottom(["BDF", "BDO"])
+    with pytest.warns(RecordWarning) as caught:
+        [wave] = read_waveforms(stream)
+    assert (wave.station, wave.channels) == ("XO.OBS1..BD", ("Z",))
+    assert np.array_equal(wave.data[:, 0], stream[0].data)
+    assert str(caught[0].message) == TAKEN.replace("HDH", "BDF")
+    assert "channels BDO left out" in str(caught[1].message)
+    assert len(caught) == 2
+
+
+def test_a_strange_code_is_no_pressure():
     # Neither a vertical of a borehole in Japan, nor a strange letter of a seismometer, is pressure.
     others = ocean_bottom(["UD2", "EW2", "NS2"], "KIK")
     with warnings.catch_warnings(action="error"):

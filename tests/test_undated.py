@@ -14,7 +14,7 @@ from sources import run as prepare
 from phasenet_keras import Picker
 from phasenet_keras.cli import main
 from phasenet_keras.io.annotations import annotations_to_stream
-from phasenet_keras.io.instruments import own_record
+from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.io.tables import read_picks
@@ -129,7 +129,7 @@ def test_times_are_refused_where_they_could_be_of_several_files(tmp_path, capsys
     order = ["--labels", tmp_path / "labels.csv", "--output", tmp_path / "set"]
     assert prepare(folder, *order) == 2
     said = capsys.readouterr().err
-    assert "4 of XX.AE1 have no date (they begin before 1971): event0.mseed, event1.mseed" in said
+    assert "4 of XX.AE1 have no date (they begin in 1970): event0.mseed, event1.mseed" in said
     assert "columns fname and p_sample" in said
     assert not (tmp_path / "set" / "metadata.csv").exists()
     # In one file there is no doubt.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.instruments import is_dated
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.types import Annotation, ConfigError

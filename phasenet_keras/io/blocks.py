@@ -14,6 +14,7 @@ from phasenet_keras.io.mseed_headers import (
     LEAST_RECORD_BYTES,
     bytes_of_whole_records,
 )
+from phasenet_keras.io.record_names import is_dated, note_source
 from phasenet_keras.io.registry import (
     RecordWarning,
     keep_usable_traces,
@@ -73,6 +74,7 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
         yield _block(path, 0, None, traces), traces
         return
     offset, has_text, is_readable = 0, False, False
+    codes: frozenset[str] | None = None
     with path.open("rb") as file:
         while content := _whole_records(file, offset, block_bytes, length):
             try:
@@ -83,6 +85,9 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
                 warnings.warn(str(error), RecordWarning, stacklevel=2)
             else:
                 is_readable = True
+                if not all(is_dated(trace.stats.starttime) for trace in traces):
+                    codes = _codes_of(path) if codes is None else codes
+                    note_source(traces, path, codes)
                 yield _block(path, offset, len(content), traces), traces
             offset += len(content)
     if not is_readable and has_text:
@@ -110,7 +115,21 @@ def read_block(block: Block) -> list[Trace]:
             file.seek(block.offset)
             content = file.read(block.size)
         stream = _read(block.path, block.offset, content, False, **options)
+        # What the file is named after, the whole of it decides, not the block.
+        records = {station: record for station, record, _ in keys}
+        for trace in stream:
+            trace.stats.source_record = records.get(station_id(trace), "")
     return [trace for trace in stream if is_all or station_id(trace) in block.stations]
+
+
+def _codes_of(path: Path) -> frozenset[str]:
+    """Return the channel codes of a whole file; none if it cannot be read at once."""
+    with warnings.catch_warnings(action="ignore"):  # said of the blocks
+        try:
+            stream = read_stream(path, headers_only=True)
+        except FormatError:
+            return frozenset()
+    return frozenset(trace.stats.channel for trace in stream)
 
 
 def _records_of(stations: frozenset[str], keys: set[RecordKey]) -> dict[str, str]:
@@ -192,9 +211,8 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
         for text in said_of_records(caught):
             warnings.warn(f"{where}: {text}", RecordWarning, stacklevel=2)
     keep_usable_traces(stream, where, headers_only)
+    note_source(stream, path)
     for trace in stream:
-        trace.stats.source_file = path.name
-        trace.stats.source_path = str(path)
         if not trace.stats.station:
             trace.stats.station_name = path.stem
     return stream

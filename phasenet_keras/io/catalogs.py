@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
-from phasenet_keras.io.instruments import own_record, station_id
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.parts import JoinedRecord, joint_event
+from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.times import exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
@@ -75,7 +76,7 @@ class Span:
     """The stretch of time of a record, as its headers tell; fields as in `Waveform`.
 
     Attributes:
-        record: see `phasenet_keras.io.instruments.own_record`.
+        record: see `phasenet_keras.io.record_names.own_record`.
     """
 
     station: str
@@ -316,28 +317,32 @@ def numbers_inside(
         yield {number for number, _ in _inside(wave, arrivals, index)}
 
 
-def _by_station(arrivals: Sequence[Arrival]) -> dict[str, list[tuple[int, int]]]:
-    """Return the time in nanoseconds and the number of each station's arrivals, by time."""
-    index: dict[str, list[tuple[int, int]]] = {}
+_Index = Mapping[tuple[str, str | None], Sequence[tuple[int, int]]]
+
+
+def _by_station(arrivals: Sequence[Arrival]) -> _Index:
+    """Return time in ns and number of arrivals by station and record (None: all), by time."""
+    index: dict[tuple[str, str | None], list[tuple[int, int]]] = {}
     for number, arrival in enumerate(arrivals):
-        index.setdefault(arrival.station, []).append((arrival.time.ns, number))
-    return {station: sorted(times) for station, times in index.items()}
+        for record in (None, arrival.record):
+            index.setdefault((arrival.station, record), []).append((arrival.time.ns, number))
+    return {key: sorted(times) for key, times in index.items()}
 
 
 def _inside(
-    wave: Waveform | Span, arrivals: Sequence[Arrival], index: Mapping[str, list[tuple[int, int]]]
+    wave: Waveform | Span, arrivals: Sequence[Arrival], index: _Index
 ) -> Iterator[tuple[int, float]]:
     """Yield the number and the sample of each arrival in a record."""
-    network, station = codes_of(wave.station)
-    times = index.get(station, [])
-    start_ns = wave.start_time.ns
+    (network, station), start_ns = codes_of(wave.station), wave.start_time.ns
     end_ns = start_ns + round(wave.duration_s * 1e9)
-    begin, end = bisect_left(times, (start_ns, 0)), bisect_right(times, (end_ns, len(arrivals)))
     record = wave.record if isinstance(wave, Span) else ""
-    for time_ns, number in times[begin:end]:
+    found: list[tuple[int, int]] = []
+    for key in ("", record) if record else (None,):
+        times = index.get((station, key), ())
+        begin = bisect_left(times, (start_ns, 0))
+        found += times[begin : bisect_right(times, (end_ns, len(arrivals)))]
+    for time_ns, number in found:
         other = arrivals[number].network
-        if record and arrivals[number].record not in ("", record):
-            continue
         # Times are whole microseconds, samples are not: rounded, the last sample is inside.
         sample = round((time_ns - start_ns) * wave.sampling_rate / 1e9, 6)
         if sample <= wave.n_samples - 1 and (not other or not network or other == network):

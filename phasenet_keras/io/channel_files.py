@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from phasenet_keras.io.instruments import CHANNEL_IN_NAME, station_id
+from phasenet_keras.io.instruments import Heard, station_id
+from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import read_stream
 from phasenet_keras.types import FormatError
 
-__all__ = ["ChannelFiles", "channel_files"]
+__all__ = ["ChannelFiles", "channel_files", "said_of_lone_channels"]
+
+# A channel's code at the end of a file's name, before the ending: BHZ, HH1 or Z.
+CHANNEL_IN_NAME = re.compile(
+    r"(?P<common>.+)[._-](?P<band>[a-z]{2})?(?P<component>(?(band)[enzrtuvxy123]|[enzrtuvxy]))"
+    r"(?P<ending>\.[^.]+)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -68,4 +77,34 @@ def channel_files(paths: Iterable[Path]) -> list[ChannelFiles]:
         ChannelFiles(frozenset(names[key]), tuple(files))
         for key, files in found.items()
         if len(files) > 1
+    ]
+
+
+def said_of_lone_channels(heard: Iterable[Heard]) -> list[str]:
+    """Return what there is to say of files without a time that may be channels of one record.
+
+    Example:
+        >>> items = [Heard((".A..BH", f"/d/{code}x", 9.0), code, 0, 1) for code in ("BHN", "BHZ")]
+        >>> said_of_lone_channels(items)[0][:77]
+        '2 files without a date (1970) hold one channel of .A..BH each (BHN, BHZ), and'
+    """
+    codes: dict[tuple[str, str], set[str]] = {}
+    for item in heard:
+        station, record, _ = item.key
+        if record and station.count(".") == 3 and not has_date(item.start_ns / 1e9):
+            codes.setdefault((station, record), set()).add(item.code)
+    lone: dict[str, list[str]] = {}
+    for (station, _), found in codes.items():
+        if len(found) == 1:
+            lone.setdefault(station, []).extend(found)
+    several = {station: found for station, found in lone.items() if len(set(found)) > 1}
+    if not several:
+        return []
+    station, of_first = next(iter(several.items()))
+    others = f" and {len(several) - 1} more stations" if len(several) > 1 else ""
+    return [
+        f"{sum(map(len, several.values()))} files without a date (1970) hold one channel of "
+        f"{station}{others} each ({', '.join(sorted(set(of_first)))}), and their names do not tell "
+        "which are of one record: each is one of its own; name those of a record alike but for the "
+        "channel (q1.BHZ.sac, q1.BHN.sac)"
     ]

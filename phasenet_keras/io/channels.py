@@ -6,7 +6,16 @@ from collections.abc import Iterable
 
 from phasenet_keras.types import ConfigError
 
-__all__ = ["channel_names", "claims_of", "component_prefix", "components_of", "is_pressure"]
+__all__ = [
+    "KNOWN_LETTERS",
+    "channel_names",
+    "claims_of",
+    "component_letter",
+    "component_prefix",
+    "components_of",
+    "is_of_seismometer",
+    "is_pressure",
+]
 
 # Whole names, as Japanese networks write them, with and without a sensor's number.
 WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
@@ -16,6 +25,8 @@ WITH_VERTICAL = {"1": "N", "2": "E"}
 WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
 # Of pressure, as SEED has it: hydrophone, infrasound, outside, inside, down a hole, underground.
 PRESSURE_LETTERS = "HFOIDU"
+# Of ground motion: high and low gain, accelerometer, gravimeter, geophone.
+SEISMOMETERS = "HLNGP"
 KNOWN_LETTERS = (*LETTERS, *WITHOUT_VERTICAL)
 
 
@@ -43,6 +54,17 @@ def is_pressure(code: str) -> bool:
     return len(upper) == 3 and upper[1] == "D" and upper[2] in PRESSURE_LETTERS
 
 
+def is_of_seismometer(code: str) -> bool:
+    """Tell if a code of known component is of ground motion: SEED's instrument, or none.
+
+    Example:
+        >>> [is_of_seismometer(code) for code in ("HHZ", "HNZ", "Z", "UD2", "VMZ", "LKO", "HHF")]
+        [True, True, True, True, False, False, False]
+    """
+    instrument = component_prefix(code)[1:2].upper()
+    return instrument in {"", *SEISMOMETERS} and component_letter(code) in KNOWN_LETTERS
+
+
 def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     """Return the components that a person names, for a network.
 
@@ -67,7 +89,7 @@ def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[st
     if names and len(set(names)) == len(names) and all(name in known for name in names):
         return names
     components = components_of(names)
-    unknown = [n for n in names if n not in components or _letter(n) not in KNOWN_LETTERS]
+    unknown = [n for n in names if n not in components or component_letter(n) not in KNOWN_LETTERS]
     if unknown or not names or len(set(names)) != len(names):
         raise ConfigError(
             f"channels are components such as {','.join(known)}, each once, of the letters "
@@ -90,7 +112,7 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
     R, T, Z             N, E, Z (radial and transverse: a turned N and E)
     X, Y, Z             E, N, Z
     EW, NS, UD          E, N, Z
-    one code, unknown   Z (that of a hydrophone, too, where its station has no other vertical)
+    one code, unknown   Z (so those of a hydrophone, where its station has no other vertical)
     ==================  ======================================================================
 
     Where two codes stand for one component, the plainer one (E, N, Z themselves) counts.
@@ -123,7 +145,7 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
         {'HHE': 'E', 'HHN': 'N', 'HHZ': 'Z', 'HH1': 'N', 'HH2': 'E'}
     """
     codes = list(codes)
-    letters = {code: _letter(code) for code in codes}
+    letters = {code: component_letter(code) for code in codes}
     has_vertical = "Z" in letters.values()
     numbered = WITHOUT_VERTICAL if "3" in letters.values() and not has_vertical else WITH_VERTICAL
     plain_first = sorted(codes, key=lambda code: letters[code] not in "ENZ")
@@ -131,9 +153,16 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
         code: LETTERS.get(letters[code]) or numbered.get(letters[code]) for code in plain_first
     }
     claims = {code: component for code, component in claimed.items() if component}
-    return claims or ({codes[0]: "Z"} if len(codes) == 1 else {})
+    alone = codes if len(codes) == 1 else [code for code in codes if is_pressure(code)]
+    return claims or dict.fromkeys(alone, "Z")
 
 
-def _letter(code: str) -> str:
+def component_letter(code: str) -> str:
+    """Return the letter or number of a code that says its component, in capitals.
+
+    Example:
+        >>> component_letter("bhz"), component_letter("NS2"), component_letter("")
+        ('Z', 'N', '?')
+    """
     upper = code.upper()
     return WORDS.get(upper[:2]) or (upper[-1:] or "?")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Collection, Hashable, Iterable, Sequence, Set
 from fnmatch import fnmatchcase
 from glob import glob
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import is_pressure
-from phasenet_keras.io.instruments import record_key
-from phasenet_keras.io.registry import read_stream, reader_of
+from phasenet_keras.io.instruments import Heard
+from phasenet_keras.io.pressure import heard_of
+from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = ["Paths", "expand_paths", "group_by_station", "natural_key", "tie_together"]
@@ -40,10 +43,10 @@ def expand_paths(sources: Paths, without: Iterable[Path] = ()) -> list[Path]:
     """Resolve files, folders and patterns, without repeats.
 
     Of a folder, named or matched by a pattern, all files below are taken, also behind links, but
-    those of hidden folders not. A hidden file is taken if its content is a waveform: without a
-    network code a name begins with a dot (``.RJOB..EHZ.sac``). A file that is met under two names,
-    or is a link to another, is taken once, by its first name. A name that is none of these, and a
-    folder without files, is kept, so that reading it says what is wrong.
+    those of hidden folders not. A hidden file is taken if it is a waveform without a network code,
+    whose name begins with that and its station (``.RJOB..EHZ.sac``). A file that is met under two
+    names, or is a link to another, is taken once, by its first name. A name that is none of these,
+    and a folder without files, is kept, so that reading it says what is wrong.
 
     Args:
         sources: files, folders and patterns, or one of them.
@@ -91,7 +94,7 @@ def _found(path: Path, pattern: str) -> list[Path]:
 
 
 def _hidden_files(pattern: str) -> list[Path]:
-    """Return the hidden files that a pattern matches and that are waveforms; `glob` gives none."""
+    """Return the hidden files that a pattern matches and `_is_taken`; `glob` gives none."""
     head, tail = os.path.split(pattern)
     folders = glob(head, recursive=True) if head else ["."]  # noqa: PTH207
     return [
@@ -130,19 +133,21 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _is_taken(path: Path) -> bool:
-    """Tell if a file is not hidden, or a waveform by its content.
+    """Tell if a file is not hidden, or only so because it is named after an empty network code.
 
-    SU has no mark of its own: any file of a program may pass for it. What begins with ``._`` is
-    what macOS keeps beside a file.
+    What programs hide are copies on their way, locks and old versions.
     """
     if not path.name.startswith("."):
         return True
-    if path.name.startswith("._") or not path.is_file():
+    if path.name.startswith(("..", "._")) or "." not in path.name[1:] or not path.is_file():
         return False
     try:
-        return reader_of(path).name != "SU"
+        with warnings.catch_warnings(action="ignore"):  # said when it is read for good
+            heads = [trace.stats for trace in read_stream(path, headers_only=True)]
     except FormatError:
         return False
+    stations = {head.station for head in heads if not head.network and head.station}
+    return any(path.name.startswith(f".{station}.") for station in stations)
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -155,24 +160,33 @@ def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
 
     Files of records without a time share none, but for the channels of one. Files that cannot be
     read stand alone: the error comes when they are read for good.
+
+    Warns:
+        RecordWarning: for channels without a time whose names do not tell if they are of one.
     """
     if len(paths) < 2:
         return [[path] for path in paths]
     stations: list[set[tuple[str, str]]] = []
     codes: list[set[tuple[str, str]]] = []
     with_pressure: set[tuple[str, str]] = set()
+    heard: set[Heard] = set()
     for path in paths:
         try:
-            traces = read_stream(path, headers_only=True)
+            with warnings.catch_warnings(action="ignore"):  # said when it is read for good
+                traces = read_stream(path, headers_only=True)
         except FormatError:
             traces = ()
-        stations.append({record_key(trace)[:2] for trace in traces})
+        of_path = {heard_of(trace) for trace in traces}
+        heard |= of_path
+        stations.append({item.key[:2] for item in of_path})
         codes.append({(trace.stats.network, trace.stats.station) for trace in traces})
         with_pressure |= {
             (trace.stats.network, trace.stats.station)
             for trace in traces
             if is_pressure(trace.stats.channel)
         }
+    for text in said_of_lone_channels(heard):
+        warnings.warn(text, RecordWarning, stacklevel=2)
     # Whether pressure is wanted depends on the station's other instruments.
     for names, of_file in zip(stations, codes, strict=True):
         names |= of_file & with_pressure

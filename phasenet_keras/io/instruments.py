@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from phasenet_keras.io.channels import claims_of, component_prefix
+from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 
 if TYPE_CHECKING:
-    from obspy import Trace, UTCDateTime
+    from obspy import Trace
 
 __all__ = [
-    "CHANNEL_IN_NAME",
-    "FIRST_TRUE_TIME_S",
     "Company",
     "Heard",
     "RecordKey",
     "RecordKeys",
-    "is_dated",
-    "own_record",
     "record_key",
     "station_id",
     "with_components",
@@ -40,14 +34,6 @@ MOST_OFF_SAMPLES = 0.5
 COMPANY_NS = 2 * 86_400 * 10**9
 # Spans of a code that are no further apart are one: packets of a second would be many.
 NEAR_NS = 60 * 10**9
-# Records without a time begin in 1970, as those of simulations and of many laboratories do.
-FIRST_TRUE_TIME_S = 365 * 86400.0
-# A channel's code at the end of a file's name, before the ending: BHZ, HH1 or Z.
-CHANNEL_IN_NAME = re.compile(
-    r"(?P<common>.+)[._-](?P<band>[a-z]{2})?(?P<component>(?(band)[enzrtuvxy123]|[enzrtuvxy]))"
-    r"(?P<ending>\.[^.]+)?",
-    re.IGNORECASE,
-)
 
 
 def station_id(trace: Trace) -> str:
@@ -70,51 +56,6 @@ def record_key(trace: Trace) -> tuple[str, str, float]:
     # Rates that differ by header rounding are one rate.
     rate = float(f"{trace.stats.sampling_rate:.6g}")
     return station_id(trace), own_record(trace), rate
-
-
-def own_record(trace: Trace) -> str:
-    """Return the file whose record a trace is of, where nothing else tells its record from others.
-
-    That is so of what is named after its file, and of what has no time: equal names, and equal
-    times, are chance. Of channels that have a file each it is what their names have in common.
-    Empty is a record that its station and its time tell from others.
-
-    Example:
-        >>> from obspy import Trace
-        >>> trace = Trace(header={"station": "A", "channel": "BHZ", "source_path": "/d/q1.BHZ.sac"})
-        >>> own_record(trace)
-        '/d/q1.BH*.sac'
-        >>> trace.stats.starttime += 50 * 365 * 86400
-        >>> own_record(trace)
-        ''
-    """
-    stats = trace.stats
-    path = stats.get("source_path", "")
-    if not path or (is_dated(stats.starttime) and not stats.get("station_name")):
-        return ""
-    path = os.path.abspath(path)  # noqa: PTH100 - what links lead to is not asked for
-    name = CHANNEL_IN_NAME.fullmatch(Path(path).name)
-    if name is None or stats.get("station_name") or not _is_channel(name["component"], trace):
-        return path
-    common = Path(path).name[: name.start("component")]
-    return str(Path(path).with_name(f"{common}*{name['ending'] or ''}"))
-
-
-def is_dated(time: UTCDateTime) -> bool:
-    """Tell if a record that begins then has a true time.
-
-    Example:
-        >>> from obspy import UTCDateTime
-        >>> is_dated(UTCDateTime(2024, 2, 29)), is_dated(UTCDateTime(0))
-        (True, False)
-    """
-    return time.ns >= FIRST_TRUE_TIME_S * 1e9
-
-
-def _is_channel(component: str, trace: Trace) -> bool:
-    """Tell if a file named after a component holds it; else the name means another thing."""
-    code = trace.stats.channel
-    return bool(code) and claims_of([component])[component] == claims_of([code])[code]
 
 
 class Heard(NamedTuple):

@@ -19,9 +19,16 @@ from phasenet_keras.io.label_rows import (
     merged,
     warn_of_fillers,
 )
+from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import RecordWarning, gather_of, read_stream, reader_of
+from phasenet_keras.io.registry import (
+    NoWaveformError,
+    RecordWarning,
+    gather_of,
+    read_stream,
+    reader_of,
+)
 from phasenet_keras.io.row_records import record_of_row, several_records
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import read_waveforms
@@ -103,6 +110,7 @@ def _paired(
             groups.setdefault(key, []).append((number, row))
         missing = "there is no file of this station"
         return [(rows, by_station.get(key, []), missing) for key, rows in groups.items()]
+    paths = _without_metadata(paths)
     shot = table.first_of((*SHOT_COLUMNS, "gather"))
     if len(numbered) != len(paths) and shot and all(map(_is_of_gathers, paths)):
         return _paired_by_shot(numbered, paths, shot)
@@ -202,6 +210,21 @@ def _paired_by_shot(
         problem = f"{len(files)} files are named after shot '{shot}': name the file (column fname)"
         found.append((rows, files if len(files) == 1 else [], problem))
     return found
+
+
+def _without_metadata(paths: Sequence[Path]) -> list[Path]:
+    """Return the files that are not known to be no waveforms; the others have no row."""
+    kinds: dict[Path, str] = {}
+    for path in paths:
+        try:
+            reader_of(path)
+        except NoWaveformError as error:
+            kinds[path] = error.kind
+        except FormatError:  # said of its row
+            continue
+    if kinds:
+        warnings.warn(said_of_metadata(kinds), RecordWarning, stacklevel=4)
+    return [path for path in paths if path not in kinds]
 
 
 def _files_by_station(paths: Sequence[Path], selection: Selection) -> dict[str, list[Path]]:

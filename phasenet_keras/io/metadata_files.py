@@ -12,8 +12,11 @@ ROOTS = {"FDSNStationXML": "StationXML", "quakeml": "QuakeML", "seiscomp": "Seis
 _ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 # A line of a SEED response as evalresp takes it: blockette 50, field 3, the station.
 _RESP = re.compile(rb"^B05[0-9]F\d\d", re.MULTILINE)
-# A control header of SEED, "V": what has waveforms as well is read as miniSEED.
-_DATALESS = re.compile(rb"\d{6}V[ *]")
+# A control header of SEED, "V": what has waveforms as well is read as miniSEED, if it is whole.
+_CONTROL = re.compile(rb"\d{6}V[ *]")
+# What is in headers of data (the year is 0x07.. or 0x08..) and in no text.
+_BINARY = re.compile(rb"[\x01-\x08\x0e-\x1f]")
+CHUNK_BYTES = 1 << 20
 # A table with such a column is of stations or of arrivals; others may be waveforms of some form.
 COLUMNS = {"station", "station_id", "sta", "network", "latitude", "phase", "fname", "file_name"}
 NOTES = (".md", ".rst")
@@ -34,8 +37,8 @@ def metadata_kind(path: Path, head: bytes) -> str:
         >>> metadata_kind(Path("a.csv"), b"time,volt\n0,1\n")
         ''
     """
-    if _DATALESS.match(head):
-        return "dataless SEED"
+    if _CONTROL.match(head):
+        return "dataless SEED" if _is_text(path) else ""
     if _RESP.search(head):
         return "a SEED response (RESP)"
     text = head.decode("utf-8-sig", "ignore").lstrip()
@@ -46,6 +49,15 @@ def metadata_kind(path: Path, head: bytes) -> str:
         return "a note" if "\0" not in text else ""
     names = re.split(r"[,;|\t]", text.split("\n", 1)[0].lower().lstrip("# "))
     return "a table" if len(names) > 1 and COLUMNS & {name.strip(' \r"') for name in names} else ""
+
+
+def _is_text(path: Path) -> bool:
+    """Tell if all of a file is text, as control headers of SEED are; padding does not count."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            if _BINARY.search(chunk):
+                return False
+    return True
 
 
 def said_of_metadata(kinds: dict[Path, str]) -> str:

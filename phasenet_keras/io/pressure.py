@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.channels import claims_of, is_pressure
-from phasenet_keras.io.instruments import COMPANY_NS, Heard, record_key
+from phasenet_keras.io.channels import claims_of, components_of, is_of_seismometer, is_pressure
+from phasenet_keras.io.instruments import Heard, record_key
 from phasenet_keras.io.registry import RecordWarning
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["blocks_without_pressure", "heard_of", "pressure_left_out", "without_
 
 
 def without_pressure(traces: Sequence[Trace]) -> list[Trace]:
-    """Return traces, those of pressure only where their station has no vertical about then.
+    """Return traces, those of pressure only where their station has no vertical.
 
     Warns:
         RecordWarning: for channels of pressure, whether they are left out or taken.
@@ -49,7 +49,7 @@ def heard_of(trace: Trace) -> Heard:
 
 
 def pressure_left_out(heard: Sequence[Heard]) -> frozenset[Heard]:
-    """Return channels of pressure whose station has a vertical about then.
+    """Return channels of pressure whose station has a vertical.
 
     Warns:
         RecordWarning: for channels of pressure, whether they are left out or taken.
@@ -93,45 +93,32 @@ def blocks_without_pressure(
 
 
 def _beside_verticals(heard: Iterable[Heard]) -> frozenset[Heard]:
-    """Return channels of pressure whose station has a seismometer's vertical within two days."""
+    """Return channels of pressure whose station has a seismometer's vertical, at whatever time.
+
+    Were it only near in time, what is picked would depend on how the files are cut.
+    """
     heard = list(heard)
     pressure = [item for item in heard if is_pressure(item.code)]
-    stations = {_station(item) for item in pressure}
-    verticals: dict[tuple[str, str], list[tuple[int, int]]] = {}
     codes: dict[tuple[str, str], set[str]] = {}
-    others = [i for i in heard if _station(i) in stations and not is_pressure(i.code)]
-    for item in others:
+    for item in heard:
         codes.setdefault(item.key[:2], set()).add(item.code)
     claims = {record: claims_of(sorted(found)) for record, found in codes.items()}
-    for item in others:
-        if claims[item.key[:2]].get(item.code) == "Z":
-            near = item.start_ns - COMPANY_NS, item.end_ns + COMPANY_NS
-            verticals.setdefault(_station(item), []).append(near)
-    about = {station: _merged(spans) for station, spans in verticals.items()}
-    return frozenset(
-        item
-        for item in pressure
-        if any(
-            start_ns <= item.end_ns and item.start_ns <= end_ns
-            for start_ns, end_ns in about.get(_station(item), ())
-        )
-    )
-
-
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return spans of time, those that overlap as one: packets of a second would be many."""
-    found: list[tuple[int, int]] = []
-    for start_ns, end_ns in sorted(spans):
-        if found and start_ns <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end_ns)
-        else:
-            found.append((start_ns, end_ns))
-    return found
+    with_vertical = {
+        _station(item)
+        for item in heard
+        if is_of_seismometer(item.code) and claims[item.key[:2]].get(item.code) == "Z"
+    }
+    return frozenset(item for item in pressure if _station(item) in with_vertical)
 
 
 def _said_of(heard: Iterable[Heard], left_out: frozenset[Heard]) -> list[str]:
     """Return what there is to say of channels of pressure: which are left out, which are taken."""
     pressure = {item for item in heard if is_pressure(item.code)}
+    of_records: dict[tuple[str, str], set[str]] = {}
+    for item in pressure - left_out:
+        of_records.setdefault(item.key[:2], set()).add(item.code)
+    # Of several channels of one instrument one is the vertical.
+    taken = {code for codes in of_records.values() for code in components_of(sorted(codes))}
     return [
         f"{code} (pressure, as of a hydrophone) is left out where the station has a seismometer's "
         f"vertical; --channel {code} takes it alone"
@@ -139,7 +126,7 @@ def _said_of(heard: Iterable[Heard], left_out: frozenset[Heard]) -> list[str]:
     ] + [
         f"{code} (pressure, as of a hydrophone) is taken as the vertical where the station has no "
         "other"
-        for code in sorted({item.code for item in pressure - left_out})
+        for code in sorted(taken)
     ]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.metadata_files import metadata_kind
+from phasenet_keras.io.record_names import note_source
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
 if TYPE_CHECKING:
@@ -249,8 +250,8 @@ def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
     for number, trace in enumerate(stream, start=1):
         if has_no_codes and not reader.one_trace_one_station:
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
-        trace.stats.source_file = path.name
-        trace.stats.source_path = str(path)
+    note_source(stream, path)
+    for number, trace in enumerate(stream, start=1):
         if reader.one_trace_one_station:
             trace.stats.station_name = (
                 path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"

@@ -20,10 +20,12 @@ from phasenet_keras.io.catalogs import (
     sac_arrivals,
     unmatched_arrivals,
 )
-from phasenet_keras.io.instruments import Heard, is_dated, record_key, station_id
+from phasenet_keras.io.channel_files import said_of_lone_channels
+from phasenet_keras.io.instruments import Heard, record_key, station_id
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import NoWaveformError, RecordWarning, gather_of, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
@@ -47,7 +49,7 @@ class HeaderScan:
 
     Attributes:
         groups: files that have to be read together, and the codes of their stations, with what
-            `phasenet_keras.io.instruments.own_record` says of their traces.
+            `phasenet_keras.io.record_names.own_record` says of their traces.
         spans: of all traces.
         arrivals: in SAC headers.
         bad: files that cannot be read.
@@ -67,8 +69,8 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     """Read the headers of files, and find which of them make up one record.
 
     Warns:
-        RecordWarning: for files that are no waveforms, and for channels of pressure, see
-            `phasenet_keras.io.pressure.without_pressure`.
+        RecordWarning: for files that are no waveforms, for channels without a date that have a file
+            each, and for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
     """
     selection = selection or Selection()
     spans: list[tuple[Path, str, Span]] = []
@@ -93,6 +95,8 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
         warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
     elif passed_over:
         bad.append(BadRow(None, said_of_metadata(passed_over)))
+    for text in said_of_lone_channels(heard):
+        warnings.warn(text, RecordWarning, stacklevel=2)
     pressure = pressure_left_out(heard)
     is_kept = [item not in pressure for item in heard]
     left_out = frozenset(
@@ -167,7 +171,7 @@ def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where:
         arrival, records = arrivals[found[0]], sorted(records_of[found[0]])
         raise FormatError(
             f"{where}: {len(found)} of its {len(arrivals)} arrivals may be of several records, for "
-            f"{len(records)} of {_names([arrival])[0]} have no date (they begin before 1971): "
+            f"{len(records)} of {_names([arrival])[0]} have no date (they begin in 1970): "
             f"{_some(Path(record).name for record in records)}. Name the file of each arrival, in "
             "samples (a table with columns fname and p_sample), or give the files true times"
         )

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
-from phasenet_keras.io.pressure import without_pressure
-from phasenet_keras.io.registry import RecordWarning, check_header, read_stream, with_numbers
-from phasenet_keras.types import TextOnlyError, Waveform
+from phasenet_keras.io.metadata_files import said_of_metadata
+from phasenet_keras.io.pressure import heard_of, without_pressure
+from phasenet_keras.io.registry import (
+    NoWaveformError,
+    RecordWarning,
+    check_header,
+    read_stream,
+    with_numbers,
+)
+from phasenet_keras.types import FormatError, TextOnlyError, Waveform
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
@@ -68,6 +76,9 @@ def read_waveforms(
         FormatError: if a file is missing, empty, damaged or of no known format, or a trace has no
             sampling rate.
 
+    Warns:
+        RecordWarning: for files of folders that are no waveforms, and as `waveforms_of`.
+
     Example:
         >>> [wave] = read_waveforms()
         >>> wave.station, wave.channels, wave.data.shape
@@ -82,18 +93,36 @@ def read_waveforms(
     else:
         items = [source] if isinstance(source, str | PathLike) else list(source)
         stream = Stream()
+        paths: list[tuple[Path, bool]] = []
         for item in items:
             if isinstance(item, Trace | Stream):
                 stream += item
-                continue
-            for path in expand_paths([item]):
-                try:
-                    stream += read_stream(path)
-                except TextOnlyError:  # a logger's file among those of a folder
-                    if path == Path(item):
-                        raise
+            else:
+                paths += [(path, path == Path(item)) for path in expand_paths([item])]
+        stream.extend(_traces_of(paths))
     wanted = stream if selection is None else filter(selection.takes_channel, stream)
     return waveforms_of(wanted)
+
+
+def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
+    """Read files, each of which is named itself (True), or is one of those of a folder."""
+    traces: list[Trace] = []
+    passed_over: dict[Path, str] = {}
+    for path, is_named in paths:
+        try:
+            traces += read_stream(path)
+        except TextOnlyError:  # a logger's
+            if is_named:
+                raise
+        except NoWaveformError as error:
+            if is_named:
+                raise
+            passed_over[path] = error.kind
+    if passed_over and not traces:
+        raise FormatError(said_of_metadata(passed_over))
+    if passed_over:
+        warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=3)
+    return traces
 
 
 def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
@@ -101,13 +130,16 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
 
     Warns:
         RecordWarning: for channels whose code cannot be understood, samples that are no real
-            numbers, channels of pressure, and overlaps with conflicting samples.
+            numbers, channels of pressure, channels without a date that may be of one record, and
+            overlaps with conflicting samples.
     """
     groups: dict[RecordKey, list[Trace]] = {}
     keys = RecordKeys()
     traces = with_numbers(stream)
     for trace in traces:
         check_header(trace)
+    for text in said_of_lone_channels(map(heard_of, traces)):
+        warnings.warn(text, RecordWarning, stacklevel=2)
     for trace in sorted(without_pressure(traces), key=trace_order):
         groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
     found = []

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
+from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.index import Paths, expand_paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
@@ -204,6 +205,7 @@ def plan_archive(
         else:
             yield from notes
     of_files, texts = blocks_without_pressure([blocks for _, blocks, _ in read], selection)
+    texts += said_of_lone_channels(h for _, found, _ in read for b in found for h in b.codes)
     read = [(path, b, notes) for (path, _, notes), b in zip(read, of_files, strict=True) if b]
     yield from (FileReport(paths[0], text, failed=False) for text in texts)
     stations = [

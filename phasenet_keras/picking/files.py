@@ -133,7 +133,10 @@ def pick_files(
     paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
     counts = Counter(path.name for path in paths)
     repeated = {path for path in paths if counts[path.name] > 1}
-    groups = group_by_station(paths)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RecordWarning)
+        groups = group_by_station(paths)
+    yield from _notes(paths[0], caught)
     yield Progress(0, len(groups))
     for done, group in enumerate(groups, start=1):
         yield from _pick_group(picker, group, repeated, selection)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from phasenet_keras.io.instruments import FIRST_TRUE_TIME_S
 from phasenet_keras.io.parts import RecordFacts, events_in
+from phasenet_keras.io.record_names import has_date
 
 __all__ = [
     "NAMED",
@@ -100,7 +100,7 @@ def copies_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
 
 def overlaps_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
     """Return the numbers of records of one station that overlap in time, in pairs."""
-    known = [n for n, fact in enumerate(facts) if fact.start_s > FIRST_TRUE_TIME_S]
+    known = [n for n, fact in enumerate(facts) if has_date(fact.start_s)]
     known.sort(key=lambda number: (facts[number].station, facts[number].start_s))
     pairs = []
     last = None
@@ -193,7 +193,7 @@ def _stretches(
 ) -> list[tuple[float, float, list[int]]]:
     """Return begin and end in s of each span of these records that overlap, and their numbers."""
     found: list[tuple[float, float, list[int]]] = []
-    known = [number for number in numbers if facts[number].start_s > FIRST_TRUE_TIME_S]
+    known = [number for number in numbers if has_date(facts[number].start_s)]
     for number in sorted(known, key=lambda n: facts[n].start_s):
         start_s, end_s = facts[number].start_s, ends_s[number]
         if found and start_s < found[-1][1]:

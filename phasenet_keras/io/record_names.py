@@ -1,0 +1,147 @@
+"""Which record a trace without a time is of: that of its file, or of files of its channels."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phasenet_keras.io.channels import (
+    KNOWN_LETTERS,
+    component_letter,
+    component_prefix,
+    is_pressure,
+)
+
+if TYPE_CHECKING:
+    from obspy import Trace, UTCDateTime
+
+__all__ = ["has_date", "is_dated", "note_source", "own_record", "record_of_file"]
+
+# Without a clock a record begins with 1970, less what SAC's B puts before the origin.
+UNDATED_S = -86_400.0, 365 * 86_400.0
+# SEED's band and instrument before a component, as names have them: HHZ, BH1.
+BAND_AND_INSTRUMENT = r"[A-HLMRSUVX][AEGHLNPS]"
+
+
+def has_date(start_s: float) -> bool:
+    """Tell if a record that begins so many seconds after 1970-01-01 has a true time.
+
+    Example:
+        >>> has_date(-6e7), has_date(0.0), has_date(1.7e9)
+        (True, False, True)
+    """
+    first_s, end_s = UNDATED_S
+    return start_s < first_s or start_s >= end_s
+
+
+def is_dated(time: UTCDateTime) -> bool:
+    """Tell if a record that begins then has a true time.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> is_dated(UTCDateTime(1965, 2, 28)), is_dated(UTCDateTime(0))
+        (True, False)
+    """
+    return has_date(time.ns / 1e9)
+
+
+def note_source(traces: Collection[Trace], path: Path, codes: Iterable[str] | None = None) -> None:
+    """Write into the headers of traces which file they are of; see `own_record`.
+
+    Args:
+        traces: of the file.
+        path: of the file.
+        codes: the channel codes of all of its traces; None: these are all.
+    """
+    codes = {trace.stats.channel for trace in traces} if codes is None else codes
+    record = record_of_file(path, codes)
+    for trace in traces:
+        trace.stats.source_file = path.name
+        trace.stats.source_path = str(path)
+        trace.stats.source_record = record
+
+
+def own_record(trace: Trace) -> str:
+    """Return the file whose record a trace is of, where nothing else tells its record from others.
+
+    That is so of what is named after its file, and of what has no time: equal names, and equal
+    times, are chance. Of channels that have a file each it is what their names have in common.
+    Empty is a record that its station and its time tell from others.
+
+    Example:
+        >>> from obspy import Trace
+        >>> trace = Trace(header={"station": "A", "channel": "BHZ", "source_path": "/d/q1.BHZ.sac"})
+        >>> own_record(trace)
+        '/d/q1.BH*.sac'
+        >>> trace.stats.starttime += 50 * 365 * 86400
+        >>> own_record(trace)
+        ''
+    """
+    stats = trace.stats
+    path = stats.get("source_path", "")
+    if not path or (is_dated(stats.starttime) and not stats.get("station_name")):
+        return ""
+    if stats.get("station_name"):
+        return _absolute(path)
+    return stats.get("source_record") or record_of_file(path, [stats.channel])
+
+
+def record_of_file(path: str | os.PathLike[str], codes: Iterable[str]) -> str:
+    """Return what the files of one record have in common: a file's name without its channel.
+
+    A file of several channels is a record of its own, and so is one whose name does not tell which
+    channel it holds.
+
+    Args:
+        path: of the file.
+        codes: channel codes of its traces.
+
+    Example:
+        >>> record_of_file("/d/XX.A..BHZ.D.1970.001", ["BHZ"]), record_of_file("/d/Z_q1.sac", ["Z"])
+        ('/d/XX.A..BH*.D.1970.001', '/d/*_q1.sac')
+        >>> record_of_file("/d/site_e.mseed", ["HHE", "HHN"])
+        '/d/site_e.mseed'
+    """
+    path, codes = Path(_absolute(path)), set(codes)
+    return str(
+        path.with_name(_common_name(path.name, codes.pop()) if len(codes) == 1 else path.name)
+    )
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - what links lead to is not asked for
+
+
+def _common_name(name: str, code: str) -> str:
+    """Return a file's name with a mark in the place of its component, if it is there.
+
+    It is looked for as the whole code, as its letter alone, as the end of another code, and at the
+    end of the first word: ``BHZ.M.sac``, ``Z_q1.sac``, ``q1.HHZ.sac``, ``AE01Z.sac``.
+    """
+    letter = component_letter(code)
+    if letter not in KNOWN_LETTERS or is_pressure(code):
+        return name
+    # Numbers in a name are of events or sensors, but within a code.
+    nothing = "(?!)"
+    word = rf"(?i:{letter})" if letter.isalpha() else nothing
+    patterns = [
+        rf"(?i:{re.escape(code)})",
+        word,
+        rf"(?i:{BAND_AND_INSTRUMENT}{letter})",
+        # Not the last letter of a word.
+        rf".+(?:{letter}|(?<=\d){word})" if letter.isalpha() else nothing,
+    ]
+    parts = re.split(r"([._-])", name)
+    for pattern in patterns:
+        words = range(1) if pattern is patterns[-1] else range(0, len(parts), 2)
+        found = [place for place in words if re.fullmatch(pattern, parts[place])]
+        if found:
+            text = parts[found[-1]]
+            # Names that differ in capitals alone may be two files of one component.
+            mark = "+" if text[-1].islower() else "*"
+            parts[found[-1]] = component_prefix(text) + mark
+            return "".join(parts)
+    return name
