@@ -72,9 +72,22 @@ def test_one_name_in_two_files_is_two_events(tmp_path):
     wanted = {f"ev{station}/smi:test/1" for station in "ABCD"} | {"q"}
     assert {arrival.event for arrival in arrivals} == wanted
     (tmp_path / "other").mkdir()
-    write_events(tmp_path / "other/labels", {key: times[key] for key in times if "A" in key}, "1")
+    later = {key: time + 3600 for key, time in times.items() if "A" in key}
+    write_events(tmp_path / "other/labels", later, "1")
     arrivals, _ = scan_arrivals([files[0], tmp_path / "other/labels/evA.xml"])
     assert len({arrival.event for arrival in arrivals}) == 2  # of files with the same name
+
+
+def test_phases_and_stations_of_one_event_may_have_a_file_each(tmp_path):
+    """An event that were two, of P and of S, would have no label in a window: each lacks one."""
+    times = write_stations(tmp_path / "in")
+    for (station, phase), time in times.items():
+        row = f"XX.{station},{phase},{time},{'AB'.index(station) if station in 'AB' else 7}"
+        (tmp_path / f"{station}{phase}.csv").write_text(f"station,phase,time,event\n{row}\n")
+    files = [f"{tmp_path}/[A-D][PS].csv"]
+    found = list(read_labelled(tmp_path / "in", files, window_s=8.0))
+    assert [sorted(record.arrivals) for record in found] == [["P", "S"]] * 4
+    assert {record.event for record in found} == {"0", "1", "CP/7", "DP/7"}
 
 
 def test_tables_of_samples_are_one_table_if_their_columns_are_the_same(tmp_path, capsys):

@@ -212,6 +212,28 @@ def test_rows_that_name_no_single_record_say_what_to_name(tmp_path, header, row,
     assert words in bad.text
 
 
+def test_the_only_record_of_a_file_is_of_no_other_station(tmp_path):
+    write_sensors(tmp_path / "in", ["XX.A..HH"])
+    (tmp_path / "in/ev2.mseed").unlink()
+    rows = "ev1.mseed,XX.A,50\nev1.mseed,B,90\nev1.mseed,,70\n"
+    (tmp_path / "l.csv").write_text(f"fname,station,itp\n{rows}")
+    bad, record = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert bad.row == 2
+    assert "holds 0 records of B, one is wanted; its 1 record is of XX.A..HH" in bad.text
+    assert record.arrivals == {"P": (50.0, 70.0)}
+    (tmp_path / "l.csv").write_text("id,fname,itp\n7,ev1.mseed,50\n")  # the number of a row
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (50.0,)}
+
+
+def test_a_row_names_the_station_of_a_record_without_codes(tmp_path):
+    (tmp_path / "in").mkdir()
+    np.savez(tmp_path / "in/NC.BUL..EH.npz", data=np.random.default_rng(0).normal(size=(400, 3)))
+    (tmp_path / "l.csv").write_text("fname,station,itp\nNC.BUL..EH.npz,OTHER,50\n")
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (50.0,)}
+
+
 def test_times_since_the_first_sample_and_rows_of_one_arrival(tmp_path):
     write_text_files(tmp_path / "in", ["a.txt", "b.txt"])  # 2 kHz
     tables = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -28,6 +29,9 @@ Labels = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 # Steps that times are written in, in nanoseconds: from a second down to a microsecond.
 STEPS_NS = tuple(10**power for power in range(9, 2, -1))
+# Files whose arrivals of one name are no further apart mean one event: S is not later than P by
+# more, up to distances where there is no direct S.
+ONE_EVENT_S = 600
 # As many times do not all end in zeros by chance.
 LEAST_TIMES = 10
 
@@ -74,7 +78,8 @@ def label_table(files: Sequence[Path]) -> LabelTable:
 def scan_arrivals(files: Sequence[Path]) -> tuple[list[Arrival], list[str]]:
     """Read the arrivals of files one after the other, and say what of them cannot be used.
 
-    An event's name that several files use is another event in each: it gets the file's name.
+    An event's name that files use for arrivals far apart in time is several events: they get the
+    names of their files. Else it is one event, whose phases, stations or pickers have a file each.
 
     Raises:
         FormatError: if no file can be read, see `read_arrivals`, or there are arrivals but none is
@@ -129,14 +134,39 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
 
 
 def _with_own_events(found: dict[Path, list[Arrival]]) -> list[Arrival]:
-    """Return all arrivals; events of one name in several files are named by their files, too."""
-    uses = Counter(name for arrivals in found.values() for name in {a.event for a in arrivals})
+    """Return all arrivals; different events of one name are named by their files, too."""
     stems = Counter(path.stem for path in found)
+    times_ns: dict[str, dict[str, list[int]]] = {}
     named = []
     for path, arrivals in found.items():
         file = path.stem if stems[path.stem] == 1 else path.as_posix()
         for arrival in arrivals:
-            is_shared = arrival.event and uses[arrival.event] > 1
-            event = f"{file}/{arrival.event}" if is_shared else arrival.event
-            named.append(replace(arrival, event=event))
-    return named
+            by_file = times_ns.setdefault(arrival.event, {})
+            by_file.setdefault(file, []).append(arrival.time.ns)
+            named.append((file, arrival))
+    times_ns.pop("", None)
+    own = {event: _files_of_events(by_file) for event, by_file in times_ns.items()}
+    return [
+        replace(arrival, event=f"{own[arrival.event][file]}/{arrival.event}")
+        if len({*own.get(arrival.event, {}).values()}) > 1
+        else arrival
+        for file, arrival in named
+    ]
+
+
+def _files_of_events(times_ns: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """Return for each file that uses a name the first file that means the same event by it.
+
+    Example:
+        >>> hour_ns = 3600 * 10**9
+        >>> _files_of_events({"P": [0], "S": [9 * 10**9], "later": [hour_ns]})
+        {'P': 'P', 'S': 'P', 'later': 'later'}
+    """
+    first: dict[str, str] = {}
+    of_event, end_ns = "", -math.inf
+    for file, own_ns in sorted(times_ns.items(), key=lambda item: min(item[1])):
+        if min(own_ns) - end_ns > ONE_EVENT_S * 1e9:
+            of_event = file
+        first[file] = of_event
+        end_ns = max(end_ns, *own_ns)
+    return first

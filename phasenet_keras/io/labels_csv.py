@@ -299,10 +299,10 @@ def _trace_of(
 ) -> int:
     """Return the number of the trace that a row is of."""
     numbers = list(traces)
-    if len(numbers) == 1:
-        return numbers[0]
     if not all(gather_of(file, wave.station) for wave in traces.values()):
         return numbers[record_of_row(row, list(traces.values()), file)]
+    if len(numbers) == 1:
+        return numbers[0]
     column = _trace_column(row)
     if column is None and n_rows == len(numbers):
         return sorted(numbers)[place]
