@@ -8,8 +8,8 @@ from obspy import Stream, Trace, UTCDateTime
 from sources import T0, noise, write_stations, write_text_files
 
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
-from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.quakeml import write_quakeml
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.types import FormatError
 
@@ -117,6 +117,14 @@ def test_blank_lines_in_nonlinloc_observations_are_between_events(tmp_path):
     assert found == ["a-1", "a-1", "a-2", "a-2", "a-3", "a-3"]
     (tmp_path / "a.obs").write_text("\n\n".join(lines) + "\n")  # each line on its own
     assert {arrival.event for arrival in read_arrivals(tmp_path / "a.obs")} == {""}
+
+
+def test_times_as_pandas_writes_them(tmp_path):
+    times = ["2020-01-01 00:00:10.5", "2020-01-01 00:00:11.5+00:00", "2020-01-01 01:00:12.5+01:00"]
+    rows = "".join(f"XX.A,P,{time}\n" for time in times)
+    (tmp_path / "a.csv").write_text(f"station,phase,time\n{rows}")
+    seconds = [arrival.time - T0 for arrival in read_arrivals(tmp_path / "a.csv")]
+    assert seconds == pytest.approx([10.5, 11.5, 12.5])
 
 
 SEISCOMP = """<?xml version="1.0" encoding="UTF-8"?>
@@ -251,11 +259,16 @@ def test_times_since_the_first_sample_and_rows_of_one_arrival(tmp_path):
         # An empty cell was looked for; without a row nobody did.
         assert found["b"] == {"P": (120.0,), **({} if "phase" in text else {"S": ()})}
     (tmp_path / "l.csv").write_text("fname,phase,sample\na.txt,IAML,100\na.txt,P,100\n")
-    record, bad = sorted(
-        read_labelled(tmp_path / "in", tmp_path / "l.csv"), key=lambda i: isinstance(i, BadRow)
-    )
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(IAML 1\)"):
+        [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
     assert record.arrivals == {"P": (100.0,)}
-    assert str(bad) == "row 1: phase should be P or S, received 'IAML'"
+    (tmp_path / "l.csv").write_text("fname,phase,sample\na.txt,pP,100\na.txt,P,x\n")
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(pP 1\)"):
+        [bad] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert str(bad) == "row 2: p_sample should be a number, received 'x'"
+    (tmp_path / "l.csv").write_text("fname,phase,sample\na.txt,pP,100\n")
+    with pytest.raises(FormatError, match=r"none of its arrivals is a P or an S, .* pP 1"):
+        list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
 
 
 def test_a_table_with_times_beside_samples_of_picks_is_read_by_time(tmp_path):

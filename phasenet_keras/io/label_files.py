@@ -10,9 +10,9 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, listed, warn_of_left_out
+from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, warn_of_left_out
 from phasenet_keras.io.index import expand_paths, natural_key
-from phasenet_keras.io.label_rows import LabelTable, read_label_table
+from phasenet_keras.io.label_rows import LabelTable, no_direct_phase, read_label_table
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
 
@@ -105,10 +105,7 @@ def scan_arrivals(files: Sequence[Path]) -> tuple[list[Arrival], list[str]]:
     if not found:
         raise FormatError(f"none of {where} can be used; {bad[0]}")
     if others and not any(found.values()):
-        raise FormatError(
-            f"{where}: none of its arrivals is a P or an S, they are of {listed(others)}: write "
-            "P, Pg, Pn, S, Sg or Sn"
-        )
+        raise no_direct_phase(where, others)
     warn_of_left_out(where, [], others)
     return _with_own_events(found), bad
 

@@ -17,6 +17,7 @@ from phasenet_keras.io.label_rows import (
     LabelTable,
     labelled_by_row,
     merged,
+    numbered_rows,
     warn_of_fillers,
 )
 from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
@@ -92,7 +93,7 @@ def _paired(
     table: LabelTable, paths: Sequence[Path], selection: Selection
 ) -> list[tuple[_Rows, list[Path], str]]:
     """Return the rows of each record with its files, and what is wrong where there are none."""
-    numbered = list(enumerate(table.rows, start=1))
+    numbered = numbered_rows(table)
     if table.file_column:
         return _paired_by_name(numbered, paths, table.file_column, table.sample_columns)
     if "station" in table.columns:

@@ -53,7 +53,8 @@ def record_of_row(row: Mapping[str, str], waves: Sequence[Waveform], file: Path)
     raise FormatError(
         f"{file} holds {len(places)} records of {said}, one is wanted; its {len(waves)} "
         f"record{'s are' if len(waves) > 1 else ' is'} of {_some(there)}: name it by "
-        "station, network, location and channel, or give arrivals with date and time (station, phase, time)"
+        "station, network, location and channel, or give arrivals with date and time (station, "
+        "phase, time)"
     )
 
 
