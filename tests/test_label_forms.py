@@ -161,6 +161,20 @@ def test_picks_of_seiscomp_that_no_origin_refers_to(tmp_path):
     ]
 
 
+def test_picks_of_seiscomp_that_only_the_preferred_origin_refers_to(tmp_path):
+    picks = "".join(PICK.format(n=n, phase="PS"[n], mode="manual") for n in range(2))
+    located = LOCATED.replace("<originReference>o</originReference>", "")
+    assert located != LOCATED
+    path = tmp_path / "a.sc3ml"
+    path.write_text(SEISCOMP.format(picks + located))
+    found = read_arrivals(path)
+    assert sorted(facts(found)) == [
+        (10.5, "P", "XX", "A", "smi:org.gfz.de/geofon/e"),
+        (11.5, "S", "XX", "A", ""),
+    ]
+    assert sorted(arrival.rank for arrival in found) == [0, 1]
+
+
 def test_our_quakeml_of_picks_of_no_event_names_none(tmp_path):
     arrivals = [Arrival(T0 + n, "P", "XX", "A", event) for n, event in ((1, ""), (2, "e"))]
     write_quakeml(arrivals, tmp_path / "a.xml")

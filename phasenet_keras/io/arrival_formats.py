@@ -43,6 +43,7 @@ ONE_A_ROW = ("station", "phase", "time")
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
 
+_SEISCOMP = re.compile(rb"<(?:\w+:)?seiscomp\b")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds.
@@ -233,6 +234,7 @@ def _row_entries(
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
     from obspy import read_events
 
+    content = _with_origin_references(content)
     try:
         # As a file object: a path would be a pattern to ObsPy.
         catalogue = read_events(io.BytesIO(content))
@@ -280,11 +282,40 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             yield Entry(where, pick.time or "", phase, network, station, name, rank)
 
 
+def _with_origin_references(content: bytes) -> bytes:
+    """Let events of a SeisComP file refer to their preferred origins: ObsPy asks references alone.
+
+    An export without all origins may have no others.
+    """
+    from xml.etree import ElementTree
+
+    if not _is_seiscomp(content):
+        return content
+    try:
+        root = ElementTree.fromstring(content)
+    except ElementTree.ParseError:
+        return content  # ObsPy says what is wrong
+    is_changed = False
+    for event in root.findall(".//{*}event"):
+        preferred = event.find("{*}preferredOriginID")
+        if preferred is None:
+            continue
+        tag = preferred.tag.replace("preferredOriginID", "originReference")
+        if preferred.text not in {item.text for item in event.findall(tag)}:
+            ElementTree.SubElement(event, tag).text = preferred.text
+            is_changed = True
+    return ElementTree.tostring(root) if is_changed else content
+
+
+def _is_seiscomp(content: bytes) -> bool:
+    return bool(_SEISCOMP.search(content[:1000]))
+
+
 def _loose_picks(content: bytes) -> Iterator[Entry]:
     """Yield the picks of a SeisComP file that no event refers to: ObsPy leaves these out."""
     from xml.etree import ElementTree
 
-    if b"<seiscomp" not in content[:1000]:
+    if not _is_seiscomp(content):
         return
     root = ElementTree.fromstring(content)
     of_events = {item.text for item in root.findall(".//{*}event/{*}originReference")}
