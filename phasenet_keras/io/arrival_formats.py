@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.metadata_files import CATALOGUES, metadata_kind
 from phasenet_keras.io.text_tables import (
     EVENT_COLUMNS,
     NOT_A_NUMBER,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from obspy import UTCDateTime
     from obspy.core.event import Event, Pick
 
-__all__ = ["Entry", "codes_of", "entries_of", "has_times"]
+__all__ = ["Entry", "NoLabelsError", "codes_of", "entries_of", "has_times"]
 
 # In our QuakeML the event that holds the picks of none.
 NO_EVENT_ID = "smi:local/picks"
@@ -56,6 +57,10 @@ _NLLOC_LINE = re.compile(
 _HYPO71_LINE = re.compile(r".{4}[IE ]P.[ 0-4] \d{10}[ \d]{2}\d?\.\d")
 
 
+class NoLabelsError(FormatError):
+    """A file is neither a table nor a catalogue of arrivals, as far as can be told."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """What a file says of one arrival, before it is checked; ``rank`` as in `Arrival`."""
@@ -77,7 +82,8 @@ def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
         path: its name, for messages and for events without a name.
 
     Raises:
-        FormatError: if it is of no known format, or a catalogue without picks.
+        NoLabelsError: if it is of no known format.
+        FormatError: if it is damaged, or a catalogue without picks.
 
     Example:
         >>> table = b"station,phase,time\nXX.A,Pg,2020-01-01T00:00:10\n"
@@ -243,7 +249,8 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         if kind:
             raise FormatError(f"{path} is {kind}") from error
         table = "; ".join(f"{role}: {', '.join(COLUMNS[role])}" for role in ONE_A_ROW)
-        raise FormatError(
+        is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
+        raise (FormatError if is_damaged else NoLabelsError)(
             f"{path} is no file of arrivals known here. Accepted are catalogues that ObsPy reads "
             "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
             f"files, and tables with columns {table}. It begins with {content[:40]!r}"

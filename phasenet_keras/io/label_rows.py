@@ -14,6 +14,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
+from phasenet_keras.io.metadata_files import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
@@ -27,6 +28,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 __all__ = [
     "SAMPLE_COLUMNS",
     "LabelTable",
+    "is_label_table",
     "labelled_by_row",
     "merged",
     "no_direct_phase",
@@ -141,6 +143,19 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
         for named in rows:
             named.update({name: with_point(named[name]) for name in NUMBER_COLUMNS & named.keys()})
     return _by_phase(LabelTable(path, tuple(rows), columns))
+
+
+def is_label_table(path: Path) -> bool:
+    """Tell by its columns if a file is a table of labels, or is to be one and is damaged."""
+    try:
+        content = path.read_bytes()
+        text = decoded(content)
+        if "\0" in text or metadata_kind(path, content) == NOTE:
+            return False
+        table = _by_phase(LabelTable(path, (), split_table(text)[0]))
+    except (OSError, csv.Error):  # reading it says what is wrong
+        return True
+    return bool(table.sample_columns or table.file_column or has_times(table.columns))
 
 
 def _by_phase(table: LabelTable) -> LabelTable:
