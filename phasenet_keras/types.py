@@ -126,9 +126,8 @@ class Waveform:
         source: name of the file it came from.
 
     Raises:
-        ShapeError: if ``data`` is not two-dimensional, does not have one column a channel,
-            is empty, or holds a value that is not finite; for a rate that is no number above 0, a
-            time that is none, or a station that is no text.
+        ShapeError: for data that have not one column a channel, are empty or not finite, a rate
+            that is no number above 0, a time that is none, or a station that is no text.
 
     Example:
         >>> import numpy as np
@@ -169,10 +168,12 @@ class Waveform:
         rate = _number(self.sampling_rate, "a sampling rate")
         if not (np.isfinite(rate) and rate > 0):
             raise ShapeError(f"a sampling rate is above 0 Hz, received {rate}")
-        object.__setattr__(self, "data", data)
-        object.__setattr__(self, "channels", channels)
-        object.__setattr__(self, "sampling_rate", rate)
-        object.__setattr__(self, "start_time", _utc_time(self.start_time, "a start time"))
+        start_time = _utc_time(self.start_time, "a start time")
+        vars(self).update(data=data, channels=channels, sampling_rate=rate, start_time=start_time)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self.data.flags.writeable = False  # which pickles and deep copies do not keep
 
     @property
     def n_samples(self) -> int:
@@ -316,8 +317,7 @@ class Pick:
         if self.start_time is not None and not isinstance(self.start_time, _time_type()):
             object.__setattr__(self, "start_time", _utc_time(self.start_time, "a start time"))
         if type(self.sampling_rate) is not float:
-            rate = _number(self.sampling_rate, "a sampling rate")
-            object.__setattr__(self, "sampling_rate", rate)
+            vars(self).update(sampling_rate=_number(self.sampling_rate, "a sampling rate"))
 
     @property
     def _key(self) -> tuple[float, str, str, float]:

@@ -146,6 +146,15 @@ def test_phases_in_sets_of_earlier_versions_are_letters(tmp_path):
     assert read_dataset(tmp_path)[0].arrivals == {"P": (3.0,), "S": ()}
 
 
+def test_a_phase_is_no_part_of_a_list_of_letters(tmp_path):
+    write_dataset([record(0, {"P": (3,), "S": ()})], tmp_path)
+    table = pd.read_csv(tmp_path / "metadata.csv").assign(trace_PS_arrival_sample=9.0)
+    table.to_csv(tmp_path / "metadata.csv", index=False)
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(PS 1\)"):
+        [after] = read_dataset(tmp_path)
+    assert after.arrivals == {"P": (3.0,), "S": ()}
+
+
 @pytest.mark.parametrize("phase", ["P_2", "P,S", "P S", "", "P_123"])
 def test_phases_that_would_not_come_back_are_refused(tmp_path, phase):
     with pytest.raises(ConfigError, match=r"record r0: phase .* could not be read back"):

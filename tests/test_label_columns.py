@@ -29,6 +29,20 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path, capsys):
     table_of(tmp_path, "fname,itp,,\nt0.txt,100,,\n")  # columns without a name
 
 
+def test_decimal_commas_among_several_arrivals(tmp_path):
+    cells = {
+        "62,5": "62.5",
+        "62,5 70,25": "62.5 70.25",
+        "[62,5 70,25]": "[62.5 70.25]",
+        "62,5, 70": "62.5, 70",
+        "[62, 70]": "[62, 70]",
+        "[62,70]": "[62,70]",  # a list as Python writes it
+    }
+    for given, read in cells.items():
+        [row] = table_of(tmp_path, f"fname\titp\na,1.txt\t{given}\n").rows
+        assert row == {"fname": "a,1.txt", "itp": read}
+
+
 def test_quoted_decimal_commas_are_said(tmp_path, capsys):
     write_text_files(tmp_path / "raw", ["t0.txt", "t1.txt"])
     (tmp_path / "labels.csv").write_text(

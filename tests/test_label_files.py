@@ -11,6 +11,7 @@ from phasenet_keras.io.label_files import scan_arrivals
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.types import FormatError
 
 
 def write_events(folder, times, ids=""):
@@ -54,12 +55,50 @@ def test_a_folder_a_pattern_and_several_files_of_labels(tmp_path):
 def test_a_bad_file_among_others_is_skipped_and_counted(tmp_path, capsys):
     write_events(tmp_path / "labels", write_stations(tmp_path / "in"))
     (tmp_path / "labels/notes.txt").write_text("no arrivals\n")
-    out = ["--output", tmp_path / "set"]
-    assert run(tmp_path / "in", "--labels", tmp_path / "labels", *out) == 1
+    labels = ["--labels", tmp_path / "labels/notes.txt", "--labels", tmp_path / "labels"]
+    assert run(tmp_path / "in", *labels, "--output", tmp_path / "set") == 1
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("skipped") == 1
     assert "labels/notes.txt is no file of arrivals known here" in said
     assert "4 records (split by event)" in said
+
+
+def write_notes(folder):
+    (folder / "README").write_text("time and station\nare columns of the tables here\n")
+    (folder / "notes.txt").write_text("no arrivals\n")
+    (folder / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (folder / "stations.csv").write_text("station,latitude\nA,1\n")
+
+
+def test_other_files_of_a_folder_are_passed_over_and_said_once(tmp_path, capsys):
+    write_events(tmp_path / "labels", write_stations(tmp_path / "in"))
+    write_notes(tmp_path / "labels")
+    for name, labels in (("a", tmp_path / "labels"), ("b", f"{tmp_path}/labels/*")):
+        out = ["--output", tmp_path / name]
+        assert run(tmp_path / "in", "--labels", labels, *out) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert said.count("passed over") == 1
+        assert "4 files are no table or catalogue, and passed over: README, logo.png, " in said
+        assert "skipped" not in said
+        assert "4 records (split by event)" in said
+    (tmp_path / "labels/evA.xml").write_text("<quakeml><eventParameters>")  # damaged
+    labels = ["--labels", tmp_path / "labels", "--output", tmp_path / "c"]
+    assert run(tmp_path / "in", *labels) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("skipped") == 1
+    assert "evA.xml is no file of arrivals known here" in said
+
+
+def test_other_files_beside_tables_of_samples_are_passed_over(tmp_path):
+    write_text_files(tmp_path / "in", [f"t{n}.txt" for n in range(2)])
+    (tmp_path / "l").mkdir()
+    (tmp_path / "l/t.csv").write_text("fname,itp\nt0.txt,100\nt1.txt,200\n")
+    write_notes(tmp_path / "l")
+    with pytest.warns(RecordWarning, match="4 files are no table or catalogue"):
+        records = list(read_labelled(tmp_path / "in", tmp_path / "l"))
+    assert [record.arrivals for record in records] == [{"P": (100.0,)}, {"P": (200.0,)}]
+    with pytest.raises(FormatError, match=r"notes\.txt no, arrivals: give tables"):
+        list(read_labelled(tmp_path / "in", [tmp_path / "l", tmp_path / "l/notes.txt"]))
 
 
 def test_one_name_in_two_files_is_two_events(tmp_path):
@@ -72,9 +111,22 @@ def test_one_name_in_two_files_is_two_events(tmp_path):
     wanted = {f"ev{station}/smi:test/1" for station in "ABCD"} | {"q"}
     assert {arrival.event for arrival in arrivals} == wanted
     (tmp_path / "other").mkdir()
-    write_events(tmp_path / "other/labels", {key: times[key] for key in times if "A" in key}, "1")
+    later = {key: time + 3600 for key, time in times.items() if "A" in key}
+    write_events(tmp_path / "other/labels", later, "1")
     arrivals, _ = scan_arrivals([files[0], tmp_path / "other/labels/evA.xml"])
     assert len({arrival.event for arrival in arrivals}) == 2  # of files with the same name
+
+
+def test_phases_and_stations_of_one_event_may_have_a_file_each(tmp_path):
+    """An event that were two, of P and of S, would have no label in a window: each lacks one."""
+    times = write_stations(tmp_path / "in")
+    for (station, phase), time in times.items():
+        row = f"XX.{station},{phase},{time},{'AB'.index(station) if station in 'AB' else 7}"
+        (tmp_path / f"{station}{phase}.csv").write_text(f"station,phase,time,event\n{row}\n")
+    files = [f"{tmp_path}/[A-D][PS].csv"]
+    found = list(read_labelled(tmp_path / "in", files, window_s=8.0))
+    assert [sorted(record.arrivals) for record in found] == [["P", "S"]] * 4
+    assert {record.event for record in found} == {"0", "1", "CP/7", "DP/7"}
 
 
 def test_tables_of_samples_are_one_table_if_their_columns_are_the_same(tmp_path, capsys):

@@ -8,8 +8,8 @@ from obspy import Stream, Trace, UTCDateTime
 from sources import T0, noise, write_stations, write_text_files
 
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
-from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.quakeml import write_quakeml
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.types import FormatError
 
@@ -119,6 +119,14 @@ def test_blank_lines_in_nonlinloc_observations_are_between_events(tmp_path):
     assert {arrival.event for arrival in read_arrivals(tmp_path / "a.obs")} == {""}
 
 
+def test_times_as_pandas_writes_them(tmp_path):
+    times = ["2020-01-01 00:00:10.5", "2020-01-01 00:00:11.5+00:00", "2020-01-01 01:00:12.5+01:00"]
+    rows = "".join(f"XX.A,P,{time}\n" for time in times)
+    (tmp_path / "a.csv").write_text(f"station,phase,time\n{rows}")
+    seconds = [arrival.time - T0 for arrival in read_arrivals(tmp_path / "a.csv")]
+    assert seconds == pytest.approx([10.5, 11.5, 12.5])
+
+
 SEISCOMP = """<?xml version="1.0" encoding="UTF-8"?>
 <seiscomp xmlns="http://geofon.gfz-potsdam.de/ns/seiscomp3-schema/0.12" version="0.12">
 <EventParameters>{}</EventParameters></seiscomp>
@@ -151,6 +159,20 @@ def test_picks_of_seiscomp_that_no_origin_refers_to(tmp_path):
         (11.5, "S", "XX", "A", ""),
         (12.5, "P", "XX", "A", ""),
     ]
+
+
+def test_picks_of_seiscomp_that_only_the_preferred_origin_refers_to(tmp_path):
+    picks = "".join(PICK.format(n=n, phase="PS"[n], mode="manual") for n in range(2))
+    located = LOCATED.replace("<originReference>o</originReference>", "")
+    assert located != LOCATED
+    path = tmp_path / "a.sc3ml"
+    path.write_text(SEISCOMP.format(picks + located))
+    found = read_arrivals(path)
+    assert sorted(facts(found)) == [
+        (10.5, "P", "XX", "A", "smi:org.gfz.de/geofon/e"),
+        (11.5, "S", "XX", "A", ""),
+    ]
+    assert sorted(arrival.rank for arrival in found) == [0, 1]
 
 
 def test_our_quakeml_of_picks_of_no_event_names_none(tmp_path):
@@ -212,6 +234,28 @@ def test_rows_that_name_no_single_record_say_what_to_name(tmp_path, header, row,
     assert words in bad.text
 
 
+def test_the_only_record_of_a_file_is_of_no_other_station(tmp_path):
+    write_sensors(tmp_path / "in", ["XX.A..HH"])
+    (tmp_path / "in/ev2.mseed").unlink()
+    rows = "ev1.mseed,XX.A,50\nev1.mseed,B,90\nev1.mseed,,70\n"
+    (tmp_path / "l.csv").write_text(f"fname,station,itp\n{rows}")
+    bad, record = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert bad.row == 2
+    assert "holds 0 records of B, one is wanted; its 1 record is of XX.A..HH" in bad.text
+    assert record.arrivals == {"P": (50.0, 70.0)}
+    (tmp_path / "l.csv").write_text("id,fname,itp\n7,ev1.mseed,50\n")  # the number of a row
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (50.0,)}
+
+
+def test_a_row_names_the_station_of_a_record_without_codes(tmp_path):
+    (tmp_path / "in").mkdir()
+    np.savez(tmp_path / "in/NC.BUL..EH.npz", data=np.random.default_rng(0).normal(size=(400, 3)))
+    (tmp_path / "l.csv").write_text("fname,station,itp\nNC.BUL..EH.npz,OTHER,50\n")
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (50.0,)}
+
+
 def test_times_since_the_first_sample_and_rows_of_one_arrival(tmp_path):
     write_text_files(tmp_path / "in", ["a.txt", "b.txt"])  # 2 kHz
     tables = {
@@ -229,11 +273,16 @@ def test_times_since_the_first_sample_and_rows_of_one_arrival(tmp_path):
         # An empty cell was looked for; without a row nobody did.
         assert found["b"] == {"P": (120.0,), **({} if "phase" in text else {"S": ()})}
     (tmp_path / "l.csv").write_text("fname,phase,sample\na.txt,IAML,100\na.txt,P,100\n")
-    record, bad = sorted(
-        read_labelled(tmp_path / "in", tmp_path / "l.csv"), key=lambda i: isinstance(i, BadRow)
-    )
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(IAML 1\)"):
+        [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
     assert record.arrivals == {"P": (100.0,)}
-    assert str(bad) == "row 1: phase should be P or S, received 'IAML'"
+    (tmp_path / "l.csv").write_text("fname,phase,sample\na.txt,pP,100\na.txt,P,x\n")
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(pP 1\)"):
+        [bad] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert str(bad) == "row 2: p_sample should be a number, received 'x'"
+    (tmp_path / "l.csv").write_text("fname,phase,sample\na.txt,pP,100\n")
+    with pytest.raises(FormatError, match=r"none of its arrivals is a P or an S, .* pP 1"):
+        list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
 
 
 def test_a_table_with_times_beside_samples_of_picks_is_read_by_time(tmp_path):

@@ -72,6 +72,32 @@ def test_a_table_edited_by_hand_is_kept(lines, tmp_path, capsys):
     assert len(read_dataset(tmp_path / "set")) == N
 
 
+def test_an_edited_table_without_its_last_newline_is_whole(lines, tmp_path, capsys):
+    assert run(*lines) == 0
+    path = tmp_path / "set/metadata.csv"
+    edited = path.read_text().replace(",train,", ",dev,")
+    path.write_text(edited.rstrip("\n"))
+    capsys.readouterr()
+    assert run(*lines) == 0
+    assert "is complete, nothing to do" in capsys.readouterr().out
+    assert path.read_text() == edited.rstrip("\n")
+    assert "train" not in {record.split for record in read_dataset(tmp_path / "set")}
+
+
+def test_the_table_of_a_damaged_data_set_is_kept(lines, tmp_path, capsys):
+    assert run(*lines) == 0
+    path = tmp_path / "set/metadata.csv"
+    written = path.read_text()
+    path.write_text(edited := written.replace(",train,", ",dev,"))
+    cut(tmp_path / "set/waveforms.hdf5", 1000)
+    capsys.readouterr()
+    assert run(*lines) == 0
+    assert "set/metadata.csv.old" in "".join(capsys.readouterr().out.split())
+    assert (tmp_path / "set/metadata.csv.old").read_text() == edited
+    assert path.read_text() == written
+    assert len(read_dataset(tmp_path / "set")) == N
+
+
 def killed_at(name, *arguments):
     """Run `prepare` in a process that ends, as if killed, where a file is to get this name."""
     code = (

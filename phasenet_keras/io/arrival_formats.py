@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.metadata_files import CATALOGUES, metadata_kind
 from phasenet_keras.io.text_tables import (
     EVENT_COLUMNS,
     NOT_A_NUMBER,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from obspy import UTCDateTime
     from obspy.core.event import Event, Pick
 
-__all__ = ["Entry", "codes_of", "entries_of", "has_times"]
+__all__ = ["Entry", "NoLabelsError", "codes_of", "entries_of", "has_times"]
 
 # In our QuakeML the event that holds the picks of none.
 NO_EVENT_ID = "smi:local/picks"
@@ -43,6 +44,7 @@ ONE_A_ROW = ("station", "phase", "time")
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
 
+_SEISCOMP = re.compile(rb"<(?:\w+:)?seiscomp\b")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds.
@@ -53,6 +55,10 @@ _NLLOC_LINE = re.compile(
 
 # Station, onset, P, first motion, weight, date, hour, minute and second: HYPO71, and HYPOELLIPSE.
 _HYPO71_LINE = re.compile(r".{4}[IE ]P.[ 0-4] \d{10}[ \d]{2}\d?\.\d")
+
+
+class NoLabelsError(FormatError):
+    """A file is neither a table nor a catalogue of arrivals, as far as can be told."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,8 @@ def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
         path: its name, for messages and for events without a name.
 
     Raises:
-        FormatError: if it is of no known format, or a catalogue without picks.
+        NoLabelsError: if it is of no known format.
+        FormatError: if it is damaged, or a catalogue without picks.
 
     Example:
         >>> table = b"station,phase,time\nXX.A,Pg,2020-01-01T00:00:10\n"
@@ -233,6 +240,7 @@ def _row_entries(
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
     from obspy import read_events
 
+    content = _with_origin_references(content)
     try:
         # As a file object: a path would be a pattern to ObsPy.
         catalogue = read_events(io.BytesIO(content))
@@ -241,7 +249,8 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         if kind:
             raise FormatError(f"{path} is {kind}") from error
         table = "; ".join(f"{role}: {', '.join(COLUMNS[role])}" for role in ONE_A_ROW)
-        raise FormatError(
+        is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
+        raise (FormatError if is_damaged else NoLabelsError)(
             f"{path} is no file of arrivals known here. Accepted are catalogues that ObsPy reads "
             "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
             f"files, and tables with columns {table}. It begins with {content[:40]!r}"
@@ -280,11 +289,40 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             yield Entry(where, pick.time or "", phase, network, station, name, rank)
 
 
+def _with_origin_references(content: bytes) -> bytes:
+    """Let events of a SeisComP file refer to their preferred origins: ObsPy asks references alone.
+
+    An export without all origins may have no others.
+    """
+    from xml.etree import ElementTree
+
+    if not _is_seiscomp(content):
+        return content
+    try:
+        root = ElementTree.fromstring(content)
+    except ElementTree.ParseError:
+        return content  # ObsPy says what is wrong
+    is_changed = False
+    for event in root.findall(".//{*}event"):
+        preferred = event.find("{*}preferredOriginID")
+        if preferred is None:
+            continue
+        tag = preferred.tag.replace("preferredOriginID", "originReference")
+        if preferred.text not in {item.text for item in event.findall(tag)}:
+            ElementTree.SubElement(event, tag).text = preferred.text
+            is_changed = True
+    return ElementTree.tostring(root) if is_changed else content
+
+
+def _is_seiscomp(content: bytes) -> bool:
+    return bool(_SEISCOMP.search(content[:1000]))
+
+
 def _loose_picks(content: bytes) -> Iterator[Entry]:
     """Yield the picks of a SeisComP file that no event refers to: ObsPy leaves these out."""
     from xml.etree import ElementTree
 
-    if b"<seiscomp" not in content[:1000]:
+    if not _is_seiscomp(content):
         return
     root = ElementTree.fromstring(content)
     of_events = {item.text for item in root.findall(".//{*}event/{*}originReference")}

@@ -304,9 +304,9 @@ def _samples_in(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 def _phases_known(row: Mapping[str, Any]) -> Sequence[str]:
     """Return the phases that were looked for in a record, as far as the table says it."""
     if text_in(row.get("trace_category")).lower() == "noise":
-        return "PS"
+        return ("P", "S")
     listed = text_in(row.get("trace_labelled_phases"))
-    return [name for name in listed.split(",") if name] if "," in listed else listed
+    return [name for name in listed.split(",") if name] if "," in listed else tuple(listed)
 
 
 def _phase_list(record: str, phases: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from phasenet_keras.io.label_rows import (
     LabelTable,
     labelled_by_row,
     merged,
+    numbered_rows,
     warn_of_fillers,
 )
 from phasenet_keras.io.labelled_hdf5 import record_names, records_named
@@ -56,7 +57,7 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
                 places.setdefault(key, []).append((path, name))
     rows: dict[Path, dict[str, _Rows]] = {path: {} for path in paths}
     bad = []
-    for number, row in enumerate(table.rows, start=1):
+    for number, row in numbered_rows(table):
         found = places.get(row[column].strip("/"), [])
         if len(found) == 1:
             path, name = found[0]

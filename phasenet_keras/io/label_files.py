@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, listed, warn_of_left_out
+from phasenet_keras.io.arrival_formats import NoLabelsError
+from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, warn_of_left_out
 from phasenet_keras.io.index import expand_paths, natural_key
-from phasenet_keras.io.label_rows import LabelTable, read_label_table
+from phasenet_keras.io.label_rows import (
+    LabelTable,
+    is_label_table,
+    no_direct_phase,
+    read_label_table,
+)
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
 
@@ -20,6 +27,7 @@ __all__ = [
     "given_labels",
     "label_files",
     "label_table",
+    "named_files",
     "scan_arrivals",
     "warn_of_coarse_times",
 ]
@@ -28,6 +36,10 @@ Labels = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 # Steps that times are written in, in nanoseconds: from a second down to a microsecond.
 STEPS_NS = tuple(10**power for power in range(9, 2, -1))
+# Files whose arrivals of one name are no further apart mean one event: S is not later than P by
+# more, up to distances where there is no direct S.
+ONE_EVENT_S = 600
+SHOWN = 3
 # As many times do not all end in zeros by chance.
 LEAST_TIMES = 10
 
@@ -54,13 +66,34 @@ def given_labels(labels: Labels | None) -> list[str | PathLike[str]]:
     return [labels] if isinstance(labels, str | PathLike) else list(labels)
 
 
-def label_table(files: Sequence[Path]) -> LabelTable:
+def named_files(labels: Labels | None) -> set[Path]:
+    """Return what of labels was named itself: other files are met in a folder, or by a pattern.
+
+    Example:
+        >>> named_files(["picks.csv", "more/*.csv"]) & {Path("picks.csv"), Path("more/a.csv")}
+        {PosixPath('picks.csv')}
+    """
+    return {Path(item) for item in given_labels(labels)}
+
+
+def label_table(files: Sequence[Path], named: Collection[Path] | None = None) -> LabelTable:
     """Read a table of samples, or several with the same columns as one.
+
+    Args:
+        files: of `label_files`.
+        named: of `named_files`; what of the others has no columns of labels is passed over. None:
+            all.
 
     Raises:
         FormatError: if one is no table, or they have different columns.
+
+    Warns:
+        RecordWarning: for files that are passed over.
     """
-    tables = [read_label_table(path) for path in files]
+    meant = [path for path in files if named is None or path in named or is_label_table(path)]
+    meant = meant or list(files)
+    _say_passed_over([path for path in files if path not in meant])
+    tables = [read_label_table(path) for path in meant]
     for table in tables[1:]:
         if table.columns != tables[0].columns:
             raise FormatError(
@@ -71,20 +104,29 @@ def label_table(files: Sequence[Path]) -> LabelTable:
     return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
 
 
-def scan_arrivals(files: Sequence[Path]) -> tuple[list[Arrival], list[str]]:
+def scan_arrivals(
+    files: Sequence[Path], named: Collection[Path] | None = None
+) -> tuple[list[Arrival], list[str]]:
     """Read the arrivals of files one after the other, and say what of them cannot be used.
 
-    An event's name that several files use is another event in each: it gets the file's name.
+    An event's name that files use for arrivals far apart in time is several events: they get the
+    names of their files. Else it is one event, whose phases, stations or pickers have a file each.
+
+    Args:
+        files: of `label_files`.
+        named: of `named_files`; what of the others is no table or catalogue is passed over. None:
+            all.
 
     Raises:
         FormatError: if no file can be read, see `read_arrivals`, or there are arrivals but none is
             a P or an S.
 
     Warns:
-        RecordWarning: for rejected picks and other phases.
+        RecordWarning: for rejected picks, other phases, and files that are passed over.
     """
     found: dict[Path, list[Arrival]] = {}
     bad: list[str] = []
+    passed_over: dict[Path, str] = {}
     others: Counter[str] = Counter()
     for path in files:
         try:
@@ -92,18 +134,19 @@ def scan_arrivals(files: Sequence[Path]) -> tuple[list[Arrival], list[str]]:
         except FormatError as error:
             if len(files) == 1:
                 raise
-            bad.append(str(error))
+            if isinstance(error, NoLabelsError) and named is not None and path not in named:
+                passed_over[path] = str(error)
+            else:
+                bad.append(str(error))
             continue
         bad += [f"{path.name}, {text}" for text in damaged]
         others += of_file
     where = str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"
     if not found:
-        raise FormatError(f"none of {where} can be used; {bad[0]}")
+        raise FormatError(f"none of {where} can be used; {[*bad, *passed_over.values()][0]}")
+    _say_passed_over([*passed_over])
     if others and not any(found.values()):
-        raise FormatError(
-            f"{where}: none of its arrivals is a P or an S, they are of {listed(others)}: write "
-            "P, Pg, Pn, S, Sg or Sn"
-        )
+        raise no_direct_phase(where, others)
     warn_of_left_out(where, [], others)
     return _with_own_events(found), bad
 
@@ -128,15 +171,51 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
         )
 
 
+def _say_passed_over(files: Sequence[Path]) -> None:
+    if files:
+        names = ", ".join(path.name for path in files[:SHOWN])
+        warnings.warn(
+            f"--labels: {len(files)} {'files are' if len(files) > 1 else 'file is'} no table or "
+            f"catalogue, and passed over: {names}{', …' if len(files) > SHOWN else ''}",
+            RecordWarning,
+            stacklevel=4,
+        )
+
+
 def _with_own_events(found: dict[Path, list[Arrival]]) -> list[Arrival]:
-    """Return all arrivals; events of one name in several files are named by their files, too."""
-    uses = Counter(name for arrivals in found.values() for name in {a.event for a in arrivals})
+    """Return all arrivals; different events of one name are named by their files, too."""
     stems = Counter(path.stem for path in found)
+    times_ns: dict[str, dict[str, list[int]]] = {}
     named = []
     for path, arrivals in found.items():
         file = path.stem if stems[path.stem] == 1 else path.as_posix()
         for arrival in arrivals:
-            is_shared = arrival.event and uses[arrival.event] > 1
-            event = f"{file}/{arrival.event}" if is_shared else arrival.event
-            named.append(replace(arrival, event=event))
-    return named
+            by_file = times_ns.setdefault(arrival.event, {})
+            by_file.setdefault(file, []).append(arrival.time.ns)
+            named.append((file, arrival))
+    times_ns.pop("", None)
+    own = {event: _files_of_events(by_file) for event, by_file in times_ns.items()}
+    return [
+        replace(arrival, event=f"{own[arrival.event][file]}/{arrival.event}")
+        if len({*own.get(arrival.event, {}).values()}) > 1
+        else arrival
+        for file, arrival in named
+    ]
+
+
+def _files_of_events(times_ns: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """Return for each file that uses a name the first file that means the same event by it.
+
+    Example:
+        >>> hour_ns = 3600 * 10**9
+        >>> _files_of_events({"P": [0], "S": [9 * 10**9], "later": [hour_ns]})
+        {'P': 'P', 'S': 'P', 'later': 'later'}
+    """
+    first: dict[str, str] = {}
+    of_event, end_ns = "", -math.inf
+    for file, own_ns in sorted(times_ns.items(), key=lambda item: min(item[1])):
+        if min(own_ns) - end_ns > ONE_EVENT_S * 1e9:
+            of_event = file
+        first[file] = of_event
+        end_ns = max(end_ns, *own_ns)
+    return first

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,16 +13,26 @@ from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
-from phasenet_keras.io.catalogs import phase_of
+from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
+from phasenet_keras.io.metadata_files import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.text_tables import NOT_A_NUMBER, decoded, event_in, split_table
+from phasenet_keras.io.text_tables import (
+    NOT_A_NUMBER,
+    decoded,
+    event_in,
+    split_table,
+    with_point,
+)
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 __all__ = [
     "SAMPLE_COLUMNS",
     "LabelTable",
+    "is_label_table",
     "labelled_by_row",
     "merged",
+    "no_direct_phase",
+    "numbered_rows",
     "read_label_table",
     "warn_of_fillers",
 ]
@@ -70,11 +81,13 @@ class LabelTable:
         path: of its file.
         rows: cells by lower-case column name; without the header.
         columns: names, lower case.
+        phase_column: of a table of one arrival a row.
     """
 
     path: Path
     rows: tuple[Mapping[str, str], ...]
     columns: tuple[str, ...]
+    phase_column: str | None = None
 
     @property
     def sample_columns(self) -> dict[str, str]:
@@ -127,8 +140,22 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
             )
     rows = [dict(zip(columns, (*row, *[""] * len(columns)), strict=False)) for row in cells]
     if delimiter != ",":
-        rows = [{name: _with_point(cell, name) for name, cell in row.items()} for row in rows]
+        for named in rows:
+            named.update({name: with_point(named[name]) for name in NUMBER_COLUMNS & named.keys()})
     return _by_phase(LabelTable(path, tuple(rows), columns))
+
+
+def is_label_table(path: Path) -> bool:
+    """Tell by its columns if a file is a table of labels, or is to be one and is damaged."""
+    try:
+        content = path.read_bytes()
+        text = decoded(content)
+        if "\0" in text or metadata_kind(path, content) == NOTE:
+            return False
+        table = _by_phase(LabelTable(path, (), split_table(text)[0]))
+    except (OSError, csv.Error):  # reading it says what is wrong
+        return True
+    return bool(table.sample_columns or table.file_column or has_times(table.columns))
 
 
 def _by_phase(table: LabelTable) -> LabelTable:
@@ -141,7 +168,36 @@ def _by_phase(table: LabelTable) -> LabelTable:
     for row in table.rows:
         phase = phase_of(row[phase_column])
         rows.append({**row, names[phase]: row[value]} if phase else row)
-    return replace(table, rows=tuple(rows), columns=(*table.columns, *names.values()))
+    columns = (*table.columns, *names.values())
+    return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
+
+
+def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
+    """Return the rows of a table with their numbers, from 1, but those of other phases.
+
+    Raises:
+        FormatError: if there are rows, and all are of other phases.
+
+    Warns:
+        RecordWarning: for rows of other phases.
+    """
+    rows = list(enumerate(table.rows, start=1))
+    if table.phase_column is None:
+        return rows
+    phases = [row[table.phase_column] for row in table.rows]
+    others = Counter(phase for phase in phases if phase_of(phase) is None)
+    if others and others.total() == len(rows):
+        raise no_direct_phase(str(table.path), others)
+    warn_of_left_out(table.path, [], others)
+    return [item for item, phase in zip(rows, phases, strict=True) if phase_of(phase)]
+
+
+def no_direct_phase(where: str, others: Counter[str]) -> FormatError:
+    """Return the error for labels that are all of other phases."""
+    return FormatError(
+        f"{where}: none of its arrivals is a P or an S, they are of {listed(others)}: write P, Pg, "
+        "Pn, S, Sg or Sn"
+    )
 
 
 def warn_of_fillers(table: LabelTable) -> None:
@@ -212,8 +268,6 @@ def labelled_by_row(
         for phase, column in columns.items()
         if column in row
     }
-    if columns and not arrivals:
-        raise FormatError(f"phase should be P or S, received '{_first(row, COLUMNS['phase'])}'")
     record = LabelledWaveform(
         wave,
         arrivals,
@@ -249,11 +303,6 @@ def merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
         for phase, samples in record.arrivals.items():
             arrivals.setdefault(phase, set()).update(samples)
     return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
-
-
-def _with_point(cell: str, column: str) -> str:
-    """Return a cell with decimal points for decimal commas, if it is one of numbers."""
-    return _DECIMAL_COMMA.sub(".", cell) if column in NUMBER_COLUMNS else cell
 
 
 def _arrivals(cell: str, column: str, rate_hz: float) -> tuple[float, ...]:

@@ -17,6 +17,7 @@ from phasenet_keras.io.label_rows import (
     LabelTable,
     labelled_by_row,
     merged,
+    numbered_rows,
     warn_of_fillers,
 )
 from phasenet_keras.io.metadata_files import said_of_metadata
@@ -99,7 +100,7 @@ def _paired(
     table: LabelTable, paths: Sequence[Path], selection: Selection
 ) -> list[tuple[_Rows, list[Path], str]]:
     """Return the rows of each record with its files, and what is wrong where there are none."""
-    numbered = list(enumerate(table.rows, start=1))
+    numbered = numbered_rows(table)
     if table.file_column:
         return _paired_by_name(numbered, paths, table.file_column, table.sample_columns)
     if "station" in table.columns:
@@ -322,10 +323,10 @@ def _trace_of(
 ) -> int:
     """Return the number of the trace that a row is of."""
     numbers = list(traces)
-    if len(numbers) == 1:
-        return numbers[0]
     if not all(gather_of(file, wave.station) for wave in traces.values()):
         return numbers[record_of_row(row, list(traces.values()), file)]
+    if len(numbers) == 1:
+        return numbers[0]
     column = _trace_column(row)
     if column is None and n_rows == len(numbers):
         return sorted(numbers)[place]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["metadata_kind", "said_of_metadata"]
+__all__ = ["CATALOGUES", "NOTE", "metadata_kind", "said_of_metadata"]
 
 SHOWN = 3
 ROOTS = {"FDSNStationXML": "StationXML", "quakeml": "QuakeML", "seiscomp": "SeisComP XML"}
+CATALOGUES = ("QuakeML", "SeisComP XML")
+NOTE = "a note"
 _ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 # A line of a SEED response as evalresp takes it: blockette 50, field 3, the station.
 _RESP = re.compile(rb"^B05[0-9]F\d\d", re.MULTILINE)
@@ -46,7 +48,7 @@ def metadata_kind(path: Path, head: bytes) -> str:
         root = _ROOT.search(text)
         return ROOTS.get(root[1], "XML") if root else "XML"
     if path.name.upper().startswith("README") or path.suffix.lower() in NOTES:
-        return "a note" if "\0" not in text else ""
+        return NOTE if "\0" not in text else ""
     names = re.split(r"[,;|\t]", text.split("\n", 1)[0].lower().lstrip("# "))
     return "a table" if len(names) > 1 and COLUMNS & {name.strip(' \r"') for name in names} else ""
 

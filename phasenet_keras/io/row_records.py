@@ -11,6 +11,7 @@ from phasenet_keras.types import FormatError, Waveform
 __all__ = ["record_of_row", "several_records"]
 
 SEED_PARTS = ("network", "station", "location", "channel")
+STATION_COLUMNS = ("station_id", "station", "station_code")
 LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
 SHOWN = 3
@@ -20,7 +21,8 @@ def record_of_row(row: Mapping[str, str], waves: Sequence[Waveform], file: Path)
     """Return the place of the record that a row is of, among those of its file.
 
     Its station chooses, which may be a SEED id; then, where there are several of it, network,
-    location and channel, each where the row has it. An empty network fits any.
+    location and channel, each where the row has it. An empty network fits any. The only record of
+    a file is that of all its rows, but those that name another station than its codes do.
 
     Raises:
         FormatError: if the row names no station, or not one record is of its codes.
@@ -35,6 +37,8 @@ def record_of_row(row: Mapping[str, str], waves: Sequence[Waveform], file: Path)
         [2, 1, 0]
     """
     wanted = _codes(row)
+    if len(waves) == 1 and not _is_of_another(row, waves[0]):
+        return 0
     if not wanted["station"]:
         raise FormatError(several_records([file], waves))
     places = [n for n, wave in enumerate(waves) if _fits("station", wanted["station"], wave)]
@@ -47,9 +51,10 @@ def record_of_row(row: Mapping[str, str], waves: Sequence[Waveform], file: Path)
     said = ".".join(filter(None, wanted.values()))
     there = sorted({wave.station for wave in waves})
     raise FormatError(
-        f"{file} holds {len(places)} records of {said}, one is wanted; its {len(waves)} records "
-        f"are of {_some(there)}: name it by station, network, location and channel, or give "
-        "arrivals with date and time (station, phase, time)"
+        f"{file} holds {len(places)} records of {said}, one is wanted; its {len(waves)} "
+        f"record{'s are' if len(waves) > 1 else ' is'} of {_some(there)}: name it by "
+        "station, network, location and channel, or give arrivals with date and time (station, "
+        "phase, time)"
     )
 
 
@@ -78,6 +83,17 @@ def _codes(row: Mapping[str, str]) -> dict[str, str]:
     if 2 <= len(parts) <= len(SEED_PARTS):
         found |= {part: code for part, code in zip(SEED_PARTS, parts, strict=False) if code}
     return found
+
+
+def _is_of_another(row: Mapping[str, str], wave: Waveform) -> bool:
+    """Tell if a row names another station than a record's codes; a name from its file is none."""
+    codes = wave.station.split(".")
+    is_named_by_file = wave.station == Path(wave.source).stem
+    has_codes = len(codes) == len(SEED_PARTS) and codes[1] and not is_named_by_file
+    # Columns of other names, such as `id`, may hold numbers of rows.
+    if not has_codes or not any(row.get(name) for name in STATION_COLUMNS):
+        return False
+    return not _fits("station", _codes(row)["station"], wave)
 
 
 def _fits(part: str, code: str, wave: Waveform) -> bool:

@@ -282,6 +282,7 @@ def read_dataset(
             f"{folder} is no data set, which has {METADATA} and {WAVEFORMS}: `phasenet-keras "
             "prepare` makes one of waveforms and labels"
         )
+    chosen_names = None if names is None else set(names)
     found = []
     for table, waveforms in chunks:
         try:
@@ -298,7 +299,7 @@ def read_dataset(
                 row
                 for row in rows
                 if (wanted is None or split_of_row(row) in wanted)
-                and (names is None or row["trace_name"] in names)
+                and (chosen_names is None or row["trace_name"] in chosen_names)
             ]
             warn_of_rows(chosen, table)
             try:
@@ -312,7 +313,8 @@ def read_dataset(
 
 
 def _refuse_missing(names: Iterable[str], found: Sequence[str], folder: Path) -> None:
-    missing = [name for name in names if name not in found]
+    there = set(found)
+    missing = [name for name in names if name not in there]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ConfigError(

@@ -20,6 +20,7 @@ from phasenet_keras.io.label_files import (
     given_labels,
     label_files,
     label_table,
+    named_files,
     scan_arrivals,
     warn_of_coarse_times,
 )
@@ -188,7 +189,7 @@ def open_source(
     runs = find_specfem_runs(waveforms)
     if runs:
         _refuse_selection(selection, "SPECFEM2D runs: their records")
-        table = None if labels is None else label_table(label_files(labels))
+        table = None if labels is None else label_table(label_files(labels), named_files(labels))
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
     paths = input_files(waveforms, labels, output)
     if not any(path.is_file() for path in paths):
@@ -197,14 +198,14 @@ def open_source(
     hdf5 = [path for path in paths if _is_hdf5(path)]
     if hdf5 and (labels is None or hdf5 == paths):
         if files and not any(map(holds_labels, hdf5)):
-            parts, bad = hdf5_table_parts(hdf5, label_table(files))
+            parts, bad = hdf5_table_parts(hdf5, label_table(files, named_files(labels)))
             return Source("HDF5 and a table of samples", tuple(parts), tuple(bad))
         _refuse_labels(labels, "HDF5 files")
         _refuse_selection(selection, "HDF5: its records")
         return _from_hdf5(hdf5)
     if labels is None:
         return _from_own_labels(paths, waveforms, selection)
-    samples = _sample_table(files, paths)
+    samples = _sample_table(files, labels, paths)
     if samples is not None:
         return Source("table of samples", tuple(csv_parts(paths, samples, selection)))
     return _from_times(paths, files, labels, selection)
@@ -289,7 +290,7 @@ def _from_times(
     paths: Sequence[Path], files: Sequence[Path], labels: Labels, selection: Selection
 ) -> Source:
     try:
-        arrivals, damaged = scan_arrivals(files)
+        arrivals, damaged = scan_arrivals(files, named_files(labels))
     except FormatError as error:
         raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
     scan, _ = _scan(paths, selection)
@@ -322,9 +323,12 @@ def _may_want_samples(labels: Path) -> bool:
     return len(table.columns) > 1 and not has_times(table.columns)
 
 
-def _sample_table(files: Sequence[Path], paths: Sequence[Path]) -> LabelTable | None:
+def _sample_table(
+    files: Sequence[Path], labels: Labels, paths: Sequence[Path]
+) -> LabelTable | None:
     """Return the labels if they are a table of samples, or of npz files with labels."""
-    return label_table(files) if any(_is_of_samples(path, paths) for path in files) else None
+    is_one = any(_is_of_samples(path, paths) for path in files)
+    return label_table(files, named_files(labels)) if is_one else None
 
 
 def _is_of_samples(file: Path, paths: Sequence[Path]) -> bool:

@@ -15,6 +15,7 @@ from phasenet_keras.io.label_rows import (
     LabelTable,
     labelled_by_row,
     merged,
+    numbered_rows,
     read_label_table,
     warn_of_fillers,
 )
@@ -76,12 +77,13 @@ def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> 
             f"{table.path} has no column 'run' and there are {len(runs)} runs "
             f"({', '.join(list(runs)[:3])}, …): add it, or keep a {LABELS} in each folder"
         )
+    rows = numbered_rows(table)
     return [
         partial(
             _read,
             name,
             folder,
-            [(n, row) for n, row in enumerate(table.rows, 1) if not column or row[column] == name],
+            [(n, row) for n, row in rows if not column or row[column] == name],
             table,
         )
         for name, folder in runs.items()
@@ -101,10 +103,11 @@ def _read_own(name: str, folder: Path) -> Iterator[Item]:
     try:
         table = read_label_table(folder / LABELS)
         _check(table)
+        rows = numbered_rows(table)
     except FormatError as error:
         yield BadRow(None, f"run {name}: {error}")
         return
-    yield from _read(name, folder, list(enumerate(table.rows, start=1)), table)
+    yield from _read(name, folder, rows, table)
 
 
 def _read(

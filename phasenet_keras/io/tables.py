@@ -274,8 +274,7 @@ def _time(text: str) -> UTCDateTime:
     if len(text) == 26 and text[10] == "T" and text[19] == "." and text[20:].isdigit():
         since = datetime.fromisoformat(text) - EPOCH
         return UTCDateTime(ns=1000 * (since // MICROSECOND))
-    # As pandas writes them, with a blank; before a zone UTCDateTime takes a T alone.
-    return exact_time(text.replace(" ", "T", 1))
+    return exact_time(text)
 
 
 def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:

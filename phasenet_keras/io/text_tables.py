@@ -17,7 +17,11 @@ NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 DELIMITERS = ",;\t"
-_WITH_COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
+# A number with a decimal comma, alone or among others; [43,60] is two.
+_NUMBER = r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?"
+_WITH_COMMA = re.compile(
+    rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
+)
 COMMENT = "#"
 
 
@@ -65,13 +69,13 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
 
 
 def with_point(cell: str) -> str:
-    """Return a cell with a decimal point, if it is one number with a decimal comma.
+    """Return a cell with decimal points for the decimal commas of the numbers in it.
 
     Example:
-        >>> with_point("62,5"), with_point("[43,60]"), with_point("A,5")
-        ('62.5', '[43,60]', 'A,5')
+        >>> with_point("62,5 1e3"), with_point("[43,60]"), with_point("A,5")
+        ('62.5 1e3', '[43,60]', 'A,5')
     """
-    return cell.replace(",", ".") if _WITH_COMMA.fullmatch(cell) else cell
+    return _WITH_COMMA.sub(lambda number: number[0].replace(",", "."), cell)
 
 
 def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> str:

@@ -15,6 +15,7 @@ EPOCH = datetime(1970, 1, 1)
 # A microsecond is a tenth of a sample there.
 MICROSECONDS_UP_TO_HZ = 1e5
 # What ObsPy's parsing leaves out: the decimals behind microseconds.
+_BLANK = re.compile(r"(?<=^\d{4}-\d{2}-\d{2}) (?=\d{2}:)")
 _NANOSECONDS = re.compile(r"(?<=\.\d{6})\d+")
 
 
@@ -45,15 +46,20 @@ def time_decimals(sampling_rate: float) -> int:
 def exact_time(text: str) -> UTCDateTime:
     """Return the time that a text stands for, to the nanosecond: ObsPy reads microseconds.
 
+    A blank may be between date and time, also before a zone, as pandas writes it.
+
     Raises:
         Exception: whatever `obspy.UTCDateTime` raises for what is no time.
 
     Example:
         >>> exact_time("1970-01-01T00:00:00.0000974").ns
         97400
+        >>> str(exact_time("1970-01-01 01:00:00.25+01:00"))
+        '1970-01-01T00:00:00.250000Z'
     """
     from obspy import UTCDateTime
 
+    text = _BLANK.sub("T", text)
     rest = _NANOSECONDS.search(text)
     if rest is None:
         return UTCDateTime(text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
+from collections import deque
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -14,7 +17,15 @@ from phasenet_keras.io.sources import input_files
 from phasenet_keras.training.staging import read_json
 from phasenet_keras.types import ConfigError
 
-__all__ = ["check_output", "damage_of", "order_of", "read_note", "refuse_other", "whole_marks"]
+__all__ = [
+    "check_output",
+    "damage_of",
+    "keep_table",
+    "order_of",
+    "read_note",
+    "refuse_other",
+    "whole_marks",
+]
 
 # A change of this number makes finished data sets be built anew.
 LAYOUT = 4
@@ -91,11 +102,32 @@ def damage_of(output: Path, note: Mapping[str, Any]) -> str:
     size, written = waveforms.stat().st_size, note.get("waveform_bytes")
     if size != written:
         return f"{waveforms} had {size} bytes, {written} were written"
+    return "" if _ends_whole(table) else f"{table} ended in the midst of a row"
+
+
+def _ends_whole(table: Path) -> bool:
+    """Tell if the last row is whole; editors may leave out the end of its line."""
     with table.open("rb") as file:
         file.seek(max(0, table.stat().st_size - 1))
-        if file.read() != b"\n":
-            return f"{table} ended in the midst of a row"
-    return ""
+        if file.read() == b"\n":
+            return True
+    with table.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = csv.reader(file, strict=True)
+        try:
+            header, last = next(rows, []), deque(rows, maxlen=1)
+        except csv.Error:  # within quotes
+            return False
+    return bool(last) and len(last[0]) == len(header)
+
+
+def keep_table(output: Path) -> str:
+    """Copy the table of a data set that is built anew, for it may have been edited; say so."""
+    table = output / METADATA
+    if not table.is_file():
+        return ""
+    kept = table.with_name(f"{METADATA}.old")
+    shutil.copy2(table, kept)
+    return f"; the table that was there is kept as {kept}"
 
 
 def refuse_other(

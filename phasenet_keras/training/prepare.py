@@ -25,6 +25,7 @@ from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.finished import (
     check_output,
     damage_of,
+    keep_table,
     order_of,
     read_note,
     refuse_other,
@@ -177,12 +178,13 @@ def prepare(
         stage = Stage(output / STAGE, order)
         try:
             _read_all(stage, waveforms, labels, output, settings, on_progress)
+            kept = keep_table(output) if damage else ""
             made = _finish(stage, output, settings, order)
         except PhaseNetKerasError:
             stage.remove()
             raise
         stage.remove()
-    return replace(made, notes=[*made.notes, f"{damage}: built anew"]) if damage else made
+    return replace(made, notes=[*made.notes, f"{damage}: built anew{kept}"]) if damage else made
 
 
 def _as_before(output: Path, order: Mapping[str, Any], overwrite: bool) -> Prepared | None:
