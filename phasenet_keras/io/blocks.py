@@ -116,7 +116,7 @@ def read_block(block: Block) -> list[Trace]:
             content = file.read(block.size)
         stream = _read(block.path, block.offset, content, False, **options)
         # What the file is named after, the whole of it decides, not the block.
-        records = {station: record for station, record, _ in keys}
+        records = {station: record for station, record, _ in keys if record}
         for trace in stream:
             trace.stats.source_record = records.get(station_id(trace), "")
     return [trace for trace in stream if is_all or station_id(trace) in block.stations]
