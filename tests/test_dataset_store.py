@@ -162,6 +162,30 @@ def test_phases_that_would_not_come_back_are_refused(tmp_path, phase):
     assert list(tmp_path.iterdir()) == []
 
 
+# -- how records are found ------------------------------------------------------------------------
+
+
+class CountedName(str):
+    """A name that counts how often it is compared."""
+
+    n_compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        CountedName.n_compared += 1
+        return str.__eq__(self, other)
+
+
+def test_names_are_not_compared_each_with_each(tmp_path):
+    write_dataset([record(number, {"P": (3,)}) for number in range(30)], tmp_path)
+    CountedName.n_compared = 0
+    names = [CountedName(f"r{number}") for number in reversed(range(30))]
+    assert len(read_dataset(tmp_path, names=names)) == 30
+    assert CountedName.n_compared < 5 * 30
+    with pytest.raises(ConfigError, match=r"no record 'x'.*"):
+        read_dataset(tmp_path, names=[*names, "x"])
+
+
 # -- what names are -------------------------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ def test_decimal_commas_among_several_arrivals(tmp_path):
         "62,5, 70": "62.5, 70",
         "[62, 70]": "[62, 70]",
         "[62,70]": "[62,70]",  # a list as Python writes it
+        "62,70,80": "62.70.80",  # whatever is meant: no number
     }
     for given, read in cells.items():
         [row] = table_of(tmp_path, f"fname\titp\na,1.txt\t{given}\n").rows

@@ -17,8 +17,8 @@ NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 DELIMITERS = ",;\t"
-# A number with a decimal comma, alone or among others; [43,60] is two.
-_NUMBER = r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?"
+# A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
+_NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
