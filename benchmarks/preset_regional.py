@@ -29,6 +29,7 @@ from phasenet_keras import PhaseNet, Picker, TrainConfig, read_labelled
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.train import train
 from phasenet_keras.types import LabelledWaveform
@@ -201,19 +202,29 @@ def write(args: argparse.Namespace) -> None:
 
 
 def score(args: argparse.Namespace) -> None:
-    labelled = [r for r in ncedc(args.data / "ncedc") if r.split == args.split]
+    labelled = [
+        record
+        for record in (
+            *ncedc(args.data / "ncedc"),
+            *stead(args.data / "records" / "eqt_stead50.h5"),  # none of it is held out
+        )
+        if record.split == args.split
+    ]
     p_only = [r for r in ncedc(args.data / "ncedc_p_only") if r.split == args.split]
     with quiet_start():
         nets = {Path(name).name: PhaseNet.from_preset(name) for name in args.presets}
     pickers = {name: Picker(net, thresholds=THRESHOLDS) for name, net in nets.items()}
+    f1s: dict[str, list[float]] = {name: [] for name in pickers}
     for what, records in (("E,N,Z", labelled), ("Z alone", vertical(labelled))):
-        n_stations = len({record.event for record in records})
-        print(f"\n{what}: {len(records)} records of {n_stations} stations\n")
-        print_table(pickers, records, tolerance_s=None)
+        n_groups = len({record.event for record in records})
+        print(f"\n{what}: {len(records)} records of {n_groups} stations (STEAD: records)\n")
+        print_table(pickers, records, None, f1s)
     for name in OTHERS if args.elsewhere else ():
         records = [*read_labelled(args.data / "records" / f"{name}.h5")]
         print(f"\n{name}: {len(records)} records, within {OTHERS_TOLERANCE_S} s\n")
-        print_table(pickers, records, OTHERS_TOLERANCE_S)
+        print_table(pickers, records, OTHERS_TOLERANCE_S, f1s)
+    for name, found in f1s.items():
+        print(f"\n{name}: the mean of these {len(found)} F1 is {sum(found) / len(found):.3f}")
     if args.noise:
         print("\n| noise | hours | preset | P an hour | S an hour |\n|---|---|---|---|---|")
         for what, waves in noise(args.data, [*labelled, *p_only]).items():
@@ -228,28 +239,23 @@ def print_table(
     pickers: Mapping[str, Picker],
     records: Sequence[LabelledWaveform],
     tolerance_s: float | None,
+    f1s: Mapping[str, list[float]],
 ) -> None:
+    """Print the scores of each picker, and add its F1 to those that it has."""
     print("| preset | phase | F1 (95 %) | precision | recall | bias (s) | MAE (s) |")
     print("|---|---|---|---|---|---|---|")
     for name, picker in pickers.items():
-        print("\n".join(rows(name, picker, records, tolerance_s)), flush=True)
+        scores = evaluate(picker, records, tolerance_s=tolerance_s, bootstrap=2000)
+        f1s[name].extend(score.f1 for score in scores.values())
+        print("\n".join(row(name, phase, score) for phase, score in scores.items()), flush=True)
 
 
-def rows(
-    name: str,
-    picker: Picker,
-    records: Sequence[LabelledWaveform],
-    tolerance_s: float | None,
-) -> list[str]:
-    lines = []
-    scores = evaluate(picker, records, tolerance_s=tolerance_s, bootstrap=2000)
-    for phase, found in scores.items():
-        low, high = found.f1_interval
-        lines.append(
-            f"| {name} | {phase} | {found.f1:.3f} ({low:.2f}-{high:.2f}) | {found.precision:.3f} "
-            f"| {found.recall:.3f} | {found.residual_mean_s:+.3f} | {found.mae_s:.3f} |"
-        )
-    return lines
+def row(name: str, phase: str, score: PhaseScores) -> str:
+    low, high = score.f1_interval
+    return (
+        f"| {name} | {phase} | {score.f1:.3f} ({low:.2f}-{high:.2f}) | {score.precision:.3f} "
+        f"| {score.recall:.3f} | {score.residual_mean_s:+.3f} | {score.mae_s:.3f} |"
+    )
 
 
 def main() -> None:

@@ -169,3 +169,34 @@ def test_a_damaged_state_is_said_and_nothing_is_lost(damage, tmp_path):
     assert train(
         small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", **settings
     ).history == first.history  # fmt: skip
+
+
+@pytest.mark.parametrize("arrivals", [{}, {"P": ()}, {"Pg": (9.0,)}])
+def test_validation_without_a_single_arrival_is_refused(arrivals, tmp_path):
+    silent = [replace(record, arrivals=arrivals) for record in onsets(4, 50)]
+    with pytest.raises(ConfigError, match="none of the 4 records to validate on has an arrival of"):
+        train(small_parent(), onsets(8), silent, tmp_path / "run", config=CONFIG)
+
+
+def test_leaks_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"1 events are in training and validation, e\.g\. e1"):
+        train(
+            small_parent(),
+            [*onsets(2, event="e1"), *onsets(2, 10, event="e2"), *onsets(2, 20, event="e3")],
+            onsets(4, 50, event="e1"),
+            tmp_path / "run",
+            config=CONFIG,
+        )
+    with pytest.raises(ConfigError, match=r"1 events are in training and test, e\.g\. e9"):
+        train(
+            small_parent(),
+            [*onsets(2, event="e1"), *onsets(2, 10, event="e2")],
+            onsets(2, 50, event="e9"),
+            tmp_path / "run",
+            config=CONFIG,
+            test_records=onsets(2, 60, event="e9"),
+        )
+    with pytest.raises(ConfigError, match="2 names are in training and validation"):
+        train(small_parent(), onsets(4), onsets(4, 2), tmp_path / "run", config=CONFIG)
+    with pytest.raises(ConfigError, match="others to validate on"):
+        train(small_parent(), onsets(4), [], tmp_path / "run", config=CONFIG)

@@ -21,14 +21,12 @@ from phasenet_keras.training.checks_data import (
 from phasenet_keras.training.checks_network import check_batch_norms, check_filters
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.doctor import (
-    Finding,
     check_history,
     check_label_order,
     check_losses,
     check_outputs,
     check_regularizer,
     check_weights,
-    run_report,
 )
 from phasenet_keras.training.freezing import StageAdam, apply_phase, build_optimizer
 from phasenet_keras.training.train import train
@@ -397,10 +395,3 @@ def test_labels_in_seconds_are_asked_about():
     assert check_places(places(*[0.5] * 8, 200, 300)) == []
     assert check_places(places(1.2, 2.4, 4.1)) == []
     assert check_places(places(0.0, 1.0)) == []
-
-
-def test_a_report_names_each_finding():
-    report = run_report("it helped", [Finding("x", "do y")], {"a": (), "b": {"c": 1}}, [])
-    assert "It helped." in report
-    assert "- **x**: do y." in report
-    assert "| a | none |\n| b | c 1 |" in report

@@ -10,6 +10,7 @@ from test_train import onsets, small_parent
 from phasenet_keras import Picker
 from phasenet_keras.cli_training import _untouched
 from phasenet_keras.io.seisbench import write_dataset
+from phasenet_keras.training.doctor import Finding, run_report
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.proof import TRAINED, before_and_after
 
@@ -66,3 +67,14 @@ def test_a_damaged_test_split_is_a_reason(tmp_path):
     records, why = _untouched(tmp_path / "set", onsets(2, 10))
     assert records == []
     assert "waveforms.hdf5" in why
+
+
+def test_a_report_names_the_scores_and_each_finding():
+    report = run_report("it helped", [Finding("x", "do y")], {"a": (), "b": {"c": 1}}, [], "| t |")
+    assert "It helped." in report
+    assert "- **x**: do y." in report
+    assert "| a | none |\n| b | c 1 |" in report
+    titles = [line for line in report.splitlines() if line.startswith("## ")]
+    assert titles[:2] == ["## Before and after, on the test records", "## Findings"]
+    assert "| t |" in report[: report.index("## Findings")]
+    assert "Before and after" not in run_report("it helped", [], {}, [])

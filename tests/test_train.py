@@ -17,7 +17,6 @@ import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras import PhaseNet, Picker, Preset, Waveform
-from phasenet_keras.io.parts import BadRow
 from phasenet_keras.training.best_epoch import beats, best_epoch
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
@@ -224,37 +223,6 @@ def test_a_run_s_settings_serve_as_a_configuration(tmp_path):
     assert read_config(tmp_path / "run" / "config.json") == CONFIG.settled(onsets(12))
 
 
-@pytest.mark.parametrize("arrivals", [{}, {"P": ()}, {"Pg": (9.0,)}])
-def test_validation_without_a_single_arrival_is_refused(arrivals, tmp_path):
-    silent = [replace(record, arrivals=arrivals) for record in onsets(4, 50)]
-    with pytest.raises(ConfigError, match="none of the 4 records to validate on has an arrival of"):
-        train(small_parent(), onsets(8), silent, tmp_path / "run", config=CONFIG)
-
-
-def test_leaks_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"1 events are in training and validation, e\.g\. e1"):
-        train(
-            small_parent(),
-            [*onsets(2, event="e1"), *onsets(2, 10, event="e2"), *onsets(2, 20, event="e3")],
-            onsets(4, 50, event="e1"),
-            tmp_path / "run",
-            config=CONFIG,
-        )
-    with pytest.raises(ConfigError, match=r"1 events are in training and test, e\.g\. e9"):
-        train(
-            small_parent(),
-            [*onsets(2, event="e1"), *onsets(2, 10, event="e2")],
-            onsets(2, 50, event="e9"),
-            tmp_path / "run",
-            config=CONFIG,
-            test_records=onsets(2, 60, event="e9"),
-        )
-    with pytest.raises(ConfigError, match="2 names are in training and validation"):
-        train(small_parent(), onsets(4), onsets(4, 2), tmp_path / "run", config=CONFIG)
-    with pytest.raises(ConfigError, match="others to validate on"):
-        train(small_parent(), onsets(4), [], tmp_path / "run", config=CONFIG)
-
-
 def test_unknown_phases_teach_nothing():
     """The loss does not change when probability moves between noise and an unknown phase."""
     loss = masked_cross_entropy(3)
@@ -406,10 +374,3 @@ def test_tensorboard_files_hold_the_history(tmp_path):
 def test_impossible_settings_are_refused(change, words):
     with pytest.raises(ConfigError, match=words):
         TrainConfig(**change)
-
-
-def test_rows_that_gave_no_record_are_refused_before_the_folder_is_claimed(tmp_path):
-    records = [*onsets(2), BadRow(3, "itp should be a number")]
-    with pytest.raises(ConfigError, match=r"number 3 is a row that gave none \(row 3: itp should"):
-        train(small_parent(), records, onsets(2, 50), tmp_path / "run", config=CONFIG)
-    assert not (tmp_path / "run").exists()

@@ -92,7 +92,8 @@ def label_table(files: Sequence[Path], named: Collection[Path] | None = None) ->
     """
     meant = [path for path in files if named is None or path in named or is_label_table(path)]
     meant = meant or list(files)
-    _say_passed_over([path for path in files if path not in meant])
+    among = set(meant)
+    _say_passed_over([path for path in files if path not in among])
     tables = [read_label_table(path) for path in meant]
     for table in tables[1:]:
         if table.columns != tables[0].columns:
