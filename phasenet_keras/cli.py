@@ -7,7 +7,6 @@ import io
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -202,12 +201,12 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
 
 def _write_one_file(annotations: Sequence[Annotation], path: Path, report: RunReport) -> None:
     from phasenet_keras.io.annotations import write_annotations
+    from phasenet_keras.io.registry import noted
     from phasenet_keras.picking.files import FileReport
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with noted() as texts:
         write_annotations(annotations, path)
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
+    for text in dict.fromkeys(texts):
         report.take(FileReport(path, text, failed=True))
 
 

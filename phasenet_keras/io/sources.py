@@ -268,8 +268,7 @@ def _from_own_labels(
 
 def _scan(paths: Sequence[Path], selection: Selection) -> tuple[HeaderScan, list[str]]:
     """Scan headers, and count the markers in them whose phase nothing says."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as caught:
         scan = scan_headers(paths, selection)
     counts: Counter[str] = Counter()
     for warning in caught:

@@ -152,8 +152,7 @@ class Stage:
         with new_hdf5(path) as new:
             new.file.create_group("data")
             while self._n_parts < len(parts) and len(self.rows) - n_rows < RECORDS_A_FILE:
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always")
+                with warnings.catch_warnings(record=True, action="always") as caught:
                     for item in finish(parts[self._n_parts]()):
                         self._take(item, new.file)
                         new.check()
