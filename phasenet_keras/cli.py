@@ -20,6 +20,7 @@ from phasenet_keras.cli_common import (
     add_record_options,
     load_picker,
     open_console,
+    say,
     settle_inputs,
     settle_preset,
     stop_when_asked,
@@ -221,7 +222,7 @@ def _run_presets(arguments: argparse.Namespace) -> int:
 
             difference = check_preset(arguments.check)
         text = f"{arguments.check}: golden output reproduced within {difference:.1g}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text)
         return 0
     found, damaged = [], []
     for folder in list_presets().values():
@@ -231,8 +232,7 @@ def _run_presets(arguments: argparse.Namespace) -> int:
             damaged.append(str(error))
     console.print(preset_table(found))
     for text in damaged:
-        console.print("[bold red]failed[/]", end=" ")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text, "[bold red]failed[/]")
     return EXIT_SOME_FAILED if damaged else 0
 
 
@@ -253,12 +253,10 @@ def _run_convert(arguments: argparse.Namespace) -> int:
             license=arguments.license,
         )
     channels = ",".join(preset.config.channels)
-    open_console(False).print(
+    say(
+        open_console(False),
         f"preset '{preset.name}' written to {arguments.output}: channels {channels}, "
         f"{preset.sampling_rate:g} Hz, window {preset.window_samples}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
     return 0
 

@@ -16,6 +16,7 @@ from phasenet_keras.cli_common import (
     make_folder,
     open_console,
     refuse_overwriting,
+    say_some,
     settle_inputs,
 )
 from phasenet_keras.types import ConfigError
@@ -348,11 +349,7 @@ def _say(
     texts = [f"geometry, {item}" for item in (geometry.bad if geometry else [])]
     texts += [str(item) for item in picks.bad]
     texts += [f"row {row}: {note}" for row, note in unused]
-    for text in texts[:MAX_LINES]:
-        console.print("[yellow]unused[/]", end=" ")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if len(texts) > MAX_LINES:
-        console.print(f"[yellow]unused[/] … and {len(texts) - MAX_LINES} more", highlight=False)
+    say_some(console, texts, "[yellow]unused[/]", MAX_LINES)
 
 
 def _say_settings(console: Console, corrected: DataFrame) -> None:
