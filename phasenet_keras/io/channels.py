@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from phasenet_keras.types import ConfigError
 
 __all__ = [
+    "COMPONENTS",
     "KNOWN_LETTERS",
     "channel_names",
     "claims_of",
@@ -17,6 +18,8 @@ __all__ = [
     "is_pressure",
 ]
 
+# In the order that records of ours have them in.
+COMPONENTS = ("E", "N", "Z")
 # Whole names, as Japanese networks write them, with and without a sensor's number.
 WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
 # Components that are no aliases, then the horizontal pairs; "1" and "2" depend on the company.
