@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.text_tables import decoded, split_table, with_point
+from phasenet_keras.io.text_tables import decoded, first_cell, split_table, with_point
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -108,10 +108,7 @@ _EXPECTED = (
 
 
 def _take(row: Mapping[str, str], geometry: Geometry) -> None:
-    receiver, shot = (
-        name_key(next((row[n] for n in names if row.get(n, "").strip()), ""))
-        for names in (RECEIVER, SHOT)
-    )
+    receiver, shot = (name_key(first_cell(row, names)) for names in (RECEIVER, SHOT))
     if receiver:
         _place(geometry.receivers, receiver, _xyz(row, ""), "receiver")
         if row.get("source_x", "").strip():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.text_tables import first_cell
 from phasenet_keras.types import FormatError, Waveform
 
 __all__ = ["record_of_row", "several_records"]
@@ -75,10 +76,7 @@ def several_records(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
 def _codes(row: Mapping[str, str]) -> dict[str, str]:
     """Return what a row says of its record, by part of a SEED id."""
     columns = (COLUMNS["network"], COLUMNS["station"], LOCATION_COLUMNS, CHANNEL_COLUMNS)
-    found = {
-        part: next((row[name] for name in names if row.get(name)), "")
-        for part, names in zip(SEED_PARTS, columns, strict=True)
-    }
+    found = {part: first_cell(row, names) for part, names in zip(SEED_PARTS, columns, strict=True)}
     parts = found["station"].split(".")
     if 2 <= len(parts) <= len(SEED_PARTS):
         found |= {part: code for part, code in zip(SEED_PARTS, parts, strict=False) if code}
