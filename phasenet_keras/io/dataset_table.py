@@ -22,7 +22,7 @@ from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.io.text_tables import NOT_A_NUMBER
-from phasenet_keras.io.times import exact_time, iso_time
+from phasenet_keras.io.times import NO_TIME, exact_time, iso_time
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ __all__ = [
 ]
 
 METADATA = "metadata.csv"
-# Of records without a time.
-NO_TIME = "1970-01-01"
 # Names, of which some look like numbers: location code 00.
 TEXT_COLUMNS = (
     *("trace_name", "split", "trace_start_time", "trace_labelled_phases", "trace_gather"),

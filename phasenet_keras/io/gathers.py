@@ -15,6 +15,8 @@ import numpy as np
 from phasenet_keras.io.geometry import RECEIVER, Geometry, name_key, number_of, rows_of_csv
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import first_cell
+from phasenet_keras.io.times import date_time
+from phasenet_keras.io.waveforms import position_of
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
@@ -291,7 +293,7 @@ def _samples_of_times(table: DataFrame, rate: float | None, geometry: Geometry |
         given = [t for t in begins[rows] if t is not None and t == t]
         zero[shot] = known.get(str(shot)) or min(given or list(times[rows]))
     zeros = [zero[shot] for shot in table["shot"]]
-    samples = [(t - z) * rate for t, z in zip(times, zeros, strict=True)]
+    samples = [position_of(t, z, rate) for t, z in zip(times, zeros, strict=True)]
     return table.assign(sample=samples, start_time=zeros)
 
 
@@ -304,11 +306,7 @@ def _one_rate(rates: Any, path: str | PathLike[str]) -> float | None:
 
 
 def _utc(text: str) -> UTCDateTime:
-    from obspy import UTCDateTime
-
     try:
-        if re.fullmatch(r"[\d.\s]*", text):
-            raise ValueError("it is no date")
-        return UTCDateTime(text)
+        return date_time(text)
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"a time should be ISO 8601, received '{text}'") from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import decoded, first_cell, split_table, with_point
+from phasenet_keras.io.times import exact_time
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -119,10 +120,8 @@ def _take(row: Mapping[str, str], geometry: Geometry) -> None:
     else:
         raise FormatError("it names neither a receiver nor a shot")
     if shot and row.get("start_time", "").strip():
-        from obspy import UTCDateTime
-
         try:
-            geometry.start_times[shot] = UTCDateTime(row["start_time"])
+            geometry.start_times[shot] = exact_time(row["start_time"])
         except Exception as error:  # UTCDateTime raises many kinds for what is no date
             text = row["start_time"]
             raise FormatError(f"start_time should be ISO 8601, received '{text}'") from error

@@ -17,6 +17,7 @@ from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.hdf5_nodes import attributes_of, dataset_of, nodes_of, opened
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
+from phasenet_keras.io.times import NO_TIME, exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 if TYPE_CHECKING:
@@ -323,11 +324,9 @@ def _rate(attributes: Mapping[str, Any]) -> float:
 
 
 def _start_time(attributes: Mapping[str, Any]) -> UTCDateTime:
-    from obspy import UTCDateTime
-
     text = _first_text(attributes, START_TIMES)
     try:
-        return UTCDateTime(text or 0)
+        return exact_time(text or NO_TIME)
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"{START_TIMES[0]} should be ISO 8601, received {text}") from error
 
