@@ -261,6 +261,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
     """Return the table with offsets where there is a geometry, refusing one that does not fit."""
+    from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
     table = filled_up(table, geometry) if fill else table
@@ -280,8 +281,8 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
         raise ConfigError(
             f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
             f"and receiver '{receiver}', the geometry has shots "
-            f"{', '.join(list(geometry.sources)[:3])} and receivers "
-            f"{', '.join(list(geometry.receivers)[:3])}"
+            f"{some(geometry.sources)} and receivers "
+            f"{some(geometry.receivers)}"
         )
     return table
 

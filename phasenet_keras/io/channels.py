@@ -16,6 +16,7 @@ __all__ = [
     "components_of",
     "is_of_seismometer",
     "is_pressure",
+    "seed_codes",
 ]
 
 # In the order that records of ours have them in.
@@ -44,6 +45,17 @@ component_prefix("ns2")
     if code[:2].upper() in WORDS:
         return code[2:]
     return code[:-1]
+
+
+def seed_codes(station: str) -> tuple[str, str, str, str]:
+    """Return network, station, location and instrument; a name that is no SEED id is a station's.
+
+    Example:
+        >>> seed_codes("CX.PB01..HH"), seed_codes("line.7")
+        (('CX', 'PB01', '', 'HH'), ('', 'line.7', '', ''))
+    """
+    parts = station.split(".")
+    return (parts[0], parts[1], parts[2], parts[3]) if len(parts) == 4 else ("", station, "", "")
 
 
 def is_pressure(code: str) -> bool:

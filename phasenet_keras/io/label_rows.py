@@ -28,6 +28,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 
 __all__ = [
     "SAMPLE_COLUMNS",
+    "SAMPLE_COLUMNS_IN_WORDS",
     "LabelTable",
     "is_label_table",
     "labelled_by_row",
@@ -43,6 +44,7 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "P": ("p_sample", "p_index", "itp", "p_idx"),
     "S": ("s_sample", "s_index", "its", "s_idx"),
 }
+SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
 # Seconds a unit at the end of the name of a column of times, since the record's first sample.
 TIME_UNITS_S: Mapping[str, float] = {"time_s": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 TIME_COLUMNS_S: Mapping[str, float] = {
