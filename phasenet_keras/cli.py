@@ -7,7 +7,6 @@ import io
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from phasenet_keras.cli_common import (
     add_record_options,
     load_picker,
     open_console,
+    say,
     settle_inputs,
     settle_preset,
     stop_when_asked,
@@ -202,12 +202,12 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
 
 def _write_one_file(annotations: Sequence[Annotation], path: Path, report: RunReport) -> None:
     from phasenet_keras.io.annotations import write_annotations
+    from phasenet_keras.io.registry import noted
     from phasenet_keras.picking.files import FileReport
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with noted() as texts:
         write_annotations(annotations, path)
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
+    for text in dict.fromkeys(texts):
         report.take(FileReport(path, text, failed=True))
 
 
@@ -222,7 +222,7 @@ def _run_presets(arguments: argparse.Namespace) -> int:
 
             difference = check_preset(arguments.check)
         text = f"{arguments.check}: golden output reproduced within {difference:.1g}"
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text)
         return 0
     found, damaged = [], []
     for folder in list_presets().values():
@@ -232,8 +232,7 @@ def _run_presets(arguments: argparse.Namespace) -> int:
             damaged.append(str(error))
     console.print(preset_table(found))
     for text in damaged:
-        console.print("[bold red]failed[/]", end=" ")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text, "[bold red]failed[/]")
     return EXIT_SOME_FAILED if damaged else 0
 
 
@@ -254,12 +253,10 @@ def _run_convert(arguments: argparse.Namespace) -> int:
             license=arguments.license,
         )
     channels = ",".join(preset.config.channels)
-    open_console(False).print(
+    say(
+        open_console(False),
         f"preset '{preset.name}' written to {arguments.output}: channels {channels}, "
         f"{preset.sampling_rate:g} Hz, window {preset.window_samples}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
     return 0
 

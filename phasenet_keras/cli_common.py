@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,6 +40,8 @@ __all__ = [
     "make_folder",
     "open_console",
     "refuse_overwriting",
+    "say",
+    "say_some",
     "settle_inputs",
     "settle_preset",
     "stop_when_asked",
@@ -187,6 +189,21 @@ def open_console(output_is_stdout: bool) -> Console:
             raise BrokenPipeError  # rich would end the process
 
     return GentleConsole(stderr=output_is_stdout)
+
+
+def say(console: Console, text: str, label: str = "", end: str = "\n") -> None:
+    """Print a text as it is, names with brackets and all, behind a label in markup."""
+    if label:
+        console.print(label, end=" ")
+    console.print(text, markup=False, highlight=False, soft_wrap=True, end=end)
+
+
+def say_some(console: Console, texts: Sequence[str], label: str, most: int) -> None:
+    """Print texts with a label each, and of more than ``most`` only how many there are."""
+    for text in texts[:most]:
+        say(console, text, label)
+    if len(texts) > most:
+        console.print(label, f"… and {len(texts) - most} more", highlight=False)
 
 
 def settle_inputs(

@@ -15,6 +15,7 @@ from phasenet_keras.cli_common import (
     load_parent,
     make_folder,
     open_console,
+    say,
     whole_number,
 )
 from phasenet_keras.data.settings import SEED, Kind, whole
@@ -123,8 +124,8 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         )
     advice = recommendation(comparison)
     table = _write(comparison, advice, arguments.output)
-    console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
-    console.print(f"\n{advice}", markup=False, highlight=False, soft_wrap=True)
+    say(console, table, end="")
+    say(console, f"\n{advice}")
     return 0
 
 

@@ -16,6 +16,7 @@ from phasenet_keras.cli_common import (
     make_folder,
     open_console,
     refuse_overwriting,
+    say_some,
     settle_inputs,
 )
 from phasenet_keras.types import ConfigError
@@ -260,6 +261,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
     """Return the table with offsets where there is a geometry, refusing one that does not fit."""
+    from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
     table = filled_up(table, geometry) if fill else table
@@ -279,8 +281,8 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
         raise ConfigError(
             f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
             f"and receiver '{receiver}', the geometry has shots "
-            f"{', '.join(list(geometry.sources)[:3])} and receivers "
-            f"{', '.join(list(geometry.receivers)[:3])}"
+            f"{some(geometry.sources)} and receivers "
+            f"{some(geometry.receivers)}"
         )
     return table
 
@@ -348,11 +350,7 @@ def _say(
     texts = [f"geometry, {item}" for item in (geometry.bad if geometry else [])]
     texts += [str(item) for item in picks.bad]
     texts += [f"row {row}: {note}" for row, note in unused]
-    for text in texts[:MAX_LINES]:
-        console.print("[yellow]unused[/]", end=" ")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if len(texts) > MAX_LINES:
-        console.print(f"[yellow]unused[/] … and {len(texts) - MAX_LINES} more", highlight=False)
+    say_some(console, texts, "[yellow]unused[/]", MAX_LINES)
 
 
 def _say_settings(console: Console, corrected: DataFrame) -> None:

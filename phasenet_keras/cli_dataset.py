@@ -13,6 +13,8 @@ from phasenet_keras.cli_common import (
     EXIT_SOME_FAILED,
     add_code_options,
     open_console,
+    say,
+    say_some,
     whole_number,
 )
 from phasenet_keras.data.settings import SEED
@@ -154,9 +156,10 @@ def _print(console: Console, made: Prepared, output: Path) -> None:
     from phasenet_keras.report import dataset_table
 
     skipped = _by_reason(made.bad)
-    _say(console, "[yellow]skipped[/]", skipped)
-    _say(console, "[cyan]note[/]", made.notes)
-    _say(console, "[yellow]leak[/]", [text.partition(": ")[2] for text in made.leaks])
+    leaks = [text.partition(": ")[2] for text in made.leaks]
+    say_some(console, skipped, "[yellow]skipped[/]", MAX_LINES)
+    say_some(console, made.notes, "[cyan]note[/]", MAX_LINES)
+    say_some(console, leaks, "[yellow]leak[/]", MAX_LINES)
     if not made.facts:
         console.print("there are no records: nothing is written")
         return
@@ -165,7 +168,7 @@ def _print(console: Console, made: Prepared, output: Path) -> None:
     text = f"{len(made.facts)} records ({split}) written to {output}"
     if not made.is_new:
         text = f"{output} is complete, nothing to do ({len(made.facts)} records, {split})"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    say(console, text)
     if len(made.bad) > min(len(skipped), MAX_LINES):
         console.print(f"all that was skipped is in {output / 'prepare.json'}", highlight=False)
 
@@ -191,14 +194,6 @@ def _own_name(item: BadRow, first: BadRow) -> str:
         return f"row {item.row}"
     words = zip(item.text.split(), first.text.split(), strict=False)
     return next((word.strip("()[]:;,'") for word, other in words if word != other), item.text)
-
-
-def _say(console: Console, label: str, texts: Sequence[str]) -> None:
-    for text in texts[:MAX_LINES]:
-        console.print(label, end=" ")
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if len(texts) > MAX_LINES:
-        console.print(label, f"… and {len(texts) - MAX_LINES} more", highlight=False)
 
 
 def _draw(made: Prepared, path: Path, seed: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from phasenet_keras.cli_common import make_folder, open_console
+from phasenet_keras.cli_common import make_folder, open_console, say
 from phasenet_keras.quiet import quiet_start
 
 __all__ = ["add_demo"]
@@ -38,7 +38,6 @@ def _run_demo(arguments: argparse.Namespace) -> int:
         line = pick_line(arguments.output)
     console = open_console(False)
     for text in (*record, "", *line, "", "On records of your own:"):
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-    text = "  phasenet-keras pick FILES --output picks.csv --plot figures/"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(console, text)
+    say(console, "  phasenet-keras pick FILES --output picks.csv --plot figures/")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +84,7 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
     Raises:
         FormatError: naming the file that they were kept in.
     """
-    from phasenet_keras.io.registry import RecordWarning
+    from phasenet_keras.io.registry import noted
     from phasenet_keras.io.tables import print_picks, write_picks
     from phasenet_keras.picking.files import FileReport
 
@@ -93,8 +92,7 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
     if not path:
         print_picks(picks, sys.stdout)
         return
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RecordWarning)
+    with noted() as texts:
         try:
             errors_s = _time_errors_s(arguments)
             write_picks(picks, path, arguments.format, time_errors_s=errors_s, are_ordered=True)
@@ -106,7 +104,6 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
             raise FormatError(
                 f"{path} could not be written: {error}. The picks are in {kept}"
             ) from error
-    texts = [str(item.message) for item in caught if issubclass(item.category, RecordWarning)]
     for text in texts:
         report.take(FileReport(path, f"{path}: {text}", failed=False))
 

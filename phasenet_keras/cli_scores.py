@@ -13,6 +13,7 @@ from phasenet_keras.cli_common import (
     load_picker,
     make_folder,
     open_console,
+    say,
 )
 from phasenet_keras.types import SPLITS, ConfigError
 
@@ -102,15 +103,14 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         picked = pick_records(picker, records, lowest=lowest, on_record=bar.take)
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
-    console.print(table, markup=False, highlight=False, soft_wrap=True, end="")
+    say(console, table, end="")
     has_own = arguments.tolerance_s is not None or arguments.tolerance_samples is not None
     for note in (far_rates(picker, records), "" if has_own else wide_tolerance(tolerance, records)):
         if note:
-            console.print("\n[yellow]note[/]", end=" ")
-            console.print(f"{note}.", markup=False, highlight=False, soft_wrap=True)
+            say(console, f"{note}.", "\n[yellow]note[/]")
     offsets = label_offsets(picked, scores)
     for offset in offsets.values():
-        console.print(f"\n{offset.text}.", markup=False, highlight=False, soft_wrap=True)
+        say(console, f"\n{offset.text}.")
     if not arguments.output:
         return 0
     from phasenet_keras.score_report import write_score_values, write_scores

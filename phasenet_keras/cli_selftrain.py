@@ -12,6 +12,7 @@ from phasenet_keras.cli_common import (
     load_parent,
     make_folder,
     open_console,
+    say,
 )
 from phasenet_keras.cli_correct import add_gather_options, read_correction
 from phasenet_keras.quiet import quiet_start
@@ -110,7 +111,7 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
             on_record=bar.picking,
             on_epoch=bar.take,
         )
-    console.print(result.verdict, markup=False, highlight=False, soft_wrap=True)
+    say(console, result.verdict)
     return 0 if result.best else EXIT_SOME_FAILED
 
 
@@ -139,4 +140,4 @@ def _say(console: Console, item: SelfTrainRound) -> None:
     text = f"{item.name}: validation F1 {item.dev_f1:.3f}; test F1 {tests}"
     if chosen:
         text += f"; pseudo labels {chosen}"
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    say(console, text)

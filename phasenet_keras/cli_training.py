@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from phasenet_keras.cli_common import (
     add_preset_option,
     load_parent,
     open_console,
+    say,
     whole_number,
 )
 from phasenet_keras.data.settings import SEED
@@ -81,7 +81,6 @@ def _run_train(arguments: argparse.Namespace) -> int:
 
     parent = load_parent(arguments)
     console = open_console(False)
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     with EpochBar(console, config.epochs) as bar:
         result = train(
             parent,
@@ -94,15 +93,13 @@ def _run_train(arguments: argparse.Namespace) -> int:
             on_epoch=bar.take,
         )
     for finding in result.findings:
-        console.print("[yellow]doctor[/]", end=" ")
-        say(f"{finding.name}: {finding.text}")
-    say(result.verdict)
+        say(console, f"{finding.name}: {finding.text}", "[yellow]doctor[/]")
+    say(console, result.verdict)
     if result.proof.text:
-        say(f"\non the test records, before and after:\n\n{result.proof.text}")
+        say(console, f"\non the test records, before and after:\n\n{result.proof.text}")
     else:
-        console.print("[yellow]note[/]", end=" ")
-        say(f"no scores before and after: {why_none}")
-    say(f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
+        say(console, f"no scores before and after: {why_none}", "[yellow]note[/]")
+    say(console, f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import RecordResult
 
-__all__ = ["plot_station", "save_station_figure", "visible_part"]
+__all__ = ["color_of", "plain", "plot_station", "save_station_figure", "visible_part"]
 
 # Blue and vermilion of the Okabe-Ito palette: told apart with any colour vision, and in print.
 PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
@@ -78,10 +78,8 @@ def plot_station(result: StationResult, window_s: float | None = None) -> Figure
         f"{sum(pick.phase == phase for pick in result.picks)} {phase}" for phase in _phases(records)
     )
     close_up = "; below: around the pick of highest probability" if has_zoom else ""
-    # A dollar would begin a formula.
     name = result.station if len(result.station) <= MAX_NAME else result.station[:MAX_NAME] + "…"
-    title = f"{name}: {counts or 'not picked'}{close_up}".replace("$", r"\$")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(plain(f"{name}: {counts or 'not picked'}{close_up}"), fontsize=11)
     return figure
 
 
@@ -146,7 +144,7 @@ def _draw_probabilities(
             time_s, values = visible_part(values, annotation.sampling_rate, offset, view)
             label = None if phase in labelled else phase
             labelled.add(phase)
-            axis.plot(time_s, values, color=_color(phase), linewidth=1.0, label=label)
+            axis.plot(time_s, values, color=color_of(phase), linewidth=1.0, label=label)
     axis.set_ylim(0, 1.05)
     axis.set_ylabel("probability", rotation=0, ha="right", va="center")
     if labelled:
@@ -165,7 +163,7 @@ def _draw_picks(axis: Axes, picks: Sequence[Pick], start: Any, view: tuple[float
             1.0 - top,
             1.0,
             transform=axis.get_xaxis_transform(),
-            color=_color(phase),
+            color=color_of(phase),
             linewidth=1.0 if top == 1.0 else 0.7,
             alpha=0.8,
             linestyle="-" if phase == "P" else "--",
@@ -196,5 +194,11 @@ def _phases(records: Sequence[RecordResult]) -> list[str]:
     return [phase for phase in annotations[0].phases if phase != "N"] if annotations else []
 
 
-def _color(phase: str) -> str:
+def color_of(phase: str) -> str:
+    """Return the colour of a phase in all figures."""
     return PHASE_COLORS.get(phase, OTHER_COLOR)
+
+
+def plain(text: str) -> str:
+    """Return a text in which no dollar begins a formula."""
+    return text.replace("$", r"\$")

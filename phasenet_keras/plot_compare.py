@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS
+from phasenet_keras.plot import color_of
 from phasenet_keras.training.compare import ZERO_SHOT
 from phasenet_keras.training.score_table import shown_interval
 
@@ -55,7 +55,7 @@ def plot_scores(comparison: Comparison) -> Figure:
             if interval:
                 axis.plot(interval, [row, row], color="#999999", linewidth=3, zorder=1)
                 has_intervals = True
-            axis.plot(score.f1, row, "o", color=PHASE_COLORS.get(phase, OTHER_COLOR), zorder=2)
+            axis.plot(score.f1, row, "o", color=color_of(phase), zorder=2)
             axis.annotate(
                 f"{score.f1:.3f}", (score.f1, row), (0, 6), textcoords="offset points",
                 ha="center", fontsize=8,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR
+from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain
 from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _draw(axis: Axes, record: LabelledWaveform) -> None:
             0.0,
             1.0,
             transform=axis.get_xaxis_transform(),
-            color=PHASE_COLORS.get(phase, "#009E73"),
+            color=color_of(phase),
             linestyle="-" if phase == "P" else "--",
             linewidth=1.2,
             zorder=3,
@@ -128,5 +128,4 @@ def _title(record: LabelledWaveform) -> str:
     said = [record.split] if record.split else []
     said += [f"{' and '.join(unknown)} unknown"] if unknown else []
     said += [f"no {' and '.join(absent)}"] if absent else []
-    # A dollar would begin a formula.
-    return f"{name}\n{', '.join(said)}".replace("$", r"\$")
+    return plain(f"{name}\n{', '.join(said)}")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.annotations import file_stem
-from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS
+from phasenet_keras.plot import color_of, plain
+from phasenet_keras.training.physics import shot_column
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def save_gather(
     """
     if not np.isfinite(_places(rows)).any():
         return None
-    shot = rows["shot" if "shot" in rows else "gather"].iloc[0]
+    shot = rows[shot_column(rows)].iloc[0]
     path = Path(folder) / f"gather_{file_stem(str(shot))}.png"
     plot_gather(rows, waveforms, sampling_rate_hz).savefig(path, dpi=110)
     return path
@@ -130,8 +131,7 @@ def _units(rows: DataFrame, rate_hz: float | None) -> _Units:
 def _places(rows: DataFrame) -> np.ndarray:
     if "offset_m" in rows:
         return rows["offset_m"].to_numpy(float)
-    shot = rows["shot" if "shot" in rows else "gather"]
-    return (rows["receiver"] - shot).to_numpy(float)
+    return (rows["receiver"] - rows[shot_column(rows)]).to_numpy(float)
 
 
 def _view(rows: DataFrame, units: _Units) -> tuple[float, float]:
@@ -150,7 +150,7 @@ def _view(rows: DataFrame, units: _Units) -> tuple[float, float]:
 def _draw_phase(
     axis: Axes, rows: DataFrame, phase: str, units: _Units, view: tuple[float, float]
 ) -> None:
-    color = PHASE_COLORS.get(phase, OTHER_COLOR)
+    color = color_of(phase)
     x = rows["place"].to_numpy()
     before, after, sigma = (
         rows[name].to_numpy(float) * units.scale
@@ -244,15 +244,14 @@ def draw_wiggles(axis: Axes, traces: Sequence[tuple[float, np.ndarray, np.ndarra
 
 
 def _title(rows: DataFrame) -> str:
-    shot = rows["shot" if "shot" in rows else "gather"].iloc[0]
+    shot = rows[shot_column(rows)].iloc[0]
     said = []
     for phase, of_phase in rows.groupby("phase"):
         counts = of_phase["how"].value_counts()
         parts = [f"{counts[how]} {how}" for how in ("kept", "moved", "filled", "dropped")
                  if how in counts]  # fmt: skip
         said.append(f"{phase} {', '.join(parts)}")
-    # A dollar would begin a formula.
-    return f"shot {shot}: {'; '.join(said)}".replace("$", r"\$")
+    return plain(f"shot {shot}: {'; '.join(said)}")
 
 
 def _legend(figure: Figure, rows: DataFrame) -> None:
@@ -260,7 +259,7 @@ def _legend(figure: Figure, rows: DataFrame) -> None:
     from matplotlib.patches import Patch
 
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=PHASE_COLORS.get(phase, OTHER_COLOR), lw=2, label=f"{phase} corrected")
+        Line2D([], [], color=color_of(phase), lw=2, label=f"{phase} corrected")
         for phase in sorted(rows["phase"].unique())
     ]
     style: dict[str, Any] = {"color": "black", "linestyle": "none"}

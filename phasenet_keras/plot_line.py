@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS
+from phasenet_keras.plot import color_of, plain
 from phasenet_keras.plot_gather import draw_wiggles
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 
@@ -53,7 +53,7 @@ def plot_line(records: Sequence[LabelledWaveform], picks: Sequence[Pick], title:
     )
     last_ms = 0.0
     for phase in dict.fromkeys(("P", "S", *(pick.phase for pick in picks))):
-        color = PHASE_COLORS.get(phase, OTHER_COLOR)
+        color = color_of(phase)
         # Where there is no label the line is broken.
         labels_ms = [
             1e3 * (r.arrivals.get(phase) or (np.nan,))[0] / r.waveform.sampling_rate
@@ -76,7 +76,7 @@ def plot_line(records: Sequence[LabelledWaveform], picks: Sequence[Pick], title:
     axis.set_xlabel("offset (m)")
     axis.set_ylabel("time (ms)")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.set_title(title.replace("$", r"\$"), fontsize=11, loc="left")
+    axis.set_title(plain(title), fontsize=11, loc="left")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.plot import OTHER_COLOR, PHASE_COLORS, TRACE_COLOR, visible_part
+from phasenet_keras.plot import TRACE_COLOR, color_of, plain, visible_part
 from phasenet_keras.training.picked import RecordErrors
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve
 
@@ -54,7 +54,7 @@ def plot_residuals(
         tolerance_ms = 1000.0 * score.tolerance_s
         largest = np.abs(values_ms).max(initial=0.0)
         reach = max(1.3 * tolerance_ms, 1.05 * largest) or 1.0
-        axis.hist(values_ms, HISTOGRAM_BINS, range=(-reach, reach), color=_color(phase))
+        axis.hist(values_ms, HISTOGRAM_BINS, range=(-reach, reach), color=color_of(phase))
         axis.axvspan(-tolerance_ms, tolerance_ms, color="#000000", alpha=0.06, linewidth=0)
         for side in (-tolerance_ms, tolerance_ms):
             axis.axvline(side, color=MARK_COLOR, linewidth=1.0, linestyle="--")
@@ -104,7 +104,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
         if not points:
             continue
         recall, precision, thresholds = zip(*points, strict=True)
-        color = _color(phase)
+        color = color_of(phase)
         axis.plot(recall, precision, ".-", color=color, markersize=5, linewidth=1.2, clip_on=False)
         for end in dict.fromkeys((0, len(points) - 1)):
             _note(axis, recall[end], precision[end], f"{thresholds[end]:g}", color, (3, 3))
@@ -163,14 +163,12 @@ def plot_worst(
         record = error.picked.record
         name = record.name or record.waveform.station
         name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
-        axes[0].set_title(
-            f"{name}: {error.text}".replace("$", r"\$"), fontsize=9, loc="left", pad=9
-        )
+        axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
         axes[1].set_xlabel("seconds after the record's start", fontsize=8)
         axes[1].set_xlim(*view)
     styles: list[Line2D] = []
     for phase in scores:
-        color = _color(phase)
+        color = color_of(phase)
         styles.append(Line2D([], [], color=color, linewidth=5, alpha=0.35, label=f"{phase} label"))
         styles.append(
             Line2D(
@@ -236,7 +234,7 @@ def _draw_probabilities(
             continue
         values = annotation.probabilities[:, column]
         time_s, values = visible_part(values, annotation.sampling_rate, 0.0, view)
-        axis.plot(time_s, values, color=_color(phase), linewidth=1.0)
+        axis.plot(time_s, values, color=color_of(phase), linewidth=1.0)
     for threshold in {score.threshold for score in scores.values()}:
         axis.axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
     axis.set_ylim(0, 1.05)
@@ -251,7 +249,7 @@ def _draw_arrivals(
     """Draw labels as bands as wide as the tolerance, and picks as dashed lines."""
     wave = error.picked.record.waveform
     for phase, score in scores.items():
-        color, reach = _color(phase), score.tolerance.at(wave.sampling_rate)
+        color, reach = color_of(phase), score.tolerance.at(wave.sampling_rate)
         labels = [s / wave.sampling_rate for s in error.picked.record.arrivals.get(phase, ())]
         picks = [p.time - wave.start_time for p in error.picked.picks if p.phase == phase]
         for axis in axes:
@@ -297,7 +295,3 @@ def _note(
     axis: Axes, x: float, y: float, text: str, color: str, offset: tuple[float, float]
 ) -> None:
     axis.annotate(text, (x, y), offset, textcoords="offset points", color=color, fontsize=8)
-
-
-def _color(phase: str) -> str:
-    return PHASE_COLORS.get(phase, OTHER_COLOR)

@@ -7,19 +7,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from phasenet_keras.cli_common import say
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.picking.archive import StationSummary
@@ -140,15 +142,31 @@ class RunReport:
             problems.append(FileReport(path, said_of_metadata(self._passed_over), failed=False))
         for problem in problems:
             label = "[bold red]failed[/]" if problem.failed else "[yellow]note[/]"
-            self.console.print(label, end=" ")
-            self.console.print(problem.text, markup=False, highlight=False, soft_wrap=True)
+            say(self.console, problem.text, label)
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         # Records without a time have a row each, also those of one station.
         n_stations = len({row[0] for row in self.rows})
         self.console.print(f"{n_stations} stations, {self.n_picks} picks{failed}", highlight=False)
 
 
-class EpochBar:
+class _Shown:
+    """A bar that shows for a while, on a terminal only."""
+
+    def __init__(self, console: Console, *columns: ProgressColumn, what: str = "") -> None:
+        self._bar = Bar(
+            *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+        )
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+
+class EpochBar(_Shown):
     """Shows the epochs of a training run and what is left, on a terminal only.
 
     Args:
@@ -157,22 +175,10 @@ class EpochBar:
     """
 
     def __init__(self, console: Console, epochs: int) -> None:
-        columns = (
-            TextColumn("epoch {task.completed}"),
-            BarColumn(),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(),
-        )
-        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=epochs)
+        columns = (TextColumn("epoch {task.completed}"), BarColumn())
+        super().__init__(console, *columns, TextColumn("{task.description}"))
+        self._bar.update(self._task, total=epochs)
         self._validated = 0
-
-    def __enter__(self) -> EpochBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
 
     def take(self, report: EpochReport) -> None:
         """Note an epoch."""
@@ -192,7 +198,7 @@ class EpochBar:
         self._bar.update(self._task, completed=0, description=f"picking {done} of {total}")
 
 
-class CountBar:
+class CountBar(_Shown):
     """Shows how many of something are done and how long the others take, on a terminal only.
 
     Args:
@@ -201,23 +207,14 @@ class CountBar:
     """
 
     def __init__(self, console: Console, what: str) -> None:
-        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Bar(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task(what, total=None)
-
-    def __enter__(self) -> CountBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
+        super().__init__(console, TextColumn(what), BarColumn(), MofNCompleteColumn(), what=what)
 
     def take(self, done: int, total: int) -> None:
         """Note how many are done."""
         self._bar.update(self._task, completed=done, total=total)
 
 
-class RunsBar:
+class RunsBar(_Shown):
     """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere.
 
     Args:
@@ -226,24 +223,14 @@ class RunsBar:
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        super().__init__(console, *columns)
         self._console = console
-        self._bar = Bar(*columns, TimeRemainingColumn(), console=console)
-        self._bar.disable = not console.is_terminal
-        self._task = self._bar.add_task("", total=None)
-
-    def __enter__(self) -> RunsBar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
 
     def take(self, run: Run, number: int, total: int) -> None:
         """Note that a run begins."""
         self._bar.update(self._task, completed=number, total=total, description=run.name)
         if not self._console.is_terminal:
-            text = f"run {number + 1} of {total}: {run.name}"
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            say(self._console, f"run {number + 1} of {total}: {run.name}")
 
 
 def dataset_table(records: Iterable[LabelledWaveform | RecordFacts]) -> Table:

@@ -12,6 +12,7 @@ from obspy import Stream, Trace, UTCDateTime, read
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.cli import main
 from phasenet_keras.io.catalogs import read_arrivals
+from phasenet_keras.io.gathers import read_gather_picks
 from phasenet_keras.io.pick_formats import pick_formats
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
@@ -19,6 +20,8 @@ from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.io.tables import read_picks, write_picks
 from phasenet_keras.io.waveforms import read_waveforms, waveforms_of
 from phasenet_keras.picking.archive import StationSummary
+from phasenet_keras.training.matching import tolerance_of
+from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.types import LabelledWaveform, Pick
@@ -74,6 +77,16 @@ def test_picks_serve_as_labels_at_their_samples(tmp_path):
     wave = Waveform(np.ones((600, 1)), RATE_HZ, start, ("Z",), "XX.A..GH")
     write_dataset([LabelledWaveform(wave, {"P": (3,)}, name="a")], tmp_path / "set")
     assert read_dataset(tmp_path / "set")[0].waveform.start_time.ns == start.ns
+
+
+def test_picks_of_gathers_and_residuals_are_at_their_samples(tmp_path):
+    picks = [pick_at(974), pick_at(2001)]
+    write_picks(picks, tmp_path / "picks.csv")
+    assert read_gather_picks(tmp_path / "picks.csv").table["sample"].tolist() == [974.0, 2001.0]
+    wave = Waveform(np.ones((N_SAMPLES, 1)), RATE_HZ, T0, ("Z",), "XX.AE1..GH")
+    picked = PickedRecord(LabelledWaveform(wave, {"P": (970, 2001)}), tuple(picks), 0.1)
+    [matches] = matches_of([picked], "P", 0.5, tolerance_of(tolerance_samples=5))
+    assert matches.residuals_s == pytest.approx((4e-7, 0.0), abs=1e-12)
 
 
 def test_packets_of_whole_microseconds_lose_no_sample(spike_net, tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,18 +25,19 @@ __all__ = [
     "DropChannels",
     "Gap",
     "Polarity",
+    "Step",
     "TimeStretch",
     "WhiteNoise",
+    "Window",
     "add_white_noise",
     "augment",
     "check_order",
-    "check_settings",
     "power_of",
     "recipe",
 ]
 
-Augmentation = Callable[[np.ndarray, Arrivals, np.random.Generator], tuple[np.ndarray, Arrivals]]
-
+Window = tuple[np.ndarray, Arrivals]
+Augmentation = Callable[[np.ndarray, Arrivals, np.random.Generator], Window]
 
 # Of a factor of time: the filter has twenty times as many coefficients.
 LARGEST_DENOMINATOR = 200
@@ -47,7 +48,7 @@ def augment(
     arrivals: Arrivals,
     steps: Sequence[Augmentation],
     rng: np.random.Generator,
-) -> tuple[np.ndarray, Arrivals]:
+) -> Window:
     """Apply augmentations in order."""
     for step in steps:
         data, arrivals = step(data, arrivals, rng)
@@ -85,24 +86,44 @@ def add_white_noise(data: np.ndarray, snr_db: float, rng: np.random.Generator) -
     return (data + deviation * rng.standard_normal(data.shape)).astype(np.float32)
 
 
+class Step:
+    """What the augmentations here share: settings that are numbers, and how often one is applied.
+
+    Raises:
+        ConfigError: for a setting that is no number, or a probability that is none.
+    """
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        kinds = {item.name: number() for item in fields(cast(Any, self))}
+        settle(self, kinds | {"probability": number(0, 1)}, f"{type(self).__name__}: ")
+
+    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Apply it to one window, with its probability."""
+        return self.apply(data, arrivals, rng) if self._is_drawn(rng) else (data, arrivals)
+
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
+        raise NotImplementedError
+
+    def _is_drawn(self, rng: np.random.Generator) -> bool:
+        return rng.random() < self.probability
+
+
 @dataclass(frozen=True)
-class Polarity:
+class Polarity(Step):
     """Turn all channels upside down with a probability."""
 
     probability: float = 0.5
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        return (-data if rng.random() < self.probability else data), arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
+        return -data, arrivals
 
 
 @dataclass(frozen=True)
-class WhiteNoise:
+class WhiteNoise(Step):
     """Add white noise at a signal-to-noise ratio drawn between two values, in dB."""
 
     least_snr_db: float = 10.0
@@ -110,35 +131,28 @@ class WhiteNoise:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_order(self, "least_snr_db", "greatest_snr_db")
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         snr_db = rng.uniform(self.least_snr_db, self.greatest_snr_db)
         return add_white_noise(data, snr_db, rng), arrivals
 
 
 @dataclass(frozen=True)
-class DropChannels:
+class DropChannels(Step):
     """Set channels to zero with a probability, never all of them."""
 
     probability: float = 0.2
 
-    def __post_init__(self) -> None:
-        check_settings(self)
+    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Apply it to one window, if that has channels to spare."""
+        return super().__call__(data, arrivals, rng) if data.shape[1] > 1 else (data, arrivals)
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         n_channels = data.shape[1]
-        if n_channels == 1 or rng.random() >= self.probability:
-            return data, arrivals
         dropped = rng.permutation(n_channels)[: rng.integers(1, n_channels)]
         data = data.copy()
         data[:, dropped] = 0.0
@@ -146,7 +160,7 @@ class DropChannels:
 
 
 @dataclass(frozen=True)
-class Gap:
+class Gap(Step):
     """Set a random stretch to zero on all channels, with a probability.
 
     Arrivals inside of it are gone from the labels, too; their phases stay known.
@@ -156,16 +170,12 @@ class Gap:
     probability: float = 0.1
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if not 0.0 < self.greatest_fraction < 1.0:
             raise ConfigError(f"greatest_fraction is in (0, 1): {self.greatest_fraction!r}")
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         n_samples = data.shape[0]
         length = int(rng.integers(1, max(2, int(self.greatest_fraction * n_samples))))
         begin = int(rng.integers(0, n_samples - length + 1))
@@ -179,29 +189,25 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Clip:
+class Clip(Step):
     """Clip at a fraction of the window's peak, with a probability."""
 
     least_fraction: float = 0.2
     probability: float = 0.1
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if not 0.0 < self.least_fraction <= 1.0:
             raise ConfigError(f"least_fraction is in (0, 1]: {self.least_fraction!r}")
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         level = rng.uniform(self.least_fraction, 1.0) * np.abs(data).max()
         return np.clip(data, -level, level), arrivals
 
 
 @dataclass(frozen=True)
-class TimeStretch:
+class TimeStretch(Step):
     """Stretch time about the window's first sample, with a probability.
 
     Sample ``t`` moves to ``factor * t``. Above 1 the window's end is lost; below 1 it is filled
@@ -222,7 +228,7 @@ class TimeStretch:
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_order(self, "least_factor", "greatest_factor")
         if not 0.1 <= self.least_factor <= self.greatest_factor <= 10.0:
             raise ConfigError(
@@ -230,12 +236,8 @@ class TimeStretch:
                 f"{self.least_factor!r} and {self.greatest_factor!r}"
             )
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         drawn = rng.uniform(self.least_factor, self.greatest_factor)
         ratio = Fraction(drawn).limit_denominator(LARGEST_DENOMINATOR)
         n_samples, n_channels = data.shape
@@ -247,16 +249,6 @@ class TimeStretch:
             for phase, samples in arrivals.items()
         }
         return filled[:n_samples], moved
-
-
-def check_settings(step: Any) -> None:
-    """Refuse settings of a step that are no numbers, and a probability outside of [0, 1].
-
-    Raises:
-        ConfigError: naming the setting.
-    """
-    kinds = {item.name: number() for item in fields(step)}
-    settle(step, kinds | {"probability": number(0, 1)}, f"{type(step).__name__}: ")
 
 
 def check_order(step: Any, least: str, greatest: str) -> None:

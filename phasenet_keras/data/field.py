@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet_keras.data.augment import check_order, check_settings, power_of
+from phasenet_keras.data.augment import Step, Window, check_order, power_of
 from phasenet_keras.data.mixing import add_noise
 from phasenet_keras.data.pool import Arrivals, rows_of
 from phasenet_keras.types import ConfigError
@@ -25,7 +25,7 @@ DAMPING, RINGING = (0.006, 0.05), (0.02, 0.3)
 
 
 @dataclass(frozen=True)
-class TimeWarp:
+class TimeWarp(Step):
     """Show a window at another rate, which changes smoothly along it, with a probability.
 
     A wave field of velocities ``v`` and frequency ``f``, stretched by ``a``, is that of ``v / a``
@@ -55,7 +55,7 @@ class TimeWarp:
     probability: float = 0.9
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if not (0 <= self.greatest_octaves <= 3 and 0 <= self.local_octaves <= 3):
             raise ConfigError(
                 "octaves are in [0, 3], received "
@@ -64,12 +64,8 @@ class TimeWarp:
         if not self.knot_samples >= 1:
             raise ConfigError(f"knot_samples is 1 or more, received {self.knot_samples!r}")
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         from scipy.ndimage import map_coordinates
 
         n_samples = data.shape[0]
@@ -109,7 +105,7 @@ def _moved(sample: float, old: np.ndarray, pace: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class TimeGain:
+class TimeGain(Step):
     """Amplify or weaken parts of the record, with a probability.
 
     The gain is a line in dB between knots: as with more or less spreading P grows or shrinks
@@ -136,18 +132,14 @@ class TimeGain:
     probability: float = 0.7
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if not self.knot_samples >= 1:
             raise ConfigError(f"knot_samples is 1 or more, received {self.knot_samples!r}")
         if not self.loss_db >= 0:
             raise ConfigError(f"loss_db is 0 or more, received {self.loss_db!r}")
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         n_samples = data.shape[0]
         knots = _knots(n_samples, self.knot_samples, rng)
         slope = self.greatest_db * rng.uniform(-1.0, 1.0) / n_samples
@@ -163,7 +155,7 @@ class TimeGain:
 
 
 @dataclass(frozen=True)
-class RandomResponse:
+class RandomResponse(Step):
     """Filter all channels by a random causal response that answers at once, with a probability.
 
     It is a product of ``(1 - r/z) ** order``, a fractional derivative or integral (of order 1: from
@@ -187,19 +179,15 @@ class RandomResponse:
     probability: float = 0.9
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_order(self, "least_order", "greatest_order")
         if not -2.0 <= self.least_order <= self.greatest_order <= 3.0:
             raise ConfigError(
                 f"orders are in [-2, 3], received {self.least_order!r} and {self.greatest_order!r}"
             )
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
-        """Apply it to one window."""
-        if rng.random() >= self.probability:
-            return data, arrivals
+    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
+        """Change a window."""
         n_samples = data.shape[0]
         # So long that no answer comes round to before its onset: P is weak.
         n_fft = 3 * n_samples
@@ -247,7 +235,7 @@ def _poles(
 
 
 @dataclass(frozen=True)
-class FieldNoise:
+class FieldNoise(Step):
     """Add noise as in the field, at a signal-to-noise ratio drawn between two values, in dB.
 
     Its amplitude spectrum is a power of frequency, from that of white or blue noise to that of
@@ -272,19 +260,17 @@ class FieldNoise:
     probability: float = 0.9
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_order(self, "least_snr_db", "greatest_snr_db")
         if not (0.0 <= self.hum <= 1.0 and 0.0 <= self.bursts <= 1.0):
             raise ConfigError(
                 f"hum and bursts are probabilities, received {self.hum!r} and {self.bursts!r}"
             )
 
-    def __call__(
-        self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Arrivals]:
+    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         """Apply it to one window."""
         power = power_of(data)
-        if rng.random() >= self.probability and power.any():
+        if not self._is_drawn(rng) and power.any():
             return data, arrivals
         snr_db = rng.uniform(self.least_snr_db, self.greatest_snr_db)
         noise = np.stack([self.noise(data.shape[0], rng) for _ in range(data.shape[1])], axis=1)

@@ -12,16 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
-from phasenet_keras.data.augment import (
-    Augmentation,
-    check_order,
-    check_settings,
-    power_of,
-)
+from phasenet_keras.data.augment import Augmentation, Step, Window, check_order, power_of
 from phasenet_keras.data.pool import Arrivals, RecordPool, Stretch, channel_means, rows_of
 from phasenet_keras.types import ConfigError
 
@@ -76,8 +71,18 @@ def add_noise(data: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
     return (data + rows.T).astype(np.float32)
 
 
+class _Unbound(Step):
+    """A step that draws from records: what `bind` returns can be applied, this cannot."""
+
+    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> NoReturn:
+        raise ConfigError(
+            f"{type(self).__name__} draws from other records: apply what "
+            "step.bind(RecordPool(...)) returns, as ExampleMaker does"
+        )
+
+
 @dataclass(frozen=True)
-class RecordedNoise:
+class RecordedNoise(_Unbound):
     """Add a random stretch of recorded noise at an SNR drawn between two values, in dB.
 
     Noise comes from records labelled as noise, and from before the first arrival of the others
@@ -100,7 +105,7 @@ class RecordedNoise:
     margin_samples: int = 50
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_order(self, "least_snr_db", "greatest_snr_db")
         counts = (self.least_samples, self.margin_samples)
         if not all(isinstance(n, int) for n in counts) or counts[0] < 1 or counts[1] < 0:
@@ -108,10 +113,6 @@ class RecordedNoise:
                 "least_samples and margin_samples are whole numbers from 1 and 0 on, received "
                 f"{counts[0]!r} and {counts[1]!r}"
             )
-
-    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> NoReturn:
-        """Refuse: it is not bound to records."""
-        _refuse_unbound(self)
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation with ``pool`` to draw from."""
@@ -133,8 +134,8 @@ class RecordedNoise:
         *,
         pool: RecordPool,
         stretches: Sequence[Stretch],
-    ) -> tuple[np.ndarray, Arrivals]:
-        if rng.random() >= self.probability:
+    ) -> Window:
+        if not self._is_drawn(rng):
             return data, arrivals
         snr_db = rng.uniform(self.least_snr_db, self.greatest_snr_db)
         number, begin, end = stretches[int(rng.integers(len(stretches)))]
@@ -147,7 +148,7 @@ class RecordedNoise:
 
 
 @dataclass(frozen=True)
-class StackEvents:
+class StackEvents(_Unbound):
     """Add a second event to a window that holds an arrival.
 
     The second record is shifted so that its first arrival falls on a random sample of the window.
@@ -168,14 +169,10 @@ class StackEvents:
     probability: float = 0.2
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         check_order(self, "least_ratio", "greatest_ratio")
         if not self.least_ratio > 0:
             raise ConfigError(f"least_ratio is above 0, received {self.least_ratio!r}")
-
-    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> NoReturn:
-        """Refuse: it is not bound to records."""
-        _refuse_unbound(self)
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation with ``pool`` to draw from."""
@@ -195,10 +192,10 @@ class StackEvents:
         *,
         pool: RecordPool,
         numbers: Sequence[int],
-    ) -> tuple[np.ndarray, Arrivals]:
+    ) -> Window:
         n_samples = data.shape[0]
         inside = (0 <= s < n_samples for samples in arrivals.values() for s in samples)
-        if not any(inside) or rng.random() >= self.probability:
+        if not any(inside) or not self._is_drawn(rng):
             return data, arrivals
         number = numbers[int(rng.integers(len(numbers)))]
         first = min(s for samples in pool.arrivals(number).values() for s in samples)
@@ -242,7 +239,7 @@ def stretch_after(data: np.ndarray, begin: float, factor: float) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class BlendRecords:
+class BlendRecords(_Unbound):
     """Blend a window with another record, so that S comes as long after P as in neither of them.
 
     A line of receivers has gaps, and a network that learnt S at some distances need not find it
@@ -267,13 +264,9 @@ class BlendRecords:
     probability: float = 0.7
 
     def __post_init__(self) -> None:
-        check_settings(self)
+        super().__post_init__()
         if not self.greatest_ratio >= 1.0:
             raise ConfigError(f"greatest_ratio is 1 or more, received {self.greatest_ratio!r}")
-
-    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> NoReturn:
-        """Refuse: it is not bound to records."""
-        _refuse_unbound(self)
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation with ``pool`` to draw from."""
@@ -299,9 +292,9 @@ class BlendRecords:
         pairs: Mapping[int, tuple[float, float]],
         numbers: np.ndarray,
         intervals: np.ndarray,
-    ) -> tuple[np.ndarray, Arrivals]:
+    ) -> Window:
         pair = p_and_s(arrivals)
-        if pair is None or rng.random() >= self.probability:
+        if pair is None or not self._is_drawn(rng):
             return data, arrivals
         p, interval = pair[0], pair[1] - pair[0]
         longer, shorter = np.maximum(intervals, interval), np.minimum(intervals, interval)
@@ -327,7 +320,7 @@ class BlendRecords:
 
 
 @dataclass(frozen=True)
-class RotateHorizontals:
+class RotateHorizontals(_Unbound):
     """Turn E and N about the vertical by a random angle, as if the event were elsewhere.
 
     Windows in which one of them is dead are left alone.
@@ -340,13 +333,6 @@ class RotateHorizontals:
     """
 
     probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> NoReturn:
-        """Refuse: it is not bound to records."""
-        _refuse_unbound(self)
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation for the channels of ``pool``."""
@@ -365,8 +351,8 @@ class RotateHorizontals:
         rng: np.random.Generator,
         *,
         columns: Sequence[int],
-    ) -> tuple[np.ndarray, Arrivals]:
-        if rng.random() >= self.probability:
+    ) -> Window:
+        if not self._is_drawn(rng):
             return data, arrivals
         angle = rng.uniform(0.0, 2.0 * np.pi)
         pair = data[:, columns]
@@ -382,10 +368,3 @@ def p_and_s(arrivals: Arrivals) -> tuple[float, float] | None:
     """Return P and S, in samples, where there is just one of each and S is the later."""
     p, s = arrivals.get("P", ()), arrivals.get("S", ())
     return (p[0], s[0]) if len(p) == len(s) == 1 and s[0] > p[0] else None
-
-
-def _refuse_unbound(step: Any) -> NoReturn:
-    raise ConfigError(
-        f"{type(step).__name__} draws from other records: apply what step.bind(RecordPool(...)) "
-        "returns, as ExampleMaker does"
-    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import beside_then_rename
@@ -44,13 +45,13 @@ def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
     from obspy import Stream, Trace
 
     stream = Stream()
-    owners: dict[str, tuple[str, str]] = {}
+    owners: dict[tuple[str, str, str], tuple[str, str]] = {}
     for annotation in annotations:
         # Without times the files alone tell records of one station from each other.
         source = "" if is_dated(annotation.start_time) else annotation.source
-        station, name = annotation.station, (annotation.station, source)
-        has_codes = station.count(".") == 3
-        owner = owners.setdefault(station.rpartition(".")[0] if has_codes else station, name)
+        name = (annotation.station, source)
+        network, station, location, _ = seed_codes(annotation.station)
+        owner = owners.setdefault((network, station, location), name)
         if owner != name:
             warnings.warn(
                 f"{_said(name)} left out: its codes would be those of {_said(owner)}; a folder of "
@@ -59,8 +60,6 @@ def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
                 stacklevel=2,
             )
             continue
-        parts = annotation.station.split(".")
-        network, station, location = parts[:3] if len(parts) == 4 else ("", annotation.station, "")
         for column, phase in enumerate(annotation.phases):
             header = {
                 "network": network,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.registry import HEAD_BYTES, Reader, register_reader
 from phasenet_keras.io.specfem_names import specfem_codes
 from phasenet_keras.types import FormatError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from obspy import Stream
 
 NPZ_SAMPLING_RATE = 100.0
-NPZ_COMPONENTS = ("E", "N", "Z")
 NPZ_FIELDS = ("data", "sampling_rate", "dt", "begin_time", "t0", "station_id")
 # How far comments at the start of a text file may go.
 COMMENT_BYTES = 1 << 18
@@ -65,7 +65,7 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
         start_time = UTCDateTime(0) if start is None else UTCDateTime(str(start[()]))
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise FormatError(f"{path}: its sampling rate or start time is no such: {error}") from error
-    components = NPZ_COMPONENTS if data.shape[1] == 3 else ("Z",)
+    components = COMPONENTS if data.shape[1] == 3 else ("Z",)
     station = str(fields["station_id"][()]) if "station_id" in fields else path.stem
     live = np.any((data != 0) & ~np.isnan(data.astype(np.float64)), axis=0)
     keep = live if live.any() else np.ones_like(live)

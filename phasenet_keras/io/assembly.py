@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.waveforms import (
-    COMPONENT_ORDER,
     MIN_PARTIAL_SAMPLES,
     ends_before,
     follows_on,
@@ -158,7 +158,7 @@ class _Span:
 
     def lay(self, trace: Trace, component: str) -> None:
         """Write a trace onto the axis; it wins over those before."""
-        column = COMPONENT_ORDER.index(component)
+        column = COMPONENTS.index(component)
         values, is_good = usable_samples(trace)
         position = position_of(trace.stats.starttime, self._start, self._rate)
         begin = round(position)
@@ -298,7 +298,7 @@ class _Runs:
         held = self._held or [np.empty((0, len(columns)))]
         piece = Piece(
             data=held[0] if len(held) == 1 else np.concatenate(held),
-            channels=tuple(COMPONENT_ORDER[column] for column in columns),
+            channels=tuple(COMPONENTS[column] for column in columns),
             start_time=self._start + self._begin / self._rate,
             sampling_rate=self._rate,
             units=next(iter(self._units)) if len(self._units) == 1 else None,

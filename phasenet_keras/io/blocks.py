@@ -68,8 +68,7 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
     """
     length = _record_bytes(path) if _is_long_miniseed(path, block_bytes) else None
     if length is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said when it is read for good
+        with warnings.catch_warnings(action="ignore"):  # said when it is read for good
             traces = list(read_stream(path, headers_only=True))
         yield _block(path, 0, None, traces), traces
         return
@@ -202,8 +201,7 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
 
     where = f"{path}, bytes {offset} to {offset + len(content)}"
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True, action="always") as caught:
             stream = read_as(content, "MSEED", headers_only, **options)
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error

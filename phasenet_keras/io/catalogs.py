@@ -17,7 +17,7 @@ from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.times import exact_time
+from phasenet_keras.io.times import date_time
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
@@ -374,13 +374,8 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
 
 
 def _time(value: UTCDateTime | str) -> UTCDateTime:
-    from obspy import UTCDateTime
-
     try:
-        # A bare number could be seconds of anything.
-        if isinstance(value, str) and re.fullmatch(r"[\d.\s]*", value):
-            raise ValueError("it is no date")
-        return exact_time(value) if isinstance(value, str) else UTCDateTime(value)
+        return date_time(value) if isinstance(value, str) else value
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"the time '{value}' should be a date and time, ISO 8601") from error
 

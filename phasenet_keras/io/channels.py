@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from phasenet_keras.types import ConfigError
 
 __all__ = [
+    "COMPONENTS",
     "KNOWN_LETTERS",
     "channel_names",
     "claims_of",
@@ -15,8 +16,11 @@ __all__ = [
     "components_of",
     "is_of_seismometer",
     "is_pressure",
+    "seed_codes",
 ]
 
+# In the order that records of ours have them in.
+COMPONENTS = ("E", "N", "Z")
 # Whole names, as Japanese networks write them, with and without a sensor's number.
 WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
 # Components that are no aliases, then the horizontal pairs; "1" and "2" depend on the company.
@@ -41,6 +45,17 @@ component_prefix("ns2")
     if code[:2].upper() in WORDS:
         return code[2:]
     return code[:-1]
+
+
+def seed_codes(station: str) -> tuple[str, str, str, str]:
+    """Return network, station, location and instrument; a name that is no SEED id is a station's.
+
+    Example:
+        >>> seed_codes("CX.PB01..HH"), seed_codes("line.7")
+        (('CX', 'PB01', '', 'HH'), ('', 'line.7', '', ''))
+    """
+    parts = station.split(".")
+    return (parts[0], parts[1], parts[2], parts[3]) if len(parts) == 4 else ("", station, "", "")
 
 
 def is_pressure(code: str) -> bool:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.catalogs import phase_of, warn_of_left_out
+from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.label_rows import SPLIT_NAMES
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.io.text_tables import NOT_A_NUMBER
-from phasenet_keras.io.times import exact_time, iso_time
+from phasenet_keras.io.times import NO_TIME, exact_time, iso_time
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 if TYPE_CHECKING:
@@ -45,8 +47,6 @@ __all__ = [
 ]
 
 METADATA = "metadata.csv"
-# Of records without a time.
-NO_TIME = "1970-01-01"
 # Names, of which some look like numbers: location code 00.
 TEXT_COLUMNS = (
     *("trace_name", "split", "trace_start_time", "trace_labelled_phases", "trace_gather"),
@@ -119,12 +119,11 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
     warn_of_left_out(table, [], others)
     said = []
     if splits:
-        names = ", ".join([*splits][:3])
-        said.append(f"splits are train, dev and test; {names} are taken for none")
+        said.append(f"splits are train, dev and test; {some(splits)} are taken for none")
     if outside:
         said.append(
             f"{len(outside)} arrivals are outside of their records, where their phases are not "
-            f"known then: {', '.join(outside[:3])}{', …' if len(outside) > 3 else ''}"
+            f"known then: {some(outside)}"
         )
     if n_again:
         said.append(f"{n_again} rows name a record that a row before names: it counts again")
@@ -151,8 +150,7 @@ def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
         ConfigError: for the name of a phase that could not be read back.
     """
     wave = record.waveform
-    parts = wave.station.split(".")
-    network, station, location, channel = parts if len(parts) == 4 else ("", wave.station, "", "")
+    network, station, location, channel = seed_codes(wave.station)
     row: dict[str, Any] = {
         "trace_name": name,
         "split": record.split,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.geometry import Geometry, name_key, number_of, rows_of_csv
+from phasenet_keras.io.geometry import RECEIVER, Geometry, name_key, number_of, rows_of_csv
 from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.text_tables import first_cell
+from phasenet_keras.io.times import date_time
+from phasenet_keras.io.waveforms import position_of
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
     from pandas import DataFrame
 
-__all__ = ["GatherPicks", "read_gather_picks", "read_names"]
+__all__ = ["GatherPicks", "names_in", "read_gather_picks", "read_names"]
 
 CANDIDATES: Mapping[str, str] = {"P": "itp_pred", "S": "its_pred"}
-SHOT, RECEIVER = ("shot", "gather"), ("receiver", "station", "station_id")
+SHOT = ("shot", "gather")
 PHASE = ("phase", "phase_type")
 OWN = ("station_id", "phase_time", "phase_type")
 ONE_SHOT = "1"
@@ -46,22 +49,6 @@ class GatherPicks:
     rows: np.ndarray
     bad: list[BadRow] = field(default_factory=list)
     sampling_rate: float | None = None
-
-
-@dataclass(frozen=True)
-class _Names:
-    """How a row's shot and receiver are found: by a pattern in names, or by counting rows."""
-
-    pattern: re.Pattern[str] | None
-    shots: int
-    receivers: int
-
-    def find(self, texts: Sequence[str]) -> dict[str, str]:
-        for text in texts if self.pattern else ():
-            match = self.pattern.search(text) if self.pattern else None
-            if match:
-                return {k: v for k, v in match.groupdict().items() if v is not None}
-        return {}
 
 
 def read_gather_picks(
@@ -107,14 +94,14 @@ def read_gather_picks(
     import pandas as pd
 
     header, rows, bad = rows_of_csv(Path(path))
-    by = _Names(read_names(names), shots, receivers)
+    pattern = read_names(names)
     columns = set(header)
     if set(CANDIDATES.values()) & columns:
-        found = _candidates(rows, by, path)
+        found = _candidates(rows, pattern, shots, receivers, path)
     elif set(OWN) <= columns:
-        found = _own(rows, by, geometry)
+        found = _own(rows, pattern, geometry)
     elif columns & set(RECEIVER) and columns & set(PHASE) and columns & {"sample", "time_s"}:
-        found = _plain(rows, header, by)
+        found = _plain(rows, header, pattern)
     else:
         raise FormatError(
             f"{path} is no table of picks: columns shot, receiver, phase, sample or time_s; or "
@@ -165,21 +152,33 @@ def read_names(names: str | None) -> re.Pattern[str] | None:
     return pattern
 
 
+def names_in(texts: Iterable[str], pattern: re.Pattern[str] | None) -> dict[str, str]:
+    """Return the shot and the receiver, or the one, that a pattern finds in the first of texts.
+
+    Example:
+        >>> names_in(["x", "line_3"], read_names("_(?P<shot>[0-9]+)"))
+        {'shot': '3'}
+    """
+    matches = (pattern.search(text) for text in texts) if pattern else ()
+    found = next(filter(None, matches), None)
+    return {k: v for k, v in found.groupdict().items() if v} if found else {}
+
+
 Found = Iterator[dict[str, Any] | BadRow]
 Rows = Sequence[tuple[int, dict[str, str]]]
 
 
-def _plain(rows: Rows, header: Sequence[str], by: _Names) -> Found:
+def _plain(rows: Rows, header: Sequence[str], pattern: re.Pattern[str] | None) -> Found:
     unit = "sample" if "sample" in header else "time_s"
     numeric = [name for name in (unit, "probability", "offset_m") if name in header]
     for number, row in rows:
-        station = _first(row, RECEIVER)
-        named = by.find([row.get("file_name", row.get("fname", "")), station])
+        station = first_cell(row, RECEIVER)
+        named = names_in([row.get("file_name", row.get("fname", "")), station], pattern)
         found: dict[str, Any] = {
             "row": number,
-            "shot": name_key(named.get("shot", _first(row, SHOT) or ONE_SHOT)),
+            "shot": name_key(named.get("shot", first_cell(row, SHOT) or ONE_SHOT)),
             "receiver": name_key(named.get("receiver", station)),
-            "phase": _first(row, PHASE),
+            "phase": first_cell(row, PHASE),
         }
         try:
             found |= {name: number_of(name, row[name]) for name in numeric}
@@ -191,17 +190,23 @@ def _plain(rows: Rows, header: Sequence[str], by: _Names) -> Found:
         yield found if found["receiver"] else BadRow(number, "it names no receiver")
 
 
-def _candidates(rows: Rows, by: _Names, path: str | PathLike[str]) -> Found:
-    if by.pattern is None and by.shots * by.receivers != len(rows):
+def _candidates(
+    rows: Rows,
+    pattern: re.Pattern[str] | None,
+    shots: int,
+    receivers: int,
+    path: str | PathLike[str],
+) -> Found:
+    if pattern is None and shots * receivers != len(rows):
         raise ConfigError(
             f"{path} has {len(rows)} rows in the order shot, receiver: say how many shots and "
-            f"receivers they are of, received {by.shots} times {by.receivers}; or give names, a "
+            f"receivers they are of, received {shots} times {receivers}; or give names, a "
             "pattern that finds both in file names"
         )
     for number, row in rows:
-        shot, receiver = divmod(number - 1, by.receivers or 1)
-        named = by.find([row.get("fname", "")])
-        if by.pattern is not None and len(named) < 2:
+        shot, receiver = divmod(number - 1, receivers or 1)
+        named = names_in([row.get("fname", "")], pattern)
+        if pattern is not None and len(named) < 2:
             yield BadRow(number, f"names finds no shot and receiver in '{row.get('fname', '')}'")
             continue
         shot_name = named.get("shot", str(shot + 1))
@@ -241,9 +246,9 @@ def _best(samples: str, probabilities: str) -> tuple[float, float]:
     return picks[best], weights[best] if weights else np.nan
 
 
-def _own(rows: Rows, by: _Names, geometry: Geometry | None) -> Found:
+def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None) -> Found:
     for number, row in rows:
-        named = by.find([row.get("file_name", ""), row["station_id"]])
+        named = names_in([row.get("file_name", ""), row["station_id"]], pattern)
         try:
             time = _utc(row["phase_time"])
             begin = _utc(row["begin_time"]) if row.get("begin_time") else None
@@ -252,7 +257,7 @@ def _own(rows: Rows, by: _Names, geometry: Geometry | None) -> Found:
         except FormatError as error:
             yield BadRow(number, str(error))
             continue
-        shot = named.get("shot", _first(row, SHOT)) or _shot_at(time, begin, geometry)
+        shot = named.get("shot", first_cell(row, SHOT)) or _shot_at(time, begin, geometry)
         yield {
             "row": number,
             "shot": name_key(shot),
@@ -288,7 +293,7 @@ def _samples_of_times(table: DataFrame, rate: float | None, geometry: Geometry |
         given = [t for t in begins[rows] if t is not None and t == t]
         zero[shot] = known.get(str(shot)) or min(given or list(times[rows]))
     zeros = [zero[shot] for shot in table["shot"]]
-    samples = [(t - z) * rate for t, z in zip(times, zeros, strict=True)]
+    samples = [position_of(t, z, rate) for t, z in zip(times, zeros, strict=True)]
     return table.assign(sample=samples, start_time=zeros)
 
 
@@ -300,16 +305,8 @@ def _one_rate(rates: Any, path: str | PathLike[str]) -> float | None:
     return known[0] if known else None
 
 
-def _first(row: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((row[name].strip() for name in names if row.get(name, "").strip()), "")
-
-
 def _utc(text: str) -> UTCDateTime:
-    from obspy import UTCDateTime
-
     try:
-        if re.fullmatch(r"[\d.\s]*", text):
-            raise ValueError("it is no date")
-        return UTCDateTime(text)
+        return date_time(text)
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"a time should be ISO 8601, received '{text}'") from error

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.text_tables import decoded, split_table, with_point
+from phasenet_keras.io.text_tables import decoded, first_cell, split_table, with_point
+from phasenet_keras.io.times import exact_time
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -108,10 +109,7 @@ _EXPECTED = (
 
 
 def _take(row: Mapping[str, str], geometry: Geometry) -> None:
-    receiver, shot = (
-        name_key(next((row[n] for n in names if row.get(n, "").strip()), ""))
-        for names in (RECEIVER, SHOT)
-    )
+    receiver, shot = (name_key(first_cell(row, names)) for names in (RECEIVER, SHOT))
     if receiver:
         _place(geometry.receivers, receiver, _xyz(row, ""), "receiver")
         if row.get("source_x", "").strip():
@@ -122,10 +120,8 @@ def _take(row: Mapping[str, str], geometry: Geometry) -> None:
     else:
         raise FormatError("it names neither a receiver nor a shot")
     if shot and row.get("start_time", "").strip():
-        from obspy import UTCDateTime
-
         try:
-            geometry.start_times[shot] = UTCDateTime(row["start_time"])
+            geometry.start_times[shot] = exact_time(row["start_time"])
         except Exception as error:  # UTCDateTime raises many kinds for what is no date
             text = row["start_time"]
             raise FormatError(f"start_time should be ISO 8601, received '{text}'") from error

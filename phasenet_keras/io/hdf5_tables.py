@@ -9,7 +9,7 @@ from pathlib import Path
 
 from phasenet_keras.io.label_rows import (
     FILE_COLUMNS,
-    SAMPLE_COLUMNS,
+    SAMPLE_COLUMNS_IN_WORDS,
     LabelTable,
     labelled_by_row,
     merged,
@@ -18,6 +18,7 @@ from phasenet_keras.io.label_rows import (
 )
 from phasenet_keras.io.labelled_hdf5 import record_names, records_named
 from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError
 
 __all__ = ["hdf5_table_parts"]
@@ -40,12 +41,11 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
     """
     column = table.file_column
     if column is None or not table.sample_columns:
-        samples = "; ".join(", ".join(names) for names in SAMPLE_COLUMNS.values())
         raise FormatError(
             f"{table.path} should name the record of each row in the HDF5 files, in a column "
-            f"{' or '.join(FILE_COLUMNS)}, and its arrivals in samples ({samples}); it has columns "
-            f"{', '.join(table.columns)}. Or write them as attributes: "
-            "dataset.attrs['p_sample'] = 100"
+            f"{' or '.join(FILE_COLUMNS)}, and its arrivals in samples "
+            f"({SAMPLE_COLUMNS_IN_WORDS}); it has columns {', '.join(table.columns)}. Or write "
+            "them as attributes: dataset.attrs['p_sample'] = 100"
         )
     warn_of_fillers(table)
     places: dict[str, list[tuple[Path, str]]] = {}
@@ -64,7 +64,7 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
             rows[path].setdefault(name, []).append((number, row))
         else:
             said = f"{len(found)} records of the HDF5 files are named '{row[column]}'"
-            bad.append(BadRow(number, f"{said}, as {_some(places)} are; one is wanted"))
+            bad.append(BadRow(number, f"{said}, as {some(places)} are; one is wanted"))
     return [partial(_read, path, of_path, table) for path, of_path in rows.items() if of_path], bad
 
 
@@ -87,7 +87,3 @@ def _read(path: Path, rows: Mapping[str, _Rows], table: LabelTable) -> Iterator[
             except (FormatError, ShapeError) as error:
                 yield BadRow(number, str(error))
         yield from found
-
-
-def _some(names: Mapping[str, object]) -> str:
-    return ", ".join(list(names)[:3])

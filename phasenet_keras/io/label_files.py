@@ -20,6 +20,7 @@ from phasenet_keras.io.label_rows import (
     read_label_table,
 )
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "label_files",
     "label_table",
     "named_files",
+    "said_of_files",
     "scan_arrivals",
     "warn_of_coarse_times",
 ]
@@ -39,7 +41,6 @@ STEPS_NS = tuple(10**power for power in range(9, 2, -1))
 # Files whose arrivals of one name are no further apart mean one event: S is not later than P by
 # more, up to distances where there is no direct S.
 ONE_EVENT_S = 600
-SHOWN = 3
 # As many times do not all end in zeros by chance.
 LEAST_TIMES = 10
 
@@ -74,6 +75,11 @@ def named_files(labels: Labels | None) -> set[Path]:
         {PosixPath('picks.csv')}
     """
     return {Path(item) for item in given_labels(labels)}
+
+
+def said_of_files(files: Sequence[Path]) -> str:
+    """Return what messages call the files that labels are in."""
+    return str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"
 
 
 def label_table(files: Sequence[Path], named: Collection[Path] | None = None) -> LabelTable:
@@ -142,7 +148,7 @@ def scan_arrivals(
             continue
         bad += [f"{path.name}, {text}" for text in damaged]
         others += of_file
-    where = str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"
+    where = said_of_files(files)
     if not found:
         raise FormatError(f"none of {where} can be used; {[*bad, *passed_over.values()][0]}")
     _say_passed_over([*passed_over])
@@ -174,10 +180,9 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
 
 def _say_passed_over(files: Sequence[Path]) -> None:
     if files:
-        names = ", ".join(path.name for path in files[:SHOWN])
         warnings.warn(
             f"--labels: {len(files)} {'files are' if len(files) > 1 else 'file is'} no table or "
-            f"catalogue, and passed over: {names}{', …' if len(files) > SHOWN else ''}",
+            f"catalogue, and passed over: {some(path.name for path in files)}",
             RecordWarning,
             stacklevel=4,
         )

@@ -20,6 +20,7 @@ from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
     decoded,
     event_in,
+    first_cell,
     split_table,
     with_point,
 )
@@ -27,6 +28,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 
 __all__ = [
     "SAMPLE_COLUMNS",
+    "SAMPLE_COLUMNS_IN_WORDS",
     "LabelTable",
     "is_label_table",
     "labelled_by_row",
@@ -42,6 +44,7 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "P": ("p_sample", "p_index", "itp", "p_idx"),
     "S": ("s_sample", "s_index", "its", "s_idx"),
 }
+SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
 # Seconds a unit at the end of the name of a column of times, since the record's first sample.
 TIME_UNITS_S: Mapping[str, float] = {"time_s": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 TIME_COLUMNS_S: Mapping[str, float] = {
@@ -259,7 +262,7 @@ def labelled_by_row(
         FormatError: for a cell that is not a number.
         ShapeError: for an arrival outside of the record.
     """
-    shot = _first(row, SHOT_COLUMNS)
+    shot = first_cell(row, SHOT_COLUMNS)
     split = row.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
@@ -276,7 +279,7 @@ def labelled_by_row(
         gather=f"shot {shot}" if shot else row.get("gather", ""),
         split=SPLIT_NAMES.get(split, ""),
     )
-    offset = _first(row, DISTANCE_COLUMNS)
+    offset = first_cell(row, DISTANCE_COLUMNS)
     station, network = row.get("station", ""), row.get("network", "")
     if offset:
         wave = replace(wave, offset_m=_number(offset, "distance_m"))
@@ -325,7 +328,3 @@ def _number(text: str, column: str) -> float:
         return float(text)
     except ValueError as error:
         raise FormatError(f"{column} should be a number, received '{text}'") from error
-
-
-def _first(row: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((row[name] for name in names if row.get(name)), "")

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
-from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.hdf5_nodes import attributes_of, dataset_of, nodes_of, opened
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
+from phasenet_keras.io.times import NO_TIME, exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
 EVENTS = ("event", "event_id", "source_id")
 DEFAULT_RATE_HZ = 100.0
-DEFAULT_CHANNELS = {3: ("E", "N", "Z"), 1: ("Z",)}
-CHANNEL_ORDER = ("E", "N", "Z")
+DEFAULT_CHANNELS = {3: COMPONENTS, 1: ("Z",)}
 MAX_CHANNELS = 3
 # Groups that hold records but are no event.
 CONTAINERS = {"data", "records", "waveforms"}
@@ -230,7 +230,7 @@ def _samples(
             f"its data of shape {shape} do not fit channels {','.join(names) or '(none named)'}: "
             "each column needs a name, and each name should stand for another of E, N, Z"
         )
-    order = tuple(name for name in CHANNEL_ORDER if name in by_component)
+    order = tuple(name for name in COMPONENTS if name in by_component)
     return data[:, [names.index(by_component[name]) for name in order]], order
 
 
@@ -324,11 +324,9 @@ def _rate(attributes: Mapping[str, Any]) -> float:
 
 
 def _start_time(attributes: Mapping[str, Any]) -> UTCDateTime:
-    from obspy import UTCDateTime
-
     text = _first_text(attributes, START_TIMES)
     try:
-        return UTCDateTime(text or 0)
+        return exact_time(text or NO_TIME)
     except Exception as error:  # UTCDateTime raises many kinds for what is no date
         raise FormatError(f"{START_TIMES[0]} should be ISO 8601, received {text}") from error
 

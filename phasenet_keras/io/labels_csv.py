@@ -12,7 +12,7 @@ from pathlib import Path
 from phasenet_keras.io.channel_files import channel_files
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.label_rows import (
-    SAMPLE_COLUMNS,
+    SAMPLE_COLUMNS_IN_WORDS,
     SHOT_COLUMNS,
     LabelTable,
     labelled_by_row,
@@ -33,9 +33,10 @@ from phasenet_keras.io.registry import (
 from phasenet_keras.io.row_records import record_of_row, several_records
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import read_waveforms
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = ["SAMPLE_COLUMNS", "BadRow", "csv_parts", "npz_parts"]
+__all__ = ["csv_parts", "npz_parts"]
 
 # Columns of the number of a trace in its file, from 1.
 RECEIVERS = ("channel_number", "receiver")
@@ -74,8 +75,9 @@ def csv_parts(
     """
     columns = table.sample_columns
     if not columns and not (table.file_column and any(map(is_npz, paths))):
-        wanted = "; ".join(f"{p}: {', '.join(names)}" for p, names in SAMPLE_COLUMNS.items())
-        raise FormatError(f"{table.path} has no column of arrivals in samples ({wanted})")
+        raise FormatError(
+            f"{table.path} has no column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS})"
+        )
     warn_of_fillers(table)
     selection = selection or Selection()
     return [
@@ -159,8 +161,7 @@ def _paired_by_name(
     unused = [path.name for path in paths if path not in used]
     if unused:
         warnings.warn(
-            f"{len(unused)} files have no row and are left out: "
-            f"{', '.join(unused[:3])}{', …' if len(unused) > 3 else ''}",
+            f"{len(unused)} files have no row and are left out: {some(unused)}",
             RecordWarning,
             stacklevel=4,
         )

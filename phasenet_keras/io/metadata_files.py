@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from phasenet_keras.io.wording import some
+
 __all__ = ["CATALOGUES", "NOTE", "metadata_kind", "said_of_metadata"]
 
-SHOWN = 3
 ROOTS = {"FDSNStationXML": "StationXML", "quakeml": "QuakeML", "seiscomp": "SeisComP XML"}
 CATALOGUES = ("QuakeML", "SeisComP XML")
 NOTE = "a note"
@@ -72,9 +73,6 @@ def said_of_metadata(kinds: dict[Path, str]) -> str:
     by_kind: dict[str, list[str]] = {}
     for path, kind in kinds.items():
         by_kind.setdefault(kind, []).append(path.name)
-    listed = [
-        f"{', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''} ({kind})"
-        for kind, names in by_kind.items()
-    ]
+    listed = [f"{some(names)} ({kind})" for kind, names in by_kind.items()]
     count = f"{len(kinds)} files are no waveforms" if len(kinds) > 1 else "a file is no waveform"
     return f"{count}, and passed over: {', '.join(listed)}"

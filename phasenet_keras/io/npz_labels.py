@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
 from phasenet_keras.types import FormatError, Waveform
 
 __all__ = ["is_npz", "npz_arrivals", "with_all_channels"]
-
-CHANNELS = ("E", "N", "Z")
 
 
 def is_npz(path: Path) -> bool:
@@ -51,9 +50,9 @@ def with_all_channels(wave: Waveform, path: Path) -> Waveform:
     """Give a record back the channels that are zero in a file of three, as PhaseNet keeps them."""
     with np.load(path, allow_pickle=False) as file:
         n_columns = file["data"].shape[-1]
-    if n_columns != len(CHANNELS) or wave.channels == CHANNELS:
+    if n_columns != len(COMPONENTS) or wave.channels == COMPONENTS:
         return wave
     data = np.zeros((wave.n_samples, n_columns), np.float32)
     for column, name in enumerate(wave.channels):
-        data[:, CHANNELS.index(name)] = wave.data[:, column]
-    return replace(wave, data=data, channels=CHANNELS)
+        data[:, COMPONENTS.index(name)] = wave.data[:, column]
+    return replace(wave, data=data, channels=COMPONENTS)

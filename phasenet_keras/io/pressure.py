@@ -7,7 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.channels import claims_of, components_of, is_of_seismometer, is_pressure
+from phasenet_keras.io.channels import (
+    claims_of,
+    components_of,
+    is_of_seismometer,
+    is_pressure,
+    seed_codes,
+)
 from phasenet_keras.io.instruments import Heard, record_key
 from phasenet_keras.io.registry import RecordWarning
 
@@ -130,7 +136,8 @@ def _said_of(heard: Iterable[Heard], left_out: frozenset[Heard]) -> list[str]:
     ]
 
 
-def _station(heard: Heard) -> tuple[str, str]:
+def _station(heard: Heard) -> tuple[str, str, str]:
     """Return network and station code, and the file of a record that has no time."""
-    station, record, _ = heard.key
-    return ".".join(station.split(".")[:2]) if station.count(".") == 3 else station, record
+    name, record, _ = heard.key
+    network, station, _, _ = seed_codes(name)
+    return network, station, record

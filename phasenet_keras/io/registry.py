@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import has_magic
 from os import PathLike
@@ -29,6 +30,7 @@ __all__ = [
     "check_header",
     "gather_of",
     "holds_numbers",
+    "noted",
     "read_stream",
     "reader_of",
     "readers",
@@ -108,8 +110,7 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
         # A pipe or a device would be waited for.
         raise FormatError(_why_no_file(path))
     reader = reader_of(path)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as caught:
         try:
             stream = reader.read(path, headers_only)
         except PhaseNetKerasError:
@@ -165,6 +166,15 @@ def reader_of(path: Path) -> Reader:
         raise NoWaveformError(path, kind)
     known = ", ".join(item.name for item in readers())
     raise FormatError(f"{path} is of no format known here ({known})")
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """Give a list that holds, when this is over, what `RecordWarning`s said meanwhile."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True, action="always", category=RecordWarning) as caught:
+        yield texts
+    texts += [str(item.message) for item in caught if issubclass(item.category, RecordWarning)]
 
 
 def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:

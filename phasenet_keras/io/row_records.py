@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.text_tables import first_cell
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
 
 __all__ = ["record_of_row", "several_records"]
@@ -14,7 +16,6 @@ SEED_PARTS = ("network", "station", "location", "channel")
 STATION_COLUMNS = ("station_id", "station", "station_code")
 LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
-SHOWN = 3
 
 
 def record_of_row(row: Mapping[str, str], waves: Sequence[Waveform], file: Path) -> int:
@@ -52,7 +53,7 @@ def record_of_row(row: Mapping[str, str], waves: Sequence[Waveform], file: Path)
     there = sorted({wave.station for wave in waves})
     raise FormatError(
         f"{file} holds {len(places)} records of {said}, one is wanted; its {len(waves)} "
-        f"record{'s are' if len(waves) > 1 else ' is'} of {_some(there)}: name it by "
+        f"record{'s are' if len(waves) > 1 else ' is'} of {some(there)}: name it by "
         "station, network, location and channel, or give arrivals with date and time (station, "
         "phase, time)"
     )
@@ -65,7 +66,7 @@ def several_records(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
             f"{files[0]} holds {len(waves)} records; one is wanted: name the station of each row "
             "(column station, and network, location, channel where needed)"
         )
-    stations = _some(sorted({wave.station for wave in waves}))
+    stations = some(sorted({wave.station for wave in waves}))
     return (
         f"{len(files)} files of {stations} hold {len(waves)} records, such as {files[0].name}; one "
         "is wanted: name the file of each row (column fname)"
@@ -75,10 +76,7 @@ def several_records(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
 def _codes(row: Mapping[str, str]) -> dict[str, str]:
     """Return what a row says of its record, by part of a SEED id."""
     columns = (COLUMNS["network"], COLUMNS["station"], LOCATION_COLUMNS, CHANNEL_COLUMNS)
-    found = {
-        part: next((row[name] for name in names if row.get(name)), "")
-        for part, names in zip(SEED_PARTS, columns, strict=True)
-    }
+    found = {part: first_cell(row, names) for part, names in zip(SEED_PARTS, columns, strict=True)}
     parts = found["station"].split(".")
     if 2 <= len(parts) <= len(SEED_PARTS):
         found |= {part: code for part, code in zip(SEED_PARTS, parts, strict=False) if code}
@@ -105,7 +103,3 @@ def _fits(part: str, code: str, wave: Waveform) -> bool:
     if part == "channel":
         return own in (code, code[:-1]) if len(code) > 1 else code in wave.channels
     return own == code or (part == "network" and not own)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ class Selection:
 
     def takes_heard(self, heard: Heard) -> bool:
         """Tell if the codes of what is heard of match."""
-        name = heard.key[0]
-        network, station, location = name.split(".")[:3] if name.count(".") == 3 else ("", name, "")
+        network, station, location, _ = seed_codes(heard.key[0])
         return self.takes_codes(network, station, location, heard.code)
 
     def takes_time(self, start: UTCDateTime, end: UTCDateTime) -> bool:

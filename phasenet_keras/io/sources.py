@@ -21,10 +21,11 @@ from phasenet_keras.io.label_files import (
     label_files,
     label_table,
     named_files,
+    said_of_files,
     scan_arrivals,
     warn_of_coarse_times,
 )
-from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, LabelTable, read_label_table
+from phasenet_keras.io.label_rows import SAMPLE_COLUMNS_IN_WORDS, LabelTable, read_label_table
 from phasenet_keras.io.labelled_hdf5 import hdf5_parts, holds_labels
 from phasenet_keras.io.labels_csv import csv_parts, npz_parts
 from phasenet_keras.io.npz_labels import is_npz
@@ -268,8 +269,7 @@ def _from_own_labels(
 
 def _scan(paths: Sequence[Path], selection: Selection) -> tuple[HeaderScan, list[str]]:
     """Scan headers, and count the markers in them whose phase nothing says."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as caught:
         scan = scan_headers(paths, selection)
     counts: Counter[str] = Counter()
     for warning in caught:
@@ -296,7 +296,7 @@ def _from_times(
     scan, _ = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
-    where = str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"
+    where = said_of_files(files)
     warn_of_coarse_times(arrivals, scan.spans, where)
     bad = (*(BadRow(None, text) for text in damaged), *scan.bad)
     parts = timed_parts(scan, arrivals, where)
@@ -310,8 +310,7 @@ def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:
         return f"; {folders[0]} is a folder: are waveforms and labels exchanged?"
     if len(files) > 1 or not _may_want_samples(files[0]):
         return ""
-    samples = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
-    return f". Or a table with a column of arrivals in samples ({samples})"
+    return f". Or a table with a column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS})"
 
 
 def _may_want_samples(labels: Path) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.specfem_inputs import RunInputs, Station, input_path, read_inputs
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
 
 if TYPE_CHECKING:
@@ -141,12 +142,11 @@ def _choose(folder: Path, kind: str | None) -> tuple[str, list[_Output]]:
         matches = [match for match in map(PATTERNS[candidate].match, names) if match]
         if matches:
             return candidate, _of_one_quantity(folder, [_output(folder, m) for m in matches])
-    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     raise FormatError(
         f"{folder} should hold seismograms{f' of kind {kind}' if kind else ''} of displacement, "
         "velocity or acceleration (AA.S0001.BXZ.semd, Uz_file_single_d.bin or "
-        f"Uz_file_single_d.su); it holds {shown or 'nothing'}: run the solver to its end with "
-        "save_ASCII_seismograms, save_binary_seismograms_single or SU_FORMAT"
+        f"Uz_file_single_d.su); it holds {some(names, 5) or 'nothing'}: run the solver to its "
+        "end with save_ASCII_seismograms, save_binary_seismograms_single or SU_FORMAT"
     )
 
 

@@ -10,6 +10,7 @@ from glob import glob
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.label_rows import (
     LabelTable,
@@ -22,6 +23,7 @@ from phasenet_keras.io.label_rows import (
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 __all__ = ["find_specfem_runs", "specfem_parts"]
@@ -75,7 +77,7 @@ def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> 
     if column is None and len(runs) > 1:
         raise FormatError(
             f"{table.path} has no column 'run' and there are {len(runs)} runs "
-            f"({', '.join(list(runs)[:3])}, …): add it, or keep a {LABELS} in each folder"
+            f"({some(runs)}): add it, or keep a {LABELS} in each folder"
         )
     rows = numbered_rows(table)
     return [
@@ -146,7 +148,7 @@ def _owners(
                 f"{len(waves)} seismograms: name the stations"
             )
         return list(range(len(waves)))
-    codes = {".".join(wave.station.split(".")[:2]): n for n, wave in enumerate(waves)}
+    codes = {".".join(seed_codes(wave.station)[:2]): n for n, wave in enumerate(waves)}
     if "network" not in table.columns:
         codes = {code.partition(".")[2]: number for code, number in codes.items()}
     return [codes.get(_code(row)) for _, row in rows]
@@ -160,7 +162,7 @@ def _code(row: Mapping[str, str]) -> str:
 def _labelled(
     wave: Waveform, row: Mapping[str, str], table: LabelTable, run: str
 ) -> LabelledWaveform:
-    code = ".".join(wave.station.split(".")[:2])
+    code = ".".join(seed_codes(wave.station)[:2])
     record = labelled_by_row(wave, row, table.sample_columns, name=f"{run}.{code}")
     source = row.get("source") or row.get("shot")
     gather = f"{run} source {source}" if source else run

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.gathers import read_names
+from phasenet_keras.io.gathers import names_in, read_names
 from phasenet_keras.io.geometry import name_key
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.seisbench import dataset_chunks, read_dataset
@@ -49,13 +49,10 @@ def read_gather_records(
         records = map(_unlabelled, read_waveforms(expand_paths(sources)))
     found = []
     for record in records:
-        shot, receiver = record.gather or "1", record.waveform.station
-        for text in (record.name, record.waveform.source, record.waveform.station):
-            match = pattern.search(text) if pattern else None
-            if match:
-                named = match.groupdict()
-                shot, receiver = named.get("shot") or shot, named.get("receiver") or receiver
-                break
+        wave = record.waveform
+        named = names_in((record.name, wave.source, wave.station), pattern)
+        shot = named.get("shot", record.gather or "1")
+        receiver = named.get("receiver", wave.station)
         found.append((name_key(shot.removeprefix("shot ")), name_key(receiver), record))
     return found
 

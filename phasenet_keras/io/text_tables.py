@@ -7,9 +7,17 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["EVENT_COLUMNS", "NOT_A_NUMBER", "decoded", "event_in", "split_table", "with_point"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "NOT_A_NUMBER",
+    "decoded",
+    "event_in",
+    "first_cell",
+    "split_table",
+    "with_point",
+]
 
 # Columns of an event's name, in the order in which they are looked for.
 EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
@@ -78,6 +86,11 @@ def with_point(cell: str) -> str:
     return _WITH_COMMA.sub(lambda number: number[0].replace(",", "."), cell)
 
 
+def first_cell(row: Mapping[str, str], columns: Iterable[str]) -> str:
+    """Return the first cell of these columns that holds something; empty where none does."""
+    return next((row[column] for column in columns if row.get(column)), "")
+
+
 def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> str:
     """Return the event that a row names; empty where it names none, as -1, nan and none do.
 
@@ -85,5 +98,5 @@ def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> 
         >>> event_in({"event": "quake"}), event_in({"event_index": "-1"}), event_in({})
         ('quake', '', '')
     """
-    name = next((row[column] for column in columns if row.get(column)), "")
+    name = first_cell(row, columns)
     return "" if name.lower() in NO_EVENT else name

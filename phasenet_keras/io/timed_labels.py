@@ -29,6 +29,7 @@ from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import NoWaveformError, RecordWarning, gather_of, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, ShapeError
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ __all__ = ["HeaderScan", "scan_headers", "timed_parts"]
 JOIN_SAMPLES = 2.0
 # Picks of one phase are no closer (0.5 s at 100 Hz): nearer labels of one event are one onset.
 ONE_ONSET_SAMPLES = 50
-SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -142,12 +142,12 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         times = [t for s in scan.spans for t in (s.start_time, s.start_time + s.duration_s)]
         raise FormatError(
             f"{where}: none of its {len(arrivals)} arrivals is in a record; there are records of "
-            f"{_some(there)}, {_period(times)}, the arrivals are of {_some(_names(others))}, "
+            f"{some(there)}, {_period(times)}, the arrivals are of {some(_names(others))}, "
             f"{_period([arrival.time for arrival in others])}: check codes and times"
         )
     if others:
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record"
-        warnings.warn(f"{text}: {_some(map(_said, others))}", RecordWarning, stacklevel=3)
+        warnings.warn(f"{text}: {some(map(_said, others))}", RecordWarning, stacklevel=3)
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
         by_record.setdefault((arrival.station, arrival.record), []).append(arrival)
@@ -172,7 +172,7 @@ def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where:
         raise FormatError(
             f"{where}: {len(found)} of its {len(arrivals)} arrivals may be of several records, for "
             f"{len(records)} of {_names([arrival])[0]} have no date (they begin in 1970): "
-            f"{_some(Path(record).name for record in records)}. Name the file of each arrival, in "
+            f"{some(Path(record).name for record in records)}. Name the file of each arrival, in "
             "samples (a table with columns fname and p_sample), or give the files true times"
         )
 
@@ -206,7 +206,7 @@ def _one_an_onset(
             f"less than {ONE_ONSET_SAMPLES} samples away, and are left out (the manual one counts, "
             "that of the preferred origin, or the earliest)"
         )
-        warnings.warn(f"{text}: {_some(map(_said, left_out))}", RecordWarning, stacklevel=4)
+        warnings.warn(f"{text}: {some(map(_said, left_out))}", RecordWarning, stacklevel=4)
 
 
 def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
@@ -275,8 +275,3 @@ def _said(arrival: Arrival) -> str:
 
 def _period(times: Sequence[UTCDateTime]) -> str:
     return f"from {str(min(times))[:19]} to {str(max(times))[:19]}"
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from obspy import UTCDateTime
 
-__all__ = ["EPOCH", "exact_time", "iso_time", "time_decimals"]
+__all__ = [
+    "EPOCH",
+    "NO_TIME",
+    "date_time",
+    "exact_time",
+    "iso_time",
+    "seconds_after",
+    "time_decimals",
+]
 
 EPOCH = datetime(1970, 1, 1)
+# Of records without a time.
+NO_TIME = "1970-01-01"
 # A microsecond is a tenth of a sample there.
 MICROSECONDS_UP_TO_HZ = 1e5
 # What ObsPy's parsing leaves out: the decimals behind microseconds.
@@ -65,3 +75,25 @@ def exact_time(text: str) -> UTCDateTime:
         return UTCDateTime(text)
     time = UTCDateTime(text[: rest.start()] + text[rest.end() :])
     return UTCDateTime(ns=time.ns + int(rest[0][:3].ljust(3, "0")))
+
+
+def date_time(text: str) -> UTCDateTime:
+    """Return the time that a text stands for, as `exact_time`; a bare number could be of anything.
+
+    Raises:
+        Exception: for a number, and whatever `obspy.UTCDateTime` raises for what is no time.
+    """
+    if re.fullmatch(r"[\d.\s]*", text):
+        raise ValueError("it is no date")
+    return exact_time(text)
+
+
+def seconds_after(time: UTCDateTime, start: UTCDateTime) -> float:
+    """Return how many seconds a time is after another; ObsPy's difference is whole microseconds.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> seconds_after(UTCDateTime(ns=97_400), UTCDateTime(0))
+        9.74e-05
+    """
+    return (time.ns - start.ns) / 1e9

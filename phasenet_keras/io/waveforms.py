@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.channel_files import said_of_lone_channels
+from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
 from phasenet_keras.io.metadata_files import said_of_metadata
@@ -53,7 +54,6 @@ FINE_STEP_NS, COARSE_STEP_NS = 1_000, 100_000
 # one that is so many times the deviation of values that are not whole.
 FLOAT32_EXACT = 2.0**24
 LARGE_OFFSET = 1e3
-COMPONENT_ORDER = ("E", "N", "Z")
 
 
 def read_waveforms(
@@ -179,7 +179,7 @@ def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
     columns, presences, sources = {}, {}, {}
     n_samples = max(round(_position(trace, first)) + trace.stats.npts for trace, _ in span)
     n_samples += 2 + math.ceil(time_step_s(first.get("_format")) * first.sampling_rate)
-    for component in COMPONENT_ORDER:
+    for component in COMPONENTS:
         traces = [trace for trace, of_trace in span if of_trace == component]
         if traces:
             label = f"{station} {component}"

@@ -8,9 +8,9 @@ stations in the group, not on its length.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.index import Paths, expand_paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.picking.files import FileReport, Progress
@@ -234,20 +234,14 @@ def _read_headers(
     path: Path, selection: Selection, block_bytes: int
 ) -> tuple[list[Block], list[FileReport]]:
     """Return the wanted blocks of a file, and what is wrong with it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RecordWarning)
-        blocks = []
+    blocks = []
+    with noted() as texts:
         for block, traces in blocks_of(path, block_bytes):
             wanted = frozenset(station_id(t) for t in traces if selection.takes_header(t))
             if wanted:
                 blocks.append(replace(block, stations=wanted))
     # A block that cannot be read is a failure, a missing end is not.
-    notes = [
-        FileReport(path, str(w.message), failed="truncated" not in str(w.message))
-        for w in caught
-        if issubclass(w.category, RecordWarning)
-    ]
-    return blocks, notes
+    return blocks, [FileReport(path, text, failed="truncated" not in text) for text in texts]
 
 
 def _settings_of(
@@ -334,8 +328,13 @@ class _GroupRun:
         wanted = [self._job.selection.cut(trace) for trace in traces]
         return [trace for trace in wanted if trace is not None]
 
-    def _noted(self, path: Path) -> _Notes:
-        return _Notes(self, path)
+    @contextmanager
+    def _noted(self, path: Path) -> Iterator[None]:
+        """Turn the warnings of records into notes on a file."""
+        with noted() as texts:
+            yield
+        for text in texts:
+            self._note(path, text, failed=False)
 
     def _note(self, path: Path, text: str, failed: bool) -> None:
         self._facts.append({"path": str(path), "text": text, "failed": failed})
@@ -346,26 +345,6 @@ class _GroupRun:
         state = None if is_done else stream
         self.parts.save(self._picks, facts, n_blocks, state, self._known)
         self._picks, self._facts = [], []
-
-
-class _Notes(warnings.catch_warnings):
-    """Turns the warnings of a block of code into notes on a file."""
-
-    def __init__(self, run: _GroupRun, path: Path) -> None:
-        super().__init__(record=True)
-        self._run = run
-        self._path = path
-
-    def __enter__(self) -> Any:
-        self._caught = super().__enter__()
-        warnings.simplefilter("always", RecordWarning)
-        return self._caught
-
-    def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
-        for warning in self._caught or []:
-            if issubclass(warning.category, RecordWarning):
-                self._run._note(self._path, str(warning.message), failed=False)
 
 
 def _facts_of(stretch: Stretch) -> dict[str, Any]:

@@ -48,8 +48,8 @@ def first_rate_hz(
     for path in expand_paths(sources):
         if not selection.takes_name(path):
             continue
-        with warnings.catch_warnings(), suppress(FormatError):  # said when records are read
-            warnings.simplefilter("ignore")
+        # What is wrong is said when records are read.
+        with warnings.catch_warnings(action="ignore"), suppress(FormatError):
             for _, traces in blocks_of(path):
                 for trace in traces:
                     if selection.takes_header(trace):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.index import Paths, expand_paths, group_by_station
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, read_stream
+from phasenet_keras.io.registry import NoWaveformError, noted, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.types import FormatError, Pick, TextOnlyError
@@ -133,10 +132,9 @@ def pick_files(
     paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
     counts = Counter(path.name for path in paths)
     repeated = {path for path in paths if counts[path.name] > 1}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RecordWarning)
+    with noted() as texts:
         groups = group_by_station(paths)
-    yield from _notes(paths[0], caught)
+    yield from _notes(paths[0], texts)
     yield Progress(0, len(groups))
     for done, group in enumerate(groups, start=1):
         yield from _pick_group(picker, group, repeated, selection)
@@ -150,8 +148,7 @@ def _pick_group(
 
     stream, sources = Stream(), []
     for path in paths:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", RecordWarning)
+        with noted() as texts:
             try:
                 traces = read_stream(path)
                 if path in repeated:  # the name alone would not tell the file
@@ -161,21 +158,18 @@ def _pick_group(
                 sources.append(path)
             except FormatError as error:
                 yield FileReport.of_error(path, error)
-        yield from _notes(path, caught)
+        yield from _notes(path, texts)
     stream.traces = [trace for trace in map(selection.cut, stream) if trace is not None]
     if not stream:
         return
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RecordWarning)
+    with noted() as texts:
         waveforms = waveforms_of(stream)
-    yield from _notes(sources[0], caught)
+    yield from _notes(sources[0], texts)
     if not waveforms:
         yield FileReport(sources[0], f"{sources[0]} holds no usable samples", failed=True)
     for station, records in groupby(waveforms, key=lambda wave: wave.station):
         yield StationResult(station, list(picker.pick_each(records)))
 
 
-def _notes(path: Path, caught: list[warnings.WarningMessage]) -> Iterator[FileReport]:
-    for warning in caught:
-        if issubclass(warning.category, RecordWarning):
-            yield FileReport(path, str(warning.message), failed=False)
+def _notes(path: Path, texts: list[str]) -> Iterator[FileReport]:
+    return (FileReport(path, text, failed=False) for text in texts)

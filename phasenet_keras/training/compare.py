@@ -17,6 +17,7 @@ from typing import Any
 from phasenet_keras.data.settings import SEED, Kind, settled, whole
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.times import seconds_after
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.claim import claim, parent_facts, records_digest
@@ -175,7 +176,7 @@ def _picked(run: Run, net: PhaseNet, records: Sequence[LabelledWaveform]) -> Run
         record, wave = picked.record, picked.record.waveform
         for phase in sorted(set(record.arrivals) & set(picker.thresholds)):
             picks = picks_of(picked, phase, picker.thresholds[phase])
-            found = tuple(pick.time - wave.start_time for pick in picks)
+            found = tuple(seconds_after(pick.time, wave.start_time) for pick in picks)
             labels = tuple(sample / wave.sampling_rate for sample in record.arrivals[phase])
             times.setdefault(phase, []).append(RecordTimes(event_of(record), labels, found))
     return RunResult(run, {phase: tuple(rows) for phase, rows in sorted(times.items())})

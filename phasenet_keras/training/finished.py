@@ -14,6 +14,7 @@ from phasenet_keras.io.dataset_table import METADATA
 from phasenet_keras.io.label_files import Labels, given_labels, label_files
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, holds_dataset
 from phasenet_keras.io.sources import input_files
+from phasenet_keras.io.wording import some
 from phasenet_keras.training.staging import read_json
 from phasenet_keras.types import ConfigError
 
@@ -29,7 +30,6 @@ __all__ = [
 
 # A change of this number makes finished data sets be built anew.
 LAYOUT = 4
-SHOWN = 3
 
 
 def order_of(
@@ -171,4 +171,4 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         for path in {*inputs, *now["inputs"]}
         if inputs.get(path) != now["inputs"].get(path)
     )
-    return f"{len(changed)} of its inputs have changed: {', '.join(changed[:SHOWN])}"
+    return f"{len(changed)} of its inputs have changed: {some(changed)}"

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.training.curves import MAD_TO_SIGMA
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["check_physics", "reciprocity", "reciprocity_weights"]
+__all__ = ["check_physics", "reciprocity", "reciprocity_weights", "shot_column"]
 
 TIMES = ("corrected_sample", "corrected_s", "sample", "time_s")
-MAD_TO_SIGMA = 1.4826
 FEWEST_FOR_WADATI = 8
 # Two offsets are those of one path if they differ by no more than this part of the longer one.
 SAME_PATH = 0.05
@@ -161,8 +161,13 @@ def _both_ways(picks: DataFrame) -> DataFrame:
     return both.assign(difference=both["time"] - both["time_back"])
 
 
+def shot_column(table: DataFrame) -> str:
+    """Return the column of a table of picks that names the shot: ``shot``, else ``gather``."""
+    return "gather" if "gather" in table and "shot" not in table else "shot"
+
+
 def _picks(table: DataFrame) -> DataFrame:
-    shot = "gather" if "gather" in table and "shot" not in table else "shot"
+    shot = shot_column(table)
     missing = [name for name in (shot, "receiver", "phase") if name not in table]
     times = [name for name in TIMES if name in table]
     if missing or not times:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from phasenet_keras.io.times import seconds_after
 from phasenet_keras.training.matching import ROUNDING, Tolerance, match_picks
 from phasenet_keras.training.scores import PhaseScores, RecordMatches
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
@@ -145,7 +146,7 @@ def _match_record(
 ) -> RecordMatches:
     wave = record.waveform
     nearest, window = tolerance.at(wave.sampling_rate), tolerance.window_at(wave.sampling_rate)
-    picked = [pick.time - wave.start_time for pick in picks]
+    picked = [seconds_after(pick.time, wave.start_time) for pick in picks]
     labels = [sample / wave.sampling_rate for sample in record.arrivals[phase]]
     # The closest pairs go first: those within the tolerance are the same with a wider window.
     pairs = match_picks(picked, labels, window)

@@ -220,8 +220,7 @@ def _read_all(
     settings: PrepareSettings,
     on_progress: Callable[[int, int], None] | None,
 ) -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as caught:
         source = open_source(waveforms, labels, output, settings.selection)
     stage.note(caught)
     cut = partial(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.training.correction import CORRECTIONS, REPORT, CorrectionConfig
-from phasenet_keras.training.physics import reciprocity_weights
+from phasenet_keras.training.physics import reciprocity_weights, shot_column
 from phasenet_keras.training.robust import (
     GatherCorrection,
     PhaseCorrection,
@@ -153,7 +153,7 @@ class _Survey:
         receivers: Mapping[Any, Point] | None,
     ) -> None:
         self.table, self.config, n = table, config, len(table)
-        self.shot = "gather" if "gather" in table and "shot" not in table else "shot"
+        self.shot = shot_column(table)
         _require(table, (self.shot, "receiver", "phase"))
         self.note = np.full(n, "", dtype=object)
         self.usable = np.ones(n, bool)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from phasenet_keras.io.parts import RecordFacts
+from phasenet_keras.io.wording import some
 from phasenet_keras.training.grouping import (
     NAMED,
     copies_of,
@@ -38,7 +39,6 @@ __all__ = [
 SPLIT_BY = ("event", "gather", "station", "time", "block")
 LEAST_GROUPS = 3
 FRACTIONS = (0.6, 0.1, 0.3)
-SHOWN = 3
 REMEDIES = {
     "station": " (scores will be of known stations; --split-by station keeps them apart)",
     "time": " (one earthquake may be on two sides; --split-by time keeps them apart)",
@@ -177,18 +177,18 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     said = []
     twice = [name for name, count in Counter(fact.name for fact in facts).items() if count > 1]
     if twice:
-        said.append(f"error: {len(twice)} names are used by several records: {_some(twice)}")
+        said.append(f"error: {len(twice)} names are used by several records: {some(twice)}")
     copies = _across(facts, copies_of(facts))
     if copies:
         said.append(
             f"error: {len(copies)} pairs of records in two splits have the same samples: "
-            f"{_some(copies)}"
+            f"{some(copies)}"
         )
     overlaps = _across(facts, overlaps_of(facts))
     if overlaps:
         said.append(
             f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
-            f"overlap in time: {_some(overlaps)}"
+            f"overlap in time: {some(overlaps)}"
         )
     kinds = (*NAMED, "station", "time")
     return said + [text for by in kinds for text in _in_several(facts, by)]
@@ -235,7 +235,7 @@ def _in_several(facts: Sequence[RecordFacts], by: str) -> list[str]:
         return []
     verb = "is" if len(shared) == 1 else "are"
     what = NAMES_OF_SEVERAL.get(by, f"{by}s")
-    said = f"{len(shared)} of {len(splits)} {what} {verb} in several splits: {_some(shared)}"
+    said = f"{len(shared)} of {len(splits)} {what} {verb} in several splits: {some(shared)}"
     return [f"warning: {said}{REMEDIES.get(by, '')}"]
 
 
@@ -278,7 +278,3 @@ def _draw(
             split_of[name] = split
             left.remove(name)
     return [split_of.get(group, "train") for group in groups]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

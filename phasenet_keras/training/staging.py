@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.dataset_table import metadata_row
 from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
@@ -29,7 +29,6 @@ __all__ = ["ORDER", "Stage", "read_json", "write_json"]
 
 ORDER = "order.json"
 RECORDS_A_FILE = 200
-CHANNEL_ORDER = ("E", "N", "Z")
 # Names that pandas reads as numbers or as missing, and SeisBench with it.
 NO_NAME = re.compile(
     r"[+-]?[\d.]+(?:e[+-]?\d+)?|nan|na|n/a|null|none|<na>|[+-]?inf(?:inity)?|", re.I
@@ -152,8 +151,7 @@ class Stage:
         with new_hdf5(path) as new:
             new.file.create_group("data")
             while self._n_parts < len(parts) and len(self.rows) - n_rows < RECORDS_A_FILE:
-                with warnings.catch_warnings(record=True) as caught:
-                    warnings.simplefilter("always")
+                with warnings.catch_warnings(record=True, action="always") as caught:
                     for item in finish(parts[self._n_parts]()):
                         self._take(item, new.file)
                         new.check()
@@ -237,7 +235,7 @@ def _chosen(items: Iterable[Item], wanted: str | None) -> Iterator[Item]:
             yield item
             continue
         columns = {component: wave.channels.index(c) for c, component in components.items()}
-        names = tuple(name for name in CHANNEL_ORDER if name in columns)
+        names = tuple(name for name in COMPONENTS if name in columns)
         if wanted and set(wanted) <= set(names):
             names = tuple(wanted)
         data = wave.data[:, [columns[name] for name in names]]
