@@ -1,4 +1,4 @@
-"""The verb of the command line that builds data sets."""
+"""The verb of the command line that builds data sets, and what trains on raw records has of it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from phasenet_keras.io.parts import BadRow
-    from phasenet_keras.training.prepare import Prepared
+    from phasenet_keras.training.prepare import Prepared, PrepareSettings
 
-__all__ = ["add_prepare"]
+__all__ = ["add_prepare", "build_dataset"]
 
 DESCRIPTION = """\
 Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
@@ -119,8 +119,7 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
 
 def _run_prepare(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.selection import CODES
-    from phasenet_keras.report import CountBar
-    from phasenet_keras.training.prepare import PrepareSettings, prepare
+    from phasenet_keras.training.prepare import PrepareSettings
 
     settings = PrepareSettings(
         split_by="gather" if arguments.split_by == "shot" else arguments.split_by,
@@ -133,23 +132,41 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
         random_position=arguments.random_position,
         **{name: getattr(arguments, name) for name in CODES},
     )
-    console = open_console(False)
-    with CountBar(console, "reading") as bar:
-        made = prepare(
-            arguments.waveforms,
-            arguments.output,
-            arguments.labels,
-            settings,
-            overwrite=arguments.overwrite,
-            on_progress=bar.take,
-        )
-    _print(console, made, arguments.output)
+    made = build_dataset(
+        open_console(False),
+        arguments.waveforms,
+        arguments.output,
+        arguments.labels,
+        settings,
+        overwrite=arguments.overwrite,
+    )
     if not made.facts:
         return EXIT_NOTHING_DONE
-    figure = arguments.output / EXAMPLES
-    if made.is_new or not figure.exists():
-        _draw(made, figure, arguments.seed)
     return EXIT_SOME_FAILED if made.bad else 0
+
+
+def build_dataset(
+    console: Console,
+    waveforms: str,
+    output: Path,
+    labels: list[str] | None,
+    settings: PrepareSettings,
+    *,
+    overwrite: bool = False,
+) -> Prepared:
+    """Build a data set while its progress is shown, print what came of it and draw some records."""
+    from phasenet_keras.report import CountBar
+    from phasenet_keras.training.prepare import prepare
+
+    with CountBar(console, "reading") as bar:
+        made = prepare(
+            waveforms, output, labels, settings, overwrite=overwrite, on_progress=bar.take
+        )
+    _print(console, made, output)
+    figure = output / EXAMPLES
+    if made.facts and (made.is_new or not figure.exists()):
+        _draw(made, figure, settings.seed)
+    return made
 
 
 def _print(console: Console, made: Prepared, output: Path) -> None:

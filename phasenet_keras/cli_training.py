@@ -16,30 +16,48 @@ from phasenet_keras.cli_common import (
     say,
     whole_number,
 )
+from phasenet_keras.cli_dataset import build_dataset
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES
-from phasenet_keras.types import PhaseNetKerasError
+from phasenet_keras.types import FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_train"]
+
+# What is made of waveforms, in the run folder.
+DATASET = "dataset"
 
 
 def add_train(verbs: argparse._SubParsersAction) -> None:
     """Add `train` to the parser."""
     verb = verbs.add_parser(
         "train",
-        help="fine-tune a preset on a data set",
-        description="Fine-tune a preset on a data set; print what it and its parent find in the "
-        "test records. The run folder then serves as a preset; a run that was interrupted goes on "
-        "if the same command is given again.",
+        help="fine-tune a preset on a data set or on labelled waveforms",
+        description="Fine-tune a preset on a data set, or on labelled waveforms, which are made "
+        "into one first; print what it and its parent find in the test records. The run folder "
+        "then serves as a preset; a run that was interrupted goes on if the same command is given "
+        "again.",
         epilog=f"Strategies: {', '.join(STRATEGIES)}; JSON defines others. Exit status: 0 "
         "the parent is beaten on the validation records, 1 it is not and is kept, or no label is "
         "found, 2 nothing could be done.",
     )
-    verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
+    verb.add_argument(
+        "records",
+        metavar="RECORDS",
+        help="data set of phasenet-keras prepare; or waveforms as it takes them (folder, file or "
+        "quoted pattern), made into the data set RUN/dataset by its defaults",
+    )
+    verb.add_argument(
+        "--labels",
+        action="append",
+        metavar="PATH",
+        help="of waveforms that do not hold their own, as prepare takes them",
+    )
     add_preset_option(verb)
     add_channel_options(verb)
     verb.add_argument(
@@ -72,15 +90,16 @@ def _run_train(arguments: argparse.Namespace) -> int:
     config = replace(
         read_config(arguments.config), **{k: v for k, v in given.items() if v is not None}
     )
-    train_records = read_dataset(arguments.dataset, "train")
-    dev_records = read_dataset(arguments.dataset, "dev")
-    test_records, why_none = _untouched(arguments.dataset, [*train_records, *dev_records])
+    console = open_console(False)
+    dataset = _dataset_of(arguments, console)
+    train_records = read_dataset(dataset, "train")
+    dev_records = read_dataset(dataset, "dev")
+    test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
     with quiet_start():
         from phasenet_keras.report import EpochBar
         from phasenet_keras.training.train import train
 
     parent = load_parent(arguments)
-    console = open_console(False)
     with EpochBar(console, config.epochs) as bar:
         result = train(
             parent,
@@ -101,6 +120,24 @@ def _run_train(arguments: argparse.Namespace) -> int:
         say(console, f"no scores before and after: {why_none}", "[yellow]note[/]")
     say(console, f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1
+
+
+def _dataset_of(arguments: argparse.Namespace, console: Console) -> Path:
+    """Return the data set that is named, or the one that is made of the waveforms."""
+    from phasenet_keras.io.seisbench import holds_dataset
+    from phasenet_keras.training.prepare import PrepareSettings
+
+    records = Path(arguments.records)
+    if holds_dataset(records) and not arguments.labels:
+        return records
+    dataset = arguments.output / DATASET
+    made = build_dataset(console, arguments.records, dataset, arguments.labels, PrepareSettings())
+    if not made.facts:
+        raise FormatError(
+            f"{records}: there is no labelled record to train on; phasenet-keras prepare has "
+            "options that choose, cut and resample records, and train takes its data set"
+        )
+    return dataset
 
 
 def _untouched(

@@ -99,6 +99,46 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
     assert "| P | " in capsys.readouterr().out
 
 
+def test_waveforms_and_labels_become_a_picker_by_one_command(tmp_path, parent, capsys):
+    onsets = write_line(tmp_path / "line", 30)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("itp\n" + "".join(f"{at}\n" for at in onsets))
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"epochs": 2, "window_samples": 256, "shift_samples": 64}))
+    options = ["--preset", parent, "--config", str(config), "--output"]
+    run = tmp_path / "run"
+    train = ["train", str(tmp_path / "line"), "--labels", str(labels), *options, str(run)]
+    status = main(train)
+    assert f"30 records (split by block) written to {run / 'dataset'}" in said(capsys)
+    assert (run / "dataset" / "examples.png").is_file()
+    data, other = str(tmp_path / "set"), tmp_path / "other"
+    main(["prepare", str(tmp_path / "line"), "--labels", str(labels), "--output", data])
+    assert main(["train", data, *options, str(other)]) == status
+    weights = [PhaseNet.from_preset(folder / "best").get_weight_set() for folder in (run, other)]
+    assert all(np.array_equal(array, weights[1][name]) for name, array in weights[0].items())
+    capsys.readouterr()
+    assert main(train) == status  # goes on, and there is nothing to do
+    assert "dataset is complete, nothing to do (30 records" in said(capsys)
+
+
+def test_waveforms_to_train_on_need_labels(tmp_path, parent, capsys):
+    write_line(tmp_path / "line", 3)
+    run = tmp_path / "run"
+    assert main(["train", str(tmp_path / "line"), "--preset", parent, "--output", str(run)]) == 2
+    assert "holds no labels" in capsys.readouterr().err
+    labels = tmp_path / "labels.csv"
+    labels.write_text("fname,itp\nnone.txt,100\n")
+    train = ["train", str(tmp_path / "line"), "--labels", str(labels), "--preset", parent]
+    assert main([*train, "--output", str(run)]) == 2
+    assert "there is no labelled record to train on" in capsys.readouterr().err
+    assert not (run / "config.json").exists()
+
+
+def said(capsys):
+    """What was printed, in one line."""
+    return " ".join(capsys.readouterr().out.split())
+
+
 def test_rows_find_their_files_by_name_and_bad_rows_are_named(tmp_path, capsys):
     onsets = write_line(tmp_path / "line", 12)
     rows = [f"trace_{n:03d}.txt,{onsets[n]},{onsets[n] + 60}" for n in reversed(range(12))]
