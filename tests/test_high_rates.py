@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from archives import run
 from obspy import Stream, Trace, UTCDateTime, read
+from texts import unaligned
 
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.cli import main
@@ -166,7 +167,7 @@ def test_scores_have_a_unit_that_shows_digits():
             recall=1.0, f1=1.0, f1_interval=(0.9, 1.0),
             residual_mean_s=0.123 * scale_s, residual_std_s=0.456 * scale_s, mae_s=0.3 * scale_s,
         )  # fmt: skip
-        return markdown_table({"a": {"P": score}})
+        return unaligned(markdown_table({"a": {"P": score}}))
 
     assert "residual mean ± std (ms) | MAE (ms)" in row(1e-3)
     assert "| +0.12 ± 0.46 | 0.30 |" in row(1e-3)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 from test_train import onsets
+from texts import unaligned
 
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.cli import main
@@ -78,7 +79,8 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
     assert main(train) == 0
     said = capsys.readouterr().out
     assert "best validation F1" in said
-    cells = [line.split(" | ") for line in said.splitlines() if line.startswith("| ")][1:]
+    lines = [line for line in unaligned(said).splitlines() if line.startswith("| ")]
+    cells = [line.split(" | ") for line in lines[1:]]
     before_and_after = {row[0].removeprefix("| "): row[2].split(" ")[0] for row in cells}
     scores = {}
     for name, preset, sampling in (
@@ -96,7 +98,7 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
         "small, samples as they are": f"{scores['parent']:.3f}",
         "trained": f"{scores['run']:.3f}",
     }
-    assert "| P | " in capsys.readouterr().out
+    assert "| P     | " in capsys.readouterr().out
 
 
 def test_waveforms_and_labels_become_a_picker_by_one_command(tmp_path, parent, capsys):
@@ -286,7 +288,7 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys)
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert "run 1 of 5: zero-shot" in printed
-    assert "| finetune | P |" in printed
+    assert "| finetune | P |" in unaligned(printed)
     table = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert set(table["scores"]) == {"zero-shot", "scratch", "finetune"}
     assert table["recommendation"] in " ".join(printed.split())

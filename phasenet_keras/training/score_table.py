@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from phasenet_keras.training.scores import PhaseScores
 
@@ -23,30 +23,41 @@ NO_VALUE = "-"
 
 
 def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
-    """Return named scores as a Markdown table, with the rules that they follow below it."""
-    unit, per_s = _unit_of(score for scores in rows.values() for score in scores.values())
-    lines = [
-        "| what | phase | F1 (95 %) | precision (95 %) | recall (95 %) | "
-        f"residual mean ± std ({unit}) | MAE ({unit}) | false picks an hour | labels |",
-        "|---|---|---|---|---|---|---|---|---|",
+    """Return named scores as a Markdown table, with the rules that they follow below it.
+
+    Columns are as wide as their widest cell, to be read on a terminal as well; one in which no row
+    has a value is left out.
+    """
+    scores = [score for of_phases in rows.values() for score in of_phases.values()]
+    unit, per_s = _unit_of(scores)
+    table = [
+        {
+            "what": name,
+            "phase": phase,
+            "F1 (95 %)": with_interval(score, "f1"),
+            "precision (95 %)": with_interval(score, "precision"),
+            "recall (95 %)": with_interval(score, "recall"),
+            f"residual mean ± std ({unit})": _mean_and_std(score, per_s),
+            f"MAE ({unit})": _or_none(per_s * score.mae_s, ".2f"),
+            "false picks an hour": _or_none(score.false_picks_per_hour, ".1f"),
+            "labels": str(score.n_true),
+        }
+        for name, of_phases in rows.items()
+        for phase, score in of_phases.items()
     ]
-    rules: dict[str, None] = {}
-    for name, scores in rows.items():
-        for phase, score in scores.items():
-            cells = (
-                name,
-                phase,
-                *(with_interval(score, value) for value in WITH_INTERVALS),
-                _mean_and_std(score, per_s),
-                _or_none(per_s * score.mae_s, ".2f"),
-                _or_none(score.false_picks_per_hour, ".1f"),
-                str(score.n_true),
-            )
-            lines.append(f"| {' | '.join(cells)} |")
-            if score.rule:
-                rules.setdefault(score.tolerance.text)
-    notes = interval_notes(score for scores in rows.values() for score in scores.values())
-    return "\n\n".join(["\n".join(lines), *rules, *notes]) + "\n"
+    rules = dict.fromkeys(score.tolerance.text for score in scores if score.rule)
+    return "\n\n".join([_aligned(table), *rules, *interval_notes(scores)]) + "\n"
+
+
+def _aligned(table: Sequence[Mapping[str, str]]) -> str:
+    """Return rows as Markdown, without the columns that have no value."""
+    if not table:
+        return "Nothing was scored."
+    names = [name for name in table[0] if any(row[name] != NO_VALUE for row in table)]
+    lines = [names, *([row[name] for name in names] for row in table)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    head, *body = (f"| {' | '.join(map(str.ljust, cells, widths))} |" for cells in lines)
+    return "\n".join([head, f"|{'|'.join('-' * (width + 2) for width in widths)}|", *body])
 
 
 def with_interval(score: PhaseScores, name: str = "f1") -> str:
