@@ -129,14 +129,25 @@ def two_phases(second):
 def test_only_what_may_learn_moves_statistics_included(net, batch):
     strategy = two_phases(("up0", "output"))
     net.compile(StageAdam(1e-2), "categorical_crossentropy")
-    build_optimizer(net)
-    apply_phase(net, strategy.at(0))
     before = net.get_weight_set()
     train(net, batch, 2, [FreezeCallback(strategy)])
     assert moved_stages(net, before) == {"output"}
     before = net.get_weight_set()
     train(net, batch, 4, [FreezeCallback(strategy)], start=2)
     assert moved_stages(net, before) == {"up0", "output"}
+
+
+def test_factors_of_the_learning_rate_need_an_optimizer_that_knows_them(net, batch):
+    net.compile("adam", "categorical_crossentropy")
+    slow = TransferStrategy("slow", freeze=FreezeSchedule((FreezePhase(lr_scale={"down*": 0.1}),)))
+    with pytest.raises(ConfigError, match=r"'slow' has factors .*StageAdam, not Adam"):
+        train(net, batch, 1, [FreezeCallback(slow)])
+    deep = [FreezeCallback("freeze_deepest")]
+    with pytest.raises(ConfigError, match="'down4' matches no stage"):
+        train(net, batch, 1, deep)
+    before = net.get_weight_set()
+    train(net, batch, 1, [FreezeCallback("freeze_encoder")])
+    assert moved_stages(net, before) == {"up0", "up1", "output"}
 
 
 def test_without_a_new_step_a_flipped_flag_does_nothing(net, batch):

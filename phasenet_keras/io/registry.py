@@ -170,7 +170,7 @@ def reader_of(path: Path) -> Reader:
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """Give a list that holds, when this is over, what `RecordWarning`s said meanwhile."""
+    """Give a list that holds, when this is over, what each `RecordWarning` said meanwhile."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True, action="always", category=RecordWarning) as caught:
         yield texts

@@ -75,8 +75,9 @@ def _fetched(preset: Preset, name: str, digest: str, place: Path) -> Path:
         raise PresetError(
             f"preset '{preset.name}' needs one download and {url} cannot be reached "
             f"({type(error).__name__}). Without a network, put these files into {place} "
-            f"(or into {preset.name}/ below the folder that {CACHE_VARIABLE} names), or use a "
-            f"preset folder of your own:\n  {wanted}"
+            f"(or into {preset.name}/ below the folder that {CACHE_VARIABLE} names), or take a "
+            "preset that comes with the program, such as regional, or a folder of your own:\n  "
+            f"{wanted}"
         ) from error
     except ValueError as error:
         raise PresetError(f"{url} gave a file with the wrong checksum: {error}") from error

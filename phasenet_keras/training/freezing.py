@@ -14,7 +14,13 @@ import keras
 import numpy as np
 
 from phasenet_keras.models.phasenet import PhaseNet
-from phasenet_keras.training.transfer import FreezePhase, TransferStrategy, matching_stages
+from phasenet_keras.training.transfer import (
+    FreezePhase,
+    TransferStrategy,
+    matching_stages,
+    strategy_of,
+)
+from phasenet_keras.types import ConfigError
 
 __all__ = ["FreezeCallback", "StageAdam", "apply_phase", "build_optimizer", "initial_weights"]
 
@@ -54,10 +60,14 @@ def apply_phase(net: PhaseNet, phase: FreezePhase) -> None:
         for layer in net.stage_layers(stage):
             layer.trainable = stage in learning
             scales[layer.name] = phase.scale_of(stage)
-    # Under float16, Keras wraps the optimizer in one that scales the loss.
-    optimizer = getattr(net.optimizer, "inner_optimizer", net.optimizer)
+    optimizer = _inner(net.optimizer)
     if isinstance(optimizer, StageAdam):
         optimizer.stage_scales = scales
+
+
+def _inner(optimizer: Any) -> Any:
+    """Return the optimizer itself: under float16, Keras wraps it in one that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def build_optimizer(net: PhaseNet) -> None:
@@ -71,22 +81,54 @@ def build_optimizer(net: PhaseNet) -> None:
 
 
 class FreezeCallback(keras.callbacks.Callback):
-    """Thaws and freezes at the epochs that a strategy says.
+    """Lets a `fit` of your own follow a strategy: what learns, from which epoch on, and how fast.
+
+    Weights are as you have loaded them; what the strategy says of loading is not done.
 
     Args:
-        strategy: the strategy.
+        strategy: name, value or JSON of a strategy.
+
+    Raises:
+        ConfigError: when training begins, if the strategy names no stage of the network, or has
+            factors of the learning rate, and the optimizer is no `StageAdam`.
+
+    Example:
+        >>> from phasenet_keras import PhaseNet
+        >>> x, y = np.ones((4, 64, 1)), np.full((4, 64, 3), 1 / 3)
+        >>> net = PhaseNet(channels="Z", depth=3)
+        >>> net.compile(StageAdam(1e-3), "categorical_crossentropy")
+        >>> callbacks = [FreezeCallback("freeze_encoder")]
+        >>> _ = net.fit(x, y, epochs=1, verbose=0, callbacks=callbacks)
+        >>> [stage for stage in net.stages if net.stage_layers(stage)[0].trainable]
+        ['up1', 'up0', 'output']
     """
 
-    def __init__(self, strategy: TransferStrategy) -> None:
+    def __init__(self, strategy: str | TransferStrategy) -> None:
         super().__init__()
-        self.strategy = strategy
+        self.strategy = strategy_of(strategy)
+        self._phase: FreezePhase | None = None
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Check the strategy, and give the optimizer its state for all variables."""
+        self.strategy.check(self.model.stages)
+        optimizer = _inner(self.model.optimizer)
+        if not isinstance(optimizer, StageAdam) and any(
+            phase.lr_scale for phase in self.strategy.freeze.phases
+        ):
+            raise ConfigError(
+                f"strategy '{self.strategy.name}' has factors of the learning rate: compile with "
+                f"phasenet_keras.training.freezing.StageAdam, not {type(optimizer).__name__}"
+            )
+        build_optimizer(self.model)
+        self._phase = None
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Apply the epoch's phase, where it is a new one."""
         phase = self.strategy.at(epoch)
-        if phase.start_epoch == epoch and epoch > 0:
+        if phase != self._phase:
             apply_phase(self.model, phase)
             self.model.make_train_function(force=True)
+            self._phase = phase
 
 
 def initial_weights(
