@@ -143,7 +143,7 @@ def test_factors_of_the_learning_rate_need_an_optimizer_that_knows_them(net, bat
     with pytest.raises(ConfigError, match=r"'slow' has factors .*StageAdam, not Adam"):
         train(net, batch, 1, [FreezeCallback(slow)])
     deep = [FreezeCallback("freeze_deepest")]
-    with pytest.raises(ConfigError, match="'down4' matches no stage"):
+    with pytest.raises(ConfigError, match="'down3' matches no stage"):
         train(net, batch, 1, deep)
     before = net.get_weight_set()
     train(net, batch, 1, [FreezeCallback("freeze_encoder")])
