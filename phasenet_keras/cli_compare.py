@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -131,7 +130,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
 
 def _write(comparison: Comparison, advice: str, folder: Path) -> str:
     """Write tables and figures; return the table."""
-    from phasenet_keras.io.tables import beside_then_rename
+    from phasenet_keras.io.new_files import beside_then_rename, write_json
     from phasenet_keras.plot_compare import save_comparison_figures
     from phasenet_keras.training.evaluate import markdown_table
 
@@ -140,9 +139,8 @@ def _write(comparison: Comparison, advice: str, folder: Path) -> str:
         name: {phase: score.to_dict() for phase, score in comparison.scores(name).items()}
         for name in comparison.strategies
     }
-    with beside_then_rename(folder / "comparison.json") as file:
-        json.dump({"recommendation": advice, "scores": values}, file, indent=2, sort_keys=True)
-        file.write("\n")
+    content = {"recommendation": advice, "scores": values}
+    write_json(content, folder / "comparison.json", indent=2)
     with beside_then_rename(folder / "comparison.md") as file:
         file.write(f"{table}\n{advice}\n")
     save_comparison_figures(comparison, folder)

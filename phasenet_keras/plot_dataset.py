@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain
 from phasenet_keras.types import LabelledWaveform
 
@@ -61,9 +62,8 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
 def save_examples(records: Sequence[LabelledWaveform], path: str | PathLike[str]) -> None:
     """Draw records with their labels and save the figure; it appears when it is complete."""
     path = Path(path)
-    beside = path.with_name(f".{path.stem}-part{path.suffix}")
-    plot_examples(records).savefig(beside, dpi=110)
-    beside.replace(path)
+    with beside_then_rename(path, "wb") as file:
+        plot_examples(records).savefig(file, dpi=110, format=path.suffix.removeprefix("."))
 
 
 def _draw(axis: Axes, record: LabelledWaveform) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +40,7 @@ from phasenet_keras.data.settings import (
     settled,
     whole,
 )
+from phasenet_keras.io.new_files import read_settings
 from phasenet_keras.models.contract import WINDOW_RANGE
 from phasenet_keras.types import ConfigError, LabelledWaveform, refuse_unknown
 
@@ -283,12 +282,7 @@ def read_config(path: str | PathLike[str] | None) -> TrainConfig:
     """
     if path is None:
         return TrainConfig()
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is no readable JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} should hold a JSON object, it holds a {type(values).__name__}")
+    values = read_settings(path)
     return TrainConfig.from_dict(values.get("config", values))
 
 

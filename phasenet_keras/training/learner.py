@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from phasenet_keras.data.examples import ExampleMaker
-from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker

@@ -16,6 +16,7 @@ from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.label_files import Labels
+from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import WAVEFORMS, put_in_place, read_facts
 from phasenet_keras.io.selection import CODES, Selection
@@ -33,7 +34,7 @@ from phasenet_keras.training.finished import (
 )
 from phasenet_keras.training.grouping import groups_of
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
-from phasenet_keras.training.staging import ORDER, Stage, read_json, write_json
+from phasenet_keras.training.staging import ORDER, Stage
 from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 
 __all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]

@@ -13,8 +13,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest

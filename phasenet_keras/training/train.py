@@ -13,8 +13,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
