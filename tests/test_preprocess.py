@@ -11,7 +11,7 @@ from phasenet_keras import Waveform
 from phasenet_keras.data.preprocess import (
     arrange_channels,
     normalize,
-    normalize_moving,
+    normalize_record,
     prepare,
     resample,
 )
@@ -127,7 +127,7 @@ def test_reinterpret_leaves_samples_and_rate():
     wave = make_waveform(noise(4000, 3), rate=2000.0)
     prepared = prepare(wave, ENZ, 100.0, 3000, sampling="reinterpret")
     assert prepared.sampling_rate == 2000.0
-    assert np.array_equal(prepared.data, normalize_moving(wave.data, 3000))
+    assert np.array_equal(prepared.data, normalize_record(wave.data, 3000)[0])
 
 
 @pytest.mark.parametrize(("rate", "is_left"), [(99.6, True), (100.4, True), (99.0, False)])

@@ -16,7 +16,7 @@ import numpy as np
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.training.transfer import FreezePhase, TransferStrategy, matching_stages
 
-__all__ = ["FreezeCallback", "StageAdam", "apply_phase", "build_optimizer", "initial_weights"]
+__all__ = ["StageAdam", "apply_phase", "build_optimizer", "initial_weights"]
 
 
 @keras.saving.register_keras_serializable(package="phasenet_keras")
@@ -68,25 +68,6 @@ def build_optimizer(net: PhaseNet) -> None:
     net.optimizer.build(net.trainable_variables)
     for layer in frozen:
         layer.trainable = False
-
-
-class FreezeCallback(keras.callbacks.Callback):
-    """Thaws and freezes at the epochs that a strategy says.
-
-    Args:
-        strategy: the strategy.
-    """
-
-    def __init__(self, strategy: TransferStrategy) -> None:
-        super().__init__()
-        self.strategy = strategy
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Apply the epoch's phase, where it is a new one."""
-        phase = self.strategy.at(epoch)
-        if phase.start_epoch == epoch and epoch > 0:
-            apply_phase(self.model, phase)
-            self.model.make_train_function(force=True)
 
 
 def initial_weights(
