@@ -21,6 +21,7 @@ __all__ = [
     "SAMPLING_MODES",
     "Prepared",
     "arrange_channels",
+    "arranged",
     "channel_columns",
     "check_modes",
     "normalize",
@@ -143,13 +144,18 @@ def arrange_channels(
     """
     check_modes(missing=missing)
     columns = channel_columns(waveform.channels, channels, missing, waveform.station)
-    if columns == tuple(range(len(waveform.channels))):
-        return waveform.data
-    data = np.zeros((waveform.n_samples, len(channels)), np.float32)
+    return arranged(waveform.data, columns)
+
+
+def arranged(data: np.ndarray, columns: Sequence[int | None]) -> np.ndarray:
+    """Return these columns of data in their order, zeros for None; all as they are: no copy."""
+    if tuple(columns) == tuple(range(data.shape[1])):
+        return data
+    found = np.zeros((data.shape[0], len(columns)), data.dtype)
     for number, column in enumerate(columns):
         if column is not None:
-            data[:, number] = waveform.data[:, column]
-    return data
+            found[:, number] = data[:, column]
+    return found
 
 
 def channel_columns(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from typing import Any
 
@@ -33,6 +33,7 @@ from phasenet_keras.data.settings import (
     SEED,
     TEXT,
     Kind,
+    by_name,
     choice,
     number,
     optional,
@@ -231,11 +232,7 @@ class TrainConfig:
         Raises:
             ConfigError: for unknown keys or impossible values.
         """
-        if not isinstance(values, Mapping):
-            raise ConfigError(f"a training configuration has settings by name, received {values!r}")
-        known = [item.name for item in fields(cls) if item.init]
-        refuse_unknown(values, known, "a training configuration")
-        return cls(**values)
+        return cls(**by_name(values, cls, "a training configuration"))
 
     def _check_label(self) -> None:
         if not self.label_shape:
@@ -318,5 +315,4 @@ def _step(item: Mapping[str, Any]) -> Augmentation:
     name = settings.pop("name")
     refuse_unknown({name: None}, STEPS, "augmentation")
     step: Any = STEPS[name]
-    refuse_unknown(settings, [field.name for field in fields(step)], f"augmentation {name}")
-    return step(**settings)
+    return step(**by_name(settings, step, f"augmentation {name}"))

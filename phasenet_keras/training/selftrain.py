@@ -39,6 +39,7 @@ from phasenet_keras.training.rounds import (
     verdict_of,
     write_rounds,
 )
+from phasenet_keras.training.scores import mean_f1
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.training.survey import HOW
 from phasenet_keras.training.train import train
@@ -189,9 +190,7 @@ class _Run:
             )
             for split, bootstrap in (("dev", 0), ("test", 1000))
         )
-        values = [score.f1 for score in dev.values() if score.n_true]
-        dev_f1 = sum(values) / len(values) if values else math.nan
-        return SelfTrainRound(number, dev_f1, test, counts or {})
+        return SelfTrainRound(number, mean_f1(dev), test, counts or {})
 
 
 def _round(
