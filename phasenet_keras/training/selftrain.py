@@ -44,7 +44,7 @@ from phasenet_keras.training.splits import digest_of
 from phasenet_keras.training.survey import HOW
 from phasenet_keras.training.train import train
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -129,7 +129,7 @@ def self_train(
     labelled = list(check_records(labelled, "labelled records"))
     run = _Run(
         parent,
-        {s: [r for r in labelled if r.split == s] for s in ("train", "dev", "test")},
+        {s: [r for r in labelled if r.split == s] for s in SPLITS},
         unlabelled,
         Path(folder),
         strategy_of(strategy),
