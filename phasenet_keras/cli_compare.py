@@ -21,7 +21,7 @@ from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
 
 if TYPE_CHECKING:
-    from phasenet_keras.training.compare import Comparison
+    from phasenet_keras.training.comparison import Comparison
 
 __all__ = ["add_compare"]
 
@@ -103,7 +103,8 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     make_folder(arguments.output)
     with quiet_start():
         from phasenet_keras.report import RunsBar
-        from phasenet_keras.training.compare import compare, recommendation
+        from phasenet_keras.training.compare import compare
+        from phasenet_keras.training.comparison import recommendation
         from phasenet_keras.training.transfer import STRATEGIES
 
     parent = load_parent(arguments)
@@ -132,7 +133,7 @@ def _write(comparison: Comparison, advice: str, folder: Path) -> str:
     """Write tables and figures; return the table."""
     from phasenet_keras.io.new_files import beside_then_rename, write_json
     from phasenet_keras.plot_compare import save_comparison_figures
-    from phasenet_keras.training.evaluate import markdown_table
+    from phasenet_keras.training.score_table import markdown_table
 
     table = markdown_table({name: comparison.scores(name) for name in comparison.strategies})
     values = {

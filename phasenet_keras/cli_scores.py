@@ -73,16 +73,16 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
 def _run_evaluate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import CountBar
     from phasenet_keras.training.evaluate import (
-        THRESHOLDS,
         far_rates,
-        markdown_table,
         pick_records,
         score_curves,
         score_picked,
-        tolerance_of,
         wide_tolerance,
     )
     from phasenet_keras.training.label_offset import label_offsets
+    from phasenet_keras.training.matching import tolerance_of
+    from phasenet_keras.training.score_table import markdown_table
+    from phasenet_keras.training.scores import THRESHOLDS
 
     tolerance = tolerance_of(arguments.rule, arguments.tolerance_s, arguments.tolerance_samples)
     if arguments.bootstrap < 0:

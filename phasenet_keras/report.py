@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from phasenet_keras.models.contract import Preset
-    from phasenet_keras.training.compare import Run
-    from phasenet_keras.training.train import EpochReport
+    from phasenet_keras.training.comparison import Run
+    from phasenet_keras.training.learner import EpochReport
     from phasenet_keras.types import LabelledWaveform
 
 __all__ = [

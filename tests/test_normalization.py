@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from records import noise
 
-from phasenet_keras.data.moving import MovingNormalizer
-from phasenet_keras.data.preprocess import normalize, normalize_record
+from phasenet_keras.data.moving import MovingNormalizer, normalize
+from phasenet_keras.data.preprocess import normalize_record
 
 
 def normalize_moving(data, window_samples):

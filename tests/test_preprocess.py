@@ -8,13 +8,9 @@ from obspy import UTCDateTime
 from records import noise
 
 from phasenet_keras import Waveform
-from phasenet_keras.data.preprocess import (
-    arrange_channels,
-    normalize,
-    normalize_record,
-    prepare,
-    resample,
-)
+from phasenet_keras.data.moving import normalize
+from phasenet_keras.data.preprocess import arrange_channels, normalize_record, prepare
+from phasenet_keras.data.resampling import resample
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import ConfigError, PresetError
 

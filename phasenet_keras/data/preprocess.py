@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer, normalize
-from phasenet_keras.data.resampling import SAME_RATE, resample, resample_as_stream
+from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
+from phasenet_keras.data.resampling import SAME_RATE, resample_as_stream
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
@@ -24,10 +24,8 @@ __all__ = [
     "arranged",
     "channel_columns",
     "check_modes",
-    "normalize",
     "normalize_record",
     "prepare",
-    "resample",
     "wanted_rate",
 ]
 

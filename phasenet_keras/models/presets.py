@@ -34,7 +34,6 @@ __all__ = [
     "CACHE_VARIABLE",
     "FILES",
     "PRESETS_VARIABLE",
-    "Preset",
     "cache_folder",
     "check_golden",
     "check_preset",

@@ -26,7 +26,6 @@ from phasenet_keras.training.comparison import (
     RecordTimes,
     Run,
     RunResult,
-    recommendation,
 )
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training
@@ -38,15 +37,7 @@ from phasenet_keras.training.train import CONFIG, train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
-__all__ = [
-    "ZERO_SHOT",
-    "Comparison",
-    "RecordTimes",
-    "Run",
-    "RunResult",
-    "compare",
-    "recommendation",
-]
+__all__ = ["compare"]
 
 RESULT = "result.json"
 

@@ -9,15 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.training.evaluate import (
-    PhaseScores,
-    RecordMatches,
-    match_picks,
-    score_matches,
-)
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.matching import match_picks
 from phasenet_keras.training.score_table import with_interval
-from phasenet_keras.training.scores import mean_f1
+from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 
 __all__ = ["ZERO_SHOT", "Comparison", "RecordTimes", "Run", "RunResult", "recommendation"]
 

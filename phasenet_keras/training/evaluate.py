@@ -19,19 +19,14 @@ from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.training.checks_data import unknown_labels
 from phasenet_keras.training.demands import check_picker
-from phasenet_keras.training.matching import RULES, Rule, Tolerance, match_picks, tolerance_of
+from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.picked import (
     PickedRecord,
-    RecordErrors,
     matches_of,
-    residuals_by_phase,
-    worst_records,
 )
-from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import (
     THRESHOLDS,
     PhaseScores,
-    RecordMatches,
     ScoreCurve,
     score_curve,
     score_matches,
@@ -42,28 +37,13 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
 __all__ = [
-    "RULES",
-    "THRESHOLDS",
-    "PhaseScores",
-    "PickedRecord",
-    "RecordErrors",
-    "RecordMatches",
-    "Rule",
-    "ScoreCurve",
-    "Tolerance",
     "choose_thresholds",
     "evaluate",
     "far_rates",
-    "markdown_table",
-    "match_picks",
     "pick_records",
-    "residuals_by_phase",
     "score_curves",
-    "score_matches",
     "score_picked",
-    "tolerance_of",
     "wide_tolerance",
-    "worst_records",
 ]
 
 # A tolerance above these tells little: of the records' length, and in samples.

@@ -19,9 +19,9 @@ from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.label_files import Labels
 from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
-from phasenet_keras.io.seisbench import WAVEFORMS, put_in_place, read_facts
+from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, put_in_place, read_facts
 from phasenet_keras.io.selection import CODES, Selection
-from phasenet_keras.io.sources import PREPARED, open_source, with_options
+from phasenet_keras.io.sources import open_source, with_options
 from phasenet_keras.picking.one_run import only_run
 from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.finished import (
@@ -38,7 +38,7 @@ from phasenet_keras.training.splits import check_leakage, choose_split_by, split
 from phasenet_keras.training.staging import ORDER, Stage
 from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 
-__all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
+__all__ = ["PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
 KINDS = {

@@ -33,7 +33,7 @@ from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["EpochReport", "TrainResult", "train"]
+__all__ = ["TrainResult", "train"]
 
 CONFIG, REPORT = "config.json", "report.md"
 # Records to train on, to validate on, and to test.
