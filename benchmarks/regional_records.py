@@ -12,7 +12,7 @@ from datasets import specfem2d
 from obspy import UTCDateTime
 
 from phasenet_keras import Picker, Waveform, read_labelled, read_waveforms
-from phasenet_keras.data.preprocess import resample
+from phasenet_keras.data.resampling import resample
 from phasenet_keras.types import LabelledWaveform
 
 __all__ = [

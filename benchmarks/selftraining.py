@@ -24,10 +24,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from datasets import specfem2d, with_noise
 
 from phasenet_keras import PhaseNet, Picker, TrainConfig
-from phasenet_keras.training.evaluate import PhaseScores, evaluate, markdown_table
+from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.pseudo_records import GatherTrace, PseudoSettings
 from phasenet_keras.training.rounds import SelfTrainRound
+from phasenet_keras.training.score_table import markdown_table
+from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.training.selftrain import self_train
 from phasenet_keras.training.train import train
 from phasenet_keras.types import LabelledWaveform

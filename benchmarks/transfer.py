@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from datasets import near_surface, pyrefra, specfem2d, with_noise
 
 from phasenet_keras import PhaseNet, TrainConfig, compare
-from phasenet_keras.training.compare import Comparison, Run
+from phasenet_keras.training.comparison import Comparison, Run
 from phasenet_keras.types import LabelledWaveform
 
 # Of P and S, in samples.

@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from phasenet_keras import PhaseNet, TrainConfig, compare, read_dataset
-from phasenet_keras.training.compare import recommendation
-from phasenet_keras.training.evaluate import markdown_table
+from phasenet_keras.training.comparison import recommendation
+from phasenet_keras.training.score_table import markdown_table
 
 
 def main() -> None:

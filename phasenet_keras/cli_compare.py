@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
 
 if TYPE_CHECKING:
-    from phasenet_keras.training.compare import Comparison
+    from phasenet_keras.training.comparison import Comparison
 
 __all__ = ["add_compare"]
 
@@ -104,7 +103,8 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     make_folder(arguments.output)
     with quiet_start():
         from phasenet_keras.report import RunsBar
-        from phasenet_keras.training.compare import compare, recommendation
+        from phasenet_keras.training.compare import compare
+        from phasenet_keras.training.comparison import recommendation
         from phasenet_keras.training.transfer import STRATEGIES
 
     parent = load_parent(arguments)
@@ -131,18 +131,17 @@ def _run_compare(arguments: argparse.Namespace) -> int:
 
 def _write(comparison: Comparison, advice: str, folder: Path) -> str:
     """Write tables and figures; return the table."""
-    from phasenet_keras.io.tables import beside_then_rename
+    from phasenet_keras.io.new_files import beside_then_rename, write_json
     from phasenet_keras.plot_compare import save_comparison_figures
-    from phasenet_keras.training.evaluate import markdown_table
+    from phasenet_keras.training.score_table import markdown_table
 
     table = markdown_table({name: comparison.scores(name) for name in comparison.strategies})
     values = {
         name: {phase: score.to_dict() for phase, score in comparison.scores(name).items()}
         for name in comparison.strategies
     }
-    with beside_then_rename(folder / "comparison.json") as file:
-        json.dump({"recommendation": advice, "scores": values}, file, indent=2, sort_keys=True)
-        file.write("\n")
+    content = {"recommendation": advice, "scores": values}
+    write_json(content, folder / "comparison.json", indent=2)
     with beside_then_rename(folder / "comparison.md") as file:
         file.write(f"{table}\n{advice}\n")
     save_comparison_figures(comparison, folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -150,18 +149,13 @@ def read_correction(
     Raises:
         ConfigError: for an unknown name, an unreadable file or impossible values.
     """
+    from phasenet_keras.io.new_files import read_settings
     from phasenet_keras.training.correction import CorrectionConfig
 
     if not settings.lower().endswith(".json"):
         config = CorrectionConfig.from_name(settings)
     else:
-        try:
-            values = json.loads(Path(settings).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{settings} is no readable JSON: {error}") from error
-        if not isinstance(values, dict):
-            raise ConfigError(f"{settings} should hold a JSON object")
-        config = CorrectionConfig.from_dict(values)
+        config = CorrectionConfig.from_dict(read_settings(settings))
     phases = dict(config.phases)
     for phase, pair in bounds.items():
         if pair is not None:
@@ -236,6 +230,7 @@ def _refuse_nothing(corrected: DataFrame) -> None:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
+    from phasenet_keras.io.new_files import check_folder
     from phasenet_keras.io.seisbench import dataset_chunks
     from phasenet_keras.io.tables import check_table_path
 
@@ -251,8 +246,8 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         if path:
             check_table_path(path)
     for path in (arguments.markers, arguments.quakeml):
-        if path and not path.parent.is_dir():
-            raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
+        if path:
+            check_folder(path)
     if arguments.output is None and sys.stdout is None:
         raise ConfigError("standard output is closed: name a file with --output")
     if arguments.plot:
@@ -294,8 +289,8 @@ def _write(
     rate_hz: float | None,
 ) -> None:
     from phasenet_keras.io.markers import write_markers
+    from phasenet_keras.io.new_files import beside_then_rename
     from phasenet_keras.io.quakeml import write_quakeml
-    from phasenet_keras.io.tables import beside_then_rename
     from phasenet_keras.training.survey import arrivals_of
 
     # Refused where no times are known, before anything is written.

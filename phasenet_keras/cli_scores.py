@@ -73,16 +73,16 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
 def _run_evaluate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import CountBar
     from phasenet_keras.training.evaluate import (
-        THRESHOLDS,
         far_rates,
-        markdown_table,
         pick_records,
         score_curves,
         score_picked,
-        tolerance_of,
         wide_tolerance,
     )
     from phasenet_keras.training.label_offset import label_offsets
+    from phasenet_keras.training.matching import tolerance_of
+    from phasenet_keras.training.score_table import markdown_table
+    from phasenet_keras.training.scores import THRESHOLDS
 
     tolerance = tolerance_of(arguments.rule, arguments.tolerance_s, arguments.tolerance_samples)
     if arguments.bootstrap < 0:
@@ -134,14 +134,11 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
 
 def _check_output(output: Path | None) -> None:
     """Refuse an output that cannot be written, before any work is done."""
-    if output is None:
-        return
-    if output.suffix.lower() != ".json":
-        make_folder(output)
-    elif not output.parent.is_dir():
-        raise ConfigError(f"folder {output.parent} does not exist: make it, or write elsewhere")
-    elif output.is_dir():
-        raise ConfigError(f"{output} is a folder: a name that ends in .json is of a file")
+    from phasenet_keras.io.new_files import check_folder
+
+    if output is not None:
+        check = check_folder if output.suffix.lower() == ".json" else make_folder
+        check(output)
 
 
 def _refuse_exchanged(preset: str, dataset: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.plot import color_of
-from phasenet_keras.training.compare import ZERO_SHOT
+from phasenet_keras.training.comparison import ZERO_SHOT
 from phasenet_keras.training.score_table import shown_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from phasenet_keras.training.compare import Comparison
+    from phasenet_keras.training.comparison import Comparison
 
 __all__ = ["plot_learning_curve", "plot_losses", "plot_scores", "save_comparison_figures"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain
+from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain, visible_part
 from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["plot_examples", "save_examples"]
 
 COLUMNS = 3
-MAX_POINTS = 3000
 MAX_NAME = 44
 SPACING = 1.15
 # How much of a record is shown about its arrivals: the rest says little about the labels.
@@ -61,16 +61,15 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
 def save_examples(records: Sequence[LabelledWaveform], path: str | PathLike[str]) -> None:
     """Draw records with their labels and save the figure; it appears when it is complete."""
     path = Path(path)
-    beside = path.with_name(f".{path.stem}-part{path.suffix}")
-    plot_examples(records).savefig(beside, dpi=110)
-    beside.replace(path)
+    with beside_then_rename(path, "wb") as file:
+        plot_examples(records).savefig(file, dpi=110, format=path.suffix.removeprefix("."))
 
 
 def _draw(axis: Axes, record: LabelledWaveform) -> None:
     wave = record.waveform
     begin, end = _view(record)
-    time_s = np.arange(begin, end) / wave.sampling_rate
-    step = max(1, 2 * (end - begin) // MAX_POINTS)
+    rate_hz = wave.sampling_rate
+    view = (begin / rate_hz, end / rate_hz)
     ticks = []
     for place, name in enumerate(wave.channels):
         values = wave.data[begin:end, place].astype(np.float64)
@@ -78,14 +77,12 @@ def _draw(axis: Axes, record: LabelledWaveform) -> None:
         peak = np.abs(values).max()
         level = -SPACING * place
         shown = level + 0.5 * values / (peak or 1.0)
-        if step < 3:
-            axis.plot(time_s, shown, color=TRACE_COLOR, linewidth=0.6)
-        else:
-            axis.plot(*_envelope(time_s, shown, step), color=TRACE_COLOR, linewidth=0.6)
+        time_s, shown = visible_part(shown, rate_hz, view[0], view)
+        axis.plot(time_s, shown, color=TRACE_COLOR, linewidth=0.6)
         ticks.append((level, name))
     for phase, samples in record.arrivals.items():
         axis.vlines(
-            [sample / wave.sampling_rate for sample in samples if begin <= sample < end],
+            [sample / rate_hz for sample in samples if begin <= sample < end],
             0.0,
             1.0,
             transform=axis.get_xaxis_transform(),
@@ -96,7 +93,7 @@ def _draw(axis: Axes, record: LabelledWaveform) -> None:
         )
     axis.set_yticks([level for level, _ in ticks], [name for _, name in ticks])
     axis.set_ylim(-SPACING * (len(ticks) - 1) - 0.6, 0.6)
-    axis.set_xlim(time_s[0], time_s[-1] if len(time_s) > 1 else time_s[0] + 1.0)
+    axis.set_xlim(view[0], max(view[1] - 1 / rate_hz, view[0] + 1 / rate_hz))
     axis.tick_params(labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_title(_title(record), fontsize=8.5, loc="left")
@@ -111,14 +108,6 @@ def _view(record: LabelledWaveform) -> tuple[int, int]:
     spread = max(max(samples) - min(samples), LEAST_SHARE * n_samples)
     begin = max(0, int(min(samples) - MARGIN * spread))
     return begin, min(n_samples, int(max(samples) + 2 * MARGIN * spread) + 2)
-
-
-def _envelope(time_s: np.ndarray, values: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the largest value of each ``step`` samples."""
-    count = len(values) // step
-    blocks = values[: count * step].reshape(count, step)
-    shown = np.stack([blocks.min(axis=1), blocks.max(axis=1)], axis=1).ravel()
-    return np.repeat(time_s[step // 2 : count * step : step], 2), shown
 
 
 def _title(record: LabelledWaveform) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.plot import TRACE_COLOR, color_of, plain, visible_part
+from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.picked import RecordErrors
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve
 
@@ -161,7 +162,7 @@ def plot_worst(
         _draw_probabilities(axes[1], annotation, scores, view)
         _draw_arrivals(axes, error, scores)
         record = error.picked.record
-        name = record.name or record.waveform.station
+        name = name_of(record)
         name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
         axes[1].set_xlabel("seconds after the record's start", fontsize=8)

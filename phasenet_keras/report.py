@@ -23,18 +23,16 @@ from rich.table import Table
 
 from phasenet_keras.cli_common import say
 from phasenet_keras.io.metadata_files import said_of_metadata
-from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport, Progress, StationResult
-from phasenet_keras.training.splits import facts_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from phasenet_keras.io.parts import RecordFacts
     from phasenet_keras.models.contract import Preset
-    from phasenet_keras.training.compare import Run
-    from phasenet_keras.training.train import EpochReport
-    from phasenet_keras.types import LabelledWaveform
+    from phasenet_keras.training.comparison import Run
+    from phasenet_keras.training.learner import EpochReport
 
 __all__ = [
     "CountBar",
@@ -233,9 +231,8 @@ class RunsBar(_Shown):
             say(self._console, f"run {number + 1} of {total}: {run.name}")
 
 
-def dataset_table(records: Iterable[LabelledWaveform | RecordFacts]) -> Table:
+def dataset_table(facts: Sequence[RecordFacts]) -> Table:
     """Return the counts of a data set: records and arrivals in each split, and channels."""
-    facts = [r if isinstance(r, RecordFacts) else facts_of(r, with_digest=False) for r in records]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("split")
     for name in ("records", "P", "S", "P unknown", "S unknown", "rate (Hz)"):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.new_files import beside_then_rename, write_json
 from phasenet_keras.training.label_offset import LabelOffset, label_offsets
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
 from phasenet_keras.training.score_table import markdown_table
@@ -97,10 +96,8 @@ def write_score_values(
     split: str = "",
 ) -> None:
     """Write scores as JSON with sorted keys: see `score_values`."""
-    with beside_then_rename(path) as file:
-        values = score_values(scores, curves, preset=preset, split=split)
-        json.dump(values, file, indent=2, sort_keys=True, allow_nan=False)
-        file.write("\n")
+    values = score_values(scores, curves, preset=preset, split=split)
+    write_json(values, path, indent=2, allow_nan=False)
 
 
 def score_values(

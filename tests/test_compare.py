@@ -11,13 +11,13 @@ from test_train import onsets, small_parent
 from phasenet_keras import PhaseNet
 from phasenet_keras.plot_compare import plot_learning_curve, plot_scores
 from phasenet_keras.training import compare as module
-from phasenet_keras.training.compare import (
+from phasenet_keras.training.compare import compare
+from phasenet_keras.training.comparison import (
     ZERO_SHOT,
     Comparison,
     RecordTimes,
     Run,
     RunResult,
-    compare,
     recommendation,
 )
 from phasenet_keras.training.config import TrainConfig

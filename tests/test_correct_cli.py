@@ -19,7 +19,8 @@ from phasenet_keras.io.markers import write_markers
 from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.plot_gather import plot_gather
-from phasenet_keras.training.pseudolabels import CorrectionConfig, correct_picks
+from phasenet_keras.training.correction import CorrectionConfig
+from phasenet_keras.training.pseudolabels import correct_picks
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick, Waveform
 
 

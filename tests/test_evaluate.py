@@ -10,14 +10,10 @@ from texts import unaligned
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.training.evaluate import (
-    RecordMatches,
-    choose_thresholds,
-    evaluate,
-    markdown_table,
-    match_picks,
-    score_matches,
-)
+from phasenet_keras.training.evaluate import choose_thresholds, evaluate
+from phasenet_keras.training.matching import match_picks
+from phasenet_keras.training.score_table import markdown_table
+from phasenet_keras.training.scores import RecordMatches, score_matches
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 

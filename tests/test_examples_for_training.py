@@ -17,7 +17,8 @@ from phasenet_keras.data.augment import (
     add_white_noise,
     augment,
 )
-from phasenet_keras.data.examples import ExampleMaker, cut_window, known_phases
+from phasenet_keras.data.examples import ExampleMaker, known_phases
+from phasenet_keras.data.pool import cut_window
 from phasenet_keras.types import ConfigError, LabelledWaveform, Waveform
 
 PHASES = ("N", "P", "S")

@@ -10,8 +10,9 @@ from test_score_report import records_with_spikes
 from phasenet_keras import Waveform, write_dataset
 from phasenet_keras.cli import main
 from phasenet_keras.score_report import write_scores
-from phasenet_keras.training.evaluate import score_picked, tolerance_of
+from phasenet_keras.training.evaluate import score_picked
 from phasenet_keras.training.label_offset import label_offsets
+from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import PickedRecord
 from phasenet_keras.types import LabelledWaveform, Pick
 

@@ -34,7 +34,7 @@ def test_groups_of_our_layout(tmp_path):
         data=np.stack([np.full(600, column) for column in (1, 2, 3)], axis=1),
         **{"p_index": 120.25, "s_index": np.nan, "sampling_rate_hz": 200.0, "channels": "12Z"},
         **{"station": "REC01", "start_time": "2019-11-05T04:22:50.475000Z", "shot": 3},
-        **{"offset_m": 12.5, "split": "dev"},
+        **{"offset_m": 12.5, "split": "Validation"},  # as tables have it: dev
     )
     record = read_one(path)
     wave = record.waveform

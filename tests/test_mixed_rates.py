@@ -14,8 +14,7 @@ from obspy import UTCDateTime
 from phasenet_keras import Waveform, read_dataset
 from phasenet_keras.cli import main
 from phasenet_keras.data.resampling import resample_record
-from phasenet_keras.io.seisbench import write_dataset
-from phasenet_keras.training.prepare import PREPARED
+from phasenet_keras.io.seisbench import PREPARED, write_dataset
 from phasenet_keras.types import LabelledWaveform
 
 ONSET_S = 12.0

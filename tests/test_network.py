@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasenet_keras import PhaseNet, PhaseNetConfig
-from phasenet_keras.data.preprocess import normalize
+from phasenet_keras.data.moving import normalize
 from phasenet_keras.models.convert import read_foreign_weights, read_keras2_h5
 from phasenet_keras.models.stages import convolutions
 from phasenet_keras.models.weights import (

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from gathers import survey
 
+from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import check_physics, reciprocity, reciprocity_weights
-from phasenet_keras.training.pseudolabels import (
-    CorrectionConfig,
-    correct_gather,
-    correct_picks,
-)
+from phasenet_keras.training.pseudolabels import correct_picks
+from phasenet_keras.training.robust import correct_gather
 from phasenet_keras.types import ConfigError, ShapeError
 
 

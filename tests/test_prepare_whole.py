@@ -170,7 +170,7 @@ def test_an_output_that_is_a_file_is_refused(lines, tmp_path, capsys):
 
 def test_windows_of_a_few_samples_are_refused(tmp_path, capsys):
     write_dataset([labelled(n, split="train") for n in range(3)], tmp_path / "in")
-    with pytest.raises(ConfigError, match="a seed is a whole number from 0"):
+    with pytest.raises(ConfigError, match="seed is a whole number from 0"):
         PrepareSettings(seed=-1)
     made = prepare(tmp_path / "in", tmp_path / "set", settings=PrepareSettings(window_s=0.001))
     assert made.facts == []

@@ -14,16 +14,10 @@ from gathers import survey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phasenet_keras.training.correction import REPORT, CorrectionConfig
 from phasenet_keras.training.physics import reciprocity
-from phasenet_keras.training.pseudolabels import (
-    REPORT,
-    CorrectionConfig,
-    PhaseCorrection,
-    correct_gather,
-    correct_picks,
-    signed_offsets,
-)
-from phasenet_keras.training.robust import choose_settings
+from phasenet_keras.training.pseudolabels import correct_picks, signed_offsets
+from phasenet_keras.training.robust import PhaseCorrection, choose_settings, correct_gather
 from phasenet_keras.types import ConfigError, ShapeError
 
 GIVEN = CorrectionConfig(choose="given")
@@ -285,7 +279,7 @@ def test_errors_say_what_to_do():
 def test_without_scikit_learn_the_error_says_what_to_install():
     code = (
         "import sys; sys.modules['sklearn'] = None; sys.modules['sklearn.exceptions'] = None\n"
-        "from phasenet_keras.training.pseudolabels import correct_gather\n"
+        "from phasenet_keras.training.robust import correct_gather\n"
         "assert not {'keras', 'tensorflow', 'pandas'} & set(sys.modules)\n"
         "try: correct_gather([1], [2])\n"
         "except ValueError as error: print(type(error).__name__, error)"

@@ -23,13 +23,12 @@ from phasenet_keras.score_report import write_scores
 from phasenet_keras.training.evaluate import (
     far_rates,
     pick_records,
-    residuals_by_phase,
     score_curves,
     score_picked,
-    tolerance_of,
     wide_tolerance,
-    worst_records,
 )
+from phasenet_keras.training.matching import tolerance_of
+from phasenet_keras.training.picked import residuals_by_phase, worst_records
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 

@@ -14,21 +14,16 @@ from texts import unaligned
 
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.training.evaluate import (
-    RULES,
-    PickedRecord,
-    RecordMatches,
     choose_thresholds,
     evaluate,
-    markdown_table,
     pick_records,
-    residuals_by_phase,
     score_curves,
-    score_matches,
     score_picked,
-    tolerance_of,
-    worst_records,
 )
-from phasenet_keras.training.scores import ScoreCurve
+from phasenet_keras.training.matching import RULES, tolerance_of
+from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
+from phasenet_keras.training.score_table import markdown_table
+from phasenet_keras.training.scores import RecordMatches, ScoreCurve, score_matches
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick, ShapeError
 
 NET_RATE = 100.0

@@ -146,7 +146,7 @@ def test_a_strategy_takes_a_list_of_phases():
     ("given", "words"),
     [
         ({"phases": 5}, "phases have settings by name, received 5"),
-        ({"phases": {"P": 5}}, "the correction of phase P has settings, received 5"),
+        ({"phases": {"P": 5}}, "the correction of phase P has settings by name, received 5"),
         ({"phases": {"P": {"earliest": "a"}}}, "earliest is a number, received 'a'"),
         ({"phases": {"P": {"mirror": "no"}}}, "mirror is true or false, received 'no'"),
         ({"phases": {"P": {"min_points": "8"}}}, "min_points is a whole number from 0 on"),

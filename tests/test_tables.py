@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from phasenet_keras import Pick, write_picks
-from phasenet_keras.io.tables import beside_then_rename, print_picks, read_picks
+from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.io.tables import print_picks, read_picks
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 START = UTCDateTime("2020-01-01T00:00:00.123")

@@ -20,13 +20,9 @@ from phasenet_keras import PhaseNet, Picker, Preset, Waveform
 from phasenet_keras.training.best_epoch import beats, best_epoch
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
+from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.loss import masked_cross_entropy
-from phasenet_keras.training.train import (
-    EpochReport,
-    TrainResult,
-    _kept_contract,
-    train,
-)
+from phasenet_keras.training.train import TrainResult, _kept_contract, train
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 CONFIG = TrainConfig(

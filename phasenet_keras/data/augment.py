@@ -14,12 +14,11 @@ from typing import Any, cast
 import numpy as np
 
 from phasenet_keras.data.pool import Arrivals, rows_of
-from phasenet_keras.data.preprocess import resample
+from phasenet_keras.data.resampling import resample
 from phasenet_keras.data.settings import number, settle
 from phasenet_keras.types import ConfigError
 
 __all__ = [
-    "Arrivals",
     "Augmentation",
     "Clip",
     "DropChannels",

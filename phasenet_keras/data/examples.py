@@ -10,11 +10,11 @@ import numpy as np
 from phasenet_keras.data.augment import Augmentation, augment
 from phasenet_keras.data.labels import LabelShape, draw_labels
 from phasenet_keras.data.mixing import bind_steps
-from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means, cut_window
+from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means
 from phasenet_keras.data.preprocess import normalize_record
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
-__all__ = ["ExampleMaker", "cut_window", "known_phases"]
+__all__ = ["ExampleMaker", "known_phases"]
 
 SHOWN = 3
 

@@ -44,12 +44,6 @@ class LabelShape:
             raise ConfigError(f"reach_samples is 0 or more, received {self.reach_samples!r}")
 
     @classmethod
-    def of_seconds(cls, sigma_s: float, sampling_rate: float, reach: float = 2.5) -> LabelShape:
-        """Return a Gaussian of ``sigma_s`` seconds, cut off at ``reach`` sigmas."""
-        sigma_samples = sigma_s * sampling_rate
-        return cls(sigma_samples=sigma_samples, reach_samples=reach * sigma_samples)
-
-    @classmethod
     def ancestor(cls, n_samples: int) -> LabelShape:
         """Return the label of the source report for windows of ``n_samples``.
 
@@ -67,21 +61,6 @@ class LabelShape:
         if reach is None:
             reach = self.sigma_samples * (3.0 if self.kernel == "gaussian" else 1.0)
         return reach + self.on_grid
-
-    def bump(self, n_samples: int, arrival: float) -> np.ndarray:
-        """Return the bump of one arrival over ``n_samples`` samples.
-
-        Args:
-            n_samples: of the window.
-            arrival: in samples from the window's first; may be outside of the window.
-
-        Returns:
-            ``(n_samples,)`` float64, 1 at the arrival.
-        """
-        part, piece = self.piece(n_samples, arrival)
-        values = np.zeros(n_samples)
-        values[part] = piece
-        return values
 
     def piece(self, n_samples: int, arrival: float) -> tuple[slice, np.ndarray]:
         """Return where in a window the bump of an arrival is not zero, and its values there.

@@ -18,12 +18,9 @@ import numpy as np
 __all__ = [
     "STEP_SAMPLES",
     "MovingNormalizer",
-    "Statistics",
     "make_up_for_dead",
-    "mirrored_end",
     "normalize",
     "normalize_and_tell",
-    "normalize_parts",
 ]
 
 # Of all channels, 400 kB: larger temporaries cost more time to get than to fill.

@@ -11,15 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet_keras.data.moving import (
-    STEP_SAMPLES,
-    MovingNormalizer,
-    Statistics,
-    mirrored_end,
-    normalize,
-    normalize_parts,
-)
-from phasenet_keras.data.resampling import SAME_RATE, resample, resample_as_stream
+from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
+from phasenet_keras.data.resampling import SAME_RATE, resample_as_stream
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
@@ -28,13 +21,11 @@ __all__ = [
     "SAMPLING_MODES",
     "Prepared",
     "arrange_channels",
+    "arranged",
     "channel_columns",
     "check_modes",
-    "normalize",
-    "normalize_moving",
     "normalize_record",
     "prepare",
-    "resample",
     "wanted_rate",
 ]
 
@@ -151,13 +142,18 @@ def arrange_channels(
     """
     check_modes(missing=missing)
     columns = channel_columns(waveform.channels, channels, missing, waveform.station)
-    if columns == tuple(range(len(waveform.channels))):
-        return waveform.data
-    data = np.zeros((waveform.n_samples, len(channels)), np.float32)
+    return arranged(waveform.data, columns)
+
+
+def arranged(data: np.ndarray, columns: Sequence[int | None]) -> np.ndarray:
+    """Return these columns of data in their order, zeros for None; all as they are: no copy."""
+    if tuple(columns) == tuple(range(data.shape[1])):
+        return data
+    found = np.zeros((data.shape[0], len(columns)), data.dtype)
     for number, column in enumerate(columns):
         if column is not None:
-            data[:, number] = waveform.data[:, column]
-    return data
+            found[:, number] = data[:, column]
+    return found
 
 
 def channel_columns(
@@ -227,26 +223,3 @@ def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray,
         done += len(settled)
     normalized[done:] = moving.finish()
     return normalized, moving.is_live
-
-
-def normalize_moving(data: np.ndarray, window_samples: int) -> np.ndarray:
-    """Normalise a long record by the mean and deviation of a moving window.
-
-    As the official code defines it: statistics of windows of ``window_samples`` centred every
-    half window (the record mirrored at its end), the first window's and the last one's also at
-    the ends, linear in between; a deviation of 0 counts as 1. `MovingNormalizer` does the same to
-    a record that comes in pieces.
-
-    Args:
-        data: ``(n_samples, n_channels)``, longer than half a window.
-        window_samples: even number of samples.
-
-    Returns:
-        float32 of the same shape. Dead channels are not made up for: `normalize_record` does.
-    """
-    half = window_samples // 2
-    if data.shape[0] <= half:
-        return normalize(data)
-    parts = [data[: data.shape[0] // half * half], mirrored_end(data, half)]
-    normalized, _, _ = normalize_parts(parts, half, Statistics.of_none(data.shape[1]), is_end=True)
-    return normalized[: data.shape[0]]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from phasenet_keras.types import ConfigError, PhaseNetKerasError, nearest_name
+from phasenet_keras.types import ConfigError, PhaseNetKerasError, nearest_name, refuse_unknown
 
 __all__ = [
     "FLAG",
@@ -23,6 +23,7 @@ __all__ = [
     "SEED",
     "TEXT",
     "Kind",
+    "by_name",
     "choice",
     "number",
     "optional",
@@ -98,6 +99,23 @@ def settle(
     for name, kind in kinds.items():
         plain = settled(f"{what}{name}", kind, getattr(settings, name), error)
         object.__setattr__(settings, name, plain)
+
+
+def by_name(values: Any, settings: type, what: str) -> dict[str, Any]:
+    """Return what was given for the fields of a class of settings.
+
+    Args:
+        values: a mapping.
+        settings: the class.
+        what: it is, for the error.
+
+    Raises:
+        ConfigError: for no mapping, or a name that is no field's, with the nearest that is.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{what} has settings by name, received {values!r}")
+    refuse_unknown(values, [item.name for item in fields(settings) if item.init], what)
+    return dict(values)
 
 
 def whole(least: int = 0, most: int | None = None) -> Kind:

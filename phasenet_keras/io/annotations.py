@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.channels import seed_codes
+from phasenet_keras.io.new_files import beside_then_rename, check_folder
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.types import Annotation, ConfigError
 
 if TYPE_CHECKING:
@@ -132,10 +132,7 @@ def check_annotation_path(path: Path) -> None:
         ConfigError: for a folder that does not exist, or a file where a folder is meant.
     """
     if path.suffix.lower() in (".mseed", ".npz"):
-        if not path.parent.is_dir():
-            raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
-        if path.is_dir():
-            raise ConfigError(f"{path} is a folder, a file is wanted")
+        check_folder(path)
     elif path.exists() and not path.is_dir():
         raise ConfigError(f"{path} is a file; a folder, .mseed or .npz is wanted")
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from phasenet_keras.io.catalogs import phase_of, warn_of_left_out
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.label_rows import SPLIT_NAMES
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.io.text_tables import NOT_A_NUMBER
 from phasenet_keras.io.times import NO_TIME, exact_time, iso_time
 from phasenet_keras.io.wording import some

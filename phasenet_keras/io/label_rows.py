@@ -29,6 +29,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 __all__ = [
     "SAMPLE_COLUMNS",
     "SAMPLE_COLUMNS_IN_WORDS",
+    "SPLIT_NAMES",
     "LabelTable",
     "is_label_table",
     "labelled_by_row",

@@ -15,7 +15,7 @@ import numpy as np
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.hdf5_nodes import attributes_of, dataset_of, nodes_of, opened
-from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
+from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, SPLIT_NAMES
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.times import NO_TIME, exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -64,6 +64,7 @@ def read_labelled_hdf5(
     station        ``station_id``; ``station`` with ``network``; else the record's name
     start          ``start_time, begin_time, trace_start_time`` (UTC); else 1970
     groups         ``event, event_id, source_id``, else the group it is in; ``gather``, ``shot``
+    split          ``split``: train, dev or test, or validation and such, as in tables
     offset         ``offset_m``, ``distance_km``
     =============  ==========================================================================
 
@@ -190,7 +191,7 @@ def _record(
         name=name,
         event=_event(attributes, name),
         gather=f"shot {shot}" if shot else _first_text(attributes, ("gather",)),
-        split=split if split in ("train", "dev", "test") else "",
+        split=SPLIT_NAMES.get(split.lower(), ""),
     )
 
 

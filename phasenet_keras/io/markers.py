@@ -9,9 +9,9 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import SNUFFLER_MAGIC
 from phasenet_keras.io.catalogs import Arrival
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.station_names import codes_of_pick, with_plain_stations
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.io.times import iso_time
 from phasenet_keras.types import ConfigError, FormatError, Pick
 

@@ -7,8 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phasenet_keras.io.new_files import NO_TEXT, beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
-from phasenet_keras.io.tables import NO_TEXT, PICK_COLUMNS, beside_then_rename
+from phasenet_keras.io.tables import PICK_COLUMNS
 from phasenet_keras.types import FormatError, MissingExtraError, Pick
 
 if TYPE_CHECKING:

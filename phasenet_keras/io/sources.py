@@ -37,15 +37,7 @@ from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
 from phasenet_keras.io.timed_labels import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
-__all__ = [
-    "PREPARED",
-    "BadRow",
-    "Source",
-    "input_files",
-    "open_source",
-    "read_labelled",
-    "with_options",
-]
+__all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import codes_of
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.station_names import with_plain_stations
-from phasenet_keras.io.tables import beside_then_rename, write_rows
+from phasenet_keras.io.tables import write_rows
 from phasenet_keras.io.times import iso_time, time_decimals
 from phasenet_keras.types import Pick
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import math
 import numbers
-import os
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from phasenet_keras.io.new_files import beside_then_rename, check_folder
 from phasenet_keras.io.pick_formats import (
     PickFormat,
     pick_format_of,
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PICK_COLUMNS",
-    "beside_then_rename",
     "check_pick_path",
     "check_table_path",
     "picks_of_csv",
@@ -56,7 +53,6 @@ USUAL_PHASES = ("P", "S")
 # Tables of earlier versions lack them.
 LATER_COLUMNS = {"snr_db"}
 
-NO_TEXT = "backslashreplace"
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -167,7 +163,7 @@ def check_pick_path(
         able = ", ".join(item.name for item in pick_formats() if item.holds_time_errors)
         raise ConfigError(f"format '{pick_format.name}' has no time errors; those that do: {able}")
     pick_format.check()
-    _check_folder(path)
+    check_folder(path)
     return pick_format
 
 
@@ -181,16 +177,7 @@ def check_table_path(path: Path) -> None:
     if path.suffix.lower() != ".csv":
         hint = nearest_name(path.suffix, [".csv"])
         raise ConfigError(f"this table is written as .csv, received '{path.name}'.{hint}")
-    _check_folder(path)
-
-
-def _check_folder(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder, a file is wanted")
-    if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"folder {path.parent} cannot be written to")
+    check_folder(path)
 
 
 def read_picks(path: str | PathLike[str], format: str | None = None) -> list[Pick]:
@@ -295,25 +282,6 @@ def _row(pick: Pick, is_exact: bool) -> tuple[object, ...]:
         pick.preset,
         "" if pick.snr_db is None else number(pick.snr_db, ".2f"),
     )
-
-
-@contextmanager
-def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
-    """Open a temporary sibling for writing and give it the name when it is complete."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    # File names may hold bytes that are no text; they are spelt out.
-    text: dict[str, Any] = {"encoding": "utf-8", "newline": "", "errors": NO_TEXT}
-    try:
-        with os.fdopen(handle, mode, **({} if "b" in mode else text)) as file:
-            yield file
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        if error.filename is None:  # a full disk says no name
-            error.filename = os.fspath(path)
-        raise
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _write_csv(picks: Iterable[Pick], path: Path, time_errors_s: Mapping[str, float]) -> None:

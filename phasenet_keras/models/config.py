@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from phasenet_keras.types import ConfigError, refuse_unknown
+from phasenet_keras.data.settings import by_name, settle, whole
+from phasenet_keras.types import ConfigError
 
 __all__ = ["PhaseNetConfig"]
 
 NOISE = "N"
+KINDS = dict.fromkeys(("depth", "filters_root", "kernel_size", "stride"), whole(1))
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,7 @@ class PhaseNetConfig:
             if not value or len(set(value)) != len(value) or not all(map(_is_name, value)):
                 raise ConfigError(f"{name} are distinct names, at least one; received {value!r}")
             object.__setattr__(self, name, value)
-        for name in ("depth", "filters_root", "kernel_size", "stride"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} is a whole number from 1 on, received {value!r}")
+        settle(self, KINDS)
         if self.phases[0] != NOISE:
             raise ConfigError(f"the first phase is noise, '{NOISE}'; received {self.phases!r}")
         if self.stride < 2 <= self.depth:
@@ -92,8 +91,7 @@ class PhaseNetConfig:
         Raises:
             ConfigError: for a key that is not a field, or a value out of range.
         """
-        refuse_unknown(values, [item.name for item in fields(cls)], "PhaseNetConfig")
-        return cls(**values)
+        return cls(**by_name(values, cls, "PhaseNetConfig"))
 
 
 def _is_name(value: object) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from phasenet_keras.data.settings import FLAG, number, settle, settled, whole
+from phasenet_keras.data.settings import FLAG, by_name, number, settle, settled, whole
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 
@@ -87,6 +87,11 @@ class Preset:
         object.__setattr__(self, "thresholds", checked)
         object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The source of what is made of these weights: without the download's address."""
+        return {key: value for key, value in self.source.items() if key != "url"}
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as `from_dict` and JSON take them."""
         return {**asdict(self), "config": self.config.to_dict()}
@@ -100,8 +105,7 @@ class Preset:
         """
         name = values.get("name", "(no name)")
         try:
-            refuse_unknown(values, [item.name for item in fields(cls)], "a preset")
-            given = dict(values)
+            given = by_name(values, cls, "a preset")
             given["config"] = PhaseNetConfig.from_dict(given.get("config", {}))
             return cls(**given)
         except (ConfigError, TypeError, AttributeError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from phasenet_keras.models.contract import Preset
-from phasenet_keras.models.presets import CACHE_VARIABLE, cache_folder, sha256_of
+from phasenet_keras.models.presets import CACHE_VARIABLE, completed_place, sha256_of
 from phasenet_keras.types import FormatError, PresetError, ShapeError
 
 __all__ = ["completed_folder"]
@@ -25,8 +25,8 @@ def completed_folder(preset: Preset, folder: Path) -> Path:
     """
     if not preset.source.get("files") or not preset.source.get("url"):
         raise PresetError(f"preset folder {folder} has no weights and names no source of any")
-    place = cache_folder() / preset.name
-    complete = place / "preset"
+    complete = completed_place(preset)
+    place = complete.parent
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -14,21 +14,17 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import by_name
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.weights import adapt_channels, check_weight_set, rebalance_kernels
-from phasenet_keras.types import (
-    PresetError,
-    ShapeError,
-    nearest_name,
-    refuse_unknown,
-)
+from phasenet_keras.types import PresetError, ShapeError, nearest_name
 
 if TYPE_CHECKING:
     from phasenet_keras.models.network_weights import NetworkWeights
@@ -38,10 +34,10 @@ __all__ = [
     "CACHE_VARIABLE",
     "FILES",
     "PRESETS_VARIABLE",
-    "Preset",
     "cache_folder",
     "check_golden",
     "check_preset",
+    "completed_place",
     "find_preset",
     "list_presets",
     "load_preset",
@@ -64,6 +60,11 @@ def cache_folder() -> Path:
         return Path(named).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "phasenet_keras"
+
+
+def completed_place(preset: Preset) -> Path:
+    """Return where in the cache a preset that is a download is put together."""
+    return cache_folder() / preset.name / "preset"
 
 
 def preset_roots() -> list[Path]:
@@ -121,7 +122,7 @@ def preset_place(folder: Path) -> str:
     if (folder / WEIGHTS).is_file():
         return "come with the program" if folder.parent in _own_roots() else str(folder)
     preset = _read_contract(folder)
-    if (cache_folder() / preset.name / "preset" / WEIGHTS).is_file():
+    if (completed_place(preset) / WEIGHTS).is_file():
         return str(cache_folder() / preset.name)
     return "fetched on first use" if preset.source.get("url") else "no weights"
 
@@ -186,8 +187,7 @@ def write_preset(
             "window_samples, …)"
         )
     preset.check_network(net.config)
-    refuse_unknown(changes, [item.name for item in fields(Preset)], "a preset")
-    preset = replace(preset, config=net.config, **changes)
+    preset = replace(preset, config=net.config, **by_name(changes, Preset, "a preset"))
     if (
         path.exists()
         and not (path / CONTRACT).is_file()
@@ -274,7 +274,7 @@ def check_preset(name_or_path: str | os.PathLike[str]) -> float:
     net.set_weight_set(weights)
     folder = find_preset(name_or_path)
     if not (folder / WEIGHTS).is_file():
-        folder = cache_folder() / preset.name / "preset"
+        folder = completed_place(preset)
     return check_golden(net, folder)
 
 
@@ -296,9 +296,7 @@ def _with_channels(
     if channels == preset.config.channels:
         return preset, weights
     config = replace(preset.config, channels=channels)
-    # Without the download's address: a copy with other channels is not what is found there.
-    origin = {key: value for key, value in preset.source.items() if key != "url"}
-    source = {**origin, "adapted": f"{adapt} {''.join(preset.config.channels)}"}
+    source = {**preset.origin, "adapted": f"{adapt} {''.join(preset.config.channels)}"}
     return replace(preset, config=config, source=source), {**weights, "input_conv/kernel": kernel}
 
 

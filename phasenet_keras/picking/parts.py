@@ -20,12 +20,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.io.tables import (
-    beside_then_rename,
-    picks_of_csv,
-    print_picks,
-    read_picks,
-)
+from phasenet_keras.io.new_files import beside_then_rename, write_json
+from phasenet_keras.io.tables import picks_of_csv, print_picks, read_picks
 from phasenet_keras.picking.one_run import LOCK, only_run
 from phasenet_keras.types import PhaseNetKerasError, Pick
 
@@ -256,9 +252,7 @@ class GroupParts:
                 "n_blocks": n_blocks,
                 "n_parts": done + 1,
             }
-            with beside_then_rename(self._folder / f"{self._name}.json") as file:
-                json.dump(content, file, sort_keys=True)
-                file.write("\n")
+            write_json(content, self._folder / f"{self._name}.json")
         self._n_parts, self.n_blocks, self.is_done = done + 1, n_blocks, state is None
         self._facts = content["facts"]
         (self._folder / f"{self._name}-{done:05d}.state").unlink(missing_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.data.preprocess import check_modes
+from phasenet_keras.data.settings import number, optional, settled
 from phasenet_keras.data.windows import check_core_samples
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
@@ -153,12 +152,8 @@ class Picker:
         thresholds = dict(thresholds or {})
         refuse_unknown(thresholds, preset.thresholds, "thresholds")
         for phase, value in thresholds.items():
-            if not (_is_number(value) and 0.0 <= value <= 1.0):
-                raise ConfigError(f"the threshold of {phase} is in [0, 1], received {value!r}")
-        if min_distance_s is not None and not (
-            _is_number(min_distance_s) and 0 <= min_distance_s < math.inf
-        ):
-            raise ConfigError(f"min_distance_s is 0 or more seconds, received {min_distance_s!r}")
+            thresholds[phase] = settled(f"the threshold of {phase}", number(0, 1), value)
+        min_distance_s = settled("min_distance_s", optional(number(0)), min_distance_s)
         check_modes(sampling, missing)
         self.net = net
         self.preset = preset
@@ -348,10 +343,6 @@ class Picker:
         return why_no_picks(
             self.preset, highest, n_samples, is_live, wave.n_samples, wave.sampling_rate
         )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Waveform]:

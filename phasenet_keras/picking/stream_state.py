@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
+from phasenet_keras.data.preprocess import arranged
 from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.data.windows import chunks, pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
@@ -272,7 +273,7 @@ class RecordState:
         self._raw.add(data)
         step = max(STEP_SAMPLES, self._runner.core_samples)
         for begin in range(0, data.shape[0], step):
-            x = self._arranged(data[begin : begin + step])
+            x = arranged(data[begin : begin + step], self._columns)
             if self._resampler:
                 x = self._resampler.feed(x)
             self._search(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
@@ -303,15 +304,6 @@ class RecordState:
             # A network's answer to nothing is not an observation.
             self._waiting, self._found = [], []
         return self._measured(is_end=True)
-
-    def _arranged(self, data: np.ndarray) -> np.ndarray:
-        if self._columns == tuple(range(data.shape[1])):
-            return data
-        arranged = np.zeros((data.shape[0], len(self._columns)), data.dtype)
-        for number, column in enumerate(self._columns):
-            if column is not None:
-                arranged[:, number] = data[:, column]
-        return arranged
 
     def _search(self, probabilities: np.ndarray) -> None:
         if not probabilities.size:

@@ -20,6 +20,7 @@ __all__ = [
     "check_split",
     "check_times",
     "identical_records",
+    "name_of",
     "shared_groups",
     "unknown_labels",
 ]
@@ -207,12 +208,12 @@ def identical_records(
         The names of each pair, or the stations where records have no names; one pair for each
         record of ``other`` that has a copy.
     """
-    ours = {digest: _name(record) for record in one for digest in _digests(record)}
+    ours = {digest: name_of(record) for record in one for digest in _digests(record)}
     pairs = []
     for record in other:
         copies = [ours[digest] for digest in _digests(record) if digest in ours]
         if copies:
-            pairs.append((copies[0], _name(record)))
+            pairs.append((copies[0], name_of(record)))
     return pairs
 
 
@@ -227,5 +228,6 @@ def _digests(record: LabelledWaveform) -> list[bytes]:
     return [hashlib.sha256(np.ascontiguousarray(c).tobytes()).digest() for c in columns]
 
 
-def _name(record: LabelledWaveform) -> str:
+def name_of(record: LabelledWaveform) -> str:
+    """Return what messages call a record: its name, or its station."""
     return record.name or record.waveform.station

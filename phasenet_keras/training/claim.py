@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -36,10 +36,7 @@ def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
     """
     settings = json.loads(json.dumps(settings))
     if path.is_file():
-        try:
-            old = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            old = None
+        old = read_json(path)
         if old != settings:
             known = old if isinstance(old, dict) else {}
             differ = _differing(settings, known)
@@ -49,9 +46,7 @@ def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
             )
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with beside_then_rename(path) as file:
-        json.dump(settings, file, indent=2, sort_keys=True)
-        file.write("\n")
+    write_json(settings, path, indent=2)
 
 
 def _differing(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,6 @@ nor chose its epoch or thresholds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.data.settings import SEED, Kind, settled, whole
+from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.io.times import seconds_after
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
@@ -27,7 +26,6 @@ from phasenet_keras.training.comparison import (
     RecordTimes,
     Run,
     RunResult,
-    recommendation,
 )
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training
@@ -39,15 +37,7 @@ from phasenet_keras.training.train import CONFIG, train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
-__all__ = [
-    "ZERO_SHOT",
-    "Comparison",
-    "RecordTimes",
-    "Run",
-    "RunResult",
-    "compare",
-    "recommendation",
-]
+__all__ = ["compare"]
 
 RESULT = "result.json"
 
@@ -125,8 +115,7 @@ def compare(
                 on_run(run, number, len(todo))
             result = _result(run, parent, of_run, parts[run.fold], place, config)
             place.mkdir(parents=True, exist_ok=True)
-            with beside_then_rename(place / RESULT) as file:
-                json.dump(result.to_dict(), file)
+            write_json(result.to_dict(), place / RESULT, sort_keys=False)
         results.append(result)
     return Comparison(tuple(results), tolerances_s, folder)
 
@@ -212,11 +201,8 @@ def _result(
 def _finished(place: Path, strategy: TransferStrategy | None) -> RunResult | None:
     """Return the result of a finished run; None if there is none, or of another strategy."""
     try:
-        if strategy is not None:
-            ran = json.loads((place / CONFIG).read_text(encoding="utf-8"))
-            if strategy_of(ran["strategy"]) != strategy:
-                return None  # of the same name: training there will be refused
-        values = json.loads((place / RESULT).read_text(encoding="utf-8"))
-        return RunResult.from_dict(values)
-    except (OSError, ValueError, KeyError, TypeError):
+        if strategy and strategy_of(read_json(place / CONFIG)["strategy"]) != strategy:
+            return None  # of the same name: training there will be refused
+        return RunResult.from_dict(read_json(place / RESULT))
+    except (ValueError, KeyError, TypeError):
         return None

@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.training.evaluate import (
-    PhaseScores,
-    RecordMatches,
-    match_picks,
-    score_matches,
-)
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.matching import match_picks
 from phasenet_keras.training.score_table import with_interval
+from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 
 __all__ = ["ZERO_SHOT", "Comparison", "RecordTimes", "Run", "RunResult", "recommendation"]
 
 ZERO_SHOT = "zero-shot"
 # A smaller gain in F1 than this is no reason to label more records.
 WORTH_LABELLING = 0.02
+_mean_f1 = partial(mean_f1, without=0.0)
 
 
 @dataclass(frozen=True, order=True)
@@ -209,11 +207,6 @@ def _label_more(comparison: Comparison, best: str) -> str:
     if gain > WORTH_LABELLING:
         return f" Label more: {change}."
     return f" Stop labelling records of this kind: {change}."
-
-
-def _mean_f1(scores: Mapping[str, PhaseScores]) -> float:
-    values = [score.f1 for score in scores.values() if score.n_true]
-    return sum(values) / len(values) if values else 0.0
 
 
 def _phrase(scores: Mapping[str, PhaseScores]) -> str:

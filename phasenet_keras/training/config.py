@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +33,7 @@ from phasenet_keras.data.settings import (
     SEED,
     TEXT,
     Kind,
+    by_name,
     choice,
     number,
     optional,
@@ -42,6 +41,7 @@ from phasenet_keras.data.settings import (
     settled,
     whole,
 )
+from phasenet_keras.io.new_files import read_settings
 from phasenet_keras.models.contract import WINDOW_RANGE
 from phasenet_keras.types import ConfigError, LabelledWaveform, refuse_unknown
 
@@ -232,11 +232,7 @@ class TrainConfig:
         Raises:
             ConfigError: for unknown keys or impossible values.
         """
-        if not isinstance(values, Mapping):
-            raise ConfigError(f"a training configuration has settings by name, received {values!r}")
-        known = [item.name for item in fields(cls) if item.init]
-        refuse_unknown(values, known, "a training configuration")
-        return cls(**values)
+        return cls(**by_name(values, cls, "a training configuration"))
 
     def _check_label(self) -> None:
         if not self.label_shape:
@@ -283,12 +279,7 @@ def read_config(path: str | PathLike[str] | None) -> TrainConfig:
     """
     if path is None:
         return TrainConfig()
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is no readable JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} should hold a JSON object, it holds a {type(values).__name__}")
+    values = read_settings(path)
     return TrainConfig.from_dict(values.get("config", values))
 
 
@@ -324,5 +315,4 @@ def _step(item: Mapping[str, Any]) -> Augmentation:
     name = settings.pop("name")
     refuse_unknown({name: None}, STEPS, "augmentation")
     step: Any = STEPS[name]
-    refuse_unknown(settings, [field.name for field in fields(step)], f"augmentation {name}")
-    return step(**settings)
+    return step(**by_name(settings, step, f"augmentation {name}"))

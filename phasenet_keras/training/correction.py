@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from phasenet_keras.data.settings import FLAG, TEXT, number, optional, settle, whole
+from phasenet_keras.data.settings import FLAG, TEXT, by_name, number, optional, settle, whole
 from phasenet_keras.training.robust import PhaseCorrection
 from phasenet_keras.types import ConfigError, refuse_unknown
 
@@ -74,10 +74,7 @@ class CorrectionConfig:
         Raises:
             ConfigError: for unknown keys, with the nearest known name, or impossible values.
         """
-        if not isinstance(values, Mapping):
-            raise ConfigError(f"a correction has settings by name, received {values!r}")
-        refuse_unknown(values, [item.name for item in fields(cls)], "a correction")
-        return cls(**values)
+        return cls(**by_name(values, cls, "a correction"))
 
     @classmethod
     def from_name(cls, name: str) -> CorrectionConfig:
@@ -93,11 +90,8 @@ class CorrectionConfig:
 def _phase(name: str, settings: Any) -> PhaseCorrection:
     if isinstance(settings, PhaseCorrection):
         return settings
-    if not isinstance(settings, Mapping):
-        raise ConfigError(f"the correction of phase {name} has settings, received {settings!r}")
-    known = [item.name for item in fields(PhaseCorrection)]
-    refuse_unknown(settings, known, f"the correction of phase {name}")
-    return PhaseCorrection(**settings)
+    what = f"the correction of phase {name}"
+    return PhaseCorrection(**by_name(settings, PhaseCorrection, what))
 
 
 _AS_REPORTED: dict[str, Any] = {

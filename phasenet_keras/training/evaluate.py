@@ -17,21 +17,16 @@ import numpy as np
 
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.training.checks_data import unknown_labels
+from phasenet_keras.training.checks_data import name_of, unknown_labels
 from phasenet_keras.training.demands import check_picker
-from phasenet_keras.training.matching import RULES, Rule, Tolerance, match_picks, tolerance_of
+from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.picked import (
     PickedRecord,
-    RecordErrors,
     matches_of,
-    residuals_by_phase,
-    worst_records,
 )
-from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import (
     THRESHOLDS,
     PhaseScores,
-    RecordMatches,
     ScoreCurve,
     score_curve,
     score_matches,
@@ -42,28 +37,13 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
 __all__ = [
-    "RULES",
-    "THRESHOLDS",
-    "PhaseScores",
-    "PickedRecord",
-    "RecordErrors",
-    "RecordMatches",
-    "Rule",
-    "ScoreCurve",
-    "Tolerance",
     "choose_thresholds",
     "evaluate",
     "far_rates",
-    "markdown_table",
-    "match_picks",
     "pick_records",
-    "residuals_by_phase",
     "score_curves",
-    "score_matches",
     "score_picked",
-    "tolerance_of",
     "wide_tolerance",
-    "worst_records",
 ]
 
 # A tolerance above these tells little: of the records' length, and in samples.
@@ -183,7 +163,7 @@ def pick_records(
     results = low.pick_each(record.waveform for record in records)
     for number, (record, result) in enumerate(zip(records, results, strict=True), start=1):
         if result.error:
-            raise type(result.error)(f"record {_name(record)}: {result.error}") from result.error
+            raise type(result.error)(f"record {name_of(record)}: {result.error}") from result.error
         picked.append(PickedRecord(record, tuple(result.picks), min(bounds, default=0.0)))
         if on_record:
             on_record(number, len(records))
@@ -319,10 +299,6 @@ def _without_arrivals(
     arrivals = [phase for phase, samples in record.arrivals.items() if samples]
     if arrivals:
         raise ConfigError(
-            f"record {_name(record)} is no noise: it has arrivals of {', '.join(arrivals)}"
+            f"record {name_of(record)} is no noise: it has arrivals of {', '.join(arrivals)}"
         )
     return LabelledWaveform(record.waveform, dict.fromkeys(phases, ()), name=record.name)
-
-
-def _name(record: LabelledWaveform) -> str:
-    return record.name or record.waveform.station

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from phasenet_keras.training.splits import group_names
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
 __all__ = ["fold_splits", "spread"]
 
-PARTS = ("train", "dev", "test")
 # Of the groups that are not for test, one in this many validates.
 GROUPS_A_DEV_GROUP = 6
 
@@ -40,7 +39,7 @@ with splits, or ask for folds
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < 1:
         raise ConfigError(f"folds is a whole number from 1 on, received {folds!r}")
     if folds == 1:
-        parts = {part: [r for r in records if r.split == part] for part in PARTS}
+        parts = {part: [r for r in records if r.split == part] for part in SPLITS}
         for part, inside in parts.items():
             if not inside:
                 raise ConfigError(
@@ -56,17 +55,12 @@ with splits, or ask for folds
     found = []
     for fold in range(folds):
         rest = [names[i] for rank, i in enumerate(order) if rank % folds != fold]
-        dev = set(rest[:: max(2, min(GROUPS_A_DEV_GROUP, len(rest)))])
-        learn = set(rest) - dev
-        found.append(
-            {
-                "train": [r for r, group in zip(records, groups, strict=True) if group in learn],
-                "dev": [r for r, group in zip(records, groups, strict=True) if group in dev],
-                "test": [
-                    r for r, group in zip(records, groups, strict=True) if group not in learn | dev
-                ],
-            }
-        )
+        of_group = dict.fromkeys(rest, "train")
+        of_group |= dict.fromkeys(rest[:: max(2, min(GROUPS_A_DEV_GROUP, len(rest)))], "dev")
+        parts = {part: [] for part in SPLITS}
+        for record, group in zip(records, groups, strict=True):
+            parts[of_group.get(group, "test")].append(record)
+        found.append(parts)
     return found
 
 

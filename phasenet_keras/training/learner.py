@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from phasenet_keras.data.examples import ExampleMaker
-from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
@@ -35,6 +35,7 @@ from phasenet_keras.training.freezing import (
     initial_weights,
 )
 from phasenet_keras.training.loss import masked_cross_entropy
+from phasenet_keras.training.scores import mean_f1
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -251,8 +252,7 @@ class Learner:
             picker, self.dev_records, tolerance_samples=self.config.tolerance_samples, bootstrap=0
         )
         self._note_found({phase: score.n_matched for phase, score in scores.items()})
-        values = [score.f1 for score in scores.values() if score.n_true]
-        return float(np.mean(values)) if values else math.nan
+        return mean_f1(scores)
 
     def _note_found(self, found: Mapping[str, int]) -> None:
         self.dev_found = {p: max(n, found.get(p, 0)) for p, n in self.dev_found.items()}

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
+from phasenet_keras.data.settings import SEED, number, optional, settle
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.label_files import Labels
+from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
-from phasenet_keras.io.seisbench import WAVEFORMS, put_in_place, read_facts
+from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, put_in_place, read_facts
 from phasenet_keras.io.selection import CODES, Selection
-from phasenet_keras.io.sources import PREPARED, open_source, with_options
+from phasenet_keras.io.sources import open_source, with_options
 from phasenet_keras.picking.one_run import only_run
 from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.finished import (
@@ -33,13 +35,16 @@ from phasenet_keras.training.finished import (
 )
 from phasenet_keras.training.grouping import groups_of
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
-from phasenet_keras.training.staging import ORDER, Stage, read_json, write_json
+from phasenet_keras.training.staging import ORDER, Stage
 from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 
-__all__ = ["PREPARED", "PrepareSettings", "Prepared", "prepare"]
+__all__ = ["PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
-MAX_SEED = 2**32
+KINDS = {
+    "seed": SEED,
+    **dict.fromkeys(("sampling_rate_hz", "resample_hz", "window_s"), optional(number(above=0))),
+}
 NO_EVENTS = (
     "split by blocks of neighbouring records, since none names its event and none has a date: if "
     "several records are of one event, name it (a column event in the table), or it is on two sides"
@@ -91,12 +96,7 @@ class PrepareSettings:
         if self.channels is not None:
             names = channel_names(self.channels, "ENZ")
             object.__setattr__(self, "channels", "".join(sorted(names)))
-        for name in ("sampling_rate_hz", "resample_hz", "window_s"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ConfigError(f"{name} should be a number above 0, received {value}")
-        if not isinstance(self.seed, int) or not 0 <= self.seed < MAX_SEED:
-            raise ConfigError(f"a seed is a whole number from 0 to 2**32 - 1, received {self.seed}")
+        settle(self, KINDS)
         if self.sampling_rate_hz and self.resample_hz:
             raise ConfigError(
                 "sampling_rate_hz takes the records of one rate, resample_hz brings all to one: "

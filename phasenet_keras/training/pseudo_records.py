@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.data.settings import number, settle
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import reciprocity_weights
 from phasenet_keras.training.pseudolabels import LEAST_SPREAD_SAMPLES, correct_picks
@@ -26,6 +27,11 @@ PREFIX = "unlabelled/"
 # Whose picks support a label: so many records of its gather, the nearest along the line, itself
 # included.
 NEIGHBOURS = 9
+KINDS = {
+    "least_probability": number(0, 1),
+    "half_weight_samples": number(above=0),
+    "least_weight": number(0, 1),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +68,7 @@ class PseudoSettings:
     least_weight: float = 0.7
 
     def __post_init__(self) -> None:
-        for name in ("least_probability", "least_weight"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is from 0 to 1, received {getattr(self, name)!r}")
-        if not (self.half_weight_samples > 0 and math.isfinite(self.half_weight_samples)):
-            raise ConfigError(
-                f"half_weight_samples is above 0, received {self.half_weight_samples!r}"
-            )
+        settle(self, KINDS)
 
 
 def pseudo_labels(
@@ -116,15 +116,15 @@ def pseudo_labels(
     low.sampling = "reinterpret"
     rows = []
     results = low.pick_each(trace.record.waveform for trace in traces)
-    for number, (trace, result) in enumerate(zip(traces, results, strict=True)):
+    for place, (trace, result) in enumerate(zip(traces, results, strict=True)):
         if on_record:
-            on_record(number, len(traces))
+            on_record(place, len(traces))
         for phase in low.thresholds:
             found = [pick for pick in result.picks if pick.phase == phase]
             best = max(found, key=lambda pick: pick.probability, default=None)
             rows.append(
                 {
-                    "trace": number,
+                    "trace": place,
                     "shot": trace.shot,
                     "receiver": trace.receiver,
                     "offset_m": trace.offset,
@@ -161,8 +161,8 @@ def pseudo_records(
     least = (settings or PseudoSettings()).least_weight
     chosen = table[(table["weight"] >= least) & np.isfinite(table["corrected_sample"])]
     records, weights = [], {}
-    for number, rows in chosen.groupby("trace", sort=True):
-        trace = traces[int(number)]
+    for place, rows in chosen.groupby("trace", sort=True):
+        trace = traces[int(place)]
         wave = trace.record.waveform
         inside = rows["corrected_sample"].between(0, wave.n_samples - 1)
         labels = {
@@ -171,7 +171,7 @@ def pseudo_records(
         }
         if not labels:
             continue
-        name = f"{PREFIX}{int(number)}"
+        name = f"{PREFIX}{int(place)}"
         records.append(
             LabelledWaveform(
                 wave,

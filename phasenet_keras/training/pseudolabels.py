@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.training.correction import CORRECTIONS, REPORT, CorrectionConfig
+from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import reciprocity_weights, shot_column
 from phasenet_keras.training.robust import (
     GatherCorrection,
-    PhaseCorrection,
     choose_settings,
-    correct_gather,
     correct_one,
     one_thread,
 )
@@ -23,16 +21,7 @@ from phasenet_keras.types import ConfigError, ShapeError
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-__all__ = [
-    "CORRECTIONS",
-    "REPORT",
-    "CorrectionConfig",
-    "GatherCorrection",
-    "PhaseCorrection",
-    "correct_gather",
-    "correct_picks",
-    "signed_offsets",
-]
+__all__ = ["correct_picks", "signed_offsets"]
 
 Point = float | Sequence[float]
 # Of differences between reciprocal picks: picks are not better than this.

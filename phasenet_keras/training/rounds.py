@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.io.tables import beside_then_rename
+from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.training.survey import HOW
@@ -110,17 +109,14 @@ def verdict_of(rounds: Sequence[SelfTrainRound]) -> str:
 def read_rounds(path: Path) -> list[SelfTrainRound]:
     """Read the rounds that were finished; none where there is no such file or it cannot be read."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return [SelfTrainRound.from_dict(item) for item in values]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [SelfTrainRound.from_dict(item) for item in read_json(path)]
+    except (ValueError, KeyError, TypeError):
         return []
 
 
 def write_rounds(rounds: Sequence[SelfTrainRound], path: Path) -> None:
     """Write all rounds for `read_rounds`."""
-    with beside_then_rename(path) as file:
-        json.dump([item.to_dict() for item in rounds], file, indent=1, sort_keys=True)
-        file.write("\n")
+    write_json([item.to_dict() for item in rounds], path, indent=1)
 
 
 def rounds_report(rounds: Sequence[SelfTrainRound]) -> str:

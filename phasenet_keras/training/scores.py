@@ -17,6 +17,7 @@ __all__ = [
     "PhaseScores",
     "RecordMatches",
     "ScoreCurve",
+    "mean_f1",
     "score_curve",
     "score_matches",
 ]
@@ -242,6 +243,12 @@ def score_matches(
         false_picks_per_hour_between=rate_between,
         hours_between=hours_between,
     )
+
+
+def mean_f1(scores: Mapping[str, PhaseScores], without: float = math.nan) -> float:
+    """Return the mean F1 of the phases that have labels, or what stands for it where none has."""
+    values = [score.f1 for score in scores.values() if score.n_true]
+    return sum(values) / len(values) if values else without
 
 
 def score_curve(phase: str, matches: Mapping[float, Sequence[RecordMatches]]) -> ScoreCurve:

@@ -13,8 +13,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
@@ -39,11 +39,12 @@ from phasenet_keras.training.rounds import (
     verdict_of,
     write_rounds,
 )
+from phasenet_keras.training.scores import mean_f1
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.training.survey import HOW
 from phasenet_keras.training.train import train
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -128,7 +129,7 @@ def self_train(
     labelled = list(check_records(labelled, "labelled records"))
     run = _Run(
         parent,
-        {s: [r for r in labelled if r.split == s] for s in ("train", "dev", "test")},
+        {s: [r for r in labelled if r.split == s] for s in SPLITS},
         unlabelled,
         Path(folder),
         strategy_of(strategy),
@@ -189,9 +190,7 @@ class _Run:
             )
             for split, bootstrap in (("dev", 0), ("test", 1000))
         )
-        values = [score.f1 for score in dev.values() if score.n_true]
-        dev_f1 = sum(values) / len(values) if values else math.nan
-        return SelfTrainRound(number, dev_f1, test, counts or {})
+        return SelfTrainRound(number, mean_f1(dev), test, counts or {})
 
 
 def _round(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shutil
@@ -15,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.dataset_table import metadata_row
+from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import NOT_IN_NAMES, write_layout
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.training.splits import digest_of
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["ORDER", "Stage", "read_json", "write_json"]
+__all__ = ["ORDER", "Stage"]
 
 ORDER = "order.json"
 RECORDS_A_FILE = 200
@@ -206,21 +205,6 @@ class Stage:
             name = f"{base}_{count}"
         self._names.add(name)
         return name
-
-
-def write_json(content: Mapping[str, Any], path: Path, *, sort_keys: bool = True) -> None:
-    """Write a JSON file; it appears when it is complete."""
-    with beside_then_rename(path) as file:
-        json.dump(content, file, sort_keys=sort_keys)
-        file.write("\n")
-
-
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; None if it cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _chosen(items: Iterable[Item], wanted: str | None) -> Iterator[Item]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.data.windows import padded_length
+from phasenet_keras.models.folding import window_of
 from phasenet_keras.models.inference import Forward, compile_forward
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.types import ConfigError
@@ -113,9 +114,8 @@ class Teacher:
             x: ``(batch, samples, channels)``, normalised.
             y: ``(batch, samples, 2 * phases)``, as `ExampleMaker` makes it.
         """
-        n_samples, config, preset = x.shape[1], self.net.config, self.net.preset
-        window = preset.window_samples if preset else config.grid_samples
-        lacking = padded_length(n_samples, window, config.grid_samples) - n_samples
+        n_samples, grid = x.shape[1], self.net.config.grid_samples
+        lacking = padded_length(n_samples, window_of(self.net, None), grid) - n_samples
         answer = self._forward(np.pad(x, ((0, 0), (0, lacking), (0, 0))))[:, :n_samples]
         return mix_targets(y, answer, self.share)
 

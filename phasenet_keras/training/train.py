@@ -13,8 +13,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.io.tables import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
@@ -33,7 +33,7 @@ from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["EpochReport", "TrainResult", "train"]
+__all__ = ["TrainResult", "train"]
 
 CONFIG, REPORT = "config.json", "report.md"
 # Records to train on, to validate on, and to test.
@@ -341,8 +341,7 @@ def _contract(
     }
     if parent.preset is None:
         return Preset(config=parent.config, **changes)
-    origin = {k: v for k, v in parent.preset.source.items() if k != "url"}
-    source = {**origin, "fine_tuned_from": parent.preset.name}
+    source = {**parent.preset.origin, "fine_tuned_from": parent.preset.name}
     text = f"fine-tuned from {parent.preset.name}"
     return replace(parent.preset, source=source, description=text, **changes)
 
@@ -357,7 +356,7 @@ def _kept_contract(parent: PhaseNet, contract: Preset) -> Preset:
         own,
         sampling_rate=contract.sampling_rate,
         min_distance_s=own.min_distance_s * own.sampling_rate / contract.sampling_rate,
-        source={key: value for key, value in own.source.items() if key != "url"},
+        source=own.origin,
         description=f"{own.name} at {contract.sampling_rate:g} Hz, {note}",
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -17,12 +17,13 @@ from phasenet_keras.data.settings import (
     FOLDER_NAME,
     NAMES,
     TEXT,
+    by_name,
     number,
     settle,
     settled,
     whole,
 )
-from phasenet_keras.types import ConfigError, nearest_name, refuse_unknown
+from phasenet_keras.types import ConfigError, nearest_name
 
 __all__ = [
     "STRATEGIES",
@@ -179,20 +180,15 @@ class TransferStrategy:
         Raises:
             ConfigError: for unknown keys or impossible values.
         """
-        if not isinstance(values, Mapping):
-            raise ConfigError(f"a strategy has settings by name, received {values!r}")
-        refuse_unknown(values, [item.name for item in fields(cls)], "a strategy")
-        given = dict(values)
+        given = by_name(values, cls, "a strategy")
         phases = given.pop("freeze", [{}])
         if isinstance(phases, Mapping):
             phases = [phases]
         if not isinstance(phases, Sequence) or not all(isinstance(p, Mapping) for p in phases):
             raise ConfigError(f"freeze is a list of phases with settings, received {phases!r}")
-        known = [item.name for item in fields(FreezePhase)]
-        for phase in phases:
-            refuse_unknown(phase, known, "a freeze phase")
+        found = [FreezePhase(**by_name(phase, FreezePhase, "a freeze phase")) for phase in phases]
         try:
-            schedule = FreezeSchedule(tuple(FreezePhase(**phase) for phase in phases))
+            schedule = FreezeSchedule(tuple(found))
             return cls(freeze=schedule, **given)
         except TypeError as error:
             raise ConfigError(f"this is no strategy: {error}") from error

@@ -1,0 +1,88 @@
+"""Files that appear when they are complete; JSON, written and read."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any
+
+from phasenet_keras.types import ConfigError
+
+__all__ = [
+    "NO_TEXT",
+    "beside_then_rename",
+    "check_folder",
+    "read_json",
+    "read_settings",
+    "write_json",
+]
+
+# File names may hold bytes that are no text; they are spelt out.
+NO_TEXT = "backslashreplace"
+
+
+@contextmanager
+def beside_then_rename(path: Path, mode: str = "w") -> Iterator[IO]:
+    """Open a temporary sibling for writing and give it the name when it is complete."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    text: dict[str, Any] = {"encoding": "utf-8", "newline": "", "errors": NO_TEXT}
+    try:
+        with os.fdopen(handle, mode, **({} if "b" in mode else text)) as file:
+            yield file
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError as error:
+        if error.filename is None:  # a full disk says no name
+            error.filename = os.fspath(path)
+        raise
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file that cannot be written where it is to be, before any work is done.
+
+    Raises:
+        ConfigError: for a folder that does not exist or cannot be written to, or in its place.
+    """
+    if not path.parent.is_dir():
+        raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder, a file is wanted")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"folder {path.parent} cannot be written to")
+
+
+def write_json(content: Any, path: Path, **options: Any) -> None:
+    """Write a JSON file with sorted keys, unless the options of `json.dump` say otherwise."""
+    with beside_then_rename(path) as file:
+        json.dump(content, file, **{"sort_keys": True, **options})
+        file.write("\n")
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds; None if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def read_settings(path: str | PathLike[str]) -> dict[str, Any]:
+    """Return the settings in a JSON file, by name.
+
+    Raises:
+        ConfigError: if it cannot be read, or holds anything else.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} is no readable JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} should hold a JSON object, it holds a {type(values).__name__}")
+    return values
