@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from docutils import nodes
+from sphinx.util.inspect import stringify_signature
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -38,7 +40,7 @@ extensions = [
 ]
 exclude_patterns = [
     "_build",
-    *(f"{generate.GENERATED}/{n}.md" for n in ("cli", "formats", "names", "pick_formats")),
+    f"{generate.GENERATED}/*.md",  # parts of other pages
 ]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -127,6 +129,8 @@ def plain_defaults(
     """Write defaults so that they can be parsed: the name of a function, "..." for a factory."""
     if not signature:
         return None
+    if what == "class" and signature == "(*args, **kwargs)":  # Keras's __new__, not what is ours
+        signature = stringify_signature(inspect.signature(obj), unqualified_typehints=True)
     signature = signature.replace("<factory>", "...")
     return re.sub(r"<function (\w+)[^>]*>", r"\1", signature), returns
 

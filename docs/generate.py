@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import inspect
+import json
+import math
 import os
 import pkgutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
+from importlib import import_module
 from pathlib import Path
 
 import phasenet_keras
@@ -33,6 +39,12 @@ MODULE_GROUPS: dict[str, str] = {
     "report": "Reports and figures",
 }
 FIGURES = ("demo", "plot", "score_report")
+# What files of settings hold, by the name of the page's part: module and class.
+SETTINGS = {
+    "train": ("training.config", "TrainConfig"),
+    "correct": ("training.correction", "CorrectionConfig"),
+    "correct_phase": ("training.robust", "PhaseCorrection"),
+}
 
 
 def verbs() -> dict[str, argparse.ArgumentParser]:
@@ -46,6 +58,8 @@ def pages() -> dict[str, str]:
     """Return the text of every generated page, by its path below the folder of generated pages."""
     found = {"cli.md": _cli_page(), "formats.md": _formats_page(), "names.md": _names_page()}
     found["pick_formats.md"] = _pick_formats_page()
+    found |= {f"settings_{name}.md": _settings_table(*of) for name, of in SETTINGS.items()}
+    found["augmentations.md"] = _augmentations_page()
     for number, (group, title) in enumerate(MODULE_GROUPS.items()):
         found[f"api/{number}_{group}.md"] = _api_page(title, _modules(group))
     return found
@@ -111,6 +125,42 @@ def _summary(module: str, name: str) -> str:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
             return (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " ")
     raise LookupError(f"{module} defines no {name}: phasenet_keras.__init__ names another home")
+
+
+def _settings_table(module: str, name: str) -> str:
+    """Return the settings of a class as a table: what its docstring says of each, and defaults."""
+    cls = getattr(import_module(f"phasenet_keras.{module}"), name)
+    defaults = {item.name: item.default for item in fields(cls) if item.init}
+    section = (inspect.getdoc(cls) or "").split("Attributes:\n")[1].split("\n\n")[0]
+    lines = ["| key | default | what |", "|---|---|---|"]
+    for entry in re.split(r"\n    (?=\S)", section.removeprefix("    ")):
+        keys, text = " ".join(entry.split()).split(": ", 1)
+        known = [key for key in keys.split(", ") if key in defaults]
+        if known:
+            shown = ", ".join(f"`{key}`" for key in known)
+            lines.append(
+                f"| {shown} | {_as_json(defaults[known[0]])} | {text.replace('``', '`')} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _as_json(default: object) -> str:
+    """Return a default as a file of settings has it; empty for what is made, or has no end."""
+    is_plain = default is not MISSING and default not in (math.inf, -math.inf)
+    return f"`{json.dumps(default)}`" if is_plain else ""
+
+
+def _augmentations_page() -> str:
+    from phasenet_keras.training.config import STEPS
+
+    lines = ["| name | what it does | settings |", "|---|---|---|"]
+    for name, step in sorted(STEPS.items()):
+        summary = (step.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+        settings = ", ".join(
+            f"`{item.name}` {_as_json(item.default)}" for item in fields(step) if item.init
+        )
+        lines.append(f"| `{name}` | {' '.join(summary.split())} | {settings} |")
+    return "\n".join(lines) + "\n"
 
 
 def _source(module: str) -> str:

@@ -67,7 +67,10 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         help="which weights are taken over and which learn, see below (default: %(default)s)",
     )
     verb.add_argument(
-        "--config", type=Path, metavar="FILE.json", help="settings, as in a run's config.json"
+        "--config",
+        type=Path,
+        metavar="FILE.json",
+        help='settings, e.g. {"learning_rate": 0.0005}; a run\'s config.json has all of them',
     )
     verb.add_argument(
         "--epochs",
