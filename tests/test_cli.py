@@ -40,7 +40,7 @@ def test_pick_writes_csv_and_figures(preset, tmp_path, capsys):
 
 def test_picks_go_to_standard_output_alone(preset, tmp_path):
     file = write_station(tmp_path / "day.mseed")
-    command = [sys.executable, "-m", "phasenet_keras.cli", "pick", file, "--preset", preset]
+    command = [sys.executable, "-m", "phasenet_keras", "pick", file, "--preset", preset]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     lines = result.stdout.splitlines()
     assert lines[0].startswith("station_id,begin_time,phase_index,phase_time,phase_score")

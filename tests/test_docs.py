@@ -66,7 +66,7 @@ def test_every_module_and_format_is_listed(generated):
     listed = set(re.findall(r"automodule:: (\S+)", "\n".join(generated.values())))
     for path in package.rglob("*.py"):
         name = ".".join(path.relative_to(package.parent).with_suffix("").parts)
-        if path.name != "__init__.py" and not path.name.startswith(("cli", "quiet")):
+        if not path.name.startswith("__") and not path.name.startswith(("cli", "quiet")):
             assert name in listed, f"no page shows {name}: add it to docs/generate.py"
     for reader in readers():
         assert f"| {reader.name} |" in generated["formats.md"]
