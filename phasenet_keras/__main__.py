@@ -1,4 +1,4 @@
-"""`python -m phasenet_keras`: the command line, where its folder is not among those of the shell."""
+"""`python -m phasenet_keras` is the command line, too."""
 
 from __future__ import annotations
 
