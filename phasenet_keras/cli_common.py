@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.training.config import TrainConfig
 
 __all__ = [
     "EXIT_CODES",
@@ -35,10 +37,12 @@ __all__ = [
     "add_preset_option",
     "add_record_options",
     "add_sampling_option",
+    "add_training_options",
     "load_parent",
     "load_picker",
     "make_folder",
     "open_console",
+    "read_training_config",
     "refuse_overwriting",
     "say",
     "say_some",
@@ -130,6 +134,28 @@ def add_sampling_option(verb: argparse.ArgumentParser) -> None:
         help="bring records to the preset's sampling rate, or take their samples as they are "
         "(default: %(default)s)",
     )
+
+
+def add_training_options(verb: argparse.ArgumentParser) -> None:
+    """Add what verbs that train on one data set share; see `read_training_config`."""
+    verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
+    add_preset_option(verb)
+    add_channel_options(verb)
+    verb.add_argument(
+        "--config", type=Path, metavar="FILE.json", help="settings, as in a run's config.json"
+    )
+    verb.add_argument(
+        "--epochs", type=int, metavar="N", help="in place of the configuration's (40 if unsaid)"
+    )
+
+
+def read_training_config(arguments: argparse.Namespace) -> TrainConfig:
+    """Return the training configuration, with the epochs and the seed that are given."""
+    from phasenet_keras.training.config import read_config
+
+    given = {name: getattr(arguments, name, None) for name in ("epochs", "seed")}
+    changed = {name: value for name, value in given.items() if value is not None}
+    return replace(read_config(arguments.config), **changed)
 
 
 def add_engine_option(verb: argparse.ArgumentParser) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
-    add_channel_options,
-    add_preset_option,
+    add_training_options,
     load_parent,
     make_folder,
     open_console,
+    read_training_config,
     say,
     whole_number,
 )
@@ -35,9 +34,7 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         "untouched records; write a table with intervals, loss curves and a recommendation. Runs "
         "that are finished are not run again if the same command is given again.",
     )
-    verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
-    add_preset_option(verb)
-    add_channel_options(verb)
+    add_training_options(verb)
     verb.add_argument(
         "--strategies", type=_names, metavar="A,B", help="names, with commas (default: all)"
     )
@@ -57,13 +54,6 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         default=(),
         metavar="16,32",
         help="numbers of training records for a learning curve, beside all of them",
-    )
-    verb.add_argument("--config", type=Path, metavar="FILE.json", help="training configuration")
-    verb.add_argument(
-        "--epochs",
-        type=int,
-        metavar="N",
-        help="in place of the configuration's (40 if unsaid)",
     )
     verb.add_argument(
         "--tolerance-samples",
@@ -94,11 +84,8 @@ def _numbers(kind: Kind) -> Callable[[str], tuple[int, ...]]:
 
 def _run_compare(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
-    from phasenet_keras.training.config import read_config
 
-    config = read_config(arguments.config)
-    if arguments.epochs is not None:
-        config = replace(config, epochs=arguments.epochs)
+    config = read_training_config(arguments)
     records = read_dataset(arguments.dataset)
     make_folder(arguments.output)
     with quiet_start():

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
-    add_channel_options,
-    add_preset_option,
+    add_training_options,
     load_parent,
     open_console,
+    read_training_config,
     say,
     whole_number,
 )
@@ -39,23 +38,12 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         "the parent is beaten on the validation records, 1 it is not and is kept, or no label is "
         "found, 2 nothing could be done.",
     )
-    verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
-    add_preset_option(verb)
-    add_channel_options(verb)
+    add_training_options(verb)
     verb.add_argument(
         "--strategy",
         default="finetune",
         metavar="NAME|JSON",
         help="which weights are taken over and which learn, see below (default: %(default)s)",
-    )
-    verb.add_argument(
-        "--config", type=Path, metavar="FILE.json", help="settings, as in a run's config.json"
-    )
-    verb.add_argument(
-        "--epochs",
-        type=int,
-        metavar="N",
-        help="in place of the configuration's (40 if unsaid)",
     )
     verb.add_argument(
         "--seed", type=whole_number(SEED), metavar="N", help="in place of the configuration's"
@@ -66,12 +54,8 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
 
 def _run_train(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
-    from phasenet_keras.training.config import read_config
 
-    given = {"epochs": arguments.epochs, "seed": arguments.seed}
-    config = replace(
-        read_config(arguments.config), **{k: v for k, v in given.items() if v is not None}
-    )
+    config = read_training_config(arguments)
     train_records = read_dataset(arguments.dataset, "train")
     dev_records = read_dataset(arguments.dataset, "dev")
     test_records, why_none = _untouched(arguments.dataset, [*train_records, *dev_records])
