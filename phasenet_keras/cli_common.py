@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.training.config import TrainConfig
 
 __all__ = [
     "EXIT_CODES",
@@ -35,10 +37,12 @@ __all__ = [
     "add_preset_option",
     "add_record_options",
     "add_sampling_option",
+    "add_training_options",
     "load_parent",
     "load_picker",
     "make_folder",
     "open_console",
+    "read_training_config",
     "refuse_overwriting",
     "say",
     "say_some",
@@ -130,6 +134,42 @@ def add_sampling_option(verb: argparse.ArgumentParser) -> None:
         help="bring records to the preset's sampling rate, or take their samples as they are "
         "(default: %(default)s)",
     )
+
+
+def add_training_options(verb: argparse.ArgumentParser) -> None:
+    """Add what verbs that train share: see `read_training_config` and `settle_dataset`."""
+    verb.add_argument(
+        "records",
+        metavar="RECORDS",
+        help="data set of phasenet-keras prepare; or waveforms as it takes them (folder, file or "
+        "quoted pattern), of which a data set is made by its defaults, in the folder of --output",
+    )
+    verb.add_argument(
+        "--labels",
+        action="append",
+        metavar="PATH",
+        help="of waveforms that do not hold their own, as prepare takes them",
+    )
+    add_preset_option(verb)
+    add_channel_options(verb)
+    verb.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE.json",
+        help='settings, e.g. {"learning_rate": 0.0005}; a run\'s config.json has all of them',
+    )
+    verb.add_argument(
+        "--epochs", type=int, metavar="N", help="in place of the configuration's (40 if unsaid)"
+    )
+
+
+def read_training_config(arguments: argparse.Namespace) -> TrainConfig:
+    """Return the training configuration, with the epochs and the seed that are given."""
+    from phasenet_keras.training.config import read_config
+
+    given = {name: getattr(arguments, name, None) for name in ("epochs", "seed")}
+    changed = {name: value for name, value in given.items() if value is not None}
+    return replace(read_config(arguments.config), **changed)
 
 
 def add_engine_option(verb: argparse.ArgumentParser) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
-    add_channel_options,
-    add_preset_option,
+    add_training_options,
     load_parent,
     make_folder,
     open_console,
+    read_training_config,
     say,
     whole_number,
 )
+from phasenet_keras.cli_dataset import settle_dataset
 from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
 
@@ -30,14 +30,12 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
     """Add `compare` to the parser."""
     verb = verbs.add_parser(
         "compare",
-        help="compare strategies on a data set, and say which to take",
+        help="compare strategies on labelled records, and say which to take",
         description="Score a preset as it is, training from scratch and every strategy on the same "
         "untouched records; write a table with intervals, loss curves and a recommendation. Runs "
         "that are finished are not run again if the same command is given again.",
     )
-    verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
-    add_preset_option(verb)
-    add_channel_options(verb)
+    add_training_options(verb)
     verb.add_argument(
         "--strategies", type=_names, metavar="A,B", help="names, with commas (default: all)"
     )
@@ -57,13 +55,6 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         default=(),
         metavar="16,32",
         help="numbers of training records for a learning curve, beside all of them",
-    )
-    verb.add_argument("--config", type=Path, metavar="FILE.json", help="training configuration")
-    verb.add_argument(
-        "--epochs",
-        type=int,
-        metavar="N",
-        help="in place of the configuration's (40 if unsaid)",
     )
     verb.add_argument(
         "--tolerance-samples",
@@ -94,13 +85,11 @@ def _numbers(kind: Kind) -> Callable[[str], tuple[int, ...]]:
 
 def _run_compare(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
-    from phasenet_keras.training.config import read_config
 
-    config = read_config(arguments.config)
-    if arguments.epochs is not None:
-        config = replace(config, epochs=arguments.epochs)
-    records = read_dataset(arguments.dataset)
+    config = read_training_config(arguments)
     make_folder(arguments.output)
+    console = open_console(False)
+    records = read_dataset(settle_dataset(arguments, console))
     with quiet_start():
         from phasenet_keras.report import RunsBar
         from phasenet_keras.training.compare import compare
@@ -108,7 +97,6 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         from phasenet_keras.training.transfer import STRATEGIES
 
     parent = load_parent(arguments)
-    console = open_console(False)
     with RunsBar(console) as bar:
         comparison = compare(
             parent,

@@ -1,4 +1,4 @@
-"""The verb of the command line that builds data sets, and what trains on raw records has of it."""
+"""The verb of the command line that builds data sets; verbs that train do it by the way."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from phasenet_keras.cli_common import (
     whole_number,
 )
 from phasenet_keras.data.settings import SEED
+from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from phasenet_keras.io.parts import BadRow
     from phasenet_keras.training.prepare import Prepared, PrepareSettings
 
-__all__ = ["add_prepare", "build_dataset"]
+__all__ = ["add_prepare", "settle_dataset"]
 
 DESCRIPTION = """\
 Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
@@ -48,6 +49,8 @@ Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
 
 The same command given again goes on after an interruption, and does nothing when all is done."""
 EXAMPLES = "examples.png"
+# What is made of waveforms by a verb that trains, in its output folder.
+DATASET = "dataset"
 N_EXAMPLES = 9
 MAX_LINES = 50
 # More rows or files of one reason are said in one line, with so many of their names.
@@ -132,7 +135,7 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
         random_position=arguments.random_position,
         **{name: getattr(arguments, name) for name in CODES},
     )
-    made = build_dataset(
+    made = _build(
         open_console(False),
         arguments.waveforms,
         arguments.output,
@@ -145,7 +148,7 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
     return EXIT_SOME_FAILED if made.bad else 0
 
 
-def build_dataset(
+def _build(
     console: Console,
     waveforms: str,
     output: Path,
@@ -167,6 +170,28 @@ def build_dataset(
     if made.facts and (made.is_new or not figure.exists()):
         _draw(made, figure, settings.seed)
     return made
+
+
+def settle_dataset(arguments: argparse.Namespace, console: Console) -> Path:
+    """Return the data set that a verb that trains is given, made of waveforms where it is none.
+
+    Raises:
+        FormatError: if there is no labelled record.
+    """
+    from phasenet_keras.io.seisbench import holds_dataset
+    from phasenet_keras.training.prepare import PrepareSettings
+
+    records = Path(arguments.records)
+    if holds_dataset(records) and not arguments.labels:
+        return records
+    dataset = arguments.output / DATASET
+    made = _build(console, arguments.records, dataset, arguments.labels, PrepareSettings())
+    if not made.facts:
+        raise FormatError(
+            f"{records}: there is no labelled record to train on; phasenet-keras prepare has "
+            "options that choose, cut and resample records, and train takes its data set"
+        )
+    return dataset
 
 
 def _print(console: Console, made: Prepared, output: Path) -> None:

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
-    add_channel_options,
-    add_preset_option,
+    add_training_options,
     load_parent,
     open_console,
+    read_training_config,
     say,
     whole_number,
 )
-from phasenet_keras.cli_dataset import build_dataset
+from phasenet_keras.cli_dataset import settle_dataset
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES
-from phasenet_keras.types import FormatError, PhaseNetKerasError
+from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_train"]
-
-# What is made of waveforms, in the run folder.
-DATASET = "dataset"
 
 
 def add_train(verbs: argparse._SubParsersAction) -> None:
@@ -46,37 +40,12 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         "the parent is beaten on the validation records, 1 it is not and is kept, or no label is "
         "found, 2 nothing could be done.",
     )
-    verb.add_argument(
-        "records",
-        metavar="RECORDS",
-        help="data set of phasenet-keras prepare; or waveforms as it takes them (folder, file or "
-        "quoted pattern), made into the data set RUN/dataset by its defaults",
-    )
-    verb.add_argument(
-        "--labels",
-        action="append",
-        metavar="PATH",
-        help="of waveforms that do not hold their own, as prepare takes them",
-    )
-    add_preset_option(verb)
-    add_channel_options(verb)
+    add_training_options(verb)
     verb.add_argument(
         "--strategy",
         default="finetune",
         metavar="NAME|JSON",
         help="which weights are taken over and which learn, see below (default: %(default)s)",
-    )
-    verb.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE.json",
-        help='settings, e.g. {"learning_rate": 0.0005}; a run\'s config.json has all of them',
-    )
-    verb.add_argument(
-        "--epochs",
-        type=int,
-        metavar="N",
-        help="in place of the configuration's (40 if unsaid)",
     )
     verb.add_argument(
         "--seed", type=whole_number(SEED), metavar="N", help="in place of the configuration's"
@@ -87,14 +56,10 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
 
 def _run_train(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
-    from phasenet_keras.training.config import read_config
 
-    given = {"epochs": arguments.epochs, "seed": arguments.seed}
-    config = replace(
-        read_config(arguments.config), **{k: v for k, v in given.items() if v is not None}
-    )
+    config = read_training_config(arguments)
     console = open_console(False)
-    dataset = _dataset_of(arguments, console)
+    dataset = settle_dataset(arguments, console)
     train_records = read_dataset(dataset, "train")
     dev_records = read_dataset(dataset, "dev")
     test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
@@ -123,24 +88,6 @@ def _run_train(arguments: argparse.Namespace) -> int:
         say(console, f"no scores before and after: {why_none}", "[yellow]note[/]")
     say(console, f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1
-
-
-def _dataset_of(arguments: argparse.Namespace, console: Console) -> Path:
-    """Return the data set that is named, or the one that is made of the waveforms."""
-    from phasenet_keras.io.seisbench import holds_dataset
-    from phasenet_keras.training.prepare import PrepareSettings
-
-    records = Path(arguments.records)
-    if holds_dataset(records) and not arguments.labels:
-        return records
-    dataset = arguments.output / DATASET
-    made = build_dataset(console, arguments.records, dataset, arguments.labels, PrepareSettings())
-    if not made.facts:
-        raise FormatError(
-            f"{records}: there is no labelled record to train on; phasenet-keras prepare has "
-            "options that choose, cut and resample records, and train takes its data set"
-        )
-    return dataset
 
 
 def _untouched(

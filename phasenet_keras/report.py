@@ -124,10 +124,7 @@ class RunReport:
     def print(self) -> None:
         """Print the table of stations, then what went wrong."""
         if self.rows:
-            table = Table(box=None, pad_edge=False, header_style="bold")
-            table.add_column("station", overflow="fold")
-            for name in ("hours read", "hours picked", "gaps", *self.phases):
-                table.add_column(name, justify="right")
+            table = _table(["station"], ("hours read", "hours picked", "gaps", *self.phases))
             table.add_column("why no picks", overflow="fold")
             for row in self.rows[:MAX_ROWS]:
                 table.add_row(*map(escape, row))
@@ -231,13 +228,20 @@ class RunsBar(_Shown):
             say(self._console, f"run {number + 1} of {total}: {run.name}")
 
 
+def _table(texts: Iterable[str], numbers: Iterable[str] = ()) -> Table:
+    """Return a table with columns of texts, then of numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in texts:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
 def dataset_table(facts: Sequence[RecordFacts]) -> Table:
     """Return the counts of a data set: records and arrivals in each split, and channels."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("split")
-    for name in ("records", "P", "S", "P unknown", "S unknown", "rate (Hz)"):
-        table.add_column(name, justify="right")
-
+    numbers = ("records", "P", "S", "P unknown", "S unknown", "rate (Hz)")
+    table = _table(["split"], numbers)
     for split in sorted({fact.split for fact in facts}):
         inside = [fact.arrivals or {} for fact in facts if fact.split == split]
         arrivals = [sum(len(item.get(p, ())) for item in inside) for p in ("P", "S")]
@@ -250,10 +254,7 @@ def dataset_table(facts: Sequence[RecordFacts]) -> Table:
 
 def correction_table(summary: DataFrame) -> Table:
     """Return what became of the picks of each phase, as `summary_of` counts it."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    for phase in summary.index:
-        table.add_column(escape(str(phase)), justify="right")
+    table = _table([""], [escape(str(phase)) for phase in summary.index])
     for name in summary.columns:
         text, form = RULES.get(name, str(name)), ".2f" if name == "median_residual" else ".0f"
         table.add_row(escape(text), *(f"{value:{form}}" for value in summary[name]))
@@ -269,9 +270,7 @@ def exit_status(report: RunReport) -> int:
 
 def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:
     """Return a table of presets and where they are."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("name", "channels", "rate (Hz)", "window", "phases", "licence", "what"):
-        table.add_column(name, overflow="fold")
+    table = _table(("name", "channels", "rate (Hz)", "window", "phases", "licence", "what"))
     for preset, where in presets:
         table.add_row(
             escape(preset.name),

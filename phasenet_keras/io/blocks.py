@@ -17,6 +17,7 @@ from phasenet_keras.io.mseed_headers import (
 from phasenet_keras.io.record_names import is_dated, note_source
 from phasenet_keras.io.registry import (
     RecordWarning,
+    headers_of,
     keep_usable_traces,
     read_stream,
     reader_of,
@@ -123,12 +124,7 @@ def read_block(block: Block) -> list[Trace]:
 
 def _codes_of(path: Path) -> frozenset[str]:
     """Return the channel codes of a whole file; none if it cannot be read at once."""
-    with warnings.catch_warnings(action="ignore"):  # said of the blocks
-        try:
-            stream = read_stream(path, headers_only=True)
-        except FormatError:
-            return frozenset()
-    return frozenset(trace.stats.channel for trace in stream)
+    return frozenset(trace.stats.channel for trace in headers_of(path))
 
 
 def _records_of(stations: frozenset[str], keys: set[RecordKey]) -> dict[str, str]:

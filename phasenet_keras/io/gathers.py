@@ -230,14 +230,14 @@ def _candidates(
 def _best(samples: str, probabilities: str) -> tuple[float, float]:
     """Return sample and probability of the most probable candidate; NaN without any."""
     try:
-        values = [[float(item) for item in json.loads(text or "[]")] for text in
-                  (samples, probabilities)]  # fmt: skip
+        picks, weights = (
+            [float(item) for item in json.loads(text or "[]")] for text in (samples, probabilities)
+        )
     except (TypeError, ValueError) as error:
         raise FormatError(
             f"it should be a list of numbers such as [43, 60], received '{samples}' and "
             f"'{probabilities}'"
         ) from error
-    picks, weights = values
     if weights and len(weights) != len(picks):
         raise FormatError(f"{len(picks)} candidates have {len(weights)} probabilities")
     if not picks:

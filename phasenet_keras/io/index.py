@@ -15,8 +15,8 @@ from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import is_pressure
 from phasenet_keras.io.instruments import Heard
 from phasenet_keras.io.pressure import heard_of
-from phasenet_keras.io.registry import RecordWarning, read_stream
-from phasenet_keras.types import ConfigError, FormatError
+from phasenet_keras.io.registry import RecordWarning, headers_of
+from phasenet_keras.types import ConfigError
 
 __all__ = ["Paths", "expand_paths", "group_by_station", "natural_key", "tie_together"]
 
@@ -141,11 +141,7 @@ def _is_taken(path: Path) -> bool:
         return True
     if path.name.startswith(("..", "._")) or "." not in path.name[1:] or not path.is_file():
         return False
-    try:
-        with warnings.catch_warnings(action="ignore"):  # said when it is read for good
-            heads = [trace.stats for trace in read_stream(path, headers_only=True)]
-    except FormatError:
-        return False
+    heads = [trace.stats for trace in headers_of(path)]
     stations = {head.station for head in heads if not head.network and head.station}
     return any(path.name.startswith(f".{station}.") for station in stations)
 
@@ -171,11 +167,7 @@ def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
     with_pressure: set[tuple[str, str]] = set()
     heard: set[Heard] = set()
     for path in paths:
-        try:
-            with warnings.catch_warnings(action="ignore"):  # said when it is read for good
-                traces = read_stream(path, headers_only=True)
-        except FormatError:
-            traces = ()
+        traces = headers_of(path)
         of_path = {heard_of(trace) for trace in traces}
         heard |= of_path
         stations.append({item.key[:2] for item in of_path})

@@ -29,6 +29,7 @@ __all__ = [
     "RecordWarning",
     "check_header",
     "gather_of",
+    "headers_of",
     "holds_numbers",
     "noted",
     "read_stream",
@@ -122,6 +123,18 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
     keep_usable_traces(stream, str(path), headers_only)
     _name_stations(stream, path, reader)
     return stream
+
+
+def headers_of(path: Path) -> list[Trace]:
+    """Return the traces of a file without samples; none, and no word, if it cannot be read.
+
+    What is wrong is said when it is read for good.
+    """
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            return list(read_stream(path, headers_only=True))
+        except FormatError:
+            return []
 
 
 def gather_of(path: Path, station: str) -> str:
