@@ -74,6 +74,33 @@ def test_a_seisbench_folder_with_buckets_and_its_own_phase_names(tmp_path):
     assert first.waveform.sampling_rate == 100.0
 
 
+@pytest.mark.parametrize("order", ["CW", "WC"])
+def test_a_bucket_in_either_order_of_dimensions(tmp_path, order):
+    """Without trace_npts, as SeisBench's writer leaves it; the second has one channel alone."""
+    data = np.random.default_rng(0).standard_normal((2, 400, 3)).astype("float32")
+    extents = [(400, 3), (350, 1)]
+    if order == "CW":
+        extents = [extent[::-1] for extent in extents]
+    with h5py.File(tmp_path / "waveforms.hdf5", "w") as file:
+        file["data/bucket0"] = data if order == "WC" else data.transpose(0, 2, 1)
+        file["data_format/dimension_order"] = order
+    pd.DataFrame(
+        {
+            "trace_name": [f"bucket0${n},:{a},:{b}" for n, (a, b) in enumerate(extents)],
+            "trace_component_order": ["ZNE", "Z"],
+            "trace_sampling_rate_hz": 100,
+            "trace_P_arrival_sample": [100, 349],
+            "trace_S_arrival_sample": [399, 350],
+        }
+    ).to_csv(tmp_path / "metadata.csv", index=False)
+    with pytest.warns(RecordWarning, match=r"hdf5: 1 arrivals are outside .*1,.* S at 350$"):
+        first, second = read_dataset(tmp_path)
+    assert np.array_equal(first.waveform.data, data[0])
+    assert np.array_equal(second.waveform.data, data[1, :350, :1])
+    assert first.arrivals == {"P": (100.0,), "S": (399.0,)}
+    assert second.arrivals == {"P": (349.0,)}
+
+
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(FormatError, match="is no data set"):
         read_dataset(tmp_path)

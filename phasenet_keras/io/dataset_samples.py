@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["waveform_of_row"]
 
-# The place of a record in a bucket: its number, and perhaps its extent: "bucket0$3,:3,:400".
-BUCKET = re.compile(r"^(?P<bucket>[^$]+)\$(?P<index>\d+)(?:.*,\s*:(?P<npts>\d+)$)?")
+# The place of a record in a bucket: its number, and perhaps its extent along both axes of the
+# array: "bucket0$3,:3,:400".
+BUCKET = re.compile(
+    r"(?P<bucket>[^$]+)\$(?P<index>\d+)(?:,\s*:(?P<rows>\d*),\s*:(?P<columns>\d*)$)?"
+)
 
 
 def waveform_of_row(name: str, row: Mapping[str, Any], file: h5py.File) -> Waveform:
@@ -65,15 +68,14 @@ def _samples(name: str, row: Mapping[str, Any], file: h5py.File) -> tuple[np.nda
             "its samples should be numbers of shape (channels, samples), received "
             f"{getattr(block, 'shape', None) or type(block).__name__}"
         )
-    if not components:
-        components = "ZNE"[: min(block.shape)]
+    named = bucket.group("rows", "columns") if bucket else (None, None)
+    extent = [int(text or size) for text, size in zip(named, block.shape, strict=True)]
     if (_layout(file, "dimension_order") or "CW").upper() == "CW":
-        block = block.T
-    in_name = bucket["npts"] if bucket else None
-    n_samples = samples_of_row(row) or int(in_name or block.shape[0])
+        block, extent = block.T, extent[::-1]
+    n_samples, n_channels = samples_of_row(row) or extent[0], extent[1]
     if n_samples > block.shape[0]:
         raise FormatError(f"it has {block.shape[0]} samples, its row says {n_samples}")
-    return _without_missing(block[:n_samples]), components
+    return _without_missing(block[:n_samples, :n_channels]), components or "ZNE"[:n_channels]
 
 
 def _without_missing(block: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -43,6 +43,7 @@ __all__ = [
     "start_of_row",
     "station_of_row",
     "text_in",
+    "warn_of_outside",
     "warn_of_rows",
 ]
 
@@ -104,7 +105,6 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
     """
     others: Counter[str] = Counter()
     splits: dict[str, None] = {}
-    outside = [text for row in rows for text in _outside(row)]
     n_again = len(rows) - len({text_in(row["trace_name"]) for row in rows})
     for row in rows:
         known = _phases_known(row)
@@ -120,15 +120,27 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
     said = []
     if splits:
         said.append(f"splits are train, dev and test; {some(splits)} are taken for none")
-    if outside:
-        said.append(
-            f"{len(outside)} arrivals are outside of their records, where their phases are not "
-            f"known then: {some(outside)}"
-        )
     if n_again:
         said.append(f"{n_again} rows name a record that a row before names: it counts again")
     for text in said:
         warnings.warn(f"{table}: {text}", RecordWarning, stacklevel=3)
+    warn_of_outside(rows, table)
+
+
+def warn_of_outside(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Say which arrivals are outside of their records, as far as the rows say how long these are.
+
+    Warns:
+        RecordWarning: if there are any.
+    """
+    outside = [text for row in rows for text in _outside(row)]
+    if outside:
+        warnings.warn(
+            f"{path}: {len(outside)} arrivals are outside of their records, where their phases "
+            f"are not known then: {some(outside)}",
+            RecordWarning,
+            stacklevel=4,
+        )
 
 
 def _outside(row: Mapping[str, Any]) -> list[str]:

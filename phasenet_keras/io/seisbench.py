@@ -23,8 +23,10 @@ from phasenet_keras.io.dataset_table import (
     metadata_row,
     new_metadata,
     read_rows,
+    samples_of_row,
     split_of_row,
     text_in,
+    warn_of_outside,
     warn_of_rows,
 )
 from phasenet_keras.io.hdf5_nodes import DAMAGE
@@ -348,6 +350,8 @@ def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWave
     try:
         wave = waveform_of_row(name, row, file)
         arrivals = arrivals_of_row(row, wave.n_samples)
+        if samples_of_row(row) is None:  # the table could not tell
+            warn_of_outside([{**row, "trace_npts": wave.n_samples}], path)
         return LabelledWaveform(
             wave,
             arrivals,
