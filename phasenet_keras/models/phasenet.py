@@ -143,8 +143,11 @@ class PhaseNet(keras.Model):
         return keras.KerasTensor(self.compute_output_shape(x.shape), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
-        """Return the hyper-parameters only: such a model reloads whole, optimizer and all."""
+        """Return the hyper-parameters and what is frozen, from which a model reloads whole."""
         config = {"config": self.config.to_dict(), "name": self.name, "trainable": self.trainable}
+        frozen = [layer.name for layer in self._named_layers() if not layer.trainable]
+        if frozen:
+            config["frozen"] = frozen
         if self.dtype_policy.name != "float32":
             config["dtype"] = self.dtype_policy.name
         if self.preset is not None:
@@ -157,8 +160,38 @@ class PhaseNet(keras.Model):
         from phasenet_keras.models.contract import Preset
 
         config = dict(config)
-        preset = config.pop("preset", None)
-        return cls(**config, preset=None if preset is None else Preset.from_dict(preset))
+        preset, frozen = config.pop("preset", None), config.pop("frozen", ())
+        net = cls(**config, preset=None if preset is None else Preset.from_dict(preset))
+        for layer in net._named_layers():
+            if layer.name in frozen:
+                layer.trainable = False
+        return net
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return what Keras does, and the layers that the optimizer has a state of."""
+        config = super().get_compile_config()
+        known = {id(variable) for variable in getattr(self.optimizer, "_trainable_variables", ())}
+        if known:
+            config["optimized"] = [
+                layer.name
+                for layer in self._named_layers()
+                if any(id(variable) in known for variable in layer.variables)
+            ]
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile; the optimizer gets its state for the layers that it had one of, frozen or not.
+
+        Keras would give it one for those that are trainable now, and then load none of it.
+        """
+        config = dict(config)
+        optimized = config.pop("optimized", None)
+        trainable = {layer: layer.trainable for layer in self._named_layers()}
+        for layer in trainable if optimized else ():
+            layer.trainable = layer.name in optimized
+        super().compile_from_config(config)
+        for layer, is_trainable in trainable.items():
+            layer.trainable = is_trainable
 
     def stage_layers(self, stage: str) -> tuple[keras.Layer, ...]:
         """Return the layers of a stage, in the order in which data pass through them.
@@ -191,11 +224,14 @@ class PhaseNet(keras.Model):
         for name, variable in self._named_variables():
             variable.assign(weights[name])
 
-    def _named_variables(self) -> Iterator[tuple[str, keras.Variable]]:
+    def _named_layers(self) -> Iterator[keras.Layer]:
         for stage in self.stages:
-            for layer in self.stage_layers(stage):
-                for variable in layer.variables:
-                    yield f"{layer.name}/{variable.name}", variable
+            yield from self.stage_layers(stage)
+
+    def _named_variables(self) -> Iterator[tuple[str, keras.Variable]]:
+        for layer in self._named_layers():
+            for variable in layer.variables:
+                yield f"{layer.name}/{variable.name}", variable
 
     @classmethod
     def from_preset(
