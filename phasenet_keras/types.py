@@ -118,7 +118,7 @@ class Waveform:
         data: ``(n_samples, n_channels)`` float32, in the record's own units. It is a copy that
             cannot be written to; data of another `Waveform` are shared.
         sampling_rate: in Hz.
-        start_time: UTC time of sample 0; a `datetime` or ISO 8601 text becomes one.
+        start_time: UTC time of sample 0; a `datetime`, `datetime64` or ISO 8601 text becomes one.
         channels: name of each column, canonically ``("E", "N", "Z")`` or a part of it.
         station: SEED id without the component letter, e.g. ``"CX.PB01..HH"``.
         units: of ``data``, where known.
@@ -126,8 +126,8 @@ class Waveform:
         source: name of the file it came from.
 
     Raises:
-        ShapeError: for data that have not one column a channel, are empty or not finite, a rate
-            that is no number above 0, a time that is none, or a station that is no text.
+        ShapeError: for data that have not one column a channel, are empty, masked or not finite, a
+            rate that is no number above 0, a time that is none, or a station that is no text.
 
     Example:
         >>> import numpy as np
@@ -242,9 +242,13 @@ class LabelledWaveform:
         for phase, samples in arrivals.items():
             for sample in samples:
                 if not 0 <= sample <= self.waveform.n_samples - 1:
+                    hint = (
+                        f"; NaN is none: leave {phase} out where nobody looked for it, give () "
+                        "where it is not there"
+                    )
                     raise ShapeError(
                         f"{what}: the {phase} arrival at sample {sample:g} is outside of its "
-                        f"{self.waveform.n_samples} samples"
+                        f"{self.waveform.n_samples} samples{hint if sample != sample else ''}"
                     )
         object.__setattr__(self, "arrivals", arrivals)
 
@@ -293,7 +297,7 @@ class Pick:
 
     Raises:
         ShapeError: for a time that is none, a station that is no text, or a sampling rate that is
-            no number. A `datetime` or ISO 8601 text becomes a time.
+            no number. A `datetime`, `datetime64` or ISO 8601 text becomes a time.
     """
 
     time: UTCDateTime
@@ -336,6 +340,11 @@ class Pick:
 
 def _owned(given: Any) -> np.ndarray:
     """Return samples as float32 that nobody can write to; they are copied if somebody could."""
+    if np.ma.is_masked(given):
+        raise ShapeError(
+            "a waveform has no gap, received a masked array: split it there, as ObsPy's "
+            "Stream.split does, or give the Stream to Picker.pick"
+        )
     array = np.asarray(given)
     if array.dtype.kind not in "iufb":
         raise ShapeError(f"a waveform holds real numbers, received dtype {array.dtype}")
@@ -391,10 +400,13 @@ def _utc_time(value: Any, what: str) -> UTCDateTime:
         return value
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(moment, np.datetime64):
+            moment = moment.astype("datetime64[us]").item()
         if isinstance(moment, datetime):
             return _time_type()(moment)
     except (TypeError, ValueError, OverflowError):
         pass
     raise ShapeError(
-        f"{what} is a UTCDateTime, a datetime or ISO 8601 text, in UTC; received {value!r}"
+        f"{what} is a UTCDateTime, a datetime, NumPy's datetime64 or ISO 8601 text, in UTC; "
+        f"received {value!r}"
     )
