@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -139,6 +140,21 @@ def test_receptive_field_is_what_the_halo_says(random_net):
     reached = np.flatnonzero(changed > 0)
     assert 4096 - 1792 < reached.min() < 4096 - 1000
     assert 4096 + 1000 < reached.max() < 4096 + 1792
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "int64", "uint8", "bool"])
+def test_whole_numbers_are_samples_as_well(random_net, dtype):
+    x = np.random.default_rng(0).integers(0, 100, (2, 300, 3)).astype(dtype)
+    expected = np.asarray(random_net(x.astype("float32")))
+    assert np.array_equal(np.asarray(random_net(x)), expected)
+    assert np.array_equal(random_net.predict_on_batch(x), random_net.predict_on_batch(x * 1.0))
+
+
+@pytest.mark.parametrize("shape", [(1, 100, 2), (100, 3), (3,), (1, 0, 3), (1, 1, 100, 3)])
+def test_other_shapes_are_refused(spike_net, shape):
+    said = rf"takes \(batch, samples, 3\) for channels E,N,Z, received {re.escape(str(shape))}"
+    with pytest.raises(ShapeError, match=said):
+        spike_net(np.zeros(shape, "float32"))
 
 
 def test_wrong_use_is_refused(spike_net):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ class PhaseNet(keras.Model):
     TensorFlow's ``same`` padding, as in the official graph, so that the official checkpoint's
     outputs are reproduced at any length. (For lengths that cost no accuracy, see
     `phasenet_keras.data.windows`.)
+
+    `keras.models.load_model` finds the class once this module is imported, as by ``from
+    phasenet_keras import PhaseNet``; ``import phasenet_keras`` alone imports no Keras.
 
     Args:
         config: the hyper-parameters; keyword arguments override its fields.
@@ -100,12 +103,7 @@ class PhaseNet(keras.Model):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the variables of every layer for the configured number of channels."""
-        n_channels = len(self.config.channels)
-        if len(input_shape) != 3 or input_shape[-1] != n_channels:
-            raise ShapeError(
-                f"this network takes (batch, samples, {n_channels}) for channels "
-                f"{','.join(self.config.channels)}, received {tuple(input_shape)}"
-            )
+        self._check_shape(input_shape)
         if self.built:  # type: ignore[has-type]
             return
         for conv in self._convolutions.values():
@@ -114,10 +112,18 @@ class PhaseNet(keras.Model):
                 getattr(self, conv.norm).build((None, None, conv.n_out))
         self.built = True
 
+    def _check_shape(self, shape: Sequence[int | None]) -> None:
+        n_channels = len(self.config.channels)
+        if len(shape) != 3 or shape[1] == 0 or shape[-1] != n_channels:
+            raise ShapeError(
+                f"this network takes (batch, samples, {n_channels}) for channels "
+                f"{','.join(self.config.channels)}, received {tuple(shape)}"
+            )
+
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Return the probabilities, ``(batch, samples, phases)``."""
-        if x.shape[-1] != len(self.config.channels):
-            self.build(tuple(x.shape))
+        self._check_shape(x.shape)
+        x = ops.cast(x, self.compute_dtype)  # Keras does so, but not for whole numbers
         skips = []
         for conv in self._convolutions.values():
             if conv.name == "output_conv":
