@@ -287,7 +287,7 @@ class PhaseNet(keras.Model):
         Args:
             path: the folder; it is made, and replaced if it is a preset folder already.
             preset: the signal contract; None takes the network's own.
-            **changes: fields of the contract to change, e.g. ``name="line7"``.
+            **changes: fields of the contract to change, e.g. ``name="line7"``; not ``config``.
 
         Returns:
             The contract as written.
