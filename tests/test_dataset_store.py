@@ -116,6 +116,8 @@ def test_mistakes_are_named(tmp_path):
     write_dataset([record(1, {})], tmp_path)
     with pytest.raises(ConfigError, match="splits are train, dev, test"):
         read_dataset(tmp_path, "validation")
+    with pytest.raises(ConfigError, match=r"received validation, which is dev: ask for this$"):
+        read_dataset(tmp_path, ("train", "validation"))
     with pytest.raises(ConfigError, match=r"number 2 is a row that gave none \(row 7: its\)"):
         write_dataset([record(1, {}), BadRow(7, "its")], tmp_path / "other")
 

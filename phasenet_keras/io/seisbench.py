@@ -276,8 +276,11 @@ def read_dataset(
     folder = Path(folder)
     names = (names,) if isinstance(names, str) else names
     wanted = (splits,) if isinstance(splits, str) else splits
-    if wanted is not None and set(wanted) - set(SPLITS):
-        raise ConfigError(f"splits are {', '.join(SPLITS)}; received {', '.join(wanted)}")
+    for name in wanted or ():
+        if name not in SPLITS:
+            meant = split_of_row({"split": name})
+            hint = f", which is {meant}: ask for this" if meant else nearest_name(name, SPLITS)
+            raise ConfigError(f"splits are {', '.join(SPLITS)}; received {name}{hint}")
     chunks = dataset_chunks(folder) or [(folder / METADATA, folder / WAVEFORMS)]
     if not any(path.exists() for pair in chunks for path in pair):
         raise FormatError(
