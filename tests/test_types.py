@@ -50,7 +50,7 @@ def test_one_sample_that_is_not_finite_is_refused(bad, dtype):
 def test_what_is_under_a_mask_is_no_sample():
     x = np.ones((300, 1))
     x[100:200] = -99999.0
-    with pytest.raises(ShapeError, match=r"no gap, received a masked array: .* Stream\.split"):
+    with pytest.raises(ShapeError, match=r"or masked ones: split it there, as .* Stream\.split"):
         make_waveform(np.ma.masked_equal(x, -99999.0))
     nothing_masked = np.ma.masked_equal(x, 7.0)
     assert np.array_equal(make_waveform(nothing_masked).data, x)
@@ -145,10 +145,8 @@ def test_arrivals_are_sorted_numbers_inside_of_their_record():
     for sample in (-0.5, 99.5, 100, np.nan, np.inf):
         with pytest.raises(ShapeError, match=r"record r1: the P arrival .* outside of its 100"):
             LabelledWaveform(wave, {"P": (10, sample)}, name="r1")
-    with pytest.raises(ShapeError, match=r"NaN is none: leave S out where .* give \(\) where"):
+    with pytest.raises(ShapeError, match=r"nan .*: leave out a phase that is not known, give \(\)"):
         LabelledWaveform(wave, {"S": np.nan})
-    with pytest.raises(ShapeError, match=r"outside of its 100 samples$"):
-        LabelledWaveform(wave, {"S": 100})
 
 
 @pytest.mark.parametrize("one", [498, 498.0, np.float64(498), np.int64(498), np.array(498)])
