@@ -101,6 +101,29 @@ def test_a_bucket_in_either_order_of_dimensions(tmp_path, order):
     assert second.arrivals == {"P": (349.0,)}
 
 
+def test_records_of_buckets_can_be_written(tmp_path):
+    """The name of a place in a bucket is none of a record: $ could not be read back."""
+    with h5py.File(tmp_path / "waveforms.hdf5", "w") as file:
+        file["data/bucket0"] = np.random.default_rng(0).standard_normal((3, 1, 300))
+        file["data_format/component_order"] = "Z"
+    table = pd.DataFrame(
+        {
+            "trace_name": [f"bucket0${n},:1,:300" for n in range(3)],
+            "trace_name_original": ["007", "a/b$c", None],
+            "trace_sampling_rate_hz": 100,
+            "trace_P_arrival_sample": [10, 20, 30],
+        }
+    )
+    table.to_csv(tmp_path / "metadata.csv", index=False)
+    records = read_dataset(tmp_path)
+    assert [record.name for record in records] == ["007", "a_b_c", "bucket0_2,:1,:300"]
+    assert read_dataset(tmp_path, names="007")[0].arrivals == {"P": (10.0,)}
+    assert write_dataset(records, tmp_path / "again") == 3
+    for before, after in zip(records, read_dataset(tmp_path / "again"), strict=True):
+        assert (after.name, after.arrivals) == (before.name, before.arrivals)
+        assert np.array_equal(after.waveform.data, before.waveform.data)
+
+
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(FormatError, match="is no data set"):
         read_dataset(tmp_path)

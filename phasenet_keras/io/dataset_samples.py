@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.dataset_table import (
+    name_of_row,
     number_in,
     samples_of_row,
     start_of_row,
@@ -29,14 +30,14 @@ BUCKET = re.compile(
 )
 
 
-def waveform_of_row(name: str, row: Mapping[str, Any], file: h5py.File) -> Waveform:
+def waveform_of_row(row: Mapping[str, Any], file: h5py.File) -> Waveform:
     """Return the record of a row; what h5py raises for a damaged one is not caught.
 
     Raises:
         FormatError: saying what of it is missing or cannot be.
         ShapeError: as `Waveform`.
     """
-    data, components = _samples(name, row, file)
+    data, components = _samples(row, file)
     step_s = number_in(row.get("trace_dt_s"))
     rate = number_in(row.get("trace_sampling_rate_hz")) or (1.0 / step_s if step_s else None)
     rate = rate or number_in(_layout(file, "sampling_rate"))
@@ -51,12 +52,13 @@ def waveform_of_row(name: str, row: Mapping[str, Any], file: h5py.File) -> Wavef
         station=station_of_row(row),
         units=text_in(row.get("trace_unit")) or _layout(file, "unit") or None,
         offset_m=None if distance_km is None else 1000.0 * distance_km,
-        source=name,
+        source=name_of_row(row),
     )
 
 
-def _samples(name: str, row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
+def _samples(row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
     """Return ``(samples, channels)`` and the components; SeisBench may keep several in a bucket."""
+    name = text_in(row["trace_name"])
     bucket = BUCKET.match(name)
     place = f"data/{bucket['bucket'] if bucket else name}"
     if place not in file:
