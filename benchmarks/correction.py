@@ -32,8 +32,9 @@ import pandas as pd
 
 from phasenet_keras.training.correction import REPORT, CorrectionConfig
 from phasenet_keras.training.physics import check_physics, reciprocity
-from phasenet_keras.training.pseudolabels import correct_picks, signed_offsets
+from phasenet_keras.training.pseudolabels import correct_picks
 from phasenet_keras.training.robust import PhaseCorrection, choose_settings, correct_one, one_thread
+from phasenet_keras.training.survey import signed_offsets
 
 LINE = 96
 RECORD_SAMPLES = 2000

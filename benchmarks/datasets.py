@@ -14,7 +14,7 @@ from obspy import UTCDateTime
 
 from phasenet_keras import Waveform, read_waveforms
 from phasenet_keras.data.augment import add_white_noise
-from phasenet_keras.training.pseudolabels import signed_offsets
+from phasenet_keras.training.survey import signed_offsets
 from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["near_surface", "pyrefra", "specfem2d", "with_noise"]

@@ -118,7 +118,7 @@ class Waveform:
         data: ``(n_samples, n_channels)`` float32, in the record's own units. It is a copy that
             cannot be written to; data of another `Waveform` are shared.
         sampling_rate: in Hz.
-        start_time: UTC time of sample 0; a `datetime` or ISO 8601 text becomes one.
+        start_time: UTC time of sample 0; a `datetime`, `datetime64` or ISO 8601 text becomes one.
         channels: name of each column, canonically ``("E", "N", "Z")`` or a part of it.
         station: SEED id without the component letter, e.g. ``"CX.PB01..HH"``.
         units: of ``data``, where known.
@@ -126,8 +126,8 @@ class Waveform:
         source: name of the file it came from.
 
     Raises:
-        ShapeError: for data that have not one column a channel, are empty or not finite, a rate
-            that is no number above 0, a time that is none, or a station that is no text.
+        ShapeError: for data that have not one column a channel, are empty, masked or not finite, a
+            rate that is no number above 0, a time that is none, or a station that is no text.
 
     Example:
         >>> import numpy as np
@@ -150,20 +150,19 @@ class Waveform:
         channels = tuple(str(name) for name in self.channels)
         data = _owned(self.data)
         hint = "; a text is taken letter by letter" if isinstance(self.channels, str) else ""
+        names = ",".join(channels)
         if data.ndim != 2 or 0 in data.shape or data.shape[1] != len(channels):
             raise ShapeError(
-                f"a waveform of channels {','.join(channels) or '(none)'} needs data of shape "
+                f"a waveform of channels {names or '(none)'} needs data of shape "
                 f"(n_samples, {len(channels)}), received {data.shape}{hint}"
             )
         if len(set(channels)) != len(channels):
-            raise ShapeError(
-                f"a waveform has each channel once, received {','.join(channels)}{hint}"
-            )
+            raise ShapeError(f"a waveform has each channel once, received {names}{hint}")
         station = _text(self.station, "a station")
         if not np.isfinite(data).all():
             raise ShapeError(
-                f"the waveform of {station} holds NaN or infinite samples: split it there, "
-                "as read_waveforms does"
+                f"the waveform of {station} holds NaN or infinite samples, or masked ones: "
+                "split it there, as read_waveforms and Stream.split do"
             )
         rate = _number(self.sampling_rate, "a sampling rate")
         if not (np.isfinite(rate) and rate > 0):
@@ -201,8 +200,7 @@ class LabelledWaveform:
         split: ``"train"``, ``"dev"`` or ``"test"``, or empty.
 
     Raises:
-        ShapeError: for an arrival outside of the record, or not a number, and for a waveform or
-            arrivals of another type.
+        ShapeError: for an arrival that is outside of the record or no number, and for other types.
         ConfigError: for another split.
 
     Example:
@@ -239,13 +237,13 @@ class LabelledWaveform:
             _text(phase, f"{what}: a phase"): _sample_numbers(given, f"{what}, {phase}")
             for phase, given in self.arrivals.items()
         }
-        for phase, samples in arrivals.items():
-            for sample in samples:
-                if not 0 <= sample <= self.waveform.n_samples - 1:
-                    raise ShapeError(
-                        f"{what}: the {phase} arrival at sample {sample:g} is outside of its "
-                        f"{self.waveform.n_samples} samples"
-                    )
+        for phase, sample in ((phase, s) for phase, found in arrivals.items() for s in found):
+            if not 0 <= sample <= self.waveform.n_samples - 1:
+                raise ShapeError(
+                    f"{what}: the {phase} arrival at sample {sample:g} is outside of its "
+                    f"{self.waveform.n_samples} samples: leave out a phase that is not known, give "
+                    "() for one that is not there"
+                )
         object.__setattr__(self, "arrivals", arrivals)
 
 
@@ -292,8 +290,8 @@ class Pick:
             the pick on over that in the 300 before, in dB; None where there is no room.
 
     Raises:
-        ShapeError: for a time that is none, a station that is no text, or a sampling rate that is
-            no number. A `datetime` or ISO 8601 text becomes a time.
+        ShapeError: for a time that is none (a `datetime`, `datetime64` or ISO 8601 text becomes
+            one), a station that is no text, or a sampling rate that is no number.
     """
 
     time: UTCDateTime
@@ -336,7 +334,7 @@ class Pick:
 
 def _owned(given: Any) -> np.ndarray:
     """Return samples as float32 that nobody can write to; they are copied if somebody could."""
-    array = np.asarray(given)
+    array = given.astype("f4").filled(np.nan) if np.ma.is_masked(given) else np.asarray(given)
     if array.dtype.kind not in "iufb":
         raise ShapeError(f"a waveform holds real numbers, received dtype {array.dtype}")
     with np.errstate(over="ignore"):
@@ -391,10 +389,11 @@ def _utc_time(value: Any, what: str) -> UTCDateTime:
         return value
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        moment = value.astype("M8[us]").item() if isinstance(value, np.datetime64) else moment
         if isinstance(moment, datetime):
             return _time_type()(moment)
     except (TypeError, ValueError, OverflowError):
         pass
     raise ShapeError(
-        f"{what} is a UTCDateTime, a datetime or ISO 8601 text, in UTC; received {value!r}"
+        f"{what} is a UTCDateTime, datetime, datetime64 or ISO 8601 text in UTC; received {value!r}"
     )

@@ -61,7 +61,7 @@ def test_a_result_without_a_pick_replaces_nothing(folder, capsys):
     table.assign(phase="pP").to_csv(folder / "other.csv", index=False)
     assert correct(folder, "--output", "keep.csv", "--rules", "r.csv", picks="other.csv") == 2
     said = capsys.readouterr().err
-    assert f"nothing is written: no settings for this phase ({LINE} of {LINE} rows)" in said
+    assert f"can be used: no settings for this phase ({LINE} of {LINE} rows)" in said
     table[:3].to_csv(folder / "few.csv", index=False)
     assert correct(folder, "--output", "keep.csv", picks="few.csv") == 2
     assert "no curve here: too few picks" in capsys.readouterr().err

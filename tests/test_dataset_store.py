@@ -74,6 +74,56 @@ def test_a_seisbench_folder_with_buckets_and_its_own_phase_names(tmp_path):
     assert first.waveform.sampling_rate == 100.0
 
 
+@pytest.mark.parametrize("order", ["CW", "WC"])
+def test_a_bucket_in_either_order_of_dimensions(tmp_path, order):
+    """Without trace_npts, as SeisBench's writer leaves it; the second has one channel alone."""
+    data = np.random.default_rng(0).standard_normal((2, 400, 3)).astype("float32")
+    extents = [(400, 3), (350, 1)]
+    if order == "CW":
+        extents = [extent[::-1] for extent in extents]
+    with h5py.File(tmp_path / "waveforms.hdf5", "w") as file:
+        file["data/bucket0"] = data if order == "WC" else data.transpose(0, 2, 1)
+        file["data_format/dimension_order"] = order
+    pd.DataFrame(
+        {
+            "trace_name": [f"bucket0${n},:{a},:{b}" for n, (a, b) in enumerate(extents)],
+            "trace_component_order": ["ZNE", "Z"],
+            "trace_sampling_rate_hz": 100,
+            "trace_P_arrival_sample": [100, 349],
+            "trace_S_arrival_sample": [399, 350],
+        }
+    ).to_csv(tmp_path / "metadata.csv", index=False)
+    with pytest.warns(RecordWarning, match=r"hdf5: 1 arrivals are outside .*1,.* S at 350$"):
+        first, second = read_dataset(tmp_path)
+    assert np.array_equal(first.waveform.data, data[0])
+    assert np.array_equal(second.waveform.data, data[1, :350, :1])
+    assert first.arrivals == {"P": (100.0,), "S": (399.0,)}
+    assert second.arrivals == {"P": (349.0,)}
+
+
+def test_records_of_buckets_can_be_written(tmp_path):
+    """The name of a place in a bucket is none of a record: $ could not be read back."""
+    with h5py.File(tmp_path / "waveforms.hdf5", "w") as file:
+        file["data/bucket0"] = np.random.default_rng(0).standard_normal((3, 1, 300))
+        file["data_format/component_order"] = "Z"
+    table = pd.DataFrame(
+        {
+            "trace_name": [f"bucket0${n},:1,:300" for n in range(3)],
+            "trace_name_original": ["007", "a/b$c", None],
+            "trace_sampling_rate_hz": 100,
+            "trace_P_arrival_sample": [10, 20, 30],
+        }
+    )
+    table.to_csv(tmp_path / "metadata.csv", index=False)
+    records = read_dataset(tmp_path)
+    assert [record.name for record in records] == ["007", "a_b_c", "bucket0_2,:1,:300"]
+    assert read_dataset(tmp_path, names="007")[0].arrivals == {"P": (10.0,)}
+    assert write_dataset(records, tmp_path / "again") == 3
+    for before, after in zip(records, read_dataset(tmp_path / "again"), strict=True):
+        assert (after.name, after.arrivals) == (before.name, before.arrivals)
+        assert np.array_equal(after.waveform.data, before.waveform.data)
+
+
 def test_mistakes_are_named(tmp_path):
     with pytest.raises(FormatError, match="is no data set"):
         read_dataset(tmp_path)
@@ -89,6 +139,8 @@ def test_mistakes_are_named(tmp_path):
     write_dataset([record(1, {})], tmp_path)
     with pytest.raises(ConfigError, match="splits are train, dev, test"):
         read_dataset(tmp_path, "validation")
+    with pytest.raises(ConfigError, match=r"received validation, which is dev: ask for this$"):
+        read_dataset(tmp_path, ("train", "validation"))
     with pytest.raises(ConfigError, match=r"number 2 is a row that gave none \(row 7: its\)"):
         write_dataset([record(1, {}), BadRow(7, "its")], tmp_path / "other")
 

@@ -19,7 +19,7 @@ from phasenet_keras.data.augment import (
 )
 from phasenet_keras.data.examples import ExampleMaker, known_phases
 from phasenet_keras.data.pool import cut_window
-from phasenet_keras.types import ConfigError, LabelledWaveform, Waveform
+from phasenet_keras.types import ConfigError, LabelledWaveform, ShapeError, Waveform
 
 PHASES = ("N", "P", "S")
 
@@ -112,6 +112,28 @@ def test_each_augmentation_does_what_it_says():
         assert left["P"] == (() if (gapped[100] == 0).all() else (100.0,))
         assert (gapped == 0).all(axis=1).any()
     assert (data != 0).all()  # the input is never changed
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_step_that_gives_no_finite_samples_is_refused(bad):
+    def step(data, arrivals, rng):
+        data = data.copy()
+        data[100, 1] = bad
+        return data, arrivals
+
+    with pytest.raises(ShapeError, match=r"not finite after the steps:\n1\. Polarity.*\n2\. <func"):
+        maker([record()], steps=(Polarity(), step)).example(0, 0)
+
+
+def test_windows_are_a_whole_number_of_samples():
+    for value in (0, -512, 512.5, "512", np.nan):
+        with pytest.raises(ConfigError, match="window_samples is a whole number from 1 on"):
+            maker([record()], window_samples=value)
+    x, y = maker([record()], window_samples=512.0).example(0, 0)
+    again = maker([record()], window_samples=np.int64(512)).example(0, 0)
+    assert x.shape == (512, 3)
+    assert np.array_equal(x, again[0])
+    assert np.array_equal(y, again[1])
 
 
 def test_recipes_are_printed_and_mistakes_refused():

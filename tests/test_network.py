@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,21 @@ def test_receptive_field_is_what_the_halo_says(random_net):
     assert 4096 + 1000 < reached.max() < 4096 + 1792
 
 
+@pytest.mark.parametrize("dtype", ["int16", "int32", "int64", "uint8", "bool"])
+def test_whole_numbers_are_samples_as_well(random_net, dtype):
+    x = np.random.default_rng(0).integers(0, 100, (2, 300, 3)).astype(dtype)
+    expected = np.asarray(random_net(x.astype("float32")))
+    assert np.array_equal(np.asarray(random_net(x)), expected)
+    assert np.array_equal(random_net.predict_on_batch(x), random_net.predict_on_batch(x * 1.0))
+
+
+@pytest.mark.parametrize("shape", [(1, 100, 2), (100, 3), (3,), (1, 0, 3), (1, 1, 100, 3)])
+def test_other_shapes_are_refused(spike_net, shape):
+    said = rf"takes \(batch, samples, 3\) for channels E,N,Z, received {re.escape(str(shape))}"
+    with pytest.raises(ShapeError, match=said):
+        spike_net(np.zeros(shape, "float32"))
+
+
 def test_wrong_use_is_refused(spike_net):
     with pytest.raises(ShapeError, match=r"takes \(batch, samples, 3\) for channels E,N,Z"):
         spike_net(np.zeros((1, 100, 2), "float32"))
@@ -150,10 +166,13 @@ def test_wrong_use_is_refused(spike_net):
         PhaseNet(channels="ZZ")
 
 
-def test_saved_while_frozen_reloads_whole(tmp_path):
+@pytest.mark.parametrize("is_optimized", [True, False])
+def test_saved_while_frozen_reloads_whole(tmp_path, is_optimized):
+    """Whether the optimizer has a state of the frozen layers, or was made when they were."""
     net = PhaseNet(channels="Z", filters_root=2, depth=3)
     net.compile(optimizer="adam", loss="categorical_crossentropy")
-    net.optimizer.build(net.trainable_variables)
+    if is_optimized:
+        net.optimizer.build(net.trainable_variables)
     for layer in net.stage_layers("down2"):
         layer.trainable = False
     x = np.random.default_rng(0).standard_normal((4, 256, 1)).astype("float32")
@@ -169,6 +188,24 @@ def test_saved_while_frozen_reloads_whole(tmp_path):
     assert len(ours) == len(theirs) > 10
     for mine, other in zip(ours, theirs, strict=True):
         assert np.array_equal(np.asarray(mine), np.asarray(other))
+    frozen = {layer.name for layer in net.stage_layers("down2")}
+    for other in (again, keras.models.clone_model(net)):
+        assert {layer.name for layer in other.layers if not layer.trainable} == frozen
+    before = again.get_weight_set()
+    again.fit(x, y, epochs=1, verbose=0)
+    moved = {
+        name.split("/")[0]
+        for name, array in again.get_weight_set().items()
+        if not np.array_equal(array, before[name])
+    }
+    assert moved == {layer.name for layer in net.layers if layer.variables} - frozen
+
+
+def test_saved_by_an_earlier_version_it_has_no_list_of_frozen_layers():
+    config = {"config": PhaseNetConfig(channels="Z", depth=2).to_dict(), "trainable": True}
+    assert PhaseNet.from_config(config).trainable_variables
+    net = PhaseNet(channels="Z", depth=2)
+    assert set(net.get_config()) == {"config", "name", "trainable"}
 
 
 @pytest.mark.shared

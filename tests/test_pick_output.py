@@ -61,6 +61,14 @@ def test_unknown_formats_are_refused_before_any_work(tmp_path, file, name, words
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("given", [{"a": 1}, [FULL, "P"], None, 7])
+@pytest.mark.parametrize("are_ordered", [True, False])
+def test_what_is_no_pick_is_refused(tmp_path, given, are_ordered):
+    with pytest.raises(ConfigError, match=r"to be written are Pick, received (str|NoneType|int): "):
+        write_picks(given, tmp_path / "p.csv", are_ordered=are_ordered)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_time_errors_are_checked(tmp_path):
     with pytest.raises(ConfigError, match=r"'csv' has no time errors; .* do: .*nonlinloc"):
         write_picks([FULL], tmp_path / "p.csv", time_errors_s={"P": 0.1})

@@ -266,6 +266,9 @@ def test_a_gap_gives_two_records_with_their_own_times(spike_net):
 
 
 def test_refuses_what_it_cannot_use(spike_net):
+    for nothing in (None, 7):
+        with pytest.raises(ConfigError, match="records are Waveforms or ObsPy traces, received"):
+            Picker(spike_net).pick(nothing)
     with pytest.raises(ShapeError, match="an array alone has no time"):
         Picker(spike_net).pick(np.zeros((100, 3)))
     with pytest.raises(ConfigError, match="records are Waveforms"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phasenet_keras import PhaseNet, list_presets
+from phasenet_keras import PhaseNet, PhaseNetConfig, list_presets
 from phasenet_keras.models.presets import check_golden, check_preset, read_preset
 from phasenet_keras.types import ConfigError, PresetError
 
@@ -69,6 +69,8 @@ def test_saving_replaces_a_preset_and_nothing_else(spike_net, folder, tmp_path):
     assert (tmp_path / "notes" / "thesis.tex").exists()
     with pytest.raises(ConfigError, match="Did you mean 'sampling_rate'"):
         spike_net.save_preset(tmp_path / "new", samplingrate=3)
+    with pytest.raises(ConfigError, match="config is the network's own and stays: leave it out"):
+        spike_net.save_preset(tmp_path / "new", config=PhaseNetConfig(channels="Z"))
     with pytest.raises(PresetError, match="no signal contract"):
         PhaseNet(filters_root=2).save_preset(tmp_path / "new")
     assert not (tmp_path / "new").exists()
@@ -157,6 +159,8 @@ def test_channels_by_other_names_are_the_same_channels(folder):
 def test_the_contract_is_checked_against_what_is_asked(folder, make_net):
     with pytest.raises(PresetError, match="gives phases N,P,S in this order; N,S,P was asked"):
         PhaseNet.from_preset(folder, phases=("N", "S", "P"))
+    with pytest.raises(PresetError, match=r"N,P was asked for\. .* take the picks of the phases"):
+        PhaseNet.from_preset(folder, phases=("N", "P"))
     with pytest.raises(PresetError, match="channels: preset"):
         make_net(channels=("Z", "N", "E")).with_preset(read_preset(folder))
     assert PhaseNet.from_preset(folder, channels="Z").preset.config.channels == ("Z",)

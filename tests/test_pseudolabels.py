@@ -14,10 +14,12 @@ from gathers import survey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from phasenet_keras.io.geometry import read_geometry
 from phasenet_keras.training.correction import REPORT, CorrectionConfig
 from phasenet_keras.training.physics import reciprocity
-from phasenet_keras.training.pseudolabels import correct_picks, signed_offsets
+from phasenet_keras.training.pseudolabels import correct_picks
 from phasenet_keras.training.robust import PhaseCorrection, choose_settings, correct_gather
+from phasenet_keras.training.survey import signed_offsets
 from phasenet_keras.types import ConfigError, ShapeError
 
 GIVEN = CorrectionConfig(choose="given")
@@ -227,8 +229,51 @@ def test_coordinates_give_offsets():
     table["sample"] = linear(offsets)
     result = correct_picks(table, GIVEN, sources=sources, receivers=receivers)
     np.testing.assert_allclose(result["corrected_sample"], table["sample"], atol=2)
-    unknown = correct_picks(table.assign(shot=2), GIVEN, sources=sources, receivers=receivers)
-    assert set(unknown["note"]) == {"no offset"}
+    two = pd.concat([table, table.assign(shot=2)], ignore_index=True)
+    unknown = correct_picks(two, GIVEN, sources=sources, receivers=receivers)
+    assert set(unknown["note"][unknown["shot"] == 2]) == {"no offset"}
+    assert set(unknown["note"][unknown["shot"] == 1]) == {""}
+
+
+@pytest.mark.parametrize("form", [str, int, float, "{:03d}".format])
+@pytest.mark.parametrize("has_all_shots", [True, False])
+def test_coordinates_match_by_name_whether_text_or_number(tmp_path, form, has_all_shots):
+    """Those of our own reader are by text, while columns of whole numbers are numbers."""
+    shots = "*" if has_all_shots else "1"
+    rows = [f",{r},{2 * r}" for r in range(1, 25)]
+    if has_all_shots:
+        (tmp_path / "g.csv").write_text(
+            "\n".join(["shot,receiver,x,source_x", *(f"{row},25" for row in rows)])
+        )
+    else:
+        (tmp_path / "g.csv").write_text("\n".join(["shot,receiver,x", *rows, "1,,25"]))
+    geometry = read_geometry(tmp_path / "g.csv")
+    assert list(geometry.sources) == [shots]
+    table = survey(shots=(1,), phases=("P",))
+    table["sample"] = linear(np.arange(2.0, 50.0, 2.0) - 25.0)
+    for column in ("shot", "receiver"):
+        table[column] = table[column].map(form)
+    places = {"sources": geometry.sources, "receivers": geometry.receivers}
+    result = correct_picks(table, GIVEN, **places)
+    assert result["how"].tolist() == ["kept"] * 24
+    np.testing.assert_allclose(result["corrected_sample"], table["sample"], atol=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"shot": 2}, r"no offset \(24 of 24 rows\).* shots 2, receivers 1, 2, 3, …"),
+        ({"shot": 2}, r"coordinates of shots 1 and receivers 1, 2, 3, …$"),
+        ({"phase": "p"}, r"no settings for this phase \(24 .* phases p; .* for phases P, S"),
+        ({"receiver": "R"}, r"no offset \(24 of 24 rows\).* receivers R and"),
+        ({"receiver": np.nan}, r"no receiver \(24 of 24 rows\)"),
+    ],
+)
+def test_a_table_of_which_no_row_can_be_used_is_refused(changes, match):
+    places = {"sources": {1: 25.0}, "receivers": {r: 2.0 * r for r in range(1, 25)}}
+    table = survey(shots=(1,), phases=("P",)).assign(**changes)
+    with pytest.raises(ConfigError, match=match):
+        correct_picks(table, GIVEN, **places)
 
 
 def test_offsets_along_a_line_in_any_direction():
@@ -274,6 +319,12 @@ def test_errors_say_what_to_do():
         correct_picks(survey().drop(columns="receiver"))
     with pytest.raises(ConfigError, match="sample or time_s"):
         correct_picks(survey().drop(columns="sample"))
+    with pytest.raises(ConfigError, match="a pandas DataFrame, received list: columns are shot"):
+        correct_picks([])
+    with pytest.raises(ConfigError, match="config is a CorrectionConfig, received dict: Correc"):
+        correct_picks(survey(), {"choose": "given"})
+    with pytest.raises(ConfigError, match=r"no row .* no offset \(144 of 144 rows\)"):
+        correct_picks(survey().assign(offset_m=np.nan), GIVEN)
 
 
 def test_without_scikit_learn_the_error_says_what_to_install():

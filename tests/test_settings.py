@@ -99,6 +99,9 @@ def test_numbers_of_numpy_are_numbers_and_json_takes_them():
     }  # fmt: skip
     assert json.loads(json.dumps(config.to_dict())) == TrainConfig().to_dict() | plain
     assert config == TrainConfig.from_dict(plain)
+    config = PhaseNetConfig(filters_root=np.int64(16), dropout_rate=np.float32(0.5))
+    assert json.loads(json.dumps(config.to_dict())) == config.to_dict()
+    assert (type(config.filters_root), config.dropout_rate) == (int, 0.5)
     preset = Preset("m", PhaseNetConfig(), np.float32(2000), np.int32(3000), thresholds={
         "P": np.float32(0.5)
     })  # fmt: skip

@@ -47,6 +47,15 @@ def test_one_sample_that_is_not_finite_is_refused(bad, dtype):
         make_waveform(data, ("N", "Z"))
 
 
+def test_what_is_under_a_mask_is_no_sample():
+    x = np.ones((300, 1))
+    x[100:200] = -99999.0
+    with pytest.raises(ShapeError, match=r"or masked ones: split it there, as .* Stream\.split"):
+        make_waveform(np.ma.masked_equal(x, -99999.0))
+    nothing_masked = np.ma.masked_equal(x, 7.0)
+    assert np.array_equal(make_waveform(nothing_masked).data, x)
+
+
 def test_float64_beyond_float32_is_refused_without_a_warning(recwarn):
     with pytest.raises(ShapeError, match="NaN or infinite"):
         make_waveform(np.full((10, 1), 1e39))
@@ -136,6 +145,8 @@ def test_arrivals_are_sorted_numbers_inside_of_their_record():
     for sample in (-0.5, 99.5, 100, np.nan, np.inf):
         with pytest.raises(ShapeError, match=r"record r1: the P arrival .* outside of its 100"):
             LabelledWaveform(wave, {"P": (10, sample)}, name="r1")
+    with pytest.raises(ShapeError, match=r"nan .*: leave out a phase that is not known, give \(\)"):
+        LabelledWaveform(wave, {"S": np.nan})
 
 
 @pytest.mark.parametrize("one", [498, 498.0, np.float64(498), np.int64(498), np.array(498)])
@@ -221,6 +232,7 @@ def test_samples_of_a_copy_cannot_be_written_to(copied):
         "2022-03-04T05:06:07.89",
         "2022-03-04 05:06:07.890000+00:00",
         "2022-03-04T05:06:07.89Z",
+        np.datetime64("2022-03-04T05:06:07.890000123"),
     ],
 )
 def test_datetimes_and_iso_text_become_times(time):
@@ -232,7 +244,7 @@ def test_datetimes_and_iso_text_become_times(time):
 
 
 @pytest.mark.parametrize(
-    "time", [0.0, 5, None, np.datetime64("2024-01-01"), "yesterday", "12", b"2024-01-01"]
+    "time", [0.0, 5, None, np.datetime64("NaT"), "yesterday", "12", b"2024-01-01"]
 )
 def test_other_times_are_refused(time):
     with pytest.raises(ShapeError, match=r"a start time is a UTCDateTime, .* received"):

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from phasenet_keras.data.augment import Augmentation, augment
+from phasenet_keras.data.augment import Augmentation, augment, recipe
 from phasenet_keras.data.labels import LabelShape, draw_labels
 from phasenet_keras.data.mixing import bind_steps
 from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means
 from phasenet_keras.data.preprocess import normalize_record
-from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
+from phasenet_keras.data.settings import settle, whole
+from phasenet_keras.types import ConfigError, LabelledWaveform, ShapeError, nearest_name
 
 __all__ = ["ExampleMaker", "known_phases"]
 
@@ -68,6 +69,7 @@ class ExampleMaker:
         rates = {record.waveform.sampling_rate for record in self.records}
         if len(rates) > 1:
             raise ConfigError(f"records have different sampling rates: {sorted(rates)} Hz")
+        settle(self, {"window_samples": whole(1)})
         if not 0.0 <= self.alpha <= 1.0:
             raise ConfigError(f"alpha is in [0, 1], received {self.alpha!r}")
         values = [value for of_record in self.weights.values() for value in of_record.values()]
@@ -96,6 +98,8 @@ class ExampleMaker:
         if self.bound_steps:
             window = (window - channel_means(window)).astype(np.float32)
             window, arrivals = augment(window, arrivals, self.bound_steps, rng)
+            if not np.isfinite(window).all():
+                raise ShapeError(f"samples are not finite after the steps:\n{recipe(self.steps)}")
         x, _ = normalize_record(window, self.window_samples)
         n_phases = len(self.phases)
         y = np.empty((self.window_samples, 2 * n_phases), np.float32)

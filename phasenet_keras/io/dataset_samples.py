@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.dataset_table import (
+    name_of_row,
     number_in,
     samples_of_row,
     start_of_row,
@@ -22,18 +23,21 @@ if TYPE_CHECKING:
 
 __all__ = ["waveform_of_row"]
 
-# The place of a record in a bucket: its number, and perhaps its extent: "bucket0$3,:3,:400".
-BUCKET = re.compile(r"^(?P<bucket>[^$]+)\$(?P<index>\d+)(?:.*,\s*:(?P<npts>\d+)$)?")
+# The place of a record in a bucket: its number, and perhaps its extent along both axes of the
+# array: "bucket0$3,:3,:400".
+BUCKET = re.compile(
+    r"(?P<bucket>[^$]+)\$(?P<index>\d+)(?:,\s*:(?P<rows>\d*),\s*:(?P<columns>\d*)$)?"
+)
 
 
-def waveform_of_row(name: str, row: Mapping[str, Any], file: h5py.File) -> Waveform:
+def waveform_of_row(row: Mapping[str, Any], file: h5py.File) -> Waveform:
     """Return the record of a row; what h5py raises for a damaged one is not caught.
 
     Raises:
         FormatError: saying what of it is missing or cannot be.
         ShapeError: as `Waveform`.
     """
-    data, components = _samples(name, row, file)
+    data, components = _samples(row, file)
     step_s = number_in(row.get("trace_dt_s"))
     rate = number_in(row.get("trace_sampling_rate_hz")) or (1.0 / step_s if step_s else None)
     rate = rate or number_in(_layout(file, "sampling_rate"))
@@ -48,12 +52,13 @@ def waveform_of_row(name: str, row: Mapping[str, Any], file: h5py.File) -> Wavef
         station=station_of_row(row),
         units=text_in(row.get("trace_unit")) or _layout(file, "unit") or None,
         offset_m=None if distance_km is None else 1000.0 * distance_km,
-        source=name,
+        source=name_of_row(row),
     )
 
 
-def _samples(name: str, row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
+def _samples(row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
     """Return ``(samples, channels)`` and the components; SeisBench may keep several in a bucket."""
+    name = text_in(row["trace_name"])
     bucket = BUCKET.match(name)
     place = f"data/{bucket['bucket'] if bucket else name}"
     if place not in file:
@@ -65,15 +70,14 @@ def _samples(name: str, row: Mapping[str, Any], file: h5py.File) -> tuple[np.nda
             "its samples should be numbers of shape (channels, samples), received "
             f"{getattr(block, 'shape', None) or type(block).__name__}"
         )
-    if not components:
-        components = "ZNE"[: min(block.shape)]
+    named = bucket.group("rows", "columns") if bucket else (None, None)
+    extent = [int(text or size) for text, size in zip(named, block.shape, strict=True)]
     if (_layout(file, "dimension_order") or "CW").upper() == "CW":
-        block = block.T
-    in_name = bucket["npts"] if bucket else None
-    n_samples = samples_of_row(row) or int(in_name or block.shape[0])
+        block, extent = block.T, extent[::-1]
+    n_samples, n_channels = samples_of_row(row) or extent[0], extent[1]
     if n_samples > block.shape[0]:
         raise FormatError(f"it has {block.shape[0]} samples, its row says {n_samples}")
-    return _without_missing(block[:n_samples]), components
+    return _without_missing(block[:n_samples, :n_channels]), components or "ZNE"[:n_channels]
 
 
 def _without_missing(block: np.ndarray) -> np.ndarray:

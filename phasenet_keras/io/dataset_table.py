@@ -10,7 +10,7 @@ import math
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METADATA",
+    "NOT_IN_NAMES",
     "arrivals_of_row",
     "facts_of_row",
     "metadata_row",
+    "name_of_row",
     "new_metadata",
     "number_in",
     "read_rows",
@@ -43,15 +45,19 @@ __all__ = [
     "start_of_row",
     "station_of_row",
     "text_in",
+    "warn_of_outside",
     "warn_of_rows",
 ]
 
 METADATA = "metadata.csv"
+# SeisBench takes what comes after $ for a place in a bucket, HDF5 what comes after / for a level.
+NOT_IN_NAMES = re.compile(r"[/$\0]")
 # Names, of which some look like numbers: location code 00.
 TEXT_COLUMNS = (
-    *("trace_name", "split", "trace_start_time", "trace_labelled_phases", "trace_gather"),
-    *("source_id", "station_network_code", "station_code", "station_location_code"),
-    *("trace_channel", "trace_category", "trace_component_order", "trace_unit"),
+    *("trace_name", "trace_name_original", "split", "trace_start_time", "trace_gather"),
+    *("trace_labelled_phases", "source_id", "station_network_code", "station_code"),
+    *("station_location_code", "trace_channel", "trace_category", "trace_component_order"),
+    "trace_unit",
 )
 # A record's second P is in a column of its own.
 ARRIVAL = re.compile(r"trace_(?P<phase>.+?)(?:_\d+)?_arrival_sample")
@@ -104,7 +110,6 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
     """
     others: Counter[str] = Counter()
     splits: dict[str, None] = {}
-    outside = [text for row in rows for text in _outside(row)]
     n_again = len(rows) - len({text_in(row["trace_name"]) for row in rows})
     for row in rows:
         known = _phases_known(row)
@@ -120,15 +125,27 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
     said = []
     if splits:
         said.append(f"splits are train, dev and test; {some(splits)} are taken for none")
-    if outside:
-        said.append(
-            f"{len(outside)} arrivals are outside of their records, where their phases are not "
-            f"known then: {some(outside)}"
-        )
     if n_again:
         said.append(f"{n_again} rows name a record that a row before names: it counts again")
     for text in said:
         warnings.warn(f"{table}: {text}", RecordWarning, stacklevel=3)
+    warn_of_outside(rows, table)
+
+
+def warn_of_outside(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Say which arrivals are outside of their records, as far as the rows say how long these are.
+
+    Warns:
+        RecordWarning: if there are any.
+    """
+    outside = [text for row in rows for text in _outside(row)]
+    if outside:
+        warnings.warn(
+            f"{path}: {len(outside)} arrivals are outside of their records, where their phases "
+            f"are not known then: {some(outside)}",
+            RecordWarning,
+            stacklevel=4,
+        )
 
 
 def _outside(row: Mapping[str, Any]) -> list[str]:
@@ -136,7 +153,7 @@ def _outside(row: Mapping[str, Any]) -> list[str]:
     with suppress(FormatError):
         n_samples = samples_of_row(row) or math.inf
         return [
-            f"{text_in(row['trace_name'])} {phase} at {sample:g}"
+            f"{name_of_row(row)} {phase} at {sample:g}"
             for phase, sample in _samples_in(row)
             if not 0 <= sample <= n_samples - 1
         ]
@@ -184,7 +201,7 @@ def facts_of_row(row: Mapping[str, Any], digest: str = "") -> RecordFacts:
     n_samples = samples_of_row(row) or 0
     rate = number_in(row.get("trace_sampling_rate_hz")) or 0.0
     return RecordFacts(
-        name=text_in(row["trace_name"]),
+        name=name_of_row(row),
         split=split_of_row(row),
         event=text_in(row.get("source_id")),
         gather=text_in(row.get("trace_gather")),
@@ -230,6 +247,19 @@ def samples_of_row(row: Mapping[str, Any]) -> int | None:
     if not 0 <= number < math.inf:
         raise FormatError(f"trace_npts should be a number of samples, received {number:g}")
     return int(number) or None
+
+
+def name_of_row(row: Mapping[str, Any]) -> str:
+    """Return the name of a record; of one in a bucket that which it was given, as far as known.
+
+    Example:
+        >>> name_of_row({"trace_name": "bucket0$3,:3,:400", "trace_name_original": "shot/3"})
+        'shot_3'
+    """
+    name = text_in(row["trace_name"])
+    if "$" not in name:
+        return name
+    return NOT_IN_NAMES.sub("_", text_in(row.get("trace_name_original")) or name)
 
 
 def start_of_row(row: Mapping[str, Any]) -> UTCDateTime:

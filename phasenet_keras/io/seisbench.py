@@ -7,7 +7,6 @@ file `chunks` that lists them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from os import PathLike
@@ -18,13 +17,17 @@ from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.dataset_samples import waveform_of_row
 from phasenet_keras.io.dataset_table import (
     METADATA,
+    NOT_IN_NAMES,
     arrivals_of_row,
     facts_of_row,
     metadata_row,
+    name_of_row,
     new_metadata,
     read_rows,
+    samples_of_row,
     split_of_row,
     text_in,
+    warn_of_outside,
     warn_of_rows,
 )
 from phasenet_keras.io.hdf5_nodes import DAMAGE
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
     import h5py
 
 __all__ = [
-    "NOT_IN_NAMES",
     "PREPARED",
     "WAVEFORMS",
     "dataset_chunks",
@@ -59,8 +61,6 @@ __all__ = [
 WAVEFORMS = "waveforms.hdf5"
 # A file in every data set that `phasenet-keras prepare` has made.
 PREPARED = "prepare.json"
-# SeisBench takes what comes after $ for a place in a bucket, HDF5 what comes after / for a level.
-NOT_IN_NAMES = re.compile(r"[/$\0]")
 
 
 def write_dataset(
@@ -237,7 +237,7 @@ def read_facts(folder: str | PathLike[str]) -> list[RecordFacts]:
         try:
             facts.append(facts_of_row(row))
         except FormatError as error:
-            raise FormatError(f"{table}: record '{row['trace_name']}': {error}") from error
+            raise FormatError(f"{table}: record '{name_of_row(row)}': {error}") from error
     return facts
 
 
@@ -251,7 +251,8 @@ def read_dataset(
     Pg, Pn, p, Sg, … are P and S, by the table that catalogues are read by
     (`phasenet_keras.io.catalogs.phase_of`); other phases (pP, PcP, …) are left out, unless
     ``trace_labelled_phases`` names them. A phase without an arrival is unknown, unless that names
-    it or ``trace_category`` is ``noise``.
+    it or ``trace_category`` is ``noise``. A record in a bucket has the name in
+    ``trace_name_original``, or else that of its place, ``bucket0_3,:3,:400``.
 
     Args:
         folder: with ``metadata.csv`` and ``waveforms.hdf5``.
@@ -274,8 +275,11 @@ def read_dataset(
     folder = Path(folder)
     names = (names,) if isinstance(names, str) else names
     wanted = (splits,) if isinstance(splits, str) else splits
-    if wanted is not None and set(wanted) - set(SPLITS):
-        raise ConfigError(f"splits are {', '.join(SPLITS)}; received {', '.join(wanted)}")
+    for name in wanted or ():
+        if name not in SPLITS:
+            meant = split_of_row({"split": name})
+            hint = f", which is {meant}: ask for this" if meant else nearest_name(name, SPLITS)
+            raise ConfigError(f"splits are {', '.join(SPLITS)}; received {name}{hint}")
     chunks = dataset_chunks(folder) or [(folder / METADATA, folder / WAVEFORMS)]
     if not any(path.exists() for pair in chunks for path in pair):
         raise FormatError(
@@ -299,7 +303,7 @@ def read_dataset(
                 row
                 for row in rows
                 if (wanted is None or split_of_row(row) in wanted)
-                and (chosen_names is None or row["trace_name"] in chosen_names)
+                and (chosen_names is None or name_of_row(row) in chosen_names)
             ]
             warn_of_rows(chosen, table)
             try:
@@ -344,10 +348,12 @@ def _record(row: Mapping[str, Any], file: h5py.File, path: Path) -> LabelledWave
     Raises:
         FormatError: naming file and record, whatever cannot be read or used of it.
     """
-    name = text_in(row["trace_name"])
+    name = name_of_row(row)
     try:
-        wave = waveform_of_row(name, row, file)
+        wave = waveform_of_row(row, file)
         arrivals = arrivals_of_row(row, wave.n_samples)
+        if samples_of_row(row) is None:  # the table could not tell
+            warn_of_outside([{**row, "trace_npts": wave.n_samples}], path)
         return LabelledWaveform(
             wave,
             arrivals,

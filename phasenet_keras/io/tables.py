@@ -88,8 +88,8 @@ def write_picks(
         The number of picks written.
 
     Raises:
-        ConfigError: for an unknown ending or format, a folder that does not exist, or errors that
-            are none, of a phase that no pick is of, or that the format cannot hold.
+        ConfigError: for what is no pick, an unknown ending or format, a folder that does not exist,
+            or errors that are none, of a phase that no pick is of, or that the format cannot hold.
         MissingExtraError: if a package is missing that the format needs.
 
     Warns:
@@ -99,7 +99,7 @@ def write_picks(
         >>> write_picks([], "/tmp/picks.csv")
         0
     """
-    path = Path(path)
+    path, picks = Path(path), _checked(picks)
     pick_format = check_pick_path(path, format, time_errors_s=time_errors_s)
     if time_errors_s:  # formats that hold them take all picks at once
         picks = list(picks)
@@ -115,6 +115,17 @@ def write_picks(
 
     pick_format.write(counted(), path, dict(time_errors_s or {}))
     return count
+
+
+def _checked(picks: object) -> Iterator[Pick]:
+    """Yield picks as they are, as long as they are some."""
+    for pick in picks if isinstance(picks, Iterable) else [picks]:
+        if not isinstance(pick, Pick):
+            raise ConfigError(
+                f"picks to be written are Pick, received {type(pick).__name__}: Picker.pick and "
+                "read_picks give such; a table of another kind is written by pandas"
+            )
+        yield pick
 
 
 def print_picks(picks: Iterable[Pick], file: IO[str], *, is_exact: bool = False) -> None:

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from phasenet_keras.data.settings import by_name, settle, whole
+from phasenet_keras.data.settings import by_name, number, settle, whole
 from phasenet_keras.types import ConfigError
 
 __all__ = ["PhaseNetConfig"]
 
 NOISE = "N"
 KINDS = dict.fromkeys(("depth", "filters_root", "kernel_size", "stride"), whole(1))
+KINDS["dropout_rate"] = number()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ class PhaseNet(keras.Model):
     TensorFlow's ``same`` padding, as in the official graph, so that the official checkpoint's
     outputs are reproduced at any length. (For lengths that cost no accuracy, see
     `phasenet_keras.data.windows`.)
+
+    `keras.models.load_model` finds the class once this module is imported, as by ``from
+    phasenet_keras import PhaseNet``; ``import phasenet_keras`` alone imports no Keras.
 
     Args:
         config: the hyper-parameters; keyword arguments override its fields.
@@ -100,12 +103,7 @@ class PhaseNet(keras.Model):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the variables of every layer for the configured number of channels."""
-        n_channels = len(self.config.channels)
-        if len(input_shape) != 3 or input_shape[-1] != n_channels:
-            raise ShapeError(
-                f"this network takes (batch, samples, {n_channels}) for channels "
-                f"{','.join(self.config.channels)}, received {tuple(input_shape)}"
-            )
+        self._check_shape(input_shape)
         if self.built:  # type: ignore[has-type]
             return
         for conv in self._convolutions.values():
@@ -114,10 +112,18 @@ class PhaseNet(keras.Model):
                 getattr(self, conv.norm).build((None, None, conv.n_out))
         self.built = True
 
+    def _check_shape(self, shape: Sequence[int | None]) -> None:
+        n_channels = len(self.config.channels)
+        if len(shape) != 3 or shape[1] == 0 or shape[-1] != n_channels:
+            raise ShapeError(
+                f"this network takes (batch, samples, {n_channels}) for channels "
+                f"{','.join(self.config.channels)}, received {tuple(shape)}"
+            )
+
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Return the probabilities, ``(batch, samples, phases)``."""
-        if x.shape[-1] != len(self.config.channels):
-            self.build(tuple(x.shape))
+        self._check_shape(x.shape)
+        x = ops.cast(x, self.compute_dtype)  # Keras does so, but not for whole numbers
         skips = []
         for conv in self._convolutions.values():
             if conv.name == "output_conv":
@@ -143,8 +149,11 @@ class PhaseNet(keras.Model):
         return keras.KerasTensor(self.compute_output_shape(x.shape), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
-        """Return the hyper-parameters only: such a model reloads whole, optimizer and all."""
+        """Return the hyper-parameters and what is frozen, from which a model reloads whole."""
         config = {"config": self.config.to_dict(), "name": self.name, "trainable": self.trainable}
+        frozen = [layer.name for layer in self._named_layers() if not layer.trainable]
+        if frozen:
+            config["frozen"] = frozen
         if self.dtype_policy.name != "float32":
             config["dtype"] = self.dtype_policy.name
         if self.preset is not None:
@@ -157,8 +166,38 @@ class PhaseNet(keras.Model):
         from phasenet_keras.models.contract import Preset
 
         config = dict(config)
-        preset = config.pop("preset", None)
-        return cls(**config, preset=None if preset is None else Preset.from_dict(preset))
+        preset, frozen = config.pop("preset", None), config.pop("frozen", ())
+        net = cls(**config, preset=None if preset is None else Preset.from_dict(preset))
+        for layer in net._named_layers():
+            if layer.name in frozen:
+                layer.trainable = False
+        return net
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return what Keras does, and the layers that the optimizer has a state of."""
+        config = super().get_compile_config()
+        known = {id(variable) for variable in getattr(self.optimizer, "_trainable_variables", ())}
+        if known:
+            config["optimized"] = [
+                layer.name
+                for layer in self._named_layers()
+                if any(id(variable) in known for variable in layer.variables)
+            ]
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile; the optimizer gets its state for the layers that it had one of, frozen or not.
+
+        Keras would give it one for those that are trainable now, and then load none of it.
+        """
+        config = dict(config)
+        optimized = config.pop("optimized", None)
+        trainable = {layer: layer.trainable for layer in self._named_layers()}
+        for layer in trainable if optimized else ():
+            layer.trainable = layer.name in optimized
+        super().compile_from_config(config)
+        for layer, is_trainable in trainable.items():
+            layer.trainable = is_trainable
 
     def stage_layers(self, stage: str) -> tuple[keras.Layer, ...]:
         """Return the layers of a stage, in the order in which data pass through them.
@@ -191,11 +230,14 @@ class PhaseNet(keras.Model):
         for name, variable in self._named_variables():
             variable.assign(weights[name])
 
-    def _named_variables(self) -> Iterator[tuple[str, keras.Variable]]:
+    def _named_layers(self) -> Iterator[keras.Layer]:
         for stage in self.stages:
-            for layer in self.stage_layers(stage):
-                for variable in layer.variables:
-                    yield f"{layer.name}/{variable.name}", variable
+            yield from self.stage_layers(stage)
+
+    def _named_variables(self) -> Iterator[tuple[str, keras.Variable]]:
+        for layer in self._named_layers():
+            for variable in layer.variables:
+                yield f"{layer.name}/{variable.name}", variable
 
     @classmethod
     def from_preset(
@@ -245,7 +287,7 @@ class PhaseNet(keras.Model):
         Args:
             path: the folder; it is made, and replaced if it is a preset folder already.
             preset: the signal contract; None takes the network's own.
-            **changes: fields of the contract to change, e.g. ``name="line7"``.
+            **changes: fields of the contract to change, e.g. ``name="line7"``; not ``config``.
 
         Returns:
             The contract as written.

@@ -24,7 +24,7 @@ from phasenet_keras.data.settings import by_name
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.weights import adapt_channels, check_weight_set, rebalance_kernels
-from phasenet_keras.types import PresetError, ShapeError, nearest_name
+from phasenet_keras.types import ConfigError, PresetError, ShapeError, nearest_name
 
 if TYPE_CHECKING:
     from phasenet_keras.models.network_weights import NetworkWeights
@@ -155,7 +155,8 @@ def load_preset(
     if phases is not None and tuple(phases) != preset.config.phases:
         raise PresetError(
             f"preset '{preset.name}' gives phases {','.join(preset.config.phases)} in this order; "
-            f"{','.join(phases)} was asked for"
+            f"{','.join(phases)} was asked for. They are not changed: take the picks of the phases "
+            "wanted from all, or train a network of these, PhaseNet(phases=…), anew"
         )
     if not (folder / WEIGHTS).is_file():
         from phasenet_keras.models.fetch import completed_folder
@@ -187,6 +188,10 @@ def write_preset(
             "window_samples, …)"
         )
     preset.check_network(net.config)
+    if "config" in changes:
+        raise ConfigError(
+            "config is the network's own and stays: leave it out, or save a network made with it"
+        )
     preset = replace(preset, config=net.config, **by_name(changes, Preset, "a preset"))
     if (
         path.exists()

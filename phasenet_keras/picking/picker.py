@@ -353,7 +353,7 @@ def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> li
             "an array alone has no time and no sampling rate: pass Waveform(data, sampling_rate, "
             "start_time, channels, station), or call the network itself"
         )
-    if hasattr(records, "stats"):
+    if hasattr(records, "stats") or not isinstance(records, Iterable):
         records = [records]
     waveforms, traces = [], []
     for item in records:  # a Stream gives its traces

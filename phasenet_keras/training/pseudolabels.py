@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.geometry import Geometry, name_key
+from phasenet_keras.io.wording import some
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import reciprocity_weights, shot_column
 from phasenet_keras.training.robust import (
@@ -16,56 +19,16 @@ from phasenet_keras.training.robust import (
     correct_one,
     one_thread,
 )
-from phasenet_keras.types import ConfigError, ShapeError
+from phasenet_keras.training.survey import Point, with_offsets
+from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-__all__ = ["correct_picks", "signed_offsets"]
+__all__ = ["correct_picks"]
 
-Point = float | Sequence[float]
 # Of differences between reciprocal picks: picks are not better than this.
 LEAST_SPREAD_SAMPLES = 1.5
-
-
-def signed_offsets(source_xyz: Point, receivers_xyz: Sequence[Point] | np.ndarray) -> np.ndarray:
-    """Return the distance of each receiver, negative on one side of the source.
-
-    The distance is straight, in all coordinates given. Its sign is that of the receiver's
-    projection on the line's horizontal direction: the first principal component of the
-    receivers, turned so that its larger part points to greater x or y.
-
-    Args:
-        source_xyz: x, or x and y, or x, y and z, in metres.
-        receivers_xyz: one row a receiver, with the same coordinates.
-
-    Returns:
-        One offset in metres a receiver.
-
-    Raises:
-        ShapeError: if the coordinates do not match.
-
-    Example:
-        >>> signed_offsets((10.0, 0.0, 0.0), [(7.0, 0.0, 4.0), (16.0, 0.0, 0.0)])
-        array([-5.,  6.])
-    """
-    source = np.atleast_1d(np.asarray(source_xyz, float))
-    receivers = np.asarray(receivers_xyz, float)
-    receivers = receivers[:, None] if receivers.ndim == 1 else receivers
-    if receivers.ndim != 2 or source.shape != (receivers.shape[1],) or not 1 <= len(source) <= 3:
-        raise ShapeError(
-            "offsets need x, (x, y) or (x, y, z) of the source and of every receiver, received "
-            f"arrays of shape {source.shape} and {receivers.shape}"
-        )
-    away = receivers - source
-    ground = receivers[:, :2]
-    known = ground[np.isfinite(ground).all(axis=1)]
-    direction = np.eye(1, ground.shape[1])[0]
-    if len(known) > 1 and np.ptp(known, axis=0).any():
-        direction = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)[2][0]
-        direction = direction * np.sign(direction[np.argmax(np.abs(direction))])
-    side = np.where(away[:, :2] @ direction < 0, -1.0, 1.0)
-    return side * np.sqrt((away**2).sum(axis=1))
 
 
 def correct_picks(
@@ -84,7 +47,8 @@ def correct_picks(
             ``offset_m`` (signed), ``probability``. Of two picks of one phase on one trace the
             more probable counts, of equals the earlier.
         config: default `CorrectionConfig()`.
-        sources: coordinates of each shot, as `signed_offsets` takes them.
+        sources: coordinates of each shot, as `signed_offsets` takes them. Names match as in
+            `read_geometry`: 1, "1" and "01" are one, and ``"*"`` stands for all shots.
         receivers: the same of each receiver. Without these two and without ``offset_m``,
             receiver number minus shot number serves: shot 5 is taken to stand at receiver 5.
         progress: called with the number of gathers done and of all.
@@ -97,8 +61,9 @@ def correct_picks(
         settings and the gathers they were chosen on.
 
     Raises:
-        ConfigError: for missing columns, coordinates or sampling rate, without scikit-learn, or
-            where reciprocity is to weigh picks and no two shots recorded each other.
+        ConfigError: for missing columns, coordinates or sampling rate, if no row can be used,
+            without scikit-learn, or where reciprocity is to weigh picks and no two shots recorded
+            each other.
 
     Example:
         >>> import pandas as pd
@@ -109,7 +74,7 @@ def correct_picks(
         >>> correct_picks(picks, CorrectionConfig(choose="given")).loc[9, "how"]
         'moved'
     """
-    config = config or CorrectionConfig()
+    config = _checked(table, config)
     survey = _Survey(table, config, sources, receivers)
     settings = dict(config.phases)
     chosen_on: dict[str, list] = {}
@@ -153,6 +118,8 @@ class _Survey:
         self._refuse(~np.isfinite(self.offsets), "no offset")
         for name in (self.shot, "receiver"):
             self._refuse(table[name].isna(), f"no {name}")
+        if n and not self.usable.any():
+            raise ConfigError(self._why_none(sources, receivers))
         self.gathers = self._gathers()
         self.trust = self._trust()
         self.values = np.full((3, n), np.nan)
@@ -177,15 +144,31 @@ class _Survey:
         if (sources is None) != (receivers is None):
             raise ConfigError("offsets need coordinates of sources and receivers: give both")
         if sources is not None and receivers is not None:
-            points, at = [receivers[name] for name in receivers], {}
-            for shot, source in sources.items():
-                pairs = zip(receivers, signed_offsets(source, points), strict=True)
-                at.update({(shot, name): offset for name, offset in pairs})
-            named = zip(self.table[self.shot], self.table["receiver"], strict=True)
-            return np.array([at.get(pair, np.nan) for pair in named], dtype=float)
+            places: list[Any] = [
+                {name_key(str(name)): point for name, point in given.items()}
+                for given in (receivers, sources)
+            ]
+            table = self.table.rename(columns={self.shot: "shot"})
+            return with_offsets(table, Geometry(*places))["offset_m"].to_numpy()
         if "offset_m" in self.table:
             return _numbers(self.table["offset_m"])
         return _numbers(self.table["receiver"]) - _numbers(self.table[self.shot])
+
+    def _why_none(
+        self, sources: Mapping[Any, Point] | None, receivers: Mapping[Any, Point] | None
+    ) -> str:
+        """Say why no row can be used, and which names do not meet."""
+        [(note, count)] = Counter(self.note).most_common(1)
+        shots, names, phases = (
+            some(map(str, self.table[name].unique())) for name in (self.shot, "receiver", "phase")
+        )
+        there = f", and coordinates of shots {some(map(str, sources))}" if sources else ""
+        there += f" and receivers {some(map(str, receivers))}" if receivers else ""
+        return (
+            f"no row of the table can be used: {note} ({count} of {len(self.table)} rows). It has "
+            f"shots {shots}, receivers {names} and phases {phases}; there are settings for phases "
+            f"{', '.join(self.config.phases)}{there}"
+        )
 
     def _gathers(self) -> dict[tuple[Any, str], np.ndarray]:
         names = [self.shot, "receiver", "phase"]
@@ -257,6 +240,23 @@ class _Survey:
         if self.config.reciprocity:
             columns["reciprocity_weight"] = self.trust
         return self.table.assign(**columns)
+
+
+def _checked(table: Any, config: Any) -> CorrectionConfig:
+    """Return the settings, if these and the table are what they should be."""
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise ConfigError(
+            f"picks to be corrected are a pandas DataFrame, received {type(table).__name__}: "
+            "columns are shot, receiver, phase and sample or time_s"
+        )
+    if config is not None and not isinstance(config, CorrectionConfig):
+        raise ConfigError(
+            f"config is a CorrectionConfig, received {type(config).__name__}: "
+            "CorrectionConfig.from_dict takes a mapping"
+        )
+    return config or CorrectionConfig()
 
 
 def _require(table: DataFrame, names: Sequence[str]) -> None:

@@ -10,17 +10,18 @@ import numpy as np
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival, phase_of
 from phasenet_keras.io.geometry import Geometry
-from phasenet_keras.training.pseudolabels import signed_offsets
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import ConfigError, ShapeError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = [
     "HOW",
+    "Point",
     "arrivals_of",
     "filled_up",
     "record_offsets",
+    "signed_offsets",
     "summary_of",
     "unused_rows",
     "with_offsets",
@@ -28,9 +29,51 @@ __all__ = [
     "with_times",
 ]
 
+Point = float | Sequence[float]
+
 HOW = ("kept", "moved", "filled", "dropped")
 # What a row is not used for without anything being wrong with it.
 HARMLESS = ("", "no curve here", "duplicate")
+
+
+def signed_offsets(source_xyz: Point, receivers_xyz: Sequence[Point] | np.ndarray) -> np.ndarray:
+    """Return the distance of each receiver, negative on one side of the source.
+
+    The distance is straight, in all coordinates given. Its sign is that of the receiver's
+    projection on the line's horizontal direction: the first principal component of the
+    receivers, turned so that its larger part points to greater x or y.
+
+    Args:
+        source_xyz: x, or x and y, or x, y and z, in metres.
+        receivers_xyz: one row a receiver, with the same coordinates.
+
+    Returns:
+        One offset in metres a receiver.
+
+    Raises:
+        ShapeError: if the coordinates do not match.
+
+    Example:
+        >>> signed_offsets((10.0, 0.0, 0.0), [(7.0, 0.0, 4.0), (16.0, 0.0, 0.0)])
+        array([-5.,  6.])
+    """
+    source = np.atleast_1d(np.asarray(source_xyz, float))
+    receivers = np.asarray(receivers_xyz, float)
+    receivers = receivers[:, None] if receivers.ndim == 1 else receivers
+    if receivers.ndim != 2 or source.shape != (receivers.shape[1],) or not 1 <= len(source) <= 3:
+        raise ShapeError(
+            "offsets need x, (x, y) or (x, y, z) of the source and of every receiver, received "
+            f"arrays of shape {source.shape} and {receivers.shape}"
+        )
+    away = receivers - source
+    ground = receivers[:, :2]
+    known = ground[np.isfinite(ground).all(axis=1)]
+    direction = np.eye(1, ground.shape[1])[0]
+    if len(known) > 1 and np.ptp(known, axis=0).any():
+        direction = np.linalg.svd(known - known.mean(axis=0), full_matrices=False)[2][0]
+        direction = direction * np.sign(direction[np.argmax(np.abs(direction))])
+    side = np.where(away[:, :2] @ direction < 0, -1.0, 1.0)
+    return side * np.sqrt((away**2).sum(axis=1))
 
 
 def with_offsets(table: DataFrame, geometry: Geometry) -> DataFrame:
