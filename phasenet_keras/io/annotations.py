@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.new_files import beside_then_rename, check_folder
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Annotation, ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ __all__ = [
     "check_annotation_path",
     "file_stem",
     "files_at",
-    "free_name",
     "write_annotations",
 ]
 
@@ -142,20 +142,6 @@ def files_at(path: Path) -> list[Path]:
     if path.suffix.lower() in (".mseed", ".npz"):
         return [path] if path.is_file() else []
     return sorted(path.glob("*.npz"))
-
-
-def free_name(stem: str, taken: Collection[str]) -> str:
-    """Return a name that is not taken: the stem, or the stem with -2, -3 and so on.
-
-    Example:
-        >>> free_name("a", ["a", "a-2"])
-        'a-3'
-    """
-    number, name = 1, stem
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    return name
 
 
 def file_stem(station: str) -> str:
