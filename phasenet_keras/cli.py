@@ -7,7 +7,8 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
+    from phasenet_keras.picking.files import FileReport, Progress, StationResult
     from phasenet_keras.report import RunReport
     from phasenet_keras.types import Annotation
 
@@ -172,7 +174,8 @@ def _add_convert(verbs: argparse._SubParsersAction) -> None:
 
 def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.annotations import check_annotation_path, files_at, write_annotations
-    from phasenet_keras.picking.files import StationResult, pick_files
+    from phasenet_keras.io.registry import noted
+    from phasenet_keras.picking.files import FileReport, pick_files
     from phasenet_keras.report import RunReport, exit_status
 
     check_annotation_path(arguments.output)
@@ -181,34 +184,37 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     settle_preset(arguments)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds), named)
-    is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")
-    annotations: list[Annotation] = []
-    names: set[str] = set()
-    try:
-        with report.bar(), stop_when_asked() as stop:
-            for event in until_asked(stop, pick_files(picker, arguments.files)):
-                report.take(event)
-                if isinstance(event, StationResult):
-                    annotations += [r.annotation for r in event.records if r.annotation]
-                if is_folder and annotations:
-                    write_annotations(annotations, arguments.output, taken=names)
-                    annotations = []
-    finally:
-        if annotations:
-            _write_one_file(annotations, arguments.output, report)
+    errors: list[BaseException] = []
+    with report.bar(), stop_when_asked() as stop:
+        events = until_asked(stop, pick_files(picker, arguments.files))
+        annotations = _annotations(events, report, errors)
+        first = next(annotations, None)
+        if first is not None:
+            with noted() as texts:
+                write_annotations(chain([first], annotations), arguments.output)
+            for text in dict.fromkeys(texts):
+                report.take(FileReport(arguments.output, text, failed=True))
+    if errors:
+        raise errors[0]
     report.print()
     return EXIT_INTERRUPTED if stop else exit_status(report)
 
 
-def _write_one_file(annotations: Sequence[Annotation], path: Path, report: RunReport) -> None:
-    from phasenet_keras.io.annotations import write_annotations
-    from phasenet_keras.io.registry import noted
-    from phasenet_keras.picking.files import FileReport
+def _annotations(
+    events: Iterable[StationResult | FileReport | Progress],
+    report: RunReport,
+    errors: list[BaseException],
+) -> Iterator[Annotation]:
+    """Yield the annotations of a run as they come; what ends it is kept, so that they are, too."""
+    from phasenet_keras.picking.files import StationResult
 
-    with noted() as texts:
-        write_annotations(annotations, path)
-    for text in dict.fromkeys(texts):
-        report.take(FileReport(path, text, failed=True))
+    try:
+        for event in events:
+            report.take(event)
+            if isinstance(event, StationResult):
+                yield from (record.annotation for record in event.records if record.annotation)
+    except (Exception, KeyboardInterrupt) as error:  # whatever happens
+        errors.append(error)
 
 
 def _run_presets(arguments: argparse.Namespace) -> int:
