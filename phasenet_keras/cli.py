@@ -19,9 +19,14 @@ from phasenet_keras.cli_common import (
     EXIT_SOME_FAILED,
     HelpText,
     add_record_options,
+    add_selection_options,
+    join_empty_location,
+    leave_output,
     load_picker,
     open_console,
+    refuse_empty,
     say,
+    selection_of,
     settle_inputs,
     settle_preset,
     stop_when_asked,
@@ -60,7 +65,7 @@ fine-tune on labelled records of your own, and see if it helped.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     _obey_sigterm_as_process_1()
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(join_empty_location(sys.argv[1:] if argv is None else argv))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
@@ -68,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments)
     except BrokenPipeError:
         # The reader of our output has gone, e.g. `| head`: nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_output()
         return 0
     except (PhaseNetKerasError, OSError) as error:
         print(f"phasenet-keras: error: {error}", file=sys.stderr)  # noqa: T201
@@ -116,10 +121,12 @@ def _add_annotate(verbs: argparse._SubParsersAction) -> None:
         "annotate",
         help="write the probabilities of every sample",
         description="Write the probabilities of every sample, as miniSEED (channels PRN, PRP, "
-        "PRS) or npz.",
+        "PRS) or npz. Files that share a station are held together, 0.6 GB for each day of three "
+        "channels at 100 Hz: take archives of many days piece by piece with --start and --end.",
         epilog=EXIT_CODES,
     )
     add_record_options(verb)
+    add_selection_options(verb)
     verb.add_argument(
         "--output",
         type=Path,
@@ -178,15 +185,15 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.picking.files import FileReport, pick_files
     from phasenet_keras.report import RunReport, exit_status
 
+    selection, named = selection_of(arguments), list(arguments.files)
     check_annotation_path(arguments.output)
-    named = list(arguments.files)
     settle_inputs(arguments, files_at(arguments.output))
-    settle_preset(arguments)
+    settle_preset(arguments, selection)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds), named)
     errors: list[BaseException] = []
     with report.bar(), stop_when_asked() as stop:
-        events = until_asked(stop, pick_files(picker, arguments.files))
+        events = until_asked(stop, pick_files(picker, arguments.files, selection))
         annotations = _annotations(events, report, errors)
         first = next(annotations, None)
         if first is not None:
@@ -196,6 +203,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
                 report.take(FileReport(arguments.output, text, failed=True))
     if errors:
         raise errors[0]
+    refuse_empty(report, selection)
     report.print()
     return EXIT_INTERRUPTED if stop else exit_status(report)
 

@@ -15,6 +15,7 @@ from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport
+from phasenet_keras.types import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +207,42 @@ def test_filters_on_the_command_line(preset, tmp_path, capsys):
     assert "--start is a time such as" in capsys.readouterr().err
     assert main([*base, "--start", "2021-05-07", "--end", "2021-05-06"]) == 2
     assert "--end is after --start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["--location=--"], {""}),
+        (["--location", "--"], {""}),
+        (["--location", ""], {""}),
+        (["--location", "--,10"], {"", "10"}),
+        (["--location", "10,--"], {"", "10"}),
+        (["--location", "10"], {"10"}),
+    ],
+)
+def test_the_empty_location_on_the_command_line(preset, tmp_path, given, wanted):
+    stream = station(channels="ZZZ")
+    for trace, location in zip(stream, ("", "00", "10"), strict=True):
+        trace.stats.location = location
+    root, out = str(write_sds(tmp_path / "sds", stream)), tmp_path / "p.csv"
+    assert main(["pick", root, *given, "--preset", preset, "--output", str(out)]) == 0
+    assert {pick.station.split(".")[2] for pick in read_picks(out)} == wanted
+
+
+def test_patterns_are_text():
+    with pytest.raises(ConfigError, match=r"location is a pattern such as .*received \['', '10'\]"):
+        Selection(location=["", "10"])
+
+
+def test_annotate_takes_the_codes_and_times_that_pick_takes(preset, tmp_path, capsys):
+    root = str(write_sds(tmp_path / "sds", station() + station("BBB", channels="Z")))
+    out = tmp_path / "a.mseed"
+    base = ["annotate", root, "--preset", preset, "--output", str(out)]
+    end = MIDNIGHT + 20
+    assert main([*base, "--station", "B*", "--start", str(MIDNIGHT), "--end", str(end)]) == 0
+    stream = read(str(out))
+    assert {trace.stats.station for trace in stream} == {"BBB"}
+    assert all((t.stats.starttime, t.stats.npts) == (MIDNIGHT, 2000) for t in stream)
+    assert main([*base, "--network", "ZZ"]) == 2
+    assert "no record has such codes" in capsys.readouterr().err
+    assert read(str(out))[0].stats.station == "BBB"

@@ -35,7 +35,7 @@ class Selection:
         end: UTC time before which the samples wanted end.
 
     Raises:
-        ConfigError: if the span ends before it starts.
+        ConfigError: if the span ends before it starts, or a pattern is no text.
 
     Example:
         >>> Selection(station="PB*", channel="HH?").takes_codes("CX", "PB01", "", "HHZ")
@@ -50,6 +50,11 @@ class Selection:
     end: UTCDateTime | None = None
 
     def __post_init__(self) -> None:
+        for name in CODES:
+            if not isinstance(getattr(self, name), str | None):
+                raise ConfigError(
+                    f"{name} is a pattern such as 'A*,B?', received {getattr(self, name)!r}"
+                )
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ConfigError(
                 f"--end is after --start, received {self.start} to {self.end}: nothing is between"

@@ -132,6 +132,8 @@ def pick_files(
     paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
     counts = Counter(path.name for path in paths)
     repeated = {path for path in paths if counts[path.name] > 1}
+    if not paths:
+        return
     with noted() as texts:
         groups = group_by_station(paths)
     yield from _notes(paths[0], texts)
