@@ -33,6 +33,24 @@ def test_a_reader_that_has_gone_costs_no_picks(preset, tmp_path):
     assert len(read_picks(out)) == 1
 
 
+def test_standard_output_that_takes_no_picks_is_named(preset, tmp_path):
+    file = write_station(tmp_path / "a.mseed")
+    command = [sys.executable, "-m", "phasenet_keras.cli", "pick", file, "--preset", preset]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-1] == (
+        "phasenet-keras: error: standard output cannot be written: No space left on device. Name "
+        "a file with --output"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)  # as of `| head` that has had its fill
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=120)
+    os.close(writer)
+    assert done.returncode == 0
+    assert b"error" not in done.stderr
+
+
 @pytest.mark.parametrize(
     "station", ["$\\frac{", "[red]x[/blue]", "s" * 300, "a/b", "ü€", "$5 and $6"]
 )
