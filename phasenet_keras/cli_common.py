@@ -174,7 +174,8 @@ def refuse_empty(report: RunReport, selection: Selection) -> None:
     Raises:
         ConfigError: saying so.
     """
-    if not selection.is_all and not report.rows and not report.problems:
+    if not selection.is_all and not report.rows and not report.n_failed:
+        report.print()
         raise ConfigError("no record has such codes and times: see --network to --end")
 
 

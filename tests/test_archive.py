@@ -246,3 +246,32 @@ def test_annotate_takes_the_codes_and_times_that_pick_takes(preset, tmp_path, ca
     assert main([*base, "--network", "ZZ"]) == 2
     assert "no record has such codes" in capsys.readouterr().err
     assert read(str(out))[0].stats.station == "BBB"
+
+
+def test_a_file_of_several_days_is_found_by_its_first_and_what_is_left_out_is_said(
+    picker, tmp_path
+):
+    root = tmp_path / "sds"
+    root.mkdir()
+    day_s = 86_400
+    days = [
+        trace for day in range(4) for trace in station(channels="Z", start=MIDNIGHT + day * day_s)
+    ]
+    Stream(days).write(str(root / "XX.AA..HHZ.D.2021.127"), format="MSEED")
+    for name, wrong in (("BBB", "2021.001"), ("CC", "2021.040"), ("DDDD", "2021.130")):
+        file = root / f"XX.{name}..HHZ.D.{wrong}"
+        station(name, channels="Z", start=MIDNIGHT + 3 * day_s).write(str(file), format="MSEED")
+    (root / "XX.CC..HHZ.D.2021.041").write_bytes((root / "XX.CC..HHZ.D.2021.040").read_bytes())
+    selection = Selection(station="AA,BBB,CC", start=MIDNIGHT + 2.5 * day_s)
+    ours, events = run(picker, [root], tmp_path / "parts", selection=selection)
+    whole = picker.pick(Stream(days[3:])) + picker.pick(
+        station("BBB", channels="Z", start=MIDNIGHT + 3 * day_s)
+        + station("CC", channels="Z", start=MIDNIGHT + 3 * day_s)
+    )
+    assert len(ours) > 10
+    assert keys(ours) == keys(sorted(whole))
+    notes = [event for event in events if isinstance(event, FileReport)]
+    assert [(note.text[:33], note.failed) for note in notes] == [
+        ("2 of 5 files left out unread: by ", False)
+    ]
+    assert not any(isinstance(e, FileReport) for e in run(picker, [root], tmp_path / "all")[1])

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_lone_channels
-from phasenet_keras.io.index import Paths, expand_paths, tie_together
+from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
-from phasenet_keras.picking.files import FileReport, Progress
+from phasenet_keras.picking.files import FileReport, Progress, chosen_paths
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
@@ -189,7 +189,8 @@ def plan_archive(
         A job for each group of files that share a station.
     """
     selection = selection or Selection()
-    paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
+    paths, said = chosen_paths(sources, selection)
+    yield from said
     names = Counter(path.name for path in paths)
     settings = _settings_of(picker, selection, part_s, block_bytes)
     read: list[tuple[Path, list[Block], list[FileReport]]] = []

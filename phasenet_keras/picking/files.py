@@ -18,7 +18,7 @@ from phasenet_keras.types import FormatError, Pick, TextOnlyError
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker, RecordResult
 
-__all__ = ["FileReport", "StationResult", "pick_files"]
+__all__ = ["FileReport", "Progress", "StationResult", "chosen_paths", "pick_files"]
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ def pick_files(
         after each group of files that belong together. Only one group is in memory at a time.
     """
     selection = selection or Selection()
-    paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
+    paths, notes = chosen_paths(sources, selection)
+    yield from notes
     counts = Counter(path.name for path in paths)
     repeated = {path for path in paths if counts[path.name] > 1}
     if not paths:
@@ -141,6 +142,20 @@ def pick_files(
     for done, group in enumerate(groups, start=1):
         yield from _pick_group(picker, group, repeated, selection)
         yield Progress(done, len(groups))
+
+
+def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list[FileReport]]:
+    """Return the files that may hold something wanted, and what there is to say of the others."""
+    paths = expand_paths(sources)
+    chosen = selection.by_name(paths)
+    if len(chosen) == len(paths):
+        return chosen, []
+    text = (
+        f"{len(paths) - len(chosen)} of {len(paths)} files left out unread: by their names "
+        "(NET.STA.LOC.CHAN.D.YEAR.DAY) they are of other codes or days; one that is not is read "
+        "under any other name"
+    )
+    return chosen, [FileReport(paths[0], text, failed=False)]
 
 
 def _pick_group(
