@@ -275,3 +275,28 @@ def test_a_file_of_several_days_is_found_by_its_first_and_what_is_left_out_is_sa
         ("2 of 5 files left out unread: by ", False)
     ]
     assert not any(isinstance(e, FileReport) for e in run(picker, [root], tmp_path / "all")[1])
+
+
+@pytest.mark.parametrize("options", [[], ["--plot", "figures"]])
+def test_channels_that_seed_says_are_not_for_picks_are_no_failure(
+    preset, tmp_path, capsys, monkeypatch, options
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    station(channels="Z", n_samples=6000).write("in/HHZ.mseed", format="MSEED")
+    for code, rate in (("LHZ", 1.0), ("LHN", 1.0), ("LCE", 1.0), ("VM1", 0.1), ("VM2", 0.1)):
+        [trace] = station(channels="Z", n_samples=3000, rate=rate)
+        trace.stats.channel = code
+        trace.write(f"in/{code}.mseed", format="MSEED")
+    command = ["pick", "in", "--preset", preset, "--output", "picks.csv", *options]
+    assert main(command) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4 stations, 1 picks" in said
+    assert "failed" not in said
+    assert "XX.AA..LH has 1 Hz, the network was trained at 100 Hz: too low" in said
+    assert "--channel chooses others" in said
+    station("CC", channels="Z", n_samples=300, rate=1.0).write("in/slow.mseed", format="MSEED")
+    assert main(command) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "5 stations, 1 picks, 1 failed" in said
+    assert "A preset of a lower rate is wanted" in said

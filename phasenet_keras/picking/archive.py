@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_lone_channels
+from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
@@ -49,7 +50,7 @@ class StationSummary:
         hours: length of all stretches.
         hours_picked: of those that could be run.
         counts: picks by phase.
-        failed: True if a stretch could not be run.
+        failed: True if a stretch could not be run, of an instrument that is to be picked.
         reason: why there is no pick, or why a stretch could not be run; the longest one's.
     """
 
@@ -69,7 +70,7 @@ class StationSummary:
         self.n_records += 1
         self.hours += hours
         self.counts.update(stretch["counts"])
-        self.failed |= stretch["failed"]
+        self.failed |= stretch["failed"] and is_for_picks(self.station)
         if not stretch["failed"]:
             self.n_picked += 1
             self.hours_picked += hours

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, expand_paths, group_by_station
 from phasenet_keras.io.registry import NoWaveformError, noted, read_stream
 from phasenet_keras.io.selection import Selection
@@ -89,8 +90,8 @@ class StationResult:
 
     @property
     def failed(self) -> bool:
-        """True if a record could not be run."""
-        return any(record.failed for record in self.records)
+        """True if a record could not be run, of an instrument that is to be picked."""
+        return is_for_picks(self.station) and any(record.failed for record in self.records)
 
     @property
     def reason(self) -> str:
