@@ -9,7 +9,7 @@ stations in the group, not on its length.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,6 +77,12 @@ class StationSummary:
         if stretch["reason"] and (stretch["failed"], hours) > self._longest:
             self._longest = (stretch["failed"], hours)
             self.reason = stretch["reason"]
+
+    @classmethod
+    def of(cls, fact: dict[str, Any]) -> StationSummary:
+        """Return what the fields of another say, after JSON, too."""
+        longest = tuple(fact["_longest"])
+        return cls(**{**fact, "counts": Counter(fact["counts"]), "_longest": longest})
 
     def closed(self) -> StationSummary:
         """Settle the reason: all stretches are counted."""
@@ -343,7 +349,9 @@ class _GroupRun:
 
     def _save(self, stream: TraceStream, n_blocks: int, is_done: bool = False) -> None:
         self._picks += stream.wait()
-        facts = self._facts + [_facts_of(stretch) for stretch in stream.take_stretches()]
+        stretches = [_facts_of(stretch) for stretch in stream.take_stretches()]
+        reports, stations = _sums_of([*self.parts.facts, *self._facts, *stretches])
+        facts = [*reports.values(), *map(vars, stations.values())]
         state = None if is_done else stream
         self.parts.save(self._picks, facts, n_blocks, state, self._known)
         self._picks, self._facts = [], []
@@ -353,6 +361,24 @@ def _facts_of(stretch: Stretch) -> dict[str, Any]:
     facts = vars(stretch) | {"duration_s": stretch.duration_s}
     del facts["start_time"]
     return facts
+
+
+def _sums_of(
+    facts: Iterable[dict[str, Any]],
+) -> tuple[dict[FileReport, dict[str, Any]], dict[str, StationSummary]]:
+    """Return what is said of files, each once, and of stations; facts may be such sums, too."""
+    reports: dict[FileReport, dict[str, Any]] = {}
+    stations: dict[str, StationSummary] = {}
+    for fact in facts:
+        if "text" in fact:
+            report = FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])
+            reports.setdefault(report, fact)
+        elif "n_records" in fact:
+            stations[fact["station"]] = StationSummary.of(fact)
+        else:
+            name = fact["station"]
+            stations.setdefault(name, StationSummary(name)).add(fact)
+    return reports, stations
 
 
 def said_of(jobs: Sequence[GroupJob], parts: PartFolder) -> Iterator[StationSummary | FileReport]:
@@ -365,14 +391,7 @@ def said_of(jobs: Sequence[GroupJob], parts: PartFolder) -> Iterator[StationSumm
     for job in jobs:
         parts.note_finished(job.name)
     yield from dict.fromkeys(note for job in jobs for note in job.notes)
-    stations: dict[str, StationSummary] = {}
-    reports: dict[FileReport, None] = {}
-    for fact in (fact for job in jobs for fact in parts.group(job.name).facts):
-        if "text" in fact:
-            reports[FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])] = None
-        else:
-            name = fact["station"]
-            stations.setdefault(name, StationSummary(name)).add(fact)
+    reports, stations = _sums_of(fact for job in jobs for fact in parts.group(job.name).facts)
     yield from reports
     if not stations and not any(report.failed for report in reports):
         path = jobs[0].paths[0]
