@@ -7,7 +7,8 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,14 @@ from phasenet_keras.cli_common import (
     EXIT_SOME_FAILED,
     HelpText,
     add_record_options,
+    add_selection_options,
+    join_empty_location,
+    leave_output,
     load_picker,
     open_console,
+    refuse_empty,
     say,
+    selection_of,
     settle_inputs,
     settle_preset,
     stop_when_asked,
@@ -38,6 +44,7 @@ from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
+    from phasenet_keras.picking.files import FileReport, Progress, StationResult
     from phasenet_keras.report import RunReport
     from phasenet_keras.types import Annotation
 
@@ -58,7 +65,7 @@ fine-tune on labelled records of your own, and see if it helped.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     _obey_sigterm_as_process_1()
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(join_empty_location(sys.argv[1:] if argv is None else argv))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # file names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
@@ -66,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return arguments.run(arguments)
     except BrokenPipeError:
         # The reader of our output has gone, e.g. `| head`: nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_output()
         return 0
     except (PhaseNetKerasError, OSError) as error:
         print(f"phasenet-keras: error: {error}", file=sys.stderr)  # noqa: T201
@@ -114,10 +121,12 @@ def _add_annotate(verbs: argparse._SubParsersAction) -> None:
         "annotate",
         help="write the probabilities of every sample",
         description="Write the probabilities of every sample, as miniSEED (channels PRN, PRP, "
-        "PRS) or npz.",
+        "PRS) or npz. Files that share a station are held together, 0.6 GB for each day of three "
+        "channels at 100 Hz: take archives of many days piece by piece with --start and --end.",
         epilog=EXIT_CODES,
     )
     add_record_options(verb)
+    add_selection_options(verb)
     verb.add_argument(
         "--output",
         type=Path,
@@ -172,43 +181,48 @@ def _add_convert(verbs: argparse._SubParsersAction) -> None:
 
 def _run_annotate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.annotations import check_annotation_path, files_at, write_annotations
-    from phasenet_keras.picking.files import StationResult, pick_files
+    from phasenet_keras.io.registry import noted
+    from phasenet_keras.picking.files import FileReport, pick_files
     from phasenet_keras.report import RunReport, exit_status
 
+    selection, named = selection_of(arguments), list(arguments.files)
     check_annotation_path(arguments.output)
-    named = list(arguments.files)
     settle_inputs(arguments, files_at(arguments.output))
-    settle_preset(arguments)
+    settle_preset(arguments, selection)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds), named)
-    is_folder = arguments.output.suffix.lower() not in (".mseed", ".npz")
-    annotations: list[Annotation] = []
-    names: set[str] = set()
-    try:
-        with report.bar(), stop_when_asked() as stop:
-            for event in until_asked(stop, pick_files(picker, arguments.files)):
-                report.take(event)
-                if isinstance(event, StationResult):
-                    annotations += [r.annotation for r in event.records if r.annotation]
-                if is_folder and annotations:
-                    write_annotations(annotations, arguments.output, taken=names)
-                    annotations = []
-    finally:
-        if annotations:
-            _write_one_file(annotations, arguments.output, report)
+    errors: list[BaseException] = []
+    with report.bar(), stop_when_asked() as stop:
+        events = until_asked(stop, pick_files(picker, arguments.files, selection))
+        annotations = _annotations(events, report, errors)
+        first = next(annotations, None)
+        if first is not None:
+            with noted() as texts:
+                write_annotations(chain([first], annotations), arguments.output)
+            for text in dict.fromkeys(texts):
+                report.take(FileReport(arguments.output, text, failed=True))
+    if errors:
+        raise errors[0]
+    refuse_empty(report, selection)
     report.print()
     return EXIT_INTERRUPTED if stop else exit_status(report)
 
 
-def _write_one_file(annotations: Sequence[Annotation], path: Path, report: RunReport) -> None:
-    from phasenet_keras.io.annotations import write_annotations
-    from phasenet_keras.io.registry import noted
-    from phasenet_keras.picking.files import FileReport
+def _annotations(
+    events: Iterable[StationResult | FileReport | Progress],
+    report: RunReport,
+    errors: list[BaseException],
+) -> Iterator[Annotation]:
+    """Yield the annotations of a run as they come; what ends it is kept, so that they are, too."""
+    from phasenet_keras.picking.files import StationResult
 
-    with noted() as texts:
-        write_annotations(annotations, path)
-    for text in dict.fromkeys(texts):
-        report.take(FileReport(path, text, failed=True))
+    try:
+        for event in events:
+            report.take(event)
+            if isinstance(event, StationResult):
+                yield from (record.annotation for record in event.records if record.annotation)
+    except (Exception, KeyboardInterrupt) as error:  # whatever happens
+        errors.append(error)
 
 
 def _run_presets(arguments: argparse.Namespace) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.report import RunReport
     from phasenet_keras.training.config import TrainConfig
 
 __all__ = [
@@ -37,15 +38,20 @@ __all__ = [
     "add_preset_option",
     "add_record_options",
     "add_sampling_option",
+    "add_selection_options",
     "add_training_options",
+    "join_empty_location",
+    "leave_output",
     "load_parent",
     "load_picker",
     "make_folder",
     "open_console",
     "read_training_config",
+    "refuse_empty",
     "refuse_overwriting",
     "say",
     "say_some",
+    "selection_of",
     "settle_inputs",
     "settle_preset",
     "stop_when_asked",
@@ -120,9 +126,61 @@ def add_code_options(verb: argparse.ArgumentParser) -> None:
     from phasenet_keras.io.selection import CODES
 
     for name in CODES:
+        empty = "; -- is the empty one" if name == "location" else ""
         verb.add_argument(
-            f"--{name}", metavar="PATTERN", help=f"{name} codes wanted, with * and ?; also A,B"
+            f"--{name}",
+            metavar="PATTERN",
+            help=f"{name} codes wanted, with * and ?; also A,B{empty}",
         )
+
+
+def join_empty_location(arguments: Iterable[str]) -> list[str]:
+    """Return arguments in which ``--location --`` is one: `argparse` knows another ``--``.
+
+    Example:
+        >>> join_empty_location(["pick", "a", "--location", "--", "--start", "2024-01-01"])
+        ['pick', 'a', '--location=', '--start', '2024-01-01']
+    """
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--location" and argument.split(",")[0] == "--":
+            argument = f"{joined.pop()}={argument}"
+        joined.append("--location=" if argument == "--location=--" else argument)
+    return joined
+
+
+def add_selection_options(verb: argparse.ArgumentParser) -> None:
+    """Add the options that say which channels of files are wanted, and from when to when."""
+    add_code_options(verb)
+    verb.add_argument("--start", metavar="TIME", help="first time wanted, UTC")
+    verb.add_argument("--end", metavar="TIME", help="time before which to end, UTC")
+
+
+def selection_of(arguments: argparse.Namespace) -> Selection:
+    """Return what the options of `add_selection_options` say is wanted.
+
+    Raises:
+        ConfigError: for a time that is none, or a span that ends before it starts.
+    """
+    from phasenet_keras.io.selection import CODES, Selection, parse_time
+
+    times = {
+        name: parse_time(value, f"--{name}")
+        for name in ("start", "end")
+        if (value := getattr(arguments, name)) is not None
+    }
+    return Selection(**{name: getattr(arguments, name) for name in CODES}, **times)
+
+
+def refuse_empty(report: RunReport, selection: Selection) -> None:
+    """Refuse codes and times that no record has, once all files are gone through.
+
+    Raises:
+        ConfigError: saying so.
+    """
+    if not selection.is_all and not report.rows and not report.n_failed:
+        report.print()
+        raise ConfigError("no record has such codes and times: see --network to --end")
 
 
 def add_sampling_option(verb: argparse.ArgumentParser) -> None:
@@ -218,6 +276,11 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
             sampling=arguments.sampling,
             **options,
         )
+
+
+def leave_output() -> None:
+    """Let go of standard output, which takes no more: what is left for it would be an error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def open_console(output_is_stdout: bool) -> Console:

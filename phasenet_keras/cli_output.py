@@ -91,6 +91,7 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
     path = arguments.output
     if not path:
         print_picks(picks, sys.stdout)
+        sys.stdout.flush()  # while an error can be said
         return
     with noted() as texts:
         try:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli_common import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
-    add_code_options,
     add_record_options,
+    add_selection_options,
+    leave_output,
     load_picker,
     make_folder,
     open_console,
+    refuse_empty,
+    selection_of,
     settle_preset,
     stop_when_asked,
     until_asked,
@@ -57,9 +60,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
         metavar="SECONDS",
         help="least time between two picks of one phase (default: the preset's)",
     )
-    add_code_options(verb)
-    verb.add_argument("--start", metavar="TIME", help="first time wanted, UTC")
-    verb.add_argument("--end", metavar="TIME", help="time before which to end, UTC")
+    add_selection_options(verb)
     add_output_options(verb)
     verb.add_argument(
         "--dask",
@@ -76,7 +77,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
 def _run_pick(arguments: argparse.Namespace) -> int:
     from phasenet_keras.report import RunReport, exit_status
 
-    selection, named = _selection_of(arguments), list(arguments.files)
+    selection, named = selection_of(arguments), list(arguments.files)
     _check_dask(arguments)
     check_output(arguments)
     if arguments.plot:
@@ -92,21 +93,9 @@ def _run_pick(arguments: argparse.Namespace) -> int:
     report = RunReport(open_console(arguments.output is None), phases, named)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
     stop = run(arguments, picker, selection, report)
-    if not selection.is_all and not report.rows and not report.problems:
-        raise ConfigError("no record has such codes and times: see --network to --end")
+    refuse_empty(report, selection)
     report.print()
     return EXIT_INTERRUPTED if stop else exit_status(report)
-
-
-def _selection_of(arguments: argparse.Namespace) -> Selection:
-    from phasenet_keras.io.selection import CODES, Selection, parse_time
-
-    times = {
-        name: parse_time(value, f"--{name}")
-        for name in ("start", "end")
-        if (value := getattr(arguments, name)) is not None
-    }
-    return Selection(**{name: getattr(arguments, name) for name in CODES}, **times)
 
 
 def _check_dask(arguments: argparse.Namespace) -> None:
@@ -124,7 +113,15 @@ def _check_dask(arguments: argparse.Namespace) -> None:
 def _put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
     try:
         put_out(picks, arguments, report)
+    except BrokenPipeError:  # the reader of standard output has gone
+        raise
     except OSError as error:
+        if arguments.output is None:
+            leave_output()
+            raise FormatError(
+                f"standard output cannot be written: {error.strerror or error}. Name a file with "
+                "--output"
+            ) from error
         raise FormatError(
             f"{arguments.output} cannot be written: {error.strerror or error}. Finished parts are "
             "kept: make room and give the same command again"

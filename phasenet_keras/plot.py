@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.annotations import file_stem, free_name
+from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Pick
 
 if TYPE_CHECKING:

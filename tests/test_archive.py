@@ -15,6 +15,7 @@ from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport
+from phasenet_keras.types import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +207,96 @@ def test_filters_on_the_command_line(preset, tmp_path, capsys):
     assert "--start is a time such as" in capsys.readouterr().err
     assert main([*base, "--start", "2021-05-07", "--end", "2021-05-06"]) == 2
     assert "--end is after --start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["--location=--"], {""}),
+        (["--location", "--"], {""}),
+        (["--location", ""], {""}),
+        (["--location", "--,10"], {"", "10"}),
+        (["--location", "10,--"], {"", "10"}),
+        (["--location", "10"], {"10"}),
+    ],
+)
+def test_the_empty_location_on_the_command_line(preset, tmp_path, given, wanted):
+    stream = station(channels="ZZZ")
+    for trace, location in zip(stream, ("", "00", "10"), strict=True):
+        trace.stats.location = location
+    root, out = str(write_sds(tmp_path / "sds", stream)), tmp_path / "p.csv"
+    assert main(["pick", root, *given, "--preset", preset, "--output", str(out)]) == 0
+    assert {pick.station.split(".")[2] for pick in read_picks(out)} == wanted
+
+
+def test_patterns_are_text():
+    with pytest.raises(ConfigError, match=r"location is a pattern such as .*received \['', '10'\]"):
+        Selection(location=["", "10"])
+
+
+def test_annotate_takes_the_codes_and_times_that_pick_takes(preset, tmp_path, capsys):
+    root = str(write_sds(tmp_path / "sds", station() + station("BBB", channels="Z")))
+    out = tmp_path / "a.mseed"
+    base = ["annotate", root, "--preset", preset, "--output", str(out)]
+    end = MIDNIGHT + 20
+    assert main([*base, "--station", "B*", "--start", str(MIDNIGHT), "--end", str(end)]) == 0
+    stream = read(str(out))
+    assert {trace.stats.station for trace in stream} == {"BBB"}
+    assert all((t.stats.starttime, t.stats.npts) == (MIDNIGHT, 2000) for t in stream)
+    assert main([*base, "--network", "ZZ"]) == 2
+    assert "no record has such codes" in capsys.readouterr().err
+    assert read(str(out))[0].stats.station == "BBB"
+
+
+def test_a_file_of_several_days_is_found_by_its_first_and_what_is_left_out_is_said(
+    picker, tmp_path
+):
+    root = tmp_path / "sds"
+    root.mkdir()
+    day_s = 86_400
+    days = [
+        trace for day in range(4) for trace in station(channels="Z", start=MIDNIGHT + day * day_s)
+    ]
+    Stream(days).write(str(root / "XX.AA..HHZ.D.2021.127"), format="MSEED")
+    for name, wrong in (("BBB", "2021.001"), ("CC", "2021.040"), ("DDDD", "2021.130")):
+        file = root / f"XX.{name}..HHZ.D.{wrong}"
+        station(name, channels="Z", start=MIDNIGHT + 3 * day_s).write(str(file), format="MSEED")
+    (root / "XX.CC..HHZ.D.2021.041").write_bytes((root / "XX.CC..HHZ.D.2021.040").read_bytes())
+    selection = Selection(station="AA,BBB,CC", start=MIDNIGHT + 2.5 * day_s)
+    ours, events = run(picker, [root], tmp_path / "parts", selection=selection)
+    whole = picker.pick(Stream(days[3:])) + picker.pick(
+        station("BBB", channels="Z", start=MIDNIGHT + 3 * day_s)
+        + station("CC", channels="Z", start=MIDNIGHT + 3 * day_s)
+    )
+    assert len(ours) > 10
+    assert keys(ours) == keys(sorted(whole))
+    notes = [event for event in events if isinstance(event, FileReport)]
+    assert [(note.text[:33], note.failed) for note in notes] == [
+        ("2 of 5 files left out unread: by ", False)
+    ]
+    assert not any(isinstance(e, FileReport) for e in run(picker, [root], tmp_path / "all")[1])
+
+
+@pytest.mark.parametrize("options", [[], ["--plot", "figures"]])
+def test_channels_that_seed_says_are_not_for_picks_are_no_failure(
+    preset, tmp_path, capsys, monkeypatch, options
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    station(channels="Z", n_samples=6000).write("in/HHZ.mseed", format="MSEED")
+    for code, rate in (("LHZ", 1.0), ("LHN", 1.0), ("LCE", 1.0), ("VM1", 0.1), ("VM2", 0.1)):
+        [trace] = station(channels="Z", n_samples=3000, rate=rate)
+        trace.stats.channel = code
+        trace.write(f"in/{code}.mseed", format="MSEED")
+    command = ["pick", "in", "--preset", preset, "--output", "picks.csv", *options]
+    assert main(command) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4 stations, 1 picks" in said
+    assert "failed" not in said
+    assert "XX.AA..LH has 1 Hz, the network was trained at 100 Hz: too low" in said
+    assert "--channel chooses others" in said
+    station("CC", channels="Z", n_samples=300, rate=1.0).write("in/slow.mseed", format="MSEED")
+    assert main(command) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "5 stations, 1 picks, 1 failed" in said
+    assert "A preset of a lower rate is wanted" in said

@@ -167,6 +167,7 @@ def test_two_codes_of_one_component_in_files_of_their_own(picker, tmp_path, name
     )
     assert keys(ours) == keys(picker.pick(stream))
     assert all("channels HH1 left out" in text and not failed for text, failed in said(events))
+    assert all("HHN" in text.rpartition("(")[2] for text, _ in said(events))
 
 
 def heard(company, code, day, days=1.0):

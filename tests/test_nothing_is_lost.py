@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -10,12 +11,14 @@ import time
 
 import numpy as np
 import pytest
-from obspy import read
+from obspy import UTCDateTime, read
 from records import write_station
 
 from phasenet_keras.cli import main
+from phasenet_keras.io.annotations import write_annotations
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking import archive
+from phasenet_keras.types import Annotation
 
 
 def run(*arguments, **options):
@@ -28,6 +31,24 @@ def test_a_reader_that_has_gone_costs_no_picks(preset, tmp_path):
     command = f"'{sys.executable}' -m phasenet_keras.cli pick {file} --preset {preset}"
     subprocess.run(f"{command} --output {out} | true", shell=True, check=True, timeout=120)
     assert len(read_picks(out)) == 1
+
+
+def test_standard_output_that_takes_no_picks_is_named(preset, tmp_path):
+    file = write_station(tmp_path / "a.mseed")
+    command = [sys.executable, "-m", "phasenet_keras.cli", "pick", file, "--preset", preset]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-1] == (
+        "phasenet-keras: error: standard output cannot be written: No space left on device. Name "
+        "a file with --output"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)  # as of `| head` that has had its fill
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=120)
+    os.close(writer)
+    assert done.returncode == 0
+    assert b"error" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -134,6 +155,46 @@ def test_two_instruments_of_a_station_are_not_mixed_in_miniseed(preset, tmp_path
     assert [trace.stats.channel for trace in read(str(one))] == ["PRN", "PRP", "PRS"]
     assert main(["annotate", both, "--preset", preset, "--output", str(tmp_path / "all")]) == 0
     assert len(list((tmp_path / "all").glob("*.npz"))) == 2
+
+
+def annotations(numbers):
+    for number in numbers:
+        yield Annotation(
+            probabilities=np.random.default_rng(number).random((40_000, 3), np.float32),
+            phases=("N", "P", "S"),
+            sampling_rate=100.0,
+            start_time=UTCDateTime(2024, 1, 1),
+            station=f"XX.A{number}..HH",
+        )
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_probabilities_that_a_disk_does_not_take_are_an_error_and_no_hole(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"too large.*a\.mseed"):
+            write_annotations(annotations([1]), tmp_path / "a.mseed")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_probabilities_are_in_the_file_before_the_next_are_made(tmp_path):
+    sizes = []
+
+    def watched():
+        for annotation in annotations([1, 2, 3]):
+            sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+            yield annotation
+
+    write_annotations(watched(), tmp_path / "a.mseed")
+    whole = (tmp_path / "a.mseed").stat().st_size
+    assert sizes == pytest.approx([0, whole / 3, 2 * whole / 3], abs=1 << 16)
+    for annotation in annotations([1, 2, 3]):
+        station = annotation.station.split(".")[1]
+        found = [trace.data for trace in read(str(tmp_path / "a.mseed")).select(station=station)]
+        assert np.array_equal(np.stack(found, axis=1), annotation.probabilities)
 
 
 def test_stations_of_like_names_have_files_of_their_own(preset, tmp_path):

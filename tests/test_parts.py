@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import run, station
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from obspy import UTCDateTime
+from obspy import Stream, UTCDateTime
 from records import write_station
 
 from phasenet_keras import Picker
 from phasenet_keras.io.pick_formats import pick_formats
 from phasenet_keras.io.tables import write_picks
-from phasenet_keras.picking.archive import pick_archive
+from phasenet_keras.picking.archive import StationSummary, pick_archive
 from phasenet_keras.picking.parts import PartFolder, in_order
 from phasenet_keras.types import PhaseNetKerasError, Pick
 
@@ -121,3 +122,24 @@ def test_parquet_is_written_in_groups_of_rows(tmp_path, monkeypatch):
     assert (table.num_row_groups, table.metadata.num_rows) == (3, 40)
     write_picks([], tmp_path / "none.parquet")
     assert parquet.read_table(tmp_path / "none.parquet").num_rows == 0
+
+
+def test_what_is_said_of_a_thousand_gaps_stays_small_and_is_the_same_in_parts(spike_net, tmp_path):
+    picker = Picker(spike_net, chunk_samples=2048)
+    pieces = [trace.slice(at, at + 0.9) for trace in station(channels="Z") for at in seconds(trace)]
+    Stream([*pieces, *station("BBB", channels="Z")]).write(str(tmp_path / "a.mseed"), "MSEED")
+    said, sizes = [], []
+    for name, part_s in (("whole", 86_400), ("parts", 30)):
+        options = {"part_s": part_s, "block_bytes": 20_000}
+        _, events = run(picker, [tmp_path / "a.mseed"], tmp_path / name, **options)
+        said.append([vars(event) for event in events if isinstance(event, StationSummary)])
+        [facts] = (tmp_path / name).glob("*.json")
+        sizes.append(facts.stat().st_size)
+    assert len(list((tmp_path / "parts").glob("*.csv"))) > 10
+    assert [fact["n_records"] for fact in said[0]] == [600, 1]
+    assert said[1] == said[0]
+    assert max(sizes) < 1000
+
+
+def seconds(trace):
+    return [trace.stats.starttime + number for number in range(trace.stats.npts // 100)]

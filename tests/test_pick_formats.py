@@ -287,6 +287,26 @@ def test_nonlinlocs_line_is_exactly_this(tmp_path):
     )
 
 
+def test_nonlinloc_is_told_stations_of_several_networks_apart(tmp_path):
+    path = tmp_path / "p.obs"
+    ids = ["AA.S1..HH", "BB.S1..HH", "BB.S1.10.HN", "S1", "AA_S1", "CC.S2..HH", "CC.S3"]
+    ids += ["CC.S3..HH"]
+    with pytest.warns(RecordWarning, match="AA.S1 is AA_S1-2, BB.S1 is BB_S1; name them so"):
+        write_picks([replace(FULL, station=name) for name in ids], path)
+    assert sorted(tuple(line.split()[:2]) for line in path.read_text().splitlines()) == [
+        ("AA_S1", "?"),
+        ("AA_S1-2", "?"),
+        ("BB_S1", "10HN"),
+        ("BB_S1", "HH"),
+        ("S1", "?"),
+        ("S2", "?"),
+        ("S3", "?"),
+        ("S3", "HH"),
+    ]
+    with warnings.catch_warnings(action="error"):
+        write_picks([FULL, replace(FULL, station="CX.PB01.10.HN")], path)
+
+
 def test_gamma_and_pyocto_columns(tmp_path):
     write_picks([FULL, replace(FULL, station="XX.A.10.BH", phase="S")], tmp_path / "p.gamma.csv")
     assert (tmp_path / "p.gamma.csv").read_text() == (

@@ -13,7 +13,7 @@ import numpy as np
 
 from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.resampling import SAME_RATE, resample_as_stream
-from phasenet_keras.io.channels import components_of
+from phasenet_keras.io.channels import components_of, is_for_picks
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
 
@@ -106,9 +106,15 @@ def wanted_rate(old_hz: float, new_hz: float, sampling: str, station: str = "") 
     if sampling == "reinterpret" or abs(old_hz / new_hz - 1.0) <= SAME_RATE:
         return old_hz
     if old_hz < LEAST_RATE * new_hz:
+        remedy = (
+            "A preset of a lower rate is wanted, or sampling 'reinterpret', which takes samples as "
+            "they are"
+            if is_for_picks(station)
+            else "By its channel code it is not to be picked: --channel chooses others"
+        )
         raise ConfigError(
             f"{station} has {old_hz:g} Hz, the network was trained at {new_hz:g} Hz: too low to be "
-            "resampled. sampling='reinterpret' takes the samples as they are."
+            f"resampled. {remedy}"
         )
     return new_hz
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +15,17 @@ from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.new_files import beside_then_rename, check_folder
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Annotation, ConfigError
 
 if TYPE_CHECKING:
-    from obspy import Stream
+    from obspy import Stream, Trace
 
 __all__ = [
     "annotations_to_stream",
     "check_annotation_path",
     "file_stem",
     "files_at",
-    "free_name",
     "write_annotations",
 ]
 
@@ -35,16 +36,21 @@ STEM_BYTES = 200
 CODE_LENGTHS = {"network": 2, "station": 5, "location": 2}
 
 
-def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
+def annotations_to_stream(annotations: Iterable[Annotation]) -> Stream:
     """Return probabilities as ObsPy traces, one a phase; channels PRN, PRP, PRS.
 
     Warns:
         RecordWarning: for a second instrument of a station (HH, HN), whose probabilities would
             have the same codes: it is left out.
     """
-    from obspy import Stream, Trace
+    from obspy import Stream
 
-    stream = Stream()
+    return Stream(list(_traces_of(annotations)))
+
+
+def _traces_of(annotations: Iterable[Annotation]) -> Iterator[Trace]:
+    from obspy import Trace
+
     owners: dict[tuple[str, str, str], tuple[str, str]] = {}
     for annotation in annotations:
         # Without times the files alone tell records of one station from each other.
@@ -57,7 +63,7 @@ def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
                 f"{_said(name)} left out: its codes would be those of {_said(owner)}; a folder of "
                 "npz files keeps both",
                 RecordWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
             continue
         for column, phase in enumerate(annotation.phases):
@@ -70,24 +76,16 @@ def annotations_to_stream(annotations: Sequence[Annotation]) -> Stream:
                 "starttime": annotation.start_time,
             }
             data = np.ascontiguousarray(annotation.probabilities[:, column], dtype=np.float32)
-            stream.append(Trace(data, header=header))
-    return stream
+            yield Trace(data, header=header)
 
 
-def write_annotations(
-    annotations: Sequence[Annotation],
-    path: str | PathLike[str],
-    *,
-    taken: set[str] | None = None,
-) -> list[Path]:
+def write_annotations(annotations: Iterable[Annotation], path: str | PathLike[str]) -> list[Path]:
     """Write probabilities.
 
     Args:
-        annotations: one or more.
+        annotations: one or more; gone through once, so that a generator's are not held.
         path: ``….mseed`` takes all in one file; ``….npz`` takes one annotation; anything else is
             a folder, made if needed, with an npz file for each.
-        taken: names, without ending, that files written to this folder before have: they are
-            kept. Those written now are added. None lets all there be written over.
 
     Returns:
         The files written.
@@ -98,12 +96,16 @@ def write_annotations(
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".mseed":
-        stream = annotations_to_stream(annotations)
-        _check_codes(stream)
         with beside_then_rename(path, "wb") as file:
-            stream.write(file, format="MSEED", encoding="FLOAT32")
+            for trace in _traces_of(annotations):
+                _check_codes(trace)
+                # To a file ObsPy writes in a callback from C, where its errors are lost.
+                content = io.BytesIO()
+                trace.write(content, format="MSEED", encoding="FLOAT32")
+                file.write(content.getbuffer())
         return [path]
     if suffix == ".npz":
+        annotations = list(annotations)
         if len(annotations) != 1:
             raise ConfigError(
                 f"{path.name} holds one record, there are {len(annotations)}: name a folder or a "
@@ -112,7 +114,7 @@ def write_annotations(
         _write_npz(annotations[0], path)
         return [path]
     path.mkdir(parents=True, exist_ok=True)
-    taken = set() if taken is None else taken
+    taken: set[str] = set()
     written: list[Path] = []
     for annotation in annotations:
         start = annotation.start_time.strftime("%Y%m%dT%H%M%S%f")
@@ -142,20 +144,6 @@ def files_at(path: Path) -> list[Path]:
     if path.suffix.lower() in (".mseed", ".npz"):
         return [path] if path.is_file() else []
     return sorted(path.glob("*.npz"))
-
-
-def free_name(stem: str, taken: Collection[str]) -> str:
-    """Return a name that is not taken: the stem, or the stem with -2, -3 and so on.
-
-    Example:
-        >>> free_name("a", ["a", "a-2"])
-        'a-3'
-    """
-    number, name = 1, stem
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    return name
 
 
 def file_stem(station: str) -> str:
@@ -188,12 +176,11 @@ def _write_npz(annotation: Annotation, path: Path) -> None:
         )
 
 
-def _check_codes(stream: Stream) -> None:
-    for trace in stream:
-        for name, length in CODE_LENGTHS.items():
-            code = trace.stats[name]
-            if len(code) > length:
-                raise ConfigError(
-                    f"{name} code '{code}' is too long for miniSEED ({length} characters): write "
-                    "to a folder of npz files instead"
-                )
+def _check_codes(trace: Trace) -> None:
+    for name, length in CODE_LENGTHS.items():
+        code = trace.stats[name]
+        if len(code) > length:
+            raise ConfigError(
+                f"{name} code '{code}' is too long for miniSEED ({length} characters): write to "
+                "a folder of npz files instead"
+            )

@@ -14,6 +14,7 @@ __all__ = [
     "component_letter",
     "component_prefix",
     "components_of",
+    "is_for_picks",
     "is_of_seismometer",
     "is_pressure",
     "seed_codes",
@@ -31,6 +32,8 @@ WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
 PRESSURE_LETTERS = "HFOIDU"
 # Of ground motion: high and low gain, accelerometer, gravimeter, geophone.
 SEISMOMETERS = "HLNGP"
+# SEED's bands below 10 Hz, then those of a logger's administration.
+BANDS_NOT_PICKED = "MLVUWRPTQ" + "AO"
 KNOWN_LETTERS = (*LETTERS, *WITHOUT_VERTICAL)
 
 
@@ -78,6 +81,24 @@ def is_of_seismometer(code: str) -> bool:
     """
     instrument = component_prefix(code)[1:2].upper()
     return instrument in {"", *SEISMOMETERS} and component_letter(code) in KNOWN_LETTERS
+
+
+def is_for_picks(station: str) -> bool:
+    """Tell if an instrument is to be picked: False if SEED's codes say that it is too slow or none.
+
+    Clocks, mass positions and voltages are no instruments, bands L and V too slow. Names that are
+    no SEED id, and codes that are not of band and instrument, are to be picked.
+
+    Example:
+        >>> [is_for_picks(f"XX.A..{code}") for code in ("HH", "EN", "HD", "LH", "VM", "LC", "AE")]
+        [True, True, True, False, False, False, False]
+        >>> is_for_picks("line 7"), is_for_picks("XX.A..")
+        (True, True)
+    """
+    instrument = seed_codes(station)[3].upper()
+    if len(instrument) != 2:
+        return True
+    return instrument[0] not in BANDS_NOT_PICKED and instrument[1] in f"{SEISMOMETERS}D"
 
 
 def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:

@@ -179,7 +179,9 @@ def with_components(
         else:
             left_out.add(code)
     if left_out:
-        used = ", ".join(dict.fromkeys(trace.stats.channel for trace, _ in pairs))
+        disputed = {claims[code] for code in left_out & set(claims)}
+        others = [code for code in order if claims[code] in disputed and code not in left_out]
+        used = ", ".join(dict.fromkeys([*(trace.stats.channel for trace, _ in pairs), *others]))
         warnings.warn(
             f"{station}: channels {', '.join(sorted(left_out))} left out: no known component, or "
             f"another channel is that component ({used or 'none is known'})",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +25,8 @@ CODES = ("network", "station", "location", "channel")
 # NET.STA.LOC.CHAN.TYPE.YEAR.DOY, as the SeisComP data structure names its day files.
 SDS_NAME = re.compile(r"^(\w*)\.(\w+)\.(\w*)\.(\w+)\.[A-Z]\.(\d{4})\.(\d{3})$")
 DAY_S = 86_400.0
+DAY_NS = 86_400 * 10**9
+EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Selection:
         end: UTC time before which the samples wanted end.
 
     Raises:
-        ConfigError: if the span ends before it starts.
+        ConfigError: if the span ends before it starts, or a pattern is no text.
 
     Example:
         >>> Selection(station="PB*", channel="HH?").takes_codes("CX", "PB01", "", "HHZ")
@@ -50,6 +55,11 @@ class Selection:
     end: UTCDateTime | None = None
 
     def __post_init__(self) -> None:
+        for name in CODES:
+            if not isinstance(getattr(self, name), str | None):
+                raise ConfigError(
+                    f"{name} is a pattern such as 'A*,B?', received {getattr(self, name)!r}"
+                )
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ConfigError(
                 f"--end is after --start, received {self.start} to {self.end}: nothing is between"
@@ -89,20 +99,41 @@ class Selection:
             trace.stats.starttime, trace.stats.endtime
         )
 
-    def takes_name(self, path: Path) -> bool:
-        """Tell if a file may hold something wanted, by its name: True but for SDS day files."""
-        from obspy import UTCDateTime
+    def by_name(self, paths: Iterable[Path]) -> list[Path]:
+        """Return the files that may hold something wanted: all but SDS day files of others.
 
-        match = SDS_NAME.match(path.name)
-        if match is None:
-            return True
-        *codes, year, day = match.groups()
-        if not 1 <= int(day) <= 366:
-            return True
-        begin = UTCDateTime(int(year), 1, 1) + (int(day) - 1) * DAY_S
-        # Records reach over midnight.
-        near = self.takes_time(begin - DAY_S, begin + 2 * DAY_S)
-        return near and self.takes_codes(*codes)
+        Their names are believed, so that not 100,000 are opened. But of each channel the last one
+        that begins before the span is taken, however long before: it may be of a month.
+
+        Example:
+            >>> names = [f"XX.A..HHZ.D.2024.{day:03d}" for day in (1, 32, 61, 99)] + ["b.mseed"]
+            >>> wanted = Selection(start=parse_time("2024-03-05", "--start"))
+            >>> [path.name for path in wanted.by_name(map(Path, names))]
+            ['XX.A..HHZ.D.2024.061', 'XX.A..HHZ.D.2024.099', 'b.mseed']
+        """
+        paths = list(paths)
+        if self.is_all:
+            return paths
+        first = -math.inf if self.start is None else self.start.ns / DAY_NS
+        end = math.inf if self.end is None else self.end.ns / DAY_NS
+        taken: set[int] = set()
+        last: dict[tuple[str, ...], tuple[int, int]] = {}
+        for number, path in enumerate(paths):
+            match = SDS_NAME.match(path.name)
+            if match is None or match[5] == "0000" or not 1 <= int(match[6]) <= 366:
+                taken.add(number)
+                continue
+            codes = (match[1], match[2], match[3], match[4])
+            if not self.takes_codes(*codes):
+                continue
+            day = date(int(match[5]), 1, 1).toordinal() - EPOCH_DAY + int(match[6]) - 1
+            # Records reach over midnight.
+            if first <= day + 2 and day - 1 < end:
+                taken.add(number)
+            if day <= first:
+                last[codes] = max(last.get(codes, (day, number)), (day, number))
+        taken |= {number for _, number in last.values()}
+        return [path for number, path in enumerate(paths) if number in taken]
 
     def cut(self, trace: Trace) -> Trace | None:
         """Return what is wanted of a trace, None for nothing."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import FormatError, Pick
 
 __all__ = ["ANY", "codes_of_pick", "with_plain_stations"]
@@ -69,10 +70,7 @@ def with_plain_stations(picks: Iterable[Pick]) -> list[Pick]:
     plain = {name: name for name in names if _plain(name) == name}
     for name in names:
         if name not in plain:
-            wanted, number = _plain(name), 1
-            while (spelt := wanted if number == 1 else f"{wanted}-{number}") in plain.values():
-                number += 1
-            plain[name] = spelt
+            plain[name] = free_name(_plain(name), plain.values())
     changed = [f"'{old}' is '{new}'" for old, new in plain.items() if old != new]
     if changed:
         others = f" and {len(changed) - MAX_LISTED} more" if len(changed) > MAX_LISTED else ""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import codes_of
+from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.station_names import with_plain_stations
 from phasenet_keras.io.tables import write_rows
 from phasenet_keras.io.times import iso_time, time_decimals
+from phasenet_keras.io.wording import free_name, some
 from phasenet_keras.types import Pick
 
 __all__ = ["ERROR_SAMPLES", "write_gamma", "write_nonlinloc", "write_pyocto"]
@@ -28,25 +33,58 @@ def write_nonlinloc(
 ) -> None:
     """Write picks as observations of NonLinLoc (``NLLOC_OBS``): one block, by time.
 
-    NonLinLoc locates one event a block: picks of many events are to be associated first.
+    NonLinLoc locates one event a block: picks of many events are to be associated first. It knows
+    no networks: a station is its code, and NET_STA where several networks have that code. Where a
+    station has several instruments, their column has location and codes: ``10HN``.
 
     Args:
         picks: any number, also none: then the file is empty.
         path: of the file; it appears when it is complete.
         time_errors_s: standard deviation by phase; where it is not known, 5 samples of the
             network for P and 8 for S.
+
+    Warns:
+        RecordWarning: that stations are written as NET_STA.
     """
+    picks = with_plain_stations(picks)
+    columns = _nonlinloc_columns({pick.station for pick in picks})
     with beside_then_rename(path) as file:
-        for pick in with_plain_stations(picks):
+        for pick in picks:
+            station, instrument = columns[pick.station]
             time = pick.time.datetime
             seconds = iso_time(pick.time, pick.sampling_rate).rpartition(":")[2]
             error_s = (time_errors_s or {}).get(pick.phase) or _usual_error_s(pick)
-            # Instrument, component, onset and first motion are not known; no coda, no amplitude.
+            # Component, onset and first motion are not known; no coda, no amplitude.
             file.write(
-                f"{codes_of(pick.station)[1]:<6} ?    ?    ? {pick.phase:<6} ? "
+                f"{station:<6} {instrument:<4} ?    ? {pick.phase:<6} ? "
                 f"{time.year:04d}{time:%m%d %H%M} {seconds} GAU {error_s:9.2e} "
                 f"{-1:9.2e} {-1:9.2e} {-1:9.2e}\n"
             )
+
+
+def _nonlinloc_columns(ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return station and instrument as NonLinLoc is told them, by SEED id."""
+    instruments = Counter(map(codes_of, ids))
+    networks = Counter(code for _, code in instruments)
+    names: dict[tuple[str, str], str] = {}
+    for network, code in sorted(instruments, key=lambda codes: (networks[codes[1]], codes)):
+        wanted = code if networks[code] == 1 else f"{network}_{code}".lstrip("_")
+        names[network, code] = free_name(wanted, names.values())
+    changed = [f"{'.'.join(codes)} is {n}" for codes, n in sorted(names.items()) if n != codes[1]]
+    if changed:
+        warnings.warn(
+            "NonLinLoc knows no networks, and several have a station of one code: "
+            f"{some(changed)}; name them so in its list of stations (GTSRCE)",
+            RecordWarning,
+            stacklevel=3,
+        )
+    return {
+        name: (
+            names[codes_of(name)],
+            ("".join(seed_codes(name)[2:]) if instruments[codes_of(name)] > 1 else "") or "?",
+        )
+        for name in ids
+    }
 
 
 def write_gamma(

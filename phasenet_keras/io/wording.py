@@ -1,10 +1,10 @@
-"""How messages list names."""
+"""How messages list names, and how names that would be one are told apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-__all__ = ["some"]
+__all__ = ["free_name", "some"]
 
 
 def some(names: Iterable[str], most: int = 3) -> str:
@@ -16,3 +16,17 @@ def some(names: Iterable[str], most: int = 3) -> str:
     """
     names = list(names)
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def free_name(stem: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken: the stem, or the stem with -2, -3 and so on.
+
+    Example:
+        >>> free_name("a", ["a", "a-2"])
+        'a-3'
+    """
+    number, name = 1, stem
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    return name

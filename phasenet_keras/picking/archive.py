@@ -9,7 +9,7 @@ stations in the group, not on its length.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_lone_channels
-from phasenet_keras.io.index import Paths, expand_paths, tie_together
+from phasenet_keras.io.channels import is_for_picks
+from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
-from phasenet_keras.picking.files import FileReport, Progress
+from phasenet_keras.picking.files import FileReport, Progress, chosen_paths
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
@@ -49,7 +50,7 @@ class StationSummary:
         hours: length of all stretches.
         hours_picked: of those that could be run.
         counts: picks by phase.
-        failed: True if a stretch could not be run.
+        failed: True if a stretch could not be run, of an instrument that is to be picked.
         reason: why there is no pick, or why a stretch could not be run; the longest one's.
     """
 
@@ -69,13 +70,19 @@ class StationSummary:
         self.n_records += 1
         self.hours += hours
         self.counts.update(stretch["counts"])
-        self.failed |= stretch["failed"]
+        self.failed |= stretch["failed"] and is_for_picks(self.station)
         if not stretch["failed"]:
             self.n_picked += 1
             self.hours_picked += hours
         if stretch["reason"] and (stretch["failed"], hours) > self._longest:
             self._longest = (stretch["failed"], hours)
             self.reason = stretch["reason"]
+
+    @classmethod
+    def of(cls, fact: dict[str, Any]) -> StationSummary:
+        """Return what the fields of another say, after JSON, too."""
+        longest = tuple(fact["_longest"])
+        return cls(**{**fact, "counts": Counter(fact["counts"]), "_longest": longest})
 
     def closed(self) -> StationSummary:
         """Settle the reason: all stretches are counted."""
@@ -189,7 +196,8 @@ def plan_archive(
         A job for each group of files that share a station.
     """
     selection = selection or Selection()
-    paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
+    paths, said = chosen_paths(sources, selection)
+    yield from said
     names = Counter(path.name for path in paths)
     settings = _settings_of(picker, selection, part_s, block_bytes)
     read: list[tuple[Path, list[Block], list[FileReport]]] = []
@@ -341,7 +349,9 @@ class _GroupRun:
 
     def _save(self, stream: TraceStream, n_blocks: int, is_done: bool = False) -> None:
         self._picks += stream.wait()
-        facts = self._facts + [_facts_of(stretch) for stretch in stream.take_stretches()]
+        stretches = [_facts_of(stretch) for stretch in stream.take_stretches()]
+        reports, stations = _sums_of([*self.parts.facts, *self._facts, *stretches])
+        facts = [*reports.values(), *map(vars, stations.values())]
         state = None if is_done else stream
         self.parts.save(self._picks, facts, n_blocks, state, self._known)
         self._picks, self._facts = [], []
@@ -351,6 +361,24 @@ def _facts_of(stretch: Stretch) -> dict[str, Any]:
     facts = vars(stretch) | {"duration_s": stretch.duration_s}
     del facts["start_time"]
     return facts
+
+
+def _sums_of(
+    facts: Iterable[dict[str, Any]],
+) -> tuple[dict[FileReport, dict[str, Any]], dict[str, StationSummary]]:
+    """Return what is said of files, each once, and of stations; facts may be such sums, too."""
+    reports: dict[FileReport, dict[str, Any]] = {}
+    stations: dict[str, StationSummary] = {}
+    for fact in facts:
+        if "text" in fact:
+            report = FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])
+            reports.setdefault(report, fact)
+        elif "n_records" in fact:
+            stations[fact["station"]] = StationSummary.of(fact)
+        else:
+            name = fact["station"]
+            stations.setdefault(name, StationSummary(name)).add(fact)
+    return reports, stations
 
 
 def said_of(jobs: Sequence[GroupJob], parts: PartFolder) -> Iterator[StationSummary | FileReport]:
@@ -363,14 +391,7 @@ def said_of(jobs: Sequence[GroupJob], parts: PartFolder) -> Iterator[StationSumm
     for job in jobs:
         parts.note_finished(job.name)
     yield from dict.fromkeys(note for job in jobs for note in job.notes)
-    stations: dict[str, StationSummary] = {}
-    reports: dict[FileReport, None] = {}
-    for fact in (fact for job in jobs for fact in parts.group(job.name).facts):
-        if "text" in fact:
-            reports[FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])] = None
-        else:
-            name = fact["station"]
-            stations.setdefault(name, StationSummary(name)).add(fact)
+    reports, stations = _sums_of(fact for job in jobs for fact in parts.group(job.name).facts)
     yield from reports
     if not stations and not any(report.failed for report in reports):
         path = jobs[0].paths[0]

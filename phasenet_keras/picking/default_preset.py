@@ -45,9 +45,7 @@ def first_rate_hz(
         ConfigError: for an empty name.
     """
     selection = selection or Selection()
-    for path in expand_paths(sources):
-        if not selection.takes_name(path):
-            continue
+    for path in selection.by_name(expand_paths(sources)):
         # What is wrong is said when records are read.
         with warnings.catch_warnings(action="ignore"), suppress(FormatError):
             for _, traces in blocks_of(path):

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, expand_paths, group_by_station
 from phasenet_keras.io.registry import NoWaveformError, noted, read_stream
 from phasenet_keras.io.selection import Selection
@@ -18,7 +19,7 @@ from phasenet_keras.types import FormatError, Pick, TextOnlyError
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker, RecordResult
 
-__all__ = ["FileReport", "StationResult", "pick_files"]
+__all__ = ["FileReport", "Progress", "StationResult", "chosen_paths", "pick_files"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class StationResult:
 
     @property
     def failed(self) -> bool:
-        """True if a record could not be run."""
-        return any(record.failed for record in self.records)
+        """True if a record could not be run, of an instrument that is to be picked."""
+        return is_for_picks(self.station) and any(record.failed for record in self.records)
 
     @property
     def reason(self) -> str:
@@ -129,9 +130,12 @@ def pick_files(
         after each group of files that belong together. Only one group is in memory at a time.
     """
     selection = selection or Selection()
-    paths = [path for path in expand_paths(sources) if selection.takes_name(path)]
+    paths, notes = chosen_paths(sources, selection)
+    yield from notes
     counts = Counter(path.name for path in paths)
     repeated = {path for path in paths if counts[path.name] > 1}
+    if not paths:
+        return
     with noted() as texts:
         groups = group_by_station(paths)
     yield from _notes(paths[0], texts)
@@ -139,6 +143,20 @@ def pick_files(
     for done, group in enumerate(groups, start=1):
         yield from _pick_group(picker, group, repeated, selection)
         yield Progress(done, len(groups))
+
+
+def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list[FileReport]]:
+    """Return the files that may hold something wanted, and what there is to say of the others."""
+    paths = expand_paths(sources)
+    chosen = selection.by_name(paths)
+    if len(chosen) == len(paths):
+        return chosen, []
+    text = (
+        f"{len(paths) - len(chosen)} of {len(paths)} files left out unread: by their names "
+        "(NET.STA.LOC.CHAN.D.YEAR.DAY) they are of other codes or days; one that is not is read "
+        "under any other name"
+    )
+    return chosen, [FileReport(paths[0], text, failed=False)]
 
 
 def _pick_group(

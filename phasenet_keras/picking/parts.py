@@ -206,7 +206,7 @@ class GroupParts:
 
     @property
     def facts(self) -> list[dict[str, Any]]:
-        """What was said of the finished parts."""
+        """What is to be said of the finished parts, as it was given with the last one."""
         return list(self._facts)
 
     def paths(self) -> list[Path]:
@@ -230,7 +230,7 @@ class GroupParts:
 
         Args:
             picks: of this part.
-            facts: of this part, plain values.
+            facts: of all parts so far, plain values: sums, since they are written with each part.
             n_blocks: blocks of the group that were read.
             state: of the stream after them; None says that the group is finished.
             known: objects that are not written with the state, but given again at `state`.
@@ -247,7 +247,7 @@ class GroupParts:
                 with beside_then_rename(path, "wb") as file:
                     _Saver(file, known).dump(state)
             content: dict[str, Any] = {
-                "facts": [*self._facts, *facts],
+                "facts": list(facts),
                 "is_done": state is None,
                 "n_blocks": n_blocks,
                 "n_parts": done + 1,
