@@ -125,6 +125,7 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     header = {
         "sampling_rate": float(f"{1.0 / step_s:.9g}"),
         "starttime": UTCDateTime(0) + float(time_s[0]),
+        "zero_time": UTCDateTime(0),
         **_codes(path.name),
     }
     return Stream([Trace(np.ascontiguousarray(table[:, 1]), header=header)])

@@ -14,12 +14,14 @@ import numpy as np
 
 from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.mseed_headers import whole_records
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import Reader, RecordWarning, register_reader
 from phasenet_keras.io.sac_header import with_possible_longitudes
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import Stream
+    from obspy.core.trace import Stats
 
 __all__ = ["obspy_formats", "read_as"]
 
@@ -30,6 +32,8 @@ GSE = ("GSE1", "GSE2")
 GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
 # How ObsPy says that it rounded the sample interval of a SAC file; a float32 is as exact as this.
 SAC_ROUNDING, FLOAT32_PART = "Sample spacing read from SAC file", 2e-7
+# What SEG-Y's times of a trace may be multiplied by, or divided where it is negative.
+TIME_SCALARS = (10, 100, 1000, 10_000)
 # Of a Fairfield file: enough for the headers of 99 channel sets; the least trace header.
 RG16_HEAD_BYTES, RG16_TRACE_BYTES = 4096, 20
 EXTENSIONS = {
@@ -132,6 +136,7 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
         raise FormatError(f"{path} is damaged or no {name}: {error}") from error
     if format_name == "SAC":
         _undo_rounding(stream)
+    _note_zero_times(stream, format_name)
     if format_name == "MSEED":
         _warn_if_truncated(path, stream)
     lengths = [trace.stats.npts for trace in stream]
@@ -154,6 +159,31 @@ def _undo_rounding(stream: Stream) -> None:
         delta_s = float(trace.stats.sac.delta)
         if delta_s > 0 and abs(trace.stats.delta / delta_s - 1.0) > FLOAT32_PART:
             trace.stats.sampling_rate = float(f"{1.0 / delta_s:.7g}")
+
+
+def _note_zero_times(stream: Stream, format_name: str) -> None:
+    """Write into the headers of traces when their file's own time 0 was, of trigger or shot."""
+    from obspy import UTCDateTime
+
+    for trace in stream:
+        delay_s = _delay_s(trace.stats, format_name)
+        if delay_s is not None:
+            zero_ns = trace.stats.starttime.ns - round(1e9 * delay_s)
+            trace.stats.zero_time = UTCDateTime(ns=zero_ns)
+
+
+def _delay_s(stats: Stats, format_name: str) -> float | None:
+    """Return how long after its file's time 0 a trace begins; None where there is no such time."""
+    if format_name == "SAC" and not is_dated(stats.starttime):
+        return float(stats.sac.get("b", 0.0))
+    if format_name == "SEG2":
+        return float(stats.seg2.get("DELAY", 0.0))
+    if format_name not in ("SEGY", "SU"):
+        return None
+    header = stats[format_name.lower()].trace_header
+    scalar = header.scalar_to_be_applied_to_times if format_name == "SEGY" else 1
+    scale = float(scalar) if abs(scalar) in TIME_SCALARS else 1.0
+    return header.delay_recording_time * (scale if scale > 0 else -1.0 / scale) / 1e3
 
 
 def _check_time_slices(path: Path) -> None:
