@@ -314,13 +314,17 @@ def _write(
 def _draw(
     corrected: DataFrame, arguments: argparse.Namespace, rate_hz: float | None, console: Console
 ) -> None:
+    from phasenet_keras.io.registry import noted
     from phasenet_keras.io.survey_waveforms import read_gather_records
     from phasenet_keras.plot_gather import save_gather
     from phasenet_keras.report import CountBar
 
     waveforms: dict[str, dict[str, Any]] = {}
     if arguments.waveforms:
-        for shot, receiver, record in read_gather_records(arguments.waveforms, arguments.names):
+        with noted() as notes:
+            records = read_gather_records(arguments.waveforms, arguments.names)
+        say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_LINES)
+        for shot, receiver, record in records:
             waveforms.setdefault(shot, {})[receiver] = record
     wanted = set((arguments.plot_shots or "").split(",")) - {""}
     groups = [
