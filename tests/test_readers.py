@@ -12,7 +12,7 @@ from obspy import Stream, UTCDateTime
 from reading import START, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.registry import RecordWarning, noted, read_stream, readers
+from phasenet_keras.io.registry import noted, read_stream, readers
 
 OBSPY_DATA = sorted(Path(obspy.__file__).parent.glob("io/*/tests/data/**/*"))
 KNET = """Origin Time       2022/03/04 05:06:00
