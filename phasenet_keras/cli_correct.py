@@ -94,8 +94,9 @@ def add_gather_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--names",
         metavar="REGEX",
-        help="reads shot and receiver from file names, e.g. "
-        r"'_(?P<shot>\d+)_(?P<receiver>\d+)_'",
+        help="reads shot and receiver from names of files, then of stations, e.g. "
+        r"'_(?P<shot>\d+)_(?P<receiver>\d+)_' (default: with --geometry a file of SEG-Y, SU or "
+        "SEG-2 is the shot of its name or the last number in it, its traces are receivers 1, 2, …)",
     )
     verb.add_argument(
         "--settings",
@@ -209,7 +210,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     _refuse_nothing(corrected)
     _write(corrected, broken, arguments, config.sampling_rate_hz)
     if arguments.plot:
-        _draw(corrected, arguments, config.sampling_rate_hz, console)
+        _draw(corrected, arguments, geometry, config.sampling_rate_hz, console)
     console.print(correction_table(summary_of(corrected, broken)))
     _say_settings(console, corrected)
     failed = bool(picks.bad or unused or (geometry and geometry.bad))
@@ -267,7 +268,8 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
             shot, receiver = table.iloc[0][["shot", "receiver"]]
             raise ConfigError(
                 "without --geometry the offset is receiver number minus shot number; received "
-                f"shot '{shot}' and receiver '{receiver}': give --geometry, or --names"
+                f"shot '{shot}' and receiver '{receiver}': give --geometry, or --names such as "
+                r"'(?P<shot>\d+)-(?P<receiver>\d+)'"
             )
         return table
     table = with_offsets(table, geometry)
@@ -312,15 +314,23 @@ def _write(
 
 
 def _draw(
-    corrected: DataFrame, arguments: argparse.Namespace, rate_hz: float | None, console: Console
+    corrected: DataFrame,
+    arguments: argparse.Namespace,
+    geometry: Geometry | None,
+    rate_hz: float | None,
+    console: Console,
 ) -> None:
+    from phasenet_keras.io.registry import noted
     from phasenet_keras.io.survey_waveforms import read_gather_records
     from phasenet_keras.plot_gather import save_gather
     from phasenet_keras.report import CountBar
 
     waveforms: dict[str, dict[str, Any]] = {}
     if arguments.waveforms:
-        for shot, receiver, record in read_gather_records(arguments.waveforms, arguments.names):
+        with noted() as notes:
+            records = read_gather_records(arguments.waveforms, arguments.names, geometry)
+        say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_LINES)
+        for shot, receiver, record in records:
             waveforms.setdefault(shot, {})[receiver] = record
     wanted = set((arguments.plot_shots or "").split(",")) - {""}
     groups = [

@@ -39,10 +39,10 @@ Build a data set (a SeisBench folder) from waveforms and labels. Accepted are
   npz of PhaseNet, with itp and its in a table (fname, itp, its) or in the
       files
   any waveforms and a table of arrivals in samples (itp, its or p_index,
-      s_index) or times from the record's start (p_time_s, p_ms, p_us): by the
-      column fname, with station where a file holds several, by network and
-      station, or in the order of the files; of gathers (SEG-Y, SU, SEG-2)
-      also trace, from 1
+      s_index) or times from the record's start (p_time_s, p_ms, p_us) or from
+      its trigger (p_after_trigger_ms): by the column fname, with station where
+      a file holds several, by network and station, or in the order of the
+      files; of gathers (SEG-Y, SU, SEG-2) also trace, from 1
   any waveforms and arrivals with absolute times: QuakeML and other
       catalogues, NonLinLoc, Snuffler, CSV
   SAC with arrivals in the headers
@@ -195,12 +195,14 @@ def settle_dataset(arguments: argparse.Namespace, console: Console) -> Path:
 
 
 def _print(console: Console, made: Prepared, output: Path) -> None:
+    from phasenet_keras.io.parts import BadRow
     from phasenet_keras.report import dataset_table
 
     skipped = _by_reason(made.bad)
     leaks = [text.partition(": ")[2] for text in made.leaks]
     say_some(console, skipped, "[yellow]skipped[/]", MAX_LINES)
-    say_some(console, made.notes, "[cyan]note[/]", MAX_LINES)
+    notes = _by_reason([BadRow(None, text) for text in made.notes])
+    say_some(console, notes, "[cyan]note[/]", MAX_LINES)
     say_some(console, leaks, "[yellow]leak[/]", MAX_LINES)
     if not made.facts:
         console.print("there are no records: nothing is written")

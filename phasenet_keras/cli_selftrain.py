@@ -122,7 +122,7 @@ def _traces(arguments: argparse.Namespace) -> list[GatherTrace]:
     from phasenet_keras.types import ConfigError
 
     geometry = read_geometry(arguments.geometry) if arguments.geometry else None
-    found = read_gather_records(arguments.unlabelled, arguments.names)
+    found = read_gather_records(arguments.unlabelled, arguments.names, geometry)
     if not found:
         raise ConfigError("there are no records without labels: name a data set or waveforms")
     with quiet_start():

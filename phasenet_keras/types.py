@@ -124,13 +124,13 @@ class Waveform:
         units: of ``data``, where known.
         offset_m: distance from the source in metres, where known.
         source: name of the file it came from.
+        zero_time: UTC time that the file's own times count from (trigger, shot), where it has any.
 
     Raises:
         ShapeError: for data that have not one column a channel, are empty, masked or not finite, a
             rate that is no number above 0, a time that is none, or a station that is no text.
 
     Example:
-        >>> import numpy as np
         >>> from obspy import UTCDateTime
         >>> wave = Waveform(np.zeros((300, 1)), 100.0, UTCDateTime(0), ("Z",), "XX.A..HH")
         >>> wave.n_samples, wave.duration_s
@@ -145,6 +145,7 @@ class Waveform:
     units: str | None = None
     offset_m: float | None = None
     source: str = ""
+    zero_time: UTCDateTime | None = None
 
     def __post_init__(self) -> None:
         channels = tuple(str(name) for name in self.channels)

@@ -56,7 +56,7 @@ def damage(path, changes, keep):
     path.write_bytes(damaged)
 
 
-def write_seg2(path, traces, interval_s):
+def write_seg2(path, traces, interval_s, delay_s=0.0):
     """Write SEG-2, revision 1: float32 traces that begin on 2022-03-04 at 05:06:07."""
 
     def strings(*pairs):
@@ -67,7 +67,7 @@ def write_seg2(path, traces, interval_s):
     when = strings(("ACQUISITION_DATE", "04/Mar/2022"), ("ACQUISITION_TIME", "05:06:07"))
     blocks = []
     for data in traces:
-        text = strings(("SAMPLE_INTERVAL", interval_s))
+        text = strings(("DELAY", delay_s), ("SAMPLE_INTERVAL", interval_s))
         n_bytes = 4 * len(data)
         head = struct.pack("<HHLLB19x", 0x4422, 32 + len(text), n_bytes, len(data), 4)
         blocks.append(head + text + np.asarray(data, "<f4").tobytes())

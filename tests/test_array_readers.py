@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from reading import changes_of, damage, noise, read_or_refusal, refused
 
 from phasenet_keras import read_waveforms
 from phasenet_keras.io.index import group_by_station
+from phasenet_keras.io.registry import noted
 
 # -- npz ------------------------------------------------------------------------------------------
 
@@ -276,3 +279,31 @@ def test_equal_stations_of_runs_with_prefixes_stay_apart(tmp_path):
 def test_text_that_is_no_record(tmp_path, text, words):
     (tmp_path / "bad.txt").write_text(text)
     refused(tmp_path / "bad.txt", words)
+
+
+@pytest.mark.parametrize(
+    ("fields", "rate_hz", "said"),
+    [
+        ({"fs": 1e7}, 1e7, None),
+        ({"SamplingRate": 4000}, 4000.0, None),
+        ({"sampling_rate_mhz": 10.0}, 1e7, None),
+        ({"dt_us": 0.1}, 1e7, None),
+        ({"itp": 100}, 100.0, None),  # PhaseNet's layout is of 100 Hz
+        ({"df": 1e7, "freq": 1e7}, 100.0, "npz: no sampling rate .* is it freq?"),
+    ],
+)
+def test_names_of_the_rate_in_npz(tmp_path, fields, rate_hz, said):
+    np.savez(tmp_path / "a.npz", data=noise(300).reshape(100, 3), **fields)
+    with noted() as notes:
+        [wave] = read_waveforms(tmp_path / "a.npz")
+    assert wave.sampling_rate == pytest.approx(rate_hz, rel=1e-7)
+    assert [bool(re.search(said, note)) for note in notes] == [True] if said else not notes
+
+
+def test_one_channel_in_npz_without_a_rate_is_said_once(tmp_path):
+    for number in range(3):
+        np.savez(tmp_path / f"{number}.npz", data=noise(300, number))
+    with noted() as notes:
+        waves = read_waveforms(tmp_path)
+    assert {wave.sampling_rate for wave in waves} == {100.0}
+    assert set(notes) == {"npz: no sampling rate (sampling_rate_hz, dt_s), 100 Hz is assumed"}

@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from gathers import T0, table_of, write
+from reading import noise, write_seg2
 
 from phasenet_keras.cli_correct import read_correction
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
-from phasenet_keras.io.gathers import read_names
+from phasenet_keras.io.gathers import read_gather_picks, read_names
 from phasenet_keras.io.geometry import Geometry, read_geometry
 from phasenet_keras.io.markers import write_markers
 from phasenet_keras.io.quakeml import write_quakeml
 from phasenet_keras.io.survey_waveforms import read_gather_records
+from phasenet_keras.io.tables import write_picks
 from phasenet_keras.training.survey import filled_up, with_offsets
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, Pick, Waveform
 
@@ -119,6 +121,46 @@ def test_quakeml_has_an_event_a_shot(tmp_path):
     assert {(a.station, a.network) for a in read_arrivals(path)} == {
         (f"A{n}", "XX") for n in range(4)
     }
+
+
+@pytest.mark.parametrize(
+    ("files", "sources", "wanted"),
+    [
+        (["shot_007.dat", "shot_012.dat"], ["7", "12"], {"7", "12"}),
+        (["shot_007.dat", "shot_012.dat"], ["shot_007", "12"], {"shot_007", "shot_012"}),
+        (["a_7.dat", "b_7.dat"], ["a_7", "b_7"], {"a_7", "b_7"}),
+        (["a_7.dat", "b_7.dat"], ["7"], {"a_7", "b_7"}),  # two files, not one gather of both
+    ],
+)
+def test_stations_called_after_file_and_trace_have_their_shot_and_receiver(
+    files, sources, wanted, tmp_path
+):
+    (tmp_path / "raw").mkdir()
+    for seed, name in enumerate(files):
+        write_seg2(tmp_path / "raw" / name, [noise(300, 9 * seed + n) for n in range(3)], 0.001)
+    geometry = Geometry({str(n): (2.0 * n, 0.0, 0.0) for n in (1, 2, 3)})
+    geometry.sources |= dict.fromkeys(sources, (0.0, 0.0, 0.0))
+    found = read_gather_records([tmp_path / "raw"], geometry=geometry)
+    assert {(shot, receiver) for shot, receiver, _ in found} == {
+        (shot, receiver) for shot in wanted for receiver in "123"
+    }
+    waves = [record.waveform for _, _, record in found]
+    picks = [Pick(w.start_time + 0.1, w.station, "P", 0.9, start_time=w.start_time,
+                  sampling_rate=1000.0, source=w.source) for w in waves]  # fmt: skip
+    write_picks(picks, tmp_path / "picks.csv")
+    table = read_gather_picks(tmp_path / "picks.csv", geometry=geometry).table
+    assert set(table["receiver"]) == {1, 2, 3}
+    if wanted == set(sources):  # shots that the geometry does not know are found as without files
+        assert set(map(str, table["shot"])) == wanted
+
+
+def test_a_receiver_of_the_stations_very_name_counts_and_without_geometry_no_number(tmp_path):
+    (tmp_path / "raw").mkdir()
+    write_seg2(tmp_path / "raw/7.dat", [noise(300, n) for n in range(2)], 0.001)
+    names = {f"7-000{n}": (2.0 * n, 0.0, 0.0) for n in (1, 2)}
+    for geometry in (Geometry(names, {"7": (0.0, 0.0, 0.0)}), None):
+        found = read_gather_records([tmp_path / "raw"], geometry=geometry)
+        assert [receiver for _, receiver, _ in found] == list(names)
 
 
 def test_a_data_set_gives_its_gathers(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras.io.labelled_hdf5 import holds_labels, read_labelled_hdf5
+from phasenet_keras.io.registry import noted
 from phasenet_keras.types import FormatError
 
 ONES = np.ones((600, 3), "f4")
@@ -235,3 +236,35 @@ def test_damaged_attributes_and_groups_are_one_record_each(tmp_path):
         (2, "quake/b: its attributes cannot be read: ")
     ]
     assert holds_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rate_hz"),
+    [
+        ({"sample_rate": 1e7}, 1e7),
+        ({"fs": 4000.0}, 4000.0),
+        ({"SamplingRate": 500}, 500.0),
+        ({"dt_us": 0.1}, 1e7),
+        ({"sampling_rate_mhz": 10.0}, 1e7),
+        ({"Sampling_Interval_ms": 0.25}, 4000.0),
+        ({"dt_s": 0.01, "sampling_rate": 200.0}, 200.0),
+    ],
+)
+def test_names_of_the_sampling_rate(tmp_path, attributes, rate_hz):
+    path = write(tmp_path / "a.h5", p_index=10, **attributes)
+    with noted() as notes:
+        assert read_one(path).waveform.sampling_rate == pytest.approx(rate_hz, rel=1e-9)
+    assert notes == []
+
+
+def test_a_sampling_rate_that_is_assumed_is_said(tmp_path):
+    path = tmp_path / "a.h5"
+    for name in "ab":
+        write(path, name, p_index=10, df_hz=1e7)
+    with noted() as notes:
+        records, _ = read_labelled_hdf5(path)
+    assert [record.waveform.sampling_rate for record in records] == [100.0, 100.0]
+    [note] = set(notes)
+    assert note == (
+        "a.h5: no sampling rate (sampling_rate_hz, dt_s), 100 Hz is assumed: is it df_hz?"
+    )

@@ -12,7 +12,7 @@ from obspy import Stream, UTCDateTime
 from reading import START, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.registry import RecordWarning, read_stream, readers
+from phasenet_keras.io.registry import noted, read_stream, readers
 
 OBSPY_DATA = sorted(Path(obspy.__file__).parent.glob("io/*/tests/data/**/*"))
 KNET = """Origin Time       2022/03/04 05:06:00
@@ -91,13 +91,24 @@ def test_every_trace_of_a_gather_is_a_station(tmp_path, format_name, byteorder, 
 def test_seg2(tmp_path):
     traces = [noise(480, n).astype("float32") for n in range(3)]
     write_seg2(tmp_path / "shot.seg2", traces, 0.00025)
-    with pytest.warns(RecordWarning, match="SEG2 header"):
+    with warnings.catch_warnings(action="error"):  # nothing is said of any SEG-2
         waves = read_waveforms(tmp_path / "shot.seg2")
     assert [wave.station for wave in waves] == ["shot-0001", "shot-0002", "shot-0003"]
     for wave, data in zip(waves, traces, strict=True):
         assert np.array_equal(wave.data[:, 0], data)
         assert wave.sampling_rate == pytest.approx(4000.0)
         assert wave.start_time == UTCDateTime("2022-03-04T05:06:07")
+
+
+def test_delays_of_seg2_are_said_once_and_in_short(tmp_path):
+    for number in range(3):
+        write_seg2(tmp_path / f"{number}.dat", [noise(480, number)], 0.00025, delay_s=-0.05)
+    with noted() as notes:
+        waves = read_waveforms(tmp_path)
+    [note] = set(notes)
+    assert "a DELAY (-0.05 s) is not added to times" in note
+    assert len(note) < 120
+    assert [wave.start_time for wave in waves] == 3 * [UTCDateTime("2022-03-04T05:06:07")]
 
 
 def test_the_three_files_of_a_knet_station_come_together(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
-from phasenet_keras.io.registry import HEAD_BYTES, Reader, register_reader
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
+from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
 from phasenet_keras.io.specfem_names import specfem_codes
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import Stream
 
-NPZ_SAMPLING_RATE = 100.0
-NPZ_FIELDS = ("data", "sampling_rate", "dt", "begin_time", "t0", "station_id")
+NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
 # How far comments at the start of a text file may go.
 COMMENT_BYTES = 1 << 18
 # Times written with few digits jitter; more than this part of a sample is an uneven record.
@@ -36,15 +37,17 @@ def _is_npz(path: Path, head: bytes) -> bool:
 def _read_npz(path: Path, headers_only: bool) -> Stream:
     """Read PhaseNet's layout: ``data`` of ``(samples, 3)`` or ``(samples, 1, 3)``, E, N, Z.
 
-    A channel that is all zero is a missing one. ``sampling_rate`` or ``dt``, ``begin_time`` (or
-    ``t0``) and ``station_id`` are used where the file has them; else 100 Hz, 1970, its name.
+    A channel that is all zero is a missing one. ``sampling_rate`` or ``dt`` (and what
+    `says_rate` knows), ``begin_time`` (or ``t0``) and ``station_id`` are used where the file has
+    them; else 100 Hz, 1970, its name. Where the file is not in PhaseNet's layout, or has an array
+    that may be the rate, it is said that 100 Hz is assumed.
     """
     from obspy import Stream, Trace, UTCDateTime
 
     try:
         with np.load(path, allow_pickle=False) as file:
             names = file.files
-            fields = {name: file[name] for name in names if name in NPZ_FIELDS}
+            fields = {n: file[n] for n in names if n in NPZ_FIELDS or says_rate(n)}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
         raise FormatError(f"{path} is no readable npz file: {error}") from error
     if "data" not in fields:
@@ -60,7 +63,7 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
             f"(samples, 1); it is {data.dtype} of shape {fields['data'].shape}"
         )
     try:
-        rate = _rate(fields)
+        rate = _rate(fields, names)
         start = fields.get("begin_time", fields.get("t0"))
         start_time = UTCDateTime(0) if start is None else UTCDateTime(str(start[()]))
     except (TypeError, ValueError, ZeroDivisionError) as error:
@@ -79,11 +82,14 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
     return stream
 
 
-def _rate(fields: dict[str, np.ndarray]) -> float:
-    rate = float(fields.get("sampling_rate", NPZ_SAMPLING_RATE))
-    if "sampling_rate" not in fields and "dt" in fields:
-        dt_s = float(fields["dt"])
-        rate = 1.0 / dt_s if dt_s else math.inf
+def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
+    rate = rate_of(fields, lambda name: float(fields[name]))
+    if rate is None:
+        # PhaseNet's own files say none: they have three channels, and are of 100 Hz.
+        note = said_of_no_rate("npz", names)
+        if fields["data"].shape[-1] != len(COMPONENTS) or "is it" in note:
+            warnings.warn(note, FormatNote, stacklevel=3)
+        return DEFAULT_RATE_HZ
     if not 0 < rate < math.inf:
         raise ValueError(f"a sampling rate is above 0 Hz, received {rate}")
     return rate
@@ -125,6 +131,7 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     header = {
         "sampling_rate": float(f"{1.0 / step_s:.9g}"),
         "starttime": UTCDateTime(0) + float(time_s[0]),
+        "zero_time": UTCDateTime(0),
         **_codes(path.name),
     }
     return Stream([Trace(np.ascontiguousarray(table[:, 1]), header=header)])

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from obspy import UTCDateTime
     from pandas import DataFrame
 
-__all__ = ["GatherPicks", "names_in", "read_gather_picks", "read_names"]
+__all__ = [
+    "GatherPicks",
+    "names_in",
+    "own_names",
+    "read_gather_picks",
+    "read_names",
+    "shots_of_files",
+]
 
 CANDIDATES: Mapping[str, str] = {"P": "itp_pred", "S": "its_pred"}
 SHOT = ("shot", "gather")
@@ -62,8 +69,9 @@ def read_gather_picks(
     r"""Read picks of shot gathers from CSV; the layout is recognised by its columns.
 
     - `write_picks`' own: ``station_id, phase_time, phase_type``. A pick belongs to the shot that
-      ``names`` or a column ``shot`` says, else to the last shot of the geometry that was fired
-      before it, else to its record's ``begin_time``; with one source there is one shot.
+      ``names`` or a column ``shot`` says, else to that of its file where this is a gather
+      (SEG-Y, SU, SEG-2) and the geometry knows it, else to the last shot of the geometry that was
+      fired before it, else to its record's ``begin_time``; with one source there is one shot.
     - ``shot`` (or ``gather``), ``receiver`` (or ``station``), ``phase``, and ``sample`` or
       ``time_s``; perhaps ``probability, offset_m``. An empty cell is no pick.
     - ``fname, itp_pred, itp_pred_prob, its_pred, its_pred_prob``: lists of candidates, of which
@@ -164,6 +172,47 @@ def names_in(texts: Iterable[str], pattern: re.Pattern[str] | None) -> dict[str,
     return {k: v for k, v in found.groupdict().items() if v} if found else {}
 
 
+def own_names(file: str, station: str, geometry: Geometry | None) -> tuple[str, str] | None:
+    """Return file and trace number that a station is called after, as readers of gathers do.
+
+    Args:
+        file: its name, with or without an ending.
+        station: of the record.
+        geometry: that says where receivers of such numbers are; None: the numbers may be no places
+            in a line. A receiver of the station's very name in it counts first.
+
+    Example:
+        >>> geometry = Geometry(receivers={"3": (6.0, 0.0, 0.0)})
+        >>> own_names("shot_007.sgy", "shot_007-0003", geometry)
+        ('shot_007', '3')
+    """
+    if geometry is None:
+        return None
+    stem, _, number = station.rpartition("-")
+    is_own = stem in (file, Path(file).stem) and number.isdecimal()
+    if not stem or not is_own or geometry.receiver_names([station]) != [None]:
+        return None
+    return stem, name_key(number)
+
+
+def shots_of_files(stems: Iterable[str], geometry: Geometry | None) -> dict[str, str]:
+    """Return the shot that each file of a gather is of.
+
+    It is called as the file where the geometry knows one of these names, else as the last number
+    in it, as in tables of labels; as the file, too, where two files have that number.
+
+    Example:
+        >>> shots_of_files(["shot_007", "shot_012"], Geometry())
+        {'shot_007': '7', 'shot_012': '12'}
+    """
+    stems = sorted(set(stems))
+    numbers = {stem: name_key([stem, *re.findall(r"\d+", stem)][-1]) for stem in stems}
+    known = geometry.sources if geometry else {}
+    if any(name_key(stem) in known for stem in stems) or len({*numbers.values()}) < len(stems):
+        return {stem: name_key(stem) for stem in stems}
+    return numbers
+
+
 Found = Iterator[dict[str, Any] | BadRow]
 Rows = Sequence[tuple[int, dict[str, str]]]
 
@@ -247,8 +296,19 @@ def _best(samples: str, probabilities: str) -> tuple[float, float]:
 
 
 def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None) -> Found:
+    own = {
+        number: found
+        for number, row in rows
+        if (found := own_names(row.get("file_name", ""), row["station_id"], geometry))
+    }
+    own = {} if pattern else own
+    shots = shots_of_files((stem for stem, _ in own.values()), geometry)
     for number, row in rows:
         named = names_in([row.get("file_name", ""), row["station_id"]], pattern)
+        if number in own:
+            stem, named["receiver"] = own[number]
+            if geometry is None or geometry.source_of(shots[stem]):
+                named["shot"] = first_cell(row, SHOT) or shots[stem]
         try:
             time = _utc(row["phase_time"])
             begin = _utc(row["begin_time"]) if row.get("begin_time") else None

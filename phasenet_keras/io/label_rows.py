@@ -14,6 +14,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
+from phasenet_keras.io.label_times import TIME_COLUMNS_S, TIME_NAMES_S, samples_of_times
 from phasenet_keras.io.metadata_files import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
@@ -46,17 +47,10 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "S": ("s_sample", "s_index", "its", "s_idx"),
 }
 SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
-# Seconds a unit at the end of the name of a column of times, since the record's first sample.
-TIME_UNITS_S: Mapping[str, float] = {"time_s": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
-TIME_COLUMNS_S: Mapping[str, float] = {
-    f"{phase.lower()}_{unit}": unit_s
-    for phase in SAMPLE_COLUMNS
-    for unit, unit_s in TIME_UNITS_S.items()
-}
 # Columns of tables with one arrival a row, beside that of its phase, and what they are by phase.
 VALUE_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("sample", "phase_sample", "phase_index"), "sample"),
-    **{"time_s": "time_s", "time_ms": "ms", "time_us": "us"},
+    **{name: name for name in TIME_NAMES_S},
 }
 FILE_COLUMNS = ("fname", "file_name", "file", "trace_name")
 SHOT_COLUMNS = ("shot", "source")
@@ -97,7 +91,7 @@ class LabelTable:
     def sample_columns(self) -> dict[str, str]:
         """The column of the arrivals of each phase that has one, in samples or by time."""
         found = {
-            phase: self.first_of([*names, *(f"{phase.lower()}_{u}" for u in TIME_UNITS_S)])
+            phase: self.first_of([*names, *(c for c in TIME_COLUMNS_S if c[0].upper() == phase)])
             for phase, names in SAMPLE_COLUMNS.items()
         }
         return {phase: column for phase, column in found.items() if column}
@@ -268,7 +262,7 @@ def labelled_by_row(
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
     arrivals = {
-        phase: _arrivals(row[column], column, wave.sampling_rate)
+        phase: _arrivals(row[column], column, wave)
         for phase, column in columns.items()
         if column in row
     }
@@ -309,13 +303,10 @@ def merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
     return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
 
 
-def _arrivals(cell: str, column: str, rate_hz: float) -> tuple[float, ...]:
+def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
     """Return the arrivals of a cell in samples, also of a column of times."""
     values = _samples(cell, column)
-    if column not in TIME_COLUMNS_S:
-        return values
-    # Rounded: 0.0001005 s at 10 MHz is sample 1005.
-    return tuple(round(value * TIME_COLUMNS_S[column] * rate_hz, 6) for value in values)
+    return samples_of_times(values, column, wave) if column in TIME_COLUMNS_S else values
 
 
 def _samples(cell: str, column: str) -> tuple[float, ...]:

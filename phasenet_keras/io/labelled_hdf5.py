@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,6 +18,8 @@ from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.hdf5_nodes import attributes_of, dataset_of, nodes_of, opened
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, SPLIT_NAMES
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.times import NO_TIME, exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -33,12 +36,9 @@ ARRIVALS: Mapping[str, tuple[str, ...]] = {
 OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
 TYPES, INDICES = "phase_type", "phase_index"
 LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], INDICES}
-RATES = ("sampling_rate_hz", "sampling_rate")
-STEPS = ("dt_s", "dt")
 START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
 EVENTS = ("event", "event_id", "source_id")
-DEFAULT_RATE_HZ = 100.0
 DEFAULT_CHANNELS = {3: COMPONENTS, 1: ("Z",)}
 MAX_CHANNELS = 3
 # Groups that hold records but are no event.
@@ -59,7 +59,9 @@ def read_labelled_hdf5(
     P, S           ``p_sample, p_index, itp, p_idx, p_arrival_sample``, and so for S (``its``);
                    ``phase_index`` with the names in ``phase_type``. In samples, one or several;
                    ``other_p_indices`` are further ones. NaN or none is a phase not labelled.
-    sampling rate  ``sampling_rate_hz, sampling_rate`` in Hz, ``dt_s, dt`` in s; else 100 Hz
+    sampling rate  ``sampling_rate_hz, sampling_rate, sample_rate, fs`` in Hz, ``dt_s, dt,
+                   sampling_interval`` in s, and such with ``_khz, _mhz, _ms, _us``, in any case;
+                   else 100 Hz, which is said
     channels       ``channels, component, components``, a list or ``E,N,Z``; else E, N, Z or Z
     station        ``station_id``; ``station`` with ``network``; else the record's name
     start          ``start_time, begin_time, trace_start_time`` (UTC); else 1970
@@ -174,7 +176,7 @@ def _record(
     data, channels = _samples(dataset, attributes)
     wave = Waveform(
         data=data,
-        sampling_rate=_rate(attributes),
+        sampling_rate=_rate(attributes, source),
         start_time=_start_time(attributes),
         channels=channels,
         station=_station(attributes, name),
@@ -314,13 +316,10 @@ def _number(attributes: Mapping[str, Any], names: tuple[str, ...]) -> float | No
         raise FormatError(f"{' or '.join(names)} should be a number, received {text}") from error
 
 
-def _rate(attributes: Mapping[str, Any]) -> float:
-    rate, step_s = _number(attributes, RATES), _number(attributes, STEPS)
-    if rate is None and step_s is not None:
-        if step_s <= 0:
-            raise FormatError(f"{' or '.join(STEPS)} should be above 0 s, received {step_s}")
-        # Single precision steps: 0.01 is 100 Hz.
-        rate = float(f"{1.0 / step_s:.7g}")
+def _rate(attributes: Mapping[str, Any], source: str) -> float:
+    rate = rate_of(attributes, lambda name: _number(attributes, (name,)))
+    if rate is None:
+        warnings.warn(said_of_no_rate(source, attributes), RecordWarning, stacklevel=4)
     return DEFAULT_RATE_HZ if rate is None else rate
 
 

@@ -56,7 +56,8 @@ def csv_parts(
     choose one, with ``location`` and ``channel`` where needed. Where the table has neither, rows
     and files are paired in the natural order of the names (2 before 10), and their numbers
     must agree. Arrivals are columns ``itp``, ``its`` (or ``p_index``, ``s_index``, ``p_sample``,
-    ``s_sample``), in samples, or ``p_time_s``, ``p_ms``, …, by time since the first sample;
+    ``s_sample``), in samples, or ``p_time_s``, ``p_ms``, …, by time since the first sample, or
+    ``p_after_trigger_ms``, …, since the time 0 of the file;
     an empty field is a phase that was looked for and not found, a missing column one that was not
     looked for. Several rows of one file are several arrivals of one record; in a gather (SEG-Y, SU,
     SEG-2) ``trace`` (or ``receiver``) is the number of a row's trace, from 1, and without it the

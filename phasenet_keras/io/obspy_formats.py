@@ -14,12 +14,14 @@ import numpy as np
 
 from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.mseed_headers import whole_records
-from phasenet_keras.io.registry import Reader, RecordWarning, register_reader
+from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.io.registry import FormatNote, Reader, RecordWarning, register_reader
 from phasenet_keras.io.sac_header import with_possible_longitudes
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import Stream
+    from obspy.core.trace import Stats
 
 __all__ = ["obspy_formats", "read_as"]
 
@@ -30,6 +32,10 @@ GSE = ("GSE1", "GSE2")
 GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
 # How ObsPy says that it rounded the sample interval of a SAC file; a float32 is as exact as this.
 SAC_ROUNDING, FLOAT32_PART = "Sample spacing read from SAC file", 2e-7
+# How it says of any SEG-2 file what makers may do, and of a DELAY that it does not know it.
+SEG2_TEXTS = ("Many companies use custom defined SEG2", "Non-zero value found in Trace's 'DELAY'")
+# What SEG-Y's times of a trace may be multiplied by, or divided where it is negative.
+TIME_SCALARS = (10, 100, 1000, 10_000)
 # Of a Fairfield file: enough for the headers of 99 channel sets; the least trace header.
 RG16_HEAD_BYTES, RG16_TRACE_BYTES = 4096, 20
 EXTENSIONS = {
@@ -125,13 +131,17 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
         mended = with_possible_longitudes(path) if format_name == "SAC" else None
         # ObsPy rounds intervals to whole microseconds, of which above 2 MHz nothing is left.
         with warnings.catch_warnings(), np.errstate(divide="ignore"):
-            warnings.filterwarnings("ignore", SAC_ROUNDING)
+            for text in (SAC_ROUNDING, *SEG2_TEXTS):
+                warnings.filterwarnings("ignore", text)
             stream = read_as(mended or str(path), format_name, headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)
         raise FormatError(f"{path} is damaged or no {name}: {error}") from error
     if format_name == "SAC":
         _undo_rounding(stream)
+    _note_zero_times(stream, format_name)
+    if format_name == "SEG2":
+        _say_delay(stream)
     if format_name == "MSEED":
         _warn_if_truncated(path, stream)
     lengths = [trace.stats.npts for trace in stream]
@@ -154,6 +164,44 @@ def _undo_rounding(stream: Stream) -> None:
         delta_s = float(trace.stats.sac.delta)
         if delta_s > 0 and abs(trace.stats.delta / delta_s - 1.0) > FLOAT32_PART:
             trace.stats.sampling_rate = float(f"{1.0 / delta_s:.7g}")
+
+
+def _note_zero_times(stream: Stream, format_name: str) -> None:
+    """Write into the headers of traces when their file's own time 0 was, of trigger or shot."""
+    from obspy import UTCDateTime
+
+    for trace in stream:
+        delay_s = _delay_s(trace.stats, format_name)
+        if delay_s is not None:
+            zero_ns = trace.stats.starttime.ns - round(1e9 * delay_s)
+            trace.stats.zero_time = UTCDateTime(ns=zero_ns)
+
+
+def _say_delay(stream: Stream) -> None:
+    """Say that a delay is not in the times of SEG-2 records: whether it should be, no file says."""
+    delays_s = [_delay_s(trace.stats, "SEG2") for trace in stream]
+    delay_s = next(filter(None, delays_s), None)
+    if delay_s is not None:
+        warnings.warn(
+            f"SEG-2: a DELAY ({delay_s:g} s) is not added to times; that of a file is taken for "
+            "its first sample's",
+            FormatNote,
+            stacklevel=2,
+        )
+
+
+def _delay_s(stats: Stats, format_name: str) -> float | None:
+    """Return how long after its file's time 0 a trace begins; None where there is no such time."""
+    if format_name == "SAC" and not is_dated(stats.starttime):
+        return float(stats.sac.get("b", 0.0))
+    if format_name == "SEG2":
+        return float(stats.seg2.get("DELAY", 0.0))
+    if format_name not in ("SEGY", "SU"):
+        return None
+    header = stats[format_name.lower()].trace_header
+    scalar = header.scalar_to_be_applied_to_times if format_name == "SEGY" else 1
+    scale = float(scalar) if abs(scalar) in TIME_SCALARS else 1.0
+    return header.delay_recording_time * (scale if scale > 0 else -1.0 / scale) / 1e3
 
 
 def _check_time_slices(path: Path) -> None:

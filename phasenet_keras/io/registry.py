@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from obspy import Stream, Trace
 
 __all__ = [
+    "FormatNote",
     "NoWaveformError",
     "Reader",
     "RecordWarning",
@@ -48,6 +49,10 @@ TEXT_KINDS = "SU"
 
 class RecordWarning(UserWarning):
     """A record was read, but not all of it: truncated, conflicting, not understood in part."""
+
+
+class FormatNote(RecordWarning):
+    """What is to be known of files of a format: it names none of them, and is said once for all."""
 
 
 class NoWaveformError(FormatError):
@@ -118,8 +123,12 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
             raise
         except Exception as error:  # a damaged file may make any library raise anything
             raise FormatError(f"{path} cannot be read as {reader.name}: {error}") from error
-    for text in said_of_records(caught):
-        warnings.warn(f"{path}: {text}", RecordWarning, stacklevel=2)
+    for item in caught:
+        if issubclass(item.category, FormatNote):
+            warnings.warn(item.message, stacklevel=2)
+        else:
+            for text in said_of_records([item]):
+                warnings.warn(f"{path}: {text}", RecordWarning, stacklevel=2)
     keep_usable_traces(stream, str(path), headers_only)
     _name_stations(stream, path, reader)
     return stream

@@ -237,6 +237,8 @@ def _unusable(parts: Sequence[_Column]) -> str:
 
 
 def _waveform(station: Station, parts: Sequence[_Column]) -> Waveform:
+    from obspy import UTCDateTime
+
     components = components_of(part.output.axis for part in parts)
     parts = sorted(parts, key=lambda part: components[part.output.axis])
     first, last = parts[0], parts[-1]
@@ -257,4 +259,5 @@ def _waveform(station: Station, parts: Sequence[_Column]) -> Waveform:
         units=UNITS[first.output.quantity],
         offset_m=station.offset_m,
         source=last.output.path.name,
+        zero_time=UTCDateTime(0),  # of the simulation
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.gathers import names_in, read_names
-from phasenet_keras.io.geometry import name_key
+from phasenet_keras.io.gathers import names_in, own_names, read_names, shots_of_files
+from phasenet_keras.io.geometry import Geometry, name_key
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.seisbench import dataset_chunks, read_dataset
 from phasenet_keras.io.waveforms import read_waveforms
@@ -19,16 +19,21 @@ GatherRecord = tuple[str, str, LabelledWaveform]
 
 
 def read_gather_records(
-    sources: Sequence[str | PathLike[str]], names: str | None = None
+    sources: Sequence[str | PathLike[str]],
+    names: str | None = None,
+    geometry: Geometry | None = None,
 ) -> list[GatherRecord]:
     """Read the records of shot gathers, from a data set folder or from waveform files.
 
-    In a data set ``gather`` is the shot; of files, all are of one shot. ``names`` says otherwise.
+    In a data set ``gather`` is the shot; files are all of one shot, but with a geometry each that
+    is a gather (SEG-Y, SU, SEG-2) is one, whose receivers are the numbers of its traces. ``names``
+    says otherwise.
 
     Args:
         sources: one data set folder, or files, folders and patterns.
         names: as in `read_gather_picks`; searched in the name of a record or its file, then in
             its station's.
+        geometry: whose names of shots and receivers files are called by, where it has them.
 
     Returns:
         Shot, receiver and record, in the order of the files. Files give records without labels.
@@ -47,14 +52,24 @@ def read_gather_records(
         records = read_dataset(sources[0])
     else:
         records = map(_unlabelled, read_waveforms(expand_paths(sources)))
+    records = list(records)
+    own = [_own_names(record, geometry) if pattern is None else None for record in records]
+    shots = shots_of_files((pair[0] for pair in own if pair), geometry)
     found = []
-    for record in records:
+    for record, of_gather in zip(records, own, strict=True):
         wave = record.waveform
         named = names_in((record.name, wave.source, wave.station), pattern)
-        shot = named.get("shot", record.gather or "1")
-        receiver = named.get("receiver", wave.station)
-        found.append((name_key(shot.removeprefix("shot ")), name_key(receiver), record))
+        stem, trace = of_gather or ("", wave.station)
+        shot = named.get("shot", record.gather.removeprefix("shot ") or shots.get(stem, "1"))
+        found.append((name_key(shot), name_key(named.get("receiver", trace)), record))
     return found
+
+
+def _own_names(record: LabelledWaveform, geometry: Geometry | None) -> tuple[str, str] | None:
+    wave, gather = record.waveform, record.gather.removeprefix("shot ")
+    return own_names(wave.source, wave.station, geometry) or own_names(
+        gather, wave.station, geometry
+    )
 
 
 def _unlabelled(wave: Waveform) -> LabelledWaveform:

@@ -199,6 +199,7 @@ def _cut(station: str, span: list[tuple[Trace, str]]) -> list[Waveform]:
                 station=station,
                 units=_units([trace for trace, _ in span]),
                 source=sources[names[-1]],
+                zero_time=first.get("zero_time"),
             )
         )
     return waveforms

@@ -1,0 +1,83 @@
+"""The sampling rate among named values: attributes of HDF5, arrays of npz."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from phasenet_keras.io.wording import some
+from phasenet_keras.types import FormatError
+
+__all__ = ["DEFAULT_RATE_HZ", "rate_of", "said_of_no_rate", "says_rate"]
+
+# PhaseNet's, where nothing says another.
+DEFAULT_RATE_HZ = 100.0
+_RATE_NAMES = ("sampling_rate", "sample_rate", "sampling_frequency", "sample_frequency", "fs")
+_STEP_NAMES = ("dt", "sampling_interval", "sample_interval", "sampling_period", "sample_period")
+
+
+def _plain(name: str) -> str:
+    """Return a name as it is compared: SamplingRate is sampling_rate."""
+    return re.sub(r"[^a-z0-9]", "", name.lower().replace("µ", "u").replace("μ", "u"))
+
+
+def _with_units(names: Iterable[str], units: Mapping[str, float]) -> dict[str, float]:
+    return {_plain(name + unit): value for name in names for unit, value in units.items()}
+
+
+# Hz a unit, and seconds a unit, by plain name, in the order in which they are looked for.
+RATES_HZ = _with_units(_RATE_NAMES, {"hz": 1.0, "": 1.0, "khz": 1e3, "mhz": 1e6})
+STEPS_S = _with_units(_STEP_NAMES, {"s": 1.0, "": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9})
+# What else may be one.
+_LIKE_ONE = re.compile(r"rate|samp|freq|hz|^dt|delta|step|interval|period|^fs|^sr$|^sps")
+
+
+def says_rate(name: str) -> bool:
+    """Tell if a value of this name is a sampling rate, or the step of one sample.
+
+    Example:
+        >>> says_rate("SamplingRate"), says_rate("dt_us"), says_rate("station")
+        (True, True, False)
+    """
+    return _plain(name) in RATES_HZ.keys() | STEPS_S.keys()
+
+
+def rate_of(names: Iterable[str], number_of: Callable[[str], float | None]) -> float | None:
+    """Return the sampling rate in Hz that one of the values says; None where none does.
+
+    Args:
+        names: of all values.
+        number_of: the number in the value of a name; None for one that is not there after all.
+
+    Raises:
+        FormatError: for a step that is not above 0.
+
+    Example:
+        >>> rate_of(["data", "sampling_rate_MHz"], {"sampling_rate_MHz": 10.0}.get)
+        10000000.0
+    """
+    by_plain = {_plain(name): name for name in names}
+    for units in (RATES_HZ, STEPS_S):
+        for plain, unit in units.items():
+            number = number_of(by_plain[plain]) if plain in by_plain else None
+            if number is None:
+                continue
+            if units is RATES_HZ:
+                return number * unit
+            if not number > 0:
+                raise FormatError(f"{by_plain[plain]} should be above 0 s, received {number}")
+            # Single precision steps: 0.01 is 100 Hz.
+            return float(f"{1.0 / (number * unit):.7g}")
+    return None
+
+
+def said_of_no_rate(where: str, names: Iterable[str]) -> str:
+    """Return the note that a rate is assumed, with the names that may be one.
+
+    Example:
+        >>> said_of_no_rate("a.h5", ["station", "df_hz"])
+        'a.h5: no sampling rate (sampling_rate_hz, dt_s), 100 Hz is assumed: is it df_hz?'
+    """
+    like_one = sorted({name for name in names if _LIKE_ONE.search(_plain(name))})
+    said = f"{where}: no sampling rate (sampling_rate_hz, dt_s), {DEFAULT_RATE_HZ:g} Hz is assumed"
+    return f"{said}: is it {some(like_one)}?" if like_one else said
