@@ -29,6 +29,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 __all__ = [
     "SAMPLE_COLUMNS",
     "SAMPLE_COLUMNS_IN_WORDS",
+    "SHOT_COLUMNS",
     "SPLIT_NAMES",
     "LabelTable",
     "is_label_table",
@@ -58,8 +59,9 @@ VALUE_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("sample", "phase_sample", "phase_index"), "sample"),
     **{"time_s": "time_s", "time_ms": "ms", "time_us": "us"},
 }
-FILE_COLUMNS = ("fname", "file_name", "file", "trace_name")
-SHOT_COLUMNS = ("shot", "source")
+FILE_COLUMNS = ("fname", "file_name", "filename", "file", "trace_name")
+# A shot by its name or number, or by the field record of its traces' headers.
+SHOT_COLUMNS = ("shot", "ffid", "fldr", "field_record", "source")
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
 NUMBER_COLUMNS = {
     name
