@@ -17,6 +17,7 @@ from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.hdf5_nodes import attributes_of, dataset_of, nodes_of, opened
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, SPLIT_NAMES
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
+from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.io.times import NO_TIME, exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -58,7 +59,7 @@ def read_labelled_hdf5(
     =============  ==========================================================================
     P, S           ``p_sample, p_index, itp, p_idx, p_arrival_sample``, and so for S (``its``);
                    ``phase_index`` with the names in ``phase_type``. In samples, one or several;
-                   ``other_p_indices`` are further ones. NaN or none is a phase not labelled.
+                   ``other_p_indices`` are further ones. NaN, -1, -999 or none: not labelled.
     sampling rate  ``sampling_rate_hz, sampling_rate`` in Hz, ``dt_s, dt`` in s; else 100 Hz
     channels       ``channels, component, components``, a list or ``E,N,Z``; else E, N, Z or Z
     station        ``station_id``; ``station`` with ``network``; else the record's name
@@ -268,7 +269,7 @@ def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
 
 
 def _numbers(value: Any) -> list[float]:
-    """Return the numbers in an attribute, one or several; none for NaN and blank text."""
+    """Return the numbers in an attribute, one or several; none for NaN, -1 and blank text."""
     found = []
     for item in np.ravel(() if value is None else value).tolist():
         text = _text(item)
@@ -278,7 +279,7 @@ def _numbers(value: Any) -> list[float]:
             raise FormatError(
                 f"an arrival should be a number of samples, received {text}"
             ) from error
-        if number == number:
+        if number == number and number not in NO_SAMPLES:
             found.append(number)
     return found
 

@@ -22,6 +22,7 @@ from phasenet_keras.io.registry import RecordWarning, gather_of
 from phasenet_keras.io.row_files import paired
 from phasenet_keras.io.row_records import record_of_row, several_records
 from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.timed_labels import ONE_ONSET_SAMPLES
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -151,10 +152,27 @@ def _labelled(rows: Rows, wave: Waveform, columns: Mapping[str, str], file: Path
             if found and both.arrivals == found[0].arrivals:
                 text = f"row {number} repeats an earlier one of {both.name}"
                 warnings.warn(text, RecordWarning, stacklevel=2)
+            elif found:
+                _warn_of_one_onset(number, record, found[0])
             found = [both]
         except (FormatError, ShapeError) as error:
             yield BadRow(number, str(error))
     yield from found
+
+
+def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
+    """Say where a row and an earlier one may be two picks of one onset."""
+    for phase, samples in record.arrivals.items():
+        pairs = [(abs(a - b), b) for a in samples for b in others.arrivals.get(phase, ()) if a != b]
+        apart, at = min(pairs, default=(ONE_ONSET_SAMPLES, 0.0))
+        if apart < ONE_ONSET_SAMPLES:
+            warnings.warn(
+                f"row {number} has a {phase} of {record.name} {apart:g} samples from that of an "
+                f"earlier row, at sample {at:g}: both are labels; if they are two picks of one "
+                "onset, leave one out",
+                RecordWarning,
+                stacklevel=3,
+            )
 
 
 def _traces(files: list[Path], selection: Selection) -> dict[int, Waveform]:
