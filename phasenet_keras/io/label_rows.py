@@ -32,6 +32,7 @@ __all__ = [
     "SAMPLE_COLUMNS_IN_WORDS",
     "SHOT_COLUMNS",
     "SPLIT_NAMES",
+    "TIME_COLUMNS_IN_WORDS",
     "LabelTable",
     "is_label_table",
     "labelled_by_row",
@@ -48,6 +49,9 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "S": ("s_sample", "s_index", "its", "s_idx"),
 }
 SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
+TIME_COLUMNS_IN_WORDS = (
+    "p_time_s, p_ms, p_us and so for S, or phase with sample, time_s, time_ms or time_us"
+)
 # Seconds a unit at the end of the name of a column of times, since the record's first sample.
 TIME_UNITS_S: Mapping[str, float] = {"time_s": 1.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 TIME_COLUMNS_S: Mapping[str, float] = {

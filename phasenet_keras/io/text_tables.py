@@ -37,6 +37,9 @@ _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
 COMMENT = "#"
+# A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
+_UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
+_MICRO = str.maketrans("\u00b5\u03bc", "uu")
 
 
 def decoded(content: bytes) -> str:
@@ -57,6 +60,7 @@ def decoded(content: bytes) -> str:
 def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
 
+    A unit in brackets becomes the end of a column's name: ``P (us)`` is ``p_us``.
     Commas, semicolons or tabs separate, else blanks. Lines of comment (``#``) before the names of
     the columns, and empty rows, are left out.
 
@@ -75,11 +79,17 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     if delimiter not in header and " " in header:
         delimiter, lines = " ", [" ".join(line.split()) for line in lines]
     rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    columns = tuple(name.strip().lower() for name in rows[0]) if rows else ()
+    columns = tuple(map(_column_name, rows[0])) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if twice:
         raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out")
     return columns, [[cell.strip() for cell in row] for row in rows[1:]], delimiter
+
+
+def _column_name(cell: str) -> str:
+    name = cell.strip().lower()
+    unit = _UNIT.fullmatch(name)
+    return f"{unit[1]}_{unit[2].translate(_MICRO).replace('samples', 'sample')}" if unit else name
 
 
 def with_point(cell: str) -> str:
