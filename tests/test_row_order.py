@@ -171,6 +171,14 @@ def test_traces_have_the_numbers_of_their_headers_and_shots_those_of_source_poin
     assert "no trace 13 of shot 1003; its shots are 1001, 1002" in bad[1]
 
 
+def test_a_shot_that_two_files_hold_is_not_taken_from_the_first(tmp_path):
+    write_line(tmp_path / "in")
+    (tmp_path / "in/line1002.su").write_bytes((tmp_path / "in/line.su").read_bytes())
+    records, bad, _ = read(tmp_path / "in", "shot,trace,itp", [f"{s},{n},9" for s, n in TRACES])
+    assert (records, len(bad)) == ([], 8)
+    assert "2 files are named after shot '1002', or hold it: name the file" in bad[0]
+
+
 def test_several_arrivals_on_most_traces_of_a_gather_are_asked_about(tmp_path):
     write_line(tmp_path / "in")
     rows = [f"line.su,{s},{n},{50 * (s % 100) + n}" for s, n in TRACES]

@@ -178,7 +178,7 @@ def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWa
 def _traces(files: list[Path], selection: Selection) -> dict[int, Waveform]:
     """Return the records of some files by number, those of a gather by that of their trace."""
     waves = read_waveforms(files, selection)
-    if len(waves) == 1:
+    if len(waves) == 1 and not gather_of(files[0], waves[0].station):
         return {1: _with_channels(waves[0], files[0])}
     if not waves:
         raise FormatError(f"{files[0]} holds no channel of the codes wanted")

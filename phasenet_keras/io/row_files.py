@@ -170,17 +170,18 @@ def _paired_by_shot(
             by_shot.setdefault(name, []).append(path)
     if not {plain(row[column]) for _, row in numbered} <= by_shot.keys():
         for path in paths:
-            for shot in shots_in(path) - by_shot.keys():
-                by_shot[shot] = [path]
+            for shot in shots_in(path):
+                by_shot[shot] = [*dict.fromkeys([*by_shot.get(shot, []), path])]
     groups: dict[Path | str, tuple[Rows, list[Path], str]] = {}
     for number, row in numbered:
         shot = row[column]
         files = by_shot.get(plain(shot), [])
-        problem = f"{len(files)} files are named after shot '{shot}': name the file (column fname)"
+        problem = f"{len(files)} files are named after shot '{shot}', or hold it: name the file"
         found = files if len(files) == 1 else []
-        groups.setdefault(found[0] if found else shot, ([], found, problem))[0].append(
-            (number, row)
+        group = groups.setdefault(
+            found[0] if found else shot, ([], found, f"{problem} (column fname)")
         )
+        group[0].append((number, row))
     return list(groups.values())
 
 

@@ -27,7 +27,7 @@ NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 # Samples that stand for no arrival where a label is of one record alone (SAC: -12345).
 NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
 # So many zeros among arrivals stand for none, where fewer lie within this part of the median.
-LEAST_FILLERS, NEAR_ZERO = 2, 0.1
+LEAST_FILLERS, NEAR_ZERO = 2, 0.2
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 DELIMITERS = ",;\t"
@@ -109,6 +109,8 @@ def first_cell(row: Mapping[str, str], columns: Iterable[str]) -> str:
 
 def are_fillers(zeros_and_others: Sequence[float]) -> bool:
     """Tell if the zeros among arrivals stand for none: more are 0 than anywhere near it.
+
+    Else they may be true, as at the geophone beside each shot.
 
     Example:
         >>> are_fillers([0, 900, 0, 740, 812]), are_fillers([0, 3, 7, 0, 9, 60, 50, 90, 80])
