@@ -48,7 +48,7 @@ def paired(
         for number, row in numbered:
             key = f"{row.get('network', '')}.{row['station']}"
             groups.setdefault(key, []).append((number, row))
-        missing = "there is no file of this station"
+        missing = "there is no file of this station: name the file (column fname)"
         return [(rows, by_station.get(key, []), missing) for key, rows in groups.items()]
     paths = sorted(_without_metadata(paths), key=natural_key)
     shot = table.first_of((*SHOT_COLUMNS, "gather"))
