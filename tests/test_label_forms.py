@@ -127,6 +127,16 @@ def test_times_as_pandas_writes_them(tmp_path):
     assert seconds == pytest.approx([10.5, 11.5, 12.5])
 
 
+def test_seconds_since_1970_are_times_where_they_have_decimals(tmp_path):
+    (tmp_path / "a.csv").write_text("station,phase,time\nA,P,1577836810.123456789\n")
+    [arrival] = read_arrivals(tmp_path / "a.csv")
+    assert arrival.time.ns == 1577836810123456789
+    for number in ("1577836810", "20200101000010.25", "200101.5"):
+        (tmp_path / "a.csv").write_text(f"station,phase,time\nA,P,{number}\n")
+        with pytest.raises(FormatError, match="should be a date and time"):
+            read_arrivals(tmp_path / "a.csv")
+
+
 SEISCOMP = """<?xml version="1.0" encoding="UTF-8"?>
 <seiscomp xmlns="http://geofon.gfz-potsdam.de/ns/seiscomp3-schema/0.12" version="0.12">
 <EventParameters>{}</EventParameters></seiscomp>
@@ -283,6 +293,34 @@ def test_times_since_the_first_sample_and_rows_of_one_arrival(tmp_path):
     (tmp_path / "l.csv").write_text("fname,phase,sample\na.txt,pP,100\n")
     with pytest.raises(FormatError, match=r"none of its arrivals is a P or an S, .* pP 1"):
         list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["P (us);S [ms]", "p(\N{MICRO SIGN}s);s_[ms]", "P (\N{GREEK SMALL LETTER MU}s);S ( ms )"],
+)
+def test_units_in_brackets_are_those_of_columns(tmp_path, header):
+    write_text_files(tmp_path / "in", ["a.txt"])  # 2 kHz
+    (tmp_path / "l.csv").write_text(f"fname;{header}\na.txt;50250;150\n", encoding="utf-8")
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (100.5,), "S": (300.0,)}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "FFID TRACE TIME\n1001 1 199.8\n",
+            r"p_time_s, p_ms, p_us .* and of files \(fname\) or sh",
+        ),
+        ("event,S1,S2\n0,64.4,82.9\n", r"columns s1, s2 are named as the waveforms' .* one row an"),
+    ],
+)
+def test_tables_that_are_refused_are_told_the_columns_that_are_wanted(tmp_path, text, words):
+    write_text_files(tmp_path / "in", ["ev0_S1.txt", "ev0_S2.txt"])
+    (tmp_path / "l.csv").write_text(text)
+    with pytest.raises(FormatError, match=words):
+        read_labelled(tmp_path / "in", tmp_path / "l.csv").__next__()
 
 
 def test_a_table_with_times_beside_samples_of_picks_is_read_by_time(tmp_path):

@@ -56,8 +56,10 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
         ["prepare", str(tmp_path / "line"), "--labels", str(labels), "--output", data]
     ) == 0  # fmt: skip
     said = capsys.readouterr().out
-    assert said.startswith("note split by blocks of neighbouring records")
-    assert [line.split()[:2] for line in said.splitlines()[2:5]] == [
+    first, second, _, *splits = said.splitlines()[:6]
+    assert first.endswith("row 1 for trace_000.txt, row 60 for trace_059.txt")
+    assert second.startswith("note split by blocks of neighbouring records")
+    assert [line.split()[:2] for line in splits] == [
         ["dev", "8"],
         ["test", "16"],
         ["train", "36"],

@@ -19,6 +19,7 @@ from phasenet_keras.io.metadata_files import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
+    are_fillers,
     decoded,
     event_in,
     first_cell,
@@ -30,7 +31,9 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 __all__ = [
     "SAMPLE_COLUMNS",
     "SAMPLE_COLUMNS_IN_WORDS",
+    "SHOT_COLUMNS",
     "SPLIT_NAMES",
+    "TIME_COLUMNS_IN_WORDS",
     "LabelTable",
     "is_label_table",
     "labelled_by_row",
@@ -47,13 +50,17 @@ SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "S": ("s_sample", "s_index", "its", "s_idx"),
 }
 SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
+TIME_COLUMNS_IN_WORDS = (
+    "p_time_s, p_ms, p_us and so for S, or phase with sample, time_s, time_ms or time_us"
+)
 # Columns of tables with one arrival a row, beside that of its phase, and what they are by phase.
 VALUE_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("sample", "phase_sample", "phase_index"), "sample"),
     **{name: name for name in TIME_NAMES_S},
 }
-FILE_COLUMNS = ("fname", "file_name", "file", "trace_name")
-SHOT_COLUMNS = ("shot", "source")
+FILE_COLUMNS = ("fname", "file_name", "filename", "file", "trace_name")
+# A shot by its name or number, or by the field record of its traces' headers.
+SHOT_COLUMNS = ("shot", "ffid", "fldr", "field_record", "source")
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
 NUMBER_COLUMNS = {
     name
@@ -173,13 +180,19 @@ def _by_phase(table: LabelTable) -> LabelTable:
 def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
     """Return the rows of a table with their numbers, from 1, but those of other phases.
 
+    Where 0 stands for no arrival the cell is left out: the phase is not known there.
+
     Raises:
         FormatError: if there are rows, and all are of other phases.
 
     Warns:
         RecordWarning: for rows of other phases.
     """
-    rows = list(enumerate(table.rows, start=1))
+    zeros = _columns_of_zeros(table)
+    rows: list[tuple[int, Mapping[str, str]]] = [
+        (number, {name: c for name, c in row.items() if name not in zeros or not _is_zero(c, name)})
+        for number, row in enumerate(table.rows, start=1)
+    ]
     if table.phase_column is None:
         return rows
     phases = [row[table.phase_column] for row in table.rows]
@@ -199,20 +212,26 @@ def no_direct_phase(where: str, others: Counter[str]) -> FormatError:
 
 
 def warn_of_fillers(table: LabelTable) -> None:
-    """Say where one negative number, such as -1 or -999, may stand for no arrival.
+    """Say where a number, such as -1, -999 or 0, may stand for no arrival, and where there is none.
 
     Warns:
         RecordWarning: for each column of arrivals whose negative numbers are all one and whole,
-            and for each of which pairs of numbers look like one with a decimal comma.
+            whose zeros are taken for no arrival, or which has cells without an arrival, and for
+            each of which pairs of numbers look like one with a decimal comma.
     """
+    zeros = _columns_of_zeros(table)
     for phase, column in table.sample_columns.items():
         _warn_of_decimal_commas(table, column)
-        negative = []
-        for row in table.rows:
-            with suppress(FormatError):
-                negative += [
-                    sample for sample in _samples(row.get(column, ""), column) if sample < 0
-                ]
+        negative = [sample for sample in _all_samples(table, column) if sample < 0]
+        if column in zeros:
+            n_zeros = sum(_is_zero(row.get(column, ""), column) for row in table.rows)
+            warnings.warn(
+                f"{table.path}: {column} is 0 in {n_zeros} of {len(table.rows)} rows, all others "
+                f"are well above: taken for no {phase}, which is not known there; rows without "
+                "another arrival are skipped. If it was looked for, leave the cells empty",
+                RecordWarning,
+                stacklevel=3,
+            )
         if len(set(negative)) == 1 and negative[0].is_integer():
             warnings.warn(
                 f"{table.path}: {column} is {negative[0]:g} in {len(negative)} of "
@@ -221,6 +240,44 @@ def warn_of_fillers(table: LabelTable) -> None:
                 RecordWarning,
                 stacklevel=3,
             )
+        _warn_of_absent(table, phase, column)
+
+
+def _columns_of_zeros(table: LabelTable) -> set[str]:
+    """Return the columns of arrivals in which 0 stands for none."""
+    columns = table.sample_columns.values()
+    return {column for column in columns if are_fillers(_all_samples(table, column))}
+
+
+def _is_zero(cell: str, column: str) -> bool:
+    with suppress(FormatError):
+        return set(_samples(cell, column)) == {0.0}
+    return False
+
+
+def _all_samples(table: LabelTable, column: str) -> list[float]:
+    """Return the numbers of a column that are some."""
+    found: list[float] = []
+    for row in table.rows:
+        with suppress(FormatError):
+            found += _samples(row.get(column, ""), column)
+    return found
+
+
+def _warn_of_absent(table: LabelTable, phase: str, column: str) -> None:
+    """Say in how many rows a phase is taken for absent, which may be unknown to who wrote them."""
+    n_absent = 0
+    for row in table.rows:
+        with suppress(FormatError):
+            n_absent += column in row and not _samples(row[column], column)
+    if n_absent:
+        warnings.warn(
+            f"{table.path}: {column} is empty, or NaN and such, in {n_absent} of "
+            f"{len(table.rows)} rows: {phase} is taken as looked for and not there. Where nobody "
+            "looked, leave the row out, or write one arrival a row (phase, sample)",
+            RecordWarning,
+            stacklevel=4,
+        )
 
 
 def _warn_of_decimal_commas(table: LabelTable, column: str) -> None:
@@ -266,6 +323,8 @@ def labelled_by_row(
         for phase, column in columns.items()
         if column in row
     }
+    if columns and not arrivals:
+        raise FormatError(f"it has no arrival in {' or '.join(columns.values())}")
     record = LabelledWaveform(
         wave,
         arrivals,

@@ -20,6 +20,7 @@ from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, SPLIT_NAMES
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.io.times import NO_TIME, exact_time
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -58,7 +59,7 @@ def read_labelled_hdf5(
     =============  ==========================================================================
     P, S           ``p_sample, p_index, itp, p_idx, p_arrival_sample``, and so for S (``its``);
                    ``phase_index`` with the names in ``phase_type``. In samples, one or several;
-                   ``other_p_indices`` are further ones. NaN or none is a phase not labelled.
+                   ``other_p_indices`` are further ones. NaN, -1, -999 or none: not labelled.
     sampling rate  ``sampling_rate_hz, sampling_rate, sample_rate, fs`` in Hz, ``dt_s, dt,
                    sampling_interval`` in s, and such with ``_khz, _mhz, _ms, _us``, in any case;
                    else 100 Hz, which is said
@@ -270,7 +271,7 @@ def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
 
 
 def _numbers(value: Any) -> list[float]:
-    """Return the numbers in an attribute, one or several; none for NaN and blank text."""
+    """Return the numbers in an attribute, one or several; none for NaN, -1 and blank text."""
     found = []
     for item in np.ravel(() if value is None else value).tolist():
         text = _text(item)
@@ -280,7 +281,7 @@ def _numbers(value: Any) -> list[float]:
             raise FormatError(
                 f"an arrival should be a number of samples, received {text}"
             ) from error
-        if number == number:
+        if number == number and number not in NO_SAMPLES:
             found.append(number)
     return found
 

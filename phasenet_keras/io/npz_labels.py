@@ -11,6 +11,7 @@ import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
+from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.types import FormatError, Waveform
 
 __all__ = ["is_npz", "npz_arrivals", "with_all_channels"]
@@ -24,7 +25,7 @@ def is_npz(path: Path) -> bool:
 def npz_arrivals(path: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
     """Read the arrivals of an npz file: ``itp``, ``its`` or their other names, in samples.
 
-    A phase whose array is missing, empty or NaN was not labelled.
+    A phase whose array is missing, empty, NaN or a number such as -1 was not labelled.
 
     Raises:
         FormatError: if the file has no array of arrivals, or one of other than numbers.
@@ -41,8 +42,9 @@ def npz_arrivals(path: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
         raise FormatError(f"{path} has no array of arrivals (itp, its): give a table of labels")
     for phase, known in SAMPLE_COLUMNS.items():
         values = next((samples[name] for name in known if name in samples), np.empty(0))
-        if np.isfinite(values).any():
-            found[phase] = tuple(values[np.isfinite(values)].tolist())
+        values = values[np.isfinite(values) & ~np.isin(values, [*NO_SAMPLES])]
+        if values.size:
+            found[phase] = tuple(values.tolist())
     return found
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.arrival_formats import has_times
+from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import PHASES, NamelessMarkers
 from phasenet_keras.io.cutting import cut_around_arrivals
 from phasenet_keras.io.hdf5_tables import hdf5_table_parts
@@ -25,16 +26,22 @@ from phasenet_keras.io.label_files import (
     scan_arrivals,
     warn_of_coarse_times,
 )
-from phasenet_keras.io.label_rows import SAMPLE_COLUMNS_IN_WORDS, LabelTable, read_label_table
+from phasenet_keras.io.label_rows import (
+    SAMPLE_COLUMNS_IN_WORDS,
+    TIME_COLUMNS_IN_WORDS,
+    LabelTable,
+    read_label_table,
+)
 from phasenet_keras.io.labelled_hdf5 import hdf5_parts, holds_labels
 from phasenet_keras.io.labels_csv import csv_parts, npz_parts
 from phasenet_keras.io.npz_labels import is_npz
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
 from phasenet_keras.io.timed_labels import HeaderScan, scan_headers, timed_parts
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
@@ -284,7 +291,7 @@ def _from_times(
     try:
         arrivals, damaged = scan_arrivals(files, named_files(labels))
     except FormatError as error:
-        raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
+        raise FormatError(f"{error}{_hint_of_labels(files, labels, paths)}") from error
     scan, _ = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
@@ -295,23 +302,37 @@ def _from_times(
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
 
 
-def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:
+def _hint_of_labels(files: Sequence[Path], labels: Labels, paths: Sequence[Path]) -> str:
     """Return what to look at where no arrival by time can be read."""
     folders = [str(item) for item in given_labels(labels) if Path(item).is_dir()]
     if folders:
         return f"; {folders[0]} is a folder: are waveforms and labels exchanged?"
-    if len(files) > 1 or not _may_want_samples(files[0]):
-        return ""
-    return f". Or a table with a column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS})"
-
-
-def _may_want_samples(labels: Path) -> bool:
-    """Tell if the labels are a table of several columns, and none is of times."""
     try:
-        table = read_label_table(labels)
+        columns = read_label_table(files[0]).columns
     except FormatError:
-        return False
-    return len(table.columns) > 1 and not has_times(table.columns)
+        return ""
+    is_by_station = has_times(columns) and bool(set(columns) & set(COLUMNS["station"]))
+    if len(files) > 1 or len(columns) < 2 or is_by_station:
+        return ""
+    named = [column for column in columns if column in _words_of(paths)]
+    if len(named) > 1:
+        return (
+            f". Its columns {some(named)} are named as the waveforms' stations or files: write one "
+            "row an arrival instead, with columns fname (or station), event, p_sample or p_ms"
+        )
+    return (
+        f". Or a table with a column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS}), or by "
+        f"time since the first sample ({TIME_COLUMNS_IN_WORDS}), and of files (fname) or shots and "
+        "traces"
+    )
+
+
+def _words_of(paths: Sequence[Path]) -> set[str]:
+    """Return what may be names of sensors: parts of the files' names, and the first's stations."""
+    words = {word.lower() for path in paths for word in (path.stem, *path.stem.split("_"))}
+    with suppress(FormatError):
+        words |= {trace.stats.station.lower() for trace in read_stream(paths[0], True)}
+    return words
 
 
 def _sample_table(

@@ -22,6 +22,7 @@ from phasenet_keras.io.label_rows import (
 )
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.row_order import against_order
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -147,6 +148,19 @@ def _owners(
                 f"{table.path} has {len(rows)} rows and no column 'station'; the run has "
                 f"{len(waves)} seismograms: name the stations"
             )
+        codes_in_order = [".".join(seed_codes(wave.station)[:2]) for wave in waves]
+        column = against_order([row for _, row in rows], codes_in_order)
+        if column:
+            raise FormatError(
+                f"{table.path} has no column 'station', and by its column '{column}' the rows may "
+                "be in another order than STATIONS: name the stations"
+            )
+        warnings.warn(
+            f"{table.path} has no column 'station': rows are taken in the order of STATIONS, the "
+            f"first for {codes_in_order[0]}",
+            RecordWarning,
+            stacklevel=2,
+        )
         return list(range(len(waves)))
     codes = {".".join(seed_codes(wave.station)[:2]): n for n, wave in enumerate(waves)}
     if "network" not in table.columns:

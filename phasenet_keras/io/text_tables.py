@@ -1,4 +1,4 @@
-"""Tables as text, whatever they are of: how bytes become cells, and what stands for no event."""
+"""Tables as text: how bytes become cells, and what stands for no event or no arrival."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 __all__ = [
     "EVENT_COLUMNS",
     "NOT_A_NUMBER",
+    "NO_SAMPLES",
+    "are_fillers",
     "decoded",
     "event_in",
     "first_cell",
@@ -22,6 +24,10 @@ __all__ = [
 # Columns of an event's name, in the order in which they are looked for.
 EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
 NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
+# Samples that stand for no arrival where a label is of one record alone (SAC: -12345).
+NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
+# So many zeros among arrivals stand for none, where fewer lie within this part of the median.
+LEAST_FILLERS, NEAR_ZERO = 2, 0.2
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 DELIMITERS = ",;\t"
@@ -31,6 +37,9 @@ _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
 COMMENT = "#"
+# A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
+_UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
+_MICRO = str.maketrans("\u00b5\u03bc", "uu")
 
 
 def decoded(content: bytes) -> str:
@@ -51,6 +60,7 @@ def decoded(content: bytes) -> str:
 def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
 
+    A unit in brackets becomes the end of a column's name: ``P (us)`` is ``p_us``.
     Commas, semicolons or tabs separate, else blanks. Lines of comment (``#``) before the names of
     the columns, and empty rows, are left out.
 
@@ -69,11 +79,17 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     if delimiter not in header and " " in header:
         delimiter, lines = " ", [" ".join(line.split()) for line in lines]
     rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    columns = tuple(name.strip().lower() for name in rows[0]) if rows else ()
+    columns = tuple(map(_column_name, rows[0])) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if twice:
         raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out")
     return columns, [[cell.strip() for cell in row] for row in rows[1:]], delimiter
+
+
+def _column_name(cell: str) -> str:
+    name = cell.strip().lower()
+    unit = _UNIT.fullmatch(name)
+    return f"{unit[1]}_{unit[2].translate(_MICRO).replace('samples', 'sample')}" if unit else name
 
 
 def with_point(cell: str) -> str:
@@ -89,6 +105,23 @@ def with_point(cell: str) -> str:
 def first_cell(row: Mapping[str, str], columns: Iterable[str]) -> str:
     """Return the first cell of these columns that holds something; empty where none does."""
     return next((row[column] for column in columns if row.get(column)), "")
+
+
+def are_fillers(zeros_and_others: Sequence[float]) -> bool:
+    """Tell if the zeros among arrivals stand for none: more are 0 than anywhere near it.
+
+    Else they may be true, as at the geophone beside each shot.
+
+    Example:
+        >>> are_fillers([0, 900, 0, 740, 812]), are_fillers([0, 3, 7, 0, 9, 60, 50, 90, 80])
+        (True, False)
+    """
+    others = sorted(value for value in zeros_and_others if value > 0)
+    n_zeros = sum(value == 0 for value in zeros_and_others)
+    if n_zeros < LEAST_FILLERS or not others:
+        return False
+    near = NEAR_ZERO * others[len(others) // 2]
+    return n_zeros > sum(value <= near for value in others)
 
 
 def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> str:

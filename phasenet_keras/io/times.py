@@ -26,6 +26,8 @@ NO_TIME = "1970-01-01"
 MICROSECONDS_UP_TO_HZ = 1e5
 # What ObsPy's parsing leaves out: the decimals behind microseconds.
 _BLANK = re.compile(r"(?<=^\d{4}-\d{2}-\d{2}) (?=\d{2}:)")
+# Seconds since 1970, from 2001 to 2033.
+_POSIX = re.compile(r"(1\d{9})\.(\d+)")
 _NANOSECONDS = re.compile(r"(?<=\.\d{6})\d+")
 
 
@@ -80,9 +82,20 @@ def exact_time(text: str) -> UTCDateTime:
 def date_time(text: str) -> UTCDateTime:
     """Return the time that a text stands for, as `exact_time`; a bare number could be of anything.
 
+    But one of ten digits with decimals is taken for seconds since 1970, as associators write them.
+
     Raises:
-        Exception: for a number, and whatever `obspy.UTCDateTime` raises for what is no time.
+        Exception: for other numbers, and whatever `obspy.UTCDateTime` raises for what is no time.
+
+    Example:
+        >>> str(date_time("1577836810.25"))
+        '2020-01-01T00:00:10.250000Z'
     """
+    from obspy import UTCDateTime
+
+    posix = _POSIX.fullmatch(text.strip())
+    if posix:
+        return UTCDateTime(ns=int(posix[1] + posix[2][:9].ljust(9, "0")))
     if re.fullmatch(r"[\d.\s]*", text):
         raise ValueError("it is no date")
     return exact_time(text)

@@ -9,6 +9,7 @@ import numpy as np
 
 from phasenet_keras.data.preprocess import arrange_channels
 from phasenet_keras.io.parts import RecordFacts
+from phasenet_keras.io.text_tables import are_fillers
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.splits import common_span
 from phasenet_keras.types import LabelledWaveform, nearest_name
@@ -28,7 +29,7 @@ __all__ = [
 GROUPS = ("event", "gather", "name")
 # Numbers of so many arrivals, and such a part of them, are no chance.
 LEAST_ARRIVALS, NEARLY_ALL = 3, 0.9
-FIRST_SAMPLES, FIRST_PART = 2, 0.01
+FIRST_SAMPLES, FIRST_PART, LEAST_PART = 2, 0.01, 0.001
 
 
 def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str]) -> list[Finding]:
@@ -87,7 +88,7 @@ def unknown_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -
 
 
 def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:
-    """Look for S before P, and for arrivals that may be in seconds.
+    """Look for S before P, and for arrivals that may be in seconds or stand for none.
 
     Args:
         records: with labels, or what is known of them.
@@ -123,6 +124,17 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
                 "seconds? Samples are wanted: multiply by the sampling rate",
             )
         )
+    for phase in sorted({phase for arrivals, _ in given for phase in arrivals}):
+        samples = [sample for arrivals, _ in given for sample in arrivals.get(phase, ())]
+        if are_fillers(samples):
+            found.append(
+                Finding(
+                    "labels at sample 0",
+                    f"{samples.count(0)} of {len(samples)} arrivals of {phase} are at sample 0, "
+                    "all others well behind: does 0 stand for no pick? Leave the arrival out where "
+                    "there is none",
+                )
+            )
     return found
 
 
@@ -218,9 +230,13 @@ def identical_records(
 
 
 def _latest_in_seconds(record: LabelledWaveform | RecordFacts) -> float:
-    """Return the highest number that an arrival in seconds can be; of slow records, a part."""
+    """Return the highest number that an arrival in seconds can be; of slow records, a part.
+
+    Of fast ones it is what a sample divided by 1000 can be: its point was one between thousands.
+    """
     facts = record if isinstance(record, RecordFacts) else record.waveform
-    return min(FIRST_PART * facts.duration_s * facts.sampling_rate, facts.duration_s)
+    part = min(FIRST_PART, max(1.0 / facts.sampling_rate, LEAST_PART))
+    return part * facts.duration_s * facts.sampling_rate
 
 
 def _digests(record: LabelledWaveform) -> list[bytes]:

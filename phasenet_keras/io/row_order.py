@@ -1,0 +1,154 @@
+"""Tables whose rows name no record in a known column: what their other columns say of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+
+from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.index import natural_key
+from phasenet_keras.io.label_rows import NUMBER_COLUMNS, SHOT_COLUMNS
+from phasenet_keras.io.text_tables import EVENT_COLUMNS
+
+__all__ = ["against_order", "column_of_names", "counting_column", "name_in", "plain"]
+
+GROUP_COLUMNS = (*EVENT_COLUMNS, *SHOT_COLUMNS, "gather")
+# Columns that say something else of a record than which it is.
+_OF_RECORDS = {*NUMBER_COLUMNS, *COLUMNS["phase"], "split", ""}
+
+
+def name_in(cell: str) -> Path:
+    r"""Return the path in a cell, as Windows writes it, too.
+
+    Example:
+        >>> name_in(r"line\a.npz").name
+        'a.npz'
+    """
+    return Path(cell.replace("\\", "/"))
+
+
+def plain(cell: str) -> str:
+    """Return a whole number without leading zeros; other text as it is.
+
+    Example:
+        >>> plain("007"), plain("S07")
+        ('7', 'S07')
+    """
+    return str(int(cell)) if cell.isdecimal() else cell
+
+
+def column_of_names(
+    rows: Sequence[Mapping[str, str]], names: Collection[str], without: Collection[str] = ()
+) -> str | None:
+    """Return the column whose cells are names of files, whatever it is called; None without one.
+
+    Args:
+        rows: cells by column.
+        names: of the files, with and without their endings.
+        without: columns that name something else.
+
+    Example:
+        >>> column_of_names([{"wave": "b.txt", "p_us": "7"}], {"a.txt", "b.txt"})
+        'wave'
+    """
+    for column in _columns(rows):
+        if column in without:
+            continue
+        cells = [row.get(column, "") for row in rows]
+        n_names = sum(name_in(cell).name in names for cell in cells)
+        # A few numbers may be names of files by chance.
+        if n_names == len(cells) or (2 * n_names > len(cells) and not any(map(_is_number, cells))):
+            return column
+    return None
+
+
+def against_order(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> str:
+    """Return a column by which rows may not be in the order of their records; empty without one.
+
+    That is one whose cells are parts of the records' names and stand in rows of others, or one that
+    tells the rows of an event or shot apart, by text or counting them, and is not in order.
+
+    Args:
+        rows: cells by column.
+        names: of the records in their order; none where they have no names of their own.
+
+    Example:
+        >>> rows = [{"sensor": "S2", "p_us": "7"}, {"sensor": "S1", "p_us": "9"}]
+        >>> against_order(rows, ["ev_S1", "ev_S2"]), against_order(rows[::-1], ["ev_S1", "ev_S2"])
+        ('sensor', '')
+    """
+    for column in _columns(rows):
+        cells = [plain(row.get(column, "")) for row in rows]
+        if not all(cells) or len(set(cells)) == 1:
+            continue
+        parts = [part for part in _parts(names) if set(part) == set(cells)]
+        if parts and cells not in parts:
+            return column
+        if not parts and column not in GROUP_COLUMNS and _are_out_of_order(cells, rows):
+            return column
+    return ""
+
+
+def counting_column(rows: Sequence[Mapping[str, str]]) -> str | None:
+    """Return the column that counts the rows of each event or shot from 1, in any order.
+
+    Example:
+        >>> counting_column([{"itp": "7", "geo": "2"}, {"itp": "9", "geo": "1"}])
+        'geo'
+    """
+    for column in _columns(rows):
+        cells = [plain(row.get(column, "")) for row in rows]
+        groups = _by_group(cells, rows)
+        counts = [[str(n) for n in range(1, len(group) + 1)] for group in groups]
+        if column not in GROUP_COLUMNS and counts == [sorted(g, key=natural_key) for g in groups]:
+            return column
+    return None
+
+
+def _columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the columns that may say which record a row is of."""
+    return [name for name in (rows[0] if rows else ()) if name not in _OF_RECORDS]
+
+
+def _parts(names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield the parts of names, each of all of them: whole, word by word, number by number."""
+    words, numbers = ([re.findall(p, name) for name in names] for p in (r"[^\W_]+", r"\d+"))
+    alike = [found for found in (words, numbers) if len(set(map(len, found))) == 1]
+    for part in chain([names], *(zip(*found, strict=True) for found in alike)):
+        yield [plain(text) for text in part]
+
+
+def _are_out_of_order(cells: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bool:
+    """Tell if cells tell the rows of each group apart, but are not in order."""
+    groups = _by_group(cells, rows)
+    if not all(map(_tell_apart, groups)):
+        return False
+    return any(group != sorted(group, key=natural_key) for group in groups)
+
+
+def _by_group(cells: Sequence[str], rows: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """Return the cells of the rows of each event or shot."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for cell, row in zip(cells, rows, strict=True):
+        groups.setdefault(tuple(row.get(name, "") for name in GROUP_COLUMNS), []).append(cell)
+    return list(groups.values())
+
+
+def _tell_apart(cells: Sequence[str]) -> bool:
+    """Tell if all cells differ, and if they are numbers, count without a gap."""
+    if len(set(cells)) < len(cells):
+        return False
+    if all(cell.isdecimal() for cell in cells):
+        numbers = [int(cell) for cell in cells]
+        return max(numbers) - min(numbers) == len(numbers) - 1
+    return not any(map(_is_number, cells))
+
+
+def _is_number(cell: str) -> bool:
+    with suppress(ValueError):
+        float(cell)
+        return True
+    return False

@@ -1,0 +1,103 @@
+"""Numbers and cells that stand for no arrival, and labels that are there twice."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+from sources import T0, noise, run, write_text_files
+
+from phasenet_keras import Waveform
+from phasenet_keras.io.npz_labels import npz_arrivals
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.registry import noted
+from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.training.checks_data import check_places
+from phasenet_keras.types import LabelledWaveform
+
+NAMES = [f"t{n}.txt" for n in range(8)]  # 2 kHz, 400 samples
+
+
+def read(tmp_path, table):
+    if not (tmp_path / "in").exists():
+        write_text_files(tmp_path / "in", NAMES)
+    (tmp_path / "l.csv").write_text(table)
+    with noted() as said:
+        items = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    bad = [item for item in items if isinstance(item, BadRow)]
+    return {item.name: item.arrivals for item in items if not isinstance(item, BadRow)}, bad, said
+
+
+def test_zeros_far_below_all_others_are_no_arrivals(tmp_path):
+    p_ms = [50, 0, 62.5, 0, 71, "0.000", 58, 90]
+    s_ms = [80, 95, "", 99, 0, 101, 120, 130]
+    rows = [f"{name},{p},{s}\n" for name, p, s in zip(NAMES, p_ms, s_ms, strict=True)]
+    found, bad, said = read(tmp_path, "fname,p_ms,s_ms\n" + "".join(rows))
+    assert (found["t1"], found["t3"]) == ({"S": (190.0,)}, {"S": (198.0,)})
+    assert found["t0"] == {"P": (100.0,), "S": (160.0,)}
+    assert found["t4"] == {"P": (142.0,), "S": (0.0,)}  # one alone may be true
+    assert bad == []
+    assert "p_ms is 0 in 3 of 8 rows, all others are well above: taken for no P" in said[0]
+    rows = [f"{name},{p}\n" for name, p in zip(NAMES, p_ms, strict=True)]
+    found, bad, _ = read(tmp_path, "fname,p_ms\n" + "".join(rows))
+    assert sorted(found) == ["t0", "t2", "t4", "t6", "t7"]
+    assert [str(item) for item in bad] == [f"row {n}: it has no arrival in p_ms" for n in (2, 4, 6)]
+
+
+@pytest.mark.parametrize("samples", [[0, 3, 40, 90, 0, 5, 60, 150], [0] * 8, [0, *range(90, 97)]])
+def test_zeros_among_small_numbers_are_arrivals(tmp_path, samples):
+    rows = [f"{name},{sample}\n" for name, sample in zip(NAMES, samples, strict=True)]
+    found, bad, said = read(tmp_path, "fname,itp\n" + "".join(rows))
+    assert [arrivals["P"] for arrivals in found.values()] == [(float(n),) for n in samples]
+    assert (bad, said) == ([], [])
+
+
+def test_it_is_said_how_many_rows_have_no_arrival_and_are_taken_for_absent(tmp_path):
+    rows = [
+        f"{name},{p},200\n" for name, p in zip(NAMES, [9, "", 8, "NaN", "-", 7, 6, 5], strict=True)
+    ]
+    found, _, [said] = read(tmp_path, "fname,itp,its\n" + "".join(rows))
+    assert found["t1"] == found["t3"] == {"P": (), "S": (200.0,)}
+    assert "itp is empty, or NaN and such, in 3 of 8 rows: P is taken as looked for" in said
+
+
+def test_two_rows_of_one_onset_are_asked_about(tmp_path):
+    rows = ["t0.txt,100", "t1.txt,100", "t0.txt,103", "t1.txt,150", "t2.txt,100", "t2.txt,100"]
+    found, _, said = read(tmp_path, "fname,itp\n" + "\n".join(rows) + "\n")
+    assert [found[name]["P"] for name in ("t0", "t1", "t2")] == [
+        (100.0, 103.0),
+        (100.0, 150.0),
+        (100.0,),
+    ]
+    assert [text for text in said if text.startswith("row")] == [
+        "row 3 has a P of t0 3 samples from that of an earlier row, at sample 100: both are "
+        "labels; if they are two picks of one onset, leave one out",
+        "row 6 repeats an earlier one of t2",
+    ]
+
+
+def test_numbers_for_no_arrival_in_attributes_and_arrays_are_unknown(tmp_path, capsys):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for n in range(12):
+            record = file.create_dataset(f"r{n:02d}", data=noise(n, 300, 3))
+            p = 0 if n % 3 == 0 else 100.5 + n
+            record.attrs.update(p_index=p, s_index=(-1, -999, 200)[n % 3], split="train")
+    records = list(read_labelled(tmp_path / "a.h5"))
+    assert [sorted(record.arrivals) for record in records[:3]] == [["P"], ["P"], ["P", "S"]]
+    [finding] = check_places(records)
+    assert (finding.name, finding.text[:44]) == (
+        "labels at sample 0",
+        "4 of 12 arrivals of P are at sample 0, all o",
+    )
+    assert run(tmp_path / "a.h5", "--output", tmp_path / "set") == 0
+    assert "note labels at sample 0: 4 of 12" in " ".join(capsys.readouterr().out.split())
+    np.savez(tmp_path / "a.npz", data=noise(1, 300, 3), itp=[50, -1], its=-999)
+    assert npz_arrivals(tmp_path / "a.npz") == {"P": (50.0,)}
+
+
+def test_samples_with_a_point_between_thousands_look_like_seconds():
+    wave = Waveform(noise(1, 4096), 5e6, T0, ("Z",), "A")
+    for thousand in (1, 1000):
+        samples = [(1900 + 60 * n) / thousand for n in range(8)]
+        found = check_places([LabelledWaveform(wave, {"P": (sample,)}) for sample in samples])
+        assert [item.name for item in found] == ["labels look like seconds"] * (thousand == 1000)

@@ -1,0 +1,187 @@
+"""Rows that name their file or trace in a column of any name, and rows that are in order alone."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from obspy import Stream, Trace
+from obspy.io.segy.segy import SEGYTraceHeader
+from sources import noise, write_text_files
+
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.types import FormatError
+
+SENSORS = [(event, sensor) for event in (2, 10) for sensor in ("S1", "S2", "S3")]
+SHUFFLED = [SENSORS[n] for n in (4, 0, 5, 2, 1, 3)]
+
+
+def label(event, sensor):
+    return 10.0 * event + int(sensor[1:])
+
+
+def read(folder, header, rows):
+    (folder.parent / "l.csv").write_text(f"{header}\n" + "\n".join(rows) + "\n")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        items = list(read_labelled(folder, folder.parent / "l.csv"))
+    said = [str(item.message) for item in caught if item.category is RecordWarning]
+    bad = [str(item) for item in items if isinstance(item, BadRow)]
+    return [item for item in items if not isinstance(item, BadRow)], bad, said
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("filename,itp", "ev{}_{}.txt,{}"),
+        ("Datei,itp", "ev{}_{}.txt,{}"),
+        ("wave,quality,itp", r"C:\lab\ev{}_{},good,{}"),
+        ("itp,record,event", "{2},ev{0}_{1},{0}"),
+    ],
+)
+def test_a_column_of_any_name_that_holds_names_of_files_is_theirs(tmp_path, header, row):
+    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
+    rows = [row.format(e, s, label(e, s)) for e, s in SHUFFLED]
+    records, bad, said = read(tmp_path / "in", header, rows)
+    assert (bad, said) == ([], [])
+    found = {record.name: record.arrivals["P"] for record in records}
+    assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "column"),
+    [
+        ("event,sensor,itp", "ev{0},{1},{3}", "event"),  # words of the names
+        ("event,itp", "{0},{3}", "event"),  # numbers of the names
+        ("source_id,geophone_code,itp", "{0}a,G{2},{3}", "geophone_code"),  # of no name
+    ],
+)
+def test_rows_that_a_column_puts_in_another_order_are_refused(tmp_path, header, row, column):
+    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
+    rows = [row.format(e, s, s[1:], label(e, s)) for e, s in SHUFFLED]
+    with pytest.raises(FormatError, match=f"by its column '{column}' the rows may be in another"):
+        read(tmp_path / "in", header, rows)
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("itp", "{3}"),
+        ("event,sensor,itp", "ev{0},{1},{3}"),
+        (",event,geophone_code,snr,quality,itp", "{3:.0f},{0},G{2},1.{3:.0f},fair,{3}"),
+    ],
+)
+def test_rows_in_the_order_of_the_files_are_said_to_be(tmp_path, header, row):
+    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
+    rows = [row.format(e, s, s[1:], label(e, s)) for e, s in SENSORS]
+    records, bad, [said] = read(tmp_path / "in", header, rows)
+    assert bad == []
+    assert said.endswith("row 1 for ev2_S1.txt, row 6 for ev10_S3.txt")
+    found = {record.name: record.arrivals["P"] for record in records}
+    assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
+
+
+# --- gathers ----------------------------------------------------------------------------------
+
+
+def write_line(folder, shots=(1001, 1002), n_traces=4, first=1, **header):
+    """All shots in one SU file; the largest sample of a trace is 10 * shot + its number there."""
+    folder.mkdir()
+    stream = Stream()
+    for shot in shots:
+        for number in range(n_traces):
+            data = noise(number, 300)[:, 0].clip(-1, 1) * (10 * shot + number + 1)
+            trace = Trace(data.astype("f4"), {"sampling_rate": 1000.0})
+            trace.stats.su = {"trace_header": SEGYTraceHeader(endian="<")}
+            values = {"original_field_record_number": shot}
+            values["trace_number_within_the_original_field_record"] = number + first
+            for name, value in {**values, **header}.items():
+                setattr(trace.stats.su.trace_header, name, value)
+            stream.append(trace)
+    stream.write(str(folder / "line.su"), format="SU")
+
+
+def are_right(records, n):
+    """Tell if all labels are 10 * shot + trace, as the data say."""
+    found = [round(float(r.waveform.data.max())) % 1000 for r in records]
+    assert [r.arrivals["P"] for r in records] == [(float(value),) for value in found]
+    return len(set(found)) == n
+
+
+TRACES = [(shot, n) for shot in (1002, 1001) for n in (4, 2, 3, 1)]
+
+
+@pytest.mark.parametrize("column", ["channel", "chan", "geophone", "geo_nr", "kanal"])
+def test_numbers_of_traces_are_theirs_whatever_the_column_is_called(tmp_path, column):
+    write_line(tmp_path / "in", shots=[1001])
+    rows = [f"line.su,{n},{10 + n}" for _, n in TRACES[4:]]
+    records, bad, said = read(tmp_path / "in", f"fname,{column},itp", rows)
+    assert (bad, said, are_right(records, 4)) == ([], [], True)
+
+
+def test_rows_of_a_gather_are_in_order_where_nothing_says_otherwise(tmp_path):
+    write_line(tmp_path / "in", shots=[1001])
+    records, bad, [said] = read(
+        tmp_path / "in", "fname,itp", [f"line.su,{n}" for n in range(11, 15)]
+    )
+    assert (bad, are_right(records, 4)) == ([], True)
+    assert "they are taken in the order of the traces" in said
+    for cells in ((104, 103, 102, 101), ("D", "C", "B", "A")):
+        rows = [f"line.su,{cell},{n}" for cell, n in zip(cells, range(11, 15), strict=True)]
+        records, bad, _ = read(tmp_path / "in", "fname,stake,itp", rows)
+        assert (records, len(bad)) == ([], 4)
+        assert "in another order than its traces, by their column 'stake'" in bad[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("fname,ffid,trace", "line.su,{0},{1}"),
+        ("shot,trace", "{0},{1}"),
+        ("FFID,chan", "0{0},{1}"),
+        ("ffid,station_no", "{0},{1}"),
+        ("fname,shot,trace_in_file", "line.su,{0},{2}"),
+        ("fname,fldr,trace", "line.su,{0},{2}"),  # numbers through the file, as it is a line
+    ],
+)
+@pytest.mark.parametrize("first", [1, 0])
+def test_traces_of_a_line_in_one_file_are_found_by_their_headers(tmp_path, header, row, first):
+    if first == 0:  # no number in the headers: traces of a shot are counted
+        write_line(tmp_path / "in", trace_number_within_the_original_field_record=0)
+    else:
+        write_line(tmp_path / "in")
+    rows = [row.format(s, n, n + 4 * (s - 1001)) + f",{10 * (s % 100) + n}" for s, n in TRACES]
+    records, bad, said = read(tmp_path / "in", f"{header},itp", rows)
+    assert (bad, said, are_right(records, 8)) == ([], [], True)
+    assert {r.gather.lstrip("shot 0") for r in records} == {"1001", "1002"}
+
+
+def test_traces_have_the_numbers_of_their_headers_and_shots_those_of_source_points(tmp_path):
+    write_line(tmp_path / "in", first=13)
+    rows = [f"{s},{n + 12},{10 * (s % 100) + n}" for s, n in TRACES]
+    records, bad, _ = read(tmp_path / "in", "shot,trace,itp", rows)
+    assert (bad, are_right(records, 8)) == ([], True)
+    rows = ["1002,13,21", "1002,17,25", "1003,13,31"]
+    records, bad, _ = read(tmp_path / "in", "fname,ffid,trace,itp", [f"line,{r}" for r in rows])
+    assert are_right(records, 1)
+    assert "by its headers line.su holds no trace 17 of shot 1002" in bad[0]
+    assert "no trace 13 of shot 1003; its shots are 1001, 1002" in bad[1]
+
+
+def test_a_shot_that_two_files_hold_is_not_taken_from_the_first(tmp_path):
+    write_line(tmp_path / "in")
+    (tmp_path / "in/line1002.su").write_bytes((tmp_path / "in/line.su").read_bytes())
+    records, bad, _ = read(tmp_path / "in", "shot,trace,itp", [f"{s},{n},9" for s, n in TRACES])
+    assert (records, len(bad)) == ([], 8)
+    assert "2 files are named after shot '1002', or hold it: name the file" in bad[0]
+
+
+def test_several_arrivals_on_most_traces_of_a_gather_are_asked_about(tmp_path):
+    write_line(tmp_path / "in")
+    rows = [f"line.su,{s},{n},{50 * (s % 100) + n}" for s, n in TRACES]
+    records, _, [said] = read(tmp_path / "in", "fname,blast,trace,itp", rows)
+    assert "4 of 4 traces have several P, such as line-0004: if they are of several shots" in said
+    assert np.all([len(record.arrivals["P"]) == 2 for record in records])
