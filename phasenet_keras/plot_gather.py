@@ -163,7 +163,7 @@ def _draw_phase(
         axis.fill_between(
             x[on], (after - 2 * sigma)[on], (after + 2 * sigma)[on], color=color, alpha=0.18, lw=0
         )
-    filled = known & (rows["how"] == "filled").to_numpy()
+    filled = known & ((rows["how"] == "filled") | rows["mirrored"]).to_numpy(bool)
     style: dict[str, Any] = {"linestyle": "none", "color": color, "zorder": 6}
     axis.plot(x[filled], after[filled], marker="s", ms=4.5, mfc="white", **style)
     outlier = rows["is_outlier"].to_numpy(bool)

@@ -10,7 +10,7 @@ import numpy as np
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival, phase_of
 from phasenet_keras.io.geometry import Geometry
-from phasenet_keras.training.pseudolabels import signed_offsets
+from phasenet_keras.training.pseudolabels import OUT_OF_ORDER, PICK_KEPT, signed_offsets
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ = [
 
 HOW = ("kept", "moved", "filled", "dropped")
 # What a row is not used for without anything being wrong with it.
-HARMLESS = ("", "no curve here", "duplicate")
+HARMLESS = ("", "no curve here", "duplicate", PICK_KEPT, OUT_OF_ORDER)
 
 
 def with_offsets(table: DataFrame, geometry: Geometry) -> DataFrame:
