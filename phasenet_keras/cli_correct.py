@@ -70,7 +70,12 @@ def add_correct(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--output", type=Path, metavar="FILE.csv", help="the table (default: standard output)"
     )
-    verb.add_argument("--rules", type=Path, metavar="FILE.csv", help="which picks break which rule")
+    verb.add_argument(
+        "--rules",
+        type=Path,
+        metavar="FILE.csv",
+        help="which corrected times break which rule, and by how much (in the table's unit)",
+    )
     verb.add_argument("--markers", type=Path, metavar="FILE", help="corrected picks for Snuffler")
     verb.add_argument("--quakeml", type=Path, metavar="FILE.xml", help="the same as QuakeML")
     verb.add_argument("--plot", type=Path, metavar="DIR", help="write a figure a gather here")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from phasenet_keras.io.example import read_example_line
 from phasenet_keras.io.tables import write_picks
+from phasenet_keras.io.times import seconds_after
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.default_preset import NEAR_SURFACE, REGIONAL
@@ -70,7 +71,7 @@ def _scores(
             wave = record.waveform
             labels = record.arrivals.get(phase, ())
             found = [
-                (pick.time - wave.start_time) * rate_hz
+                seconds_after(pick.time, wave.start_time) * rate_hz
                 for pick in picks
                 if pick.phase == phase and pick.station == wave.station
             ]

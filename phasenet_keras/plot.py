@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.io.times import TimeUnit, iso_time, seconds_after, unit_of_span
 from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Pick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from obspy import UTCDateTime
 
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import RecordResult
@@ -33,6 +37,39 @@ ZOOM_FROM_WINDOWS = 4
 # With more picks than this the lines would hide the record: short marks on top instead.
 MAX_LINES = 40
 MAX_NAME = 60
+# Of records of such rates times are told to the nanosecond.
+MOST_HZ = 1e9
+
+
+@dataclass(frozen=True)
+class _View:
+    """What panels show: seconds after a time, in a unit."""
+
+    start: UTCDateTime
+    left_s: float
+    right_s: float
+    unit: TimeUnit
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        return self.left_s * self.unit.per_s, self.right_s * self.unit.per_s
+
+    @property
+    def label(self) -> str:
+        """Return the axis label; its time has three decimals more than the unit."""
+        text = iso_time(self.start, MOST_HZ).replace("T", " ")
+        places = 3 + round(math.log10(self.unit.per_s))
+        return f"{self.unit.name} after {text[: len('2024-01-01 00:00:00.') + places]} UTC"
+
+    def place(self, time: UTCDateTime) -> float:
+        return seconds_after(time, self.start) * self.unit.per_s
+
+    def part(
+        self, values: np.ndarray, rate_hz: float, begin: UTCDateTime
+    ) -> tuple[np.ndarray, np.ndarray]:
+        offset_s = seconds_after(begin, self.start)
+        time_s, values = visible_part(values, rate_hz, offset_s, (self.left_s, self.right_s))
+        return time_s * self.unit.per_s, values
 
 
 def plot_station(result: StationResult, window_s: float | None = None) -> Figure:
@@ -52,29 +89,33 @@ def plot_station(result: StationResult, window_s: float | None = None) -> Figure
     names = dict.fromkeys(name for record in records for name in record.waveform.channels)
     channels = sorted(names, key=lambda name: "ENZ".find(name) if name in "ENZ" else 3)
     start = min(record.waveform.start_time for record in records)
-    end = max(r.waveform.start_time + r.waveform.duration_s for r in records)
+    end_s = max(
+        seconds_after(r.waveform.start_time, start) + r.waveform.duration_s for r in records
+    )
     window_s = window_s or 0.0
-    has_zoom = bool(window_s and end - start > ZOOM_FROM_WINDOWS * window_s and result.picks)
+    has_zoom = bool(window_s and end_s > ZOOM_FROM_WINDOWS * window_s and result.picks)
     n_rows = len(channels) + 1
     figure: Figure = Figure(
         figsize=(11, 1.35 * n_rows * (2 if has_zoom else 1) + 1.0), layout="constrained"
     )
     parts: Any = figure.subfigures(2, 1) if has_zoom else [figure]
-    views = [(parts[0], start, end)]
+    views = [(parts[0], 0.0, end_s)]
     if has_zoom:
         best = max(result.picks, key=lambda pick: pick.probability)
-        left = min(max(best.time - window_s / 3, start), end - window_s)
+        best_s = seconds_after(best.time, start)
+        left = min(max(best_s - window_s / 3, 0.0), end_s - window_s)
         views.append((parts[1], left, left + window_s))
     for part, left, right in views:
         axes = part.subplots(n_rows, 1, sharex=True)
+        view = _View(start, left, right, unit_of_span(right - left))
         for axis, channel in zip(axes, channels, strict=False):
-            _draw_channel(axis, channel, records, start, (left - start, right - start))
-        _draw_probabilities(axes[-1], records, start, (left - start, right - start))
+            _draw_channel(axis, channel, records, view)
+        _draw_probabilities(axes[-1], records, view)
         for axis in axes:
-            _draw_picks(axis, result.picks, start, (left - start, right - start))
-            axis.set_xlim(left - start, right - start)
+            _draw_picks(axis, result.picks, view)
+            axis.set_xlim(*view.limits)
             axis.spines[["top", "right"]].set_visible(False)
-        axes[-1].set_xlabel(f"seconds after {start.strftime('%Y-%m-%d %H:%M:%S.%f')[:-3]} UTC")
+        axes[-1].set_xlabel(view.label)
     counts = ", ".join(
         f"{sum(pick.phase == phase for pick in result.picks)} {phase}" for phase in _phases(records)
     )
@@ -108,9 +149,7 @@ def save_station_figure(
     return path
 
 
-def _draw_channel(
-    axis: Axes, channel: str, records: Sequence[RecordResult], start: Any, view: tuple[float, float]
-) -> None:
+def _draw_channel(axis: Axes, channel: str, records: Sequence[RecordResult], view: _View) -> None:
     units = None
     for record in records:
         wave = record.waveform
@@ -119,9 +158,8 @@ def _draw_channel(
         units = units or wave.units
         column = wave.data[:, wave.channels.index(channel)]
         column = column - column.mean(dtype=np.float64)
-        offset = wave.start_time - start
-        time_s, values = visible_part(column, wave.sampling_rate, offset, view)
-        axis.plot(time_s, values, color=TRACE_COLOR, linewidth=0.6)
+        times, values = view.part(column, wave.sampling_rate, wave.start_time)
+        axis.plot(times, values, color=TRACE_COLOR, linewidth=0.6)
     axis.set_ylabel(
         f"{channel}\n({units})" if units else channel, rotation=0, ha="right", va="center"
     )
@@ -129,9 +167,7 @@ def _draw_channel(
     axis.tick_params(labelsize=8)
 
 
-def _draw_probabilities(
-    axis: Axes, records: Sequence[RecordResult], start: Any, view: tuple[float, float]
-) -> None:
+def _draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: _View) -> None:
     labelled = set()
     for record in records:
         annotation = record.annotation
@@ -140,12 +176,11 @@ def _draw_probabilities(
         for column, phase in enumerate(annotation.phases):
             if phase == "N":
                 continue
-            offset = annotation.start_time - start
             values = annotation.probabilities[:, column]
-            time_s, values = visible_part(values, annotation.sampling_rate, offset, view)
+            times, values = view.part(values, annotation.sampling_rate, annotation.start_time)
             label = None if phase in labelled else phase
             labelled.add(phase)
-            axis.plot(time_s, values, color=color_of(phase), linewidth=1.0, label=label)
+            axis.plot(times, values, color=color_of(phase), linewidth=1.0, label=label)
     axis.set_ylim(0, 1.05)
     axis.set_ylabel("probability", rotation=0, ha="right", va="center")
     if labelled:
@@ -154,11 +189,12 @@ def _draw_probabilities(
         )
 
 
-def _draw_picks(axis: Axes, picks: Sequence[Pick], start: Any, view: tuple[float, float]) -> None:
-    inside = [pick for pick in picks if view[0] <= pick.time - start <= view[1]]
+def _draw_picks(axis: Axes, picks: Sequence[Pick], view: _View) -> None:
+    left, right = view.limits
+    inside = [pick for pick in picks if left <= view.place(pick.time) <= right]
     top = 1.0 if len(inside) <= MAX_LINES else 0.12
     for phase in {pick.phase for pick in inside}:
-        times = [pick.time - start for pick in inside if pick.phase == phase]
+        times = [view.place(pick.time) for pick in inside if pick.phase == phase]
         axis.vlines(
             times,
             1.0 - top,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.io.times import TimeUnit, unit_of_span
 from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain, visible_part
 from phasenet_keras.types import LabelledWaveform
 
@@ -45,8 +46,10 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
     n_rows = max(1, -(-len(records) // COLUMNS))
     figure = Figure(figsize=(12, 2.7 * n_rows + 0.5), layout="constrained")
     axes = figure.subplots(n_rows, COLUMNS, squeeze=False).ravel()
+    spans_s = [np.ptp(_view(record)) / record.waveform.sampling_rate for record in records]
+    unit = unit_of_span(max(spans_s, default=1.0))
     for axis, record in zip(axes, records, strict=False):
-        _draw(axis, record)
+        _draw(axis, record, unit)
     for axis in axes[len(records) :]:
         axis.set_axis_off()
     handles = [
@@ -54,7 +57,7 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
         Line2D([], [], color=PHASE_COLORS["S"], linestyle="--", label="S label"),
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
-    figure.supxlabel("seconds from the first sample", fontsize=10)
+    figure.supxlabel(f"{unit.name} from the first sample", fontsize=10)
     return figure
 
 
@@ -65,7 +68,7 @@ def save_examples(records: Sequence[LabelledWaveform], path: str | PathLike[str]
         plot_examples(records).savefig(file, dpi=110, format=path.suffix.removeprefix("."))
 
 
-def _draw(axis: Axes, record: LabelledWaveform) -> None:
+def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:
     wave = record.waveform
     begin, end = _view(record)
     rate_hz = wave.sampling_rate
@@ -78,11 +81,11 @@ def _draw(axis: Axes, record: LabelledWaveform) -> None:
         level = -SPACING * place
         shown = level + 0.5 * values / (peak or 1.0)
         time_s, shown = visible_part(shown, rate_hz, view[0], view)
-        axis.plot(time_s, shown, color=TRACE_COLOR, linewidth=0.6)
+        axis.plot(unit.per_s * time_s, shown, color=TRACE_COLOR, linewidth=0.6)
         ticks.append((level, name))
     for phase, samples in record.arrivals.items():
         axis.vlines(
-            [sample / rate_hz for sample in samples if begin <= sample < end],
+            [unit.per_s * sample / rate_hz for sample in samples if begin <= sample < end],
             0.0,
             1.0,
             transform=axis.get_xaxis_transform(),
@@ -93,7 +96,8 @@ def _draw(axis: Axes, record: LabelledWaveform) -> None:
         )
     axis.set_yticks([level for level, _ in ticks], [name for _, name in ticks])
     axis.set_ylim(-SPACING * (len(ticks) - 1) - 0.6, 0.6)
-    axis.set_xlim(view[0], max(view[1] - 1 / rate_hz, view[0] + 1 / rate_hz))
+    right_s = max(view[1] - 1 / rate_hz, view[0] + 1 / rate_hz)
+    axis.set_xlim(unit.per_s * view[0], unit.per_s * right_s)
     axis.tick_params(labelsize=8)
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_title(_title(record), fontsize=8.5, loc="left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.io.times import residual_unit, seconds_after
 from phasenet_keras.plot import color_of, plain
 from phasenet_keras.training.physics import shot_column
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -18,7 +20,7 @@ from phasenet_keras.types import ConfigError, LabelledWaveform
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 __all__ = ["draw_wiggles", "plot_gather", "save_gather"]
 
@@ -35,10 +37,14 @@ CLIP_PERCENTILE = 98.0
 
 @dataclass(frozen=True)
 class _Units:
-    """What the axes count in: ``scale`` turns the table's times into those of the figure."""
+    """What the axes count in: ``scale`` turns the table's times into those of the figure.
+
+    ``per_s`` does it with seconds; NaN where the figure's times are samples.
+    """
 
     time: str
     scale: float
+    per_s: float
     offset: str
     before: str
     after: str
@@ -52,14 +58,14 @@ def plot_gather(
 ) -> Figure:
     """Draw one gather: picks before (circles, outliers crossed) and after (curves).
 
-    A band about a curve is twice the uncertainty; where a time was filled in, the curve's points
-    are hollow squares. Picks outside of the view are triangles at its edge. With waveforms the
-    gather lies underneath, each trace scaled by itself.
+    A band about a curve is twice the uncertainty; where a time was filled in or is of the other
+    side, the curve's points are hollow squares. Picks outside of the view are triangles at its
+    edge. With waveforms the gather lies underneath, each trace scaled by itself.
 
     Args:
         rows: of one shot, as `correct_picks` returns them.
         waveforms: the record of each receiver, by the receiver's name in the table.
-        sampling_rate_hz: turns samples into milliseconds.
+        sampling_rate_hz: turns samples into milliseconds or microseconds.
 
     Returns:
         A Matplotlib figure, not shown.
@@ -121,11 +127,18 @@ def _units(rows: DataFrame, rate_hz: float | None) -> _Units:
     in_metres = "offset_m" in rows
     offset = "offset (m)" if in_metres else "receiver minus shot number"
     if "corrected_s" in rows:
-        return _Units("time (ms)", 1e3, offset, "time_s", "corrected_s", "uncertainty_s")
+        names = ("time_s", "corrected_s", "uncertainty_s")
+        unit = residual_unit(_span_of(rows["corrected_s"]))
+        return _Units(f"time ({unit.symbol})", unit.per_s, unit.per_s, offset, *names)
     names = ("sample", "corrected_sample", "uncertainty_samples")
     if rate_hz is None:
-        return _Units("time (samples)", 1.0, offset, *names)
-    return _Units("time (ms)", 1e3 / rate_hz, offset, *names)
+        return _Units("time (samples)", 1.0, math.nan, offset, *names)
+    unit = residual_unit(_span_of(rows["corrected_sample"]) / rate_hz)
+    return _Units(f"time ({unit.symbol})", unit.per_s / rate_hz, unit.per_s, offset, *names)
+
+
+def _span_of(times: Series) -> float:
+    return float(times.max() - times.min())
 
 
 def _places(rows: DataFrame) -> np.ndarray:
@@ -163,7 +176,7 @@ def _draw_phase(
         axis.fill_between(
             x[on], (after - 2 * sigma)[on], (after + 2 * sigma)[on], color=color, alpha=0.18, lw=0
         )
-    filled = known & (rows["how"] == "filled").to_numpy()
+    filled = known & ((rows["how"] == "filled") | rows["mirrored"]).to_numpy(bool)
     style: dict[str, Any] = {"linestyle": "none", "color": color, "zorder": 6}
     axis.plot(x[filled], after[filled], marker="s", ms=4.5, mfc="white", **style)
     outlier = rows["is_outlier"].to_numpy(bool)
@@ -201,11 +214,11 @@ def _draw_waveforms(
             continue
         wave = record.waveform
         start = row.get("start_time")
-        shift_s = wave.start_time - start if start is not None and start == start else 0.0
+        dated = start is not None and start == start
+        shift_s = seconds_after(wave.start_time, start) if dated else 0.0
         seconds = shift_s + np.arange(wave.n_samples) / wave.sampling_rate
-        times = seconds * 1e3
-        if units.time == "time (samples)":
-            times = seconds * wave.sampling_rate
+        in_samples = math.isnan(units.per_s)
+        times = seconds * (wave.sampling_rate if in_samples else units.per_s)
         shown = (times >= view[0]) & (times <= view[1])
         # The last channel: Z, where there is one.
         values = wave.data[shown, -1].astype(float)
@@ -267,7 +280,7 @@ def _legend(figure: Figure, rows: DataFrame) -> None:
         Line2D([], [], marker="o", ms=4, mfc="none", label="pick", **style),
         Line2D([], [], marker="x", ms=6, mew=1.6, label="outlier", **style),
         Line2D([], [], marker="v", ms=7, label="outlier beyond the view", **style),
-        Line2D([], [], marker="s", ms=4.5, mfc="white", label="filled in", **style),
+        Line2D([], [], marker="s", ms=4.5, mfc="white", label="filled or mirrored", **style),
         Patch(color="black", alpha=0.18, lw=0, label="± 2 uncertainties"),
     ]
     figure.legend(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.io.times import seconds_after
 from phasenet_keras.plot import color_of, plain
 from phasenet_keras.plot_gather import draw_wiggles
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
@@ -64,7 +65,8 @@ def plot_line(records: Sequence[LabelledWaveform], picks: Sequence[Pick], title:
             label=f"{phase} onset",
         )  # fmt: skip
         found = [pick for pick in picks if pick.phase == phase]
-        found_ms = [1e3 * (pick.time - waves[pick.station].start_time) for pick in found]
+        begins = [waves[pick.station].start_time for pick in found]
+        found_ms = [1e3 * seconds_after(p.time, t) for p, t in zip(found, begins, strict=True)]
         axis.scatter(
             [offsets_m[pick.station] for pick in found], found_ms,
             s=[LARGEST * pick.probability for pick in found], facecolor="none", edgecolor=color,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.times import TimeUnit, residual_unit, seconds_after, unit_of_span
 from phasenet_keras.plot import TRACE_COLOR, color_of, plain, visible_part
 from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.picked import RecordErrors
+from phasenet_keras.training.score_table import mean_and_std, unit_of_scores
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve
 
 if TYPE_CHECKING:
@@ -51,29 +53,36 @@ def plot_residuals(
     figure: Figure = Figure(figsize=(0.6 + 4.6 * len(scores), 3.6), layout="constrained")
     axes = figure.subplots(1, len(scores), squeeze=False)[0]
     for axis, (phase, score) in zip(axes, scores.items(), strict=True):
-        values_ms = 1000.0 * np.asarray(residuals_s.get(phase, ()), float)
-        tolerance_ms = 1000.0 * score.tolerance_s
-        largest = np.abs(values_ms).max(initial=0.0)
-        reach = max(1.3 * tolerance_ms, 1.05 * largest) or 1.0
-        axis.hist(values_ms, HISTOGRAM_BINS, range=(-reach, reach), color=color_of(phase))
-        axis.axvspan(-tolerance_ms, tolerance_ms, color="#000000", alpha=0.06, linewidth=0)
-        for side in (-tolerance_ms, tolerance_ms):
+        values_s = np.asarray(residuals_s.get(phase, ()), float)
+        reach_s = 1.05 * np.abs(values_s).max(initial=0.0)
+        if not 0.0 < reach_s < score.tolerance_s / HISTOGRAM_BINS:  # else all were in one bar
+            reach_s = max(1.3 * score.tolerance_s, reach_s) or 1.0
+        unit = residual_unit(reach_s)
+        values, reach, tolerance = (unit.per_s * s for s in (values_s, reach_s, score.tolerance_s))
+        axis.hist(values, HISTOGRAM_BINS, range=(-reach, reach), color=color_of(phase))
+        axis.axvspan(-tolerance, tolerance, color="#000000", alpha=0.06, linewidth=0)
+        for side in (-tolerance, tolerance):
             axis.axvline(side, color=MARK_COLOR, linewidth=1.0, linestyle="--")
         if not math.isnan(score.residual_mean_s):
-            mean, std = 1000.0 * score.residual_mean_s, 1000.0 * score.residual_std_s
+            mean, std = unit.per_s * score.residual_mean_s, unit.per_s * score.residual_std_s
             top = axis.get_ylim()[1]
             axis.errorbar(mean, 1.06 * top, xerr=std, fmt="o", color="black", capsize=4)
             axis.set_ylim(0, 1.14 * top)
-            text = f"mean {mean:+.2f} ± {std:.2f} ms, MAE {1000.0 * score.mae_s:.2f} ms"
+            small = unit_of_scores([score])
+            text = f"mean {mean_and_std(score, small)} {small.symbol}, "
+            text += f"MAE {small.per_s * score.mae_s:.2f} {small.symbol}"
         else:
             axis.set_ylim(0, 1)
             text = "no pick near a label"
-        found = f"{score.n_matched} of {score.n_true} labels found within {tolerance_ms:g} ms"
+        whole = residual_unit(score.tolerance_s)
+        within = f"{whole.per_s * score.tolerance_s:g} {whole.symbol}"
+        found = f"{score.n_matched} of {score.n_true} labels found within {within}"
         axis.set_title(f"{phase}: {found}\n{text}", fontsize=10)
         axis.set_xlim(-reach, reach)
         axis.locator_params(axis="x", nbins=7)
         axis.yaxis.get_major_locator().set_params(integer=True)
-        axis.set_xlabel("pick minus label (ms); dashed: tolerance")
+        ends = "dashed: tolerance" if tolerance <= reach else "the tolerance is beyond the view"
+        axis.set_xlabel(f"pick minus label ({unit.symbol}); {ends}")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("picks")
     return figure
@@ -158,15 +167,16 @@ def plot_worst(
         [annotation] = picker.annotate([error.picked.record.waveform])
         axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         view = _view(error, scores)
-        _draw_record(axes[0], error.picked.record, view)
-        _draw_probabilities(axes[1], annotation, scores, view)
-        _draw_arrivals(axes, error, scores)
+        unit = unit_of_span(view[1] - view[0])
+        _draw_record(axes[0], error.picked.record, view, unit)
+        _draw_probabilities(axes[1], annotation, scores, view, unit)
+        _draw_arrivals(axes, error, scores, view, unit)
         record = error.picked.record
         name = name_of(record)
         name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
-        axes[1].set_xlabel("seconds after the record's start", fontsize=8)
-        axes[1].set_xlim(*view)
+        axes[1].set_xlabel(f"{unit.name} after the record's start", fontsize=8)
+        axes[1].set_xlim(*(unit.per_s * end for end in view))
     styles: list[Line2D] = []
     for phase in scores:
         color = color_of(phase)
@@ -190,7 +200,7 @@ def plot_worst(
 def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> tuple[float, float]:
     """Return what is shown of a record, in seconds: all labels and picks, and some beside them."""
     wave = error.picked.record.waveform
-    times = [pick.time - wave.start_time for pick in error.picked.picks]
+    times = [seconds_after(pick.time, wave.start_time) for pick in error.picked.picks]
     for phase in scores:
         times += [s / wave.sampling_rate for s in error.picked.record.arrivals.get(phase, ())]
     if not times:
@@ -201,14 +211,18 @@ def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> tuple[float
     return (left, right) if right > left else (0.0, wave.duration_s)
 
 
-def _draw_record(axis: Axes, record: LabelledWaveform, view: tuple[float, float]) -> None:
+def _draw_record(
+    axis: Axes, record: LabelledWaveform, view: tuple[float, float], unit: TimeUnit
+) -> None:
     """Draw the channels below one another, each as high as its largest excursion in view."""
     wave = record.waveform
     for row, channel in enumerate(wave.channels):
         column = wave.data[:, row] - wave.data[:, row].mean(dtype=np.float64)
         time_s, values = visible_part(column, wave.sampling_rate, 0.0, view)
         scale = np.abs(values).max(initial=0.0) or 1.0
-        axis.plot(time_s, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6)
+        axis.plot(
+            unit.per_s * time_s, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6
+        )
         axis.annotate(
             channel,
             (0.0, -row),
@@ -229,13 +243,14 @@ def _draw_probabilities(
     annotation: Annotation,
     scores: Mapping[str, PhaseScores],
     view: tuple[float, float],
+    unit: TimeUnit,
 ) -> None:
     for column, phase in enumerate(annotation.phases):
         if phase not in scores:
             continue
         values = annotation.probabilities[:, column]
         time_s, values = visible_part(values, annotation.sampling_rate, 0.0, view)
-        axis.plot(time_s, values, color=color_of(phase), linewidth=1.0)
+        axis.plot(unit.per_s * time_s, values, color=color_of(phase), linewidth=1.0)
     for threshold in {score.threshold for score in scores.values()}:
         axis.axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
     axis.set_ylim(0, 1.05)
@@ -245,17 +260,28 @@ def _draw_probabilities(
 
 
 def _draw_arrivals(
-    axes: Sequence[Axes], error: RecordErrors, scores: Mapping[str, PhaseScores]
+    axes: Sequence[Axes],
+    error: RecordErrors,
+    scores: Mapping[str, PhaseScores],
+    view: tuple[float, float],
+    unit: TimeUnit,
 ) -> None:
-    """Draw labels as bands as wide as the tolerance, and picks as dashed lines."""
+    """Draw labels as bands as wide as the tolerance if they end in view, picks as dashed lines."""
     wave = error.picked.record.waveform
+    left, right = (unit.per_s * end for end in view)
     for phase, score in scores.items():
-        color, reach = color_of(phase), score.tolerance.at(wave.sampling_rate)
-        labels = [s / wave.sampling_rate for s in error.picked.record.arrivals.get(phase, ())]
-        picks = [p.time - wave.start_time for p in error.picked.picks if p.phase == phase]
+        color, reach = color_of(phase), unit.per_s * score.tolerance.at(wave.sampling_rate)
+        samples = error.picked.record.arrivals.get(phase, ())
+        labels = [unit.per_s * sample / wave.sampling_rate for sample in samples]
+        picks = [
+            unit.per_s * seconds_after(pick.time, wave.start_time)
+            for pick in error.picked.picks
+            if pick.phase == phase
+        ]
         for axis in axes:
             for time in labels:
-                axis.axvspan(time - reach, time + reach, color=color, alpha=0.25, linewidth=0)
+                if left < time - reach or time + reach < right:
+                    axis.axvspan(time - reach, time + reach, color=color, alpha=0.25, linewidth=0)
                 axis.axvline(time, color=color, linewidth=2.5, alpha=0.35)
             for time in picks:
                 axis.axvline(time, color=color, linewidth=1.2, linestyle="--")

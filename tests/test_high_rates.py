@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from archives import run
 from obspy import Stream, Trace, UTCDateTime, read
@@ -21,8 +22,21 @@ from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.io.tables import read_picks, write_picks
 from phasenet_keras.io.waveforms import read_waveforms, waveforms_of
 from phasenet_keras.picking.archive import StationSummary
+from phasenet_keras.picking.files import StationResult
+from phasenet_keras.plot import plot_station
+from phasenet_keras.plot_dataset import plot_examples
+from phasenet_keras.plot_gather import plot_gather
+from phasenet_keras.plot_scores import plot_residuals, plot_worst
+from phasenet_keras.training.correction import CorrectionConfig
+from phasenet_keras.training.evaluate import pick_records, score_picked
 from phasenet_keras.training.matching import tolerance_of
-from phasenet_keras.training.picked import PickedRecord, matches_of
+from phasenet_keras.training.picked import (
+    PickedRecord,
+    matches_of,
+    residuals_by_phase,
+    worst_records,
+)
+from phasenet_keras.training.pseudolabels import correct_picks
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.types import LabelledWaveform, Pick
@@ -173,3 +187,49 @@ def test_scores_have_a_unit_that_shows_digits():
     assert "| +0.12 ± 0.46 | 0.30 |" in row(1e-3)
     assert "residual mean ± std (µs) | MAE (µs)" in row(1e-6)
     assert "| +0.12 ± 0.46 | 0.30 |" in row(1e-6)
+
+
+def test_figures_are_in_microseconds_and_show_picks_at_their_samples(spike_net):
+    data = 0.05 * np.random.default_rng(0).standard_normal((2048, 3))
+    data[974] += 30.0
+    wave = Waveform(data, RATE_HZ, UTCDateTime(ns=T0.ns + 50), ("E", "N", "Z"), "AE1")
+    record = LabelledWaveform(wave, {"P": (971,), "S": ()}, name="r")
+    picker = Picker(spike_net, sampling="reinterpret")
+
+    axis = plot_station(StationResult("AE1", [picker.pick_record(wave)])).axes[-1]
+    assert axis.get_xlabel() == "microseconds after 2024-02-29 01:02:03.000000050 UTC"
+    assert axis.get_xlim() == pytest.approx((0, 204.8))
+    marks = [marks for marks in axis.collections if len(marks.get_segments()) == 1]
+    assert marks[0].get_segments()[0][0][0] == pytest.approx(97.4, abs=1e-6)
+
+    figure = plot_examples([record])
+    assert figure.get_supxlabel() == "microseconds from the first sample"
+    label = figure.axes[0].collections[0].get_segments()[0][0][0]
+    assert label == pytest.approx(97.1)
+
+    picked = pick_records(picker, [record], lowest=0.05)
+    for tolerance, reach in ((tolerance_of(tolerance_samples=10), 1.3), (tolerance_of(), 0.315)):
+        scores = score_picked(picked, picker.thresholds, tolerance)
+        figure = plot_worst(worst_records(picked, scores), scores, picker)
+        assert figure.axes[0].get_title(loc="left") == "r: P +0.3 µs"
+        assert figure.axes[1].get_xlabel() == "microseconds after the record's start"
+        dashed = [line.get_xdata()[0] for line in figure.axes[1].lines if line.is_dashed()]
+        assert dashed[-1:] == pytest.approx([97.4], abs=1e-6)
+        assert len(figure.axes[1].patches) == (tolerance.samples is not None)  # the band
+        [axis, _] = plot_residuals(residuals_by_phase(picked, scores), scores).axes
+        assert axis.get_xlim() == pytest.approx((-reach, reach))
+        assert axis.get_xlabel().startswith("pick minus label (µs); ")
+        assert "mean +0.30 ± 0.00 µs, MAE 0.30 µs" in axis.get_title()
+    assert "1 of 1 labels found within 100 ms" in axis.get_title()
+
+
+@pytest.mark.parametrize(("rate_hz", "label"), [(1e7, "time (µs)"), (4000.0, "time (ms)")])
+def test_gathers_are_drawn_in_a_unit_that_shows_digits(rate_hz, label):
+    sample = 60.0 + 10 * np.arange(24)
+    rows = pd.DataFrame({"shot": 1, "receiver": range(1, 25), "phase": "P", "sample": sample})
+    rows = correct_picks(rows, CorrectionConfig(choose="given"))
+    [axis] = plot_gather(rows, sampling_rate_hz=rate_hz).axes
+    assert axis.get_ylabel() == label
+    per_sample = {"time (µs)": 0.1, "time (ms)": 0.25}[label]
+    circles = next(line for line in axis.lines if line.get_marker() == "o")
+    np.testing.assert_allclose(circles.get_ydata(), per_sample * sample)

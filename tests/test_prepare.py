@@ -74,6 +74,19 @@ def test_labels_that_are_exchanged_or_in_seconds_are_noted(tmp_path, capsys):
     assert "S before P" not in said
 
 
+def test_records_with_s_before_p_are_counted_also_where_they_are_few(tmp_path, capsys):
+    names = [f"t{n}.txt" for n in range(4)]
+    write_text_files(tmp_path / "raw", names)
+    labels = tmp_path / "labels.csv"
+    # An S of an event before the record's own is no fault: t2 has two S.
+    arrivals = ["100,200", "210,200", "200,100;300", "100,200"]
+    lines = [f"{name},{at}\n" for name, at in zip(names, arrivals, strict=True)]
+    labels.write_text("fname,itp,its\n" + "".join(lines).replace("100;300", '"[100, 300]"'))
+    assert run(tmp_path / "raw", "--labels", labels, "--output", tmp_path / "set") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note S before P in some records: it is in 1 of 4 that have both, t1: correct" in said
+
+
 def test_a_number_that_stands_for_no_arrival_is_asked_about_once(tmp_path, capsys):
     names = [f"t{n}.txt" for n in range(6)]
     write_text_files(tmp_path / "raw", names)

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from phasenet_keras.io.geometry import read_geometry
 from phasenet_keras.training.correction import REPORT, CorrectionConfig
-from phasenet_keras.training.physics import reciprocity
+from phasenet_keras.training.physics import check_physics, reciprocity
 from phasenet_keras.training.pseudolabels import correct_picks
 from phasenet_keras.training.robust import PhaseCorrection, choose_settings, correct_gather
-from phasenet_keras.training.survey import signed_offsets
+from phasenet_keras.training.survey import signed_offsets, unused_rows
 from phasenet_keras.types import ConfigError, ShapeError
 
 GIVEN = CorrectionConfig(choose="given")
@@ -90,12 +90,36 @@ def test_a_poor_side_takes_the_other_ones_curve():
     picks[0] += 300
     found = correct_gather(offsets, picks)
     assert found.mirrored.tolist() == [True] * 3 + [False] * 30
-    assert (found.how[:3] == "filled").all()
+    assert found.how[:3].tolist() == ["filled", "kept", "kept"]
     np.testing.assert_allclose(found.time[:3], truth[:3], atol=2)
     assert not found.is_outlier[:3].any()
     alone = correct_gather(offsets, picks, PhaseCorrection(mirror=False))
     assert (alone.how[:3] == "dropped").all()
     assert np.isnan(alone.time[:3]).all()
+
+
+def test_no_s_is_corrected_to_before_its_p():
+    """Left of the source S has its curve and P two picks, of which one is wrong.
+
+    The other side's P is later, so that its mirror is 1 sample after S here.
+    """
+    right, left = np.arange(0, 30), np.arange(-30, 0)
+    rows = [("P", r, 67.0 + 2 * r) for r in right] + [("P", -3, 64.0), ("P", -1, 300.0)]
+    rows += [("S", r, 72.0 + 2 * r) for r in right] + [("S", r, 66.0 - 2 * r) for r in left]
+    table = pd.DataFrame(rows, columns=["phase", "receiver", "sample"]).assign(shot=0)
+    result = correct_picks(table, GIVEN).set_index(["phase", "receiver"])
+    in_order = result.loc[[("P", -3), ("S", -3)]]
+    assert in_order["corrected_sample"].tolist() == [64.0, 72.0]
+    assert in_order["residual_samples"].tolist() == [0.0, 0.0]
+    assert in_order["how"].tolist() == ["kept", "kept"]
+    assert in_order["note"].str.startswith("the pick is the time").all()
+    p, s = result.loc[("P", -1)], result.loc[("S", -1)]
+    assert (p["how"], s["how"]) == ("dropped", "kept")
+    assert np.isnan(p["corrected_sample"])
+    assert s["corrected_sample"] == pytest.approx(68.0, abs=1)
+    assert p["note"].startswith("S would be before P")
+    assert check_physics(result.reset_index())["rule"].tolist().count("p_before_s") == 0
+    assert unused_rows(result) == []
 
 
 def test_a_mirrored_time_does_not_reach_beyond_the_other_side():

@@ -1,8 +1,9 @@
-"""Times as text, with as many decimals as the samples of a record need."""
+"""Times as text, with as many decimals as the samples of a record need, and units of spans."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,14 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "NO_TIME",
+    "TimeUnit",
     "date_time",
     "exact_time",
     "iso_time",
+    "residual_unit",
     "seconds_after",
     "time_decimals",
+    "unit_of_span",
 ]
 
 EPOCH = datetime(1970, 1, 1)
@@ -29,6 +33,44 @@ _BLANK = re.compile(r"(?<=^\d{4}-\d{2}-\d{2}) (?=\d{2}:)")
 # Seconds since 1970, from 2001 to 2033.
 _POSIX = re.compile(r"(1\d{9})\.(\d+)")
 _NANOSECONDS = re.compile(r"(?<=\.\d{6})\d+")
+
+
+@dataclass(frozen=True)
+class TimeUnit:
+    """A unit that figures and tables show: ``symbol``, ``name``, and how many are a second."""
+
+    symbol: str
+    name: str
+    per_s: float
+
+
+SECONDS = TimeUnit("s", "seconds", 1.0)
+MILLISECONDS = TimeUnit("ms", "milliseconds", 1e3)
+MICROSECONDS = TimeUnit("µs", "microseconds", 1e6)
+# From here up an axis has at least 1 of the unit, and a residual shows two digits behind the point.
+AXIS_IN_S_FROM, AXIS_IN_MS_FROM, RESIDUALS_IN_MS_FROM = 1.0, 1e-3, 1e-4
+
+
+def unit_of_span(span_s: float) -> TimeUnit:
+    """Return the unit of an axis that is so long.
+
+    Example:
+        >>> [unit_of_span(span_s).symbol for span_s in (30.0, 0.5, 2e-4)]
+        ['s', 'ms', 'µs']
+    """
+    if span_s >= AXIS_IN_S_FROM:
+        return SECONDS
+    return MILLISECONDS if span_s >= AXIS_IN_MS_FROM else MICROSECONDS
+
+
+def residual_unit(largest_s: float) -> TimeUnit:
+    """Return the unit of residuals of which the largest is given: ms, or µs below 0.1 ms.
+
+    Example:
+        >>> residual_unit(2.0).symbol, residual_unit(5e-6).symbol
+        ('ms', 'µs')
+    """
+    return MICROSECONDS if 0 < largest_s < RESIDUALS_IN_MS_FROM else MILLISECONDS
 
 
 def iso_time(time: UTCDateTime, sampling_rate: float = 0.0) -> str:

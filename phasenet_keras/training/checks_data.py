@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from phasenet_keras.data.preprocess import arrange_channels
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
+from phasenet_keras.io.wording import some
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.splits import common_span
-from phasenet_keras.types import LabelledWaveform, nearest_name
+from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
     "check_channels",
@@ -95,14 +96,25 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
     """
     found = []
     given = [(record.arrivals or {}, _latest_in_seconds(record)) for record in records]
-    both = [arrivals for arrivals, _ in given if arrivals.get("P") and arrivals.get("S")]
-    early = sum(arrivals["S"][0] < arrivals["P"][0] for arrivals in both)
-    if 2 * early > len(both):
+    both = [(record, a) for record, (a, _) in zip(records, given, strict=True) if _has_both(a)]
+    early = [(record, a) for record, a in both if a["S"][0] < a["P"][0]]
+    # Where a record has several, the first S may be of an event whose P was before the record.
+    sure = [record for record, a in early if len(a["P"]) == len(a["S"]) == 1]
+    if 2 * len(early) > len(both):
         found.append(
             Finding(
                 "S before P",
-                f"the first S is before the first P in {early} of {len(both)} records that have "
-                "both: the columns of the labels are exchanged, or not in samples of the records",
+                f"the first S is before the first P in {len(early)} of {len(both)} records that "
+                "have both: the columns of the labels are exchanged, or not in samples of the "
+                "records",
+            )
+        )
+    elif sure:
+        found.append(
+            Finding(
+                "S before P in some records",
+                f"it is in {len(sure)} of {len(both)} that have both, {some(map(name_of, sure))}: "
+                "correct or remove these labels",
             )
         )
     places = [
@@ -234,9 +246,17 @@ def _latest_in_seconds(record: LabelledWaveform | RecordFacts) -> float:
 
     Of fast ones it is what a sample divided by 1000 can be: its point was one between thousands.
     """
-    facts = record if isinstance(record, RecordFacts) else record.waveform
+    facts = _facts_of(record)
     part = min(FIRST_PART, max(1.0 / facts.sampling_rate, LEAST_PART))
     return part * facts.duration_s * facts.sampling_rate
+
+
+def _facts_of(record: LabelledWaveform | RecordFacts) -> RecordFacts | Waveform:
+    return record if isinstance(record, RecordFacts) else record.waveform
+
+
+def _has_both(arrivals: Mapping[str, Sequence[float]]) -> bool:
+    return bool(arrivals.get("P") and arrivals.get("S"))
 
 
 def _digests(record: LabelledWaveform) -> list[bytes]:
@@ -244,6 +264,6 @@ def _digests(record: LabelledWaveform) -> list[bytes]:
     return [hashlib.sha256(np.ascontiguousarray(c).tobytes()).digest() for c in columns]
 
 
-def name_of(record: LabelledWaveform) -> str:
+def name_of(record: LabelledWaveform | RecordFacts) -> str:
     """Return what messages call a record: its name, or its station."""
-    return record.name or record.waveform.station
+    return record.name or _facts_of(record).station

@@ -241,10 +241,13 @@ def _mirror(gather: _Gather, fit: GatherFit, receivers: np.ndarray) -> None:
     misfit = np.abs(gather.t[receivers] - time)
     misfit = misfit[np.isfinite(misfit)]
     spread = float(np.median(misfit)) * MAD_TO_SIGMA if misfit.size else 0.0
+    uncertainty = np.interp(side, at, fit.uncertainty[known][order])
+    # The sides differ by no more than a stiff line may miss: such picks are better than the mirror.
+    reach = CUT * np.hypot(uncertainty, gather.settings.least_scatter)
+    reach += LINE_MISFIT * np.ptp(fit.time[known])
+    fit.inlier[receivers] = np.abs(gather.t[receivers] - time) <= reach
     fit.time[receivers] = time
-    fit.uncertainty[receivers] = np.hypot(
-        np.interp(side, at, fit.uncertainty[known][order]), spread
-    )
+    fit.uncertainty[receivers] = np.hypot(uncertainty, spread)
     fit.mirrored[receivers] = np.isfinite(time)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from phasenet_keras.io.times import residual_unit
 from phasenet_keras.training.picked import PickedRecord, matches_of, residuals_by_phase
 from phasenet_keras.training.scores import PhaseScores
 
@@ -44,8 +45,10 @@ class LabelOffset:
     def text(self) -> str:
         """Return the same in words, with what to do."""
         side = "before" if self.offset_s < 0 else "after"
+        unit = residual_unit(abs(self.offset_s))
+        away = f"{unit.per_s * abs(self.offset_s):.3g} {unit.symbol}"
         return (
-            f"{self.phase}: {self.n_pairs} picks are {1000 * abs(self.offset_s):.3g} ms {side} "
+            f"{self.phase}: {self.n_pairs} picks are {away} {side} "
             f"their labels, all alike: moved by that, F1 would be {self.f1_moved:.3f} in place of "
             f"{self.f1:.3f}. The labels seem to mark another part of the wave (onset, first peak), "
             "or times are shifted. Fine-tuned on some of these records, picks follow the labels"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from phasenet_keras.io.times import seconds_after
+from phasenet_keras.io.times import residual_unit, seconds_after
 from phasenet_keras.training.matching import ROUNDING, Tolerance, match_picks
 from phasenet_keras.training.scores import PhaseScores, RecordMatches
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
@@ -120,7 +120,9 @@ def _errors(picked: PickedRecord, scores: Mapping[str, PhaseScores]) -> RecordEr
         if match.residuals_s:
             worst = max(match.residuals_s, key=abs)
             largest = max(largest, abs(worst))
-            said.append(f"{1000 * worst:+.3g} ms")
+            worst = round(worst, 9) + 0.0  # not a zero of many digits, or below zero
+            unit = residual_unit(abs(worst))
+            said.append(f"{unit.per_s * worst:+.3g} {unit.symbol}")
         if said:
             words.append(f"{phase} {', '.join(said)}")
     shown = PickedRecord(record, tuple(sorted(kept)), picked.lowest)

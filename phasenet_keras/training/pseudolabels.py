@@ -19,7 +19,7 @@ from phasenet_keras.training.robust import (
     correct_one,
     one_thread,
 )
-from phasenet_keras.training.survey import Point, with_offsets
+from phasenet_keras.training.survey import OUT_OF_ORDER, PICK_KEPT, Point, with_offsets
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ __all__ = ["correct_picks"]
 
 # Of differences between reciprocal picks: picks are not better than this.
 LEAST_SPREAD_SAMPLES = 1.5
+# A pick is near a curve within so many of its uncertainties, as figures show them.
+IN_BAND = 2.0
 
 
 def correct_picks(
@@ -40,6 +42,10 @@ def correct_picks(
     progress: Callable[[int, int], None] | None = None,
 ) -> DataFrame:
     """Correct the picks of a survey by the moveout of each gather and phase.
+
+    Curves of P and S know nothing of each other. Where they put S of a trace before its P, the
+    picks are its times if both are near their curves and in order; else the less certain time is
+    dropped.
 
     Args:
         table: one row a pick: ``shot`` (or ``gather``), ``receiver``, ``phase``, and ``sample``
@@ -57,8 +63,8 @@ def correct_picks(
         A copy of the table, row by row, with ``corrected``, ``residual`` and ``uncertainty`` in
         the unit of the times (their names end in ``_sample``, ``_samples``, or ``_s``), and
         ``is_outlier, how, mirrored, note``: see `GatherCorrection`. ``note`` says why a row was
-        not used. With ``config.reciprocity`` also ``reciprocity_weight``. Its ``attrs`` hold the
-        settings and the gathers they were chosen on.
+        not used, or has the time of its pick. With ``config.reciprocity`` also
+        ``reciprocity_weight``. Its ``attrs`` hold the settings and the gathers they were chosen on.
 
     Raises:
         ConfigError: for missing columns, coordinates or sampling rate, if no row can be used,
@@ -90,6 +96,7 @@ def correct_picks(
             survey.put(rows, found)
             if progress is not None:
                 progress(done, len(survey.gathers))
+    survey.settle_order()
     result = survey.result()
     result.attrs["settings"] = {phase: asdict(item) for phase, item in settings.items()}
     result.attrs["chosen_on"] = chosen_on
@@ -223,6 +230,31 @@ class _Survey:
         self.how[rows] = found.how
         silent = rows[(found.how == "dropped") & (self.note[rows] == "")]
         self.note[silent] = "no curve here: too few picks, or it leaves the bounds"
+
+    def settle_order(self) -> None:
+        """Let no S be earlier than the P of its trace."""
+        used = np.concatenate([*self.gathers.values()]) if self.gathers else np.empty(0, int)
+        keys = self.table.iloc[used][[self.shot, "receiver", "phase"]].assign(row=used)
+        keys = keys[np.isfinite(self.values[0, used])]
+        p, s = (keys[keys["phase"] == phase].drop(columns="phase") for phase in "PS")
+        pairs = p.merge(s, on=[self.shot, "receiver"])
+        for pair in pairs[["row_x", "row_y"]].to_numpy():
+            time, residual, uncertainty = self.values[:, pair]
+            if time[0] <= time[1]:
+                continue
+            # The uncertainty of a mirrored time is that of its picks: it does not judge them.
+            near = ~self.mirrored[pair] & (np.abs(residual) <= IN_BAND * uncertainty)
+            fits = near | (self.how[pair] == "kept")
+            if fits.all() and self.times[pair[0]] <= self.times[pair[1]]:
+                self.values[:2, pair] = self.times[pair], np.zeros(2)
+                self.how[pair] = "kept"
+                self.mirrored[pair] = self.is_outlier[pair] = False
+                self.note[pair] = f"{PICK_KEPT}: the curves put S before P"
+                continue
+            worse = pair[int(uncertainty[1] >= uncertainty[0])]
+            self.values[:, worse] = np.nan
+            self.how[worse], self.mirrored[worse] = "dropped", False
+            self.note[worse] = f"{OUT_OF_ORDER}: less certain than the other phase of its trace"
 
     def result(self) -> DataFrame:
         """Return the table with the new columns."""

@@ -116,7 +116,8 @@ class GatherCorrection:
         is_outlier: whether the pick was judged and refused.
         uncertainty: of ``time``, one standard deviation in samples.
         how: ``"kept"`` (the pick was an inlier, its time goes to the curve), ``"moved"`` (an
-            outlier), ``"filled"`` (no pick here, or a side with too few), ``"dropped"`` (no time).
+            outlier), ``"filled"`` (no pick here, or a side with too few and far from the other
+            side's curve), ``"dropped"`` (no time).
         mirrored: whether ``time`` comes from the other side of the source.
     """
 
@@ -277,7 +278,7 @@ def correct_one(
     picked = np.isfinite(times)
     is_outlier = picked & (~usable | (judged & ~inlier))
     how = np.where(inlier, "kept", np.where(is_outlier, "moved", "filled")).astype("U7")
-    how[mirrored] = "filled"
+    how[mirrored & ~inlier] = "filled"
     how[outside] = "dropped"
     return GatherCorrection(time, times - time, is_outlier, uncertainty, how, mirrored)
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from phasenet_keras.io.times import TimeUnit, residual_unit
 from phasenet_keras.training.scores import PhaseScores
 
-__all__ = ["LEAST_EVENTS", "interval_notes", "markdown_table", "shown_interval", "with_interval"]
+__all__ = [
+    "LEAST_EVENTS",
+    "interval_notes",
+    "markdown_table",
+    "mean_and_std",
+    "shown_interval",
+    "unit_of_scores",
+    "with_interval",
+]
 
 # An interval that is drawn from fewer events is not shown. All draws of a sample are of one event
 # with a probability of n ** -n, for two and three more than the 2.5 % of a tail: the ends are then
@@ -16,8 +25,6 @@ __all__ = ["LEAST_EVENTS", "interval_notes", "markdown_table", "shown_interval",
 LEAST_EVENTS = 5
 # Scores that tables show with intervals.
 WITH_INTERVALS = ("f1", "precision", "recall")
-# A MAE below 0.1 ms is shown in microseconds.
-MILLISECONDS_FROM_S = 1e-4
 # In a table, where there is nothing to average.
 NO_VALUE = "-"
 
@@ -29,7 +36,7 @@ def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
     has a value is left out.
     """
     scores = [score for of_phases in rows.values() for score in of_phases.values()]
-    unit, per_s = _unit_of(scores)
+    unit = unit_of_scores(scores)
     table = [
         {
             "what": name,
@@ -37,8 +44,8 @@ def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
             "F1 (95 %)": with_interval(score, "f1"),
             "precision (95 %)": with_interval(score, "precision"),
             "recall (95 %)": with_interval(score, "recall"),
-            f"residual mean ± std ({unit})": _mean_and_std(score, per_s),
-            f"MAE ({unit})": _or_none(per_s * score.mae_s, ".2f"),
+            f"residual mean ± std ({unit.symbol})": mean_and_std(score, unit),
+            f"MAE ({unit.symbol})": _or_none(unit.per_s * score.mae_s, ".2f"),
             "false picks an hour": _or_none(score.false_picks_per_hour, ".1f"),
             "labels": str(score.n_true),
         }
@@ -108,18 +115,15 @@ def _was_asked(score: PhaseScores) -> bool:
     return score.n_events == 1 or not math.isnan(score.f1_interval[0])
 
 
-def _unit_of(scores: Iterable[PhaseScores]) -> tuple[str, float]:
-    """Return the unit of residuals, and how many of it are a second.
-
-    Milliseconds, but microseconds where the largest MAE would show no more than one digit.
-    """
-    largest_s = max((s.mae_s for s in scores if s.mae_s > 0), default=1.0)
-    return ("µs", 1e6) if largest_s < MILLISECONDS_FROM_S else ("ms", 1e3)
+def unit_of_scores(scores: Iterable[PhaseScores]) -> TimeUnit:
+    """Return the unit in which the largest MAE of some scores shows digits."""
+    return residual_unit(max((s.mae_s for s in scores if s.mae_s > 0), default=0.0))
 
 
-def _mean_and_std(score: PhaseScores, per_s: float) -> str:
-    mean = _or_none(per_s * score.residual_mean_s, "+.2f")
-    return f"{mean} ± {per_s * score.residual_std_s:.2f}" if mean != NO_VALUE else mean
+def mean_and_std(score: PhaseScores, unit: TimeUnit) -> str:
+    """Return the mean of the residuals of a phase and its standard deviation, as text."""
+    mean = _or_none(unit.per_s * score.residual_mean_s, "+.2f")
+    return f"{mean} ± {unit.per_s * score.residual_std_s:.2f}" if mean != NO_VALUE else mean
 
 
 def _or_none(value: float, form: str) -> str:

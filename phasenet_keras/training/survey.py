@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HOW",
+    "OUT_OF_ORDER",
+    "PICK_KEPT",
     "Point",
     "arrivals_of",
     "filled_up",
@@ -32,8 +34,10 @@ __all__ = [
 Point = float | Sequence[float]
 
 HOW = ("kept", "moved", "filled", "dropped")
+# Notes of rows whose curves put S before P.
+PICK_KEPT, OUT_OF_ORDER = "the pick is the time", "S would be before P"
 # What a row is not used for without anything being wrong with it.
-HARMLESS = ("", "no curve here", "duplicate")
+HARMLESS = ("", "no curve here", "duplicate", PICK_KEPT, OUT_OF_ORDER)
 
 
 def signed_offsets(source_xyz: Point, receivers_xyz: Sequence[Point] | np.ndarray) -> np.ndarray:
