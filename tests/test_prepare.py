@@ -276,6 +276,13 @@ def test_runs_with_the_same_stations_do_not_clash(tmp_path, capsys):
         ("run1.AA.S0001", (50.0,)),
         ("run3.AA.S0002", (60.0,)),
     ]
+    (tmp_path / "all.csv").write_text("run,p_index\nrun1,50\nrun1,60\n")
+    with pytest.warns(RecordWarning, match="in the order of STATIONS, the first for AA.S0001"):
+        items = list(read_labelled(tmp_path / "runs/run[13]", tmp_path / "all.csv"))
+    assert [r.arrivals["P"] for r in items[:2]] == [(50.0,), (60.0,)]
+    (tmp_path / "all.csv").write_text("run,geophone,p_index\nrun1,S0002,60\nrun1,S0001,50\n")
+    item, *_ = read_labelled(tmp_path / "runs/run[13]", tmp_path / "all.csv")
+    assert "by its column 'geophone' the rows may be in another order than STATIONS" in str(item)
     (tmp_path / "all.csv").write_text("station,p_index\nS0001,50\n")
     with pytest.raises(FormatError, match="no column 'run' and there are 4 runs"):
         open_source(tmp_path / "runs", tmp_path / "all.csv")
