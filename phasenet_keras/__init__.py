@@ -5,7 +5,6 @@ Names are resolved on first use: importing this package loads neither Keras nor 
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -92,13 +91,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'phasenet_keras' has no attribute '{name}'")
-    home = f"phasenet_keras.{_HOMES[name]}"
-    if home not in sys.modules:
-        from phasenet_keras.quiet import quiet_start
-
-        with quiet_start():  # it may be what loads TensorFlow
-            import_module(home)
-    return getattr(sys.modules[home], name)
+    return getattr(import_module(f"phasenet_keras.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -224,6 +224,9 @@ def test_what_is_no_data_set_says_what_makes_one(tmp_path, capsys):
     assert run(raw, "--labels", labels, "--output", made) == 0
     capsys.readouterr()
     assert main(["train", raw, "--output", str(tmp_path / "run")]) == 2
+    assert "in holds no labels" in (said := capsys.readouterr().err)
+    assert "with --labels" in said
+    assert main(["evaluate", "regional", raw]) == 2
     assert "in is no data set" in (said := capsys.readouterr().err)
     assert "`phasenet-keras prepare` makes one" in said
     assert main(["evaluate", made, raw]) == 2

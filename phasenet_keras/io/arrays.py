@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
+from phasenet_keras.io.other_arrays import OTHER_SHAPES
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
 from phasenet_keras.io.specfem_names import specfem_codes
@@ -60,7 +61,8 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
     if data.ndim != 2 or data.shape[1] not in (1, 3) or data.dtype.kind not in "iufb":
         raise FormatError(
             f"{path}: 'data' should be numbers of shape (samples, 3), channels E, N, Z, or "
-            f"(samples, 1); it is {data.dtype} of shape {fields['data'].shape}"
+            f"(samples, 1); it is {data.dtype} of shape {fields['data'].shape}. If it is of events "
+            f"or sensors: {OTHER_SHAPES}"
         )
     try:
         rate = _rate(fields, names)

@@ -17,6 +17,7 @@ from phasenet_keras.io.label_rows import (
     warn_of_fillers,
 )
 from phasenet_keras.io.labelled_hdf5 import record_names, records_named
+from phasenet_keras.io.other_arrays import OTHER_SHAPES
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError
@@ -45,7 +46,8 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
             f"{table.path} should name the record of each row in the HDF5 files, in a column "
             f"{' or '.join(FILE_COLUMNS)}, and its arrivals in samples "
             f"({SAMPLE_COLUMNS_IN_WORDS}); it has columns {', '.join(table.columns)}. Or write "
-            "them as attributes: dataset.attrs['p_sample'] = 100"
+            "them as attributes: dataset.attrs['p_sample'] = 100. If an array is of several events "
+            f"or sensors: {OTHER_SHAPES}"
         )
     warn_of_fillers(table)
     places: dict[str, list[tuple[Path, str]]] = {}

@@ -15,13 +15,15 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import COMPONENTS, components_of
-from phasenet_keras.io.hdf5_nodes import attributes_of, dataset_of, nodes_of, opened
+from phasenet_keras.io.hdf5_nodes import DAMAGE, attributes_of, dataset_of, nodes_of, opened
 from phasenet_keras.io.label_rows import SAMPLE_COLUMNS, SPLIT_NAMES
+from phasenet_keras.io.other_arrays import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.io.times import NO_TIME, exact_time
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ def read_labelled_hdf5(
         ('quake/XX.A', 'quake', {'P': (120.0,)}, [])
     """
     path = Path(path)
+    _check_are_channels(path)
     items = list(_read(path))
     records = [item for item in items if isinstance(item, LabelledWaveform)]
     bad = [item for item in items if isinstance(item, BadRow)]
@@ -113,8 +116,12 @@ def hdf5_parts(path: Path) -> list[Part]:
     """Plan the reading of a file in parts of some hundred records; see `read_labelled_hdf5`.
 
     Raises:
-        FormatError: if the file is no HDF5.
+        FormatError: if the file is no HDF5, its records are of several sensors, or none is
+            labelled.
     """
+    _check_are_channels(path)
+    if not holds_labels(path):
+        raise FormatError(_said_of_no_labels(path))
     with opened(path) as file:
         count = sum(1 for _ in nodes_of(file, "", {}))
     return [partial(_read, path, block.start, block.stop) for block in blocks(count)]
@@ -128,6 +135,34 @@ def holds_labels(path: Path) -> bool:
                 if _is_labelled(_own_attributes(node)):
                     return True
     return False
+
+
+def _said_of_no_labels(path: Path) -> str:
+    """Return what a file holds in place of labelled records, and what can be done."""
+    with opened(path) as file:
+        found = [
+            f"{name} {getattr(dataset_of(node), 'shape', None)}"
+            for name, node, _ in nodes_of(file, "", {})
+            if not isinstance(node, Exception)
+        ]
+    return (
+        f"{path} holds no labelled record, but {some(found) or 'nothing'}: records have their "
+        "arrivals as attributes (p_sample), or in a table that names them (--labels, column "
+        f"fname). If an array is of several events or sensors: {OTHER_SHAPES}"
+    )
+
+
+def _check_are_channels(path: Path) -> None:
+    """Refuse a file whose records are of several sensors; see `check_are_channels`."""
+    records = []
+    with opened(path) as file:
+        for _, node, above in islice(nodes_of(file, "", {}), MOST_RECORDS):
+            with suppress(FormatError, *DAMAGE):  # it is reported where it is read
+                own = _own_attributes(node)
+                shape = dataset_of(node).shape
+                n_channels = 1 if {*CHANNELS} & {*above, *own} else min(shape)
+                records.append((n_channels, _arrivals(own)))
+    check_are_channels(records, str(path))
 
 
 def record_names(path: Path) -> list[str]:
@@ -219,7 +254,7 @@ def _samples(
     if shape is None or len(shape) not in (1, 2) or dataset.dtype.kind not in "iuf":
         raise FormatError(
             f"its data should be numbers of shape (samples, channels), received {dataset.dtype} "
-            f"of shape {shape}"
+            f"of shape {shape}" + (f"; {OTHER_SHAPES}" if shape and len(shape) > 2 else "")
         )
     try:
         data = np.atleast_2d(dataset[()])

@@ -16,7 +16,8 @@ from phasenet_keras.io.label_rows import (
     merged,
     warn_of_fillers,
 )
-from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, with_all_channels
+from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, npz_sizes, with_all_channels
+from phasenet_keras.io.other_arrays import MOST_RECORDS, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning, gather_of
 from phasenet_keras.io.row_files import paired
@@ -74,7 +75,12 @@ def csv_parts(
 
 
 def npz_parts(paths: Sequence[Path]) -> list[Part]:
-    """Plan the reading of npz files that hold their own labels, one part a file."""
+    """Plan the reading of npz files that hold their own labels, one part a file.
+
+    Raises:
+        FormatError: if their records are of several sensors; see `check_are_channels`.
+    """
+    check_are_channels(map(npz_sizes, paths[:MOST_RECORDS]), str(paths[0].parent))
 
     def read(path: Path) -> Iterator[Item]:
         try:

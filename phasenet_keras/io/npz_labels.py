@@ -14,7 +14,7 @@ from phasenet_keras.io.label_rows import SAMPLE_COLUMNS
 from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.types import FormatError, Waveform
 
-__all__ = ["is_npz", "npz_arrivals", "with_all_channels"]
+__all__ = ["is_npz", "npz_arrivals", "npz_sizes", "with_all_channels"]
 
 
 def is_npz(path: Path) -> bool:
@@ -46,6 +46,18 @@ def npz_arrivals(path: str | PathLike[str]) -> dict[str, tuple[float, ...]]:
         if values.size:
             found[phase] = tuple(values.tolist())
     return found
+
+
+def npz_sizes(path: Path) -> tuple[int, dict[str, tuple[float, ...]]]:
+    """Return number of channels and arrivals of an npz file; 1 where there are no more arrivals."""
+    try:
+        arrivals = npz_arrivals(path)
+        if max(map(len, arrivals.values()), default=0) < len(COMPONENTS):
+            return 1, arrivals
+        with np.load(path, allow_pickle=False) as file:
+            return file["data"].shape[-1], arrivals
+    except (FormatError, OSError, ValueError, KeyError, IndexError):  # said where it is read
+        return 1, {}
 
 
 def with_all_channels(wave: Waveform, path: Path) -> Waveform:

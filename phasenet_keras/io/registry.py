@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.metadata_files import metadata_kind
+from phasenet_keras.io.other_arrays import OTHER_SHAPES, array_kind
 from phasenet_keras.io.record_names import note_source
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
@@ -186,6 +187,9 @@ def reader_of(path: Path) -> Reader:
     kind = metadata_kind(path, head)
     if kind:
         raise NoWaveformError(path, kind)
+    arrays = array_kind(head)
+    if arrays:
+        raise FormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
     known = ", ".join(item.name for item in readers())
     raise FormatError(f"{path} is of no format known here ({known})")
 

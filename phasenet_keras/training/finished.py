@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 # A change of this number makes finished data sets be built anew.
-LAYOUT = 4
+LAYOUT = 5
 
 
 def order_of(
@@ -150,7 +150,7 @@ def refuse_other(
         return
     why = "which was not made by prepare" if note is None else _difference(note["order"], order)
     raise ConfigError(
-        f"{output} holds another data set ({why}): give another --output, or --overwrite"
+        f"{output} holds another data set ({why}): give another --output, or prepare --overwrite"
     )
 
 
