@@ -45,6 +45,8 @@ receiver, or columns source_x, source_y, source_z; start_time of a shot's row is
 sample 0. Without geometry, receiver number minus shot number is the offset."""
 EPILOG = "exit status: 0 all well, 1 some rows could not be used, 2 nothing could be done"
 MAX_LINES = 20
+# Of what is written: far less than a sample, and a tenth of one at 100 MHz.
+DECIMALS, DECIMALS_OF_S = 4, 9
 
 
 def add_correct(verbs: argparse._SubParsersAction) -> None:
@@ -303,7 +305,9 @@ def _write(
     # Refused where no times are known, before anything is written.
     wants_times = arguments.markers or arguments.quakeml
     arrivals, kinds = arrivals_of(corrected, rate_hz) if wants_times else ([], [])
-    text = corrected.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    text = _as_written(corrected, rate_hz).to_csv(
+        index=False, float_format="%.15g", lineterminator="\n"
+    )
     if arguments.output:
         with beside_then_rename(arguments.output) as file:
             file.write(text)
@@ -316,6 +320,23 @@ def _write(
         write_markers(arrivals, arguments.markers, kinds=kinds)
     if arguments.quakeml:
         write_quakeml(arrivals, arguments.quakeml)
+
+
+def _as_written(corrected: DataFrame, rate_hz: float | None) -> DataFrame:
+    """Return the table as it is written: what was read as it was, what was found to a digit."""
+    from phasenet_keras.io.times import iso_time
+
+    places = {
+        name: DECIMALS_OF_S if name.endswith("_s") else DECIMALS
+        for name in corrected.select_dtypes("float")
+        if str(name).startswith(("corrected_", "residual_", "uncertainty_"))
+    }
+    places |= {name: DECIMALS for name in ("offset_m", "reciprocity_weight") if name in corrected}
+    written = corrected.round(places)
+    for name in {"start_time", "corrected_time"} & set(written):
+        known = written[name].notna()
+        written.loc[known, name] = [f"{iso_time(t, rate_hz or 0.0)}Z" for t in written[name][known]]
+    return written
 
 
 def _draw(

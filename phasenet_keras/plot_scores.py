@@ -29,6 +29,8 @@ GRID_COLOR, MARK_COLOR = "#dddddd", "#777777"
 HISTOGRAM_BINS = 61
 # Drawn on the precision-recall plane.
 EQUAL_F1 = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+# Of the axis; shorter ones are corners.
+SHORTEST_LINE = 0.05
 MAX_NAME = 40
 # A view reaches this far beyond arrivals and picks: a share of what they span, at least so many
 # tolerances.
@@ -103,7 +105,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
     figure: Figure = Figure(figsize=(6.2, 5.8), layout="constrained")
     axis: Axes = figure.subplots()
     shown = []
-    for phase, curve in curves.items():
+    for row, (phase, curve) in enumerate(curves.items()):
         # Without labels there is no recall; without picks, no precision.
         points = [
             (curve.recall[n], curve.precision[n], curve.thresholds[n])
@@ -117,7 +119,10 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
         color = color_of(phase)
         axis.plot(recall, precision, ".-", color=color, markersize=5, linewidth=1.2, clip_on=False)
         for end in dict.fromkeys((0, len(points) - 1)):
-            _note(axis, recall[end], precision[end], f"{thresholds[end]:g}", color, (3, 3))
+            # Below the line, clear of the frame, the marks, and the numbers of other phases.
+            offset = (0, -15 - 10 * row)
+            at = recall[end], precision[end]
+            _note(axis, at, f"{thresholds[end]:g}", color, offset, ha="center")
         score = scores.get(phase)
         if score is None or not score.n_pred:
             continue
@@ -299,26 +304,30 @@ def _draw_arrivals(
 
 
 def _draw_equal_f1(axis: Axes, shown: Sequence[tuple[float, float]]) -> None:
-    """Set the limits to what is shown, and draw lines of equal F1."""
-    lows = [min((point[n] for point in shown), default=0.0) for n in (0, 1)]
-    left, bottom = (max(0.0, math.floor(20 * low - 0.5) / 20) for low in lows)
-    right, top = 1.0 + 0.02 * (1.0 - left), 1.0 + 0.02 * (1.0 - bottom)
-    recall = np.linspace(max(left, 1e-6), 1.0, 400)
+    """Set the limits to what is shown, alike on both axes, and draw lines of equal F1."""
+    least = min((min(point) for point in shown), default=0.0)
+    low = max(0.0, math.floor(20 * least - 0.5) / 20)
     for f1 in EQUAL_F1:
-        with np.errstate(divide="ignore"):
-            precision = np.where(2 * recall > f1, f1 * recall / (2 * recall - f1), np.inf)
-        inside = (precision >= bottom) & (precision <= 1.0)
-        if not inside.any():
+        first = max(low, f1 / (2 - f1))  # precision is 1 there, or it is the left edge
+        last = f1 * first / (2 * first - f1)  # the line is its own mirror image
+        if last - first < SHORTEST_LINE * (1.0 - low):
             continue
-        axis.plot(recall[inside], precision[inside], color=GRID_COLOR, linewidth=0.8, zorder=0)
-        end = np.flatnonzero(inside)[-1]
-        offset = (10, -3) if end == len(recall) - 1 else (3, 4)
-        _note(axis, recall[end], precision[end], f"F1 {f1:g}", MARK_COLOR, offset)
-    axis.set_xlim(left, right)
-    axis.set_ylim(bottom, top)
+        recall = np.linspace(first, last, 400)
+        precision = f1 * recall / (2 * recall - f1)
+        axis.plot(recall, precision, color=GRID_COLOR, linewidth=0.8, zorder=0)
+        offset = (10, -3) if last > 1 - 1e-9 else (3, 4)
+        _note(axis, (last, precision[-1]), f"F1 {f1:g}", MARK_COLOR, offset)
+    high = 1.0 + 0.02 * (1.0 - low)
+    axis.set_xlim(low, high)
+    axis.set_ylim(low, high)
 
 
 def _note(
-    axis: Axes, x: float, y: float, text: str, color: str, offset: tuple[float, float]
+    axis: Axes,
+    at: tuple[float, float],
+    text: str,
+    color: str,
+    offset: tuple[float, float],
+    ha: str = "left",
 ) -> None:
-    axis.annotate(text, (x, y), offset, textcoords="offset points", color=color, fontsize=8)
+    axis.annotate(text, at, offset, textcoords="offset points", color=color, fontsize=8, ha=ha)

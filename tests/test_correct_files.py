@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from gathers import LINE, table_of
@@ -75,6 +76,23 @@ def test_no_table_is_left_where_times_are_asked_for_and_not_known(folder, capsys
     assert correct(folder, "--output", "o.csv", "--markers", "m.txt", picks="two.csv") == 2
     assert "absolute times of several shots" in capsys.readouterr().err
     assert not (folder / "o.csv").exists()
+
+
+def test_no_digit_is_lost_of_a_day_at_10_mhz(tmp_path):
+    receiver = np.arange(1, 25)
+    samples = 10_000_000 * 86_400 + 0.123 + 7 * receiver
+    for column, values, places in (("sample", samples, 3), ("time_s", samples / 1e7, 9)):
+        texts = [f"1,{r},P,{v:.{places}f}" for r, v in zip(receiver, values, strict=True)]
+        (tmp_path / "p.csv").write_text("\n".join([f"shot,receiver,phase,{column}", *texts]) + "\n")
+        arguments = ["--sampling-rate-hz", "1e7", "--output", str(tmp_path / "out.csv")]
+        assert main(["correct", str(tmp_path / "p.csv"), *arguments]) == 0
+        table = pd.read_csv(tmp_path / "out.csv")
+        step = 10.0**-places
+        np.testing.assert_allclose(table[column], values, rtol=0, atol=step)
+        corrected = table[f"corrected_{column.removeprefix('time_')}"]
+        np.testing.assert_allclose(corrected, values, rtol=0, atol=2 if places == 3 else 2e-7)
+        residual = table.filter(like="residual").iloc[:, 0]
+        np.testing.assert_allclose(table[column] - corrected, residual, rtol=0, atol=2 * step)
 
 
 @pytest.mark.parametrize("name", ["p", "Pg", "Pn"])

@@ -17,7 +17,7 @@ from texts import unaligned
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.cli import main
 from phasenet_keras.io.seisbench import write_dataset
-from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
+from phasenet_keras.plot_scores import GRID_COLOR, plot_curves, plot_residuals, plot_worst
 from phasenet_keras.report import CountBar
 from phasenet_keras.score_report import write_scores
 from phasenet_keras.training.evaluate import (
@@ -29,6 +29,7 @@ from phasenet_keras.training.evaluate import (
 )
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import residuals_by_phase, worst_records
+from phasenet_keras.training.scores import ScoreCurve
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 
@@ -231,6 +232,22 @@ def test_figures_have_a_panel_a_phase_and_two_a_record(scored):
     assert left < 10.3 < right
     assert right - left < 3.0
     assert len(plot_worst(errors[:1], scored.scores, scored.picker).axes) == 2
+
+
+def test_lines_of_equal_f1_are_whole_where_all_precision_is_1(scored):
+    found = (10, 9, 3)
+    recall, f1 = ([n / 10 for n in found], [2 * n / (10 + n) for n in found])
+    curve = ScoreCurve("P", 10, (0.05, 0.5, 0.95), found, found, (1.0,) * 3, recall, f1)
+    [axis] = plot_curves({"P": curve}, scored.scores).axes
+    assert axis.get_xlim() == axis.get_ylim() == pytest.approx((0.25, 1.015))
+    lines = [line.get_xydata() for line in axis.lines if line.get_color() == GRID_COLOR]
+    assert len(lines) == 7
+    for line in lines:
+        recall, precision = line.T
+        f1 = 2 * precision * recall / (precision + recall)
+        np.testing.assert_allclose(f1, f1[0])
+        ends = [precision[0], recall[-1]] if f1[0] > 0.4 else [recall[0], precision[-1]]
+        np.testing.assert_allclose(ends, 1.0 if f1[0] > 0.4 else 0.25)
 
 
 def test_the_marked_threshold_is_on_the_curve(scored):
