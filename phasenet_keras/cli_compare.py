@@ -19,6 +19,7 @@ from phasenet_keras.cli_common import (
 from phasenet_keras.cli_dataset import settle_dataset
 from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
+from phasenet_keras.training.transfer import STRATEGIES, strategy_of
 
 if TYPE_CHECKING:
     from phasenet_keras.training.comparison import Comparison
@@ -87,6 +88,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
 
     config = read_training_config(arguments)
+    strategies = tuple(map(strategy_of, arguments.strategies or STRATEGIES))
     make_folder(arguments.output)
     console = open_console(False)
     records = read_dataset(settle_dataset(arguments, console))
@@ -94,7 +96,6 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         from phasenet_keras.report import RunsBar
         from phasenet_keras.training.compare import compare
         from phasenet_keras.training.comparison import recommendation
-        from phasenet_keras.training.transfer import STRATEGIES
 
     parent = load_parent(arguments)
     with RunsBar(console) as bar:
@@ -102,7 +103,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
             parent,
             records,
             arguments.output,
-            strategies=arguments.strategies or tuple(STRATEGIES),
+            strategies=strategies,
             folds=arguments.folds,
             seeds=arguments.seeds,
             sizes=arguments.sizes,

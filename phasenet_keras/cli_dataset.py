@@ -18,7 +18,7 @@ from phasenet_keras.cli_common import (
     whole_number,
 )
 from phasenet_keras.data.settings import SEED
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -176,14 +176,23 @@ def settle_dataset(arguments: argparse.Namespace, console: Console) -> Path:
     """Return the data set that a verb that trains is given, made of waveforms where it is none.
 
     Raises:
+        ConfigError: if the output is in the folder of the waveforms, of which it would be one.
         FormatError: if there is no labelled record.
+        PresetError: if there is no such parent: that is not found out after hours of reading.
     """
     from phasenet_keras.io.seisbench import holds_dataset
+    from phasenet_keras.models.presets import find_preset
     from phasenet_keras.training.prepare import PrepareSettings
 
+    find_preset(arguments.preset)
     records = Path(arguments.records)
     if holds_dataset(records) and not arguments.labels:
         return records
+    if records.resolve() in arguments.output.resolve().parents:
+        raise ConfigError(
+            f"--output {arguments.output} is in {records}, all files of which are taken for "
+            "waveforms: name a folder elsewhere"
+        )
     dataset = arguments.output / DATASET
     made = _build(console, arguments.records, dataset, arguments.labels, PrepareSettings())
     if not made.facts:

@@ -18,7 +18,7 @@ from phasenet_keras.cli_common import (
 from phasenet_keras.cli_dataset import settle_dataset
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.quiet import quiet_start
-from phasenet_keras.training.transfer import STRATEGIES
+from phasenet_keras.training.transfer import STRATEGIES, strategy_of
 from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
 
     config = read_training_config(arguments)
+    strategy = strategy_of(arguments.strategy)
     console = open_console(False)
     dataset = settle_dataset(arguments, console)
     train_records = read_dataset(dataset, "train")
@@ -74,7 +75,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
             train_records,
             dev_records,
             arguments.output,
-            strategy=arguments.strategy,
+            strategy=strategy,
             config=config,
             test_records=test_records,
             on_epoch=bar.take,

@@ -138,6 +138,22 @@ def test_waveforms_to_train_on_need_labels(tmp_path, parent, capsys):
     assert not (run / "config.json").exists()
 
 
+def test_what_is_wrong_with_an_order_to_train_is_said_before_waveforms_are_read(tmp_path, capsys):
+    write_line(tmp_path / "line", 3)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("itp\n100\n100\n100\n")
+    order = [str(tmp_path / "line"), "--labels", str(labels), "--output"]
+    for verb, output, options, words in (
+        ("train", "run", ["--preset", "regionl"], "no preset 'regionl'"),
+        ("train", "run", ["--strategy", "finetun"], "Did you mean 'finetune'"),
+        ("compare", "run", ["--strategies", "finetun"], "Did you mean 'finetune'"),
+        ("train", "line/run", ["--preset", "regional"], "is in"),
+    ):
+        assert main([verb, *order, str(tmp_path / output), *options]) == 2
+        assert words in capsys.readouterr().err
+        assert not (tmp_path / output / "dataset").exists()
+
+
 def said(capsys):
     """What was printed, in one line."""
     return " ".join(capsys.readouterr().out.split())

@@ -220,12 +220,14 @@ Rows = Sequence[tuple[int, dict[str, str]]]
 def _plain(rows: Rows, header: Sequence[str], pattern: re.Pattern[str] | None) -> Found:
     unit = "sample" if "sample" in header else "time_s"
     numeric = [name for name in (unit, "probability", "offset_m") if name in header]
+    # A file whose name has no shot where others have one is not of the only shot.
+    default_shot = "" if pattern and "shot" in pattern.groupindex else ONE_SHOT
     for number, row in rows:
         station = first_cell(row, RECEIVER)
         named = names_in([row.get("file_name", row.get("fname", "")), station], pattern)
         found: dict[str, Any] = {
             "row": number,
-            "shot": name_key(named.get("shot", first_cell(row, SHOT) or ONE_SHOT)),
+            "shot": name_key(named.get("shot", first_cell(row, SHOT) or default_shot)),
             "receiver": name_key(named.get("receiver", station)),
             "phase": first_cell(row, PHASE),
         }

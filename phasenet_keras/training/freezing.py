@@ -83,14 +83,15 @@ def build_optimizer(net: PhaseNet) -> None:
 class FreezeCallback(keras.callbacks.Callback):
     """Lets a `fit` of your own follow a strategy: what learns, from which epoch on, and how fast.
 
-    Weights are as you have loaded them; what the strategy says of loading is not done.
+    Weights are as you have loaded them; what the strategy says of loading is not done. After the
+    `fit`, layers are as the last epoch left them.
 
     Args:
         strategy: name, value or JSON of a strategy.
 
     Raises:
-        ConfigError: when training begins, if the strategy names no stage of the network, or has
-            factors of the learning rate, and the optimizer is no `StageAdam`.
+        ConfigError: when training begins, if the model is no `PhaseNet`, the strategy names no
+            stage of it, or has factors of the learning rate, and the optimizer is no `StageAdam`.
 
     Example:
         >>> from phasenet_keras import PhaseNet
@@ -110,6 +111,10 @@ class FreezeCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Check the strategy, and give the optimizer its state for all variables."""
+        if not isinstance(self.model, PhaseNet):
+            raise ConfigError(
+                f"a strategy names stages of a PhaseNet, received a {type(self.model).__name__}"
+            )
         self.strategy.check(self.model.stages)
         optimizer = _inner(self.model.optimizer)
         if not isinstance(optimizer, StageAdam) and any(
