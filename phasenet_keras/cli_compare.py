@@ -88,7 +88,9 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
 
     config = read_training_config(arguments)
-    strategies = tuple(map(strategy_of, arguments.strategies or STRATEGIES))
+    strategies = arguments.strategies or tuple(STRATEGIES)
+    for strategy in strategies:
+        strategy_of(strategy)
     make_folder(arguments.output)
     console = open_console(False)
     records = read_dataset(settle_dataset(arguments, console))
