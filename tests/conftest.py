@@ -8,8 +8,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import numpy as np
 import pytest
+
+# No test is a matter of time: machines are slow when others work beside.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKPOINT_FILES = ("model_95.ckpt.index", "model_95.ckpt.data-00000-of-00001")

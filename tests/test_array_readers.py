@@ -115,7 +115,7 @@ def test_npz_of_objects_is_not_unpickled(tmp_path):
     refused(tmp_path / "a.npz", "allow_pickle=False")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     changes=changes_of(200),
     keep=st.one_of(st.just(10**6), st.integers(1, 3000)),

@@ -54,7 +54,7 @@ ALL_STEPS = (
 # Stretched time
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(factor=st.floats(0.4, 2.5), where=st.floats(0.02, 0.98), seed=st.integers(0, 9))
 def test_stretch_moves_a_spike_with_its_label(factor, where, seed):
     sample = int(where * 2000)
@@ -107,7 +107,7 @@ def test_arrivals_in_a_gap_are_gone_but_their_phase_is_known(seed, samples):
 # Windows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrivals=st.lists(st.floats(0, 1999), min_size=1, max_size=4),
     shift=st.integers(0, 900),
@@ -177,7 +177,7 @@ def test_examples_are_the_same_whatever_was_made_before():
     assert not np.array_equal(x, one.batch(3, [5, 1, 30])[0])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000))
 def test_whatever_the_steps_targets_are_distributions(seed):
     records = [record(seed=0), record({"P": (700,)}, n_channels=1, seed=1)]

@@ -111,7 +111,7 @@ def test_clock_jitter_is_neither_gap_nor_overlap(jitter_s):
     assert np.array_equal(wave.data[:, 0], data)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     cuts=st.lists(st.integers(1, 2999), max_size=8, unique=True),
     dropped=st.sets(st.integers(0, 8)),

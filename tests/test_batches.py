@@ -27,7 +27,7 @@ class Counted:
         return future
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.sampled_from([1, 4, 6, 12, 13, 24, 40]), max_size=40),
     wanted=st.lists(st.integers(0, 39), max_size=10),

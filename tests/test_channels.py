@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phasenet_keras.io.channels import channel_names, component_prefix, components_of
@@ -94,7 +94,6 @@ def test_prefixes(code, prefix):
     assert component_prefix(code) == prefix
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("ENZUVRTXY123eqDWS?", max_size=3), max_size=6, unique=True))
 def test_no_component_is_given_twice(codes):
     found = components_of(codes)

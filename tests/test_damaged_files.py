@@ -153,7 +153,7 @@ def test_other_truncated_files_are_refused_or_said_to_be_so(tmp_path, format_nam
     assert waves is None or any("truncated" in text.replace(str(path), "") for text in said)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     changes=changes_of(240),
     keep=st.one_of(st.just(10**6), st.integers(1, 6000)),

@@ -49,7 +49,7 @@ def test_an_example_depends_on_seed_epoch_and_index_alone():
     assert not np.array_equal(one.example(0, 0)[0], other.example(0, 0)[0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000), shift=st.integers(0, 300), p=st.integers(0, 800))
 def test_windows_hold_both_arrivals_where_they_fit(seed, shift, p):
     source = record(arrivals={"P": (p,), "S": (p + 150,)})

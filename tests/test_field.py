@@ -20,7 +20,7 @@ def hump(n_samples, sample, width=6.0):
     return np.exp(-(((np.arange(n_samples) - sample) / width) ** 2))[:, None]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), sample=st.floats(50, 1950), octaves=st.floats(0, 2))
 def test_a_warp_moves_a_wave_with_its_label(seed, sample, octaves):
     step = TimeWarp(octaves, 0.3, 200.0, 1.0)
@@ -93,7 +93,7 @@ def test_what_comes_after_the_first_arrival_is_lost_steadily():
     assert (kept == 1).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000))
 def test_a_response_answers_at_once_and_not_before(seed):
     data = np.zeros((1024, 1))
@@ -116,7 +116,7 @@ def test_a_response_of_order_one_is_a_difference():
     assert max(seen) > 0.99
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), snr_db=st.floats(0, 60))
 def test_noise_has_the_stated_power(seed, snr_db):
     data = hump(2048, 700.0, 60.0)

@@ -257,7 +257,7 @@ def test_counts_up_to_two_to_the_24_are_left_as_they_are():
 # -- properties -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     cuts=st.lists(st.integers(1, 2999), max_size=12, unique=True),
     order=st.randoms(use_true_random=False),
@@ -274,7 +274,7 @@ def test_pieces_without_gaps_are_one_waveform(cuts, order, dtype, rate):
     assert wave.start_time == START
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     runs=st.lists(st.tuples(st.integers(1, 400), st.integers(0, 400)), min_size=1, max_size=10),
     order=st.randoms(use_true_random=False),
@@ -300,7 +300,7 @@ def test_the_samples_kept_are_exactly_those_present(runs, order, masked):
         assert abs(wave.start_time - (START + begin / 100)) < 1e-9
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     stretches=st.lists(
         st.tuples(st.sampled_from("ENZ"), st.integers(0, 2000), st.integers(1, 1500)),

@@ -68,7 +68,7 @@ def noise(n_samples, n_channels=3, batch=1):
     return rng.standard_normal((batch, n_samples, n_channels)).astype("float32")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_network_at_any_length(data):
     config = PhaseNetConfig(

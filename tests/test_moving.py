@@ -21,7 +21,7 @@ def in_pieces(record, window, cuts):
     return np.concatenate([*pieces, moving.finish()]), moving.is_live
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     n_samples=st.integers(1, 2000),
     cuts=st.lists(st.integers(0, 2000), max_size=12),
@@ -56,7 +56,7 @@ def test_a_channel_that_dies_counts_as_missing_from_there_on():
     assert (dying[1700:, 2] == 0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n_samples=st.integers(1, 4000),
     cuts=st.lists(st.integers(0, 4000), max_size=12),

@@ -155,7 +155,7 @@ def test_long_files_read_in_blocks(tmp_path):
     assert np.array_equal(np.concatenate(parts), np.delete(np.arange(5000), lost))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     encoding=st.sampled_from(list(DTYPES)),
     length=st.sampled_from([256, 512, 1024]),

@@ -105,7 +105,7 @@ def test_size_and_names():
         net.stage_layers("down5")
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     n_samples=st.integers(1, 700),
     channels=st.sampled_from([("Z",), ("Z", "N"), ("E", "N", "Z"), ("A", "B", "C", "D")]),

@@ -118,7 +118,7 @@ def naive_moving(data, window):
     return (data - mean) / np.where(std == 0, 1.0, std)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n_samples=st.integers(201, 1500), half=st.integers(20, 100), trend=st.floats(-5, 5))
 def test_moving_normalization_follows_its_definition(n_samples, half, trend):
     data = noise(n_samples, seed=n_samples) + trend * np.arange(n_samples) / 100
@@ -167,7 +167,7 @@ def test_a_glitch_that_begins_a_long_block_costs_no_precision(dtype, window):
     assert np.allclose(ours[:, 0], wanted, rtol=1e-6, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     cuts=st.lists(st.integers(1, 3999), max_size=12),
     dtype=st.sampled_from(["float32", "int32", "float64"]),
@@ -183,7 +183,7 @@ def test_a_record_in_pieces_is_normalized_to_the_last_bit_as_in_one(cuts, dtype)
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n_samples=st.integers(151, 2000),
     scale=st.floats(1e-6, 1e6),
@@ -195,7 +195,7 @@ def test_neither_scale_nor_offset_matters(n_samples, scale, offset):
         assert np.allclose(function(record), function((record + offset) * scale), atol=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(exponent=st.floats(-30, 30), n_samples=st.sampled_from([200, 301, 3000]))
 def test_float32_records_of_any_scale_are_normalized(exponent, n_samples):
     record = noise(n_samples, 3)

@@ -37,7 +37,7 @@ PICKS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(PICKS, max_size=8), max_size=8))
 def test_tables_that_overlap_in_any_way_come_out_by_time(tmp_path_factory, tables):
     folder = tmp_path_factory.mktemp("parts")

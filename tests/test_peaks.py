@@ -101,7 +101,7 @@ THRESHOLD = st.sampled_from([0.0, 0.5, 2])
 EDGE = st.sampled_from([None, "rising", "falling", "both"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     values=st.lists(st.integers(-10_000, 10_000), max_size=60, unique=True),
     nan_at=st.sets(st.integers(0, 59), max_size=4),
@@ -118,7 +118,7 @@ def test_series_of_distinct_heights(values, nan_at, mph, mpd, threshold, edge, v
     assert peaks(x, **options) == reference(x, **options)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     x=st.lists(st.sampled_from([0, 1, 2, 4, 7, 8, 9]), max_size=40),
     mph=MPH,
@@ -131,7 +131,7 @@ def test_series_with_plateaus(x, mph, threshold, edge, valley):
     assert peaks(x, **options) == reference(x, **options)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     x=st.lists(st.sampled_from([0, 1, 2, 3]), max_size=80),
     mpd=st.sampled_from([2, 3, 10]),

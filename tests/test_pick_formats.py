@@ -118,7 +118,7 @@ def test_parquet_has_types_and_brings_all_of_a_pick_back(tmp_path):
         assert next(csv.reader(file)) == schema.names
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     ns=st.integers(-(10**18), 4 * 10**18),
     station=st.text(max_size=8),

@@ -100,7 +100,7 @@ def test_records_of_any_length(spike_net, n_samples):
     assert ("P", at) in summary(Picker(spike_net).pick(spikes(n_samples, up=[at])))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     n_samples=st.integers(3000, 40_000),
     core=st.integers(256, 20_000),
@@ -144,7 +144,7 @@ def test_missing_channels_are_padded_or_refused(spike_net):
         Picker(spike_net, missing="error").pick(vertical)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     lengths=st.lists(st.sampled_from([3, 500, 3000, 3001, 4000, 40_000]), max_size=12),
     dead=st.sets(st.integers(0, 11)),

@@ -154,7 +154,7 @@ def test_survey_of_three_shots(choice):
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_order_of_rows_does_not_matter(seed):
     rng = np.random.default_rng(seed)
     table = survey(shots=(3, 15))
@@ -168,7 +168,7 @@ def test_order_of_rows_does_not_matter(seed):
 
 
 @given(seed=st.integers(0, 10**6), shift=st.floats(-500, 500))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_shift_of_all_times_shifts_the_result(seed, shift):
     rng = np.random.default_rng(seed)
     picks, _ = with_outliers(hyperbola(OFFSETS) + rng.normal(0, 1, len(OFFSETS)), rng, 0.2)
@@ -183,7 +183,7 @@ def test_a_shift_of_all_times_shifts_the_result(seed, shift):
     ),
     same=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_gather_gets_an_answer(times, same):
     offsets = np.full(len(times), 3.0) if same else np.arange(len(times)) - 10.0
     picks = np.array([np.nan if t is None else t for t in times], float)

@@ -122,7 +122,7 @@ def test_any_cut_gives_the_picks_of_the_whole(
         assert all(bool(s.counts) != bool(s.reason) for s in stretches)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     n_samples=st.integers(3001, 25_000),
     cuts=CUTS,
@@ -140,7 +140,7 @@ def test_a_random_network_has_many_picks(random_net, n_samples, cuts, gaps, core
     assert_same(ours, whole)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(cuts=CUTS, rate=st.sampled_from([40.0, 200.0, 99.7, 75.19]), seed=st.integers(0, 9))
 def test_resampled_records(spike_net, cuts, rate, seed):
     stream = record(20_000, seed, [(3000, 20), (9000, -20), (15_000, 20)], rate=rate)
@@ -150,7 +150,7 @@ def test_resampled_records(spike_net, cuts, rate, seed):
     assert_same(ours, whole)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(cuts=CUTS, dead=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20_000)), max_size=4))
 def test_channels_that_are_dead_in_part(spike_net, cuts, dead):
     stream = record(20_000, 1, [(4000, 1), (12_000, 1), (19_000, -1)])
@@ -246,7 +246,7 @@ def test_picks_come_as_soon_as_they_are_certain_and_little_is_held(spike_net):
     assert engine.finish() == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     values=st.lists(st.integers(-9999, 9999), max_size=80, unique=True),
     cuts=st.lists(st.integers(0, 80), max_size=6),

@@ -109,7 +109,7 @@ def test_printing_gives_the_same_table(tmp_path):
 names = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     microseconds=st.integers(0, 10**15),
     station=names,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from obspy import UTCDateTime
 
@@ -292,7 +292,6 @@ picks_strategy = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(a=picks_strategy, b=picks_strategy, c=picks_strategy)
 def test_the_order_of_picks_is_total(a, b, c):
     assert [a < b, a == b, a > b].count(True) == 1

@@ -23,7 +23,6 @@ def make_waveform(n_samples, seed=0):
 # -- padded length --------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 10**8), window=st.integers(1, 20_000), grid=GRIDS)
 def test_padded_lengths_are_congruent_sufficient_and_least(n, window, grid):
     length = padded_length(n, window, grid)
@@ -33,7 +32,6 @@ def test_padded_lengths_are_congruent_sufficient_and_least(n, window, grid):
     assert length == window or length - grid < n
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 10**6), window=st.integers(1, 20_000), grid=GRIDS)
 def test_padding_twice_changes_nothing(n, window, grid):
     length = padded_length(n, window, grid)
@@ -61,7 +59,7 @@ def test_padding_appends_zeros_only():
 # -- chunks ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     n=st.integers(1, 300_000),
     window=st.integers(1, 8000),
@@ -101,7 +99,7 @@ def test_a_remainder_shorter_than_the_grid_is_kept():
 # -- the network in chunks ------------------------------------------------------------------------
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(n_samples=st.integers(1, 12_000), core=st.integers(256, 8000), seed=st.integers(0, 1000))
 def test_chunks_give_what_the_whole_record_gives(random_net, n_samples, core, seed):
     wave = make_waveform(n_samples, seed)
