@@ -16,9 +16,7 @@ from phasenet_keras.picking.peaks import PeakFinder, detect_peaks
 from phasenet_keras.picking.station_stream import TraceStream
 
 START = UTCDateTime("2020-02-03T04:05:06.789")
-QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def trace_of(data, channel, begin=0, rate=100.0, **header):
