@@ -29,7 +29,7 @@ def _with_units(names: Iterable[str], units: Mapping[str, float]) -> dict[str, f
 RATES_HZ = _with_units(_RATE_NAMES, {"hz": 1.0, "": 1.0, "khz": 1e3, "mhz": 1e6})
 STEPS_S = _with_units(_STEP_NAMES, {"s": 1.0, "": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9})
 # What else may be one.
-_LIKE_ONE = re.compile(r"rate|samp|freq|hz|^dt|delta|step|interval|period|^fs|^sr$|^sps")
+_LIKE_ONE = re.compile(r"rate|sampling|freq|hz|^dt|delta|step|interval|period|^fs|^sr$|^sps")
 
 
 def says_rate(name: str) -> bool:
