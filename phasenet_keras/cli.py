@@ -17,10 +17,6 @@ from phasenet_keras.cli_common import (
     EXIT_INTERRUPTED,
     EXIT_NOTHING_DONE,
     EXIT_SOME_FAILED,
-    HelpText,
-    add_record_options,
-    add_selection_options,
-    join_empty_location,
     leave_output,
     load_picker,
     open_console,
@@ -36,6 +32,12 @@ from phasenet_keras.cli_compare import add_compare
 from phasenet_keras.cli_correct import add_correct
 from phasenet_keras.cli_dataset import add_prepare
 from phasenet_keras.cli_demo import add_demo
+from phasenet_keras.cli_options import (
+    HelpText,
+    add_record_options,
+    add_selection_options,
+    join_empty_location,
+)
 from phasenet_keras.cli_pick import add_pick
 from phasenet_keras.cli_scores import add_evaluate
 from phasenet_keras.cli_selftrain import add_selftrain

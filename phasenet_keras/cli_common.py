@@ -6,8 +6,7 @@ import argparse
 import os
 import signal
 import sys
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,6 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from phasenet_keras.data.settings import Kind
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
@@ -31,16 +29,6 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
-    "HelpText",
-    "add_channel_options",
-    "add_code_options",
-    "add_engine_option",
-    "add_preset_option",
-    "add_record_options",
-    "add_sampling_option",
-    "add_selection_options",
-    "add_training_options",
-    "join_empty_location",
     "leave_output",
     "load_parent",
     "load_picker",
@@ -56,7 +44,6 @@ __all__ = [
     "settle_preset",
     "stop_when_asked",
     "until_asked",
-    "whole_number",
 ]
 
 Event = TypeVar("Event")
@@ -65,30 +52,6 @@ EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
 EXIT_INTERRUPTED = 130
 EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
-
-
-class HelpText(argparse.HelpFormatter):
-    """Help in which no name is broken at its hyphen, and what is indented stays as it is."""
-
-    def _split_lines(self, text: str, width: int) -> list[str]:
-        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        blocks = text.strip("\n").split("\n\n")
-        return "\n\n".join(
-            block if block.startswith(" ") else "\n".join(self._split_lines(block, width))
-            for block in blocks
-        )
-
-
-def add_preset_option(verb: argparse.ArgumentParser) -> None:
-    """Add the option that names the weights to start from."""
-    verb.add_argument(
-        "--preset",
-        default="ncedc",
-        metavar="NAME|DIR",
-        help="preset or run folder (default: %(default)s)",
-    )
 
 
 def settle_preset(arguments: argparse.Namespace, selection: Selection | None = None) -> None:
@@ -102,58 +65,6 @@ def settle_preset(arguments: argparse.Namespace, selection: Selection | None = N
     of_rate = "" if rate_hz is None else f" for records of {rate_hz:g} Hz"
     text = f"preset {arguments.preset}, the default{of_rate}; --preset names another"
     print(f"phasenet-keras: {text}", file=sys.stderr)  # noqa: T201
-
-
-def add_channel_options(verb: argparse.ArgumentParser) -> None:
-    """Add the options that adapt a network to other channels."""
-    verb.add_argument(
-        "--channels",
-        metavar="ZN…",
-        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
-        "record lacks are padded)",
-    )
-    verb.add_argument(
-        "--adapt",
-        choices=("select", "sum", "mean"),
-        default="select",
-        help="how --channels changes the first kernel: keep the rows of these channels, or give "
-        "each channel the sum or the mean of all rows (default: %(default)s)",
-    )
-
-
-def add_code_options(verb: argparse.ArgumentParser) -> None:
-    """Add the options that say which channels of files are wanted, by their codes."""
-    from phasenet_keras.io.selection import CODES
-
-    for name in CODES:
-        empty = "; -- is the empty one" if name == "location" else ""
-        verb.add_argument(
-            f"--{name}",
-            metavar="PATTERN",
-            help=f"{name} codes wanted, with * and ?; also A,B{empty}",
-        )
-
-
-def join_empty_location(arguments: Iterable[str]) -> list[str]:
-    """Return arguments in which ``--location --`` is one: `argparse` knows another ``--``.
-
-    Example:
-        >>> join_empty_location(["pick", "a", "--location", "--", "--start", "2024-01-01"])
-        ['pick', 'a', '--location=', '--start', '2024-01-01']
-    """
-    joined: list[str] = []
-    for argument in arguments:
-        if joined and joined[-1] == "--location" and argument.split(",")[0] == "--":
-            argument = f"{joined.pop()}={argument}"
-        joined.append("--location=" if argument == "--location=--" else argument)
-    return joined
-
-
-def add_selection_options(verb: argparse.ArgumentParser) -> None:
-    """Add the options that say which channels of files are wanted, and from when to when."""
-    add_code_options(verb)
-    verb.add_argument("--start", metavar="TIME", help="first time wanted, UTC")
-    verb.add_argument("--end", metavar="TIME", help="time before which to end, UTC")
 
 
 def selection_of(arguments: argparse.Namespace) -> Selection:
@@ -183,44 +94,6 @@ def refuse_empty(report: RunReport, selection: Selection) -> None:
         raise ConfigError("no record has such codes and times: see --network to --end")
 
 
-def add_sampling_option(verb: argparse.ArgumentParser) -> None:
-    """Add the option that says what to do with other sampling rates."""
-    verb.add_argument(
-        "--sampling",
-        choices=("resample", "reinterpret"),
-        default="resample",
-        help="bring records to the preset's sampling rate, or take their samples as they are "
-        "(default: %(default)s)",
-    )
-
-
-def add_training_options(verb: argparse.ArgumentParser) -> None:
-    """Add what verbs that train share: see `read_training_config` and `settle_dataset`."""
-    verb.add_argument(
-        "records",
-        metavar="RECORDS",
-        help="data set of phasenet-keras prepare; or waveforms as it takes them (folder, file or "
-        "quoted pattern), of which a data set is made by its defaults, in the folder of --output",
-    )
-    verb.add_argument(
-        "--labels",
-        action="append",
-        metavar="PATH",
-        help="of waveforms that do not hold their own, as prepare takes them",
-    )
-    add_preset_option(verb)
-    add_channel_options(verb)
-    verb.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE.json",
-        help='settings, e.g. {"learning_rate": 0.0005}; a run\'s config.json has all of them',
-    )
-    verb.add_argument(
-        "--epochs", type=int, metavar="N", help="in place of the configuration's (40 if unsaid)"
-    )
-
-
 def read_training_config(arguments: argparse.Namespace) -> TrainConfig:
     """Return the training configuration, with the epochs and the seed that are given."""
     from phasenet_keras.training.config import read_config
@@ -228,29 +101,6 @@ def read_training_config(arguments: argparse.Namespace) -> TrainConfig:
     given = {name: getattr(arguments, name, None) for name in ("epochs", "seed")}
     changed = {name: value for name, value in given.items() if value is not None}
     return replace(read_config(arguments.config), **changed)
-
-
-def add_engine_option(verb: argparse.ArgumentParser) -> None:
-    """Add the option that names what runs the network."""
-    verb.add_argument(
-        "--engine",
-        choices=("keras", "litert"),
-        default="keras",
-        help="what runs the network: litert starts at once and takes less time and memory (needs "
-        "pip install 'phasenet-keras[fast]'; default: %(default)s)",
-    )
-
-
-def whole_number(kind: Kind) -> Callable[[str], int]:
-    """Return the type of an argument that is a whole number of a kind."""
-
-    def read(text: str) -> int:
-        try:
-            return int(kind.take(int(text)))
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{kind.words}, received '{text}'") from None
-
-    return read
 
 
 def load_parent(arguments: argparse.Namespace) -> PhaseNet:
@@ -369,22 +219,6 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"folder {folder} cannot be made: {error.strerror}") from error
-
-
-def add_record_options(verb: argparse.ArgumentParser) -> None:
-    """Add what verbs that read records share."""
-    verb.add_argument(
-        "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
-    )
-    verb.add_argument(
-        "--preset",
-        metavar="NAME|DIR",
-        help="preset or run folder (default: regional, or near-surface where the first record has "
-        "400 samples a second or more; both come with the program)",
-    )
-    add_channel_options(verb)
-    add_sampling_option(verb)
-    add_engine_option(verb)
 
 
 def until_asked(stop: list[str], events: Iterable[Event]) -> Iterator[Event]:

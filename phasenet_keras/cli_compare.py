@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli_common import (
-    add_training_options,
     load_parent,
     make_folder,
     open_console,
     read_training_config,
     say,
-    whole_number,
 )
 from phasenet_keras.cli_dataset import settle_dataset
+from phasenet_keras.cli_options import add_training_options, whole_number
 from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES, strategy_of

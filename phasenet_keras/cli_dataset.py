@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli_common import (
     EXIT_NOTHING_DONE,
     EXIT_SOME_FAILED,
-    add_code_options,
     open_console,
     say,
     say_some,
-    whole_number,
 )
+from phasenet_keras.cli_options import add_code_options, whole_number
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.types import ConfigError, FormatError
 

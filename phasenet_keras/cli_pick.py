@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli_common import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
-    add_record_options,
-    add_selection_options,
     leave_output,
     load_picker,
     make_folder,
@@ -23,6 +21,7 @@ from phasenet_keras.cli_common import (
     stop_when_asked,
     until_asked,
 )
+from phasenet_keras.cli_options import add_record_options, add_selection_options
 from phasenet_keras.cli_output import add_output_options, check_output, parts_beside, put_out
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 

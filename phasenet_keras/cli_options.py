@@ -1,0 +1,179 @@
+"""Options that several verbs of the command line share."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from phasenet_keras.data.settings import Kind
+
+__all__ = [
+    "HelpText",
+    "add_channel_options",
+    "add_code_options",
+    "add_engine_option",
+    "add_preset_option",
+    "add_record_options",
+    "add_sampling_option",
+    "add_selection_options",
+    "add_training_options",
+    "join_empty_location",
+    "whole_number",
+]
+
+
+class HelpText(argparse.HelpFormatter):
+    """Help in which no name is broken at its hyphen, and what is indented stays as it is."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks = text.strip("\n").split("\n\n")
+        return "\n\n".join(
+            block if block.startswith(" ") else "\n".join(self._split_lines(block, width))
+            for block in blocks
+        )
+
+
+def add_preset_option(verb: argparse.ArgumentParser) -> None:
+    """Add the option that names the weights to start from."""
+    verb.add_argument(
+        "--preset",
+        default="ncedc",
+        metavar="NAME|DIR",
+        help="preset or run folder (default: %(default)s)",
+    )
+
+
+def add_channel_options(verb: argparse.ArgumentParser) -> None:
+    """Add the options that adapt a network to other channels."""
+    verb.add_argument(
+        "--channels",
+        metavar="ZN…",
+        help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
+        "record lacks are padded)",
+    )
+    verb.add_argument(
+        "--adapt",
+        choices=("select", "sum", "mean"),
+        default="select",
+        help="how --channels changes the first kernel: keep the rows of these channels, or give "
+        "each channel the sum or the mean of all rows (default: %(default)s)",
+    )
+
+
+def add_code_options(verb: argparse.ArgumentParser) -> None:
+    """Add the options that say which channels of files are wanted, by their codes."""
+    from phasenet_keras.io.selection import CODES
+
+    for name in CODES:
+        empty = "; -- is the empty one" if name == "location" else ""
+        verb.add_argument(
+            f"--{name}",
+            metavar="PATTERN",
+            help=f"{name} codes wanted, with * and ?; also A,B{empty}",
+        )
+
+
+def join_empty_location(arguments: Iterable[str]) -> list[str]:
+    """Return arguments in which ``--location --`` is one: `argparse` knows another ``--``.
+
+    Example:
+        >>> join_empty_location(["pick", "a", "--location", "--", "--start", "2024-01-01"])
+        ['pick', 'a', '--location=', '--start', '2024-01-01']
+    """
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--location" and argument.split(",")[0] == "--":
+            argument = f"{joined.pop()}={argument}"
+        joined.append("--location=" if argument == "--location=--" else argument)
+    return joined
+
+
+def add_selection_options(verb: argparse.ArgumentParser) -> None:
+    """Add the options that say which channels of files are wanted, and from when to when."""
+    add_code_options(verb)
+    verb.add_argument("--start", metavar="TIME", help="first time wanted, UTC")
+    verb.add_argument("--end", metavar="TIME", help="time before which to end, UTC")
+
+
+def add_sampling_option(verb: argparse.ArgumentParser) -> None:
+    """Add the option that says what to do with other sampling rates."""
+    verb.add_argument(
+        "--sampling",
+        choices=("resample", "reinterpret"),
+        default="resample",
+        help="bring records to the preset's sampling rate, or take their samples as they are "
+        "(default: %(default)s)",
+    )
+
+
+def add_training_options(verb: argparse.ArgumentParser) -> None:
+    """Add what verbs that train share: see `read_training_config` and `settle_dataset`."""
+    verb.add_argument(
+        "records",
+        metavar="RECORDS",
+        help="data set of phasenet-keras prepare; or waveforms as it takes them (folder, file or "
+        "quoted pattern), of which a data set is made by its defaults, in the folder of --output",
+    )
+    verb.add_argument(
+        "--labels",
+        action="append",
+        metavar="PATH",
+        help="of waveforms that do not hold their own, as prepare takes them",
+    )
+    add_preset_option(verb)
+    add_channel_options(verb)
+    verb.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE.json",
+        help='settings, e.g. {"learning_rate": 0.0005}; a run\'s config.json has all of them',
+    )
+    verb.add_argument(
+        "--epochs", type=int, metavar="N", help="in place of the configuration's (40 if unsaid)"
+    )
+
+
+def add_engine_option(verb: argparse.ArgumentParser) -> None:
+    """Add the option that names what runs the network."""
+    verb.add_argument(
+        "--engine",
+        choices=("keras", "litert"),
+        default="keras",
+        help="what runs the network: litert starts at once and takes less time and memory (needs "
+        "pip install 'phasenet-keras[fast]'; default: %(default)s)",
+    )
+
+
+def whole_number(kind: Kind) -> Callable[[str], int]:
+    """Return the type of an argument that is a whole number of a kind."""
+
+    def read(text: str) -> int:
+        try:
+            return int(kind.take(int(text)))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{kind.words}, received '{text}'") from None
+
+    return read
+
+
+def add_record_options(verb: argparse.ArgumentParser) -> None:
+    """Add what verbs that read records share."""
+    verb.add_argument(
+        "files", nargs="+", metavar="FILES", help="waveform files, folders or quoted patterns"
+    )
+    verb.add_argument(
+        "--preset",
+        metavar="NAME|DIR",
+        help="preset or run folder (default: regional, or near-surface where the first record has "
+        "400 samples a second or more; both come with the program)",
+    )
+    add_channel_options(verb)
+    add_sampling_option(verb)
+    add_engine_option(verb)
