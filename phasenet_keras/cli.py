@@ -247,6 +247,8 @@ def _run_presets(arguments: argparse.Namespace) -> int:
         except PhaseNetKerasError as error:
             damaged.append(str(error))
     console.print(preset_table(found))
+    for preset, _ in found:
+        say(console, f"{preset.name}: {preset.description}")
     for text in damaged:
         say(console, text, "[bold red]failed[/]")
     return EXIT_SOME_FAILED if damaged else 0

@@ -385,7 +385,10 @@ def _say(
 
 
 def _say_settings(console: Console, corrected: DataFrame) -> None:
+    phases = set(corrected["phase"])
     for phase, item in corrected.attrs.get("settings", {}).items():
+        if phase not in phases:
+            continue
         chosen = corrected.attrs.get("chosen_on", {}).get(phase)
         how = f"chosen on {len(chosen)} gathers" if chosen else "as given"
         console.print(

@@ -65,7 +65,8 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
         "--dask",
         metavar="ADDRESS|local:N",
         help="pick on the workers of a Dask scheduler, e.g. tcp://10.0.0.1:8786, that see the same "
-        "folders, or on N processes of this machine; stations run side by side",
+        "folders, or on N processes of this machine; stations run side by "
+        "side, one on one worker: more workers than stations gain nothing",
     )
     verb.add_argument(
         "--plot", type=Path, metavar="DIR", help="write a figure a station here (no parts then)"

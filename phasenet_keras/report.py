@@ -47,8 +47,8 @@ __all__ = [
 
 # A run over thousands of stations ends with a table that can still be read.
 MAX_ROWS = 200
-# How much of a day, in hours, still shows as more than 0.0.
-HOURS_FORMAT = "{:.3f}"
+# Where all records are shorter, their lengths are told in seconds: 36 s are 0.010 hours.
+HOURS_FROM_H = 0.01
 RULES = {
     "median_residual": "median |residual| of kept",
     "p_before_s": "broken: P before S (traces)",
@@ -74,6 +74,7 @@ class RunReport:
         self.console = console
         self.phases = tuple(phases)
         self.rows: list[tuple[str, ...]] = []
+        self._hours: list[tuple[float, float]] = []  # of each row: read, picked
         self.problems: list[FileReport] = []
         self._named = set(map(Path, named))
         self._passed_over: dict[Path, str] = {}
@@ -114,9 +115,9 @@ class RunReport:
             self.n_failed += event.failed
         else:
             counts = [str(event.counts.get(phase, 0)) for phase in self.phases]
-            hours = [HOURS_FORMAT.format(value) for value in (event.hours, event.hours_picked)]
             gaps = str(max(0, event.n_records - 1))
-            self.rows.append((event.station, *hours, gaps, *counts, event.reason))
+            self.rows.append((event.station, gaps, *counts, event.reason))
+            self._hours.append((event.hours, event.hours_picked))
             self.n_failed += event.failed
             self.n_done += event.n_picked > 0
             self.n_picks += sum(event.counts.values())
@@ -124,10 +125,14 @@ class RunReport:
     def print(self) -> None:
         """Print the table of stations, then what went wrong."""
         if self.rows:
-            table = _table(["station"], ("hours read", "hours picked", "gaps", *self.phases))
+            in_hours = max(map(max, self._hours)) >= HOURS_FROM_H
+            unit = "hours" if in_hours else "seconds"
+            numbers = (f"{unit} read", f"{unit} picked", "gaps", *self.phases)
+            table = _table(["station"], numbers)
             table.add_column("why no picks", overflow="fold")
-            for row in self.rows[:MAX_ROWS]:
-                table.add_row(*map(escape, row))
+            for (station, *row), hours in zip(self.rows[:MAX_ROWS], self._hours, strict=False):
+                lengths = [f"{h:.3f}" if in_hours else f"{3600 * h:.4g}" for h in hours]
+                table.add_row(*map(escape, (station, *lengths, *row)))
             self.console.print(table)
             if len(self.rows) > MAX_ROWS:
                 self.console.print(f"… and {len(self.rows) - MAX_ROWS} more")
@@ -256,8 +261,10 @@ def correction_table(summary: DataFrame) -> Table:
     """Return what became of the picks of each phase, as `summary_of` counts it."""
     table = _table([""], [escape(str(phase)) for phase in summary.index])
     for name in summary.columns:
-        text, form = RULES.get(name, str(name)), ".2f" if name == "median_residual" else ".0f"
-        table.add_row(escape(text), *(f"{value:{form}}" for value in summary[name]))
+        text, cells = RULES.get(name, str(name)), [f"{value:.0f}" for value in summary[name]]
+        if name == "median_residual":  # samples, or seconds
+            cells = [f"{v:.2g}" if 0 < v < 0.01 else f"{v:.2f}" for v in summary[name]]
+        table.add_row(escape(text), *cells)
     return table
 
 
@@ -270,7 +277,7 @@ def exit_status(report: RunReport) -> int:
 
 def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:
     """Return a table of presets and where they are."""
-    table = _table(("name", "channels", "rate (Hz)", "window", "phases", "licence", "what"))
+    table = _table(("name", "channels", "rate (Hz)", "window", "phases", "licence", "weights"))
     for preset, where in presets:
         table.add_row(
             escape(preset.name),
@@ -279,6 +286,6 @@ def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:
             str(preset.window_samples),
             ",".join(preset.config.phases),
             escape(preset.license),
-            f"{escape(preset.description)}\n[dim]weights: {escape(where)}[/]",
+            escape(where),
         )
     return table

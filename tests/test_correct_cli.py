@@ -223,7 +223,7 @@ def test_what_cannot_be_corrected_ends_with_2_and_says_why(tmp_path, picks, line
         assert main(["correct", *map(str, arguments)]) == 2
         return " ".join(capsys.readouterr().err.split())
 
-    assert "no readable table" in refused(tmp_path / "none.csv")
+    assert "none.csv cannot be read: no such file" in refused(tmp_path / "none.csv")
     other = write(tmp_path / "other.csv", "a,b\n1,2\n")
     assert "no table of picks: columns shot, receiver" in refused(other)
     assert "is no geometry" in refused(picks, "--geometry", other)

@@ -11,7 +11,10 @@ from gathers import LINE, table_of
 
 from phasenet_keras.cli import main
 from phasenet_keras.io.geometry import read_geometry, rows_of_csv
-from phasenet_keras.types import FormatError
+from phasenet_keras.io.new_files import read_settings
+from phasenet_keras.io.tables import read_picks
+from phasenet_keras.training.pseudolabels import correct_picks
+from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 GEOMETRY = "receiver;x;z;source_x;shot\n" + "".join(
     f"{r};{4 * r},5;0,25;4,0;1\n" for r in range(1, LINE + 1)
@@ -127,3 +130,29 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path):
     assert rows_of_csv(path)[1] == [(1, {"receiver": "1", "x": "2", "": ""})]
     path.write_text('station_id,x\n"a\rb",2\n')
     assert rows_of_csv(path)[1] == [(1, {"station_id": "a\rb", "x": "2"})]
+
+
+@pytest.mark.parametrize("read", [read_picks, read_settings, read_geometry])
+def test_a_table_or_settings_that_are_not_there_are_said_so(tmp_path, read):
+    with pytest.raises(PhaseNetKerasError) as refused:
+        read(tmp_path / "nosuch.csv")
+    assert str(refused.value) == f"{tmp_path / 'nosuch.csv'} cannot be read: no such file"
+
+
+def test_a_table_without_columns_is_said_to_have_none():
+    with pytest.raises(ConfigError, match="is missing, received no columns"):
+        correct_picks(pd.DataFrame())
+
+
+def test_seconds_show_digits_and_phases_without_picks_are_not_spoken_of(tmp_path, capsys):
+    table = table_of(shots=(1,), outlier=(1, 10, "P", 400.0))
+    table = table[table["phase"] == "P"]
+    times = 1e-7 * (table["sample"] + (table["receiver"] % 3))
+    table.drop(columns="sample").assign(time_s=times).to_csv(tmp_path / "p.csv", index=False)
+    options = ["--sampling-rate-hz", "1e7", "--output", str(tmp_path / "o.csv")]
+    assert main(["correct", str(tmp_path / "p.csv"), *options]) == 0
+    said = capsys.readouterr().out
+    [line] = [line for line in said.splitlines() if line.startswith("median |residual|")]
+    assert 1e-9 < float(line.split()[-1]) < 5e-7
+    assert "P: Huber" in said
+    assert "S: Huber" not in said

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from io import StringIO
 
 import numpy as np
 import pandas as pd
 import pytest
 from archives import run
 from obspy import Stream, Trace, UTCDateTime, read
+from rich.console import Console
 from texts import unaligned
 
 from phasenet_keras import Picker, Waveform
@@ -27,6 +29,7 @@ from phasenet_keras.plot import plot_station
 from phasenet_keras.plot_dataset import plot_examples
 from phasenet_keras.plot_gather import plot_gather
 from phasenet_keras.plot_scores import plot_residuals, plot_worst
+from phasenet_keras.report import RunReport
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.evaluate import pick_records, score_picked
 from phasenet_keras.training.matching import tolerance_of
@@ -233,3 +236,28 @@ def test_gathers_are_drawn_in_a_unit_that_shows_digits(rate_hz, label):
     per_sample = {"time (µs)": 0.1, "time (ms)": 0.25}[label]
     circles = next(line for line in axis.lines if line.get_marker() == "o")
     np.testing.assert_allclose(circles.get_ydata(), per_sample * sample)
+
+
+def test_quakeml_says_that_it_rounds_such_times(tmp_path):
+    with pytest.warns(RecordWarning, match="whole microseconds, 10 samples of these records"):
+        write_picks([pick_at(974)], tmp_path / "picks.xml")
+    usual = Pick(T0, "XX.A..HH", "P", 0.9, sample=0, sampling_rate=100.0, start_time=T0)
+    with warnings.catch_warnings(action="error"):
+        write_picks([usual], tmp_path / "usual.xml")
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        ((5.69e-8, 5.69e-8), "seconds read|0.0002048"),
+        ((24.0, 1.7e-4), "hours|0.000"),
+    ],
+)
+def test_lengths_of_short_records_are_in_seconds(hours, words):
+    console = Console(file=StringIO(), width=120)
+    report = RunReport(console, "PS")
+    for n, of_station in enumerate(hours):
+        report.take(StationSummary(f"A{n}", 1, 1, of_station, of_station))
+    report.print()
+    for word in words.split("|"):
+        assert word in console.file.getvalue()

@@ -108,7 +108,7 @@ class Resampler:
         if abs(self.reached_hz / new_hz - 1.0) > SAME_RATE or ratio.numerator > LARGEST_FACTOR:
             raise ConfigError(
                 f"{old_hz:g} Hz cannot be resampled to {new_hz:g} Hz: too far apart. "
-                "sampling='reinterpret' takes the samples as they are."
+                "sampling='reinterpret' takes the samples as they are"
             )
         self._up, self._down = ratio.numerator, ratio.denominator
         # Of the filter, to each side, in samples of the record between which are `up - 1` zeros.

@@ -151,6 +151,8 @@ def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]
     """
     try:
         columns, lines, delimiter = split_table(decoded(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise FormatError(f"{path} cannot be read: no such file") from error
     except (OSError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table: {error}") from error
     header = list(columns)

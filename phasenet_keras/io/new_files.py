@@ -81,6 +81,8 @@ def read_settings(path: str | PathLike[str]) -> dict[str, Any]:
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} cannot be read: no such file") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is no readable JSON: {error}") from error
     if not isinstance(values, dict):

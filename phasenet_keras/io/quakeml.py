@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -13,7 +14,9 @@ from phasenet_keras.io.arrival_formats import NO_EVENT_ID
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.station_names import ANY, codes_of_pick, with_plain_stations
+from phasenet_keras.io.times import time_decimals
 from phasenet_keras.types import Pick
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ def write_quakeml(
     Returns:
         The number of picks written.
 
+    Warns:
+        RecordWarning: where a microsecond, which is all that ObsPy writes, is much of a sample.
+
     Raises:
         FormatError: for a station whose name is no code.
 
@@ -59,6 +65,8 @@ def write_quakeml(
     """
     from obspy.core.event import Catalog, Event
 
+    picks = list(picks)
+    _warn_of_lost_digits(picks)
     events: dict[str, Event] = {}
     used: Counter[str] = Counter()
     for pick in picks:
@@ -72,6 +80,18 @@ def write_quakeml(
     with beside_then_rename(Path(path), "wb") as file:
         catalog.write(file, format="QUAKEML")
     return used.total()
+
+
+def _warn_of_lost_digits(picks: Iterable[Pick | Arrival]) -> None:
+    rates_hz = (pick.sampling_rate or 0.0 for pick in picks if isinstance(pick, Pick))
+    highest_hz = max(rates_hz, default=0.0)
+    if time_decimals(highest_hz) > 6:
+        warnings.warn(
+            "times in QuakeML are whole microseconds, "
+            f"{1e-6 * highest_hz:g} samples of these records: other formats keep nanoseconds",
+            RecordWarning,
+            stacklevel=3,
+        )
 
 
 def _quake_pick(pick: Pick | Arrival, error_s: float | None, used: Counter[str]) -> QuakePick:

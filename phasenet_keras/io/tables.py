@@ -232,6 +232,8 @@ def picks_of_csv(path: Path) -> Generator[Pick, None, None]:
                 raise FormatError(f"{path} has no columns {', '.join(sorted(missing))}")
             for row in table:
                 yield _pick(row, f"{path}, line {table.line_num}")
+    except FileNotFoundError as error:
+        raise FormatError(f"{path} cannot be read: no such file") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{path} is no readable table of picks: {error}") from error
 

@@ -296,7 +296,8 @@ def _require(table: DataFrame, names: Sequence[str]) -> None:
     if missing:
         raise ConfigError(
             f"a table of picks has columns {', '.join(names)} and sample or time_s; "
-            f"{', '.join(missing)} is missing, received {', '.join(map(str, table.columns))}"
+            f"{', '.join(missing)} is missing, received "
+            f"{', '.join(map(str, table.columns)) or 'no columns'}"
         )
 
 
