@@ -29,7 +29,7 @@ def test_settings_from_a_file(tmp_path):
     assert config.sampling_rate_hz == 500.0
     with pytest.raises(ConfigError, match="have no such phase"):
         read_correction(path, {"S": (0.0, 9.0)})
-    with pytest.raises(ConfigError, match="no readable JSON"):
+    with pytest.raises(ConfigError, match="cannot be read: no such file"):
         read_correction(str(tmp_path / "none.json"), {})
     with pytest.raises(ConfigError, match="JSON object"):
         read_correction(write(tmp_path / "l.json", "[]"), {})
