@@ -291,8 +291,7 @@ class Pick:
             the pick on over that in the 300 before, in dB; None where there is no room.
 
     Raises:
-        ShapeError: for a time that is none (a `datetime`, `datetime64` or ISO 8601 text becomes
-            one), a station that is no text, or a sampling rate that is no number.
+        ShapeError: for a time, a station or a sampling rate that is none, see `Waveform`.
     """
 
     time: UTCDateTime
@@ -335,13 +334,13 @@ class Pick:
 
 def _owned(given: Any) -> np.ndarray:
     """Return samples as float32 that nobody can write to; they are copied if somebody could."""
-    array = given.astype("f4").filled(np.nan) if np.ma.is_masked(given) else np.asarray(given)
+    array = np.asarray(given)
     if array.dtype.kind not in "iufb":
         raise ShapeError(f"a waveform holds real numbers, received dtype {array.dtype}")
+    array = np.where(np.ma.getmask(given), np.nan, array) if np.ma.is_masked(given) else array
     with np.errstate(over="ignore"):
         data = np.ascontiguousarray(array, dtype=np.float32)
-    if np.may_share_memory(data, array) and not _is_frozen(data):
-        data = data.copy()
+    data = data.copy() if np.may_share_memory(data, array) and not _is_frozen(data) else data
     data.flags.writeable = False
     return data
 
@@ -389,8 +388,9 @@ def _utc_time(value: Any, what: str) -> UTCDateTime:
     if isinstance(value, _time_type()):
         return value
     try:
+        if isinstance(value, np.datetime64) and not np.isnat(value):
+            return _time_type()(ns=value.astype("M8[ns]").item())
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        moment = value.astype("M8[us]").item() if isinstance(value, np.datetime64) else moment
         if isinstance(moment, datetime):
             return _time_type()(moment)
     except (TypeError, ValueError, OverflowError):

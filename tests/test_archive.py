@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from archives import MIDNIGHT, keys, run, station, write_sds
-from obspy import Stream, read
+from obspy import Stream, UTCDateTime, read
 
 from phasenet_keras import Picker
 from phasenet_keras.cli import main
@@ -300,3 +302,11 @@ def test_channels_that_seed_says_are_not_for_picks_are_no_failure(
     said = " ".join(capsys.readouterr().out.split())
     assert "5 stations, 1 picks, 1 failed" in said
     assert "A preset of a lower rate is wanted" in said
+
+
+def test_files_of_one_name_in_two_folders_are_taken_both_or_neither():
+    names = ["a/XX.A..HHZ.D.2024.001", "b/XX.A..HHZ.D.2024.001", "b/XX.A..HHZ.D.2023.001"]
+    paths = [Path(name) for name in names]
+    assert Selection(start=UTCDateTime(2024, 1, 20)).by_name(paths) == paths[:2]
+    assert Selection(start=UTCDateTime(2023, 12, 1)).by_name(reversed(paths)) == paths[::-1]
+    assert Selection(station="B").by_name(paths) == []

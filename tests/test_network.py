@@ -201,6 +201,30 @@ def test_saved_while_frozen_reloads_whole(tmp_path, is_optimized):
     assert moved == {layer.name for layer in net.layers if layer.variables} - frozen
 
 
+def test_a_network_that_is_frozen_whole_reloads_with_the_optimizers_state(tmp_path):
+    net = PhaseNet(channels="Z", filters_root=2, depth=3)
+    net.compile(optimizer="adam", loss="categorical_crossentropy")
+    net.optimizer.build(net.trainable_variables)
+    net.optimizer.variables[-1].assign(net.optimizer.variables[-1] + 7.0)
+    net.trainable = False
+    net.save(tmp_path / "net.keras")
+    again = keras.saving.load_model(tmp_path / "net.keras")
+    assert not again.trainable
+    assert not again.trainable_variables
+    ours, theirs = net.optimizer.variables, again.optimizer.variables
+    assert len(ours) == len(theirs) > 10
+    assert np.array_equal(np.asarray(ours[-1]), np.asarray(theirs[-1]))
+
+
+def test_of_which_all_learns_a_network_is_saved_as_by_earlier_versions():
+    net = PhaseNet(channels="Z", filters_root=2, depth=3)
+    net.compile(optimizer="adam", loss="categorical_crossentropy")
+    net.optimizer.build(net.trainable_variables)
+    assert set(net.get_compile_config()) == set(keras.Model.get_compile_config(net))
+    net.stage_layers("down2")[0].trainable = False
+    assert "down2_conv" in net.get_compile_config()["optimized"]
+
+
 def test_saved_by_an_earlier_version_it_has_no_list_of_frozen_layers():
     config = {"config": PhaseNetConfig(channels="Z", depth=2).to_dict(), "trainable": True}
     assert PhaseNet.from_config(config).trainable_variables

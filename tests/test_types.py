@@ -47,11 +47,22 @@ def test_one_sample_that_is_not_finite_is_refused(bad, dtype):
         make_waveform(data, ("N", "Z"))
 
 
+def test_nanoseconds_of_numpys_times_are_kept():
+    """A sample of a laboratory's record at 10 MHz is 100 ns."""
+    times = np.datetime64("2024-01-01T00:00:00.000000", "ns") + np.arange(3) * 100
+    x = np.ones((10, 1))
+    found = [Waveform(x, 1e7, time, ("Z",), "XX.A..HH").start_time.ns for time in times]
+    assert np.diff(found).tolist() == [100, 100]
+
+
 def test_what_is_under_a_mask_is_no_sample():
     x = np.ones((300, 1))
     x[100:200] = -99999.0
     with pytest.raises(ShapeError, match=r"or masked ones: split it there, as .* Stream\.split"):
         make_waveform(np.ma.masked_equal(x, -99999.0))
+    for dtype in ("c8", "U3"):  # refused for what they are, masked or not
+        with pytest.raises(ShapeError, match="holds real numbers"):
+            make_waveform(np.ma.masked_equal(x, -99999.0).astype(dtype))
     nothing_masked = np.ma.masked_equal(x, 7.0)
     assert np.array_equal(make_waveform(nothing_masked).data, x)
 

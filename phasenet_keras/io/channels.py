@@ -87,18 +87,19 @@ def is_for_picks(station: str) -> bool:
     """Tell if an instrument is to be picked: False if SEED's codes say that it is too slow or none.
 
     Clocks, mass positions and voltages are no instruments, bands L and V too slow. Names that are
-    no SEED id, and codes that are not of band and instrument, are to be picked.
+    no SEED id, codes that are not of band and instrument, and computed records (SPECFEM's BX) are
+    to be picked.
 
     Example:
-        >>> [is_for_picks(f"XX.A..{code}") for code in ("HH", "EN", "HD", "LH", "VM", "LC", "AE")]
-        [True, True, True, False, False, False, False]
+        >>> [is_for_picks(f"XX.A..{code}") for code in ("HH", "EN", "HD", "BX", "LH", "VM", "LC")]
+        [True, True, True, True, False, False, False]
         >>> is_for_picks("line 7"), is_for_picks("XX.A..")
         (True, True)
     """
     instrument = seed_codes(station)[3].upper()
     if len(instrument) != 2:
         return True
-    return instrument[0] not in BANDS_NOT_PICKED and instrument[1] in f"{SEISMOMETERS}D"
+    return instrument[0] not in BANDS_NOT_PICKED and instrument[1] in f"{SEISMOMETERS}DX"
 
 
 def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[str, ...]:

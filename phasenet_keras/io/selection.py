@@ -117,7 +117,7 @@ class Selection:
         first = -math.inf if self.start is None else self.start.ns / DAY_NS
         end = math.inf if self.end is None else self.end.ns / DAY_NS
         taken: set[int] = set()
-        last: dict[tuple[str, ...], tuple[int, int]] = {}
+        last: dict[tuple[str, ...], tuple[int, list[int]]] = {}
         for number, path in enumerate(paths):
             match = SDS_NAME.match(path.name)
             if match is None or match[5] == "0000" or not 1 <= int(match[6]) <= 366:
@@ -131,8 +131,12 @@ class Selection:
             if first <= day + 2 and day - 1 < end:
                 taken.add(number)
             if day <= first:
-                last[codes] = max(last.get(codes, (day, number)), (day, number))
-        taken |= {number for _, number in last.values()}
+                last_day, numbers = last.get(codes, (day, []))
+                if day == last_day:  # two folders may each have a file of this name
+                    last[codes] = (day, [*numbers, number])
+                elif day > last_day:
+                    last[codes] = (day, [number])
+        taken.update(number for _, numbers in last.values() for number in numbers)
         return [path for number, path in enumerate(paths) if number in taken]
 
     def cut(self, trace: Trace) -> Trace | None:

@@ -174,10 +174,10 @@ class PhaseNet(keras.Model):
         return net
 
     def get_compile_config(self) -> dict[str, Any]:
-        """Return what Keras does, and the layers that the optimizer has a state of."""
+        """Return what Keras does, and of which layers the optimizer knows, if others learn."""
         config = super().get_compile_config()
         known = {id(variable) for variable in getattr(self.optimizer, "_trainable_variables", ())}
-        if known:
+        if known and known != {id(variable) for variable in self.trainable_variables}:
             config["optimized"] = [
                 layer.name
                 for layer in self._named_layers()
@@ -192,9 +192,12 @@ class PhaseNet(keras.Model):
         """
         config = dict(config)
         optimized = config.pop("optimized", None)
-        trainable = {layer: layer.trainable for layer in self._named_layers()}
-        for layer in trainable if optimized else ():
-            layer.trainable = layer.name in optimized
+        # The network first: it sets its layers.
+        trainable = {layer: layer.trainable for layer in (self, *self._named_layers())}
+        if optimized:
+            self.trainable = True
+            for layer in self._named_layers():
+                layer.trainable = layer.name in optimized
         super().compile_from_config(config)
         for layer, is_trainable in trainable.items():
             layer.trainable = is_trainable
