@@ -24,18 +24,18 @@ class FieldRecords:
 
     Attributes:
         shots: of each trace, in the order of the file.
-        numbers: of each trace in its shot, from 1.
+        numbers: of each trace in its shot, by its header; where these do not tell the traces of a
+            shot apart, as they are counted.
+        counted: of each trace in its shot, from 1, in the order of the file.
     """
 
     shots: tuple[str, ...]
     numbers: tuple[int, ...]
+    counted: tuple[int, ...]
 
 
 def field_records(path: Path, shots: Collection[str]) -> FieldRecords | None:
     """Return the shots of a file's traces, by the header that knows most of these; else None.
-
-    A trace has the number that its header gives it in the shot; where these do not tell the traces
-    of a shot apart, they are counted.
 
     Args:
         path: of a gather.
@@ -65,9 +65,9 @@ def _all_records(path: Path) -> list[FieldRecords]:
         shots = [str(getattr(header.trace_header, name)) for header in headers]
         # A number of its own in each trace is no shot.
         if 1 < len(set(shots)) <= len(shots) / 2:
-            numbers = [getattr(header.trace_header, TRACE_HEADER) for header in headers]
-            if len(set(zip(shots, numbers, strict=True))) < len(shots):
-                seen: Counter[str] = Counter()
-                numbers = [seen.update([shot]) or seen[shot] for shot in shots]
-            found.append(FieldRecords(tuple(shots), tuple(numbers)))
+            seen: Counter[str] = Counter()
+            counted = tuple(seen.update([shot]) or seen[shot] for shot in shots)
+            numbers = tuple(getattr(header.trace_header, TRACE_HEADER) for header in headers)
+            are_distinct = len(set(zip(shots, numbers, strict=True))) == len(shots)
+            found.append(FieldRecords(tuple(shots), numbers if are_distinct else counted, counted))
     return found

@@ -13,7 +13,13 @@ from phasenet_keras.io.gather_rows import TRACE_COLUMNS, Rows
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.label_rows import SHOT_COLUMNS, LabelTable, numbered_rows
 from phasenet_keras.io.metadata_files import said_of_metadata
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, read_stream, reader_of
+from phasenet_keras.io.registry import (
+    NoWaveformError,
+    RecordWarning,
+    headers_of,
+    read_stream,
+    reader_of,
+)
 from phasenet_keras.io.row_order import (
     against_order,
     column_of_names,
@@ -54,7 +60,7 @@ def paired(
     shot = table.first_of((*SHOT_COLUMNS, "gather"))
     if shot and all(map(_is_of_gathers, paths)):
         by_shot = _paired_by_shot(numbered, paths, shot)
-        if len(numbered) != len(paths) or all(files for _, files, _ in by_shot):
+        if len(numbered) != len(paths) or all(_may_hold(files, rows) for rows, files, _ in by_shot):
             return by_shot
     if len(numbered) != len(paths):
         raise FormatError(
@@ -154,6 +160,11 @@ def _is_of_gathers(path: Path) -> bool:
         return reader_of(path).one_trace_one_station
     except FormatError:
         return False
+
+
+def _may_hold(files: Sequence[Path], rows: Rows) -> bool:
+    """Tell if a file was found and has more than one trace for more than one row."""
+    return bool(files) and (len(rows) == 1 or len(headers_of(files[0])) > 1)
 
 
 def _paired_by_shot(
