@@ -97,11 +97,14 @@ def test_numbers_that_are_names_of_files_by_chance_name_none(tmp_path, column, v
 
 
 @pytest.mark.parametrize(
-    "text", ["2024-03-01T10:00:{:02d}", "10:00:{:02d}", "seen {} times", "9f8e7d6c5b4a{:02d}"]
+    "text",
+    ["2024-03-01T10:00:{:02d}", "10:00:{:02d}", "seen {} times", "9f8e7d6c5b4a{:02d}", "word"],
 )
 def test_times_and_remarks_say_nothing_of_the_order_of_rows(tmp_path, text):
     write_text_files(tmp_path / "in", [f"a{n}.txt" for n in range(5)])
-    rows = [f"{text.format(40 - 7 * n)},{50 + n}" for n in range(5)]
+    words = ["zero", "good", "fair", "bad", "Ann"] if text == "word" else []
+    cells = words or [text.format(40 - 7 * n) for n in range(5)]
+    rows = [f"{cell},{50 + n}" for n, cell in enumerate(cells)]
     records, bad, _ = read(tmp_path / "in", "note,itp", rows)
     assert bad == []
     assert [record.arrivals["P"] for record in records] == [(50.0 + n,) for n in range(5)]
@@ -253,3 +256,15 @@ def test_two_columns_that_count_traces_in_different_orders_are_refused(tmp_path)
     records, bad, _ = read(tmp_path / "in", "fname,no,quality,itp", rows)
     assert (records, len(bad)) == ([], 4)
     assert "in another order than its traces, by their column 'quality'" in bad[0]
+
+
+@pytest.mark.parametrize("column", ["geophone", "chan", "channel", "receiver"])
+def test_numbers_on_the_ground_may_begin_anywhere_where_they_are_in_order(tmp_path, column):
+    write_line(tmp_path / "in", shots=[1001])
+    stakes = (101, 102, 103, 105)
+    rows = [f"line.su,{stake},{n}" for n, stake in enumerate(stakes, start=11)]
+    records, bad, [said] = read(tmp_path / "in", f"fname,{column},itp", rows)
+    assert (bad, are_right(records, 4)) == ([], True)
+    assert "they are taken in the order of the traces" in said
+    records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", [rows[1], rows[0], *rows[2:]])
+    assert (records, len(bad)) == ([], 4)

@@ -61,6 +61,11 @@ class GatherRows:
         self._file = file
         cells = [row for _, row in rows]
         self._column = trace_column(cells)
+        shots = {shot_in(row) for row in cells} - {""}
+        records = field_records(file, shots) if shots else None
+        self._shots = records.shots if records else ()
+        if self._column in RECEIVERS and not records and self._are_names_in_order():
+            self._column = None
         if self._column not in TRACE_COLUMNS and len(rows) != len(numbers):
             raise FormatError(
                 f"{file.name} holds {len(numbers)} traces and has {len(rows)} rows: give one a "
@@ -75,9 +80,6 @@ class GatherRows:
                 RecordWarning,
                 stacklevel=2,
             )
-        shots = {shot_in(row) for row in cells} - {""}
-        records = field_records(file, shots) if shots else None
-        self._shots = records.shots if records else ()
         self._places = self._places_in_shots(records) if records else {}
 
     def by_trace(self) -> tuple[dict[int, Rows], list[BadRow]]:
@@ -104,6 +106,16 @@ class GatherRows:
                 rows = groups.pop(trace)
                 found += [BadRow(number, f"{text} ({self._column})") for number, _ in rows]
         return groups, found
+
+    def _are_names_in_order(self) -> bool:
+        """Tell if each trace has a row, with a number of what stands on the ground, from any."""
+        found = [_number(row, self._column) for _, row in self._rows]
+        numbers = [number for number in found if number is not None]
+        return (
+            len(numbers) == len(self._rows) == len(self._numbers)
+            and max(numbers) > self._numbers[-1]
+            and numbers == sorted(set(numbers))
+        )
 
     def _check_order(self) -> None:
         column = against_order([row for _, row in self._rows], [])

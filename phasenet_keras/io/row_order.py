@@ -18,8 +18,8 @@ __all__ = ["against_order", "column_of_names", "counting_column", "name_in", "pl
 GROUP_COLUMNS = (*EVENT_COLUMNS, *SHOT_COLUMNS, "gather")
 # Columns that say something else of a record than which it is.
 _OF_RECORDS = {*NUMBER_COLUMNS, *COLUMNS["phase"], "split", ""}
-# What sensors and stations are called; times, remarks and hashes are no codes.
-_CODE = re.compile(r"([^\W_]{1,2}\.)?[^\W\d_]{0,8}[-_.]?\d{0,4}")
+# What sensors and stations are called; times, words, remarks and hashes are no codes.
+_CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
 
 
 def name_in(cell: str) -> Path:

@@ -27,8 +27,9 @@ EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
 NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 # Samples that stand for no arrival where a label is of one record alone (SAC: -12345).
 NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
-# So many zeros among arrivals stand for none, where fewer lie within this part of the median.
-LEAST_FILLERS, NEAR_ZERO = 2, 0.2
+# So many zeros among arrivals stand for none, where fewer lie within this part of the median. On a
+# line of a few geophones with its shots on it, those beside the shot's do.
+LEAST_FILLERS, NEAR_ZERO = 2, 0.5
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 DELIMITERS = ",;\t"
