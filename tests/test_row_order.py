@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from obspy import Stream, Trace
+from obspy import read as obspy_read
 from obspy.io.segy.segy import SEGYTraceHeader
 from sources import noise, write_text_files
 
@@ -268,3 +269,31 @@ def test_numbers_on_the_ground_may_begin_anywhere_where_they_are_in_order(tmp_pa
     assert "they are taken in the order of the traces" in said
     records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", [rows[1], rows[0], *rows[2:]])
     assert (records, len(bad)) == ([], 4)
+
+
+def test_shots_of_several_files_are_those_of_headers_not_of_the_names_of_files(tmp_path):
+    for n, shots in ((1, (1, 2)), (2, (3, 4))):
+        write_line(tmp_path / f"l{n}", shots=shots)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / f"l{n}/line.su").rename(tmp_path / f"in/line{n}.su")
+    rows = [f"{shot},{n},{10 * shot + n}" for shot in (2, 1) for n in (3, 1)]
+    records, bad, _ = read(tmp_path / "in", "shot,trace,itp", rows)
+    assert (bad, are_right(records, 4)) == ([], True)
+    assert {record.waveform.source for record in records} == {"line1.su"}
+
+
+@pytest.mark.parametrize("n_alike", [1, 4])
+def test_files_are_those_of_their_names_where_a_header_is_alike_in_all(tmp_path, n_alike):
+    for shot in (1, 2):
+        write_line(tmp_path / f"l{shot}", shots=(1, 2), original_field_record_number=10 * shot)
+        stream = obspy_read(tmp_path / f"l{shot}/line.su")
+        for n, trace in enumerate(stream):
+            trace.stats.su.trace_header.energy_source_point_number = n // n_alike % 2 + 1
+        (tmp_path / "in").mkdir(exist_ok=True)
+        stream.write(str(tmp_path / f"in/shot_{shot}.su"), format="SU")
+    records, bad, _ = read(tmp_path / "in", "shot,trace,itp", ["1,2,52", "2,7,67"])
+    assert bad == []
+    assert {(r.name, r.arrivals["P"]) for r in records} == {
+        ("shot_1-0002", (52.0,)),
+        ("shot_2-0007", (67.0,)),
+    }

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from phasenet_keras.io.registry import read_stream
@@ -63,8 +64,10 @@ def _all_records(path: Path) -> list[FieldRecords]:
     found = []
     for name in SHOT_HEADERS:
         shots = [str(getattr(header.trace_header, name)) for header in headers]
-        # A number of its own in each trace is no shot.
-        if 1 < len(set(shots)) <= len(shots) / 2:
+        # A number of its own in each trace is no shot; a source point that comes and goes is a kind
+        # of source, or the like.
+        comes_back = name != SHOT_HEADERS[0] and len([*groupby(shots)]) > len(set(shots))
+        if 1 < len(set(shots)) <= len(shots) / 2 and not comes_back:
             seen: Counter[str] = Counter()
             counted = tuple(seen.update([shot]) or seen[shot] for shot in shots)
             numbers = tuple(getattr(header.trace_header, TRACE_HEADER) for header in headers)

@@ -172,17 +172,20 @@ def _paired_by_shot(
 ) -> list[tuple[Rows, list[Path], str]]:
     """Pair rows with the file that their shot names, whole or by the last number in its name.
 
-    Or with the one whose headers hold it, where no file is named after it.
+    But files of several shots with the one whose headers hold it, whatever they are called.
     """
     by_shot: dict[str, list[Path]] = {}
     for path in paths:
         digits = re.findall(r"\d+", path.stem)
         for name in {path.stem, *(str(int(number)) for number in digits[-1:])}:
             by_shot.setdefault(name, []).append(path)
-    if not {plain(row[column]) for _, row in numbered} <= by_shot.keys():
-        for path in paths:
-            for shot in shots_in(path):
-                by_shot[shot] = [*dict.fromkeys([*by_shot.get(shot, []), path])]
+    by_header: dict[str, list[Path]] = {}
+    for path in paths:
+        for shot in shots_in(path):
+            by_header.setdefault(shot, []).append(path)
+    are_named = {plain(row[column]) for _, row in numbered} <= by_shot.keys()
+    # A number that several hold, such as a kind of source, says less than names of files.
+    by_shot |= {shot: held for shot, held in by_header.items() if len(held) == 1 or not are_named}
     groups: dict[Path | str, tuple[Rows, list[Path], str]] = {}
     for number, row in numbered:
         shot = row[column]
