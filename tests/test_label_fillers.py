@@ -44,7 +44,10 @@ def test_zeros_far_below_all_others_are_no_arrivals(tmp_path):
     assert [str(item) for item in bad] == [f"row {n}: it has no arrival in p_ms" for n in (2, 4, 6)]
 
 
-@pytest.mark.parametrize("samples", [[0, 3, 40, 90, 0, 5, 60, 150], [0] * 8, [0, *range(90, 97)]])
+@pytest.mark.parametrize(
+    "samples",
+    [[0, 3, 40, 90, 0, 5, 60, 150], [0, 6, 12, 18, 6, 0, 6, 12], [0] * 8, [0, *range(90, 97)]],
+)
 def test_zeros_among_small_numbers_are_arrivals(tmp_path, samples):
     rows = [f"{name},{sample}\n" for name, sample in zip(NAMES, samples, strict=True)]
     found, bad, said = read(tmp_path, "fname,itp\n" + "".join(rows))

@@ -12,6 +12,7 @@ from reading import noise, write_seg2
 from sources import run
 
 from phasenet_keras import LabelledWaveform, read_labelled, read_waveforms
+from phasenet_keras.io.registry import noted
 
 RATE_HZ, BEFORE_S = 4000.0, 0.05
 # 0.05 s and 0.03 s; single precision in SAC.
@@ -130,3 +131,27 @@ def test_notes_of_many_records_that_differ_in_numbers_are_one_line(tmp_path, cap
     assert out.count("times in the table count from the first sample") == 1
     assert "1000 ms (4000 samples) after" in out
     assert "(and 5 others: 2000, 3000, 4000, …)" in out
+
+
+def test_minus_one_after_the_trigger_is_no_arrival_before_it(tmp_path):
+    (tmp_path / "raw").mkdir()
+    for number in range(4):
+        write_text(tmp_path / f"raw/e{number}.txt", seed=number)
+    for cells, wanted in (
+        ((30, -1, 31, -1), {"e0", "e2"}),
+        ((30, -1, 31, -2), {"e0", "e1", "e2", "e3"}),
+    ):
+        rows = "".join(f"e{n}.txt,{cell}\n" for n, cell in enumerate(cells))
+        (tmp_path / "labels.csv").write_text("fname,p_after_trigger_ms\n" + rows)
+        with noted() as notes:
+            items = list(read_labelled(tmp_path / "raw", tmp_path / "labels.csv"))
+        assert {item.name for item in items if isinstance(item, LabelledWaveform)} == wanted
+        assert any("p_after_trigger_ms is -1 in 2 of 4 rows" in text for text in notes) == (
+            len(wanted) == 2
+        )
+        assert not any("are skipped: if that stands" in text for text in notes)
+
+
+def test_seconds_since_1970_are_not_since_a_trigger(tmp_path):
+    write_text(tmp_path / "a.txt", 1.7e9)
+    assert read_waveforms(tmp_path / "a.txt")[0].zero_time is None

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from obspy import Stream, Trace
+from obspy import read as obspy_read
 from obspy.io.segy.segy import SEGYTraceHeader
 from sources import noise, write_text_files
 
@@ -84,6 +85,32 @@ def test_rows_in_the_order_of_the_files_are_said_to_be(tmp_path, header, row):
     assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
 
 
+@pytest.mark.parametrize("column", ["event", "quality", "depth_km", "itp_quality"])
+@pytest.mark.parametrize("value", [lambda n: 1, lambda n: n % 3 + 1, lambda n: n + 1])
+def test_numbers_that_are_names_of_files_by_chance_name_none(tmp_path, column, value):
+    write_text_files(tmp_path / "in", [f"{n}.txt" for n in range(1, 7)])
+    rows = [f"{value(n)},{50 + n}" for n in range(6)]
+    records, bad, _ = read(tmp_path / "in", f"{column},itp", rows)
+    assert bad == []
+    assert {r.name: r.arrivals["P"] for r in records} == {str(n + 1): (50.0 + n,) for n in range(6)}
+    with pytest.raises(FormatError, match=f"by its column '{column}'"):
+        read(tmp_path / "in", f"{column},itp", [f"{6 - n},{50 + n}" for n in range(6)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-03-01T10:00:{:02d}", "10:00:{:02d}", "seen {} times", "9f8e7d6c5b4a{:02d}", "word"],
+)
+def test_times_and_remarks_say_nothing_of_the_order_of_rows(tmp_path, text):
+    write_text_files(tmp_path / "in", [f"a{n}.txt" for n in range(5)])
+    words = ["zero", "good", "fair", "bad", "Ann"] if text == "word" else []
+    cells = words or [text.format(40 - 7 * n) for n in range(5)]
+    rows = [f"{cell},{50 + n}" for n, cell in enumerate(cells)]
+    records, bad, _ = read(tmp_path / "in", "note,itp", rows)
+    assert bad == []
+    assert [record.arrivals["P"] for record in records] == [(50.0 + n,) for n in range(5)]
+
+
 # --- gathers ----------------------------------------------------------------------------------
 
 
@@ -119,7 +146,10 @@ def test_numbers_of_traces_are_theirs_whatever_the_column_is_called(tmp_path, co
     write_line(tmp_path / "in", shots=[1001])
     rows = [f"line.su,{n},{10 + n}" for _, n in TRACES[4:]]
     records, bad, said = read(tmp_path / "in", f"fname,{column},itp", rows)
-    assert (bad, said, are_right(records, 4)) == ([], [], True)
+    assert (bad, are_right(records, 4)) == ([], True)
+    assert [
+        text for text in said if f"'{column}' is taken for the number of the trace" in text
+    ] == (said if column in ("geo_nr", "kanal") else [])
 
 
 def test_rows_of_a_gather_are_in_order_where_nothing_says_otherwise(tmp_path):
@@ -154,8 +184,8 @@ def test_traces_of_a_line_in_one_file_are_found_by_their_headers(tmp_path, heade
     else:
         write_line(tmp_path / "in")
     rows = [row.format(s, n, n + 4 * (s - 1001)) + f",{10 * (s % 100) + n}" for s, n in TRACES]
-    records, bad, said = read(tmp_path / "in", f"{header},itp", rows)
-    assert (bad, said, are_right(records, 8)) == ([], [], True)
+    records, bad, _ = read(tmp_path / "in", f"{header},itp", rows)
+    assert (bad, are_right(records, 8)) == ([], True)
     assert {r.gather.lstrip("shot 0") for r in records} == {"1001", "1002"}
 
 
@@ -185,3 +215,85 @@ def test_several_arrivals_on_most_traces_of_a_gather_are_asked_about(tmp_path):
     records, _, [said] = read(tmp_path / "in", "fname,blast,trace,itp", rows)
     assert "4 of 4 traces have several P, such as line-0004: if they are of several shots" in said
     assert np.all([len(record.arrivals["P"]) == 2 for record in records])
+
+
+def test_rows_of_one_shot_are_not_all_of_the_file_of_its_number(tmp_path):
+    write_line(tmp_path / "one", shots=[1001], n_traces=1)
+    (tmp_path / "in").mkdir()
+    for n in range(1, 5):
+        content = (tmp_path / "one/line.su").read_bytes()
+        (tmp_path / f"in/r_{n}.su").write_bytes(content)
+    rows = [f"1,{n},{50 + n}" for n in range(1, 5)]
+    records, bad, _ = read(tmp_path / "in", "shot,receiver,itp", rows)
+    assert bad == []
+    assert {r.name: r.arrivals["P"] for r in records} == {
+        f"r_{n}": (50.0 + n,) for n in range(1, 5)
+    }
+
+
+def test_rows_that_count_from_0_are_refused_in_all_shots(tmp_path):
+    write_line(tmp_path / "in")
+    rows = [f"{s},{n - 1},{10 * (s % 100) + n}" for s, n in TRACES if (s, n) != (1002, 1)]
+    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
+    assert (records, len(bad)) == ([], 7)
+
+
+def test_rows_count_from_1_where_the_headers_count_from_0(tmp_path):
+    write_line(tmp_path / "in", first=0)
+    rows = [f"{s},{n},{10 * (s % 100) + n}" for s, n in TRACES]
+    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
+    assert (bad, are_right(records, 8)) == ([], True)
+    rows = [f"{s},{n - 1},{10 * (s % 100) + n}" for s, n in TRACES]
+    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
+    assert (bad, are_right(records, 8)) == ([], True)
+    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", [*rows[:-1], "1001,,11"])
+    assert are_right(records, 7)
+    assert "holds no trace None of shot 1001" in bad[0]
+
+
+def test_two_columns_that_count_traces_in_different_orders_are_refused(tmp_path):
+    write_line(tmp_path / "in", shots=[1001])
+    rows = [f"line.su,{n},{5 - n},{10 + n}" for n in range(1, 5)]
+    records, bad, _ = read(tmp_path / "in", "fname,no,quality,itp", rows)
+    assert (records, len(bad)) == ([], 4)
+    assert "in another order than its traces, by their column 'quality'" in bad[0]
+
+
+@pytest.mark.parametrize("column", ["geophone", "chan", "channel", "receiver"])
+def test_numbers_on_the_ground_may_begin_anywhere_where_they_are_in_order(tmp_path, column):
+    write_line(tmp_path / "in", shots=[1001])
+    stakes = (101, 102, 103, 105)
+    rows = [f"line.su,{stake},{n}" for n, stake in enumerate(stakes, start=11)]
+    records, bad, [said] = read(tmp_path / "in", f"fname,{column},itp", rows)
+    assert (bad, are_right(records, 4)) == ([], True)
+    assert "they are taken in the order of the traces" in said
+    records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", [rows[1], rows[0], *rows[2:]])
+    assert (records, len(bad)) == ([], 4)
+
+
+def test_shots_of_several_files_are_those_of_headers_not_of_the_names_of_files(tmp_path):
+    for n, shots in ((1, (1, 2)), (2, (3, 4))):
+        write_line(tmp_path / f"l{n}", shots=shots)
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / f"l{n}/line.su").rename(tmp_path / f"in/line{n}.su")
+    rows = [f"{shot},{n},{10 * shot + n}" for shot in (2, 1) for n in (3, 1)]
+    records, bad, _ = read(tmp_path / "in", "shot,trace,itp", rows)
+    assert (bad, are_right(records, 4)) == ([], True)
+    assert {record.waveform.source for record in records} == {"line1.su"}
+
+
+@pytest.mark.parametrize("n_alike", [1, 4])
+def test_files_are_those_of_their_names_where_a_header_is_alike_in_all(tmp_path, n_alike):
+    for shot in (1, 2):
+        write_line(tmp_path / f"l{shot}", shots=(1, 2), original_field_record_number=10 * shot)
+        stream = obspy_read(tmp_path / f"l{shot}/line.su")
+        for n, trace in enumerate(stream):
+            trace.stats.su.trace_header.energy_source_point_number = n // n_alike % 2 + 1
+        (tmp_path / "in").mkdir(exist_ok=True)
+        stream.write(str(tmp_path / f"in/shot_{shot}.su"), format="SU")
+    records, bad, _ = read(tmp_path / "in", "shot,trace,itp", ["1,2,52", "2,7,67"])
+    assert bad == []
+    assert {(r.name, r.arrivals["P"]) for r in records} == {
+        ("shot_1-0002", (52.0,)),
+        ("shot_2-0007", (67.0,)),
+    }

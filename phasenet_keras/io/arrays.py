@@ -14,6 +14,7 @@ import numpy as np
 from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.other_arrays import OTHER_SHAPES
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
+from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
 from phasenet_keras.io.specfem_names import specfem_codes
 from phasenet_keras.types import FormatError
@@ -133,7 +134,8 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     header = {
         "sampling_rate": float(f"{1.0 / step_s:.9g}"),
         "starttime": UTCDateTime(0) + float(time_s[0]),
-        "zero_time": UTCDateTime(0),
+        # Seconds since 1970 are no times since a trigger.
+        **({} if has_date(time_s[0]) else {"zero_time": UTCDateTime(0)}),
         **_codes(path.name),
     }
     return Stream([Trace(np.ascontiguousarray(table[:, 1]), header=header)])

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from phasenet_keras.io.registry import read_stream
@@ -24,18 +25,18 @@ class FieldRecords:
 
     Attributes:
         shots: of each trace, in the order of the file.
-        numbers: of each trace in its shot, from 1.
+        numbers: of each trace in its shot, by its header; where these do not tell the traces of a
+            shot apart, as they are counted.
+        counted: of each trace in its shot, from 1, in the order of the file.
     """
 
     shots: tuple[str, ...]
     numbers: tuple[int, ...]
+    counted: tuple[int, ...]
 
 
 def field_records(path: Path, shots: Collection[str]) -> FieldRecords | None:
     """Return the shots of a file's traces, by the header that knows most of these; else None.
-
-    A trace has the number that its header gives it in the shot; where these do not tell the traces
-    of a shot apart, they are counted.
 
     Args:
         path: of a gather.
@@ -63,11 +64,13 @@ def _all_records(path: Path) -> list[FieldRecords]:
     found = []
     for name in SHOT_HEADERS:
         shots = [str(getattr(header.trace_header, name)) for header in headers]
-        # A number of its own in each trace is no shot.
-        if 1 < len(set(shots)) <= len(shots) / 2:
-            numbers = [getattr(header.trace_header, TRACE_HEADER) for header in headers]
-            if len(set(zip(shots, numbers, strict=True))) < len(shots):
-                seen: Counter[str] = Counter()
-                numbers = [seen.update([shot]) or seen[shot] for shot in shots]
-            found.append(FieldRecords(tuple(shots), tuple(numbers)))
+        # A number of its own in each trace is no shot; a source point that comes and goes is a kind
+        # of source, or the like.
+        comes_back = name != SHOT_HEADERS[0] and len([*groupby(shots)]) > len(set(shots))
+        if 1 < len(set(shots)) <= len(shots) / 2 and not comes_back:
+            seen: Counter[str] = Counter()
+            counted = tuple(seen.update([shot]) or seen[shot] for shot in shots)
+            numbers = tuple(getattr(header.trace_header, TRACE_HEADER) for header in headers)
+            are_distinct = len(set(zip(shots, numbers, strict=True))) == len(shots)
+            found.append(FieldRecords(tuple(shots), numbers if are_distinct else counted, counted))
     return found

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from phasenet_keras.io.field_records import field_records
+from phasenet_keras.io.field_records import FieldRecords, field_records
 from phasenet_keras.io.label_rows import SHOT_COLUMNS
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
@@ -61,6 +61,11 @@ class GatherRows:
         self._file = file
         cells = [row for _, row in rows]
         self._column = trace_column(cells)
+        shots = {shot_in(row) for row in cells} - {""}
+        records = field_records(file, shots) if shots else None
+        self._shots = records.shots if records else ()
+        if self._column in RECEIVERS and not records and self._are_names_in_order():
+            self._column = None
         if self._column not in TRACE_COLUMNS and len(rows) != len(numbers):
             raise FormatError(
                 f"{file.name} holds {len(numbers)} traces and has {len(rows)} rows: give one a "
@@ -68,35 +73,49 @@ class GatherRows:
             )
         if self._column is None:
             self._check_order()
-        shots = {shot_in(row) for row in cells} - {""}
-        records = field_records(file, shots) if shots else None
-        self._shots = records.shots if records else ()
-        numbered = zip(self._shots, records.numbers if records else (), strict=True)
-        self._places = {trace: place for place, trace in enumerate(numbered, start=1)}
-        # Numbers may also count the traces of the file, whatever their shot.
-        if self._column in (None, IN_FILE) or (
-            all(map(self._is_of_shot_in_file, cells)) and not all(map(self._place_in_shot, cells))
-        ):
-            self._places = {}
+        elif self._column not in TRACE_COLUMNS:
+            warnings.warn(
+                f"rows of gathers have no column trace: '{self._column}' is taken for the number "
+                "of the trace, since it counts them",
+                RecordWarning,
+                stacklevel=2,
+            )
+        self._places = self._places_in_shots(records) if records else {}
 
     def by_trace(self) -> tuple[dict[int, Rows], list[BadRow]]:
         """Return the rows of each trace, by its number in the file, and those of none."""
         groups: dict[int, Rows] = {}
         bad: dict[str, list[BadRow]] = {}
+        none = []
         for place, (number, row) in enumerate(self._rows):
             try:
                 groups.setdefault(self._trace_of(row, place), []).append((number, row))
             except FormatError as error:
                 bad.setdefault(shot_in(row), []).append(BadRow(number, str(error)))
-        counts_from_0 = any(row.get(self._column or "") == "0" for _, row in self._rows)
+                none.append(place)
+        cells_of_none = [self._rows[place][1].get(self._column or "") for place in none]
+        counts_from_0 = "0" in cells_of_none
         found = [item for of_shot in bad.values() for item in of_shot]
         if self._column in RECEIVERS or counts_from_0:
-            # One of a number that no trace has: the others of its shot may be of other traces, too.
+            # One of a number that no trace has: the others of its shot may be of other traces, too,
+            # and where they count from 0, those of all shots.
             text = f"rows of {self._file.name} are not numbered as its traces are, from 1 on"
-            for trace in [n for n, rows in groups.items() if shot_in(rows[0][1]) in bad]:
+            for trace in [
+                n for n, rows in groups.items() if counts_from_0 or shot_in(rows[0][1]) in bad
+            ]:
                 rows = groups.pop(trace)
                 found += [BadRow(number, f"{text} ({self._column})") for number, _ in rows]
         return groups, found
+
+    def _are_names_in_order(self) -> bool:
+        """Tell if each trace has a row, with a number of what stands on the ground, from any."""
+        found = [_number(row, self._column) for _, row in self._rows]
+        numbers = [number for number in found if number is not None]
+        return (
+            len(numbers) == len(self._rows) == len(self._numbers)
+            and max(numbers) > self._numbers[-1]
+            and numbers == sorted(set(numbers))
+        )
 
     def _check_order(self) -> None:
         column = against_order([row for _, row in self._rows], [])
@@ -116,7 +135,7 @@ class GatherRows:
         shot, number = shot_in(row), _number(row, self._column)
         if self._column is None:
             number = self._numbers[place]
-        found = self._place_in_shot(row) if self._places else number
+        found = self._places.get((shot, number)) if self._places else number
         if found in self._numbers and (not self._shots or self._shots[found - 1] == shot):
             return found
         if self._shots:
@@ -129,12 +148,25 @@ class GatherRows:
             f"{self._numbers[0]} to {self._numbers[-1]}, received '{row[self._column or '']}'"
         )
 
-    def _is_of_shot_in_file(self, row: Mapping[str, str]) -> bool:
-        number = _number(row, self._column)
-        return bool(number and self._shots[number - 1 : number] == (shot_in(row),))
+    def _places_in_shots(self, records: FieldRecords) -> dict[tuple[str, int | None], int]:
+        """Return the places of traces by shot and number; none where rows count through the file.
 
-    def _place_in_shot(self, row: Mapping[str, str]) -> int | None:
-        return self._places.get((shot_in(row), _number(row, self._column) or 0))
+        Rows may also count the traces of a shot, or those of the file, whatever the headers say.
+        """
+        if self._column in (None, IN_FILE):
+            return {}
+        rows = {(shot_in(row), _number(row, self._column)) for _, row in self._rows}
+        in_file = {(shot, place) for place, shot in enumerate(records.shots, start=1)}
+        by_header: dict[tuple[str, int | None], int] = {}
+        by_count: dict[tuple[str, int | None], int] = {}
+        traces = zip(records.shots, records.numbers, records.counted, strict=True)
+        for place, (shot, number, count) in enumerate(traces, start=1):
+            by_header[shot, number] = by_count[shot, count] = place
+        if rows <= by_header.keys():
+            return by_header
+        if rows <= in_file:
+            return {}
+        return by_count if rows <= by_count.keys() else by_header
 
 
 def shot_in(row: Mapping[str, str]) -> str:

@@ -14,12 +14,19 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
-from phasenet_keras.io.label_times import TIME_COLUMNS_S, TIME_NAMES_S, samples_of_times
+from phasenet_keras.io.label_times import (
+    AFTER_TRIGGER,
+    TIME_COLUMNS_S,
+    TIME_NAMES_S,
+    samples_of_times,
+)
 from phasenet_keras.io.metadata_files import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
+    NO_SAMPLES,
     NOT_A_NUMBER,
     are_fillers,
+    decimal_pairs,
     decoded,
     event_in,
     first_cell,
@@ -72,10 +79,6 @@ SPLIT_NAMES = {
     **dict.fromkeys(("dev", "val", "valid", "validation"), "dev"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-
-# Two numbers, the second of which may be the decimals of the first.
-_COMMA_PAIR = re.compile(r"(\d+),(\d{1,2})")
-_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ def _by_phase(table: LabelTable) -> LabelTable:
 def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
     """Return the rows of a table with their numbers, from 1, but those of other phases.
 
-    Where 0 stands for no arrival the cell is left out: the phase is not known there.
+    Where a number stands for no arrival the cell is left out: the phase is not known there.
 
     Raises:
         FormatError: if there are rows, and all are of other phases.
@@ -188,9 +191,12 @@ def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
     Warns:
         RecordWarning: for rows of other phases.
     """
-    zeros = _columns_of_zeros(table)
+    fillers = _fillers(table)
     rows: list[tuple[int, Mapping[str, str]]] = [
-        (number, {name: c for name, c in row.items() if name not in zeros or not _is_zero(c, name)})
+        (
+            number,
+            {n: c for n, c in row.items() if n not in fillers or not _is(c, n, fillers[n])},
+        )
         for number, row in enumerate(table.rows, start=1)
     ]
     if table.phase_column is None:
@@ -216,23 +222,25 @@ def warn_of_fillers(table: LabelTable) -> None:
 
     Warns:
         RecordWarning: for each column of arrivals whose negative numbers are all one and whole,
-            whose zeros are taken for no arrival, or which has cells without an arrival, and for
-            each of which pairs of numbers look like one with a decimal comma.
+            in which a number is taken for no arrival, or which has cells without an arrival, and
+            for each of which pairs of numbers look like one with a decimal comma.
     """
-    zeros = _columns_of_zeros(table)
+    fillers = _fillers(table)
     for phase, column in table.sample_columns.items():
         _warn_of_decimal_commas(table, column)
         negative = [sample for sample in _all_samples(table, column) if sample < 0]
-        if column in zeros:
-            n_zeros = sum(_is_zero(row.get(column, ""), column) for row in table.rows)
+        filler = fillers.get(column)
+        if filler is not None:
+            count = sum(_is(row.get(column, ""), column, filler) for row in table.rows)
             warnings.warn(
-                f"{table.path}: {column} is 0 in {n_zeros} of {len(table.rows)} rows, all others "
-                f"are well above: taken for no {phase}, which is not known there; rows without "
-                "another arrival are skipped. If it was looked for, leave the cells empty",
+                f"{table.path}: {column} is {filler:g} in {count} of {len(table.rows)} rows, all "
+                f"others are well above: taken for no {phase}, which is not known there; rows "
+                "without another arrival are skipped. If it was looked for, leave the cells empty",
                 RecordWarning,
                 stacklevel=3,
             )
-        if len(set(negative)) == 1 and negative[0].is_integer():
+        # A time before the trigger may well be in the record.
+        if len(set(negative)) == 1 and negative[0].is_integer() and AFTER_TRIGGER not in column:
             warnings.warn(
                 f"{table.path}: {column} is {negative[0]:g} in {len(negative)} of "
                 f"{len(table.rows)} rows, which are skipped: if that stands for no {phase}, leave "
@@ -243,15 +251,25 @@ def warn_of_fillers(table: LabelTable) -> None:
         _warn_of_absent(table, phase, column)
 
 
-def _columns_of_zeros(table: LabelTable) -> set[str]:
-    """Return the columns of arrivals in which 0 stands for none."""
-    columns = table.sample_columns.values()
-    return {column for column in columns if are_fillers(_all_samples(table, column))}
+def _fillers(table: LabelTable) -> dict[str, float]:
+    """Return the columns of arrivals in which a number stands for none, and which it is.
+
+    It is 0, or -1 and such among times after the trigger; elsewhere that is outside of any record.
+    """
+    found = {}
+    for column in table.sample_columns.values():
+        samples = _all_samples(table, column)
+        negative = {sample for sample in samples if sample < 0}
+        if AFTER_TRIGGER in column and len(negative) == 1 and negative <= NO_SAMPLES:
+            found[column] = negative.pop()
+        elif are_fillers(samples):
+            found[column] = 0.0
+    return found
 
 
-def _is_zero(cell: str, column: str) -> bool:
+def _is(cell: str, column: str, number: float) -> bool:
     with suppress(FormatError):
-        return set(_samples(cell, column)) == {0.0}
+        return set(_samples(cell, column)) == {number}
     return False
 
 
@@ -283,10 +301,8 @@ def _warn_of_absent(table: LabelTable, phase: str, column: str) -> None:
 def _warn_of_decimal_commas(table: LabelTable, column: str) -> None:
     """Say where a comma in a quoted cell, which is between two arrivals, may be a decimal one."""
     cells = [row.get(column, "") for row in table.rows]
-    several = [cell for cell in cells if _DECIMAL_COMMA.search(cell)]
-    pairs = [cell for cell in several if (match := _COMMA_PAIR.fullmatch(cell)) and
-             int(match[2]) < int(match[1])]  # fmt: skip
-    if pairs and len(pairs) == len(several):
+    pairs = decimal_pairs(cells)
+    if pairs:
         first, second = pairs[0].split(",")
         warnings.warn(
             f"{table.path}: {column} is '{pairs[0]}' and such in {len(pairs)} of {len(cells)} "
@@ -370,6 +386,9 @@ def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
 
 def _samples(cell: str, column: str) -> tuple[float, ...]:
     """Return the numbers of a cell: one, several, or none."""
+    with suppress(ValueError):  # nearly all are one number
+        number = float(cell)
+        return (number,) if number == number else ()
     texts = [text for text in re.split(r"[\s,;|]+", cell.strip("[]() ")) if text]
     return tuple(_number(text, column) for text in texts if text.lower() not in NOT_A_NUMBER)
 

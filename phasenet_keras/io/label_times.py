@@ -10,7 +10,7 @@ from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.times import seconds_after
 from phasenet_keras.types import FormatError, Waveform
 
-__all__ = ["TIME_COLUMNS_S", "TIME_NAMES_S", "samples_of_times"]
+__all__ = ["AFTER_TRIGGER", "TIME_COLUMNS_S", "TIME_NAMES_S", "samples_of_times"]
 
 # Before the unit in the name of a column whose times count from the file's own time 0.
 AFTER_TRIGGER = "after_trigger_"

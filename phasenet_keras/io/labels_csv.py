@@ -106,7 +106,7 @@ def _read(
     except (FormatError, ShapeError) as error:
         yield from (BadRow(number, str(error)) for number, _ in rows)
         return
-    if all(gather_of(files[0], wave.station) for wave in traces.values()):
+    if _gather(files[0], [*traces.values()]):
         yield from _of_gather(rows, traces, columns, files[0])
         return
     groups: dict[int, Rows] = {}
@@ -117,7 +117,7 @@ def _read(
         except FormatError as error:
             yield BadRow(number, str(error))
     for place, of_record in groups.items():
-        yield from _labelled(of_record, [*traces.values()][place], columns, files[0])
+        yield from _labelled(of_record, [*traces.values()][place], columns, files[0], "")
 
 
 def _of_gather(
@@ -132,7 +132,7 @@ def _of_gather(
     yield from bad
     records: list[Item] = []
     for trace, of_trace in found.items():
-        records += _labelled(of_trace, traces[trace], columns, file)
+        records += _labelled(of_trace, traces[trace], columns, file, file.stem)
     yield from records
     good = [record for record in records if isinstance(record, LabelledWaveform)]
     several = [record for record in good if len(record.arrivals.get("P", ())) > 1]
@@ -145,13 +145,21 @@ def _of_gather(
         )
 
 
-def _labelled(rows: Rows, wave: Waveform, columns: Mapping[str, str], file: Path) -> Iterator[Item]:
+def _gather(file: Path, waves: Sequence[Waveform]) -> str:
+    """Return the gather whose traces these all are, as `gather_of`; the file is looked at once."""
+    are_named_so = all(wave.station.startswith(f"{file.stem}-") for wave in waves)
+    return gather_of(file, waves[0].station) if are_named_so else ""
+
+
+def _labelled(
+    rows: Rows, wave: Waveform, columns: Mapping[str, str], file: Path, gather: str
+) -> Iterator[Item]:
     """Yield one record with the arrivals of its rows, and those that cannot be used."""
     found: list[LabelledWaveform] = []
     for number, row in rows:
         try:
             record = labelled_by_row(wave, row, columns)
-            record = replace(record, gather=record.gather or gather_of(file, wave.station))
+            record = replace(record, gather=record.gather or gather)
             if not columns:
                 record = replace(record, arrivals=npz_arrivals(file))
             both = merged([*found, record])
@@ -184,11 +192,11 @@ def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWa
 def _traces(files: list[Path], selection: Selection) -> dict[int, Waveform]:
     """Return the records of some files by number, those of a gather by that of their trace."""
     waves = read_waveforms(files, selection)
-    if len(waves) == 1 and not gather_of(files[0], waves[0].station):
-        return {1: _with_channels(waves[0], files[0])}
     if not waves:
         raise FormatError(f"{files[0]} holds no channel of the codes wanted")
-    if not all(gather_of(files[0], wave.station) for wave in waves):
+    if not _gather(files[0], waves):
+        if len(waves) == 1:
+            return {1: _with_channels(waves[0], files[0])}
         if len(files) > 1:
             raise FormatError(several_records(files, waves))
         return dict(enumerate(waves, start=1))

@@ -13,7 +13,13 @@ from phasenet_keras.io.gather_rows import TRACE_COLUMNS, Rows
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.label_rows import SHOT_COLUMNS, LabelTable, numbered_rows
 from phasenet_keras.io.metadata_files import said_of_metadata
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, read_stream, reader_of
+from phasenet_keras.io.registry import (
+    NoWaveformError,
+    RecordWarning,
+    headers_of,
+    read_stream,
+    reader_of,
+)
 from phasenet_keras.io.row_order import (
     against_order,
     column_of_names,
@@ -54,7 +60,7 @@ def paired(
     shot = table.first_of((*SHOT_COLUMNS, "gather"))
     if shot and all(map(_is_of_gathers, paths)):
         by_shot = _paired_by_shot(numbered, paths, shot)
-        if len(numbered) != len(paths) or all(files for _, files, _ in by_shot):
+        if len(numbered) != len(paths) or all(_may_hold(files, rows) for rows, files, _ in by_shot):
             return by_shot
     if len(numbered) != len(paths):
         raise FormatError(
@@ -156,22 +162,30 @@ def _is_of_gathers(path: Path) -> bool:
         return False
 
 
+def _may_hold(files: Sequence[Path], rows: Rows) -> bool:
+    """Tell if a file was found and has more than one trace for more than one row."""
+    return bool(files) and (len(rows) == 1 or len(headers_of(files[0])) > 1)
+
+
 def _paired_by_shot(
     numbered: Rows, paths: Sequence[Path], column: str
 ) -> list[tuple[Rows, list[Path], str]]:
     """Pair rows with the file that their shot names, whole or by the last number in its name.
 
-    Or with the one whose headers hold it, where no file is named after it.
+    But files of several shots with the one whose headers hold it, whatever they are called.
     """
     by_shot: dict[str, list[Path]] = {}
     for path in paths:
         digits = re.findall(r"\d+", path.stem)
         for name in {path.stem, *(str(int(number)) for number in digits[-1:])}:
             by_shot.setdefault(name, []).append(path)
-    if not {plain(row[column]) for _, row in numbered} <= by_shot.keys():
-        for path in paths:
-            for shot in shots_in(path):
-                by_shot[shot] = [*dict.fromkeys([*by_shot.get(shot, []), path])]
+    by_header: dict[str, list[Path]] = {}
+    for path in paths:
+        for shot in shots_in(path):
+            by_header.setdefault(shot, []).append(path)
+    are_named = {plain(row[column]) for _, row in numbered} <= by_shot.keys()
+    # A number that several hold, such as a kind of source, says less than names of files.
+    by_shot |= {shot: held for shot, held in by_header.items() if len(held) == 1 or not are_named}
     groups: dict[Path | str, tuple[Rows, list[Path], str]] = {}
     for number, row in numbered:
         shot = row[column]

@@ -18,6 +18,8 @@ __all__ = ["against_order", "column_of_names", "counting_column", "name_in", "pl
 GROUP_COLUMNS = (*EVENT_COLUMNS, *SHOT_COLUMNS, "gather")
 # Columns that say something else of a record than which it is.
 _OF_RECORDS = {*NUMBER_COLUMNS, *COLUMNS["phase"], "split", ""}
+# What sensors and stations are called; times, words, remarks and hashes are no codes.
+_CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
 
 
 def name_in(cell: str) -> Path:
@@ -59,8 +61,8 @@ def column_of_names(
             continue
         cells = [row.get(column, "") for row in rows]
         n_names = sum(name_in(cell).name in names for cell in cells)
-        # A few numbers may be names of files by chance.
-        if n_names == len(cells) or (2 * n_names > len(cells) and not any(map(_is_number, cells))):
+        # Numbers (events, qualities, depths) may be names of files such as 7.txt by chance.
+        if 2 * n_names > len(cells) and not any(map(_is_number, cells)):
             return column
     return None
 
@@ -95,17 +97,21 @@ def against_order(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> st
 def counting_column(rows: Sequence[Mapping[str, str]]) -> str | None:
     """Return the column that counts the rows of each event or shot from 1, in any order.
 
+    None where several do so in different orders.
+
     Example:
         >>> counting_column([{"itp": "7", "geo": "2"}, {"itp": "9", "geo": "1"}])
         'geo'
     """
+    found: dict[str, list[str]] = {}
     for column in _columns(rows):
         cells = [plain(row.get(column, "")) for row in rows]
         groups = _by_group(cells, rows)
         counts = [[str(n) for n in range(1, len(group) + 1)] for group in groups]
         if column not in GROUP_COLUMNS and counts == [sorted(g, key=natural_key) for g in groups]:
-            return column
-    return None
+            found[column] = cells
+    orders = [*found.values()]
+    return next(iter(found), None) if all(order == orders[0] for order in orders) else None
 
 
 def _columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
@@ -138,13 +144,13 @@ def _by_group(cells: Sequence[str], rows: Sequence[Mapping[str, str]]) -> list[l
 
 
 def _tell_apart(cells: Sequence[str]) -> bool:
-    """Tell if all cells differ, and if they are numbers, count without a gap."""
+    """Tell if all cells differ and are codes, or numbers that count without a gap."""
     if len(set(cells)) < len(cells):
         return False
     if all(cell.isdecimal() for cell in cells):
         numbers = [int(cell) for cell in cells]
         return max(numbers) - min(numbers) == len(numbers) - 1
-    return not any(map(_is_number, cells))
+    return all(_CODE.fullmatch(cell) and not _is_number(cell) for cell in cells)
 
 
 def _is_number(cell: str) -> bool:

@@ -14,6 +14,7 @@ __all__ = [
     "NOT_A_NUMBER",
     "NO_SAMPLES",
     "are_fillers",
+    "decimal_pairs",
     "decoded",
     "event_in",
     "first_cell",
@@ -26,8 +27,9 @@ EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
 NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
 # Samples that stand for no arrival where a label is of one record alone (SAC: -12345).
 NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
-# So many zeros among arrivals stand for none, where fewer lie within this part of the median.
-LEAST_FILLERS, NEAR_ZERO = 2, 0.2
+# So many zeros among arrivals stand for none, where fewer lie within this part of the median. On a
+# line of a few geophones with its shots on it, those beside the shot's do.
+LEAST_FILLERS, NEAR_ZERO = 2, 0.5
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 DELIMITERS = ",;\t"
@@ -36,6 +38,8 @@ _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
+# Two numbers, the second of which may be the decimals of the first.
+_COMMA_PAIR = re.compile(r"(\d+),(\d{1,2})")
 COMMENT = "#"
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
@@ -100,6 +104,19 @@ def with_point(cell: str) -> str:
         ('62.5 1e3', '[43,60]', 'A,5')
     """
     return _WITH_COMMA.sub(lambda number: number[0].replace(",", "."), cell)
+
+
+def decimal_pairs(cells: Iterable[str]) -> list[str]:
+    """Return the pairs of numbers that may be one with a decimal comma; none if others are not.
+
+    Example:
+        >>> decimal_pairs(["117,2", "90", "88,15"]), decimal_pairs(["117,2", "88,150"])
+        (['117,2', '88,15'], [])
+    """
+    several = [cell for cell in cells if re.search(r"\d,\d", cell)]
+    found = [_COMMA_PAIR.fullmatch(cell) for cell in several]
+    pairs = [match[0] for match in found if match and int(match[2]) < int(match[1])]
+    return pairs if len(pairs) == len(several) else []
 
 
 def first_cell(row: Mapping[str, str], columns: Iterable[str]) -> str:
