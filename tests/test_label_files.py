@@ -206,8 +206,10 @@ def test_hdf5_without_labels_takes_them_from_a_table(tmp_path, capsys):
     )
     assert run(tmp_path / "a.h5", "--output", tmp_path / "set") == 2
     said = " ".join(capsys.readouterr().out.split())
-    assert "write it, or give a table with the record's name in a column fname (--labels)" in said
-    assert said.count("no attribute of arrivals") == 1
+    assert (
+        "as attributes (p_sample), or in a table that names them (--labels, column fname)" in said
+    )
+    assert said.count("holds no labelled record, but q1/A (400,)") == 1
 
 
 def test_files_of_one_record_are_named_by_their_files(tmp_path):

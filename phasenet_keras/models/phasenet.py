@@ -176,7 +176,8 @@ class PhaseNet(keras.Model):
     def get_compile_config(self) -> dict[str, Any]:
         """Return what Keras does, and of which layers the optimizer knows, if others learn."""
         config = super().get_compile_config()
-        known = {id(variable) for variable in getattr(self.optimizer, "_trainable_variables", ())}
+        optimizer = getattr(self, "optimizer", None)  # of what was never compiled there is none
+        known = {id(variable) for variable in getattr(optimizer, "_trainable_variables", ())}
         if known and known != {id(variable) for variable in self.trainable_variables}:
             config["optimized"] = [
                 layer.name
