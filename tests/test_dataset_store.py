@@ -117,6 +117,10 @@ def test_records_of_buckets_can_be_written(tmp_path):
     table.to_csv(tmp_path / "metadata.csv", index=False)
     records = read_dataset(tmp_path)
     assert [record.name for record in records] == ["007", "a_b_c", "bucket0_2,:1,:300"]
+    chosen = read_dataset(tmp_path, names=["bucket0$0,:1,:300", "a_b_c"])  # by place, by name
+    assert [record.name for record in chosen] == ["007", "a_b_c"]
+    with pytest.raises(ConfigError, match="no record 'a_b_d'"):
+        read_dataset(tmp_path, names=["a_b_d"])
     assert read_dataset(tmp_path, names="007")[0].arrivals == {"P": (10.0,)}
     assert write_dataset(records, tmp_path / "again") == 3
     for before, after in zip(records, read_dataset(tmp_path / "again"), strict=True):

@@ -287,7 +287,7 @@ def read_dataset(
             "prepare` makes one of waveforms and labels"
         )
     chosen_names = None if names is None else set(names)
-    found = []
+    found, there = [], set[str]()
     for table, waveforms in chunks:
         try:
             rows = read_rows(table)
@@ -303,8 +303,9 @@ def read_dataset(
                 row
                 for row in rows
                 if (wanted is None or split_of_row(row) in wanted)
-                and (chosen_names is None or name_of_row(row) in chosen_names)
+                and (chosen_names is None or not chosen_names.isdisjoint(_names_of(row)))
             ]
+            there.update(name for row in chosen for name in _names_of(row))
             warn_of_rows(chosen, table)
             try:
                 found += [_record(row, file, waveforms) for row in chosen]
@@ -312,18 +313,22 @@ def read_dataset(
                 raise FormatError(
                     f"{error}; `phasenet-keras prepare` makes a data set of the others"
                 ) from error
-    _refuse_missing(names or (), [record.name for record in found], folder)
+    _refuse_missing(names or (), there, folder)
     return found
 
 
-def _refuse_missing(names: Iterable[str], found: Sequence[str], folder: Path) -> None:
-    there = set(found)
+def _names_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the name of a record, and its place where that is in a bucket."""
+    return name_of_row(row), text_in(row["trace_name"])
+
+
+def _refuse_missing(names: Iterable[str], there: set[str], folder: Path) -> None:
     missing = [name for name in names if name not in there]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ConfigError(
             f"{folder} has no record '{missing[0]}'{more} among those that are wanted."
-            f"{nearest_name(missing[0], found)}"
+            f"{nearest_name(missing[0], sorted(there))}"
         )
 
 
