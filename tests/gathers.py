@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from obspy import UTCDateTime
 
@@ -37,3 +38,7 @@ def table_of(shots=(1, 12), outlier=(1, 10, "P", 400.0)):
     hit = (table[["shot", "receiver", "phase"]] == [shot, receiver, phase]).all(axis=1)
     table.loc[hit, "sample"] = sample
     return table
+
+
+def linear(offsets, slowness=5.0, start=60.0):
+    return start + slowness * np.abs(offsets)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from obspy import Stream, Trace, UTCDateTime
 
+from phasenet_keras.data.moving import Statistics, mirrored_end, normalize, normalize_parts
+
 START = UTCDateTime("2021-05-06T07:08:09")
 
 
@@ -29,3 +31,13 @@ def past_headers(events):
 
 def noise(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
+
+
+def normalize_moving(data, window_samples):
+    """Return what the official code's moving normalisation does, to records of any length."""
+    half = window_samples // 2
+    if data.shape[0] <= half:
+        return normalize(data)
+    parts = [data[: data.shape[0] // half * half], mirrored_end(data, half)]
+    normalized, _, _ = normalize_parts(parts, half, Statistics.of_none(data.shape[1]), is_end=True)
+    return normalized[: data.shape[0]]

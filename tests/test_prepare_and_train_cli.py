@@ -147,7 +147,7 @@ def test_what_is_wrong_with_an_order_to_train_is_said_before_waveforms_are_read(
         ("train", "run", ["--preset", "regionl"], "no preset 'regionl'"),
         ("train", "run", ["--strategy", "finetun"], "Did you mean 'finetune'"),
         ("compare", "run", ["--strategies", "finetun"], "Did you mean 'finetune'"),
-        ("train", "line/run", ["--preset", "regional"], "is in"),
+        ("train", "line/run", ["--preset", "regional"], "all files of which are taken"),
     ):
         assert main([verb, *order, str(tmp_path / output), *options]) == 2
         assert words in capsys.readouterr().err
