@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime, read
 
@@ -87,6 +87,21 @@ def assert_same(ours, whole):
         assert (one.station, one.units, one.preset) == (other.station, other.units, other.preset)
 
 
+def decided_by_rounding(peaks, threshold, distance_s, rounding=5e-7):
+    """Whether two runs that differ by rounding may pick differently: of all peaks, near and low."""
+    for phase in "PS":
+        of_phase = [peak for peak in peaks if peak.phase == phase]
+        time_s = np.array([peak.time - START for peak in of_phase])
+        height = np.array([peak.probability for peak in of_phase])
+        apart_s = np.abs(time_s[:, None] - time_s)
+        rivals = (apart_s > 0) & (apart_s <= distance_s + 0.01)
+        if np.any(np.abs(height - threshold) < rounding) or np.any(
+            rivals & (np.abs(height[:, None] - height) < rounding)
+        ):
+            return True
+    return False
+
+
 SPIKES = st.lists(
     st.tuples(st.integers(0, 30_000), st.sampled_from([-1.3, -1, 0.7, 1, 1.2])), max_size=12
 )
@@ -132,6 +147,9 @@ def test_a_random_network_has_many_picks(random_net, n_samples, cuts, gaps, core
     """Peaks everywhere, near the threshold and near each other."""
     options = {"thresholds": {"P": 0.55, "S": 0.55}, "min_distance_s": distance}
     stream = record(n_samples, n_samples)
+    lower = {"thresholds": {"P": 0.5499, "S": 0.5499}, "min_distance_s": 0.0}
+    peaks = picker_of(random_net, **lower).pick(cut(stream, [], gaps))
+    assume(not decided_by_rounding(peaks, 0.55, distance))
     ours, _ = run(picker_of(random_net, core, **options), cut(stream, cuts, gaps))
     whole = picker_of(random_net, **options).pick(cut(stream, [], gaps))
     assert gaps or len(whole) > 5
