@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 
 import phasenet_keras
-from phasenet_keras import cli
+from phasenet_keras.cli.parser import build_parser
 from phasenet_keras.io.pick_formats import pick_formats
 from phasenet_keras.io.registry import Reader, readers
 
@@ -49,7 +49,7 @@ SETTINGS = {
 
 def verbs() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of each verb of the command line, by its name."""
-    parser = cli._parser()
+    parser = build_parser()
     [group] = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
     return dict(group.choices)
 
@@ -89,7 +89,7 @@ def _columns(width: str) -> Iterator[None]:
 
 def _cli_page() -> str:
     with _columns(HELP_COLUMNS):
-        texts = {"phasenet-keras": cli._parser().format_help()}
+        texts = {"phasenet-keras": build_parser().format_help()}
         texts |= {f"phasenet-keras {name}": verb.format_help() for name, verb in verbs().items()}
     return "\n".join(f"## {name}\n\n```text\n{text}```\n" for name, text in texts.items())
 
@@ -175,8 +175,8 @@ def _modules(group: str) -> list[str]:
         return [f"phasenet_keras.{n}" for n in names if n == group or n.startswith(FIGURES)]
     if (root / f"{group}.py").is_file():
         return [f"phasenet_keras.{group}"]
-    inside = [item.name for item in pkgutil.iter_modules([str(root / group)])]
-    return [f"phasenet_keras.{group}.{name}" for name in inside]
+    found = pkgutil.walk_packages([str(root / group)], f"phasenet_keras.{group}.")
+    return [item.name for item in found if not item.ispkg]
 
 
 def _api_page(title: str, modules: list[str]) -> str:

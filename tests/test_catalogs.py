@@ -19,7 +19,7 @@ from phasenet_keras.io.catalogs import (
     sac_arrivals,
     unmatched_arrivals,
 )
-from phasenet_keras.io.cutting import cut_around_arrivals
+from phasenet_keras.io.labels.cutting import cut_around_arrivals
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms

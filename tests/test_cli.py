@@ -198,7 +198,7 @@ def test_interrupted_run_keeps_its_picks(preset, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "phasenet_keras.cli",
+        "phasenet_keras",
         "pick",
         str(tmp_path),
         "--preset",

@@ -166,9 +166,9 @@ def test_the_program_is_process_1_and_not_root():
 
 def test_process_1_obeys_sigterm():
     code = (
-        "import os, signal\nfrom phasenet_keras import cli\n"
+        "import os, signal\nfrom phasenet_keras.cli import parser\n"
         "own, os.getpid = os.getpid(), lambda: 1\n"
-        "cli._obey_sigterm_as_process_1()\nos.kill(own, signal.SIGTERM)\nprint('still here')"
+        "parser._obey_sigterm_as_process_1()\nos.kill(own, signal.SIGTERM)\nprint('still here')"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (ended.returncode, ended.stdout) == (143, b""), ended.stderr  # by default it is -15

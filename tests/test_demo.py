@@ -17,7 +17,7 @@ OFFICIAL = {"P": UTCDateTime("2009-08-24T00:20:07.71"), "S": UTCDateTime("2009-0
 def test_the_demo_finds_what_is_there(tmp_path, monkeypatch):
     monkeypatch.setenv("PHASENET_KERAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # a download would end here
-    command = [sys.executable, "-m", "phasenet_keras.cli", "demo", "--output", "results"]
+    command = [sys.executable, "-m", "phasenet_keras", "demo", "--output", "results"]
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path
     )

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from sources import by_name, run, write_text_files
 
-from phasenet_keras.io.label_rows import read_label_table, warn_of_fillers
+from phasenet_keras.io.labels.rows import read_label_table, warn_of_fillers
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
 

@@ -7,7 +7,7 @@ import pytest
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run, splits_of, write_stations, write_text_files
 
-from phasenet_keras.io.label_files import scan_arrivals
+from phasenet_keras.io.labels.files import scan_arrivals
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled

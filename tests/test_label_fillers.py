@@ -8,7 +8,7 @@ import pytest
 from sources import T0, noise, run, write_text_files
 
 from phasenet_keras import Waveform
-from phasenet_keras.io.npz_labels import npz_arrivals
+from phasenet_keras.io.labels.npz import npz_arrivals
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.sources import read_labelled

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 
-from phasenet_keras.io.labelled_hdf5 import holds_labels, read_labelled_hdf5
+from phasenet_keras.io.labels.hdf5 import holds_labels, read_labelled_hdf5
 from phasenet_keras.io.registry import noted
 from phasenet_keras.types import FormatError
 

@@ -22,20 +22,20 @@ from phasenet_keras.types import Annotation
 
 
 def run(*arguments, **options):
-    command = [sys.executable, "-m", "phasenet_keras.cli", *arguments]
+    command = [sys.executable, "-m", "phasenet_keras", *arguments]
     return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
 
 
 def test_a_reader_that_has_gone_costs_no_picks(preset, tmp_path):
     file, out = write_station(tmp_path / "a.mseed"), tmp_path / "picks.csv"
-    command = f"'{sys.executable}' -m phasenet_keras.cli pick {file} --preset {preset}"
+    command = f"'{sys.executable}' -m phasenet_keras pick {file} --preset {preset}"
     subprocess.run(f"{command} --output {out} | true", shell=True, check=True, timeout=120)
     assert len(read_picks(out)) == 1
 
 
 def test_standard_output_that_takes_no_picks_is_named(preset, tmp_path):
     file = write_station(tmp_path / "a.mseed")
-    command = [sys.executable, "-m", "phasenet_keras.cli", "pick", file, "--preset", preset]
+    command = [sys.executable, "-m", "phasenet_keras", "pick", file, "--preset", preset]
     with open("/dev/full", "wb") as full:  # noqa: PTH123
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120)
     assert done.returncode == 2

@@ -9,7 +9,7 @@ from reading import noise
 from sources import run
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.labelled_hdf5 import read_labelled_hdf5
+from phasenet_keras.io.labels.hdf5 import read_labelled_hdf5
 from phasenet_keras.types import FormatError
 
 SECTION = '"Arrays of another shape" in docs/how-to/labels.md'

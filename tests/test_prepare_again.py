@@ -91,7 +91,7 @@ def test_killed_in_mid_run_it_goes_on(tmp_path, capsys):
         for n in range(count):
             record = file.create_dataset(f"r{n}", data=noise(n, 3000, 3))
             record.attrs.update(p_index=float(n), shot=n // 50)
-    command = [sys.executable, "-m", "phasenet_keras.cli", "prepare", str(tmp_path / "a.h5")]
+    command = [sys.executable, "-m", "phasenet_keras", "prepare", str(tmp_path / "a.h5")]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     process = subprocess.Popen([*command, "--output", str(tmp_path / "set")], env=environment)
     stage = tmp_path / "set/.prepare"

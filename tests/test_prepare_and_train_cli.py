@@ -14,7 +14,7 @@ from texts import unaligned
 
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.cli import main
-from phasenet_keras.io.label_rows import read_label_table
+from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import read_labelled

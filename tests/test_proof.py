@@ -8,7 +8,7 @@ import pytest
 from test_train import onsets, small_parent
 
 from phasenet_keras import Picker
-from phasenet_keras.cli_training import _untouched
+from phasenet_keras.cli.training import _untouched
 from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.training.doctor import Finding, run_report
 from phasenet_keras.training.evaluate import evaluate

@@ -14,9 +14,9 @@ from phasenet_keras.cli import main
 from phasenet_keras.io.blocks import blocks_of, read_block
 from phasenet_keras.io.catalogs import Arrival, Span, numbers_inside, unmatched_arrivals
 from phasenet_keras.io.index import group_by_station
+from phasenet_keras.io.labels.timed import scan_headers
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.timed_labels import scan_headers
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.picking.archive import StationSummary
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import PHASES, NamelessMarkers
-from phasenet_keras.io.cutting import cut_around_arrivals
-from phasenet_keras.io.hdf5_tables import hdf5_table_parts
 from phasenet_keras.io.index import expand_paths, natural_key
-from phasenet_keras.io.label_files import (
+from phasenet_keras.io.labels.csv_tables import csv_parts, npz_parts
+from phasenet_keras.io.labels.cutting import cut_around_arrivals
+from phasenet_keras.io.labels.files import (
     Labels,
     given_labels,
     label_files,
@@ -26,21 +26,21 @@ from phasenet_keras.io.label_files import (
     scan_arrivals,
     warn_of_coarse_times,
 )
-from phasenet_keras.io.label_rows import (
+from phasenet_keras.io.labels.hdf5 import hdf5_parts, holds_labels
+from phasenet_keras.io.labels.hdf5_tables import hdf5_table_parts
+from phasenet_keras.io.labels.npz import is_npz
+from phasenet_keras.io.labels.rows import (
     SAMPLE_COLUMNS_IN_WORDS,
     TIME_COLUMNS_IN_WORDS,
     LabelTable,
     read_label_table,
 )
-from phasenet_keras.io.labelled_hdf5 import hdf5_parts, holds_labels
-from phasenet_keras.io.labels_csv import csv_parts, npz_parts
-from phasenet_keras.io.npz_labels import is_npz
+from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
+from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning, read_stream
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.specfem_labels import find_specfem_runs, specfem_parts
-from phasenet_keras.io.timed_labels import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 

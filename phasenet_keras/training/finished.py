@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.io.dataset_table import METADATA
-from phasenet_keras.io.label_files import Labels, given_labels, label_files
+from phasenet_keras.io.labels.files import Labels, given_labels, label_files
 from phasenet_keras.io.new_files import read_json
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, holds_dataset
 from phasenet_keras.io.sources import input_files

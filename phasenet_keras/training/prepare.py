@@ -16,7 +16,7 @@ from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.data.settings import SEED, number, optional, settle
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
-from phasenet_keras.io.label_files import Labels
+from phasenet_keras.io.labels.files import Labels
 from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, put_in_place, read_facts

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from phasenet_keras.io.label_rows import (
+from phasenet_keras.io.labels.hdf5 import record_names, records_named
+from phasenet_keras.io.labels.rows import (
     FILE_COLUMNS,
     SAMPLE_COLUMNS_IN_WORDS,
     LabelTable,
@@ -16,7 +17,6 @@ from phasenet_keras.io.label_rows import (
     numbered_rows,
     warn_of_fillers,
 )
-from phasenet_keras.io.labelled_hdf5 import record_names, records_named
 from phasenet_keras.io.other_arrays import OTHER_SHAPES
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.wording import some

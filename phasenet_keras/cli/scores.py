@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import load_picker, make_folder, open_console, say
-from phasenet_keras.cli_options import add_channel_options, add_engine_option, add_sampling_option
+from phasenet_keras.cli.common import load_picker, make_folder, open_console, say
+from phasenet_keras.cli.options import add_channel_options, add_engine_option, add_sampling_option
 from phasenet_keras.types import SPLITS, ConfigError
 
 if TYPE_CHECKING:

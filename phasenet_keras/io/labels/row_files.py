@@ -8,10 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phasenet_keras.io.channel_files import channel_files
-from phasenet_keras.io.field_records import shots_in
-from phasenet_keras.io.gather_rows import TRACE_COLUMNS, Rows
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.label_rows import SHOT_COLUMNS, LabelTable, numbered_rows
+from phasenet_keras.io.labels.field_records import shots_in
+from phasenet_keras.io.labels.gather_rows import TRACE_COLUMNS, Rows
+from phasenet_keras.io.labels.row_order import (
+    against_order,
+    column_of_names,
+    name_in,
+    plain,
+)
+from phasenet_keras.io.labels.rows import SHOT_COLUMNS, LabelTable, numbered_rows
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.registry import (
     NoWaveformError,
@@ -19,12 +25,6 @@ from phasenet_keras.io.registry import (
     headers_of,
     read_stream,
     reader_of,
-)
-from phasenet_keras.io.row_order import (
-    against_order,
-    column_of_names,
-    name_in,
-    plain,
 )
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some

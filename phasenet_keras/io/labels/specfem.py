@@ -12,7 +12,8 @@ from pathlib import Path
 
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.label_rows import (
+from phasenet_keras.io.labels.row_order import against_order
+from phasenet_keras.io.labels.rows import (
     LabelTable,
     labelled_by_row,
     merged,
@@ -22,7 +23,6 @@ from phasenet_keras.io.label_rows import (
 )
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.row_order import against_order
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform

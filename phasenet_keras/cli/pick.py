@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import (
+from phasenet_keras.cli.common import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
     leave_output,
@@ -21,8 +21,8 @@ from phasenet_keras.cli_common import (
     stop_when_asked,
     until_asked,
 )
-from phasenet_keras.cli_options import add_record_options, add_selection_options
-from phasenet_keras.cli_output import add_output_options, check_output, parts_beside, put_out
+from phasenet_keras.cli.options import add_record_options, add_selection_options
+from phasenet_keras.cli.output import add_output_options, check_output, parts_beside, put_out
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import NoLabelsError
 from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, warn_of_left_out
 from phasenet_keras.io.index import expand_paths, natural_key
-from phasenet_keras.io.label_rows import (
+from phasenet_keras.io.labels.rows import (
     LabelTable,
     is_label_table,
     no_direct_phase,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import make_folder, settle_inputs
+from phasenet_keras.cli.common import make_folder, settle_inputs
 from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError
 

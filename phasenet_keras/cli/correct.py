@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasenet_keras.cli_common import (
+from phasenet_keras.cli.common import (
     EXIT_SOME_FAILED,
     make_folder,
     open_console,

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import (
+from phasenet_keras.cli.common import (
     EXIT_NOTHING_DONE,
     EXIT_SOME_FAILED,
     open_console,
     say,
     say_some,
 )
-from phasenet_keras.cli_options import add_code_options, whole_number
+from phasenet_keras.cli.options import add_code_options, whole_number
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.types import ConfigError, FormatError
 

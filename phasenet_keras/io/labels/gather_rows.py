@@ -6,11 +6,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from phasenet_keras.io.field_records import FieldRecords, field_records
-from phasenet_keras.io.label_rows import SHOT_COLUMNS
+from phasenet_keras.io.labels.field_records import FieldRecords, field_records
+from phasenet_keras.io.labels.row_order import against_order, counting_column, plain
+from phasenet_keras.io.labels.rows import SHOT_COLUMNS
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.row_order import against_order, counting_column, plain
 from phasenet_keras.io.text_tables import first_cell
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError

@@ -8,22 +8,22 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from phasenet_keras.io.gather_rows import GatherRows, Rows
-from phasenet_keras.io.label_rows import (
+from phasenet_keras.io.labels.gather_rows import GatherRows, Rows
+from phasenet_keras.io.labels.npz import is_npz, npz_arrivals, npz_sizes, with_all_channels
+from phasenet_keras.io.labels.row_files import paired
+from phasenet_keras.io.labels.row_records import record_of_row, several_records
+from phasenet_keras.io.labels.rows import (
     SAMPLE_COLUMNS_IN_WORDS,
     LabelTable,
     labelled_by_row,
     merged,
     warn_of_fillers,
 )
-from phasenet_keras.io.npz_labels import is_npz, npz_arrivals, npz_sizes, with_all_channels
+from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.other_arrays import MOST_RECORDS, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning, gather_of
-from phasenet_keras.io.row_files import paired
-from phasenet_keras.io.row_records import record_of_row, several_records
 from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.timed_labels import ONE_ONSET_SAMPLES
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import load_parent, open_console, read_training_config, say
-from phasenet_keras.cli_dataset import settle_dataset
-from phasenet_keras.cli_options import add_training_options, whole_number
+from phasenet_keras.cli.common import load_parent, open_console, read_training_config, say
+from phasenet_keras.cli.dataset import settle_dataset
+from phasenet_keras.cli.options import add_training_options, whole_number
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES, strategy_of

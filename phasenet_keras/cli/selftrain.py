@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli_common import EXIT_SOME_FAILED, load_parent, make_folder, open_console, say
-from phasenet_keras.cli_correct import add_gather_options, read_correction
-from phasenet_keras.cli_options import add_channel_options
+from phasenet_keras.cli.common import EXIT_SOME_FAILED, load_parent, make_folder, open_console, say
+from phasenet_keras.cli.correct import add_gather_options, read_correction
+from phasenet_keras.cli.options import add_channel_options
 from phasenet_keras.quiet import quiet_start
 
 if TYPE_CHECKING:

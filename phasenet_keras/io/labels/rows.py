@@ -14,7 +14,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
-from phasenet_keras.io.label_times import (
+from phasenet_keras.io.labels.time_origin import (
     AFTER_TRIGGER,
     TIME_COLUMNS_S,
     TIME_NAMES_S,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.label_rows import NUMBER_COLUMNS, SHOT_COLUMNS
+from phasenet_keras.io.labels.rows import NUMBER_COLUMNS, SHOT_COLUMNS
 from phasenet_keras.io.text_tables import EVENT_COLUMNS
 
 __all__ = ["against_order", "column_of_names", "counting_column", "name_in", "plain"]
