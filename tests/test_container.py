@@ -132,6 +132,13 @@ def test_what_is_copied_exists_and_reaches_the_builder():
                 assert is_sent(path.relative_to(ROOT).as_posix()), path
 
 
+def test_every_folder_of_modules_is_a_package_of_setup_cfg():
+    found = {path.parent for path in (ROOT / "phasenet_keras").rglob("*.py")}
+    named = {".".join(folder.relative_to(ROOT).parts) for folder in found}
+    assert len(named) >= 7
+    assert named <= set(SETUP["options"]["packages"].split())
+
+
 def test_every_package_of_setup_cfg_is_copied():
     for package in SETUP["options"]["packages"].split():
         folder = package.replace("phasenet_keras.pretrained", "pretrained").replace(".", "/")
