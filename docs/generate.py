@@ -36,7 +36,7 @@ MODULE_GROUPS: dict[str, str] = {
     "models": "Networks, presets, weights",
     "picking": "From records to picks",
     "training": "Training, evaluation, comparison, correction",
-    "report": "Reports and figures",
+    "figures": "Figures, pages of scores, the demo",
 }
 FIGURES = ("demo", "plot", "score_report")
 # What files of settings hold, by the name of the page's part: module and class.
@@ -170,9 +170,9 @@ def _source(module: str) -> str:
 
 def _modules(group: str) -> list[str]:
     root = Path(phasenet_keras.__file__).parent
-    if group == "report":
+    if group == "figures":
         names = [item.name for item in pkgutil.iter_modules([str(root)])]
-        return [f"phasenet_keras.{n}" for n in names if n == group or n.startswith(FIGURES)]
+        return [f"phasenet_keras.{n}" for n in names if n.startswith(FIGURES)]
     if (root / f"{group}.py").is_file():
         return [f"phasenet_keras.{group}"]
     found = pkgutil.walk_packages([str(root / group)], f"phasenet_keras.{group}.")

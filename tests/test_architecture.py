@@ -74,7 +74,7 @@ def run_python(code: str) -> subprocess.CompletedProcess:
         "import phasenet_keras; phasenet_keras.read_waveforms()",
         "import phasenet_keras; phasenet_keras.detect_peaks([0, 1, 0])",
         "import phasenet_keras; phasenet_keras.list_presets()",
-        "import phasenet_keras.picking.picker, phasenet_keras.report, phasenet_keras.plot",
+        "import phasenet_keras.picking.picker, phasenet_keras.cli.report, phasenet_keras.plot",
         "from phasenet_keras.cli import main\ntry: main(['pick', '--help'])\n"
         "except SystemExit: pass",
     ],

@@ -15,6 +15,7 @@ from texts import unaligned
 
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.cli import main
+from phasenet_keras.cli.report import RunReport
 from phasenet_keras.io.catalogs import read_arrivals
 from phasenet_keras.io.gathers import read_gather_picks
 from phasenet_keras.io.pick_formats import pick_formats
@@ -29,7 +30,6 @@ from phasenet_keras.plot import plot_station
 from phasenet_keras.plot_dataset import plot_examples
 from phasenet_keras.plot_gather import plot_gather
 from phasenet_keras.plot_scores import plot_residuals, plot_worst
-from phasenet_keras.report import RunReport
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.evaluate import pick_records, score_picked
 from phasenet_keras.training.matching import tolerance_of

@@ -88,16 +88,19 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
     for name, preset, sampling in (
         ("resampled", parent, "resample"),
         ("parent", parent, "reinterpret"),
+        ("near-surface", "near-surface", "resample"),
         ("run", run, "reinterpret"),
     ):
         out = tmp_path / f"{name}.json"
         options = ["--tolerance-samples", "5", "--output", str(out), "--sampling", sampling]
+        options += ["--channels", "Z"]
         assert main(["evaluate", preset, data, *options]) == 0
         scores[name] = json.loads(out.read_text())["P"]["f1"]
     assert scores["run"] > 0.9 > scores["parent"]
     assert before_and_after == {
         "small, resampled to 100 Hz": f"{scores['resampled']:.3f}",
         "small, samples as they are": f"{scores['parent']:.3f}",
+        "near-surface": f"{scores['near-surface']:.3f}",
         "trained": f"{scores['run']:.3f}",
     }
     assert "| P     | " in capsys.readouterr().out

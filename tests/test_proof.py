@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from test_train import onsets, small_parent
 
-from phasenet_keras import Picker
+from phasenet_keras import PhaseNet, Picker, TrainConfig, train
 from phasenet_keras.cli.training import _untouched
 from phasenet_keras.io.seisbench import write_dataset
-from phasenet_keras.training.doctor import Finding, run_report
+from phasenet_keras.models.contract import Preset
+from phasenet_keras.training.difference import Difference, f1_difference
+from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import evaluate
-from phasenet_keras.training.proof import TRAINED, before_and_after
+from phasenet_keras.training.proof import NOT_KEPT, TRAINED, Proof, before_and_after
+from phasenet_keras.training.run_report import run_report
+from phasenet_keras.training.scores import RecordMatches, score_matches
 
 
 def at_rate(net, rate_hz):
@@ -27,16 +32,20 @@ def test_a_parent_of_another_rate_is_scored_both_ways():
         "small, samples as they are": evaluate(
             Picker(parent, sampling="reinterpret"), records, tolerance_samples=20
         ),
+        "regional": evaluate(
+            Picker.from_preset("regional", channels="Z"), records, tolerance_samples=20
+        ),
         TRAINED: evaluate(Picker(child), records, tolerance_samples=20),
     }
     assert proof.left_out == ()
-    assert list(before_and_after(parent, None, records, 20).scores) == [*proof.scores][:2]
+    assert list(before_and_after(parent, None, records, 20).scores) == [*proof.scores][:3]
+    assert before_and_after(parent, child, [], 20) == Proof()
 
 
 def test_a_parent_that_cannot_pick_such_records_costs_its_own_row_alone():
     parent, child, records = at_rate(small_parent(), 2000.0), small_parent(2), onsets(3)
     proof = before_and_after(parent, child, records, 10)
-    assert list(proof.scores) == ["small, samples as they are", TRAINED]
+    assert list(proof.scores) == ["small, samples as they are", "regional", TRAINED]
     [why] = proof.left_out
     assert why.startswith("small, resampled to 2000 Hz has no scores: record r0")
     assert proof.text.endswith(f"{why}.\n")
@@ -67,6 +76,125 @@ def test_a_damaged_test_split_is_a_reason(tmp_path):
     records, why = _untouched(tmp_path / "set", onsets(2, 10))
     assert records == []
     assert "waveforms.hdf5" in why
+
+
+def test_what_pick_takes_by_itself_is_among_what_there_was_before():
+    child, records = small_parent(2), onsets(3)
+    shipped = PhaseNet.from_preset("regional", channels="Z")
+    assert list(before_and_after(shipped, child, records, 10).scores) == ["regional", TRAINED]
+    fast = [replace(r, waveform=replace(r.waveform, sampling_rate=2000.0)) for r in records]
+    assert "near-surface" in before_and_after(small_parent(), child, fast, 10).scores
+    other = PhaseNet(channels="Z", phases=("N", "P", "S", "Pg"), depth=3, filters_root=4)
+    other = other.with_preset(Preset("other", other.config, 100.0, window_samples=256))
+    assert list(before_and_after(other, child, records, 10).scores) == ["other", TRAINED]
+
+
+def late(records, by_samples):
+    """Records whose labels are later by a constant time."""
+    return [
+        replace(r, arrivals={p: tuple(s + by_samples for s in at) for p, at in r.arrivals.items()})
+        for r in records
+    ]
+
+
+def test_labels_that_are_late_by_a_constant_time_need_no_training(tmp_path):
+    config = TrainConfig(epochs=25, batch_size=8, window_samples=256, learning_rate=1e-2)
+    parent = train(
+        small_parent(), onsets(40), onsets(10, 100), tmp_path / "run", strategy="scratch",
+        config=config,
+    ).net  # fmt: skip
+    proof = before_and_after(
+        parent, small_parent(2), late(onsets(12, 200), 20), 5, known=late(onsets(12, 300), 20)
+    )
+    as_it_is, moved = (proof.scores[name]["P"] for name in ("run", "run, moved"))
+    right = evaluate(Picker(parent), onsets(12, 200), tolerance_samples=5)["P"]
+    assert as_it_is.f1 == 0
+    assert moved.f1 == pytest.approx(right.f1, abs=0.1)
+    assert moved.f1 > 0.8
+    [said] = proof.remarks
+    assert said.startswith("'run, moved': P by +")
+    by_ms = float(
+        said.removeprefix("'run, moved': P by +").removesuffix(" ms, as the labels learnt from say")
+    )
+    assert by_ms == pytest.approx(200, abs=20)
+    without = before_and_after(parent, None, onsets(12, 200), 5, known=onsets(12, 300))
+    assert list(without.scores) == ["run", "regional"]
+
+
+def scored(f1_of):
+    """Scores of ten records with one label each, of which a share is found, by name."""
+    found = {}
+    for name, f1 in f1_of.items():
+        n_hits = round(10 * f1)
+        matches = [RecordMatches(1, 1, (0.0,) * (n < n_hits), f"e{n}") for n in range(10)]
+        found[name] = {"P": score_matches("P", matches, 0.1, bootstrap=0)}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("f1_of", "names", "words"),
+    [
+        ({"a": 0.5, TRAINED: 0.8}, [], ""),
+        ({"a": 0.8, TRAINED: 0.5}, ["test and validation disagree"], "0.500, where the parent"),
+        ({"a, x": 0.2, "a, y": 0.8, TRAINED: 0.5}, ["test and validation disagree"], "0.800"),
+        ({"a": 0.5, NOT_KEPT: 0.4}, [], ""),
+        ({"a": 0.5, NOT_KEPT: 0.7}, ["test and validation disagree"], "folder 'validated'"),
+        ({"a": 0.5, "b": 0.9, TRAINED: 0.7}, ["another preset is better"], "--preset b"),
+        ({"b": 0.9, TRAINED: 0.7}, [], ""),
+        ({"a": 0.9}, [], ""),
+    ],
+)
+def test_what_test_records_say_against_validation(f1_of, names, words):
+    found = Proof(scored(f1_of)).findings("a")
+    assert [finding.name for finding in found] == names
+    assert words in " ".join(finding.text for finding in found)
+
+
+def test_a_difference_is_drawn_with_the_events_of_both():
+    rng = np.random.default_rng(0)
+    hard = rng.random(40) < 0.5  # neither finds these; ours finds all others, theirs three of four
+    hits = {
+        "ours": [not h for h in hard],
+        "theirs": [not h and n % 4 > 0 for n, h in enumerate(hard)],
+    }
+    matches = {
+        name: [RecordMatches(1, 1, (0.0,) * hit, f"e{n}") for n, hit in enumerate(found)]
+        for name, found in hits.items()
+    }
+    gain = f1_difference("P", matches["ours"], matches["theirs"])
+    alone = score_matches("P", matches["ours"], 0.1)
+    lost = (sum(hits["ours"]) - sum(hits["theirs"])) / 40
+    assert gain.f1 == pytest.approx(lost)
+    low, high = gain.interval
+    assert 0 <= low < lost < high
+    assert high - low < alone.f1_interval[1] - alone.f1_interval[0]
+    assert gain.n_events == 40
+    same = f1_difference("P", matches["ours"], matches["ours"])
+    assert (same.f1, same.interval) == (0.0, (0.0, 0.0))
+    few = f1_difference("P", matches["ours"][:4], matches["theirs"][:4])
+    assert np.isnan(few.interval).all()
+    assert Difference("S", -0.25, (-0.5, 0.0), 9).text == "S -0.250 (-0.500 to +0.000)"
+
+
+def test_a_report_says_which_epoch_is_kept_and_what_was_trained(tmp_path):
+    config = TrainConfig(epochs=12, batch_size=8, window_samples=256, learning_rate=1e-2)
+    result = train(
+        small_parent(), onsets(8, phases="PS"), onsets(4, 50), tmp_path / "run", config=config,
+        test_records=onsets(3, 90),
+    )  # fmt: skip
+    report = (tmp_path / "run" / "report.md").read_text()
+    assert result.best_epoch is not None
+    assert f"Kept is epoch {result.best_epoch}: the last one" in report
+    rows = [line for line in report.split("## Losses")[1].splitlines() if line.startswith("| ")]
+    assert f"| {result.best_epoch} |" in " ".join(row[:8] for row in rows)
+    assert f"for {result.best_epoch + 1} epochs" in result.verdict
+    for row in (
+        "| training | 8 records in 8 groups, 8 P |",
+        "| test | 3 records in 3 groups, 3 P |",
+        "| records | Z at 100 Hz; windows of 256 samples (2.56 s) |",
+    ):
+        assert row in report
+    assert "| parent | small, weights " in report
 
 
 def test_a_report_names_the_scores_and_each_finding():

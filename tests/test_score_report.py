@@ -16,9 +16,9 @@ from texts import unaligned
 
 from phasenet_keras import Picker, Waveform
 from phasenet_keras.cli import main
+from phasenet_keras.cli.bars import CountBar
 from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.plot_scores import GRID_COLOR, plot_curves, plot_residuals, plot_worst
-from phasenet_keras.report import CountBar
 from phasenet_keras.score_report import write_scores
 from phasenet_keras.training.evaluate import (
     far_rates,

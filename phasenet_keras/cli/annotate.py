@@ -12,7 +12,6 @@ from phasenet_keras.cli.common import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
     load_picker,
-    open_console,
     refuse_empty,
     selection_of,
     settle_inputs,
@@ -20,11 +19,12 @@ from phasenet_keras.cli.common import (
     stop_when_asked,
     until_asked,
 )
+from phasenet_keras.cli.console import open_console
 from phasenet_keras.cli.options import add_record_options, add_selection_options
 
 if TYPE_CHECKING:
+    from phasenet_keras.cli.report import RunReport
     from phasenet_keras.picking.files import FileReport, Progress, StationResult
-    from phasenet_keras.report import RunReport
     from phasenet_keras.types import Annotation
 
 __all__ = ["add_annotate"]
@@ -53,10 +53,10 @@ def add_annotate(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_annotate(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.cli.report import RunReport, exit_status
     from phasenet_keras.io.annotations import check_annotation_path, files_at, write_annotations
     from phasenet_keras.io.registry import noted
     from phasenet_keras.picking.files import FileReport, pick_files
-    from phasenet_keras.report import RunReport, exit_status
 
     selection, named = selection_of(arguments), list(arguments.files)
     check_annotation_path(arguments.output)

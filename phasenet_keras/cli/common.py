@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,10 @@ from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from phasenet_keras.cli.report import RunReport
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
-    from phasenet_keras.report import RunReport
     from phasenet_keras.training.config import TrainConfig
 
 __all__ = [
@@ -29,16 +27,12 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
-    "leave_output",
     "load_parent",
     "load_picker",
     "make_folder",
-    "open_console",
     "read_training_config",
     "refuse_empty",
     "refuse_overwriting",
-    "say",
-    "say_some",
     "selection_of",
     "settle_inputs",
     "settle_preset",
@@ -126,37 +120,6 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
             sampling=arguments.sampling,
             **options,
         )
-
-
-def leave_output() -> None:
-    """Let go of standard output, which takes no more: what is left for it would be an error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def open_console(output_is_stdout: bool) -> Console:
-    """Return where people read: standard error where standard output takes the result."""
-    from rich.console import Console
-
-    class GentleConsole(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would end the process
-
-    return GentleConsole(stderr=output_is_stdout)
-
-
-def say(console: Console, text: str, label: str = "", end: str = "\n") -> None:
-    """Print a text as it is, names with brackets and all, behind a label in markup."""
-    if label:
-        console.print(label, end=" ")
-    console.print(text, markup=False, highlight=False, soft_wrap=True, end=end)
-
-
-def say_some(console: Console, texts: Sequence[str], label: str, most: int) -> None:
-    """Print texts with a label each, and of more than ``most`` only how many there are."""
-    for text in texts[:most]:
-        say(console, text, label)
-    if len(texts) > most:
-        console.print(label, f"… and {len(texts) - most} more", highlight=False)
 
 
 def settle_inputs(

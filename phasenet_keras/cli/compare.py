@@ -7,13 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import (
-    load_parent,
-    make_folder,
-    open_console,
-    read_training_config,
-    say,
-)
+from phasenet_keras.cli.common import load_parent, make_folder, read_training_config
+from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.dataset import settle_dataset
 from phasenet_keras.cli.options import add_training_options, whole_number
 from phasenet_keras.data.settings import SEED, Kind, whole
@@ -94,7 +89,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     console = open_console(False)
     records = read_dataset(settle_dataset(arguments, console))
     with quiet_start():
-        from phasenet_keras.report import RunsBar
+        from phasenet_keras.cli.bars import RunsBar
         from phasenet_keras.training.compare import compare
         from phasenet_keras.training.comparison import recommendation
 

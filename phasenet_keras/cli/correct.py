@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from phasenet_keras.cli.common import (
     EXIT_SOME_FAILED,
     make_folder,
-    open_console,
     refuse_overwriting,
-    say_some,
     settle_inputs,
 )
+from phasenet_keras.cli.console import open_console, say_some
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -179,9 +178,10 @@ def read_correction(
 
 
 def _run_correct(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.cli.bars import CountBar
+    from phasenet_keras.cli.report import correction_table
     from phasenet_keras.io.gathers import read_gather_picks
     from phasenet_keras.io.geometry import read_geometry
-    from phasenet_keras.report import CountBar, correction_table
     from phasenet_keras.training.physics import check_physics
     from phasenet_keras.training.pseudolabels import correct_picks
     from phasenet_keras.training.survey import (
@@ -346,10 +346,10 @@ def _draw(
     rate_hz: float | None,
     console: Console,
 ) -> None:
+    from phasenet_keras.cli.bars import CountBar
     from phasenet_keras.io.registry import noted
     from phasenet_keras.io.survey_waveforms import read_gather_records
     from phasenet_keras.plot_gather import save_gather
-    from phasenet_keras.report import CountBar
 
     waveforms: dict[str, dict[str, Any]] = {}
     if arguments.waveforms:

@@ -8,13 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import (
-    EXIT_NOTHING_DONE,
-    EXIT_SOME_FAILED,
-    open_console,
-    say,
-    say_some,
-)
+from phasenet_keras.cli.common import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.options import add_code_options, whole_number
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.types import ConfigError, FormatError
@@ -157,7 +152,7 @@ def _build(
     overwrite: bool = False,
 ) -> Prepared:
     """Build a data set while its progress is shown, print what came of it and draw some records."""
-    from phasenet_keras.report import CountBar
+    from phasenet_keras.cli.bars import CountBar
     from phasenet_keras.training.prepare import prepare
 
     with CountBar(console, "reading") as bar:
@@ -203,8 +198,8 @@ def settle_dataset(arguments: argparse.Namespace, console: Console) -> Path:
 
 
 def _print(console: Console, made: Prepared, output: Path) -> None:
+    from phasenet_keras.cli.report import dataset_table
     from phasenet_keras.io.parts import BadRow
-    from phasenet_keras.report import dataset_table
 
     skipped = _by_reason(made.bad)
     leaks = [text.partition(": ")[2] for text in made.leaks]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from phasenet_keras.cli.common import make_folder, open_console, say
+from phasenet_keras.cli.common import make_folder
+from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.quiet import quiet_start
 
 __all__ = ["add_demo"]

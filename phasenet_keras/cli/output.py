@@ -13,7 +13,7 @@ from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
-    from phasenet_keras.report import RunReport
+    from phasenet_keras.cli.report import RunReport
     from phasenet_keras.types import Pick
 
 __all__ = ["add_output_options", "check_output", "parts_beside", "put_out"]

@@ -10,13 +10,9 @@ import sys
 from collections.abc import Sequence
 
 from phasenet_keras.cli.annotate import add_annotate
-from phasenet_keras.cli.common import (
-    EXIT_CODES,
-    EXIT_INTERRUPTED,
-    EXIT_NOTHING_DONE,
-    leave_output,
-)
+from phasenet_keras.cli.common import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOTHING_DONE
 from phasenet_keras.cli.compare import add_compare
+from phasenet_keras.cli.console import leave_output
 from phasenet_keras.cli.convert import add_convert
 from phasenet_keras.cli.correct import add_correct
 from phasenet_keras.cli.dataset import add_prepare

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli.common import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
-    leave_output,
     load_picker,
     make_folder,
-    open_console,
     refuse_empty,
     selection_of,
     settle_preset,
     stop_when_asked,
     until_asked,
 )
+from phasenet_keras.cli.console import leave_output, open_console
 from phasenet_keras.cli.options import add_record_options, add_selection_options
 from phasenet_keras.cli.output import add_output_options, check_output, parts_beside, put_out
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
@@ -28,10 +27,10 @@ from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from phasenet_keras.cli.report import RunReport
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import Picker
-    from phasenet_keras.report import RunReport
     from phasenet_keras.types import Pick
 
 __all__ = ["add_pick"]
@@ -75,7 +74,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_pick(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.report import RunReport, exit_status
+    from phasenet_keras.cli.report import RunReport, exit_status
 
     selection, named = selection_of(arguments), list(arguments.files)
     _check_dask(arguments)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from phasenet_keras.cli.common import EXIT_SOME_FAILED, open_console, say
+from phasenet_keras.cli.common import EXIT_SOME_FAILED
+from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import PhaseNetKerasError
 
@@ -25,8 +26,8 @@ def add_presets(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_presets(arguments: argparse.Namespace) -> int:
+    from phasenet_keras.cli.report import preset_table
     from phasenet_keras.models.presets import list_presets, preset_place, read_preset
-    from phasenet_keras.report import preset_table
 
     console = open_console(False)
     if arguments.check:

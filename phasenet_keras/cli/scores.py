@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import load_picker, make_folder, open_console, say
+from phasenet_keras.cli.common import load_picker, make_folder
+from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.options import add_channel_options, add_engine_option, add_sampling_option
 from phasenet_keras.types import SPLITS, ConfigError
 
@@ -64,7 +65,7 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.report import CountBar
+    from phasenet_keras.cli.bars import CountBar
     from phasenet_keras.training.evaluate import (
         far_rates,
         pick_records,

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import EXIT_SOME_FAILED, load_parent, make_folder, open_console, say
+from phasenet_keras.cli.common import EXIT_SOME_FAILED, load_parent, make_folder
+from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.correct import add_gather_options, read_correction
 from phasenet_keras.cli.options import add_channel_options
 from phasenet_keras.quiet import quiet_start
@@ -82,7 +83,7 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
     correction = read_correction(arguments.settings, bounds, reciprocity=arguments.reciprocity)
     make_folder(arguments.output)
     with quiet_start():
-        from phasenet_keras.report import EpochBar
+        from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.config import read_config
         from phasenet_keras.training.pseudo_records import PseudoSettings
         from phasenet_keras.training.selftrain import self_train

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import load_parent, open_console, read_training_config, say
+from phasenet_keras.cli.common import load_parent, read_training_config
+from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.dataset import settle_dataset
 from phasenet_keras.cli.options import add_training_options, whole_number
 from phasenet_keras.data.settings import SEED
@@ -59,7 +60,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
     dev_records = read_dataset(dataset, "dev")
     test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
     with quiet_start():
-        from phasenet_keras.report import EpochBar
+        from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.train import train
 
     parent = load_parent(arguments)

@@ -45,6 +45,8 @@ __all__ = ["check_dask_address", "open_client", "pick_over_dask"]
 
 LOCAL = re.compile(r"local:(\d+)")
 CONNECT_S = 30
+# Options of a picker that a worker is sent as they are.
+SENT = ("min_distance_s", "sampling", "missing", "chunk_samples", "engine")
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,7 @@ class _Recipe:
 
     preset: str
     thresholds: tuple[tuple[str, float], ...]
-    min_distance_s: float | None
-    sampling: str
-    missing: str
-    chunk_samples: int
-    engine: str
+    options: tuple[tuple[str, Any], ...]
 
 
 def check_dask_address(address: str) -> int:
@@ -220,11 +218,7 @@ def _recipe_of(picker: Picker, parts: PartFolder) -> _Recipe:
     return _Recipe(
         preset=str(folder),
         thresholds=tuple(sorted(picker.thresholds.items())),
-        min_distance_s=picker.min_distance_s,
-        sampling=picker.sampling,
-        missing=picker.missing,
-        chunk_samples=picker.chunk_samples,
-        engine=picker.engine,
+        options=tuple((name, getattr(picker, name)) for name in SENT),
     )
 
 
@@ -242,12 +236,5 @@ def _picker_of(recipe: _Recipe) -> Picker:
     with quiet_start():
         from phasenet_keras.picking.picker import Picker
 
-        return Picker.from_preset(
-            recipe.preset,
-            thresholds=dict(recipe.thresholds),
-            min_distance_s=recipe.min_distance_s,
-            sampling=recipe.sampling,
-            missing=recipe.missing,
-            chunk_samples=recipe.chunk_samples,
-            engine=recipe.engine,
-        )
+        thresholds = dict(recipe.thresholds)
+        return Picker.from_preset(recipe.preset, thresholds=thresholds, **dict(recipe.options))

@@ -10,7 +10,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,6 @@ __all__ = [
     "check_outputs",
     "check_regularizer",
     "check_weights",
-    "run_report",
 ]
 
 # A network that answers every phase alike everywhere has a loss of ln(n); a little more is luck.
@@ -104,12 +102,15 @@ def check_history(
     return found
 
 
-def check_losses(train_losses: Sequence[float], dev_losses: Sequence[float]) -> list[Finding]:
+def check_losses(
+    train_losses: Sequence[float], dev_losses: Sequence[float], kept_epoch: int | None = None
+) -> list[Finding]:
     """Look at how the losses went on after the first epoch.
 
     Args:
         train_losses: of each epoch, in nats a sample.
         dev_losses: the same on the validation records.
+        kept_epoch: that the result is of; None where the parent is kept.
     """
     sick = [
         epoch
@@ -125,6 +126,7 @@ def check_losses(train_losses: Sequence[float], dev_losses: Sequence[float]) -> 
             )
         ]
     best = int(np.argmin(dev_losses))
+    kept = "the parent" if kept_epoch is None else f"epoch {kept_epoch}"
     after = len(dev_losses) - 1 - best
     last_train, last_dev = train_losses[-1], dev_losses[-1]
     if (
@@ -136,7 +138,7 @@ def check_losses(train_losses: Sequence[float], dev_losses: Sequence[float]) -> 
             Finding(
                 "overfitting",
                 f"since epoch {best} the validation loss rose from {dev_losses[best]:.4f} to "
-                f"{last_dev:.4f}, that of training is {last_train:.4f}: the epoch before is kept; "
+                f"{last_dev:.4f}, that of training is {last_train:.4f} (kept, by F1, is {kept}); "
                 "label more records, augment more, or freeze more stages",
             )
         ]
@@ -324,51 +326,3 @@ def check_label_order(
                 )
             )
     return found
-
-
-def run_report(
-    verdict: str,
-    findings: Sequence[Finding],
-    settings: Mapping[str, Any],
-    epochs: Sequence[Mapping[str, float]],
-    test_table: str = "",
-) -> str:
-    """Return the report of a run as Markdown.
-
-    Args:
-        verdict: whether training helped, in a sentence.
-        findings: of the doctor.
-        settings: by name, as they are to be shown.
-        epochs: the history, a row an epoch, with the same keys in each.
-        test_table: scores before and after on untouched records, as Markdown.
-    """
-    lines = ["# Training run", "", f"{verdict[:1].upper()}{verdict[1:]}.", ""]
-    if test_table:
-        lines += ["## Before and after, on the test records", "", test_table]
-    lines += ["## Findings", ""]
-    lines += [f"- **{finding.name}**: {finding.text}." for finding in findings]
-    if not findings:
-        lines.append("The doctor found nothing wrong.")
-    lines += ["", "## Settings", "", "| setting | value |", "|---|---|"]
-    lines += [f"| {name} | {_plain(value)} |" for name, value in settings.items()]
-    lines += ["", "## Losses", "", f"{len(epochs)} epochs; losses in nats a sample.", ""]
-    chosen = sorted({0, len(epochs) - 1, len(epochs) // 2, _best(epochs)}) if epochs else []
-    if chosen:
-        names = list(epochs[0])
-        lines += [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    for number in chosen:
-        lines.append("| " + " | ".join(f"{value:.4g}" for value in epochs[number].values()) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _best(epochs: Sequence[Mapping[str, float]]) -> int:
-    scores = [row.get("dev_f1", math.nan) for row in epochs]
-    return max(range(len(scores)), key=lambda n: (-1.0 if math.isnan(scores[n]) else scores[n], n))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return "; ".join(map(_plain, value)) or "none"
-    return str(value).replace("|", "\\|")

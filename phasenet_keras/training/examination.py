@@ -47,6 +47,7 @@ class Examination:
         start: the weights that training started from.
         strategy: of the run.
         learning_rates, train_losses, dev_losses: of each epoch; losses in nats a sample.
+        kept_epoch: that the result is of; None where the parent is kept.
         train_records, dev_records: to learn from, and to validate on.
         x: validation windows, ``(batch, samples, channels)``.
         y: their targets, as ``loss`` takes them: the labels are the first columns.
@@ -63,6 +64,7 @@ class Examination:
     learning_rates: Sequence[float]
     train_losses: Sequence[float]
     dev_losses: Sequence[float]
+    kept_epoch: int | None
     train_records: Sequence[LabelledWaveform]
     dev_records: Sequence[LabelledWaveform]
     x: np.ndarray
@@ -89,7 +91,7 @@ def _of_history(run: Examination) -> list[Finding]:
         run.train_losses[0], run.learning_rates, n_phases, float(run.loss(run.y, alike))
     )
     if math.isfinite(run.train_losses[0]):
-        found += check_losses(run.train_losses, run.dev_losses)
+        found += check_losses(run.train_losses, run.dev_losses, run.kept_epoch)
     return found + check_regularizer(run.dev_losses[-1], float(sum(run.net.losses)))
 
 

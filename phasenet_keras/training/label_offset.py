@@ -16,7 +16,7 @@ from phasenet_keras.io.times import residual_unit
 from phasenet_keras.training.picked import PickedRecord, matches_of, residuals_by_phase
 from phasenet_keras.training.scores import PhaseScores
 
-__all__ = ["LabelOffset", "label_offsets"]
+__all__ = ["LabelOffset", "label_offsets", "moved"]
 
 # What is said must be worth saying: arrivals enough, and scores that change by more than chance.
 LEAST_PAIRS = 8
@@ -79,8 +79,8 @@ def label_offsets(
     for phase, residuals in residuals_by_phase(picked, scores, times).items():
         score = scores[phase]
         offset_s = _commonest(np.sort(residuals), score.tolerance_s)
-        moved = [_moved(one, -offset_s) for one in picked]
-        matches = matches_of(moved, phase, score.threshold, score.tolerance)
+        fitted = [moved(one, {phase: -offset_s}) for one in picked]
+        matches = matches_of(fitted, phase, score.threshold, score.tolerance)
         n_pairs = sum(len(match.residuals_s) for match in matches)
         f1 = 2 * n_pairs / max(1, score.n_true + score.n_pred)
         if n_pairs >= LEAST_PAIRS and f1 >= score.f1 + LEAST_GAIN:
@@ -97,7 +97,7 @@ def _commonest(residuals: np.ndarray, tolerance_s: float) -> float:
     return float(np.median(residuals[first : ends[first]]))
 
 
-def _moved(picked: PickedRecord, by_s: float) -> PickedRecord:
-    return replace(
-        picked, picks=tuple(replace(pick, time=pick.time + by_s) for pick in picked.picks)
-    )
+def moved(picked: PickedRecord, by_s: Mapping[str, float]) -> PickedRecord:
+    """Return a record whose picks are moved in time, in seconds by phase; others stay."""
+    picks = (replace(pick, time=pick.time + by_s.get(pick.phase, 0.0)) for pick in picked.picks)
+    return replace(picked, picks=tuple(picks))

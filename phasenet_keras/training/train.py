@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -23,15 +24,16 @@ from phasenet_keras.training.claim import claim, parent_facts, records_digest, v
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training
 from phasenet_keras.training.devices import generators_kept
-from phasenet_keras.training.doctor import Finding, run_report
+from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import Examination, examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner
 from phasenet_keras.training.proof import Proof, before_and_after
+from phasenet_keras.training.run_report import facts_of_run, run_report
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
-from phasenet_keras.types import LabelledWaveform
+from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 __all__ = ["TrainResult", "train"]
 
@@ -95,8 +97,8 @@ class TrainResult:
         best = self.history[self.best_epoch]
         before = "" if math.isnan(self.parent_dev_f1) else f" (parent {self.parent_dev_f1:.3f})"
         after = (
-            f"; then trained anew on all {self.n_refitted} records, validation included, for as "
-            "many epochs"
+            f"; then trained anew on all {self.n_refitted} records, validation included, for "
+            f"{best.epoch + 1} epochs"
             if self.n_refitted
             else ""
         )
@@ -212,27 +214,44 @@ def _trained(
     best = best_epoch(history, learner.n_dev_labels)
     if keep_parent and best is not None and not beats(history[best], parent_loss, parent_f1):
         best = None
-    findings = _findings(learner, history, sets[1])
+    findings = _findings(learner, history, sets[1], best)
     net, n_refitted = parent, 0
     if best is None:
         parent.save_preset(folder / BEST, _kept_contract(parent, learner.contract))
     else:
         n_refitted = sum(map(len, sets[:2])) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
-    trained = None if best is None else net
-    result = TrainResult(
-        net,
-        tuple(history),
-        best,
-        parent_loss,
-        parent_f1,
-        folder,
-        n_refitted,
-        findings,
-        before_and_after(parent, trained, sets[2], config.tolerance_samples),
+    proof = before_and_after(
+        parent,
+        _rejected(folder) if best is None else net,
+        sets[2],
+        config.tolerance_samples,
+        is_kept=best is not None,
+        known=[*sets[0], *sets[1]],
     )
-    _write_report(result, learner.strategy, config)
+    findings += proof.findings(parent.preset.name if parent.preset else "")
+    result = TrainResult(
+        net, tuple(history), best, parent_loss, parent_f1, folder, n_refitted, findings, proof
+    )
+    report = run_report(
+        result.verdict,
+        findings,
+        {"strategy": learner.strategy.name, **config.to_dict()},
+        [asdict(epoch) for epoch in history],
+        proof.text,
+        kept_epoch=best,
+        facts=facts_of_run(parent, net.preset or learner.contract, sets),
+    )
+    with beside_then_rename(folder / REPORT) as file:
+        file.write(report)
     return result
+
+
+def _rejected(folder: Path) -> PhaseNet | None:
+    """Return the best trained network of a run that kept its parent, if there is one."""
+    with suppress(PhaseNetKerasError):
+        return PhaseNet.from_preset(folder / VALIDATED)
+    return None
 
 
 def _run(
@@ -289,7 +308,10 @@ def _result_of(
 
 
 def _findings(
-    learner: Learner, history: Sequence[EpochReport], dev_records: Sequence[LabelledWaveform]
+    learner: Learner,
+    history: Sequence[EpochReport],
+    dev_records: Sequence[LabelledWaveform],
+    kept_epoch: int | None,
 ) -> tuple[Finding, ...]:
     """Return what the doctor finds wrong with a run."""
     return examine(
@@ -301,6 +323,7 @@ def _findings(
             learning_rates=[report.learning_rate for report in history],
             train_losses=[report.train_loss for report in history],
             dev_losses=[report.dev_loss for report in history],
+            kept_epoch=kept_epoch,
             train_records=learner.examples.records,
             dev_records=dev_records,
             x=learner.dev_x,
@@ -359,10 +382,3 @@ def _kept_contract(parent: PhaseNet, contract: Preset) -> Preset:
         source=own.origin,
         description=f"{own.name} at {contract.sampling_rate:g} Hz, {note}",
     )
-
-
-def _write_report(result: TrainResult, strategy: TransferStrategy, config: TrainConfig) -> None:
-    settings = {"strategy": strategy.name, **config.to_dict()}
-    rows = [asdict(report) for report in result.history]
-    with beside_then_rename(result.folder / REPORT) as file:
-        file.write(run_report(result.verdict, result.findings, settings, rows, result.proof.text))

@@ -7,21 +7,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from phasenet_keras.cli.common import say
+from phasenet_keras.cli.console import say
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport, Progress, StationResult
@@ -31,14 +30,9 @@ if TYPE_CHECKING:
 
     from phasenet_keras.io.parts import RecordFacts
     from phasenet_keras.models.contract import Preset
-    from phasenet_keras.training.comparison import Run
-    from phasenet_keras.training.learner import EpochReport
 
 __all__ = [
-    "CountBar",
-    "EpochBar",
     "RunReport",
-    "RunsBar",
     "correction_table",
     "dataset_table",
     "exit_status",
@@ -147,90 +141,6 @@ class RunReport:
         # Records without a time have a row each, also those of one station.
         n_stations = len({row[0] for row in self.rows})
         self.console.print(f"{n_stations} stations, {self.n_picks} picks{failed}", highlight=False)
-
-
-class _Shown:
-    """A bar that shows for a while, on a terminal only."""
-
-    def __init__(self, console: Console, *columns: ProgressColumn, what: str = "") -> None:
-        self._bar = Bar(
-            *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
-        )
-        self._task = self._bar.add_task(what, total=None)
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
-
-
-class EpochBar(_Shown):
-    """Shows the epochs of a training run and what is left, on a terminal only.
-
-    Args:
-        console: where to print.
-        epochs: the most that the run can take.
-    """
-
-    def __init__(self, console: Console, epochs: int) -> None:
-        columns = (TextColumn("epoch {task.completed}"), BarColumn())
-        super().__init__(console, *columns, TextColumn("{task.description}"))
-        self._bar.update(self._task, total=epochs)
-        self._validated = 0
-
-    def take(self, report: EpochReport) -> None:
-        """Note an epoch."""
-        text = f"loss {report.train_loss:.4f}"
-        done = report.epoch + 1
-        if report.dev_loss == report.dev_loss:
-            self._validated = done
-            text += f", validation {report.dev_loss:.4f}, F1 {report.dev_f1:.3f}"
-        else:  # trained anew, for as many epochs at most
-            self._bar.update(self._task, total=2 * self._validated or None)
-            done += self._validated
-            text += ", on all records"
-        self._bar.update(self._task, completed=done, description=text)
-
-    def picking(self, done: int, total: int) -> None:
-        """Note how many records are picked, before the epochs of a round of self-training."""
-        self._bar.update(self._task, completed=0, description=f"picking {done} of {total}")
-
-
-class CountBar(_Shown):
-    """Shows how many of something are done and how long the others take, on a terminal only.
-
-    Args:
-        console: where to print.
-        what: is done.
-    """
-
-    def __init__(self, console: Console, what: str) -> None:
-        super().__init__(console, TextColumn(what), BarColumn(), MofNCompleteColumn(), what=what)
-
-    def take(self, done: int, total: int) -> None:
-        """Note how many are done."""
-        self._bar.update(self._task, completed=done, total=total)
-
-
-class RunsBar(_Shown):
-    """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere.
-
-    Args:
-        console: where to print.
-    """
-
-    def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        super().__init__(console, *columns)
-        self._console = console
-
-    def take(self, run: Run, number: int, total: int) -> None:
-        """Note that a run begins."""
-        self._bar.update(self._task, completed=number, total=total, description=run.name)
-        if not self._console.is_terminal:
-            say(self._console, f"run {number + 1} of {total}: {run.name}")
 
 
 def _table(texts: Iterable[str], numbers: Iterable[str] = ()) -> Table:
