@@ -96,9 +96,6 @@ def f1_of(net, records, phase):
 
 
 @pytest.mark.shared
-@pytest.mark.xfail(
-    strict=True, reason="0.867, one false pick; the preset before had 0.876, S 0.750"
-)
 def test_the_bar_of_p_on_stations_that_it_was_not_trained_on(regional, shared):
     _, _, test = held_out(shared)
     assert f1_of(regional, test, "P") >= 0.87
