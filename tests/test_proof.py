@@ -111,8 +111,9 @@ def test_labels_that_are_late_by_a_constant_time_need_no_training(tmp_path):
     assert as_it_is.f1 == 0
     assert moved.f1 == pytest.approx(right.f1, abs=0.1)
     assert moved.f1 > 0.8
-    [said] = proof.remarks
+    said, undecided = proof.remarks
     assert said.startswith("'run, moved': P by +")
+    assert undecided.startswith("What changed of P may be chance (test events: 12); `phasenet")
     by_ms = float(
         said.removeprefix("'run, moved': P by +").removesuffix(" ms, as the labels learnt from say")
     )

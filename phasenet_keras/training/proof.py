@@ -7,6 +7,7 @@ another definition. What a network gains over that is what training was good for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -154,6 +155,7 @@ def before_and_after(
         for name, (picker, picked) in found.items()
     }
     gains = {} if trained is None else _gains(found, scores, tolerance)
+    remarks += _undecided(gains)
     return Proof(scores, tuple(left_out), tuple(remarks), gains)
 
 
@@ -225,6 +227,16 @@ def _gains(
         for name, of_phases in matches.items()
         if ours is not None and name != ours and of_phases
     }
+
+
+def _undecided(gains: Mapping[str, Sequence[Difference]]) -> list[str]:
+    """Say which phases the test records are too few for; empty if they are enough for all."""
+    differences = [difference for of_way in gains.values() for difference in of_way]
+    unsure = {one.phase for one in differences if not math.prod(one.interval) > 0}
+    if not unsure:
+        return []
+    count = f"test events: {max(one.n_events for one in differences)}"
+    return [f"What changed of {' and '.join(sorted(unsure))} may be chance ({count}); {FOLDS}"]
 
 
 def _name_of(parent: PhaseNet) -> str:
