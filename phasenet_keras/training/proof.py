@@ -36,7 +36,7 @@ TRAINED, NOT_KEPT = "trained", "trained, not kept"
 MOVED = ", moved"
 # Of the records that a constant time is found in.
 MOST_KNOWN = 128
-FOLDS = "`phasenet-keras compare` with --folds 3 tests each record once"
+FOLDS = "`phasenet-keras compare` with --strategies finetune --folds 3 tests each record once"
 
 
 @dataclass(frozen=True)
