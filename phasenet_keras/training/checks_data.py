@@ -100,7 +100,7 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
     early = [(record, a) for record, a in both if a["S"][0] < a["P"][0]]
     # Where a record has several, the first S may be of an event whose P was before the record.
     sure = [record for record, a in early if len(a["P"]) == len(a["S"]) == 1]
-    if 2 * len(early) > len(both):
+    if both and len(early) >= NEARLY_ALL * len(both):
         found.append(
             Finding(
                 "S before P",
@@ -114,7 +114,7 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
             Finding(
                 "S before P in some records",
                 f"it is in {len(sure)} of {len(both)} that have both, {some(map(name_of, sure))}: "
-                "correct or remove these labels",
+                "correct or remove these labels, unless they are of two events",
             )
         )
     places = [
