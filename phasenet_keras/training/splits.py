@@ -38,6 +38,9 @@ __all__ = [
 
 SPLIT_BY = ("event", "gather", "station", "time", "block")
 LEAST_GROUPS = 3
+# Of so many events, gathers or times two validate: one says nothing of others.
+LEAST_GROUPS_FOR_TWO = 5
+MOMENTS = (*NAMED, "time")
 FRACTIONS = (0.6, 0.1, 0.3)
 REMEDIES = {
     "station": " (scores will be of known stations; --split-by station keeps them apart)",
@@ -60,7 +63,7 @@ def assign_splits(
             what overlaps in time, at whatever station; ``"block"`` eight neighbouring records
             (fewer in a small set).
         fractions: of train, dev and test, by number of records; each part gets one group at least,
-            and train the largest.
+            train the largest, and dev two of five or more events, gathers or times.
         seed: of the drawing.
 
     Raises:
@@ -277,4 +280,9 @@ def _draw(
             name = min(left, key=lambda name: sizes[name])
             split_of[name] = split
             left.remove(name)
+    validating = [name for name, split in split_of.items() if split == "dev"]
+    if by in MOMENTS and len(names) >= LEAST_GROUPS_FOR_TWO and len(validating) == 1:
+        # From training, if it has another than the largest.
+        spare = left or [name for name, split in split_of.items() if split == "test"]
+        split_of[min(spare, key=lambda name: sizes[name])] = "dev"
     return [split_of.get(group, "train") for group in groups]
