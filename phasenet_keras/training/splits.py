@@ -29,6 +29,7 @@ __all__ = [
     "assign_splits",
     "check_leakage",
     "choose_split_by",
+    "common_name",
     "common_span",
     "digest_of",
     "facts_of",
@@ -132,6 +133,24 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
         raise ConfigError(f"no record has a {by}: split by something else (--split-by block)")
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
     return _draw(joined(groups, [*copies_of(facts), *overlaps_of(facts)]), by, FRACTIONS, seed)
+
+
+def common_name(records: Sequence[LabelledWaveform]) -> tuple[str, str] | None:
+    """Return the one event that all records are of, or else the one gather, and which it is.
+
+    Args:
+        records: None is returned for those of several events or gathers, and those of which one
+            has no name.
+
+    Example:
+        >>> common_name([]) is None
+        True
+    """
+    facts = [facts_of(record, with_digest=False) for record in records]
+    names = {by: [names_of(fact, by) for fact in facts] for by in NAMED}
+    if any(len({n for of_fact in found for n in of_fact}) > 1 for found in names.values()):
+        return None
+    return next(((by, of[0][0]) for by, of in names.items() if of and all(of)), None)
 
 
 def common_span(records: Sequence[LabelledWaveform]) -> tuple[datetime, float] | None:
