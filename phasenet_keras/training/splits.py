@@ -22,6 +22,7 @@ from phasenet_keras.training.grouping import (
     tied_groups,
     unsure_spans,
 )
+from phasenet_keras.training.twice_named import twice_named
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = [
@@ -186,9 +187,9 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     Returns:
         Sentences. Those that begin with ``error:`` are of names used twice and of records with
         the same samples in two splits, which make any score worthless; those that begin with
-        ``warning:`` of records of one station that overlap in time, and of events, gathers,
-        stations (where there are several), and what overlaps in time with a record that no name
-        says an event of, in two splits.
+        ``warning:`` of records of one station that overlap in time, of events of two names that
+        seem to be one earthquake, and of events, gathers, stations (where there are several), and
+        what overlaps in time with a record that no name says an event of, in two splits.
 
     Example:
         >>> facts = [RecordFacts("a", "train", "quake"), RecordFacts("b", "test", "quake")]
@@ -211,6 +212,12 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
         said.append(
             f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
             f"overlap in time: {some(overlaps)}"
+        )
+    if twice := _twice_named(facts):
+        said.append(
+            f"warning: {len(twice)} pairs of events in two splits seem to be one earthquake, by "
+            f"their arrivals: {some(twice)} (name them alike, or --split-by time keeps them "
+            "together)"
         )
     kinds = (*NAMED, "station", "time")
     return said + [text for by in kinds for text in _in_several(facts, by)]
@@ -259,6 +266,19 @@ def _in_several(facts: Sequence[RecordFacts], by: str) -> list[str]:
     what = NAMES_OF_SEVERAL.get(by, f"{by}s")
     said = f"{len(shared)} of {len(splits)} {what} {verb} in several splits: {some(shared)}"
     return [f"warning: {said}{REMEDIES.get(by, '')}"]
+
+
+def _twice_named(facts: Sequence[RecordFacts]) -> list[str]:
+    """Return the pairs of events that seem to be one and are in two splits, in words."""
+    splits: dict[str, set[str]] = {}
+    for fact in facts:
+        splits.setdefault(fact.event, set()).add(fact.split)
+    said = {name: f"{name} ({', '.join(sorted(found))})" for name, found in splits.items()}
+    return [
+        f"{said[one]} and {said[other]}"
+        for one, other in twice_named(facts)
+        if len(splits[one] | splits[other]) > 1
+    ]
 
 
 def _refuse_unknown(by: str) -> None:
