@@ -43,7 +43,7 @@ def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str])
     alive = [np.ptp(arrange_channels(r.waveform, channels), axis=0) > 0 for r in records]
     n_dead = len(records) - np.sum(alive, axis=0)
     good = "".join(name for name, n in zip(channels, n_dead, strict=True) if 2 * n <= len(records))
-    advice = f"train with channels {good}" if good else "check the records"
+    advice = f"train with --channels {good}" if good else "check the records"
     return [
         Finding(
             "dead channel",
