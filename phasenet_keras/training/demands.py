@@ -153,7 +153,7 @@ def _check_arrivals(
         raise ConfigError(
             "training needs records to learn from and others to validate on, there are none to "
             f"{' or '.join(lacking)}: `phasenet-keras prepare DATASET --split-by event --output "
-            "OTHER` splits a data set anew"
+            "OTHER` (or by shot, time, block) splits a data set anew"
         )
     if not any(record.arrivals.get(phase) for record in dev_records for phase in phases):
         raise ConfigError(
