@@ -200,3 +200,19 @@ def test_leaks_are_refused(tmp_path):
         train(small_parent(), onsets(4), onsets(4, 2), tmp_path / "run", config=CONFIG)
     with pytest.raises(ConfigError, match="others to validate on"):
         train(small_parent(), onsets(4), [], tmp_path / "run", config=CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("n_train", "n_dev", "lacking"),
+    [
+        (4, 0, "validate on (split 'dev')"),
+        (0, 4, "learn from (split 'train')"),
+        (0, 0, "learn from (split 'train') or validate on (split 'dev')"),
+    ],
+)
+def test_the_split_that_is_missing_is_named_and_how_to_make_one(n_train, n_dev, lacking, tmp_path):
+    with pytest.raises(ConfigError) as error:
+        train(small_parent(), onsets(n_train), onsets(n_dev, 50), tmp_path / "run", config=CONFIG)
+    assert f"there are none to {lacking}: `phasenet-keras prepare DATASET " in str(error.value)
+    assert "--split-by event --output OTHER`" in str(error.value)
+    assert not (tmp_path / "run").exists()

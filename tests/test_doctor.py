@@ -342,7 +342,7 @@ def test_a_dead_channel_and_copies_in_validation(tune, healthy):
     dev = [LabelledWaveform(r.waveform, r.arrivals, name=f"copy {r.name}") for r in shots(8, 200)]
     found = tune(parent=parent, dev=dev)
     assert "channel N is missing or constant in 16 of 16" in found["dead channel"]
-    assert "train with channels Z" in found["dead channel"]
+    assert "train with --channels Z" in found["dead channel"]
     assert "r200 and copy r200" in found["waveforms in two splits"]
 
 

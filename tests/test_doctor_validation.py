@@ -9,7 +9,7 @@ import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras import Waveform
-from phasenet_keras.training.checks_data import check_times
+from phasenet_keras.training.checks_data import check_variety
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.doctor import check_found
 from phasenet_keras.training.learner import Learner
@@ -42,16 +42,49 @@ def at_times(*starts_s, first=0, t0=T0, **fields):
 
 
 def test_records_that_overlap_are_one_moment():
-    [finding] = check_times(at_times(0, 1, 2.5))
+    [finding] = check_variety(at_times(0, 1, 2.5))
     assert finding.name == "validation of one moment"
     # from the first beginning to the last end: 2.5 s and 512 samples
     assert (
         "all 3 validation records overlap in time, 7.62 s from 2021-05-06T07:08:09" in finding.text
     )
-    [finding] = check_times(at_times(0))
+    [finding] = check_variety(at_times(0))
     assert "there is 1 validation record, 5.12 s from" in finding.text
-    [finding] = check_times(at_times(0, 1, event="one"))
+    [finding] = check_variety(at_times(0, 1, event="one"))
     assert "say nothing of others" in finding.text
+
+
+UNDATED = UTCDateTime(0)
+
+
+@pytest.mark.parametrize(
+    ("records", "kind", "said"),
+    [
+        (
+            at_times(0, 0, t0=UNDATED, event="q7"),
+            "event",
+            "all 2 validation records are of 1 event, q7",
+        ),
+        (
+            at_times(0, 0, t0=UNDATED, gather="s3"),
+            "gather",
+            "all 2 validation records are of 1 gather, s3",
+        ),
+        (at_times(0, 900, event="q7"), "event", "of 1 event, q7"),  # whatever the times
+        (
+            at_times(0, t0=UNDATED, event="q7"),
+            "event",
+            "there is 1 validation record, of 1 event, q7",
+        ),
+        (at_times(0, t0=UNDATED), "event", "there is 1 validation record, so that"),
+    ],
+)
+def test_records_of_one_name_are_one_event_or_shot(records, kind, said):
+    [finding] = check_variety(records)
+    assert finding.name == f"validation of one {kind}"
+    assert said in finding.text
+    assert f"label records of other {kind}s" in finding.text
+    assert f"phasenet-keras prepare --split-by {kind} takes two" in finding.text
 
 
 @pytest.mark.parametrize(
@@ -63,10 +96,15 @@ def test_records_that_overlap_are_one_moment():
         (at_times(0, event="a") + at_times(1, event="b"), "two events by name"),
         (at_times(0, gather="a") + at_times(1, gather="b"), "two shots by name"),
         ([], "none"),
+        (at_times(0, 0, t0=UNDATED, event="a + b"), "two events in each"),
+        (
+            at_times(0, t0=UNDATED, event="a") + at_times(0, t0=UNDATED),
+            "one of no event: perhaps of another",
+        ),
     ],
 )
 def test_no_moment_is_made_up(records, why):
-    assert check_times(records) == [], why
+    assert check_variety(records) == [], why
 
 
 def test_labels_that_nobody_finds_are_told_by_phase():

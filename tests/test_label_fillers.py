@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -104,3 +106,26 @@ def test_samples_with_a_point_between_thousands_look_like_seconds():
         samples = [(1900 + 60 * n) / thousand for n in range(8)]
         found = check_places([LabelledWaveform(wave, {"P": (sample,)}) for sample in samples])
         assert [item.name for item in found] == ["labels look like seconds"] * (thousand == 1000)
+
+
+def test_the_first_s_of_a_swarm_is_of_the_event_before():
+    """What a swarm in Iceland has in 40 windows: P and S of each, and whether S is first."""
+
+    def record(p_samples, s_samples):
+        wave = Waveform(np.ones((1000, 1), "f4"), 100.0, T0, ("Z",), "S")
+        return LabelledWaveform(wave, {"P": p_samples, "S": s_samples})
+
+    swarm = [
+        *[record((200.0,), (400.0,))] * 8,
+        *[record((600.0,), (100.0,))] * 7,
+        *[record((300.0,), (100.0, 500.0))] * 14,
+        *[record((200.0, 600.0), (400.0,))] * 11,
+    ]
+    [finding] = check_places(swarm)  # 21 of 40 begin with an S
+    assert finding.name == "S before P in some records"
+    assert "it is in 7 of 40 that have both" in finding.text
+    assert "unless they are of two events" in finding.text
+    usual = [record((200.0, 600.0), (400.0, 800.0)), *[record((200.0,), (400.0,))] * 9]
+    exchanged = [replace(r, arrivals={"P": r.arrivals["S"], "S": r.arrivals["P"]}) for r in usual]
+    assert check_places(usual) == []
+    assert [found.name for found in check_places(exchanged)] == ["S before P"]

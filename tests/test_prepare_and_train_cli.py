@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from obspy import UTCDateTime
 from test_train import onsets
@@ -14,6 +16,8 @@ from texts import unaligned
 
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.cli import main
+from phasenet_keras.cli.console import open_console
+from phasenet_keras.cli.dataset import settle_dataset
 from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
@@ -126,6 +130,35 @@ def test_waveforms_and_labels_become_a_picker_by_one_command(tmp_path, parent, c
     capsys.readouterr()
     assert main(train) == status  # goes on, and there is nothing to do
     assert "dataset is complete, nothing to do (30 records" in said(capsys)
+
+
+@pytest.mark.parametrize("has_column", [False, True])
+def test_a_data_set_without_splits_is_split_before_it_trains(has_column, tmp_path, parent, capsys):
+    data = tmp_path / "set"
+    write_dataset([r for n in range(6) for r in onsets(4, 4 * n, event=f"e{n}")], data)
+    table = data / "metadata.csv"
+    if not has_column:
+        pd.read_csv(table).drop(columns="split").to_csv(table, index=False)
+    before = table.read_bytes()
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"epochs": 1, "window_samples": 256, "shift_samples": 64}))
+    train = ["train", str(data), "--preset", parent, "--config", str(config), "--output"]
+    assert main([*train, str(tmp_path / "run")]) in (0, 1)  # one epoch beats the parent, or not
+    assert "24 records (split by event) written to" in said(capsys)
+    assert main(["prepare", str(data), "--output", str(tmp_path / "same")]) == 0
+    splits = [
+        {r.name: r.split for r in read_dataset(folder)}
+        for folder in (tmp_path / "run" / "dataset", tmp_path / "same")
+    ]
+    assert splits[0] == splits[1]
+    assert set(splits[0].values()) == {"train", "dev", "test"}
+    assert table.read_bytes() == before
+    # Folds are splits of their own.
+    order = argparse.Namespace(records=str(data), labels=None, preset=parent, output=tmp_path / "c")
+    assert settle_dataset(order, open_console(False), needs_splits=False) == data
+    if not has_column:
+        with pytest.raises(FormatError, match=r"no column 'split': `phasenet-keras prepare .*set "):
+            read_dataset(data, "train")
 
 
 def test_waveforms_to_train_on_need_labels(tmp_path, parent, capsys):

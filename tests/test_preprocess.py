@@ -214,7 +214,7 @@ def test_lacking_channels_are_zero_or_refused():
         arrange_channels(wave, ENZ, "error")
     assert str(error.value) == (
         "the network expects channels E,N,Z; station XX.AA..HH has Z only. "
-        'Pass channels="Z" to adapt the network, or missing="zero" to pad.'
+        'Pass channels="Z" (--channels Z) to adapt the network, or missing="zero" to pad.'
     )
 
 
@@ -236,7 +236,7 @@ def test_channels_of_no_known_name_are_refused_with_advice_that_makes_sense():
 def test_advice_is_of_what_would_help(missing):
     with pytest.raises(PresetError) as error:
         arrange_channels(make_waveform(np.ones((300, 1)), ("E",)), ("Z",), missing)
-    assert str(error.value).endswith('Pass channels="E" to adapt the network.')
+    assert str(error.value).endswith('Pass channels="E" (--channels E) to adapt the network.')
 
 
 def test_a_channel_of_no_known_name_is_said(recwarn):

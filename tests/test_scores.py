@@ -54,6 +54,34 @@ def spikes(*heights, seed=0):
     return wave
 
 
+@pytest.mark.parametrize(
+    ("step_s", "event", "gather", "n_events"),
+    [
+        (0.5, "", "", 1),  # ten records of one moment are one earthquake's
+        (20.0, "", "", 1),  # its P and S windows do not overlap, and may still be of it
+        (600.0, "", "", 10),
+        (600.0, "quake", "", 1),
+        (0.5, "e{}", "shot", 10),
+        (0.5, "", "shot {}", 10),
+    ],
+)
+def test_intervals_draw_what_is_of_one_event_gather_or_time(step_s, event, gather, n_events):
+    """Windows of 4 s at stations whose S-P is 10 s; every other one has its P picked."""
+    t0 = UTCDateTime("2014-08-24T00:00:00")
+    found = []
+    for n in range(10):
+        names = {"event": event.format(n), "gather": gather.format(n)}
+        for phase, start in (("P", t0 + n * step_s), ("S", t0 + n * step_s + 10.0)):
+            wave = Waveform(np.ones((400, 1)), 100.0, start, ("Z",), f"S{n}")
+            record = LabelledWaveform(wave, {phase: (200,)}, name=f"{phase}{n}", **names)
+            picks = (Pick(start + 2.0, f"S{n}", phase, 0.9),) * (n % 2)
+            found.append(PickedRecord(record, picks, 0.05))
+    score = score_picked(found, {"P": 0.5}, tolerance_of("phasenet"))["P"]
+    assert (score.n_records, score.n_events, score.recall) == (10, n_events, 0.5)
+    low, high = score.recall_interval
+    assert (low < 0.5 < high) if n_events == 10 else np.isnan([low, high]).all()
+
+
 def test_the_papers_rule_is_a_tenth_of_a_second_and_residuals_within_half_a_second():
     """By hand: residuals of 0.02, -0.1 (just the tolerance), 0.3 and 0.7 s."""
     records = [

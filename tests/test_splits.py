@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from obspy import UTCDateTime
 from sources import T0, labelled, noise, run, splits_of, write_text_files
 
@@ -193,6 +195,43 @@ def test_shares_are_of_records_and_the_largest_group_trains():
         names = [f"e{n}" for n, size in enumerate(sizes) for _ in range(size)]
         facts = [RecordFacts(f"r{n}", "", name) for n, name in enumerate(names)]
         assert Counter(split_facts(facts, "event", seed)) == {"train": 30, "test": 2, "dev": 1}
+
+
+def groups_in(split, groups, splits):
+    return {group for group, own in zip(groups, splits, strict=True) if own == split}
+
+
+@given(sizes=st.lists(st.integers(1, 30), min_size=3, max_size=30), seed=st.integers(0, 99))
+@example(sizes=[30, 1, 1, 1, 1], seed=0)
+@example(sizes=[1] * 5, seed=0)
+def test_two_of_five_events_validate_and_nothing_else_changes(sizes, seed):
+    """Split by station, dev may be of one group: splits by event differ in that alone."""
+    groups = [f"g{n:02d}" for n, size in enumerate(sizes) for _ in range(size)]
+    facts = [RecordFacts(f"r{n}", event=g, gather=g, station=g) for n, g in enumerate(groups)]
+    plain = split_facts(facts, "station", seed)
+    splits = split_facts(facts, "event", seed)
+    assert split_facts(facts, "gather", seed) == splits
+    before = groups_in("dev", groups, plain)
+    if len(sizes) < 5 or len(before) > 1:
+        assert splits == plain
+        return
+    [moved] = groups_in("dev", groups, splits) - before
+    assert before < groups_in("dev", groups, splits)
+    changed = {g for g, one, other in zip(groups, plain, splits, strict=True) if one != other}
+    assert changed == {moved}
+    source = "test" if len(groups_in("train", groups, plain)) == 1 else "train"
+    given_up = groups_in(source, groups, plain)
+    if source == "train":  # its largest stays
+        given_up -= {max(given_up, key=groups.count)}
+    assert groups.count(moved) == min(map(groups.count, given_up))
+    assert all(groups_in(split, groups, splits) for split in ("train", "test"))
+
+
+def test_two_of_five_times_validate():
+    facts = at_times([(station, 60 * quake) for quake in range(5) for station in "AB"])
+    for seed in range(9):
+        splits = split_facts(facts, "time", seed)
+        assert Counter(splits) == {"train": 4, "dev": 4, "test": 2}
 
 
 def test_leaks_are_told(tmp_path):

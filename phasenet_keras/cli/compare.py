@@ -87,7 +87,8 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         strategy_of(strategy)
     make_folder(arguments.output)
     console = open_console(False)
-    records = read_dataset(settle_dataset(arguments, console))
+    # Folds are splits of their own.
+    records = read_dataset(settle_dataset(arguments, console, needs_splits=arguments.folds == 1))
     with quiet_start():
         from phasenet_keras.cli.bars import RunsBar
         from phasenet_keras.training.compare import compare

@@ -166,21 +166,29 @@ def _build(
     return made
 
 
-def settle_dataset(arguments: argparse.Namespace, console: Console) -> Path:
-    """Return the data set that a verb that trains is given, made of waveforms where it is none.
+def settle_dataset(
+    arguments: argparse.Namespace, console: Console, *, needs_splits: bool = True
+) -> Path:
+    """Return the data set that a verb that trains is given; make one of waveforms, or with splits.
+
+    Args:
+        arguments: of a verb that trains.
+        console: where to say what was made.
+        needs_splits: False takes a data set of which no record is in a split as it is.
 
     Raises:
         ConfigError: if the output is in the folder of the waveforms, of which it would be one.
         FormatError: if there is no labelled record.
         PresetError: if there is no such parent: that is not found out after hours of reading.
     """
-    from phasenet_keras.io.seisbench import holds_dataset
+    from phasenet_keras.io.seisbench import holds_dataset, lacks_splits
     from phasenet_keras.models.presets import find_preset
     from phasenet_keras.training.prepare import PrepareSettings
 
     find_preset(arguments.preset)
     records = Path(arguments.records)
-    if holds_dataset(records) and not arguments.labels:
+    has_all = holds_dataset(records) and not (needs_splits and lacks_splits(records))
+    if has_all and not arguments.labels:
         return records
     if records.resolve() in arguments.output.resolve().parents:
         raise ConfigError(

@@ -118,8 +118,9 @@ def add_training_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "records",
         metavar="RECORDS",
-        help="data set of phasenet-keras prepare; or waveforms as it takes them (folder, file or "
-        "quoted pattern), of which a data set is made by its defaults, in the folder of --output",
+        help="data set of phasenet-keras prepare; or what it takes, a data set without splits or "
+        "waveforms (folder, file or quoted pattern), of which one is made by its defaults, in the "
+        "folder of --output",
     )
     verb.add_argument(
         "--labels",

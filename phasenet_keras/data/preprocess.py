@@ -199,7 +199,8 @@ def channel_columns(
         remedy = "Name the record's channels E, N or Z, or by a SEED code that ends so."
         if columns:
             pad = ', or missing="zero" to pad' if len(lacking) < len(channels) else ""
-            remedy = f'Pass channels="{"".join(columns)}" to adapt the network{pad}.'
+            own = "".join(columns)
+            remedy = f'Pass channels="{own}" (--channels {own}) to adapt the network{pad}.'
         raise PresetError(
             f"the network expects channels {','.join(channels)}; station {station} has "
             f"{','.join(names)} only. {remedy}"

@@ -51,6 +51,7 @@ __all__ = [
     "dataset_chunks",
     "dataset_parts",
     "holds_dataset",
+    "lacks_splits",
     "put_in_place",
     "read_dataset",
     "read_facts",
@@ -172,6 +173,12 @@ def holds_dataset(folder: Path) -> bool:
     """Tell if there is a data set in a folder, in chunks or not, or a part of one."""
     files = (folder / METADATA, folder / WAVEFORMS)
     return bool(dataset_chunks(folder)) or any(path.exists() for path in files)
+
+
+def lacks_splits(folder: Path) -> bool:
+    """Tell if there is a data set in a folder of which no record is in a split."""
+    rows = [row for table, _ in dataset_chunks(folder) for row in read_rows(table)]
+    return bool(rows) and not any(map(split_of_row, rows))
 
 
 def _remove_tables(folder: Path) -> None:
@@ -298,7 +305,10 @@ def read_dataset(
             ) from error
         with file:
             if wanted is not None and rows and "split" not in rows[0]:
-                raise FormatError(f"{table} has no column 'split'")
+                raise FormatError(
+                    f"{table} has no column 'split': `phasenet-keras prepare {folder} --output "
+                    "OTHER` makes a data set with splits"
+                )
             chosen = [
                 row
                 for row in rows

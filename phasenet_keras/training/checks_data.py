@@ -12,7 +12,7 @@ from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.doctor import Finding
-from phasenet_keras.training.splits import common_span
+from phasenet_keras.training.splits import common_name, common_span
 from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "check_labels",
     "check_places",
     "check_split",
-    "check_times",
+    "check_variety",
     "identical_records",
     "name_of",
     "shared_groups",
@@ -43,7 +43,7 @@ def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str])
     alive = [np.ptp(arrange_channels(r.waveform, channels), axis=0) > 0 for r in records]
     n_dead = len(records) - np.sum(alive, axis=0)
     good = "".join(name for name, n in zip(channels, n_dead, strict=True) if 2 * n <= len(records))
-    advice = f"train with channels {good}" if good else "check the records"
+    advice = f"train with --channels {good}" if good else "check the records"
     return [
         Finding(
             "dead channel",
@@ -100,7 +100,7 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
     early = [(record, a) for record, a in both if a["S"][0] < a["P"][0]]
     # Where a record has several, the first S may be of an event whose P was before the record.
     sure = [record for record, a in early if len(a["P"]) == len(a["S"]) == 1]
-    if 2 * len(early) > len(both):
+    if both and len(early) >= NEARLY_ALL * len(both):
         found.append(
             Finding(
                 "S before P",
@@ -114,7 +114,7 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
             Finding(
                 "S before P in some records",
                 f"it is in {len(sure)} of {len(both)} that have both, {some(map(name_of, sure))}: "
-                "correct or remove these labels",
+                "correct or remove these labels, unless they are of two events",
             )
         )
     places = [
@@ -180,26 +180,32 @@ def check_split(
     return found
 
 
-def check_times(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
-    """Look whether all validation records are of one moment, as far as times are known.
+def check_variety(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
+    """Look whether all validation records are of one event, as far as names or times are known.
 
     Args:
         dev_records: to validate on.
     """
-    span = common_span(dev_records)
-    if span is None:
-        return []
-    begin, length_s = span
     n = len(dev_records)
-    what = (
-        f"all {n} validation records overlap in time" if n > 1 else "there is 1 validation record"
-    )
+    named, span = common_name(dev_records), common_span(dev_records)
+    of_one, by = "", "event"
+    if named:
+        by, name = named
+        of_one = f"{' are' if n > 1 else ','} of 1 {by}, {name}"
+    elif span:
+        by, (begin, length_s) = "time", span
+        of_one = f"{' overlap in time' if n > 1 else ''}, {length_s:.3g} s from "
+        of_one += f"{begin:%Y-%m-%dT%H:%M:%S} on: one moment (one earthquake, one shot)"
+    elif n != 1:
+        return []
+    records = f"all {n} validation records" if n > 1 else "there is 1 validation record"
     return [
         Finding(
-            "validation of one moment",
-            f"{what}, {length_s:.3g} s from {begin:%Y-%m-%dT%H:%M:%S} on: one moment (one "
-            "earthquake, one shot), so that F1, best epoch and thresholds say nothing of others; "
-            "label records of other events, or move some of training to validation",
+            f"validation of one {'moment' if by == 'time' else by}",
+            f"{records}{of_one}, so that F1, best epoch and thresholds say nothing of others: "
+            f"label records of other {'events' if by == 'time' else f'{by}s'}, or move some of "
+            f"training to validation (of five or more, phasenet-keras prepare --split-by {by} "
+            "takes two)",
         )
     ]
 

@@ -32,7 +32,8 @@ from phasenet_keras.training.demands import check_network, check_training
 from phasenet_keras.training.evaluate import pick_records
 from phasenet_keras.training.folds import fold_splits, spread
 from phasenet_keras.training.matching import tolerance_of
-from phasenet_keras.training.picked import event_of, picks_of
+from phasenet_keras.training.picked import picks_of
+from phasenet_keras.training.splits import drawn_groups
 from phasenet_keras.training.train import CONFIG, train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -161,13 +162,14 @@ def _picked(run: Run, net: PhaseNet, records: Sequence[LabelledWaveform]) -> Run
     # Reinterpreted, as in training: the samples as they are, whatever the preset's rate.
     picker = Picker(net, sampling="reinterpret")
     times: dict[str, list[RecordTimes]] = {}
-    for picked in pick_records(picker, records):
+    groups = drawn_groups(records)
+    for picked, group in zip(pick_records(picker, records), groups, strict=True):
         record, wave = picked.record, picked.record.waveform
         for phase in sorted(set(record.arrivals) & set(picker.thresholds)):
             picks = picks_of(picked, phase, picker.thresholds[phase])
             found = tuple(seconds_after(pick.time, wave.start_time) for pick in picks)
             labels = tuple(sample / wave.sampling_rate for sample in record.arrivals[phase])
-            times.setdefault(phase, []).append(RecordTimes(event_of(record), labels, found))
+            times.setdefault(phase, []).append(RecordTimes(group, labels, found))
     return RunResult(run, {phase: tuple(rows) for phase, rows in sorted(times.items())})
 
 

@@ -147,8 +147,14 @@ def _check_arrivals(
     phases: Sequence[str],
 ) -> None:
     """Refuse to go without records, and validation without a single arrival: it chooses nothing."""
-    if not train_records or not dev_records:
-        raise ConfigError("training needs records to learn from and others to validate on")
+    parts = {"learn from (split 'train')": train_records, "validate on (split 'dev')": dev_records}
+    lacking = [what for what, records in parts.items() if not records]
+    if lacking:
+        raise ConfigError(
+            "training needs records to learn from and others to validate on, there are none to "
+            f"{' or '.join(lacking)}: `phasenet-keras prepare DATASET --split-by event --output "
+            "OTHER` (or by shot, time, block) splits a data set anew"
+        )
     if not any(record.arrivals.get(phase) for record in dev_records for phase in phases):
         raise ConfigError(
             f"none of the {len(dev_records)} records to validate on has an arrival of "

@@ -20,10 +20,7 @@ from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.training.checks_data import name_of, unknown_labels
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.matching import Tolerance, tolerance_of
-from phasenet_keras.training.picked import (
-    PickedRecord,
-    matches_of,
-)
+from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.scores import (
     THRESHOLDS,
     PhaseScores,
@@ -31,6 +28,7 @@ from phasenet_keras.training.scores import (
     score_curve,
     score_matches,
 )
+from phasenet_keras.training.splits import drawn_groups
 from phasenet_keras.types import ConfigError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
@@ -192,9 +190,10 @@ def score_picked(
     Raises:
         ConfigError: for a threshold below the one that was picked at.
     """
+    groups = drawn_groups(one.record for one in picked)
     found = {}
     for phase, threshold in thresholds.items():
-        matches = matches_of(picked, phase, threshold, tolerance)
+        matches = matches_of(picked, phase, threshold, tolerance, groups)
         if not matches:
             continue
         rate = next(p.record.waveform.sampling_rate for p in picked if phase in p.record.arrivals)

@@ -15,7 +15,7 @@ from phasenet_keras.training.checks_data import (
     check_channels,
     check_labels,
     check_split,
-    check_times,
+    check_variety,
 )
 from phasenet_keras.training.checks_network import check_batch_norms, check_filters
 from phasenet_keras.training.doctor import (
@@ -101,7 +101,7 @@ def _of_data(run: Examination) -> list[Finding]:
         *check_channels(run.train_records, config.channels),
         *check_labels([*run.train_records, *run.dev_records], config.phases),
         *check_split(run.train_records, run.dev_records),
-        *check_times(run.dev_records),
+        *check_variety(run.dev_records),
     ]
 
 

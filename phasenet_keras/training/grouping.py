@@ -14,6 +14,7 @@ from phasenet_keras.io.record_names import has_date
 __all__ = [
     "NAMED",
     "copies_of",
+    "drawn_with",
     "event_length_s",
     "groups_of",
     "joined",
@@ -43,7 +44,7 @@ def groups_of(facts: Sequence[RecordFacts], by: str) -> list[str]:
     if by == "block":
         return [f"{number // block:06d}" for number in range(len(facts))]
     if by == "time":
-        return _spans(facts)
+        return _spans(facts, _reaches_s(facts))
     return [getattr(fact, by) for fact in facts]
 
 
@@ -74,6 +75,24 @@ def tied_groups(facts: Sequence[RecordFacts], by: str) -> list[str]:
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
     groups = joined(groups, pairs)
     return [group if number in known else "" for number, group in enumerate(groups)]
+
+
+def drawn_with(facts: Sequence[RecordFacts]) -> list[str]:
+    """Return what each record is drawn with in a bootstrap.
+
+    Its event, else its gather, else all of its time (which arrivals may still come in, however few
+    spans are left), else itself: its name or its station.
+
+    Example:
+        >>> facts = [RecordFacts(n, station=n, start_s=1e9, duration_s=9.0) for n in "ab"]
+        >>> drawn_with([*facts, RecordFacts("c", event="quake"), RecordFacts("d")])
+        ['2001-09-09T01:46:40.000+00:00', '2001-09-09T01:46:40.000+00:00', 'quake', 'd']
+    """
+    spans = _spans(facts, _arrivals_end_s(facts))
+    return [
+        fact.event or fact.gather or span or fact.name or fact.station
+        for fact, span in zip(facts, spans, strict=True)
+    ]
 
 
 def unsure_spans(facts: Sequence[RecordFacts]) -> list[str]:
@@ -154,29 +173,34 @@ def event_length_s(facts: Sequence[RecordFacts]) -> float:
     return EVENT_LENGTH * found[math.ceil(LONGEST_OF_USUAL * len(found)) - 1]
 
 
-def _spans(facts: Sequence[RecordFacts]) -> list[str]:
+def _spans(facts: Sequence[RecordFacts], ends_s: Sequence[float]) -> list[str]:
     """Return for each record when the span of records begins that overlap; empty without a time."""
     names = [""] * len(facts)
-    for begin_s, _, numbers in _stretches(facts, range(len(facts)), _reaches_s(facts)):
+    for begin_s, _, numbers in _stretches(facts, range(len(facts)), ends_s):
         for number in numbers:
             names[number] = _said_time(begin_s)
     return names
 
 
 def _reaches_s(facts: Sequence[RecordFacts]) -> list[float]:
+    """Return until when each record is of one time with what begins, so that spans can be split."""
+    reaches_s = _arrivals_end_s(facts)
+    are_enough = len(_stretches(facts, range(len(facts)), reaches_s)) >= LEAST_SPANS
+    return reaches_s if are_enough else [fact.start_s + fact.duration_s for fact in facts]
+
+
+def _arrivals_end_s(facts: Sequence[RecordFacts]) -> list[float]:
     """Return until when arrivals of the earthquakes in each record may come, at any station.
 
     Not before the record ends. So windows that are shorter than an earthquake's arrivals take, and
     begin before its last one may come, are of one time, though they do not overlap.
     """
-    ends_s = [fact.start_s + fact.duration_s for fact in facts]
     length_s = event_length_s(facts)
-    reaches_s = [
+    ends_s = [fact.start_s + fact.duration_s for fact in facts]
+    return [
         max([end_s, *(length_s + time_s for time_s, _ in _arrivals_of(fact))])
         for fact, end_s in zip(facts, ends_s, strict=True)
     ]
-    are_enough = len(_stretches(facts, range(len(facts)), reaches_s)) >= LEAST_SPANS
-    return reaches_s if are_enough else ends_s
 
 
 def _arrivals_of(fact: RecordFacts) -> list[tuple[float, str]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from phasenet_keras.io.times import residual_unit, seconds_after
 from phasenet_keras.training.matching import ROUNDING, Tolerance, match_picks
@@ -13,7 +14,6 @@ from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 __all__ = [
     "PickedRecord",
     "RecordErrors",
-    "event_of",
     "matches_of",
     "picks_of",
     "residuals_by_phase",
@@ -50,12 +50,24 @@ class RecordErrors:
 
 
 def matches_of(
-    picked: Sequence[PickedRecord], phase: str, threshold: float, tolerance: Tolerance
+    picked: Sequence[PickedRecord],
+    phase: str,
+    threshold: float,
+    tolerance: Tolerance,
+    groups: Iterable[str] = repeat(""),
 ) -> list[RecordMatches]:
-    """Match the picks from a threshold up; one entry a record in which the phase was labelled."""
+    """Match the picks from a threshold up; one entry a record in which the phase was labelled.
+
+    Args:
+        picked: labelled records with their picks.
+        phase: name of the phase.
+        threshold: least probability of a pick.
+        tolerance: of a match.
+        groups: what each record is drawn with in a bootstrap; left out where nothing is drawn.
+    """
     return [
-        _match_record(picks_of(one, phase, threshold), one.record, phase, tolerance)
-        for one in picked
+        _match_record(picks_of(one, phase, threshold), one.record, phase, tolerance, group)
+        for one, group in zip(picked, groups, strict=False)
         if phase in one.record.arrivals
     ]
 
@@ -96,11 +108,6 @@ def worst_records(
     errors = [_errors(one, scores) for one in picked if set(scores) & set(one.record.arrivals)]
     errors.sort(key=lambda e: (-(e.n_missed + e.n_false), -e.largest_residual_s))
     return errors[:count]
-
-
-def event_of(record: LabelledWaveform) -> str:
-    """Return what a record is drawn with in a bootstrap: its event, else gather, else itself."""
-    return record.event or record.gather or record.name or record.waveform.station
 
 
 def _errors(picked: PickedRecord, scores: Mapping[str, PhaseScores]) -> RecordErrors:
@@ -144,7 +151,11 @@ def picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:
 
 
 def _match_record(
-    picks: Sequence[Pick], record: LabelledWaveform, phase: str, tolerance: Tolerance
+    picks: Sequence[Pick],
+    record: LabelledWaveform,
+    phase: str,
+    tolerance: Tolerance,
+    group: str = "",
 ) -> RecordMatches:
     wave = record.waveform
     nearest, window = tolerance.at(wave.sampling_rate), tolerance.window_at(wave.sampling_rate)
@@ -162,7 +173,7 @@ def _match_record(
         n_true=len(labels),
         n_pred=len(picked),
         residuals_s=tuple(residual for residual in near if abs(residual) <= nearest + ROUNDING),
-        event=event_of(record),
+        event=group,
         near_residuals_s=None if tolerance.window_s is None else near,
         quiet_s=quiet_s,
         n_quiet=n_quiet,

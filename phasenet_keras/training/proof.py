@@ -25,6 +25,7 @@ from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores, mean_f1
+from phasenet_keras.training.splits import drawn_groups
 from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def before_and_after(
         name: score_picked(picked, picker.thresholds, tolerance)
         for name, (picker, picked) in found.items()
     }
-    gains = {} if trained is None else _gains(found, scores, tolerance)
+    gains = {} if trained is None else _gains(found, scores, tolerance, drawn_groups(records))
     remarks += _undecided(gains)
     return Proof(scores, tuple(left_out), tuple(remarks), gains)
 
@@ -212,11 +213,12 @@ def _gains(
     found: Mapping[str, tuple[Picker, Sequence[PickedRecord]]],
     scores: Mapping[str, Mapping[str, PhaseScores]],
     tolerance: Tolerance,
+    groups: Sequence[str],
 ) -> dict[str, tuple[Difference, ...]]:
     ours = next((name for name in (TRAINED, NOT_KEPT) if name in found), None)
     matches = {
         name: {
-            phase: matches_of(picked, phase, picker.thresholds[phase], tolerance)
+            phase: matches_of(picked, phase, picker.thresholds[phase], tolerance, groups)
             for phase, score in scores[name].items()
             if score.n_true
         }

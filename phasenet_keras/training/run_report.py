@@ -12,7 +12,7 @@ import keras
 import phasenet_keras
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.training.doctor import Finding
-from phasenet_keras.training.picked import event_of
+from phasenet_keras.training.splits import drawn_groups
 from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def facts_of_run(
 
 def _counts(records: Sequence[LabelledWaveform]) -> str:
     labels = Counter(p for r in records for p, at in r.arrivals.items() for _ in at)
-    events = len({event_of(record) for record in records})
+    events = len(set(drawn_groups(records)))
     found = "".join(f", {n} {phase}" for phase, n in sorted(labels.items()))
     groups = "1 group" if events == 1 else f"{events} groups"
     return f"{len(records)} records in {groups}{found}" if records else ""

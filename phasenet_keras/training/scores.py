@@ -37,7 +37,8 @@ class RecordMatches:
         n_true: labels.
         n_pred: picks.
         residuals_s: pick minus label of each match, in seconds.
-        event: what the record belongs to, for the bootstrap; records without one stand alone.
+        event: what the record is drawn with in the bootstrap, see
+            `phasenet_keras.training.grouping.drawn_with`.
         near_residuals_s: the same of the pairs within the rule's window of residuals; None if that
             is the tolerance.
         quiet_s: how much of the record is further than the tolerance from any arrival of any

@@ -15,6 +15,7 @@ from phasenet_keras.io.wording import some
 from phasenet_keras.training.grouping import (
     NAMED,
     copies_of,
+    drawn_with,
     groups_of,
     joined,
     names_of,
@@ -22,6 +23,7 @@ from phasenet_keras.training.grouping import (
     tied_groups,
     unsure_spans,
 )
+from phasenet_keras.training.twice_named import twice_named
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "assign_splits",
     "check_leakage",
     "choose_split_by",
+    "common_name",
     "common_span",
     "digest_of",
+    "drawn_groups",
     "facts_of",
     "group_names",
     "split_facts",
@@ -38,6 +42,9 @@ __all__ = [
 
 SPLIT_BY = ("event", "gather", "station", "time", "block")
 LEAST_GROUPS = 3
+# Of so many events, gathers or times two validate: one says nothing of others.
+LEAST_GROUPS_FOR_TWO = 5
+MOMENTS = (*NAMED, "time")
 FRACTIONS = (0.6, 0.1, 0.3)
 REMEDIES = {
     "station": " (scores will be of known stations; --split-by station keeps them apart)",
@@ -60,7 +67,7 @@ def assign_splits(
             what overlaps in time, at whatever station; ``"block"`` eight neighbouring records
             (fewer in a small set).
         fractions: of train, dev and test, by number of records; each part gets one group at least,
-            and train the largest.
+            train the largest, and dev two of five or more events, gathers or times.
         seed: of the drawing.
 
     Raises:
@@ -131,6 +138,29 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
     return _draw(joined(groups, [*copies_of(facts), *overlaps_of(facts)]), by, FRACTIONS, seed)
 
 
+def drawn_groups(records: Iterable[LabelledWaveform]) -> list[str]:
+    """Return what each record is drawn with in a bootstrap: event, gather, time, or itself."""
+    return drawn_with([facts_of(record, with_digest=False) for record in records])
+
+
+def common_name(records: Sequence[LabelledWaveform]) -> tuple[str, str] | None:
+    """Return the one event that all records are of, or else the one gather, and which it is.
+
+    Args:
+        records: None is returned for those of several events or gathers, and those of which one
+            has no name.
+
+    Example:
+        >>> common_name([]) is None
+        True
+    """
+    facts = [facts_of(record, with_digest=False) for record in records]
+    names = {by: [names_of(fact, by) for fact in facts] for by in NAMED}
+    if any(len({n for of_fact in found for n in of_fact}) > 1 for found in names.values()):
+        return None
+    return next(((by, of[0][0]) for by, of in names.items() if of and all(of)), None)
+
+
 def common_span(records: Sequence[LabelledWaveform]) -> tuple[datetime, float] | None:
     """Return the one span of time that all records are in: when it begins (UTC), its length in s.
 
@@ -164,9 +194,9 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     Returns:
         Sentences. Those that begin with ``error:`` are of names used twice and of records with
         the same samples in two splits, which make any score worthless; those that begin with
-        ``warning:`` of records of one station that overlap in time, and of events, gathers,
-        stations (where there are several), and what overlaps in time with a record that no name
-        says an event of, in two splits.
+        ``warning:`` of records of one station that overlap in time, of events of two names that
+        seem to be one earthquake, and of events, gathers, stations (where there are several), and
+        what overlaps in time with a record that no name says an event of, in two splits.
 
     Example:
         >>> facts = [RecordFacts("a", "train", "quake"), RecordFacts("b", "test", "quake")]
@@ -189,6 +219,12 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
         said.append(
             f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
             f"overlap in time: {some(overlaps)}"
+        )
+    if twice := _twice_named(facts):
+        said.append(
+            f"warning: {len(twice)} pairs of events in two splits seem to be one earthquake, by "
+            f"their arrivals: {some(twice)} (name them alike, or --split-by time keeps them "
+            "together)"
         )
     kinds = (*NAMED, "station", "time")
     return said + [text for by in kinds for text in _in_several(facts, by)]
@@ -239,6 +275,19 @@ def _in_several(facts: Sequence[RecordFacts], by: str) -> list[str]:
     return [f"warning: {said}{REMEDIES.get(by, '')}"]
 
 
+def _twice_named(facts: Sequence[RecordFacts]) -> list[str]:
+    """Return the pairs of events that seem to be one and are in two splits, in words."""
+    splits: dict[str, set[str]] = {}
+    for fact in facts:
+        splits.setdefault(fact.event, set()).add(fact.split)
+    said = {name: f"{name} ({', '.join(sorted(found))})" for name, found in splits.items()}
+    return [
+        f"{said[one]} and {said[other]}"
+        for one, other in twice_named(facts)
+        if len(splits[one] | splits[other]) > 1
+    ]
+
+
 def _refuse_unknown(by: str) -> None:
     if by not in SPLIT_BY:
         raise ConfigError(f"split by {', '.join(SPLIT_BY)}.{nearest_name(by, SPLIT_BY)}")
@@ -277,4 +326,9 @@ def _draw(
             name = min(left, key=lambda name: sizes[name])
             split_of[name] = split
             left.remove(name)
+    validating = [name for name, split in split_of.items() if split == "dev"]
+    if by in MOMENTS and len(names) >= LEAST_GROUPS_FOR_TWO and len(validating) == 1:
+        # From training, if it has another than the largest.
+        spare = left or [name for name, split in split_of.items() if split == "test"]
+        split_of[min(spare, key=lambda name: sizes[name])] = "dev"
     return [split_of.get(group, "train") for group in groups]
