@@ -10,7 +10,7 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ __all__ = [
     "TEXT",
     "Kind",
     "by_name",
+    "checked_type",
     "choice",
     "number",
     "optional",
@@ -31,6 +32,8 @@ __all__ = [
     "settled",
     "whole",
 ]
+
+Wanted = TypeVar("Wanted")
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,30 @@ def settled(
         raise error(
             f"{name} is {kind.words}, received {value!r}{f'.{hint}' if hint else ''}"
         ) from None
+
+
+def checked_type(value: Any, wanted: type[Wanted], name: str, hint: str = "") -> Wanted:
+    """Return a value as it is, if it is of a class of ours.
+
+    Args:
+        value: what was given.
+        wanted: the class.
+        name: of the argument, for the error.
+        hint: how to come by one.
+
+    Raises:
+        ConfigError: with what is expected, the type that was received, and the hint.
+
+    Example:
+        >>> checked_type({"P": 0.3}, Kind, "a kind", "whole(1) makes one")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: a kind is a Kind, received dict: whole(1) makes one
+    """
+    if not isinstance(value, wanted):
+        given = f"{name} is a {wanted.__name__}, received {type(value).__name__}"
+        raise ConfigError(f"{given}: {hint}" if hint else given)
+    return value
 
 
 def settle(

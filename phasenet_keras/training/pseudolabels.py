@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.geometry import Geometry, name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.correction import CorrectionConfig
@@ -283,12 +284,8 @@ def _checked(table: Any, config: Any) -> CorrectionConfig:
             f"picks to be corrected are a pandas DataFrame, received {type(table).__name__}: "
             "columns are shot, receiver, phase and sample or time_s"
         )
-    if config is not None and not isinstance(config, CorrectionConfig):
-        raise ConfigError(
-            f"config is a CorrectionConfig, received {type(config).__name__}: "
-            "CorrectionConfig.from_dict takes a mapping"
-        )
-    return config or CorrectionConfig()
+    hint = "CorrectionConfig.from_dict takes a mapping"
+    return checked_type(config or CorrectionConfig(), CorrectionConfig, "config", hint)
 
 
 def _require(table: DataFrame, names: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.contract import Preset
@@ -188,8 +189,8 @@ def _claimed(
     config = config_of(config)
     check_training(parent, config, learn, check, test)
     config = config.settled(learn, check)
-    if teacher:
-        teacher.check(parent.config)
+    if teacher is not None:
+        checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
     contract = _contract(parent, learn[0], config, folder)
     learner = Learner(parent, learn, check, strategy, config, contract, weights, teacher)
     data = _data_facts(learn, check, weights, teacher)
