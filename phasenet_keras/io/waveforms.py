@@ -14,7 +14,7 @@ import numpy as np
 
 from phasenet_keras.io.channel_files import said_of_channels
 from phasenet_keras.io.channels import COMPONENTS
-from phasenet_keras.io.index import expand_paths
+from phasenet_keras.io.index import as_list, expand_paths
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.pressure import heard_of, without_pressure
@@ -88,10 +88,8 @@ def read_waveforms(
 
     if source is None:
         stream = read()
-    elif isinstance(source, Trace):
-        stream = Stream([source])
     else:
-        items = [source] if isinstance(source, str | PathLike) else list(source)
+        items = [source] if isinstance(source, Trace) else as_list(source)
         stream = Stream()
         paths: list[tuple[Path, bool]] = []
         for item in items:

@@ -7,18 +7,19 @@ unit axis is dropped.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import Kind, number, settled
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions
 from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
-from phasenet_keras.types import ConfigError, FormatError, PresetError, ShapeError
+from phasenet_keras.types import FormatError, PresetError, ShapeError, refuse_unknown
 
 if TYPE_CHECKING:
     from phasenet_keras.models.contract import Preset
@@ -31,6 +32,7 @@ NOT_WEIGHTS = ("/Adam", "/Momentum", "beta1_power", "beta2_power", "global_step"
 MAX_DEPTH = 12
 # Samples between two picks of one phase in the official code's post-processing.
 OFFICIAL_MIN_DISTANCE = 50
+RATE_HZ = Kind("above 0 Hz", number(above=0).take)
 
 
 def read_foreign_weights(path: str | Path) -> dict[str, np.ndarray]:
@@ -84,13 +86,15 @@ def convert_preset(
     Raises:
         FormatError, ShapeError: as in `read_foreign_weights`.
         PresetError: for an impossible contract, or a folder that holds anything.
+        ConfigError: for a sampling rate that is none, or a field that a contract does not have.
     """
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.models.presets import sha256_of
 
-    if not 0 < sampling_rate < math.inf:
-        raise ConfigError(f"a sampling rate is above 0 Hz, received {sampling_rate}")
+    sampling_rate = settled("a sampling rate", RATE_HZ, sampling_rate)
+    own = {"name", "config", "sampling_rate", "window_samples"}
+    refuse_unknown(contract, [f.name for f in fields(Preset) if f.name not in own], "a preset")
     _check_place(Path(folder), overwrite=overwrite)
     weights = read_foreign_weights(weights_path)
     config = infer_config(weights, channels, phases)
@@ -129,7 +133,9 @@ def _check_place(path: Path, *, overwrite: bool) -> None:
     if foreign:
         raise PresetError(f"{path} holds {foreign[0]}, which is no part of a preset: name another")
     if names and not overwrite:
-        raise PresetError(f"{path} holds a preset: name another folder, or --overwrite")
+        raise PresetError(
+            f"{path} holds a preset: name another folder, or --overwrite (overwrite=True)"
+        )
 
 
 def read_tf1_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
@@ -180,6 +186,8 @@ def read_keras2_h5(path: str | Path) -> dict[str, np.ndarray]:
             layer, variable = name.split("/")[0], name.split("/")[-1]
             arrays[f"{layer}/{variable.removesuffix(':0')}"] = np.asarray(item[()])
 
+    if not Path(path).is_file():
+        raise FormatError(f"{path} cannot be read: no such file")
     try:
         with h5py.File(path) as file:
             group = file.get("model_weights", file)

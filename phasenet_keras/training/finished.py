@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.io.dataset_table import METADATA
+from phasenet_keras.io.index import check_path
 from phasenet_keras.io.labels.files import Labels, given_labels, label_files
 from phasenet_keras.io.new_files import read_json
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, holds_dataset
@@ -64,8 +65,10 @@ def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: 
     """Refuse a folder that a data set cannot be put in, before any work is done.
 
     Raises:
-        ConfigError: if it is a file, or if waveforms or labels are in it, which would be lost.
+        ConfigError: if it is a file, or if waveforms or labels are in it, which would be lost; and
+            if the waveforms have no name.
     """
+    check_path(waveforms)
     if Path(waveforms).resolve() == output.resolve():
         raise ConfigError(f"{output} is the source itself: write elsewhere")
     for path in (output, *output.parents):

@@ -112,7 +112,8 @@ def self_train(
             curves, but get no pseudo labels.
         folder: the run folder. If it holds an unfinished run of the same settings, that goes on.
         rounds: most rounds.
-        strategy, config: as in `train`.
+        strategy: as in `train`.
+        config: as in `train`.
         correction: of the picks; bounds in samples.
         pseudo: how pseudo labels are chosen and weighted.
         on_round: called after each round, and first for the parent.
@@ -140,7 +141,6 @@ def self_train(
         checked_type(correction or CorrectionConfig(), CorrectionConfig, "correction", FROM_DICT),
         checked_type(pseudo or PseudoSettings(), PseudoSettings, "pseudo"),
     )
-    _check(run)
     _claim(run)
     done = read_rounds(run.folder / ROUNDS)
     if not done:
@@ -293,7 +293,8 @@ def _check(run: _Run) -> None:
 
 
 def _claim(run: _Run) -> None:
-    """Write the settings of a run, or refuse a folder that holds a run of other settings."""
+    """Write the settings of a run that can be, or refuse a folder that holds one of others."""
+    _check(run)
     places = [[str(t.shot), str(t.receiver), t.offset] for t in run.unlabelled]
     blind = [replace(trace.record, arrivals={}) for trace in run.unlabelled]
     settings = {
