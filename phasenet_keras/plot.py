@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.io.times import TimeUnit, iso_time, seconds_after, unit_of_span
 from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Pick
@@ -142,7 +143,7 @@ def save_station_figure(
     Returns:
         The file's path.
     """
-    folder = Path(folder)
+    folder = folder_to_write(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{free_name(file_stem(result.station), taken)}.png"
     plot_station(result, window_s).savefig(path, dpi=110)

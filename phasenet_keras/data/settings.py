@@ -21,6 +21,7 @@ __all__ = [
     "FOLDER_NAME",
     "NAMES",
     "SEED",
+    "TABLE",
     "TEXT",
     "Kind",
     "by_name",
@@ -237,6 +238,12 @@ def _folder_name(value: Any) -> str:
     return str(value)
 
 
+def _table(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return value
+
+
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, str | Mapping):
         raise TypeError
@@ -246,6 +253,7 @@ def _names(value: Any) -> tuple[str, ...]:
 FLAG = Kind("true or false", _flag)
 TEXT = Kind("a text", _text)
 FOLDER_NAME = Kind("what a folder can be called, without / and \\", _folder_name)
+TABLE = Kind("a mapping by name", _table)
 NAMES = Kind("a list of names", _names)
 # What `numpy.random.seed` takes.
 SEED = whole(0, 2**32 - 1)

@@ -68,10 +68,7 @@ def expand_paths(sources: Paths, without: Iterable[Path] = ()) -> list[Path]:
     paths: dict[str, Path] = {}
     left_out = {os.path.realpath(path) for path in without}
     for source in as_list(sources):
-        check_path(source)
-        if not str(source):
-            raise ConfigError("a file name is empty; '.' names the working folder")
-        named, found = Path(source), dict[str, Path]()
+        named, found = check_path(source), dict[str, Path]()
         for path in _found(named, str(source)):
             real = os.path.realpath(path)
             if path == named or not _is_below(real, left_out):
@@ -92,24 +89,28 @@ def as_list(given: Any) -> list[Any]:
     return [given] if is_one else list(given)
 
 
-def check_path(given: object) -> None:
-    """Refuse what does not name one file, folder or pattern.
+def check_path(given: Any, what: str = "a file, a folder or a pattern ('in/*.sac')") -> Path:
+    """Return a name as a path.
+
+    Args:
+        given: what should be a name.
+        what: it names, for the error.
 
     Raises:
-        ConfigError: with the type of what was received.
+        ConfigError: for what is no name, and for an empty one, which would stand for the working
+            folder.
 
     Example:
-        >>> check_path(["a", "b"])
+        >>> check_path(["a", "b"], "a folder")
         Traceback (most recent call last):
         ...
-        phasenet_keras.types.ConfigError: a text or a Path names a file, a folder or a pattern \
-('in/*.sac'), received list
+        phasenet_keras.types.ConfigError: a text or a Path names a folder, received list
     """
     if not isinstance(given, str | PathLike):
-        raise ConfigError(
-            "a text or a Path names a file, a folder or a pattern ('in/*.sac'), received "
-            f"{type(given).__name__}"
-        )
+        raise ConfigError(f"a text or a Path names {what}, received {type(given).__name__}")
+    if not str(given):
+        raise ConfigError("a file name is empty; '.' names the working folder")
+    return Path(given)
 
 
 def _is_below(real: str, folders: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from phasenet_keras.data.settings import FLAG, by_name, number, settle, settled, whole
+from phasenet_keras.data.settings import FLAG, TABLE, TEXT, by_name, number, settle, settled, whole
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 
@@ -20,6 +20,9 @@ KINDS = {
     "window_samples": whole(*WINDOW_RANGE),
     "min_distance_s": number(above=0),
     "rebalance": FLAG,
+    "source": TABLE,
+    "thresholds": TABLE,
+    **dict.fromkeys(("name", "description", "license", "citation"), TEXT),
 }
 
 

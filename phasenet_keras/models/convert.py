@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.data.settings import Kind, number, settled
+from phasenet_keras.data.settings import FLAG, Kind, number, settled
+from phasenet_keras.io.index import check_path
+from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions
 from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
@@ -86,7 +88,8 @@ def convert_preset(
     Raises:
         FormatError, ShapeError: as in `read_foreign_weights`.
         PresetError: for an impossible contract, or a folder that holds anything.
-        ConfigError: for a sampling rate that is none, or a field that a contract does not have.
+        ConfigError: for a sampling rate that is none, a field that a contract does not have, or a
+            place that cannot be written to.
     """
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
@@ -95,7 +98,9 @@ def convert_preset(
     sampling_rate = settled("a sampling rate", RATE_HZ, sampling_rate)
     own = {"name", "config", "sampling_rate", "window_samples"}
     refuse_unknown(contract, [f.name for f in fields(Preset) if f.name not in own], "a preset")
-    _check_place(Path(folder), overwrite=overwrite)
+    check_path(weights_path, "a file")
+    rebalance = settled("rebalance", FLAG, rebalance)
+    _check_place(folder_to_write(folder), overwrite=settled("overwrite", FLAG, overwrite))
     weights = read_foreign_weights(weights_path)
     config = infer_config(weights, channels, phases)
     if rebalance:

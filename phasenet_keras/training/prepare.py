@@ -16,6 +16,7 @@ from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.data.settings import SEED, number, optional, settle
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
+from phasenet_keras.io.index import check_path
 from phasenet_keras.io.labels.files import Labels
 from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
@@ -162,7 +163,7 @@ def prepare(
         (100, 'block')
     """
     settings = settings or PrepareSettings()
-    output = Path(output)
+    output = check_path(output, "a folder")
     check_output(waveforms, labels, output)
     order = order_of(waveforms, labels, output, asdict(settings))
     if made := _as_before(output, order, overwrite):

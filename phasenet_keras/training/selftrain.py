@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.data.settings import checked_type, settled, whole
-from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
@@ -135,7 +135,7 @@ def self_train(
         parent,
         {s: [r for r in labelled if r.split == s] for s in SPLITS},
         gather_traces(unlabelled),
-        Path(folder),
+        folder_to_write(folder),
         strategy_of(strategy),
         replace(config, refit=bool(config.refit)),
         checked_type(correction or CorrectionConfig(), CorrectionConfig, "correction", FROM_DICT),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.data.settings import checked_type
-from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
@@ -164,7 +164,7 @@ def train(
         list(check_records(dev_records, "records to validate on")),
         list(check_records(test_records, "records to test")),
     )
-    folder = Path(folder)
+    folder = folder_to_write(folder)
     learner = _claimed(parent, sets, folder, strategy, config, weights, teacher)
     return _trained(learner, sets, folder, keep_parent, on_epoch)
 
