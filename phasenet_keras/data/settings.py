@@ -25,6 +25,8 @@ __all__ = [
     "TEXT",
     "Kind",
     "by_name",
+    "checked_items",
+    "checked_table",
     "checked_type",
     "choice",
     "number",
@@ -105,6 +107,53 @@ def checked_type(value: Any, wanted: type[Wanted], name: str, hint: str = "") ->
         given = f"{name} is a {wanted.__name__}, received {type(value).__name__}"
         raise ConfigError(f"{given}: {hint}" if hint else given)
     return value
+
+
+def checked_items(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> list[Wanted]:
+    """Return things of one class of ours as a list; one thing is a list of it.
+
+    Args:
+        values: what was given.
+        wanted: the class of each.
+        name: what they are, for the error.
+        hint: how to come by them.
+
+    Raises:
+        ConfigError: for the first that is none, see `checked_type`.
+
+    Example:
+        >>> checked_items([whole(1), 3], Kind, "kinds")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: each of the kinds is a Kind, received int
+    """
+    is_one = isinstance(values, wanted) or not isinstance(values, Iterable)
+    items = [values] if is_one else values
+    return [checked_type(item, wanted, f"each of the {name}", hint) for item in items]
+
+
+def checked_table(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> None:
+    """Refuse what is no mapping to things of one class.
+
+    Args:
+        values: what was given.
+        wanted: the class of each.
+        name: what they are, for the error.
+        hint: how to come by them.
+
+    Raises:
+        ConfigError: see `checked_type`.
+
+    Example:
+        >>> checked_table([whole(1)], Kind, "kinds")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: kinds are a mapping by name, received list
+    """
+    if not isinstance(values, Mapping):
+        given = f"{name} are a mapping by name, received {type(values).__name__}"
+        raise ConfigError(f"{given}: {hint}" if hint else given)
+    checked_items(values.values(), wanted, name, hint)
 
 
 def settle(
