@@ -8,6 +8,7 @@ from typing import Any
 
 from phasenet_keras.data.settings import FLAG, TABLE, TEXT, by_name, number, settle, settled, whole
 from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 
 __all__ = ["Preset"]
@@ -26,8 +27,8 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Preset:
+@dataclass(frozen=True, repr=False)
+class Preset(ShortRepr):
     """The signal contract of a network: what it must be fed, and what its output means.
 
     Attributes:
@@ -67,9 +68,9 @@ class Preset:
     architecture: str = "phasenet"
     rebalance: bool = False
     description: str = ""
-    source: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict, repr=False)
     license: str = "not stated"
-    citation: str = ""
+    citation: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if self.architecture != "phasenet":

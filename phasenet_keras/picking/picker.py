@@ -26,6 +26,7 @@ from phasenet_keras.picking.stream_state import (
     amplitude_at,
 )
 from phasenet_keras.picking.whole import WholeRun, whole_runs
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import (
     Annotation,
     ConfigError,
@@ -56,8 +57,8 @@ OPTIONS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class RecordResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class RecordResult(ShortRepr):
     """What became of one record.
 
     Attributes:

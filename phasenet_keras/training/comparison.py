@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.training.score_table import with_interval
@@ -57,8 +58,8 @@ class RecordTimes:
         return RecordMatches(len(self.labels_s), len(self.picks_s), residuals, self.event)
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(ShortRepr):
     """What a run came to on its test records.
 
     Attributes:
@@ -97,8 +98,8 @@ class RunResult:
         )
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(ShortRepr):
     """All results, and what follows from them.
 
     Attributes:

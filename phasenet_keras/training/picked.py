@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from phasenet_keras.io.times import TimeUnit, residual_unit, seconds_after
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.matching import ROUNDING, Tolerance, match_picks
 from phasenet_keras.training.scores import PhaseScores, RecordMatches
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
@@ -21,8 +22,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class PickedRecord:
+@dataclass(frozen=True, eq=False, repr=False)
+class PickedRecord(ShortRepr):
     """A labelled record and its picks, of all phases, from the probability ``lowest`` up."""
 
     record: LabelledWaveform
@@ -30,8 +31,8 @@ class PickedRecord:
     lowest: float
 
 
-@dataclass(frozen=True, eq=False)
-class RecordErrors:
+@dataclass(frozen=True, eq=False, repr=False)
+class RecordErrors(ShortRepr):
     """What is wrong with the picks of a record.
 
     Attributes:

@@ -24,6 +24,7 @@ from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, put_in_place, read_
 from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import open_source, with_options
 from phasenet_keras.picking.one_run import only_run
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.finished import (
     check_output,
@@ -107,8 +108,8 @@ class PrepareSettings:
             raise ConfigError("windows at random positions need a length: give --window-s")
 
 
-@dataclass(frozen=True)
-class Prepared:
+@dataclass(frozen=True, repr=False)
+class Prepared(ShortRepr):
     """What came of it.
 
     Attributes:

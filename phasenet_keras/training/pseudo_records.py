@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.data.settings import Kind, checked_type, number, settle
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import reciprocity_weights
 from phasenet_keras.training.pseudolabels import LEAST_SPREAD_SAMPLES, correct_picks
@@ -35,8 +36,8 @@ KINDS = {
 OFFSET = Kind("a number, or None", lambda value: math.nan if value is None else float(value))
 
 
-@dataclass(frozen=True, eq=False)
-class GatherTrace:
+@dataclass(frozen=True, eq=False, repr=False)
+class GatherTrace(ShortRepr):
     """A record of a shot gather without labels.
 
     Attributes:

@@ -18,6 +18,7 @@ from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.correction import CorrectionConfig
@@ -58,8 +59,8 @@ LABELS = "pseudo_labels.csv"
 FROM_DICT = "CorrectionConfig.from_dict takes a mapping"
 
 
-@dataclass(frozen=True)
-class SelfTrainResult:
+@dataclass(frozen=True, repr=False)
+class SelfTrainResult(ShortRepr):
     """What self-training came to.
 
     Attributes:

@@ -17,6 +17,7 @@ from phasenet_keras.data.windows import padded_length
 from phasenet_keras.models.folding import window_of
 from phasenet_keras.models.inference import Forward, compile_forward
 from phasenet_keras.models.weights import weights_digest
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def mix_targets(y: np.ndarray, answer: np.ndarray, share: float) -> np.ndarray:
     return np.concatenate(parts, axis=-1).astype(np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class Teacher:
+@dataclass(frozen=True, eq=False, repr=False)
+class Teacher(ShortRepr):
     """A network whose answers are a part of the targets that another one is trained on.
 
     Attributes:

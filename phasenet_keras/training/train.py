@@ -19,6 +19,7 @@ from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.best_epoch import beats, best_epoch, is_over
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
@@ -45,8 +46,8 @@ VALIDATED, REFIT, BEST = "validated", "refit", "best"
 MIN_DISTANCE_SAMPLES = 50
 
 
-@dataclass(frozen=True)
-class TrainResult:
+@dataclass(frozen=True, repr=False)
+class TrainResult(ShortRepr):
     """What a run came to.
 
     Attributes:
