@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.annotations import file_stem
+from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.io.times import TimeUnit, iso_time, seconds_after, unit_of_span
-from phasenet_keras.io.wording import free_name
-from phasenet_keras.types import Pick
+from phasenet_keras.io.wording import free_name, some
+from phasenet_keras.types import ConfigError, Pick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,19 +74,30 @@ class _View:
         return time_s * self.unit.per_s, values
 
 
-def plot_station(result: StationResult, window_s: float | None = None) -> Figure:
+def plot_station(
+    result: StationResult | RecordResult | Iterable[RecordResult], window_s: float | None = None
+) -> Figure:
     """Draw a station's records with picks above the probabilities, on one time axis.
 
     Args:
-        result: of `phasenet_keras.picking.files.pick_files`.
+        result: of `Picker.pick_record`, or several of one station, as of `Picker.pick_each`; or of
+            `phasenet_keras.picking.files.pick_files`.
         window_s: the network's window in seconds of the record; records longer than four of them
             get a close-up, one window long, around the pick of highest probability.
 
     Returns:
-        A Matplotlib figure, not shown.
+        A Matplotlib figure, not shown: Jupyter draws it as the last line of a cell, and
+        ``figure.savefig("station.png")`` writes it.
+
+    Raises:
+        ConfigError: for what is no result, for none, or results of several stations.
+
+    Example:
+        >>> plot_station(picker.pick_record(stream))  # doctest: +SKIP
     """
     from matplotlib.figure import Figure
 
+    result = _station_of(result)
     records = result.records
     names = dict.fromkeys(name for record in records for name in record.waveform.channels)
     channels = sorted(names, key=lambda name: "ENZ".find(name) if name in "ENZ" else 3)
@@ -126,7 +139,7 @@ def plot_station(result: StationResult, window_s: float | None = None) -> Figure
 
 
 def save_station_figure(
-    result: StationResult,
+    result: StationResult | RecordResult | Iterable[RecordResult],
     folder: str | PathLike[str],
     window_s: float | None = None,
     taken: Collection[str] = (),
@@ -142,11 +155,28 @@ def save_station_figure(
     Returns:
         The file's path.
     """
-    folder = Path(folder)
+    folder = folder_to_write(folder)
+    result = _station_of(result)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{free_name(file_stem(result.station), taken)}.png"
     plot_station(result, window_s).savefig(path, dpi=110)
     return path
+
+
+def _station_of(given: StationResult | RecordResult | Iterable[RecordResult]) -> StationResult:
+    from phasenet_keras.picking.files import StationResult
+    from phasenet_keras.picking.picker import RecordResult
+
+    hint = "Picker.pick_record(waveform or stream) gives one"
+    items = given.records if isinstance(given, StationResult) else given
+    records = checked_items(items, RecordResult, "results to be drawn", hint)
+    stations = sorted({record.waveform.station for record in records})
+    if isinstance(given, StationResult) and records:
+        return given
+    if len(stations) != 1:
+        found = some(stations) if stations else "none"
+        raise ConfigError(f"a figure has the records of one station, received {found}")
+    return StationResult(stations[0], records)
 
 
 def _draw_channel(axis: Axes, channel: str, records: Sequence[RecordResult], view: _View) -> None:

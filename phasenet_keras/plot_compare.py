@@ -7,14 +7,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.data.settings import checked_type
 from phasenet_keras.plot import color_of
-from phasenet_keras.training.comparison import ZERO_SHOT
+from phasenet_keras.training.comparison import ZERO_SHOT, Comparison
 from phasenet_keras.training.score_table import shown_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from phasenet_keras.training.comparison import Comparison
 
 __all__ = ["plot_learning_curve", "plot_losses", "plot_scores", "save_comparison_figures"]
 
@@ -38,6 +37,7 @@ def plot_scores(comparison: Comparison) -> Figure:
     """Draw the F1 of each strategy with its interval, a panel a phase."""
     from matplotlib.figure import Figure
 
+    _check(comparison)
     names = list(comparison.strategies)
     scores = {name: comparison.scores(name) for name in names}
     phases = list(dict.fromkeys(phase for of_name in scores.values() for phase in of_name))
@@ -76,6 +76,7 @@ def plot_losses(comparison: Comparison) -> Figure:
     """Draw training and validation loss of every run with all records, a panel a strategy."""
     from matplotlib.figure import Figure
 
+    _check(comparison)
     names = [name for name in comparison.strategies if name != ZERO_SHOT]
     n_columns = min(4, max(1, len(names)))
     n_rows = -(-len(names) // n_columns)
@@ -91,7 +92,8 @@ def plot_losses(comparison: Comparison) -> Figure:
             for field, color in (("train_loss", "#999999"), ("dev_loss", "#000000")):
                 values = [getattr(report, field) for report in result.history]
                 label = labels.pop(field, None)
-                axis.plot(epochs, values, color=color, linewidth=0.9, label=label)
+                # Of a single epoch there is no line.
+                axis.plot(epochs, values, ".-", color=color, lw=0.9, ms=3, label=label)
         axis.set_yscale("log")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_title(name, fontsize=9)
@@ -109,6 +111,7 @@ def plot_learning_curve(comparison: Comparison) -> Figure:
     """Draw F1 against the number of training records, a panel a phase."""
     from matplotlib.figure import Figure
 
+    _check(comparison)
     names = [name for name in comparison.strategies if name != ZERO_SHOT]
     phases = list(dict.fromkeys(p for name in names for p in comparison.scores(name)))
     figure: Figure = Figure(figsize=(1.0 + 4.5 * len(phases), 3.6), layout="constrained")
@@ -132,3 +135,8 @@ def plot_learning_curve(comparison: Comparison) -> Figure:
     axes[0].set_ylabel("F1 on untouched records")
     axes[-1].legend(fontsize=8, frameon=False, loc="lower right")
     return figure
+
+
+def _check(given: object) -> None:
+    hint = "compare gives one, also of a folder with its finished runs"
+    checked_type(given, Comparison, "what is to be drawn", hint)

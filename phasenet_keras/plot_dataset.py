@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import TimeUnit, unit_of_span
 from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain, visible_part
 from phasenet_keras.types import LabelledWaveform
@@ -39,10 +40,17 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
 
     Returns:
         A Matplotlib figure, not shown.
+
+    Raises:
+        ConfigError: for what are no labelled records.
+
+    Example:
+        >>> plot_examples(read_dataset("set/")[:9])  # doctest: +SKIP
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+    records = list(check_records(records, "records to be drawn"))
     n_rows = max(1, -(-len(records) // COLUMNS))
     figure = Figure(figsize=(12, 2.7 * n_rows + 0.5), layout="constrained")
     axes = figure.subplots(n_rows, COLUMNS, squeeze=False).ravel()

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import checked_table, checked_type
 from phasenet_keras.io.annotations import file_stem
 from phasenet_keras.io.times import residual_unit, seconds_after
+from phasenet_keras.io.wording import some
 from phasenet_keras.plot import color_of, plain
 from phasenet_keras.training.physics import shot_column
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -33,6 +35,10 @@ REACH = 0.8
 MARGIN = 0.2
 LEAST_MARGIN_SAMPLES = 25.0
 CLIP_PERCENTILE = 98.0
+# Of a table: of each pick, and before, after and uncertainty of its time.
+COLUMNS = ("phase", "how", "is_outlier", "mirrored")
+IN_SECONDS = ("time_s", "corrected_s", "uncertainty_s")
+IN_SAMPLES = ("sample", "corrected_sample", "uncertainty_samples")
 
 
 @dataclass(frozen=True)
@@ -71,10 +77,11 @@ def plot_gather(
         A Matplotlib figure, not shown.
 
     Raises:
-        ConfigError: if no row has an offset.
+        ConfigError: for another table, other records, several shots, or if no row has an offset.
     """
     from matplotlib.figure import Figure
 
+    _check(rows, waveforms)
     units = _units(rows, sampling_rate_hz)
     rows = rows.assign(place=_places(rows))
     rows = rows[np.isfinite(rows["place"])].sort_values("place", kind="stable")
@@ -115,6 +122,7 @@ def save_gather(
     Returns:
         The file's path.
     """
+    _check(rows, waveforms)
     if not np.isfinite(_places(rows)).any():
         return None
     shot = rows[shot_column(rows)].iloc[0]
@@ -123,18 +131,40 @@ def save_gather(
     return path
 
 
+def _check(rows: Any, waveforms: Any) -> None:
+    import pandas as pd
+
+    checked_type(rows, pd.DataFrame, "a gather", "correct_picks returns one, of all shots")
+    shot, has_seconds = shot_column(rows), "corrected_s" in rows
+    missing = [
+        name
+        for name in (shot, "receiver", *COLUMNS, *(IN_SECONDS if has_seconds else IN_SAMPLES))
+        if name not in rows
+    ]
+    if missing:
+        raise ConfigError(
+            f"a gather is a table of correct_picks; {', '.join(missing)} is missing, received "
+            f"{some(map(str, rows.columns), 9) or 'no columns'}"
+        )
+    if rows[shot].nunique() > 1:
+        raise ConfigError(
+            f"a gather is of one shot, received {some(map(str, rows[shot].unique()))}: "
+            f"for {shot}, rows in table.groupby('{shot}')"
+        )
+    hint = "{receiver: LabelledWaveform(waveform, {})}"
+    checked_table(waveforms or {}, LabelledWaveform, "waveforms", hint)
+
+
 def _units(rows: DataFrame, rate_hz: float | None) -> _Units:
     in_metres = "offset_m" in rows
     offset = "offset (m)" if in_metres else "receiver minus shot number"
     if "corrected_s" in rows:
-        names = ("time_s", "corrected_s", "uncertainty_s")
         unit = residual_unit(_span_of(rows["corrected_s"]))
-        return _Units(f"time ({unit.symbol})", unit.per_s, unit.per_s, offset, *names)
-    names = ("sample", "corrected_sample", "uncertainty_samples")
+        return _Units(f"time ({unit.symbol})", unit.per_s, unit.per_s, offset, *IN_SECONDS)
     if rate_hz is None:
-        return _Units("time (samples)", 1.0, math.nan, offset, *names)
+        return _Units("time (samples)", 1.0, math.nan, offset, *IN_SAMPLES)
     unit = residual_unit(_span_of(rows["corrected_sample"]) / rate_hz)
-    return _Units(f"time ({unit.symbol})", unit.per_s / rate_hz, unit.per_s, offset, *names)
+    return _Units(f"time ({unit.symbol})", unit.per_s / rate_hz, unit.per_s, offset, *IN_SAMPLES)
 
 
 def _span_of(times: Series) -> float:
@@ -208,8 +238,9 @@ def _draw_waveforms(
     view: tuple[float, float],
 ) -> None:
     traces = []
+    by_name = {str(name): record for name, record in waveforms.items()}
     for row in rows.drop_duplicates("receiver").to_dict("records"):
-        record = waveforms.get(str(row["receiver"]))
+        record = by_name.get(str(row["receiver"]))
         if record is None:
             continue
         wave = record.waveform

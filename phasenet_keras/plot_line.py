@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from phasenet_keras.data.settings import checked_items
+from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import seconds_after
+from phasenet_keras.io.wording import some
 from phasenet_keras.plot import color_of, plain
 from phasenet_keras.plot_gather import draw_wiggles
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
@@ -38,14 +41,18 @@ def plot_line(records: Sequence[LabelledWaveform], picks: Sequence[Pick], title:
         A Matplotlib figure, not shown.
 
     Raises:
-        ConfigError: for no records, or one without an offset.
+        ConfigError: for no records, one without an offset, or picks of other stations.
     """
     from matplotlib.figure import Figure
 
+    records = list(check_records(records, "records of a line"))
+    picks = checked_items(picks, Pick, "picks of a line", "Picker.pick gives such")
     waves = {record.waveform.station: record.waveform for record in records}
     offsets_m = {name: wave.offset_m for name, wave in waves.items() if wave.offset_m is not None}
     if not waves or len(offsets_m) < len(waves):
         raise ConfigError("a line is drawn over offsets: each of its records needs one")
+    if others := {pick.station for pick in picks} - set(waves):
+        raise ConfigError(f"there are picks of {some(sorted(others))}, of which no record is given")
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     axis = figure.subplots()
     times_ms = {name: 1e3 * np.arange(w.n_samples) / w.sampling_rate for name, w in waves.items()}

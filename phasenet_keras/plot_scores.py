@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import checked_items, checked_table
 from phasenet_keras.io.times import TimeUnit, residual_unit, seconds_after, unit_of_span
 from phasenet_keras.plot import TRACE_COLOR, color_of, plain, visible_part
 from phasenet_keras.training.checks_data import name_of
+from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.picked import RecordErrors
 from phasenet_keras.training.score_table import mean_and_std, unit_of_scores
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve
+from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,9 +52,14 @@ def plot_residuals(
 
     Returns:
         A Matplotlib figure, not shown; one panel a phase.
+
+    Raises:
+        ConfigError: for what are no residuals and scores by phase, or none.
     """
     from matplotlib.figure import Figure
 
+    checked_table(residuals_s, object, "residuals", "residuals_by_phase gives such")
+    _check(scores)
     figure: Figure = Figure(figsize=(0.6 + 4.6 * len(scores), 3.6), layout="constrained")
     axes = figure.subplots(1, len(scores), squeeze=False)[0]
     for axis, (phase, score) in zip(axes, scores.items(), strict=True):
@@ -99,9 +107,14 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
 
     Returns:
         A Matplotlib figure, not shown, of one panel.
+
+    Raises:
+        ConfigError: for what are no curves and scores by phase.
     """
     from matplotlib.figure import Figure
 
+    checked_table(curves, ScoreCurve, "curves", "score_curves gives such")
+    _check(scores)
     figure: Figure = Figure(figsize=(6.2, 5.8), layout="constrained")
     axis: Axes = figure.subplots()
     shown = []
@@ -160,10 +173,18 @@ def plot_worst(
 
     Returns:
         A Matplotlib figure, not shown.
+
+    Raises:
+        ConfigError: for no records with their errors, no scores by phase, or no picker.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+    errors = checked_items(errors, RecordErrors, "records to be drawn", "worst_records gives such")
+    if not errors:
+        raise ConfigError("there are no records to be drawn")
+    _check(scores)
+    check_picker(picker)
     n_columns = 2 if len(errors) > 1 else 1
     n_rows = -(-len(errors) // n_columns)
     figure: Figure = Figure(figsize=(6.4 * n_columns, 3.0 * n_rows + 0.5), layout="constrained")
@@ -200,6 +221,12 @@ def plot_worst(
     styles.append(Line2D([], [], color=MARK_COLOR, linestyle=":", label="threshold"))
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9)
     return figure
+
+
+def _check(scores: Mapping[str, PhaseScores]) -> None:
+    checked_table(scores, PhaseScores, "scores", "evaluate gives such")
+    if not scores:
+        raise ConfigError("there are no scores to be drawn: no phase was labelled in a record")
 
 
 def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> tuple[float, float]:

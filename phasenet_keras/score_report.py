@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phasenet_keras.io.new_files import beside_then_rename, write_json
+from phasenet_keras.io.new_files import beside_then_rename, folder_to_write, write_json
 from phasenet_keras.training.label_offset import LabelOffset, label_offsets
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
 from phasenet_keras.training.score_table import markdown_table
@@ -64,7 +64,7 @@ def write_scores(
 
     if not scores:
         raise ConfigError("there are no scores to write: no phase was labelled in a record")
-    folder = Path(folder)
+    folder = folder_to_write(folder)
     folder.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     # The numbers go first: a figure must not cost them.

@@ -1,6 +1,6 @@
 """The nouns of the project: records, annotations, picks, and the errors.
 
-Everything else imports from here; this module imports nothing of ours and costs only NumPy.
+Everything else imports from here; this module costs only NumPy.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from functools import cache, total_ordering
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from phasenet_keras.short_repr import ShortRepr
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
@@ -110,8 +112,8 @@ def refuse_unknown(given: Mapping[str, object], known: Iterable[str], what: str)
             raise ConfigError(f"{what} has no setting '{key}'.{hint}")
 
 
-@dataclass(frozen=True, eq=False)
-class Waveform:
+@dataclass(frozen=True, eq=False, repr=False)
+class Waveform(ShortRepr):
     """One stretch of record of one station: no gap, no NaN, one sampling rate.
 
     Attributes:
@@ -186,8 +188,8 @@ class Waveform:
         return self.n_samples / self.sampling_rate
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledWaveform:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelledWaveform(ShortRepr):
     """A record and its arrivals.
 
     Attributes:
@@ -248,8 +250,8 @@ class LabelledWaveform:
         object.__setattr__(self, "arrivals", arrivals)
 
 
-@dataclass(frozen=True, eq=False)
-class Annotation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Annotation(ShortRepr):
     """What the network says of a record: one probability a sample and phase.
 
     Attributes:
@@ -257,8 +259,7 @@ class Annotation:
         phases: name of each column, noise first: ``("N", "P", "S")``.
         sampling_rate: of ``probabilities``, in Hz (the network's, not the record's).
         start_time: UTC time of sample 0.
-        station: as in `Waveform`.
-        source: name of the file of the record.
+        station, source: as in `Waveform`.
     """
 
     probabilities: np.ndarray
@@ -270,13 +271,13 @@ class Annotation:
 
 
 @total_ordering
-@dataclass(frozen=True, eq=False)
-class Pick:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pick(ShortRepr):
     """One arrival, as picked. Ordered by time, then station, then phase.
 
     Attributes:
         time: UTC time of the onset.
-        station: SEED id without the component letter.
+        station, source: as in `Waveform`.
         phase: ``"P"`` or ``"S"``.
         probability: the network's output at the pick, 0 to 1.
         amplitude: largest absolute excursion from the mean about the pick, over all channels, in
@@ -286,7 +287,6 @@ class Pick:
         sample: index of the pick in the annotation, at ``sampling_rate``.
         sampling_rate: of the annotation, in Hz.
         start_time: UTC time of sample 0 of the annotation.
-        source: name of the file that it was picked in.
         snr_db: signal-to-noise ratio: rms of the record in the 300 samples of the network from
             the pick on over that in the 300 before, in dB; None where there is no room.
 

@@ -80,6 +80,18 @@ def test_rates_and_channels_that_change_in_mid_archive(picker, tmp_path):
     assert summary.n_records == 3
 
 
+@pytest.mark.parametrize(("wanted", "n_said"), [(None, 1), ("HHN,HHE", 0)])
+def test_channels_of_two_rates_at_one_time_are_said(picker, tmp_path, wanted, n_said):
+    stream = station(channels="EN") + station(channels="Z", rate=50.0, n_samples=30_000)
+    stream.write(str(tmp_path / "a.mseed"), format="MSEED")
+    selection = Selection(channel=wanted)
+    _, events = run(picker, [tmp_path], tmp_path.parent / "parts", selection=selection)
+    said = [event.text for event in events if isinstance(event, FileReport)]
+    assert len(said) == n_said
+    assert all("XX.AA..HH has channels of different rates" in text for text in said)
+    assert all("(HHZ 50 Hz, HHE 100 Hz, HHN 100 Hz)" in text for text in said)
+
+
 def test_files_that_conflict_are_noted_and_the_later_counts(picker, tmp_path):
     early, late = station(), station().slice(MIDNIGHT - 30, None).copy()
     late[2].data[5000] += 2000

@@ -9,7 +9,7 @@ import pytest
 from test_train import onsets, small_parent
 
 from phasenet_keras import PhaseNet
-from phasenet_keras.plot_compare import plot_learning_curve, plot_scores
+from phasenet_keras.plot_compare import plot_learning_curve, plot_losses, plot_scores
 from phasenet_keras.training import compare as module
 from phasenet_keras.training.compare import compare
 from phasenet_keras.training.comparison import (
@@ -22,6 +22,7 @@ from phasenet_keras.training.comparison import (
 )
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.folds import fold_splits, spread
+from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.types import ConfigError
 
 CONFIG = TrainConfig(
@@ -198,6 +199,36 @@ def test_the_median_seed_counts(tmp_path):
     assert comparison.scores("finetune")["P"].f1 == pytest.approx(0.7)
     by_seed = comparison.scores_by_seed("finetune")["P"]
     assert [score.f1 for score in by_seed] == pytest.approx([0.5, 1.0, 0.7])
+
+
+def test_scores_of_what_was_not_compared_are_refused(tmp_path):
+    results = (made(ZERO_SHOT, 2), made("scratch", 5, 16), made("finetune", 19))
+    comparison = Comparison(results, {"P": 0.01}, tmp_path)
+    for name, hint in (("fine-tune", r"\. Did you mean 'finetune'\?$"), ("nope", r"finetune\.$")):
+        with pytest.raises(ConfigError, match=f"'{name}' is not in this .* zero-shot, .*{hint}"):
+            comparison.scores(name)
+    with pytest.raises(ConfigError, match="32 training records were not compared, but 16, 64"):
+        comparison.scores("scratch", 32)
+    assert comparison.scores("scratch", 64) == {}  # a run that is yet to come
+    assert comparison.scores("scratch", 16)["P"].f1 == pytest.approx(0.25)
+
+
+def test_the_loss_of_a_single_epoch_is_drawn(tmp_path):
+    history = (EpochReport(0, 1e-3, 0.5, 0.25, 0.0),)
+    results = (made(ZERO_SHOT, 2), replace(made("finetune", 19), history=history))
+    figure = plot_losses(Comparison(results, {"P": 0.01}, tmp_path))
+    points = [line for line in figure.axes[0].lines if line.get_marker() == "."]
+    assert [line.get_xydata().tolist() for line in points] == [[[0, 0.5]], [[0, 0.25]]]
+    assert all(line.get_markersize() >= 3 for line in points)
+
+
+@pytest.mark.parametrize("plot", [plot_scores, plot_losses, plot_learning_curve])
+@pytest.mark.parametrize("given", ["compared", None, [made("finetune", 1)]])
+def test_what_is_no_comparison_is_not_drawn(plot, given):
+    with pytest.raises(
+        ConfigError, match=r"what is to be drawn is a Comparison, received .*: compare"
+    ):
+        plot(given)
 
 
 def drawn_intervals(figure):

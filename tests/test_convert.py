@@ -8,10 +8,10 @@ import pytest
 
 from phasenet_keras import PhaseNet
 from phasenet_keras.cli import main
-from phasenet_keras.models.convert import _keras2_names, read_tf1_checkpoint
+from phasenet_keras.models.convert import _keras2_names, convert_preset, read_tf1_checkpoint
 from phasenet_keras.models.presets import read_preset
 from phasenet_keras.models.stages import convolutions
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import ConfigError, FormatError, PresetError
 
 OPTIONS = ["--sampling-rate-hz", "100", "--window", "3000"]
 
@@ -71,6 +71,21 @@ def test_what_is_no_weights_is_refused_in_one_line(weights, tmp_path, capsys):
         assert main([*command, "--sampling-rate-hz", rate]) == 2
         assert "a sampling rate is above 0 Hz" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()
+
+
+def test_a_wrong_contract_is_refused_before_anything_is_written(weights, tmp_path):
+    place, contract = tmp_path / "mine", {"sampling_rate": 100, "window_samples": 3000}
+    for rate in ("100", None, float("nan")):
+        with pytest.raises(ConfigError, match="a sampling rate is above 0 Hz, received"):
+            convert_preset(weights, place, **{**contract, "sampling_rate": rate})
+    with pytest.raises(ConfigError, match=r"no setting 'licence'\. Did you mean 'license'"):
+        convert_preset(weights, place, **contract, licence="MIT")
+    with pytest.raises(FormatError, match=r"nope\.h5 cannot be read: no such file$"):
+        convert_preset(tmp_path / "nope.h5", place, **contract)
+    assert not place.exists()
+    assert convert_preset(weights, place, **contract, license="MIT").license == "MIT"
+    with pytest.raises(PresetError, match="overwrite=True"):
+        convert_preset(weights, place, **contract)
 
 
 def test_a_checkpoint_that_was_cut_short_is_refused(tmp_path):

@@ -51,7 +51,7 @@ def test_a_short_gap_of_one_channel_is_cut_out_of_all(gap, n_waves):
     assert spans(waves)[-1] == ("NZ", 1000 + gap, 4000 - gap)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_finite_split(bad):
     data = noise(3000).astype("float64")
     data[0] = data[1000:1010] = data[2000] = data[-1] = bad
@@ -59,6 +59,15 @@ def test_samples_that_are_not_finite_split(bad):
     assert spans(waves) == [("Z", 1, 999), ("Z", 1010, 990), ("Z", 2001, 998)]
     assert [wave.start_time for wave in waves] == [START + 0.01, START + 10.1, START + 20.01]
     assert np.array_equal(waves[1].data[:, 0], noise(3000)[1010:2000])
+
+
+def test_samples_too_large_for_float32_are_left_out_and_counted():
+    data = noise(3000).astype("float64")
+    data[1000:1010], data[2000] = 1e39, np.nan
+    with pytest.warns(RecordWarning, match=r"XX\.AA\.\.HHZ.* 10 samples are too large") as said:
+        waves = waveforms_of(Stream([trace(data)]))
+    assert len(said) == 1
+    assert spans(waves) == [("Z", 0, 1000), ("Z", 1010, 990), ("Z", 2001, 999)]
 
 
 def test_nan_alone_is_no_record():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from obspy import UTCDateTime
 from records import write_station
 
+from phasenet_keras import prepare, read_labelled, read_waveforms
 from phasenet_keras.cli import main
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.tables import read_picks
+from phasenet_keras.types import ConfigError
 
 
 def files_in(root, *names):
@@ -28,6 +31,20 @@ def test_one_name_is_one_path_and_not_its_letters(tmp_path, monkeypatch):
     monkeypatch.chdir(root)
     assert [str(path) for path in expand_paths("ab")] == ["ab"]
     assert [str(path) for path in expand_paths("in/")] == ["in/1.x", "in/2.x"]
+
+
+@pytest.mark.parametrize("given", [3, print, [["a.x"]], [UTCDateTime(0)]])
+def test_what_is_no_path_is_refused(given, tmp_path):
+    text = r"a text or a Path names .* \('in/\*\.sac'\), received [a-zU]"
+    with pytest.raises(ConfigError, match=text):
+        read_waveforms(given)
+    with pytest.raises(ConfigError, match=text):
+        list(read_labelled(given))
+    with pytest.raises(ConfigError, match=text):
+        prepare(given, tmp_path / "set")
+    with pytest.raises(ConfigError, match=text):
+        prepare(tmp_path, tmp_path / "set", given)
+    assert not (tmp_path / "set").exists()
 
 
 def test_linked_folders_are_followed_in_order(tmp_path):

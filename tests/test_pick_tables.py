@@ -88,6 +88,16 @@ def test_a_table_of_which_no_row_can_be_used_is_refused(changes, match):
         correct_picks(table, GIVEN, **places)
 
 
+def test_where_offsets_come_from_is_said_where_there_are_none():
+    table = survey(shots=(1,), phases=("P",)).assign(shot="A")
+    with pytest.raises(ConfigError, match=r"offset_m, or coordinates of sources and receivers\.$"):
+        correct_picks(table, GIVEN)
+    with pytest.raises(ConfigError, match=r"and receivers\. Did you mean 'offset'\?$"):
+        correct_picks(table.assign(offset=5.0), GIVEN)
+    with pytest.raises(ConfigError, match=r"column offset_m, or coordinates"):
+        correct_picks(table.assign(offset_m=np.nan), GIVEN)
+
+
 def test_offsets_along_a_line_in_any_direction():
     along = np.arange(-5.0, 6.0)[:, None] * np.array([[3.0, -4.0]])
     offsets = signed_offsets((0.0, 0.0), along)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime, read
 
-from phasenet_keras import PhaseNet, Picker, Waveform
+from phasenet_keras import LabelledWaveform, PhaseNet, Picker, Waveform
 from phasenet_keras.types import ConfigError, PhaseNetKerasError, PresetError, ShapeError
 
 START = UTCDateTime("2020-02-03T04:05:06.789")
@@ -249,6 +249,11 @@ def test_takes_streams_traces_and_waveforms(spike_net):
     assert len(picker.annotate(stream)) == 1
     assert len(picker.annotate(list(stream))) == 1
     assert len(picker.annotate(stream[0])) == 1
+    assert len(picker.annotate([stream[:1], stream[1:]])) == 1  # two streams of one station
+    [result] = picker.pick_each(stream)
+    assert (result.waveform.station, result.waveform.channels) == ("BW.RJOB..EH", ("E", "N", "Z"))
+    assert summary(result.picks) == summary(picker.pick_record(stream).picks)
+    assert summary(result.picks) == summary(picker.pick(stream))
     assert picker.pick(Stream()) == []
     assert picker.pick([]) == []
 
@@ -273,6 +278,13 @@ def test_refuses_what_it_cannot_use(spike_net):
         Picker(spike_net).pick(np.zeros((100, 3)))
     with pytest.raises(ConfigError, match="records are Waveforms"):
         Picker(spike_net).pick(["day.mseed"])
+    labelled = LabelledWaveform(spikes(100), {})
+    with pytest.raises(ConfigError, match=r"received LabelledWaveform; give record\.waveform"):
+        next(Picker(spike_net).pick_each([labelled]))
+    with pytest.raises(ConfigError, match="one record is wanted, received 2: pick_each"):
+        Picker(spike_net).pick_record([spikes(100)] * 2)
+    with pytest.raises(ConfigError, match=r"a Picker has no setting 'threshold'\. Did you mean"):
+        Picker.from_preset("regional", threshold=0.5)
     with pytest.raises(ConfigError, match="no setting 'p'"):
         Picker(spike_net, thresholds={"p": 0.3})
     with pytest.raises(ConfigError, match="in \\[0, 1\\]"):
@@ -283,6 +295,11 @@ def test_refuses_what_it_cannot_use(spike_net):
         Picker(spike_net, sampling="stretch").pick(spikes(100))
     with pytest.raises(PresetError, match="no signal contract"):
         Picker(PhaseNet(filters_root=2))
+
+
+def test_a_picker_says_what_it_is(spike_net):
+    picker = Picker(spike_net, thresholds={"S": 0.5})
+    assert repr(picker) == f"Picker({spike_net.preset.name}, E,N,Z, 100 Hz, P 0.3, S 0.5)"
 
 
 def test_a_contract_of_another_network_is_refused(spike_net, make_net):

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import pytest
 from matplotlib.image import imread
-from obspy import UTCDateTime
+from obspy import Stream, UTCDateTime, read
 
-from phasenet_keras import Picker, Waveform
+from phasenet_keras import LabelledWaveform, Pick, Picker, Waveform, correct_picks
 from phasenet_keras.picking.files import StationResult
 from phasenet_keras.plot import plot_station, save_station_figure, visible_part
+from phasenet_keras.plot_dataset import plot_examples
+from phasenet_keras.plot_gather import plot_gather, save_gather
+from phasenet_keras.plot_line import plot_line
+from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
+from phasenet_keras.training.correction import CorrectionConfig
+from phasenet_keras.types import ConfigError
 
 
 def result_of(net, n_samples, up):
@@ -55,3 +63,76 @@ def test_a_record_that_could_not_be_run_is_drawn_all_the_same(spike_net):
     result = StationResult("X", [Picker(spike_net).pick_record(wave)])
     assert result.failed
     assert "not picked" in plot_station(result).get_suptitle()
+
+
+def test_results_of_records_are_drawn_as_those_of_a_station(spike_net, tmp_path):
+    whole = result_of(spike_net, 3000, [1000])
+    [record] = whole.records
+    for given in (record, [record], iter([record]), whole):
+        figure = plot_station(given)
+        assert figure.get_suptitle() == "XX.A B/C..HH: 1 P, 0 S"
+    [result] = Picker(spike_net).pick_each(read())
+    assert save_station_figure(result, tmp_path).name == "BW.RJOB..EH.png"
+    with pytest.raises(ConfigError, match=r"of one station, received BW\.RJOB\.\.EH, XX\.A B/C"):
+        plot_station([record, result])
+
+
+@pytest.mark.parametrize(
+    "given", [read(), read()[0], None, "a.mseed", Pick(UTCDateTime(0), "A", "P", 0.9), [[1]], 3.0]
+)
+def test_what_cannot_be_drawn_is_refused_by_its_type(spike_net, given):
+    with pytest.raises(ConfigError, match=r"is a RecordResult, received \w+: Picker\.pick_record"):
+        plot_station(given)
+    with pytest.raises(ConfigError, match=r"records to be drawn are .*LabelledWaveform"):
+        plot_examples(given)
+    with pytest.raises(ConfigError, match=r"records of a line are .*LabelledWaveform"):
+        plot_line(given, [], "title")
+    for plot in (plot_gather, lambda rows: save_gather(rows, ".")):
+        with pytest.raises(ConfigError, match=r"a gather is a DataFrame, received \w+: corr"):
+            plot(given)
+    with pytest.raises(ConfigError, match="residuals are a mapping by name, received"):
+        plot_residuals(given, {})
+    with pytest.raises(ConfigError, match=r"curves are a mapping by name, received \w+: score"):
+        plot_curves(given, {})
+    for plot in (plot_residuals, plot_curves):
+        with pytest.raises(ConfigError, match=r"scores are a mapping .* received \w+: evaluate"):
+            plot({}, given)
+    with pytest.raises(ConfigError, match=r"is a RecordErrors, received \w+: worst_records gives"):
+        plot_worst(given, {}, Picker(spike_net))
+
+
+def test_what_holds_nothing_to_draw_is_refused(spike_net):
+    for nothing in ([], StationResult("A", []), Stream()):
+        with pytest.raises(ConfigError, match="records of one station, received none"):
+            plot_station(nothing)
+    with pytest.raises(ConfigError, match="there are no records to be drawn"):
+        plot_worst([], {}, Picker(spike_net))
+    with pytest.raises(ConfigError, match="there are no scores to be drawn"):
+        plot_residuals({}, {})
+
+
+def test_picks_of_no_record_of_a_line_are_refused():
+    wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), "A", offset_m=5.0)
+    line = [LabelledWaveform(wave, {"P": 120})]
+    picks = [Pick(UTCDateTime(1), station, "P", 0.9) for station in "AB"]
+    assert plot_line(line, picks[:1], "title").axes[0].get_ylim() == (1e3 * 1.6 * 1.2, 0.0)
+    with pytest.raises(ConfigError, match="there are picks of B, of which no record is given"):
+        plot_line(line, picks, "title")
+    with pytest.raises(ConfigError, match=r"picks of a line is a Pick, received str: Picker\.pick"):
+        plot_line(line, ["P"], "title")
+
+
+def test_a_gather_is_of_one_shot_with_the_records_of_its_receivers():
+    receivers = np.arange(1, 9)
+    picks = pd.DataFrame({"shot": 1, "receiver": receivers, "phase": "P", "sample": 9 * receivers})
+    with pytest.raises(ConfigError, match=r"how, is_outlier, mirrored, corrected_sample, .* missi"):
+        plot_gather(picks)
+    table = correct_picks(picks, CorrectionConfig(choose="given"))
+    with pytest.raises(ConfigError, match=r"of one shot, received 1, 2: for shot, rows in table\."):
+        plot_gather(pd.concat([table, table.assign(shot=2)]))
+    wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), "A")
+    with pytest.raises(ConfigError, match="the waveforms is a LabelledWaveform, received W"):
+        plot_gather(table, {1: wave})
+    records = {n: LabelledWaveform(wave, {}) for n in receivers}
+    n_lines = [len(plot_gather(table, given).axes[0].lines) for given in (records, None)]
+    assert n_lines[0] - n_lines[1] == 8  # the numbers of receivers name them, too

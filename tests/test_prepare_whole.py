@@ -165,7 +165,7 @@ def test_an_output_that_is_a_file_is_refused(lines, tmp_path, capsys):
     (tmp_path / "afile").write_text("mine")
     for output in (tmp_path / "afile", tmp_path / "afile/set"):
         assert run(*lines[:3], "--output", output) == 2
-        assert "afile is a file: --output names a folder" in capsys.readouterr().err
+        assert "afile is a file, a folder is wanted" in capsys.readouterr().err
 
 
 def test_windows_of_a_few_samples_are_refused(tmp_path, capsys):

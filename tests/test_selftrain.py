@@ -364,7 +364,18 @@ def test_impossible_runs_are_refused(tmp_path, finder):
 
     refused("no dev records", [r for r in labelled() if r.split != "dev"])
     refused("no records without labels", traces=[])
-    refused("rounds is from 1", rounds=0)
+    for rounds in (0, 2.5, "2", True):
+        refused("rounds is a whole number from 1", rounds=rounds)
+    refused("without labels is a GatherTrace, received LabelledWaveform", traces=gather(11))
+    refused("are a list of GatherTrace, received GatherTrace", traces=unlabelled[0])
+    refused("correction is a CorrectionConfig, received dict", correction={"reciprocity": True})
+    refused("pseudo is a PseudoSettings, received dict", pseudo={"least_weight": 0.5})
+    nowhere = (GatherTrace(t.shot, t.receiver, None, t.record) for t in unlabelled)
+    refused("none of the records without labels has an offset", traces=nowhere)
+    with pytest.raises(ConfigError, match="offset is a number, or None, received 'left'"):
+        GatherTrace("1", "1", "left", gather(11)[0])
+    with pytest.raises(ConfigError, match="is a LabelledWaveform, received Waveform"):
+        GatherTrace("1", "1", 0.0, gather(11)[0].waveform)
     refused("all 16 records without labels are in the labelled", traces=traces_of([3]))
     wave = Waveform(np.ones((400, 1)), 50.0, UTCDateTime(0), ("Z",), "1")
     refused("have 50 Hz", traces=[GatherTrace("1", "1", 0.0, LabelledWaveform(wave, {}))])

@@ -100,6 +100,13 @@ def test_a_teacher_that_does_not_fit_is_refused(tmp_path):
             small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", config=CONFIG,
             teacher=Teacher(net),
         )  # fmt: skip
-    for share in (-0.1, 1.5, True):
+    for share in (-0.1, 1.5, True, "0.5", float("nan")):
         with pytest.raises(ConfigError, match="share is in"):
             Teacher(net, share)
+    share = Teacher(net, np.float32(0.5)).share
+    assert (share, type(share)) == (0.5, float)  # JSON takes it
+    with pytest.raises(ConfigError, match=r"teacher's net is a PhaseNet, received str: PhaseNet\."):
+        Teacher("ncedc")
+    with pytest.raises(ConfigError, match="teacher is a Teacher, received PhaseNet"):
+        train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", teacher=net)
+    assert not (tmp_path / "run").exists()

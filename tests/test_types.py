@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from phasenet_keras import types
+from phasenet_keras.picking.picker import RecordResult
 from phasenet_keras.types import (
+    Annotation,
     ConfigError,
     FormatError,
     LabelledWaveform,
@@ -366,3 +368,29 @@ def test_nearest_name():
 
 def test_every_public_noun_resolves():
     assert all(getattr(types, name) is not None for name in types.__all__)
+
+
+def test_a_repr_is_a_line_without_samples():
+    start = UTCDateTime("2024-02-29T01:02:03.5")
+    wave = Waveform(np.ones((86_400, 3)), 100.0, start, ("E", "N", "Z"), "XX.A..HH", offset_m=2.5)
+    assert repr(wave) == (
+        "Waveform(data=float32 (86400, 3), sampling_rate=100, start_time=2024-02-29T01:02:03."
+        "500000Z, channels=('E', 'N', 'Z'), station='XX.A..HH', offset_m=2.5)"
+    )
+    record = LabelledWaveform(wave, {"P": 498.25, "S": ()}, name="r1", split="dev")
+    assert repr(record) == (
+        f"LabelledWaveform(waveform={wave!r}, arrivals={{'P': (498.25,), 'S': ()}}, name='r1', "
+        "split='dev')"
+    )
+    many = LabelledWaveform(wave, {"P": tuple(range(400))})
+    assert "arrivals={'P': <400 float>})" in repr(many)
+    pick = Pick(start, "XX.A..HH", "P", np.float32(0.93312345), snr_db=10.0)
+    assert repr([pick]) == (
+        "[Pick(time=2024-02-29T01:02:03.500000Z, station='XX.A..HH', phase='P', "
+        "probability=0.933123, snr_db=10)]"
+    )
+    annotation = Annotation(np.zeros((9, 3), np.float32), ("N", "P", "S"), 100.0, start, "A")
+    result = RecordResult(wave, annotation, [pick] * 7)
+    assert "annotation=Annotation(probabilities=float32 (9, 3), phases=" in repr(result)
+    assert repr(result).endswith("station='A'), picks=<7 Pick>)")
+    assert "picks" not in repr(RecordResult(wave, None))

@@ -67,19 +67,21 @@ def test_aliases_make_one_station_in_canonical_order(codes):
         {"station": "BB"},
         {"network": "YY"},
         {"channel": "BHZ"},
-        {"rate": 200.0},
     ],
 )
-def test_other_codes_and_rates_stay_apart(other):
+def test_other_codes_stay_apart(other):
     waves = quietly(trace(noise(600)), trace(noise(600, 1), **other))
     assert len(waves) == 2
     assert sorted(wave.data[0, 0] for wave in waves) == sorted([noise(1)[0], noise(1, 1)[0]])
     assert [wave.station for wave in waves] == sorted(wave.station for wave in waves)
 
 
-def test_different_rates_of_one_station_keep_their_samples():
+def test_different_rates_of_one_station_keep_their_samples_and_are_said():
     vertical, east = trace(noise(600)), trace(noise(1200, 1), "HHE", rate=200.0)
-    waves = quietly(vertical, east)
+    with pytest.warns(RecordWarning, match=r"XX\.AA\.\.HH has .*\(HHZ 100 Hz, HHE 200 Hz\)"):
+        waves = waveforms_of(Stream([vertical, east]))
+    later = trace(noise(1200, 1), lag_s=6.0, rate=200.0)
+    assert len(quietly(vertical, later)) == 2  # a logger was set anew: nothing is there twice
     assert {(w.sampling_rate, w.channels, w.n_samples) for w in waves} == {
         (100.0, ("Z",), 600),
         (200.0, ("E",), 1200),

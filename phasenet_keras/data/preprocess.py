@@ -15,6 +15,7 @@ from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.resampling import SAME_RATE, resample_as_stream
 from phasenet_keras.io.channels import components_of, is_for_picks
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
 
 __all__ = [
@@ -35,8 +36,8 @@ MISSING_MODES = ("zero", "error")
 LEAST_RATE = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
+@dataclass(frozen=True, eq=False, repr=False)
+class Prepared(ShortRepr):
     """A record as the network takes it.
 
     Attributes:

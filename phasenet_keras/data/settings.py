@@ -10,7 +10,7 @@ import math
 import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,9 +21,13 @@ __all__ = [
     "FOLDER_NAME",
     "NAMES",
     "SEED",
+    "TABLE",
     "TEXT",
     "Kind",
     "by_name",
+    "checked_items",
+    "checked_table",
+    "checked_type",
     "choice",
     "number",
     "optional",
@@ -31,6 +35,8 @@ __all__ = [
     "settled",
     "whole",
 ]
+
+Wanted = TypeVar("Wanted")
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,77 @@ def settled(
         raise error(
             f"{name} is {kind.words}, received {value!r}{f'.{hint}' if hint else ''}"
         ) from None
+
+
+def checked_type(value: Any, wanted: type[Wanted], name: str, hint: str = "") -> Wanted:
+    """Return a value as it is, if it is of a class of ours.
+
+    Args:
+        value: what was given.
+        wanted: the class.
+        name: of the argument, for the error.
+        hint: how to come by one.
+
+    Raises:
+        ConfigError: with what is expected, the type that was received, and the hint.
+
+    Example:
+        >>> checked_type({"P": 0.3}, Kind, "a kind", "whole(1) makes one")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: a kind is a Kind, received dict: whole(1) makes one
+    """
+    if not isinstance(value, wanted):
+        given = f"{name} is a {wanted.__name__}, received {type(value).__name__}"
+        raise ConfigError(f"{given}: {hint}" if hint else given)
+    return value
+
+
+def checked_items(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> list[Wanted]:
+    """Return things of one class of ours as a list; one thing is a list of it.
+
+    Args:
+        values: what was given.
+        wanted: the class of each.
+        name: what they are, for the error.
+        hint: how to come by them.
+
+    Raises:
+        ConfigError: for the first that is none, see `checked_type`.
+
+    Example:
+        >>> checked_items([whole(1), 3], Kind, "kinds")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: each of the kinds is a Kind, received int
+    """
+    is_one = isinstance(values, wanted) or not isinstance(values, Iterable)
+    items = [values] if is_one else values
+    return [checked_type(item, wanted, f"each of the {name}", hint) for item in items]
+
+
+def checked_table(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> None:
+    """Refuse what is no mapping to things of one class.
+
+    Args:
+        values: what was given.
+        wanted: the class of each.
+        name: what they are, for the error.
+        hint: how to come by them.
+
+    Raises:
+        ConfigError: see `checked_type`.
+
+    Example:
+        >>> checked_table([whole(1)], Kind, "kinds")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: kinds are a mapping by name, received list
+    """
+    if not isinstance(values, Mapping):
+        given = f"{name} are a mapping by name, received {type(values).__name__}"
+        raise ConfigError(f"{given}: {hint}" if hint else given)
+    checked_items(values.values(), wanted, name, hint)
 
 
 def settle(
@@ -210,6 +287,12 @@ def _folder_name(value: Any) -> str:
     return str(value)
 
 
+def _table(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return value
+
+
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, str | Mapping):
         raise TypeError
@@ -219,6 +302,7 @@ def _names(value: Any) -> tuple[str, ...]:
 FLAG = Kind("true or false", _flag)
 TEXT = Kind("a text", _text)
 FOLDER_NAME = Kind("what a folder can be called, without / and \\", _folder_name)
+TABLE = Kind("a mapping by name", _table)
 NAMES = Kind("a list of names", _names)
 # What `numpy.random.seed` takes.
 SEED = whole(0, 2**32 - 1)

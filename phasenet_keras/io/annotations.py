@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.channels import seed_codes
-from phasenet_keras.io.new_files import beside_then_rename, check_folder
+from phasenet_keras.io.index import check_path
+from phasenet_keras.io.new_files import beside_then_rename, check_folder, folder_to_write
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.wording import free_name
@@ -91,9 +92,11 @@ def write_annotations(annotations: Iterable[Annotation], path: str | PathLike[st
         The files written.
 
     Raises:
-        ConfigError: for several annotations and one npz, or codes too long for miniSEED.
+        ConfigError: for several annotations and one npz, codes too long for miniSEED, or a place
+            that cannot be written to.
     """
-    path = Path(path)
+    path = check_path(path, "a file or a folder")
+    check_annotation_path(path)
     suffix = path.suffix.lower()
     if suffix == ".mseed":
         with beside_then_rename(path, "wb") as file:
@@ -137,6 +140,8 @@ def check_annotation_path(path: Path) -> None:
         check_folder(path)
     elif path.exists() and not path.is_dir():
         raise ConfigError(f"{path} is a file; a folder, .mseed or .npz is wanted")
+    else:
+        folder_to_write(path)
 
 
 def files_at(path: Path) -> list[Path]:

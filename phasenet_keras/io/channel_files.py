@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from phasenet_keras.io.instruments import Heard, station_id
+from phasenet_keras.io.instruments import Heard, RecordKeys, station_id
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import read_stream
 from phasenet_keras.types import FormatError
 
-__all__ = ["ChannelFiles", "channel_files", "said_of_lone_channels"]
+__all__ = ["ChannelFiles", "channel_files", "said_of_channels", "said_of_lone_channels"]
 
 # A channel's code at the end of a file's name, before the ending: BHZ, HH1 or Z.
 CHANNEL_IN_NAME = re.compile(
@@ -108,3 +108,46 @@ def said_of_lone_channels(heard: Iterable[Heard]) -> list[str]:
         "which are of one record: each is one of its own; name those of a record alike but for the "
         "channel (q1.BHZ.sac, q1.BHN.sac)"
     ]
+
+
+def said_of_channels(heard: Iterable[Heard]) -> list[str]:
+    """Return what there is to say of channels of one station that do not come together.
+
+    These are files without a time (`said_of_lone_channels`) and different rates at one time.
+
+    Example:
+        >>> items = [Heard((".A..BH", "", rate), "BHZ", 0, 9) for rate in (50.0, 100.0)]
+        >>> said_of_channels(items)[0][:64]
+        '.A..BH has channels of different rates at one time (BHZ 50 Hz, B'
+    """
+    heard = list(heard)
+    return said_of_lone_channels(heard) + _said_of_rates(heard)
+
+
+def _said_of_rates(heard: Iterable[Heard]) -> list[str]:
+    keys = RecordKeys()
+    records: dict[tuple[str, str], list[tuple[int, int, float, str]]] = {}
+    for item in heard:
+        station, record, rate_hz = keys.of(item.key)
+        found = records.setdefault((station, record), [])
+        found.append((item.start_ns, item.end_ns, rate_hz, item.code))
+    several = {record: spans for record, spans in records.items() if _meet_at_two_rates(spans)}
+    if not several:
+        return []
+    (station, _), spans = next(iter(several.items()))
+    others = f" and {len(several) - 1} more stations" if len(several) > 1 else ""
+    codes = ", ".join(f"{code} {rate:g} Hz" for rate, code in sorted({s[2:] for s in spans}))
+    return [
+        f"{station}{others} has channels of different rates at one time ({codes}): those of each "
+        "rate are a record of their own, with picks of its own; bring them to one rate, or choose "
+        "some of them"
+    ]
+
+
+def _meet_at_two_rates(spans: Iterable[tuple[int, int, float, str]]) -> bool:
+    latest_ns: dict[float, int] = {}
+    for start_ns, end_ns, rate_hz, _ in sorted(spans):
+        if any(end >= start_ns for rate, end in latest_ns.items() if rate != rate_hz):
+            return True
+        latest_ns[rate_hz] = max(end_ns, latest_ns.get(rate_hz, end_ns))
+    return False

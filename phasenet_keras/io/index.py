@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from glob import glob
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import is_pressure
@@ -18,7 +19,15 @@ from phasenet_keras.io.pressure import heard_of
 from phasenet_keras.io.registry import RecordWarning, headers_of
 from phasenet_keras.types import ConfigError
 
-__all__ = ["Paths", "expand_paths", "group_by_station", "natural_key", "tie_together"]
+__all__ = [
+    "Paths",
+    "as_list",
+    "check_path",
+    "expand_paths",
+    "group_by_station",
+    "natural_key",
+    "tie_together",
+]
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
@@ -53,16 +62,13 @@ def expand_paths(sources: Paths, without: Iterable[Path] = ()) -> list[Path]:
         without: files and folders that are taken only where they are named themselves.
 
     Raises:
-        ConfigError: for an empty name, which would stand for the working folder.
+        ConfigError: for an empty name, which would stand for the working folder, and for what is
+            no name.
     """
-    if isinstance(sources, str | PathLike):  # not its letters, of which "/" is all there is
-        sources = [sources]
     paths: dict[str, Path] = {}
     left_out = {os.path.realpath(path) for path in without}
-    for source in sources:
-        if not str(source):
-            raise ConfigError("a file name is empty; '.' names the working folder")
-        named, found = Path(source), dict[str, Path]()
+    for source in as_list(sources):
+        named, found = check_path(source), dict[str, Path]()
         for path in _found(named, str(source)):
             real = os.path.realpath(path)
             if path == named or not _is_below(real, left_out):
@@ -70,6 +76,41 @@ def expand_paths(sources: Paths, without: Iterable[Path] = ()) -> list[Path]:
         for real, path in (found or {os.path.realpath(named): named}).items():
             paths.setdefault(real, path)
     return list(paths.values())
+
+
+def as_list(given: Any) -> list[Any]:
+    """Return what was given as a list: one name, and not its letters, of which "/" is all there is.
+
+    Example:
+        >>> as_list("in/"), as_list(("a", "b")), as_list(3)
+        (['in/'], ['a', 'b'], [3])
+    """
+    is_one = isinstance(given, str | bytes | PathLike) or not isinstance(given, Iterable)
+    return [given] if is_one else list(given)
+
+
+def check_path(given: Any, what: str = "a file, a folder or a pattern ('in/*.sac')") -> Path:
+    """Return a name as a path.
+
+    Args:
+        given: what should be a name.
+        what: it names, for the error.
+
+    Raises:
+        ConfigError: for what is no name, and for an empty one, which would stand for the working
+            folder.
+
+    Example:
+        >>> check_path(["a", "b"], "a folder")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: a text or a Path names a folder, received list
+    """
+    if not isinstance(given, str | PathLike):
+        raise ConfigError(f"a text or a Path names {what}, received {type(given).__name__}")
+    if not str(given):
+        raise ConfigError("a file name is empty; '.' names the working folder")
+    return Path(given)
 
 
 def _is_below(real: str, folders: Collection[str]) -> bool:

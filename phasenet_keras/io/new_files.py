@@ -11,12 +11,14 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 
+from phasenet_keras.io.index import check_path
 from phasenet_keras.types import ConfigError
 
 __all__ = [
     "NO_TEXT",
     "beside_then_rename",
     "check_folder",
+    "folder_to_write",
     "read_json",
     "read_settings",
     "write_json",
@@ -56,6 +58,28 @@ def check_folder(path: Path) -> None:
         raise ConfigError(f"{path} is a folder, a file is wanted")
     if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"folder {path.parent} cannot be written to")
+
+
+def folder_to_write(given: str | PathLike[str]) -> Path:
+    """Return where a folder is, or can be made, and filled; else refuse it before any work is done.
+
+    Raises:
+        ConfigError: for what is no name, a file in its place or in that of a folder above it, and
+            a folder that cannot be written to.
+
+    Example:
+        >>> folder_to_write(None)
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: a text or a Path names a folder, received NoneType
+    """
+    path = check_path(given, "a folder")
+    there = next((item for item in (path, *path.parents) if os.path.lexists(item)), Path())
+    if not there.is_dir():
+        raise ConfigError(f"{there} is a file, a folder is wanted: write elsewhere")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"folder {there} cannot be written to: write elsewhere")
+    return path
 
 
 def write_json(content: Any, path: Path, **options: Any) -> None:

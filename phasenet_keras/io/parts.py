@@ -105,7 +105,7 @@ class RecordFacts:
     duration_s: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class JoinedRecord(LabelledWaveform):
     """A record with arrivals of several events, as long as it may still be cut between them.
 

@@ -31,6 +31,7 @@ from phasenet_keras.io.dataset_table import (
     warn_of_rows,
 )
 from phasenet_keras.io.hdf5_nodes import DAMAGE
+from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks, check_records
 from phasenet_keras.types import (
@@ -97,7 +98,7 @@ def write_dataset(
         >>> record.name, record.waveform.channels, record.arrivals
         ('r1', ('Z',), {'P': (120.0,)})
     """
-    folder = Path(folder)
+    folder = folder_to_write(folder)
     if holds_dataset(folder) and not overwrite:
         raise ConfigError(
             f"{folder} holds another data set: name another folder, or pass overwrite=True, which "

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import PHASES, NamelessMarkers
-from phasenet_keras.io.index import expand_paths, natural_key
+from phasenet_keras.io.index import check_path, expand_paths, natural_key
 from phasenet_keras.io.labels.csv_tables import csv_parts, npz_parts
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
 from phasenet_keras.io.labels.files import (
@@ -181,6 +181,7 @@ def open_source(
     Warns:
         RecordWarning: for files without labels and arrivals without a record.
     """
+    check_path(waveforms)
     selection = selection or Selection()
     if dataset_chunks(waveforms):
         _refuse_selection(selection, f"{waveforms} is a SeisBench data set: its records")

@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from phasenet_keras.io.index import check_path
 from phasenet_keras.io.new_files import beside_then_rename, check_folder
 from phasenet_keras.io.pick_formats import (
     PickFormat,
@@ -99,7 +100,7 @@ def write_picks(
         >>> write_picks([], "/tmp/picks.csv")
         0
     """
-    path, picks = Path(path), _checked(picks)
+    path, picks = check_path(path, "a file"), _checked(picks)
     pick_format = check_pick_path(path, format, time_errors_s=time_errors_s)
     if time_errors_s:  # formats that hold them take all picks at once
         picks = list(picks)
@@ -211,7 +212,7 @@ def read_picks(path: str | PathLike[str], format: str | None = None) -> list[Pic
         >>> read_picks("/tmp/picks.csv")
         []
     """
-    path = Path(path)
+    path = check_path(path, "a file")
     pick_format = pick_format_of(path, format)
     if pick_format.read is None:
         able = ", ".join(item.name for item in pick_formats() if item.read)

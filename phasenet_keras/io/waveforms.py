@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.channel_files import said_of_lone_channels
+from phasenet_keras.io.channel_files import said_of_channels
 from phasenet_keras.io.channels import COMPONENTS
-from phasenet_keras.io.index import expand_paths
+from phasenet_keras.io.index import as_list, expand_paths
 from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.pressure import heard_of, without_pressure
@@ -88,10 +88,8 @@ def read_waveforms(
 
     if source is None:
         stream = read()
-    elif isinstance(source, Trace):
-        stream = Stream([source])
     else:
-        items = [source] if isinstance(source, str | PathLike) else list(source)
+        items = [source] if isinstance(source, Trace) else as_list(source)
         stream = Stream()
         paths: list[tuple[Path, bool]] = []
         for item in items:
@@ -130,7 +128,8 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
 
     Warns:
         RecordWarning: for channels whose code cannot be understood, samples that are no real
-            numbers, channels of pressure, channels without a date that may be of one record, and
+            numbers or too large for float32, channels of pressure, channels without a date that
+            may be of one record, channels of a station with different rates at one time, and
             overlaps with conflicting samples.
     """
     groups: dict[RecordKey, list[Trace]] = {}
@@ -138,7 +137,7 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     traces = with_numbers(stream)
     for trace in traces:
         check_header(trace)
-    for text in said_of_lone_channels(map(heard_of, traces)):
+    for text in said_of_channels(map(heard_of, traces)):
         warnings.warn(text, RecordWarning, stacklevel=2)
     for trace in sorted(without_pressure(traces), key=trace_order):
         groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
@@ -286,8 +285,16 @@ def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
     if values.dtype.kind in "iub":
         return values, ~np.ma.getmaskarray(data)
     values = values.astype(np.float64)
-    is_good = np.isfinite(values) & (np.abs(values) < np.finfo(np.float32).max)
-    return values, is_good & ~np.ma.getmaskarray(data)
+    is_number = np.isfinite(values) & ~np.ma.getmaskarray(data)
+    is_good = is_number & (np.abs(values) < np.finfo(np.float32).max)
+    if n_large := int(is_number.sum() - is_good.sum()):
+        warnings.warn(
+            f"{trace.id}: from {trace.stats.starttime} on {n_large} samples are too large for "
+            "float32 (3.4e38) and are left out: scale the record, in other units",
+            RecordWarning,
+            stacklevel=2,
+        )
+    return values, is_good
 
 
 def _runs(presence: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:

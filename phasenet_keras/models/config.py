@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -51,8 +51,8 @@ class PhaseNetConfig:
             value = getattr(self, name)
             if isinstance(value, str):
                 value = (value,) if name == "phases" else tuple(value)
-            value = tuple(value)
-            if not value or len(set(value)) != len(value) or not all(map(_is_name, value)):
+            value = tuple(value) if isinstance(value, Iterable) else (value,)
+            if not value or not all(map(_is_name, value)) or len(set(value)) != len(value):
                 raise ConfigError(f"{name} are distinct names, at least one; received {value!r}")
             object.__setattr__(self, name, value)
         settle(self, KINDS)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from phasenet_keras.data.settings import FLAG, by_name, number, settle, settled, whole
+from phasenet_keras.data.settings import FLAG, TABLE, TEXT, by_name, number, settle, settled, whole
 from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 
 __all__ = ["Preset"]
@@ -20,11 +21,14 @@ KINDS = {
     "window_samples": whole(*WINDOW_RANGE),
     "min_distance_s": number(above=0),
     "rebalance": FLAG,
+    "source": TABLE,
+    "thresholds": TABLE,
+    **dict.fromkeys(("name", "description", "license", "citation"), TEXT),
 }
 
 
-@dataclass(frozen=True)
-class Preset:
+@dataclass(frozen=True, repr=False)
+class Preset(ShortRepr):
     """The signal contract of a network: what it must be fed, and what its output means.
 
     Attributes:
@@ -64,9 +68,9 @@ class Preset:
     architecture: str = "phasenet"
     rebalance: bool = False
     description: str = ""
-    source: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict, repr=False)
     license: str = "not stated"
-    citation: str = ""
+    citation: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if self.architecture != "phasenet":

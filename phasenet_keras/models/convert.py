@@ -7,18 +7,21 @@ unit axis is dropped.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import FLAG, Kind, number, settled
+from phasenet_keras.io.index import check_path
+from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions
 from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
-from phasenet_keras.types import ConfigError, FormatError, PresetError, ShapeError
+from phasenet_keras.types import FormatError, PresetError, ShapeError, refuse_unknown
 
 if TYPE_CHECKING:
     from phasenet_keras.models.contract import Preset
@@ -31,6 +34,7 @@ NOT_WEIGHTS = ("/Adam", "/Momentum", "beta1_power", "beta2_power", "global_step"
 MAX_DEPTH = 12
 # Samples between two picks of one phase in the official code's post-processing.
 OFFICIAL_MIN_DISTANCE = 50
+RATE_HZ = Kind("above 0 Hz", number(above=0).take)
 
 
 def read_foreign_weights(path: str | Path) -> dict[str, np.ndarray]:
@@ -84,14 +88,19 @@ def convert_preset(
     Raises:
         FormatError, ShapeError: as in `read_foreign_weights`.
         PresetError: for an impossible contract, or a folder that holds anything.
+        ConfigError: for a sampling rate that is none, a field that a contract does not have, or a
+            place that cannot be written to.
     """
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.models.presets import sha256_of
 
-    if not 0 < sampling_rate < math.inf:
-        raise ConfigError(f"a sampling rate is above 0 Hz, received {sampling_rate}")
-    _check_place(Path(folder), overwrite=overwrite)
+    sampling_rate = settled("a sampling rate", RATE_HZ, sampling_rate)
+    own = {"name", "config", "sampling_rate", "window_samples"}
+    refuse_unknown(contract, [f.name for f in fields(Preset) if f.name not in own], "a preset")
+    check_path(weights_path, "a file")
+    rebalance = settled("rebalance", FLAG, rebalance)
+    _check_place(folder_to_write(folder), overwrite=settled("overwrite", FLAG, overwrite))
     weights = read_foreign_weights(weights_path)
     config = infer_config(weights, channels, phases)
     if rebalance:
@@ -129,7 +138,9 @@ def _check_place(path: Path, *, overwrite: bool) -> None:
     if foreign:
         raise PresetError(f"{path} holds {foreign[0]}, which is no part of a preset: name another")
     if names and not overwrite:
-        raise PresetError(f"{path} holds a preset: name another folder, or --overwrite")
+        raise PresetError(
+            f"{path} holds a preset: name another folder, or --overwrite (overwrite=True)"
+        )
 
 
 def read_tf1_checkpoint(path: str | Path) -> dict[str, np.ndarray]:
@@ -180,6 +191,8 @@ def read_keras2_h5(path: str | Path) -> dict[str, np.ndarray]:
             layer, variable = name.split("/")[0], name.split("/")[-1]
             arrays[f"{layer}/{variable.removesuffix(':0')}"] = np.asarray(item[()])
 
+    if not Path(path).is_file():
+        raise FormatError(f"{path} cannot be read: no such file")
     try:
         with h5py.File(path) as file:
             group = file.get("model_weights", file)

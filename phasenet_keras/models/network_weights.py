@@ -14,12 +14,13 @@ from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.litert import LiteRTForward
 from phasenet_keras.models.weights import WeightSet
+from phasenet_keras.short_repr import ShortRepr
 
 __all__ = ["NetworkWeights"]
 
 
-@dataclass(frozen=True, eq=False)
-class NetworkWeights:
+@dataclass(frozen=True, eq=False, repr=False)
+class NetworkWeights(ShortRepr):
     """The weights and the signal contract of a preset; run by LiteRT, never by Keras.
 
     Attributes:

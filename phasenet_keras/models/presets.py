@@ -22,6 +22,8 @@ import numpy as np
 
 from phasenet_keras.data.settings import by_name
 from phasenet_keras.io.channels import channel_names
+from phasenet_keras.io.index import check_path
+from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.weights import adapt_channels, check_weight_set, rebalance_kernels
 from phasenet_keras.types import ConfigError, PresetError, ShapeError, nearest_name
@@ -180,7 +182,9 @@ def write_preset(
     **changes: Any,
 ) -> Preset:
     """Write a network as a preset folder; see `PhaseNet.save_preset`."""
-    path = Path(path).expanduser().resolve()  # the folder itself, also for "." and links
+    path = (
+        check_path(path, "a folder").expanduser().resolve()
+    )  # the folder itself, also for "." and links
     preset = preset or net.preset
     if preset is None:
         raise PresetError(
@@ -193,15 +197,12 @@ def write_preset(
             "config is the network's own and stays: leave it out, or save a network made with it"
         )
     preset = replace(preset, config=net.config, **by_name(changes, Preset, "a preset"))
-    if (
-        path.exists()
-        and not (path / CONTRACT).is_file()
-        and (not path.is_dir() or any(path.iterdir()))
-    ):
+    is_preset = (path / CONTRACT).is_file()
+    if path.exists() and not is_preset and (not path.is_dir() or any(path.iterdir())):
         raise PresetError(f"{path} exists and is no preset: choose an empty or a new folder")
     if path == Path.cwd():
         raise PresetError(f"{path} is the working folder: name a folder in it")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder_to_write(path.parent).mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         _write_weights(net.get_weight_set(), beside / WEIGHTS)

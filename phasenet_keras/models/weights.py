@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -93,6 +94,7 @@ def infer_config(
     Raises:
         ShapeError: if the names are not those of a `PhaseNet`, or the numbers of channels or
             phases differ from the names given.
+        ConfigError: for names that are none.
     """
     kernel = weights.get(FIRST_KERNEL)
     if kernel is None or kernel.ndim != 3:
@@ -102,17 +104,18 @@ def infer_config(
         channels = {3: ("E", "N", "Z"), 1: ("Z",)}.get(n_channels)
         if channels is None:
             raise ShapeError(f"the weights take {n_channels} channels: name them with channels=")
-    if len(channels) != n_channels:
-        raise ShapeError(
-            f"the weights take {n_channels} channels, received names {','.join(channels)}"
-        )
+    phases = tuple(phases) if isinstance(phases, str) else phases
+    config = PhaseNetConfig.from_dict({"channels": channels, "phases": phases})
+    if len(config.channels) != n_channels:
+        names = ",".join(config.channels)
+        raise ShapeError(f"the weights take {n_channels} channels, received names {names}")
     n_phases = weights.get("output_conv/bias", np.empty(0)).shape[0]
-    if n_phases != len(phases):
-        raise ShapeError(f"the weights give {n_phases} phases, received names {','.join(phases)}")
+    if n_phases != len(config.phases):
+        names = ",".join(config.phases)
+        raise ShapeError(f"the weights give {n_phases} phases, received names {names}")
     levels = {int(m[1]) for name in weights if (m := re.match(r"down(\d+)_conv/", name))}
-    config = PhaseNetConfig(
-        channels=tuple(channels),
-        phases=tuple(phases),
+    config = replace(
+        config,
         depth=max(levels, default=0) + 1,
         filters_root=filters_root,
         kernel_size=kernel_size,

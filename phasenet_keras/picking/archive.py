@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
-from phasenet_keras.io.channel_files import said_of_lone_channels
+from phasenet_keras.io.channel_files import said_of_channels
 from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
@@ -47,8 +47,7 @@ class StationSummary:
         station: SEED id without component.
         n_records: stretches of record, between which there are gaps.
         n_picked: those that could be run.
-        hours: length of all stretches.
-        hours_picked: of those that could be run.
+        hours, hours_picked: length of all stretches, and of those that could be run.
         counts: picks by phase.
         failed: True if a stretch could not be run, of an instrument that is to be picked.
         reason: why there is no pick, or why a stretch could not be run; the longest one's.
@@ -213,7 +212,8 @@ def plan_archive(
         else:
             yield from notes
     of_files, texts = blocks_without_pressure([blocks for _, blocks, _ in read], selection)
-    texts += said_of_lone_channels(h for _, found, _ in read for b in found for h in b.codes)
+    wanted = (h for _, bs, _ in read for b in bs for h in filter(selection.takes_heard, b.codes))
+    texts += said_of_channels(wanted)
     read = [(path, b, notes) for (path, _, notes), b in zip(read, of_files, strict=True) if b]
     yield from (FileReport(paths[0], text, failed=False) for text in texts)
     stations = [

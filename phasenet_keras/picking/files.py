@@ -14,6 +14,7 @@ from phasenet_keras.io.index import Paths, expand_paths, group_by_station
 from phasenet_keras.io.registry import NoWaveformError, noted, read_stream
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import FormatError, Pick, TextOnlyError
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ class FileReport:
         return cls(path, str(error), failed=not isinstance(error, TextOnlyError))
 
 
-@dataclass(frozen=True, eq=False)
-class StationResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class StationResult(ShortRepr):
     """What became of one station.
 
     Attributes:

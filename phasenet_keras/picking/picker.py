@@ -26,9 +26,11 @@ from phasenet_keras.picking.stream_state import (
     amplitude_at,
 )
 from phasenet_keras.picking.whole import WholeRun, whole_runs
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import (
     Annotation,
     ConfigError,
+    LabelledWaveform,
     PhaseNetKerasError,
     Pick,
     PresetError,
@@ -55,8 +57,8 @@ OPTIONS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class RecordResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class RecordResult(ShortRepr):
     """What became of one record.
 
     Attributes:
@@ -167,6 +169,11 @@ class Picker:
         self._forward = compile_forward(net, preset.window_samples, follow=follow, engine=engine)
         self._threads = NetworkThreads(self._forward)
 
+    def __repr__(self) -> str:
+        preset, channels = self.preset, ",".join(self.preset.config.channels)
+        said = ", ".join(f"{phase} {value:g}" for phase, value in self.thresholds.items())
+        return f"Picker({preset.name}, {channels}, {preset.sampling_rate:g} Hz, {said})"
+
     def __copy__(self) -> Picker:
         """Return a picker of the same network as it is compiled, whose thresholds may differ."""
         new = object.__new__(type(self))
@@ -204,6 +211,7 @@ class Picker:
         Example:
             >>> picker = Picker.from_preset("ncedc", engine="litert")  # doctest: +SKIP
         """
+        refuse_unknown(options, OPTIONS, "a Picker")
         net = load_network(name_or_path, engine, channels=channels, adapt=adapt)
         return cls(net, engine=engine, **options)
 
@@ -232,24 +240,30 @@ class Picker:
             picks += self._picks_of(run.annotation(), run.waveform)
         return sorted(picks)
 
-    def pick_each(self, waveforms: Iterable[Waveform]) -> Iterator[RecordResult]:
+    def pick_each(
+        self, waveforms: Stream | Trace | Waveform | Iterable[Waveform]
+    ) -> Iterator[RecordResult]:
         """Pick records; say of each why, if there are no picks. Does not raise on bad records.
 
         Short records go through the network together, which takes a quarter of the time: some are
         taken from ``waveforms`` ahead of the results.
 
         Args:
-            waveforms: any number; those of a million samples are held.
+            waveforms: any number, of which those of a million samples are held; an
+                `obspy.Stream` or traces.
 
         Yields:
             What became of each record, in their order.
+
+        Raises:
+            PhaseNetKerasError: for what are no records.
 
         Example:
             >>> results = picker.pick_each(read_waveforms("events/"))  # doctest: +SKIP
             >>> [len(result.picks) for result in results]  # doctest: +SKIP
             [2, 0, 3]
         """
-        for run in whole_runs(self, waveforms):
+        for run in whole_runs(self, _as_waveforms(waveforms)):
             if run.prepared is None:
                 yield RecordResult(run.waveform, None, error=run.error)
                 continue
@@ -258,9 +272,19 @@ class Picker:
             reason = "" if picks else self._why_none(annotation, run)
             yield RecordResult(run.waveform, annotation, picks, reason)
 
-    def pick_record(self, waveform: Waveform) -> RecordResult:
-        """Pick one record and say why, if there are no picks. Does not raise on bad records."""
-        [result] = self.pick_each([waveform])
+    def pick_record(self, waveform: Stream | Trace | Waveform) -> RecordResult:
+        """Pick one record and say why, if there are no picks. Does not raise on bad records.
+
+        Args:
+            waveform: a record, or the traces of one.
+
+        Raises:
+            PhaseNetKerasError: for what is no record, or several.
+        """
+        found = list(_as_waveforms(waveform))
+        if len(found) != 1:
+            raise ConfigError(f"one record is wanted, received {len(found)}: pick_each takes more")
+        [result] = self.pick_each(found)
         return result
 
     def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
@@ -345,25 +369,27 @@ class Picker:
         )
 
 
-def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Waveform]:
-    if isinstance(records, Waveform):
-        return [records]
+def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> Iterator[Waveform]:
+    """Yield waveforms as they come, and last those of traces, which may belong together."""
     if isinstance(records, np.ndarray):
         raise ShapeError(
             "an array alone has no time and no sampling rate: pass Waveform(data, sampling_rate, "
             "start_time, channels, station), or call the network itself"
         )
-    if hasattr(records, "stats") or not isinstance(records, Iterable):
+    if isinstance(records, Waveform) or hasattr(records, "stats"):
         records = [records]
-    waveforms, traces = [], []
-    for item in records:  # a Stream gives its traces
+    traces: list[Trace] = []
+    for item in records if isinstance(records, Iterable) else [records]:  # a Stream: its traces
         if isinstance(item, Waveform):
-            waveforms.append(item)
+            yield item
         elif hasattr(item, "stats"):
             traces.append(item)
+        elif hasattr(item, "traces"):
+            traces += item
         else:
+            is_labelled = isinstance(item, LabelledWaveform)
             raise ConfigError(
                 f"records are Waveforms or ObsPy traces, received {type(item).__name__}; "
-                "read files with read_waveforms"
+                + ("give record.waveform" if is_labelled else "read files with read_waveforms")
             )
-    return waveforms + waveforms_of(traces)
+    yield from waveforms_of(traces)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.data.settings import SEED, Kind, settled, whole
-from phasenet_keras.io.new_files import read_json, write_json
+from phasenet_keras.io.new_files import folder_to_write, read_json, write_json
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import seconds_after
 from phasenet_keras.models.phasenet import PhaseNet
@@ -80,6 +80,7 @@ def compare(
             records or parent.
     """
     check_network(parent)
+    folder = folder_to_write(folder)
     records = list(check_records(records))
     seeds = settled("seeds", _several(SEED), seeds)
     sizes = settled("sizes", _several(whole(1)), sizes)
@@ -91,7 +92,6 @@ def compare(
         check_training(parent, config, part["train"], part["dev"], part["test"])
     # As `train` would settle it: the records of a test have no part in it.
     config = config.settled(parts[0]["train"], parts[0]["dev"])
-    folder = Path(folder)
     rate = records[0].waveform.sampling_rate
     if tolerance_samples is None:
         tolerance_samples = config.tolerance_samples

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
+from phasenet_keras.types import ConfigError, nearest_name
 
 __all__ = ["ZERO_SHOT", "Comparison", "RecordTimes", "Run", "RunResult", "recommendation"]
 
@@ -56,8 +58,8 @@ class RecordTimes:
         return RecordMatches(len(self.labels_s), len(self.picks_s), residuals, self.event)
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(ShortRepr):
     """What a run came to on its test records.
 
     Attributes:
@@ -96,14 +98,22 @@ class RunResult:
         )
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(ShortRepr):
     """All results, and what follows from them.
 
     Attributes:
         results: one a run.
         tolerances_s: greatest residual of a match, in seconds, by phase.
-        folder: where runs and tables are.
+        folder: where ``compare`` put the runs and the command the tables: each run has a folder
+            ``runs/<strategy>-n<records>-fold<k>-seed<s>``, which serves as a preset.
+
+    Example:
+        >>> comparison = compare(parent, read_dataset("set"), "compared")  # doctest: +SKIP
+        >>> comparison.scores("finetune")["P"].f1  # doctest: +SKIP
+        0.91
+        >>> run = comparison.results[-1].run.folder_in(comparison.folder)  # doctest: +SKIP
+        >>> Picker.from_preset(run)  # doctest: +SKIP
     """
 
     results: tuple[RunResult, ...]
@@ -123,7 +133,10 @@ class Comparison:
 
         Args:
             strategy: its name, or ``"zero-shot"``.
-            n_records: number of training records; None takes the largest.
+            n_records: number of training records, one of ``sizes``; None takes the largest.
+
+        Raises:
+            ConfigError: for a strategy or a number of records that was not compared.
         """
         scored = self.scores_by_seed(strategy, n_records)
         return {
@@ -135,6 +148,15 @@ class Comparison:
         self, strategy: str, n_records: int | None = None
     ) -> dict[str, list[PhaseScores]]:
         """Return the scores of every seed of a strategy, all folds together; see `scores`."""
+        if strategy not in self.strategies:
+            there = ", ".join(self.strategies)
+            raise ConfigError(
+                f"strategy {strategy!r} is not in this comparison, which has {there}."
+                f"{nearest_name(strategy, self.strategies)}"
+            )
+        if n_records is not None and n_records not in (0, *self.sizes):
+            there = ", ".join(map(str, self.sizes))
+            raise ConfigError(f"{n_records!r} training records were not compared, but {there}")
         size = 0 if strategy == ZERO_SHOT else n_records or max(self.sizes)
         if (strategy, size) not in self._scored:  # each takes a thousand bootstrap samples
             self._scored[strategy, size] = self._score(strategy, size)

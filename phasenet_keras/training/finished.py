@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.io.dataset_table import METADATA
+from phasenet_keras.io.index import check_path
 from phasenet_keras.io.labels.files import Labels, given_labels, label_files
-from phasenet_keras.io.new_files import read_json
+from phasenet_keras.io.new_files import folder_to_write, read_json
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, holds_dataset
 from phasenet_keras.io.sources import input_files
 from phasenet_keras.io.wording import some
@@ -64,13 +65,12 @@ def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: 
     """Refuse a folder that a data set cannot be put in, before any work is done.
 
     Raises:
-        ConfigError: if it is a file, or if waveforms or labels are in it, which would be lost.
+        ConfigError: if it cannot be written, or if waveforms or labels are in it, which would be
+            lost; and if the waveforms have no name.
     """
-    if Path(waveforms).resolve() == output.resolve():
+    if check_path(waveforms).resolve() == output.resolve():
         raise ConfigError(f"{output} is the source itself: write elsewhere")
-    for path in (output, *output.parents):
-        if path.exists() and not path.is_dir():
-            raise ConfigError(f"{path} is a file: --output names a folder for the data set")
+    folder_to_write(output)
     for given in (waveforms, *given_labels(labels)):
         if output.resolve() in (Path(given).resolve(), *Path(given).resolve().parents):
             raise ConfigError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
-from phasenet_keras.io.times import residual_unit, seconds_after
+from phasenet_keras.io.times import TimeUnit, residual_unit, seconds_after
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.matching import ROUNDING, Tolerance, match_picks
 from phasenet_keras.training.scores import PhaseScores, RecordMatches
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
@@ -21,8 +22,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class PickedRecord:
+@dataclass(frozen=True, eq=False, repr=False)
+class PickedRecord(ShortRepr):
     """A labelled record and its picks, of all phases, from the probability ``lowest`` up."""
 
     record: LabelledWaveform
@@ -30,8 +31,8 @@ class PickedRecord:
     lowest: float
 
 
-@dataclass(frozen=True, eq=False)
-class RecordErrors:
+@dataclass(frozen=True, eq=False, repr=False)
+class RecordErrors(ShortRepr):
     """What is wrong with the picks of a record.
 
     Attributes:
@@ -106,14 +107,19 @@ def worst_records(
         count: of records at most.
     """
     errors = [_errors(one, scores) for one in picked if set(scores) & set(one.record.arrivals)]
-    errors.sort(key=lambda e: (-(e.n_missed + e.n_false), -e.largest_residual_s))
-    return errors[:count]
+    errors.sort(key=lambda e: (-(e[0].n_missed + e[0].n_false), -e[0].largest_residual_s))
+    # One unit for all that is shown side by side.
+    unit = residual_unit(max((e.largest_residual_s for e, _ in errors[:count]), default=0.0))
+    return [replace(found, text=_in_words(said, unit)) for found, said in errors[:count]]
 
 
-def _errors(picked: PickedRecord, scores: Mapping[str, PhaseScores]) -> RecordErrors:
+def _errors(
+    picked: PickedRecord, scores: Mapping[str, PhaseScores]
+) -> tuple[RecordErrors, list[tuple[str, int, int, float | None]]]:
+    """Return what is wrong, and by phase: missed, false and the largest residual in seconds."""
     record = picked.record
     n_missed = n_false = 0
-    largest, words = 0.0, []
+    largest, found = 0.0, []
     kept: list[Pick] = []
     for phase, score in scores.items():
         picks = picks_of(picked, phase, score.threshold)
@@ -123,17 +129,23 @@ def _errors(picked: PickedRecord, scores: Mapping[str, PhaseScores]) -> RecordEr
         match = _match_record(picks, record, phase, score.tolerance)
         missed, false = (n - len(match.residuals_s) for n in (match.n_true, match.n_pred))
         n_missed, n_false = n_missed + missed, n_false + false
+        worst_s = max(match.residuals_s, key=abs, default=None)
+        largest = max(largest, abs(worst_s or 0.0))
+        found.append((phase, missed, false, worst_s))
+    shown = PickedRecord(record, tuple(sorted(kept)), picked.lowest)
+    return RecordErrors(shown, n_missed, n_false, largest, ""), found
+
+
+def _in_words(found: Sequence[tuple[str, int, int, float | None]], unit: TimeUnit) -> str:
+    words = []
+    for phase, missed, false, worst_s in found:
         said = [f"{n} {what}" for n, what in ((missed, "missed"), (false, "false")) if n]
-        if match.residuals_s:
-            worst = max(match.residuals_s, key=abs)
-            largest = max(largest, abs(worst))
-            worst = round(worst, 9) + 0.0  # not a zero of many digits, or below zero
-            unit = residual_unit(abs(worst))
-            said.append(f"{unit.per_s * worst:+.3g} {unit.symbol}")
+        if worst_s is not None:
+            worst_s = round(worst_s, 9) + 0.0  # not a zero of many digits, or below zero
+            said.append(f"{unit.per_s * worst_s:+.3g} {unit.symbol}")
         if said:
             words.append(f"{phase} {', '.join(said)}")
-    shown = PickedRecord(record, tuple(sorted(kept)), picked.lowest)
-    return RecordErrors(shown, n_missed, n_false, largest, "; ".join(words) or "nothing to find")
+    return "; ".join(words) or "nothing to find"
 
 
 def picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:

@@ -16,6 +16,7 @@ from phasenet_keras.data.resampling import SAME_RATE, resample_record
 from phasenet_keras.data.settings import SEED, number, optional, settle
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
+from phasenet_keras.io.index import check_path
 from phasenet_keras.io.labels.files import Labels
 from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts
@@ -23,6 +24,7 @@ from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, put_in_place, read_
 from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import open_source, with_options
 from phasenet_keras.picking.one_run import only_run
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.checks_data import check_places
 from phasenet_keras.training.finished import (
     check_output,
@@ -106,8 +108,8 @@ class PrepareSettings:
             raise ConfigError("windows at random positions need a length: give --window-s")
 
 
-@dataclass(frozen=True)
-class Prepared:
+@dataclass(frozen=True, repr=False)
+class Prepared(ShortRepr):
     """What came of it.
 
     Attributes:
@@ -162,7 +164,7 @@ def prepare(
         (100, 'block')
     """
     settings = settings or PrepareSettings()
-    output = Path(output)
+    output = check_path(output, "a folder")
     check_output(waveforms, labels, output)
     order = order_of(waveforms, labels, output, asdict(settings))
     if made := _as_before(output, order, overwrite):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.data.settings import number, settle
+from phasenet_keras.data.settings import Kind, checked_type, number, settle
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import reciprocity_weights
 from phasenet_keras.training.pseudolabels import LEAST_SPREAD_SAMPLES, correct_picks
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from phasenet_keras.picking.picker import Picker
 
-__all__ = ["GatherTrace", "PseudoSettings", "pseudo_labels", "pseudo_records"]
+__all__ = ["GatherTrace", "PseudoSettings", "gather_traces", "pseudo_labels", "pseudo_records"]
 
 PREFIX = "unlabelled/"
 # Whose picks support a label: so many records of its gather, the nearest along the line, itself
@@ -32,22 +33,38 @@ KINDS = {
     "half_weight_samples": number(above=0),
     "least_weight": number(0, 1),
 }
+OFFSET = Kind("a number, or None", lambda value: math.nan if value is None else float(value))
 
 
-@dataclass(frozen=True, eq=False)
-class GatherTrace:
+@dataclass(frozen=True, eq=False, repr=False)
+class GatherTrace(ShortRepr):
     """A record of a shot gather without labels.
 
     Attributes:
         shot, receiver: names.
-        offset: signed distance from the source, in metres or in receivers.
+        offset: signed distance from the source, in metres or in receivers; None or NaN: not known.
         record: the record; labels that it may have are not looked at.
+
+    Raises:
+        ConfigError: for an offset that is no number, or another record.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> from phasenet_keras import LabelledWaveform, Waveform
+        >>> wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), "XX.A..HH")
+        >>> GatherTrace("shot 1", "A", -25.0, LabelledWaveform(wave, {})).offset
+        -25.0
     """
 
     shot: str
     receiver: str
     offset: float
     record: LabelledWaveform
+
+    def __post_init__(self) -> None:
+        hint = "LabelledWaveform(waveform, {}) is one"
+        checked_type(self.record, LabelledWaveform, "the record of a GatherTrace", hint)
+        settle(self, {"offset": OFFSET})
 
 
 @dataclass(frozen=True)
@@ -69,6 +86,23 @@ class PseudoSettings:
 
     def __post_init__(self) -> None:
         settle(self, KINDS)
+
+
+def gather_traces(traces: Iterable[GatherTrace]) -> list[GatherTrace]:
+    """Return records without labels as a list.
+
+    Raises:
+        ConfigError: for what is none, or no record.
+    """
+    if not isinstance(traces, Iterable):
+        raise ConfigError(
+            f"records without labels are a list of GatherTrace, received {type(traces).__name__}"
+        )
+    hint = "GatherTrace(shot, receiver, offset, record) is one"
+    found = [checked_type(item, GatherTrace, "a record without labels", hint) for item in traces]
+    if not found:
+        raise ConfigError("there are no records without labels")
+    return found
 
 
 def pseudo_labels(
@@ -109,8 +143,7 @@ def pseudo_labels(
     import pandas as pd
 
     settings = settings or PseudoSettings()
-    if not traces:
-        raise ConfigError("there are no records without labels")
+    traces = gather_traces(traces)
     low = copy(picker)
     low.thresholds = dict.fromkeys(picker.thresholds, settings.least_probability)
     low.sampling = "reinterpret"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.geometry import Geometry, name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.correction import CorrectionConfig
@@ -20,7 +21,7 @@ from phasenet_keras.training.robust import (
     one_thread,
 )
 from phasenet_keras.training.survey import OUT_OF_ORDER, PICK_KEPT, Point, with_offsets
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import ConfigError, nearest_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -31,6 +32,7 @@ __all__ = ["correct_picks"]
 LEAST_SPREAD_SAMPLES = 1.5
 # A pick is near a curve within so many of its uncertainties, as figures show them.
 IN_BAND = 2.0
+NO_OFFSET = "no offset"
 
 
 def correct_picks(
@@ -122,7 +124,7 @@ class _Survey:
         self.times = self._times("time_s" if self.seconds else "sample") * self.rate
         self._refuse(~table["phase"].isin(list(config.phases)), "no settings for this phase")
         self.offsets = self._offsets(sources, receivers)
-        self._refuse(~np.isfinite(self.offsets), "no offset")
+        self._refuse(~np.isfinite(self.offsets), NO_OFFSET)
         for name in (self.shot, "receiver"):
             self._refuse(table[name].isna(), f"no {name}")
         if n and not self.usable.any():
@@ -171,6 +173,10 @@ class _Survey:
         )
         there = f", and coordinates of shots {some(map(str, sources))}" if sources else ""
         there += f" and receivers {some(map(str, receivers))}" if receivers else ""
+        if note == NO_OFFSET and sources is None:
+            columns = [str(name) for name in self.table.columns if name != "offset_m"]
+            there += "; give signed offsets in metres in a column offset_m, or coordinates of "
+            there += f"sources and receivers.{nearest_name('offset_m', columns)}"
         return (
             f"no row of the table can be used: {note} ({count} of {len(self.table)} rows). It has "
             f"shots {shots}, receivers {names} and phases {phases}; there are settings for phases "
@@ -283,12 +289,8 @@ def _checked(table: Any, config: Any) -> CorrectionConfig:
             f"picks to be corrected are a pandas DataFrame, received {type(table).__name__}: "
             "columns are shot, receiver, phase and sample or time_s"
         )
-    if config is not None and not isinstance(config, CorrectionConfig):
-        raise ConfigError(
-            f"config is a CorrectionConfig, received {type(config).__name__}: "
-            "CorrectionConfig.from_dict takes a mapping"
-        )
-    return config or CorrectionConfig()
+    hint = "CorrectionConfig.from_dict takes a mapping"
+    return checked_type(config or CorrectionConfig(), CorrectionConfig, "config", hint)
 
 
 def _require(table: DataFrame, names: Sequence[str]) -> None:

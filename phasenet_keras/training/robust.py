@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from phasenet_keras.data.settings import FLAG, choice, number, settle, whole
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.curves import curve_errors, fit_gather
 from phasenet_keras.types import ConfigError, MissingExtraError, ShapeError
 
@@ -106,8 +107,8 @@ class PhaseCorrection:
             )
 
 
-@dataclass(frozen=True, eq=False)
-class GatherCorrection:
+@dataclass(frozen=True, eq=False, repr=False)
+class GatherCorrection(ShortRepr):
     """What `correct_gather` returns: arrays with one entry a receiver, in the order given.
 
     Attributes:

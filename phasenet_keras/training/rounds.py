@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.io.new_files import read_json, write_json
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores
 from phasenet_keras.training.survey import HOW
@@ -24,8 +25,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class SelfTrainRound:
+@dataclass(frozen=True, repr=False)
+class SelfTrainRound(ShortRepr):
     """What a round came to; round 0 is the parent.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.matching import Tolerance
 from phasenet_keras.types import ConfigError
 
@@ -60,8 +61,8 @@ class RecordMatches:
         return self.residuals_s if self.near_residuals_s is None else self.near_residuals_s
 
 
-@dataclass(frozen=True)
-class PhaseScores:
+@dataclass(frozen=True, repr=False)
+class PhaseScores(ShortRepr):
     """Scores of one phase; ``*_interval`` are 95 % bootstrap intervals by event.
 
     The statistics of residuals are over the pairs that the rule takes, in seconds; NaN without
@@ -139,8 +140,8 @@ class PhaseScores:
         return {name: _plain(value) for name, value in asdict(self).items()}
 
 
-@dataclass(frozen=True)
-class ScoreCurve:
+@dataclass(frozen=True, repr=False)
+class ScoreCurve(ShortRepr):
     """Scores of one phase at many thresholds, ascending; each sequence has a value a threshold.
 
     Attributes:

@@ -13,10 +13,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.data.settings import checked_type, settled, whole
+from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.correction import CorrectionConfig
@@ -26,6 +28,7 @@ from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.pseudo_records import (
     GatherTrace,
     PseudoSettings,
+    gather_traces,
     pseudo_labels,
     pseudo_records,
 )
@@ -53,10 +56,11 @@ __all__ = ["SelfTrainResult", "self_train"]
 
 SETTINGS, ROUNDS, REPORT, BEST = "settings.json", "rounds.json", "report.md", "best"
 LABELS = "pseudo_labels.csv"
+FROM_DICT = "CorrectionConfig.from_dict takes a mapping"
 
 
-@dataclass(frozen=True)
-class SelfTrainResult:
+@dataclass(frozen=True, repr=False)
+class SelfTrainResult(ShortRepr):
     """What self-training came to.
 
     Attributes:
@@ -122,22 +126,22 @@ def self_train(
         `train` with ``pseudo_labels.csv``; ``rounds.json``, ``best`` and ``report.md``.
 
     Raises:
-        ConfigError: for a split without records, no record that is without labels, a folder of
-            other settings, or without scikit-learn.
+        ConfigError: for a split without records, no record that is without labels or none with
+            an offset, a folder of other settings, or without scikit-learn.
     """
     config = config_of(config)
+    rounds = settled("rounds", whole(1), rounds)
     labelled = list(check_records(labelled, "labelled records"))
     run = _Run(
         parent,
         {s: [r for r in labelled if r.split == s] for s in SPLITS},
-        unlabelled,
-        Path(folder),
+        gather_traces(unlabelled),
+        folder_to_write(folder),
         strategy_of(strategy),
         replace(config, refit=bool(config.refit)),
-        correction or CorrectionConfig(),
-        pseudo or PseudoSettings(),
+        checked_type(correction or CorrectionConfig(), CorrectionConfig, "correction", FROM_DICT),
+        checked_type(pseudo or PseudoSettings(), PseudoSettings, "pseudo"),
     )
-    _check(run, rounds)
     _claim(run)
     done = read_rounds(run.folder / ROUNDS)
     if not done:
@@ -255,9 +259,7 @@ def _counts(
     return counts
 
 
-def _check(run: _Run, rounds: int) -> None:
-    if rounds < 1:
-        raise ConfigError(f"rounds is from 1 on, received {rounds}")
+def _check(run: _Run) -> None:
     check_network(run.parent)
     if run.parent.preset is None:
         raise ConfigError("self-training needs a parent with a preset: PhaseNet.from_preset")
@@ -269,8 +271,11 @@ def _check(run: _Run, rounds: int) -> None:
             )
     run.strategy.check(run.parent.stages)
     check_training(run.parent, run.config, run.splits["train"], run.splits["dev"])
-    if not run.unlabelled:
-        raise ConfigError("there are no records without labels")
+    if not any(map(math.isfinite, (trace.offset for trace in run.unlabelled))):
+        raise ConfigError(
+            "none of the records without labels has an offset: a GatherTrace has the signed "
+            "distance from its source, or receiver minus shot number"
+        )
     rate = run.splits["train"][0].waveform.sampling_rate
     others = {trace.record.waveform.sampling_rate for trace in run.unlabelled} - {rate}
     if others:
@@ -289,8 +294,9 @@ def _check(run: _Run, rounds: int) -> None:
 
 
 def _claim(run: _Run) -> None:
-    """Write the settings of a run, or refuse a folder that holds a run of other settings."""
-    places = [[trace.shot, trace.receiver, trace.offset] for trace in run.unlabelled]
+    """Write the settings of a run that can be, or refuse a folder that holds one of others."""
+    _check(run)
+    places = [[str(t.shot), str(t.receiver), t.offset] for t in run.unlabelled]
     blind = [replace(trace.record, arrivals={}) for trace in run.unlabelled]
     settings = {
         "strategy": run.strategy.to_dict(),

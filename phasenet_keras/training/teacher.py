@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import checked_type, number, settle
 from phasenet_keras.data.windows import padded_length
 from phasenet_keras.models.folding import window_of
 from phasenet_keras.models.inference import Forward, compile_forward
 from phasenet_keras.models.weights import weights_digest
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -56,8 +58,8 @@ def mix_targets(y: np.ndarray, answer: np.ndarray, share: float) -> np.ndarray:
     return np.concatenate(parts, axis=-1).astype(np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class Teacher:
+@dataclass(frozen=True, eq=False, repr=False)
+class Teacher(ShortRepr):
     """A network whose answers are a part of the targets that another one is trained on.
 
     Attributes:
@@ -67,7 +69,7 @@ class Teacher:
             rest. A phase that was not labelled has the teacher's word alone.
 
     Raises:
-        ConfigError: for a share out of range.
+        ConfigError: for a share out of range, or what is no network.
 
     Example:
         >>> from phasenet_keras import PhaseNet
@@ -81,8 +83,10 @@ class Teacher:
     share: float = 0.7
 
     def __post_init__(self) -> None:
-        if isinstance(self.share, bool) or not 0.0 <= self.share <= 1.0:
-            raise ConfigError(f"a teacher's share is in [0, 1], received {self.share!r}")
+        from phasenet_keras.models.phasenet import PhaseNet  # late: it costs Keras
+
+        checked_type(self.net, PhaseNet, "a teacher's net", "PhaseNet.from_preset(name) is one")
+        settle(self, {"share": number(0, 1)}, "a teacher's ")
 
     def check(self, config: PhaseNetConfig) -> None:
         """Refuse a student of other channels or phases.

@@ -14,11 +14,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.data.settings import checked_type
+from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.best_epoch import beats, best_epoch, is_over
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
@@ -46,8 +48,8 @@ VALIDATED, REFIT, BEST = "validated", "refit", "best"
 MIN_DISTANCE_SAMPLES = 50
 
 
-@dataclass(frozen=True)
-class TrainResult:
+@dataclass(frozen=True, repr=False)
+class TrainResult(ShortRepr):
     """What a run came to.
 
     Attributes:
@@ -165,7 +167,7 @@ def train(
         list(check_records(dev_records, "records to validate on")),
         list(check_records(test_records, "records to test")),
     )
-    folder = Path(folder)
+    folder = folder_to_write(folder)
     learner = _claimed(parent, sets, folder, strategy, config, weights, teacher)
     return _trained(learner, sets, folder, keep_parent, on_epoch)
 
@@ -190,8 +192,8 @@ def _claimed(
     config = config_of(config)
     check_training(parent, config, learn, check, test)
     config = config.settled(learn, check)
-    if teacher:
-        teacher.check(parent.config)
+    if teacher is not None:
+        checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
     contract = _contract(parent, learn[0], config, folder)
     learner = Learner(parent, learn, check, strategy, config, contract, weights, teacher)
     data = _data_facts(learn, check, weights, teacher)

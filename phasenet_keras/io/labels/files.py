@@ -12,7 +12,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import NoLabelsError
 from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, warn_of_left_out
-from phasenet_keras.io.index import expand_paths, natural_key
+from phasenet_keras.io.index import as_list, check_path, expand_paths, natural_key
 from phasenet_keras.io.labels.rows import (
     LabelTable,
     is_label_table,
@@ -62,9 +62,10 @@ def given_labels(labels: Labels | None) -> list[str | PathLike[str]]:
         >>> given_labels("picks/"), given_labels(None)
         (['picks/'], [])
     """
-    if labels is None:
-        return []
-    return [labels] if isinstance(labels, str | PathLike) else list(labels)
+    items = [] if labels is None else as_list(labels)
+    for item in items:
+        check_path(item)
+    return items
 
 
 def named_files(labels: Labels | None) -> set[Path]:

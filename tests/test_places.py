@@ -1,0 +1,93 @@
+"""Places that cannot be written to are refused, before any work is done."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from obspy import UTCDateTime
+
+from phasenet_keras import (
+    Annotation,
+    LabelledWaveform,
+    Picker,
+    Waveform,
+    compare,
+    evaluate,
+    prepare,
+    train,
+    write_dataset,
+    write_picks,
+)
+from phasenet_keras.io.annotations import write_annotations
+from phasenet_keras.io.new_files import folder_to_write
+from phasenet_keras.picking.files import StationResult
+from phasenet_keras.plot import save_station_figure
+from phasenet_keras.score_report import write_scores
+from phasenet_keras.training.pseudo_records import GatherTrace
+from phasenet_keras.training.selftrain import self_train
+from phasenet_keras.types import ConfigError
+
+START = UTCDateTime(0)
+
+
+def record(number, split):
+    data = np.random.default_rng(number).standard_normal((600, 3))
+    wave = Waveform(data, 100.0, START + 60 * number, ("E", "N", "Z"), f"XX.A{number}..HH")
+    return LabelledWaveform(wave, {"P": 200}, f"r{number}", f"e{number}", split=split)
+
+
+@pytest.fixture(scope="module")
+def writers(spike_net, tmp_path_factory):
+    """What writes to a place, by name; each would do its work before it finds out by itself."""
+    records = [record(n, split) for n, split in enumerate(("train", "train", "dev", "test"))]
+    data_set = tmp_path_factory.mktemp("in") / "set"
+    write_dataset(records, data_set)
+    picker = Picker(spike_net)
+    picks, scores = picker.pick(records[0].waveform), evaluate(picker, records, bootstrap=0)
+    station = StationResult("XX.A", [picker.pick_record(records[0].waveform)])
+    probabilities = Annotation(np.zeros((9, 3)), ("N", "P", "S"), 100.0, START, "XX.A..HH")
+    gathers = [GatherTrace("1", str(n), 10.0 * n, item) for n, item in enumerate(records)]
+    return {
+        "prepare": lambda place: prepare(data_set, place),
+        "train": lambda place: train(spike_net, records[:2], records[2:3], place),
+        "compare": lambda place: compare(spike_net, records, place),
+        "self_train": lambda place: self_train(spike_net, records, gathers, place),
+        "write_dataset": lambda place: write_dataset(records, place),
+        "write_picks": lambda place: write_picks(picks, place, "csv"),
+        "write_annotations": lambda place: write_annotations([probabilities], place),
+        "write_scores": lambda place: write_scores(place, scores, {}),
+        "save_station_figure": lambda place: save_station_figure(station, place),
+        "save_preset": spike_net.save_preset,
+    }  # fmt: skip
+
+
+NAMES = (
+    *("prepare", "train", "compare", "self_train", "write_dataset", "write_picks"),
+    *("write_annotations", "write_scores", "save_station_figure", "save_preset"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_place_is_refused(writers, name, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for place, text in (
+        (None, "a text or a Path names a .*received NoneType"),
+        (3, "a text or a Path names a .*received int"),
+        ("", "a file name is empty; '.' names the working folder"),
+        (tmp_path / "file" / "x", "file is a file, a folder|folder .*file does not exist"),
+        (str(tmp_path / "file" / "x" / "y"), "file is a file, a folder|folder .*x does not exist"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            writers[name](place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_without_permission_is_refused(tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o555)
+    with pytest.raises(ConfigError, match=r"folder .*closed cannot be written to: write elsewhere"):
+        folder_to_write(tmp_path / "closed" / "new" / "set")
+    assert folder_to_write(tmp_path / "new" / "set") == tmp_path / "new" / "set"
