@@ -216,21 +216,33 @@ def _normalize(blocks: _Blocks, centres: np.ndarray, widths: np.ndarray) -> np.n
     n_channels, n_blocks, half = len(blocks.away), len(centres) - 1, blocks.away.shape[2]
     normalized = np.empty((n_blocks * half, n_channels), np.float32)
     # What falls and what rises: begin and slope would cancel, behind a step, more than there is.
-    along = np.stack([1.0 - np.arange(half) / half, np.arange(half) / half])
+    rises = (np.arange(half) / half).astype(blocks.away.dtype)
+    falls = (1.0 - np.arange(half) / half).astype(blocks.away.dtype)
     centre, width = _ends(centres, blocks.first[:, :n_blocks]), _ends(widths, 0.0)
-    along, centre, width = (item.astype(blocks.away.dtype) for item in (along, centre, width))
+    centre, width = (item.astype(blocks.away.dtype) for item in (centre, width))
     into = normalized.T.reshape(n_channels, n_blocks, half)
     count = max(1, TILE_VALUES // (n_channels * half))
     for begin in range(0, n_blocks, count):
         rows = slice(begin, min(begin + count, n_blocks))
-        divisor = width[:, rows] @ along
-        if not width[:, rows].all():
-            divisor[divisor == 0] = 1.0
         # What is away from a block's first sample is not needed again.
         tile = blocks.away[:, rows]
-        tile -= centre[:, rows] @ along
+        tile -= _lines(centre[:, rows], falls, rises)
+        divisor = _lines(width[:, rows], falls, rises)
+        if not width[:, rows].all():
+            divisor[divisor == 0] = 1.0
         np.divide(tile, divisor, out=into[:, rows], casting="same_kind")
     return normalized
+
+
+def _lines(ends: np.ndarray, falls: np.ndarray, rises: np.ndarray) -> np.ndarray:
+    """Return the line of each block, ``(n_channels, n_blocks, half)``, between its ends.
+
+    Each value is rounded by itself. A product of matrices is not: how that sums is up to how many
+    blocks there are, and to the processor.
+    """
+    line = ends[..., :1] * falls
+    line += ends[..., 1:] * rises
+    return line
 
 
 def _ends(at_borders: np.ndarray, origins: np.ndarray | float) -> np.ndarray:
