@@ -297,3 +297,36 @@ def test_files_are_those_of_their_names_where_a_header_is_alike_in_all(tmp_path,
         ("shot_1-0002", (52.0,)),
         ("shot_2-0007", (67.0,)),
     }
+
+
+def test_rows_in_order_are_refused_where_shots_of_some_contradict_it(tmp_path):
+    write_line(tmp_path / "in")
+    rows = [f"line.su,{shot},{10 * (shot % 100) + n}" for n in range(1, 5) for shot in (1001, 1002)]
+    records, bad, _ = read(tmp_path / "in", "fname,ffid,itp", rows)
+    assert (records, len(bad)) == ([], 8)
+    assert "holds no trace 2 of shot 1002" in bad[0]
+
+
+def test_receivers_of_all_shots_are_refused_where_those_of_one_are_no_numbers_of_traces(tmp_path):
+    write_line(tmp_path / "in")  # at stakes 2 to 5, and for the second shot at 3 to 6
+    rows = [f"{shot},{n + shot - 1000},{n}" for shot, last in ((1001, 3), (1002, 4))
+            for n in range(1, last + 1)]  # fmt: skip
+    records, bad, _ = read(tmp_path / "in", "ffid,receiver,itp", rows)
+    assert (records, len(bad)) == ([], 7)
+    assert "not numbered as its traces are, from 1 on (receiver)" in bad[-1]
+
+
+def test_a_gather_in_a_file_of_several_shots_is_one_of_these(tmp_path):
+    write_line(tmp_path / "in")
+    rows = [f"1002,{n},{20 + n}" for n in range(1, 5)]
+    records, bad, _ = read(tmp_path / "in", "gather,trace,itp", rows)
+    assert (bad, are_right(records, 4)) == ([], True)
+
+
+def test_one_name_in_two_folders_is_that_of_the_folder_that_is_there(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_text_files(tmp_path / "in/d2", ["a.txt", "b.txt"])
+    rows = ["d1/a.txt,50", "d2/a.txt,60", "/elsewhere/b.txt,70"]
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows)
+    assert bad == ["row 1: there is no file of this name or station (d1/a.txt)"]
+    assert {r.name: r.arrivals["P"] for r in records} == {"a": (60.0,), "b": (70.0,)}

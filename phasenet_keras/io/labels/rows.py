@@ -1,4 +1,4 @@
-"""Tables of arrivals in samples: their columns, and what a row says."""
+"""Tables of arrivals in samples: the columns that are known, and the rows."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
-from phasenet_keras.io.labels.time_origin import (
-    AFTER_TRIGGER,
-    TIME_COLUMNS_S,
-    TIME_NAMES_S,
-    samples_of_times,
-)
+from phasenet_keras.io.labels.time_origin import AFTER_TRIGGER, TIME_COLUMNS_S, TIME_NAMES_S
 from phasenet_keras.io.metadata_files import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
@@ -28,28 +23,37 @@ from phasenet_keras.io.text_tables import (
     are_fillers,
     decimal_pairs,
     decoded,
-    event_in,
-    first_cell,
     split_table,
     with_point,
 )
-from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+from phasenet_keras.types import FormatError
 
 __all__ = [
+    "DISTANCE_COLUMNS",
+    "FILE_COLUMNS",
+    "GATHER_COLUMNS",
+    "NUMBER_COLUMNS",
+    "RECEIVER_COLUMNS",
     "SAMPLE_COLUMNS",
     "SAMPLE_COLUMNS_IN_WORDS",
     "SHOT_COLUMNS",
     "SPLIT_NAMES",
     "TIME_COLUMNS_IN_WORDS",
+    "TRACE_COLUMNS",
+    "TRACE_IN_FILE",
     "LabelTable",
+    "Rows",
     "is_label_table",
-    "labelled_by_row",
-    "merged",
     "no_direct_phase",
+    "number_in",
     "numbered_rows",
+    "numbers_in",
     "read_label_table",
     "warn_of_fillers",
 ]
+
+# Cells by column of rows, with the row's number in its table from 1.
+Rows = list[tuple[int, Mapping[str, str]]]
 
 # Columns of an arrival in samples, by phase, in the order in which they are looked for.
 SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -68,6 +72,12 @@ VALUE_COLUMNS: Mapping[str, str] = {
 FILE_COLUMNS = ("fname", "file_name", "filename", "file", "trace_name")
 # A shot by its name or number, or by the field record of its traces' headers.
 SHOT_COLUMNS = ("shot", "ffid", "fldr", "field_record", "source")
+GATHER_COLUMNS = (*SHOT_COLUMNS, "gather")
+# The number of a trace in its file, or in its shot where the file holds several.
+TRACE_IN_FILE = "trace_in_file"
+# A seismograph's channels, and what stands on the ground, may be numbered in another way.
+RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone")
+TRACE_COLUMNS = ("trace", "trace_number", TRACE_IN_FILE, *RECEIVER_COLUMNS)
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
 NUMBER_COLUMNS = {
     name
@@ -180,7 +190,7 @@ def _by_phase(table: LabelTable) -> LabelTable:
     return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
 
 
-def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
+def numbered_rows(table: LabelTable) -> Rows:
     """Return the rows of a table with their numbers, from 1, but those of other phases.
 
     Where a number stands for no arrival the cell is left out: the phase is not known there.
@@ -189,10 +199,11 @@ def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
         FormatError: if there are rows, and all are of other phases.
 
     Warns:
-        RecordWarning: for rows of other phases.
+        RecordWarning: for rows of other phases, and as `warn_of_fillers`.
     """
+    warn_of_fillers(table)
     fillers = _fillers(table)
-    rows: list[tuple[int, Mapping[str, str]]] = [
+    rows: Rows = [
         (
             number,
             {n: c for n, c in row.items() if n not in fillers or not _is(c, n, fillers[n])},
@@ -269,7 +280,7 @@ def _fillers(table: LabelTable) -> dict[str, float]:
 
 def _is(cell: str, column: str, number: float) -> bool:
     with suppress(FormatError):
-        return set(_samples(cell, column)) == {number}
+        return set(numbers_in(cell, column)) == {number}
     return False
 
 
@@ -278,7 +289,7 @@ def _all_samples(table: LabelTable, column: str) -> list[float]:
     found: list[float] = []
     for row in table.rows:
         with suppress(FormatError):
-            found += _samples(row.get(column, ""), column)
+            found += numbers_in(row.get(column, ""), column)
     return found
 
 
@@ -287,7 +298,7 @@ def _warn_of_absent(table: LabelTable, phase: str, column: str) -> None:
     n_absent = 0
     for row in table.rows:
         with suppress(FormatError):
-            n_absent += column in row and not _samples(row[column], column)
+            n_absent += column in row and not numbers_in(row[column], column)
     if n_absent:
         warnings.warn(
             f"{table.path}: {column} is empty, or NaN and such, in {n_absent} of "
@@ -313,87 +324,33 @@ def _warn_of_decimal_commas(table: LabelTable, column: str) -> None:
         )
 
 
-def labelled_by_row(
-    wave: Waveform, row: Mapping[str, str], columns: Mapping[str, str], name: str = ""
-) -> LabelledWaveform:
-    """Give a record the arrivals of a row, its event, gather, split and distance.
-
-    Args:
-        wave: the record.
-        row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
-            ``"100,900"``, which only a table separated by commas can hold).
-        columns: the column of each phase. An empty cell is a phase that was looked for and not
-            found; a phase without a column one that was not looked for.
-        name: of the record; else its station's.
+def numbers_in(cell: str, column: str) -> tuple[float, ...]:
+    """Return the numbers of a cell: one, several, or none.
 
     Raises:
-        FormatError: for a cell that is not a number.
-        ShapeError: for an arrival outside of the record.
+        FormatError: for a cell of other than numbers.
+
+    Example:
+        >>> numbers_in("100.5", "itp"), numbers_in("[100, 900]", "itp"), numbers_in("nan", "itp")
+        ((100.5,), (100.0, 900.0), ())
     """
-    shot = first_cell(row, SHOT_COLUMNS)
-    split = row.get("split", "").lower()
-    if split and split not in SPLIT_NAMES:
-        raise FormatError(f"split should be train, dev or test, received '{split}'")
-    arrivals = {
-        phase: _arrivals(row[column], column, wave)
-        for phase, column in columns.items()
-        if column in row
-    }
-    if columns and not arrivals:
-        raise FormatError(f"it has no arrival in {' or '.join(columns.values())}")
-    record = LabelledWaveform(
-        wave,
-        arrivals,
-        name=name or wave.station,
-        event=event_in(row),
-        gather=f"shot {shot}" if shot else row.get("gather", ""),
-        split=SPLIT_NAMES.get(split, ""),
-    )
-    offset = first_cell(row, DISTANCE_COLUMNS)
-    station, network = row.get("station", ""), row.get("network", "")
-    if offset:
-        wave = replace(wave, offset_m=_number(offset, "distance_m"))
-    if station and "." not in wave.station:
-        wave = replace(wave, station=f"{network}.{station}.." if network else station)
-    return replace(record, waveform=wave)
-
-
-def merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
-    """Bring the arrivals of several rows of one record together.
-
-    Raises:
-        ShapeError: if they do not agree on the event or the gather.
-    """
-    first = records[0]
-    arrivals: dict[str, set[float]] = {}
-    for record in records:
-        if (record.event, record.gather) != (first.event, first.gather):
-            raise ShapeError(
-                f"record {first.name}: its rows name different events or shots "
-                f"({record.event or record.gather} and {first.event or first.gather}): "
-                "give each a file of its own (column fname)"
-            )
-        for phase, samples in record.arrivals.items():
-            arrivals.setdefault(phase, set()).update(samples)
-    return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
-
-
-def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
-    """Return the arrivals of a cell in samples, also of a column of times."""
-    values = _samples(cell, column)
-    return samples_of_times(values, column, wave) if column in TIME_COLUMNS_S else values
-
-
-def _samples(cell: str, column: str) -> tuple[float, ...]:
-    """Return the numbers of a cell: one, several, or none."""
     with suppress(ValueError):  # nearly all are one number
         number = float(cell)
         return (number,) if number == number else ()
     texts = [text for text in re.split(r"[\s,;|]+", cell.strip("[]() ")) if text]
-    return tuple(_number(text, column) for text in texts if text.lower() not in NOT_A_NUMBER)
+    return tuple(number_in(text, column) for text in texts if text.lower() not in NOT_A_NUMBER)
 
 
-def _number(text: str, column: str) -> float:
+def number_in(text: str, column: str) -> float:
+    """Return the number that a text in a column is.
+
+    Raises:
+        FormatError: if it is none.
+
+    Example:
+        >>> number_in("62.5", "itp")
+        62.5
+    """
     try:
         return float(text)
     except ValueError as error:

@@ -12,20 +12,14 @@ from pathlib import Path
 
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import natural_key
+from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
 from phasenet_keras.io.labels.row_order import against_order
-from phasenet_keras.io.labels.rows import (
-    LabelTable,
-    labelled_by_row,
-    merged,
-    numbered_rows,
-    read_label_table,
-    warn_of_fillers,
-)
+from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows, read_label_table
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
 from phasenet_keras.io.wording import some
-from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 __all__ = ["find_specfem_runs", "specfem_parts"]
 
@@ -99,7 +93,6 @@ def _check(table: LabelTable) -> None:
             f"{table.path} should have columns p_index or s_index (samples from the first of the "
             f"seismogram), it has {', '.join(table.columns) or 'none'}"
         )
-    warn_of_fillers(table)
 
 
 def _read_own(name: str, folder: Path) -> Iterator[Item]:
@@ -113,9 +106,7 @@ def _read_own(name: str, folder: Path) -> Iterator[Item]:
     yield from _read(name, folder, rows, table)
 
 
-def _read(
-    name: str, folder: Path, rows: Sequence[tuple[int, Mapping[str, str]]], table: LabelTable
-) -> Iterator[Item]:
+def _read(name: str, folder: Path, rows: Rows, table: LabelTable) -> Iterator[Item]:
     """Yield the records of a run in the order of its stations, after the rows that give none."""
     try:
         waves = read_specfem_run(folder)
@@ -123,24 +114,28 @@ def _read(
     except FormatError as error:
         yield BadRow(None, f"run {name}: {error}")
         return
-    found: dict[int, LabelledWaveform] = {}
-    for (number, row), owner in zip(rows, owners, strict=True):
-        try:
-            if owner is None:
-                raise FormatError(f"there is no seismogram of station {_code(row)}")
-            record = _labelled(waves[owner], row, table, name)
-            found[owner] = merged([found[owner], record]) if owner in found else record
-        except (FormatError, ShapeError) as error:
-            yield BadRow(number, f"{error} (run {name})")
-    if len(found) < len(waves):
-        text = f"run {name}: {len(waves) - len(found)} of {len(waves)} stations have no labels"
+    by_owner: dict[int, Rows] = {}
+    for item, owner in zip(rows, owners, strict=True):
+        if owner is None:
+            text = f"there is no seismogram of station {_code(item[1])} (run {name})"
+            yield BadRow(item[0], text)
+        else:
+            by_owner.setdefault(owner, []).append(item)
+    records = []
+    for owner in sorted(by_owner):
+        label = partial(_labelled, waves[owner], table=table, run=name)
+        for found in labelled_by_rows(by_owner[owner], label):
+            if isinstance(found, BadRow):
+                yield BadRow(found.row, f"{found.text} (run {name})")
+            else:
+                records.append(found)
+    if len(records) < len(waves):
+        text = f"run {name}: {len(waves) - len(records)} of {len(waves)} stations have no labels"
         warnings.warn(f"{text} and are left out", RecordWarning, stacklevel=2)
-    yield from (found[index] for index in sorted(found))
+    yield from records
 
 
-def _owners(
-    waves: Sequence[Waveform], rows: Sequence[tuple[int, Mapping[str, str]]], table: LabelTable
-) -> list[int | None]:
+def _owners(waves: Sequence[Waveform], rows: Rows, table: LabelTable) -> list[int | None]:
     """Return the number of each row's seismogram."""
     if "station" not in table.columns:
         if len(rows) != len(waves):
