@@ -52,6 +52,13 @@ def test_a_column_of_any_name_that_holds_names_of_files_is_theirs(tmp_path, head
     assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
 
 
+def test_a_file_whose_name_has_no_ending_is_one_file(tmp_path):
+    write_text_files(tmp_path / "in", ["q1", "q2"])
+    records, bad, _ = read(tmp_path / "in", "fname,itp", ["q2,60", "q1,50"])
+    assert bad == []
+    assert {r.name: r.arrivals["P"] for r in records} == {"q1": (50.0,), "q2": (60.0,)}
+
+
 @pytest.mark.parametrize(
     ("header", "row", "column"),
     [

@@ -18,7 +18,6 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +54,8 @@ class FileRows:
     problem: str = ""
 
 
-# Gives the files that a row is of, and what is wrong where there are none.
-Find = Callable[[Mapping[str, str]], tuple[list[Path], str]]
+# Gives the files that a row's name, station or shot is of, and what is wrong if there are none.
+Find = Callable[[str], tuple[list[Path], str]]
 
 
 def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection) -> list[FileRows]:
@@ -75,21 +74,24 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     names |= {name for record in channels for name in record.names}
     column = table.file_column or column_of_names(cells, names)
     if column:
-        asked = {name_in(row[column]).name for row in cells}
+        named = [row[column] for row in cells]
+        asked = {name_in(cell).name for cell in named}
         records = [r for r in channels if asked & r.all_names and r.are_one_record()]
-        groups = _grouped(rows, _finder_by_name(rows, paths, records, column))
+        groups = _grouped(rows, named, _finder_by_name(named, paths, records))
         _join_channels(groups, records, [*table.sample_columns.values()])
         groups = [group for group in groups if group.rows]
         _warn_of_unused(paths, groups)
         return groups
     if "station" in table.columns:
-        return _grouped(rows, _finder_by_station(paths, selection))
+        named = [f"{row.get('network', '')}.{row['station']}" for row in cells]
+        return _grouped(rows, named, _finder_by_station(paths, selection))
     readers = _readers(paths)
     paths = sorted(readers, key=natural_key)
     are_gathers = all(reader and reader.one_trace_one_station for reader in readers.values())
     if table.first_of(GATHER_COLUMNS) and are_gathers:
         traces = {path: headers_of(path) for path in paths}
-        groups = _grouped(rows, _finder_by_shot(cells, traces))
+        named = list(map(shot_in, cells))
+        groups = _grouped(rows, named, _finder_by_shot(named, traces))
         if len(rows) != len(paths) or all(
             group.files and (len(group.rows) == 1 or len(traces[group.files[0]]) > 1)
             for group in groups
@@ -104,36 +106,39 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
 
 
-def _grouped(rows: Rows, find: Find) -> list[FileRows]:
+def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:
+    """Group rows by the files that their names are of."""
     groups: dict[tuple[Path, ...] | str, FileRows] = {}
-    for number, row in rows:
-        files, problem = find(row)
-        group = groups.setdefault(tuple(files) or problem, FileRows([], files, problem))
-        group.rows.append((number, row))
+    for item, name in zip(rows, names, strict=True):
+        files, problem = find(name)
+        groups.setdefault(tuple(files) or problem, FileRows([], files, problem)).rows.append(item)
     return list(groups.values())
 
 
-def _finder_by_name(
-    rows: Rows, paths: Sequence[Path], records: Sequence[ChannelFiles], column: str
-) -> Find:
-    """Find files by a column of names; those of a record's channels by what they have in common."""
-    by_name: dict[str, list[Path]] = {}
-    for path in paths:
-        by_name.setdefault(path.name, []).append(path)
-    for path in paths:  # names without their ending, where no file has that very name
-        by_name.setdefault(path.stem, []).append(path)
-    common = [(name, record.files[0]) for record in records for name in record.names]
-    for name, path in [(name, path) for name, path in common if name not in by_name]:
-        by_name.setdefault(name, []).append(path)
-    folders: dict[str, set[Path]] = {}
-    for _, row in rows:
-        folders.setdefault(name_in(row[column]).name, set()).add(name_in(row[column]).parent)
+def _files_by(pairs: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
+    """Return the files of each key."""
+    found: dict[str, list[Path]] = {}
+    for key, path in dict.fromkeys(pairs):
+        found.setdefault(key, []).append(path)
+    return found
 
-    def find(row: Mapping[str, str]) -> tuple[list[Path], str]:
-        name = name_in(row[column])
+
+def _finder_by_name(
+    cells: Iterable[str], paths: Sequence[Path], records: Sequence[ChannelFiles]
+) -> Find:
+    """Find files by their names; those of a record's channels by what they have in common."""
+    by_name = _files_by(pair for path in paths for pair in ((path.name, path), (path.stem, path)))
+    common = _files_by((name, record.files[0]) for record in records for name in record.names)
+    by_name = common | by_name
+    folders: dict[str, set[Path]] = {}
+    for name in map(name_in, cells):
+        folders.setdefault(name.name, {Path()}).add(name.parent)
+
+    def find(cell: str) -> tuple[list[Path], str]:
+        name = name_in(cell)
         found = by_name.get(name.name, [])
         # Folders may be those of another machine, but not where they tell files apart.
-        if len(found) > 1 or len(folders[name.name] - {Path()}) > 1:
+        if len(found) > 1 or len(folders[name.name]) > 2:
             tail = name.parts
             found = [path for path in found if path.parts[-len(tail) : -1] == tail[:-1]]
             # A file of that very name comes before one that has it as its stem.
@@ -161,35 +166,31 @@ def _join_channels(
 
 def _finder_by_station(paths: Sequence[Path], selection: Selection) -> Find:
     """Find files by ``network.station``; what is no waveform is passed over."""
-    by_code: dict[str, list[Path]] = {}
-    for path in paths:
-        traces = filter(selection.takes_channel, headers_of(path))
-        for name in {f"{trace.stats.network}.{trace.stats.station}" for trace in traces}:
-            by_code.setdefault(name, []).append(path)
-
+    by_code = _files_by(
+        (f"{trace.stats.network}.{trace.stats.station}", path)
+        for path in paths
+        for trace in filter(selection.takes_channel, headers_of(path))
+    )
     problem = "there is no file of this station: name the file (column fname)"
-    return lambda row: (by_code.get(f"{row.get('network', '')}.{row['station']}", []), problem)
+    return lambda code: (by_code.get(code, []), problem)
 
 
-def _finder_by_shot(
-    rows: Sequence[Mapping[str, str]], traces: Mapping[Path, Sequence[Trace]]
-) -> Find:
+def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]) -> Find:
     """Find gathers by shots; those of several shots by their headers, whatever they are called."""
-    by_name: dict[str, list[Path]] = {}
-    by_header: dict[str, list[Path]] = {}
-    for path, of_file in traces.items():
-        digits = re.findall(r"\d+", path.stem)
-        for shot in {path.stem, *(plain(number) for number in digits[-1:])}:
-            by_name.setdefault(shot, []).append(path)
-        for shot in set(chain(*shots_of_traces(of_file))):
-            by_header.setdefault(shot, []).append(path)
-    are_named = {shot_in(row) for row in rows} <= by_name.keys()
+    names = {path: (path.stem, *map(plain, re.findall(r"\d+", path.stem)[-1:])) for path in traces}
+    by_name = _files_by((name, path) for path in traces for name in names[path])
+    by_header = _files_by(
+        (shot, path)
+        for path, of_file in traces.items()
+        for shots_of_file in shots_of_traces(of_file)
+        for shot in shots_of_file
+    )
+    are_named = by_name.keys() >= set(shots)
     # A number that several hold, such as a kind of source, says less than names of files.
     by_header = {s: held for s, held in by_header.items() if len(held) == 1 or not are_named}
     by_shot = by_name | by_header
 
-    def find(row: Mapping[str, str]) -> tuple[list[Path], str]:
-        shot = shot_in(row)
+    def find(shot: str) -> tuple[list[Path], str]:
         found = by_shot.get(shot, [])
         problem = f"{len(found)} files are named after shot '{shot}', or hold it: name the file"
         return found if len(found) == 1 else [], f"{problem} (column fname)"

@@ -54,19 +54,19 @@ def rows_by_record(
     waves = waveforms_of(filter(selection.takes_channel, traces))
     if not waves:
         raise FormatError(f"{first} holds no channel of the codes wanted")
+    if len(waves) > 1 and len(files) > 1:
+        raise FormatError(_said_of_several(files, waves))
     is_gather = all(wave.station.startswith(f"{first.stem}-") for wave in waves)
     gather = gather_of(first, waves[0].station) if is_gather else ""
     if gather:
-        numbers = [int(wave.station.removeprefix(f"{gather}-")) for wave in waves]
-        if len(set(numbers)) < len(numbers):
+        records = {int(wave.station.removeprefix(f"{gather}-")): wave for wave in waves}
+        if len(records) < len(waves):
             raise FormatError(_said_of_several(files, waves))
-        found, bad = rows_by_trace(rows, numbers, traces, first)
-        by_number = dict(zip(numbers, waves, strict=True))
-        return [(by_number[n], of_trace) for n, of_trace in found.items()], bad, gather
-    if len(waves) > 1 and len(files) > 1:
-        raise FormatError(_said_of_several(files, waves))
-    found, bad = _rows_by_codes(rows, waves, first)
-    return [(with_all_channels(waves[n], first), of_one) for n, of_one in found.items()], bad, ""
+        found, bad = rows_by_trace(rows, sorted(records), traces, first)
+    else:
+        records = dict(enumerate(waves))
+        found, bad = _rows_by_codes(rows, waves, first)
+    return [(with_all_channels(records[n], first), of_n) for n, of_n in found.items()], bad, gather
 
 
 def _rows_by_codes(
@@ -76,7 +76,8 @@ def _rows_by_codes(
     codes = [_codes_of(wave) for wave in waves]
     by_station: dict[str, list[int]] = {}
     for place, own in enumerate(codes):
-        by_station.setdefault(own["station"], []).append(place)
+        if own["station"]:
+            by_station.setdefault(own["station"], []).append(place)
     found: dict[int, Rows] = {}
     bad = []
     for number, row in rows:

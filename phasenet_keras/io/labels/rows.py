@@ -202,22 +202,22 @@ def numbered_rows(table: LabelTable) -> Rows:
         RecordWarning: for rows of other phases, and as `warn_of_fillers`.
     """
     warn_of_fillers(table)
-    fillers = _fillers(table)
-    rows: Rows = [
-        (
-            number,
-            {n: c for n, c in row.items() if n not in fillers or not _is(c, n, fillers[n])},
-        )
-        for number, row in enumerate(table.rows, start=1)
-    ]
+    rows = [dict(row) for row in table.rows]
+    for column in table.sample_columns.values():
+        values = _values(table, column)
+        filler = _filler(values, column)
+        for row, found in zip(rows, values, strict=True):
+            if found and set(found) == {filler}:
+                del row[column]
+    numbered: Rows = list(enumerate(rows, start=1))
     if table.phase_column is None:
-        return rows
-    phases = [row[table.phase_column] for row in table.rows]
+        return numbered
+    phases = [row[table.phase_column] for row in rows]
     others = Counter(phase for phase in phases if phase_of(phase) is None)
     if others and others.total() == len(rows):
         raise no_direct_phase(str(table.path), others)
     warn_of_left_out(table.path, [], others)
-    return [item for item, phase in zip(rows, phases, strict=True) if phase_of(phase)]
+    return [item for item, phase in zip(numbered, phases, strict=True) if phase_of(phase)]
 
 
 def no_direct_phase(where: str, others: Counter[str]) -> FormatError:
@@ -236,92 +236,63 @@ def warn_of_fillers(table: LabelTable) -> None:
             in which a number is taken for no arrival, or which has cells without an arrival, and
             for each of which pairs of numbers look like one with a decimal comma.
     """
-    fillers = _fillers(table)
     for phase, column in table.sample_columns.items():
-        _warn_of_decimal_commas(table, column)
-        negative = [sample for sample in _all_samples(table, column) if sample < 0]
-        filler = fillers.get(column)
+        values = _values(table, column)
+        filler, of_rows = _filler(values, column), f"of {len(table.rows)} rows"
+        negative = [number for found in values for number in found or () if number < 0]
+        pairs = decimal_pairs(row.get(column, "") for row in table.rows)
+        said = []
+        if pairs:
+            first, second = pairs[0].split(",")
+            said.append(
+                f"'{pairs[0]}' and such in {len(pairs)} {of_rows}, taken for two arrivals, {first} "
+                f"and {second}: if these are decimal commas, write points, or separate the cells "
+                "by semicolons"
+            )
         if filler is not None:
-            count = sum(_is(row.get(column, ""), column, filler) for row in table.rows)
-            warnings.warn(
-                f"{table.path}: {column} is {filler:g} in {count} of {len(table.rows)} rows, all "
-                f"others are well above: taken for no {phase}, which is not known there; rows "
-                "without another arrival are skipped. If it was looked for, leave the cells empty",
-                RecordWarning,
-                stacklevel=3,
+            count = sum(set(found or ()) == {filler} for found in values)
+            said.append(
+                f"{filler:g} in {count} {of_rows}, all others are well above: taken for no {phase}"
+                ", which is not known there; rows without another arrival are skipped. If it was "
+                "looked for, leave the cells empty"
             )
         # A time before the trigger may well be in the record.
         if len(set(negative)) == 1 and negative[0].is_integer() and AFTER_TRIGGER not in column:
-            warnings.warn(
-                f"{table.path}: {column} is {negative[0]:g} in {len(negative)} of "
-                f"{len(table.rows)} rows, which are skipped: if that stands for no {phase}, leave "
-                "the cells empty",
-                RecordWarning,
-                stacklevel=3,
+            said.append(
+                f"{negative[0]:g} in {len(negative)} {of_rows}, which are skipped: if that stands "
+                f"for no {phase}, leave the cells empty"
             )
-        _warn_of_absent(table, phase, column)
+        if () in values:
+            said.append(
+                f"empty, or NaN and such, in {values.count(())} {of_rows}: {phase} is taken as "
+                "looked for and not there. Where nobody looked, leave the row out, or write one "
+                "arrival a row (phase, sample)"
+            )
+        for text in said:
+            warnings.warn(f"{table.path}: {column} is {text}", RecordWarning, stacklevel=3)
 
 
-def _fillers(table: LabelTable) -> dict[str, float]:
-    """Return the columns of arrivals in which a number stands for none, and which it is.
+def _values(table: LabelTable, column: str) -> list[tuple[float, ...] | None]:
+    """Return the numbers in each row of a column; None where there is no cell, or it holds text."""
+    found: list[tuple[float, ...] | None] = []
+    for row in table.rows:
+        try:
+            found.append(numbers_in(row[column], column) if column in row else None)
+        except FormatError:
+            found.append(None)
+    return found
+
+
+def _filler(values: Sequence[tuple[float, ...] | None], column: str) -> float | None:
+    """Return the number in a column of arrivals that stands for none; None without one.
 
     It is 0, or -1 and such among times after the trigger; elsewhere that is outside of any record.
     """
-    found = {}
-    for column in table.sample_columns.values():
-        samples = _all_samples(table, column)
-        negative = {sample for sample in samples if sample < 0}
-        if AFTER_TRIGGER in column and len(negative) == 1 and negative <= NO_SAMPLES:
-            found[column] = negative.pop()
-        elif are_fillers(samples):
-            found[column] = 0.0
-    return found
-
-
-def _is(cell: str, column: str, number: float) -> bool:
-    with suppress(FormatError):
-        return set(numbers_in(cell, column)) == {number}
-    return False
-
-
-def _all_samples(table: LabelTable, column: str) -> list[float]:
-    """Return the numbers of a column that are some."""
-    found: list[float] = []
-    for row in table.rows:
-        with suppress(FormatError):
-            found += numbers_in(row.get(column, ""), column)
-    return found
-
-
-def _warn_of_absent(table: LabelTable, phase: str, column: str) -> None:
-    """Say in how many rows a phase is taken for absent, which may be unknown to who wrote them."""
-    n_absent = 0
-    for row in table.rows:
-        with suppress(FormatError):
-            n_absent += column in row and not numbers_in(row[column], column)
-    if n_absent:
-        warnings.warn(
-            f"{table.path}: {column} is empty, or NaN and such, in {n_absent} of "
-            f"{len(table.rows)} rows: {phase} is taken as looked for and not there. Where nobody "
-            "looked, leave the row out, or write one arrival a row (phase, sample)",
-            RecordWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_of_decimal_commas(table: LabelTable, column: str) -> None:
-    """Say where a comma in a quoted cell, which is between two arrivals, may be a decimal one."""
-    cells = [row.get(column, "") for row in table.rows]
-    pairs = decimal_pairs(cells)
-    if pairs:
-        first, second = pairs[0].split(",")
-        warnings.warn(
-            f"{table.path}: {column} is '{pairs[0]}' and such in {len(pairs)} of {len(cells)} "
-            f"rows, taken for two arrivals, {first} and {second}: if these are decimal commas, "
-            "write points, or separate the cells by semicolons",
-            RecordWarning,
-            stacklevel=4,
-        )
+    numbers = [number for found in values for number in found or ()]
+    negative = {number for number in numbers if number < 0}
+    if AFTER_TRIGGER in column and len(negative) == 1 and negative <= NO_SAMPLES:
+        return negative.pop()
+    return 0.0 if are_fillers(numbers) else None
 
 
 def numbers_in(cell: str, column: str) -> tuple[float, ...]:
