@@ -238,6 +238,33 @@ def test_rows_of_one_shot_are_not_all_of_the_file_of_its_number(tmp_path):
     }
 
 
+def test_rows_of_one_shot_are_not_all_of_the_one_trace_of_the_file_of_its_number(tmp_path):
+    write_line(tmp_path / "one", shots=[1001], n_traces=1)
+    (tmp_path / "in").mkdir()
+    for n in range(1, 5):
+        (tmp_path / f"in/r_{n}.su").write_bytes((tmp_path / "one/line.su").read_bytes())
+    rows = [f"1,{n},{50 + n}" for n in (1, 2, 4)]
+    records, bad, _ = read(tmp_path / "in", "shot,receiver,itp", rows)
+    assert (records, len(bad)) == ([], 3)
+    assert "r_1.su holds one trace, and 3 rows name its shot: name the file of each" in bad[0]
+    rows = ["1,P,50", "1,S,70", "3,P,60", "4,P,65"]  # as many as files
+    records, bad, _ = read(tmp_path / "in", "shot,phase,sample", rows)
+    assert bad == []
+    assert {r.name: r.arrivals for r in records} == {
+        "r_1": {"P": (50.0,), "S": (70.0,)},
+        "r_3": {"P": (60.0,)},
+        "r_4": {"P": (65.0,)},
+    }
+
+
+@pytest.mark.parametrize(("rows", "n_said"), [((1, 3), 1), ((1, 7), 0)])
+def test_numbers_in_a_file_of_several_shots_that_no_row_names_are_said(tmp_path, rows, n_said):
+    write_line(tmp_path / "in")
+    records, bad, said = read(tmp_path / "in", "fname,trace,itp", [f"line.su,{n},9" for n in rows])
+    assert (len(records), bad) == (2, [])
+    assert sum("holds several shots by its headers (1001, 1002)" in text for text in said) == n_said
+
+
 def test_rows_that_count_from_0_are_refused_in_all_shots(tmp_path):
     write_line(tmp_path / "in")
     rows = [f"{s},{n - 1},{10 * (s % 100) + n}" for s, n in TRACES if (s, n) != (1002, 1)]
@@ -256,6 +283,30 @@ def test_rows_count_from_1_where_the_headers_count_from_0(tmp_path):
     records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", [*rows[:-1], "1001,,11"])
     assert are_right(records, 7)
     assert "holds no trace None of shot 1001" in bad[0]
+
+
+def test_numbers_are_refused_that_headers_give_to_other_traces_than_the_file_does(tmp_path):
+    write_line(tmp_path / "one", shots=[1001])
+    stream = obspy_read(tmp_path / "one/line.su")
+    for number, trace in zip((4, 3, 2, 1), stream, strict=True):
+        header = trace.stats.su.trace_header
+        header.trace_number_within_the_original_field_record = number
+    (tmp_path / "in").mkdir()
+    stream.write(str(tmp_path / "in/line.su"), format="SU")
+    rows = [f"line.su,{n},{10 + n}" for n in (1, 2, 3)]
+    for column in ("trace", "channel", "geophone"):
+        records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", rows)
+        assert (records, len(bad)) == ([], 3)
+        assert "as their headers do, or count them, which differ" in bad[0]
+    records, bad, _ = read(tmp_path / "in", "fname,trace_in_file,itp", rows)
+    assert (bad, are_right(records, 3)) == ([], True)
+
+
+def test_numbers_are_refused_that_may_count_from_0_or_1(tmp_path):
+    write_line(tmp_path / "in", first=0)
+    rows = [f"{s},{n},{10 * (s % 100) + n}" for s, n in TRACES if n in (1, 2, 3)]
+    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
+    assert (records, len(bad)) == ([], 6)
 
 
 def test_two_columns_that_count_traces_in_different_orders_are_refused(tmp_path):

@@ -6,8 +6,8 @@
    channel, or of several with the same labels, are of all channels of their record.
 2. Else ``network`` and ``station`` name all files that hold such a station.
 3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
-   by the file's name or the last number in it. It does not where there are as many rows as files
-   and some would be of no file, or several of one trace.
+   by the file's name or the last number in it. It does not name a file of one trace for several
+   rows of one phase; and if there are as many rows as files all shots have to name one.
 4. Else rows are in the order of the files, if they are as many and no column says otherwise.
 5. Otherwise the table is refused. A row of no file, or of more than one, is refused alone.
 """
@@ -92,10 +92,10 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
         traces = {path: headers_of(path) for path in paths}
         named = list(map(shot_in, cells))
         groups = _grouped(rows, named, _finder_by_shot(named, traces))
-        if len(rows) != len(paths) or all(
-            group.files and (len(group.rows) == 1 or len(traces[group.files[0]]) > 1)
-            for group in groups
-        ):
+        for group in groups:
+            if group.files and len(traces[group.files[0]]) == 1:
+                _check_one_trace(group, [*table.sample_columns.values()])
+        if len(rows) != len(paths) or all(group.files for group in groups):
             return groups
     if len(rows) != len(paths):
         raise FormatError(
@@ -196,6 +196,17 @@ def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]
         return found if len(found) == 1 else [], f"{problem} (column fname)"
 
     return find
+
+
+def _check_one_trace(group: FileRows, columns: Sequence[str]) -> None:
+    """Take the file from rows of which one trace cannot have all: several of one phase."""
+    rows = [dict(cells) for cells in {tuple(row.items()) for _, row in group.rows}]
+    if any(sum(bool(row.get(column)) for row in rows) > 1 for column in columns):
+        group.problem = (
+            f"{group.files[0].name} holds one trace, and {len(rows)} rows name its shot: name the "
+            "file of each (column fname)"
+        )
+        group.files = []
 
 
 def _readers(paths: Iterable[Path]) -> dict[Path, Reader | None]:

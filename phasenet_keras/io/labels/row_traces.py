@@ -4,9 +4,10 @@
    rows of each shot from 1, where there are as many rows as traces.
 2. Where there is none, rows are in the order of the traces, if they are as many and no column says
    otherwise. So they are where a column of receivers counts up from any other number.
-3. Of several shots in a file (SEG-Y and SU hold a line in one) the headers say which a trace is of,
-   and its number there. Numbers that these do not hold all count the traces of the file, or else
-   those of each shot.
+3. Of several shots in a file (SEG-Y and SU hold a line in one) the headers say which a trace is of.
+   Its number is that of its header, that in the file, or counted in its shot: the first of these
+   that all rows have. Rows are refused that may have those of headers, or count other traces: in
+   files of one shot in another order than its numbers, and where headers count from 0.
 4. A row of no trace is refused, with all others of the file where their numbers may have been meant
    in another way: in order, of receivers, or from 0.
 """
@@ -42,8 +43,9 @@ __all__ = ["rows_by_trace", "shot_in", "shots_of_traces"]
 # What tables call a shot: the field record (FFID), or the number of the source point.
 SHOT_HEADERS = ("original_field_record_number", "energy_source_point_number")
 TRACE_HEADER = "trace_number_within_the_original_field_record"
-# Places of traces in their file, from 1, by shot (empty where headers tell none) and number.
-Places = dict[tuple[str, int | None], int]
+# What a row says of its trace: the shot, empty where headers tell none apart, and the number.
+Key = tuple[str, int | None]
+Places = dict[Key, int]
 
 
 def rows_by_trace(
@@ -65,16 +67,18 @@ def rows_by_trace(
     """
     cells = [row for _, row in rows]
     named = {shot_in(row) for row in cells} - {""}
-    shots = max(shots_of_traces(traces), key=lambda known: len(named & set(known)), default=[])
+    known = shots_of_traces(traces)
+    shots = max(known, key=lambda of_header: len(named & set(of_header)), default=[])
     shots = [] if named.isdisjoint(shots) else shots
     column = _column_of_numbers(cells, numbers, file, has_shots=bool(shots))
     given = [_number(row, column) for row in cells] if column else numbers
     keys = [(shot_in(row) if shots else "", n) for row, n in zip(cells, given, strict=True)]
-    places: Places = {(shot, n): n for n, shot in enumerate(shots or [""] * len(traces), start=1)}
-    if shots and column not in (None, TRACE_IN_FILE):
-        by_header, by_count = _places_in_shots(traces, shots)
-        ways = (by_header, places, by_count)
-        places = next((way for way in ways if way.keys() >= set(keys)), by_header)
+    places = _places(traces, shots, set(keys), in_file=column in (None, TRACE_IN_FILE))
+    if places is None:
+        raise FormatError(
+            f"rows of {file.name} may number its traces as their headers do, or count them, which "
+            f"differ ({column}): give places in the file, from 1, in a column {TRACE_IN_FILE}"
+        )
     wanted = set(numbers)
     found: dict[int, Rows] = {}
     bad = []
@@ -95,7 +99,22 @@ def rows_by_trace(
         text = f"{text} ({column or 'they are in order'})"
         bad += [BadRow(number, text) for of_trace in found.values() for number, _ in of_trace]
         found = {}
+    if known and not shots and column and column != TRACE_IN_FILE:
+        _warn_of_shots(known[0], found, file)
     return found, bad
+
+
+def _warn_of_shots(shots: Sequence[str], found: Mapping[int, Rows], file: Path) -> None:
+    """Say where numbers may count the traces of shots that rows do not name."""
+    n_several = sum(len(rows) > 1 for rows in found.values())  # of most: said with their arrivals
+    if max(found, default=0) <= max(Counter(shots).values()) and 2 * n_several <= len(found):
+        warnings.warn(
+            f"{file.name} holds several shots by its headers ({some(dict.fromkeys(shots))}), and "
+            "rows name none of these (column shot or ffid): their numbers are taken to count the "
+            "traces of the file",
+            RecordWarning,
+            stacklevel=3,
+        )
 
 
 def shot_in(row: Mapping[str, str]) -> str:
@@ -167,18 +186,35 @@ def _numbers_traces(rows: Sequence[Mapping[str, str]], column: str) -> bool:
     return bool(cells) and (column != "channel" or all(cell.isdecimal() for cell in cells))
 
 
-def _places_in_shots(traces: Sequence[Trace], shots: Sequence[str]) -> tuple[Places, Places]:
-    """Return the places of traces by the numbers in their headers, and as they are counted.
+def _places(
+    traces: Sequence[Trace], shots: Sequence[str], keys: set[Key], *, in_file: bool
+) -> Places | None:
+    """Return the places of traces in the file, from 1, by shot and number; None in doubt.
 
-    The former are the latter where headers do not tell the traces of a shot apart.
+    The numbers are those of the headers, of the file, or of each shot as they are counted: the
+    first that all rows have.
     """
+    of_traces = shots or [""] * len(traces)
+    through_file: Places = {(shot, n): n for n, shot in enumerate(of_traces, start=1)}
+    if in_file:
+        return through_file
     seen: Counter[str] = Counter()
     by_count: Places = {
-        (shot, seen.update([shot]) or seen[shot]): n for n, shot in enumerate(shots, start=1)
+        (shot, seen.update([shot]) or seen[shot]): n for n, shot in enumerate(of_traces, start=1)
     }
-    headers = zip(shots, _header(traces, TRACE_HEADER), strict=True)
-    by_header: Places = {key: n for n, key in enumerate(headers, start=1)}
-    return (by_header if len(by_header) == len(traces) else by_count), by_count
+    headers = _header(traces, TRACE_HEADER) or [0] * len(traces)
+    by_header: Places = {
+        key: n for n, key in enumerate(zip(of_traces, headers, strict=True), start=1)
+    }
+    if len(by_header) < len(traces):  # they do not tell the traces of a shot apart
+        by_header = by_count
+    held = [way for way in (by_header, through_file, by_count) if way.keys() >= keys]
+    # In a shot whose traces are in another order the same numbers are those of the headers.
+    is_told = bool(shots) and by_count.keys() == by_header.keys()
+    is_either = by_header in held and by_count in held and not is_told
+    if is_either and any(by_header[key] != by_count[key] for key in keys):
+        return None
+    return held[0] if held else by_header if shots else through_file
 
 
 def _number(row: Mapping[str, str], column: str) -> int | None:
