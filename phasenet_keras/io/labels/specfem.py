@@ -74,17 +74,10 @@ def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> 
             f"{table.path} has no column 'run' and there are {len(runs)} runs "
             f"({some(runs)}): add it, or keep a {LABELS} in each folder"
         )
-    rows = numbered_rows(table)
-    return [
-        partial(
-            _read,
-            name,
-            folder,
-            [(n, row) for n, row in rows if not column or row[column] == name],
-            table,
-        )
-        for name, folder in runs.items()
-    ]
+    rows: dict[str, Rows] = {name: [] for name in runs}
+    for item in numbered_rows(table):
+        rows.get(item[1][column] if column else next(iter(runs)), []).append(item)
+    return [partial(_read, name, folder, rows[name], table) for name, folder in runs.items()]
 
 
 def _check(table: LabelTable) -> None:
@@ -157,9 +150,15 @@ def _owners(waves: Sequence[Waveform], rows: Rows, table: LabelTable) -> list[in
             stacklevel=2,
         )
         return list(range(len(waves)))
-    codes = {".".join(seed_codes(wave.station)[:2]): n for n, wave in enumerate(waves)}
-    if "network" not in table.columns:
-        codes = {code.partition(".")[2]: number for code, number in codes.items()}
+    codes: dict[str, int] = {}
+    for number, wave in enumerate(waves):
+        network, station = seed_codes(wave.station)[:2]
+        code = f"{network}.{station}" if "network" in table.columns else station
+        if codes.setdefault(code, number) != number and code in {_code(row) for _, row in rows}:
+            raise FormatError(
+                f"{table.path} has no column 'network', and several networks have a station "
+                f"{station}: name the networks"
+            )
     return [codes.get(_code(row)) for _, row in rows]
 
 
