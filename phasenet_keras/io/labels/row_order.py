@@ -82,15 +82,12 @@ def counting_column(rows: Sequence[Cells]) -> str | None:
         >>> counting_column([{"itp": "7", "geo": "2"}, {"itp": "9", "geo": "1"}])
         'geo'
     """
-    found = {
-        column: cells
-        for column, cells in _columns(rows)
-        if column not in GROUP_COLUMNS
-        and all(
-            sorted(group, key=natural_key) == [str(n + 1) for n in range(len(group))]
-            for group in _by_group(cells, rows)
-        )
-    }
+    found = {}
+    for column, cells in _columns(rows):
+        groups = _by_group(cells, rows)
+        counts = all({*group} == {*map(str, range(1, len(group) + 1))} for group in groups)
+        if counts and column not in GROUP_COLUMNS:
+            found[column] = cells
     orders = [*found.values()]
     return next(iter(found), None) if all(order == orders[0] for order in orders) else None
 

@@ -76,14 +76,17 @@ def _rows_by_codes(
     codes = [_codes_of(wave) for wave in waves]
     by_station: dict[str, list[int]] = {}
     for place, own in enumerate(codes):
-        if own["station"]:
-            by_station.setdefault(own["station"], []).append(place)
+        by_station.setdefault(own["station"], []).append(place)
+    by_station.pop("", None)
+    # What is named after its file has no code that a row may contradict.
+    has_code = bool(by_station) and "network" in codes[0] and waves[0].station != file.stem
     found: dict[int, Rows] = {}
     bad = []
     for number, row in rows:
         wanted = _codes_in(row)
         places = by_station.get(wanted["station"], [])
-        if len(waves) == 1 and not _can_contradict(row, waves[0]):
+        # Columns of other names, such as `id`, may hold numbers of rows.
+        if len(waves) == 1 and not (has_code and first_cell(row, STATION_COLUMNS)):
             places = [0]
         for part in SEED_PARTS:
             # Tables have columns of other meaning, such as a number in `channel`: asked in need.
@@ -91,8 +94,20 @@ def _rows_by_codes(
                 places = [n for n in places if _fits(part, wanted[part], codes[n], waves[n])]
         if len(places) == 1:
             found.setdefault(places[0], []).append((number, row))
+        elif wanted["station"]:
+            said = f"{len(places)} records of {'.'.join(filter(None, wanted.values()))}, one is"
+            there = some(sorted({wave.station for wave in waves}))
+            bad.append(
+                BadRow(
+                    number,
+                    f"{file} holds {said} wanted; its {len(waves)} record"
+                    f"{'s are' if len(waves) > 1 else ' is'} of {there}: name it by station, "
+                    "network, location and channel, or give arrivals with date and time (station, "
+                    "phase, time)",
+                )
+            )
         else:
-            bad.append(BadRow(number, _said_of_none(wanted, len(places), file, waves)))
+            bad.append(BadRow(number, _said_of_several([file], waves)))
     return found, bad
 
 
@@ -114,33 +129,11 @@ def _codes_of(wave: Waveform) -> dict[str, str]:
     return {"station": wave.station}
 
 
-def _can_contradict(row: Mapping[str, str], wave: Waveform) -> bool:
-    """Tell if both a row and a record have a code of a station; names of files are none."""
-    codes = _codes_of(wave)
-    has_code = "network" in codes and codes["station"] and wave.station != Path(wave.source).stem
-    # Columns of other names, such as `id`, may hold numbers of rows.
-    return bool(has_code and first_cell(row, STATION_COLUMNS))
-
-
 def _fits(part: str, code: str, own: Mapping[str, str], wave: Waveform) -> bool:
     """Tell if a record is of a code; the channel may be whole, an instrument or a component."""
     if part == "channel" and part in own:
         return own[part] in (code, code[:-1]) if len(code) > 1 else code in wave.channels
     return own.get(part, code) == code or (part == "network" and not own[part])
-
-
-def _said_of_none(
-    wanted: Mapping[str, str], n_records: int, file: Path, waves: Sequence[Waveform]
-) -> str:
-    """Say what a row lacks that is not of one record of its file."""
-    if not wanted["station"]:
-        return _said_of_several([file], waves)
-    return (
-        f"{file} holds {n_records} records of {'.'.join(filter(None, wanted.values()))}, one is "
-        f"wanted; its {len(waves)} record{'s are' if len(waves) > 1 else ' is'} of "
-        f"{some(sorted({wave.station for wave in waves}))}: name it by station, network, location "
-        "and channel, or give arrivals with date and time (station, phase, time)"
-    )
 
 
 def _said_of_several(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
