@@ -80,6 +80,7 @@ def _rows_by_codes(
     by_station.pop("", None)
     # What is named after its file has no code that a row may contradict.
     has_code = bool(by_station) and "network" in codes[0] and waves[0].station != file.stem
+    there = some(sorted({wave.station for wave in waves}))
     found: dict[int, Rows] = {}
     bad = []
     for number, row in rows:
@@ -96,7 +97,6 @@ def _rows_by_codes(
             found.setdefault(places[0], []).append((number, row))
         elif wanted["station"]:
             said = f"{len(places)} records of {'.'.join(filter(None, wanted.values()))}, one is"
-            there = some(sorted({wave.station for wave in waves}))
             bad.append(
                 BadRow(
                     number,

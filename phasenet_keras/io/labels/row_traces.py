@@ -79,7 +79,7 @@ def rows_by_trace(
             f"rows of {file.name} may number its traces as their headers do, or count them, which "
             f"differ ({column}): give places in the file, from 1, in a column {TRACE_IN_FILE}"
         )
-    wanted = set(numbers)
+    wanted, there = set(numbers), some(dict.fromkeys(shots))
     found: dict[int, Rows] = {}
     bad = []
     for (number, row), (shot, n) in zip(rows, keys, strict=True):
@@ -88,7 +88,7 @@ def rows_by_trace(
             found.setdefault(place, []).append((number, row))
         elif shots:
             text = f"by its headers {file.name} holds no trace {n} of shot {shot or '(none named)'}"
-            bad.append(BadRow(number, f"{text}; its shots are {some(dict.fromkeys(shots))}"))
+            bad.append(BadRow(number, f"{text}; its shots are {there}"))
         else:
             text = f"{column} should be the number of a trace in {file.name}, {numbers[0]} to "
             bad.append(BadRow(number, f"{text}{numbers[-1]}, received '{row[column or '']}'"))
