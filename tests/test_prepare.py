@@ -276,6 +276,9 @@ def test_runs_with_the_same_stations_do_not_clash(tmp_path, capsys):
         ("run1.AA.S0001", (50.0,)),
         ("run3.AA.S0002", (60.0,)),
     ]
+    with pytest.warns(RecordWarning, match=r"of other runs \(run3\) are left out; those here"):
+        [record] = read_labelled(tmp_path / "runs/run1", tmp_path / "all.csv")
+    assert record.arrivals["P"] == (50.0,)
     (tmp_path / "all.csv").write_text("run,p_index\nrun1,50\nrun1,60\n")
     with pytest.warns(RecordWarning, match="in the order of STATIONS, the first for AA.S0001"):
         items = list(read_labelled(tmp_path / "runs/run[13]", tmp_path / "all.csv"))

@@ -298,15 +298,36 @@ def test_numbers_are_refused_that_headers_give_to_other_traces_than_the_file_doe
         records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", rows)
         assert (records, len(bad)) == ([], 3)
         assert "as their headers do, or count them, which differ" in bad[0]
+    for number in ("", "9"):  # of no trace: says nothing of the others
+        records, bad, _ = read(tmp_path / "in", "fname,trace,itp", [*rows, f"line.su,{number},14"])
+        assert (records, len(bad)) == ([], 4)
     records, bad, _ = read(tmp_path / "in", "fname,trace_in_file,itp", rows)
     assert (bad, are_right(records, 3)) == ([], True)
 
 
-def test_numbers_are_refused_that_may_count_from_0_or_1(tmp_path):
+@pytest.mark.parametrize("more", [[], ["1001,,11"], ["1001,9,11"]])
+def test_numbers_are_refused_that_may_count_from_0_or_1(tmp_path, more):
     write_line(tmp_path / "in", first=0)
     rows = [f"{s},{n},{10 * (s % 100) + n}" for s, n in TRACES if n in (1, 2, 3)]
-    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
-    assert (records, len(bad)) == ([], 6)
+    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", [*rows, *more])
+    assert (records, len(bad)) == ([], 6 + len(more))
+
+
+@pytest.mark.parametrize("column", ["trace", "channel"])
+def test_numbers_of_headers_are_theirs_in_a_file_of_one_shot(tmp_path, column):
+    write_line(tmp_path / "one", shots=[1001])
+    stream = obspy_read(tmp_path / "one/line.su")
+    for number, trace in zip((16, 15, 13, 14), stream, strict=True):
+        header = trace.stats.su.trace_header
+        header.trace_number_within_the_original_field_record = number
+    (tmp_path / "in").mkdir()
+    stream.write(str(tmp_path / "in/line.su"), format="SU")
+    rows = ["line.su,13,13", "line.su,14,14", "line.su,15,12", "line.su,16,11"]
+    records, bad, said = read(tmp_path / "in", f"fname,{column},itp", rows)
+    assert (bad, said, are_right(records, 4)) == ([], [], True)
+    # 3 is not one of these, but counts the traces.
+    records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", [*rows[:3], "line.su,3,13"])
+    assert (records, len(bad)) == ([], 4)
 
 
 def test_two_columns_that_count_traces_in_different_orders_are_refused(tmp_path):
@@ -365,13 +386,22 @@ def test_rows_in_order_are_refused_where_shots_of_some_contradict_it(tmp_path):
     assert "holds no trace 2 of shot 1002" in bad[0]
 
 
-def test_receivers_of_all_shots_are_refused_where_those_of_one_are_no_numbers_of_traces(tmp_path):
-    write_line(tmp_path / "in")  # at stakes 2 to 5, and for the second shot at 3 to 6
-    rows = [f"{shot},{n + shot - 1000},{n}" for shot, last in ((1001, 3), (1002, 4))
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (2, "as their headers do, or count them, which differ (receiver)"),  # 5 is of the file
+        (11, "not numbered as its traces are, from 1 on (receiver)"),
+    ],
+)
+def test_receivers_of_all_shots_are_refused_where_those_of_one_are_no_numbers_of_traces(
+    tmp_path, second, said
+):
+    write_line(tmp_path / "in")  # at stakes from 2 on, and for the second shot from another
+    rows = [f"{shot},{n + first},{n}" for shot, first, last in ((1001, 1, 3), (1002, second, 4))
             for n in range(1, last + 1)]  # fmt: skip
     records, bad, _ = read(tmp_path / "in", "ffid,receiver,itp", rows)
     assert (records, len(bad)) == ([], 7)
-    assert "not numbered as its traces are, from 1 on (receiver)" in bad[-1]
+    assert said in bad[-1]
 
 
 def test_a_gather_in_a_file_of_several_shots_is_one_of_these(tmp_path):

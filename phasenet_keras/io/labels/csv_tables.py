@@ -140,8 +140,8 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
     for path in paths:
         names = record_names(path)
         for name in names:
-            of_file = {path.name, path.stem} if len(names) == 1 else set()
-            for key in {name, name.rsplit("/", 1)[-1], *of_file}:
+            of_file = (path.name, path.stem) if len(names) == 1 else ()
+            for key in dict.fromkeys((name, name.rsplit("/", 1)[-1], *of_file)):
                 places.setdefault(key, []).append((path, name))
     rows: dict[Path, dict[str, Rows]] = {path: {} for path in paths}
     bad = []

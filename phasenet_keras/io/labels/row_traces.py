@@ -3,11 +3,13 @@
 1. A column of a known name has the numbers of traces; else one of any name does that counts the
    rows of each shot from 1, where there are as many rows as traces.
 2. Where there is none, rows are in the order of the traces, if they are as many and no column says
-   otherwise. So they are where a column of receivers counts up from any other number.
+   otherwise. So they are where a column of receivers counts up from any other number, which the
+   headers do not have.
 3. Of several shots in a file (SEG-Y and SU hold a line in one) the headers say which a trace is of.
    Its number is that of its header, that in the file, or counted in its shot: the first of these
-   that all rows have. Rows are refused that may have those of headers, or count other traces: in
-   files of one shot in another order than its numbers, and where headers count from 0.
+   that all rows have, but for those that have none. Rows are refused that may have those of
+   headers, or count other traces: in files of one shot in another order than its numbers, where
+   headers count from 0, and where no one of these is that of all rows.
 4. A row of no trace is refused, with all others of the file where their numbers may have been meant
    in another way: in order, of receivers, or from 0.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +72,8 @@ def rows_by_trace(
     known = shots_of_traces(traces)
     shots = max(known, key=lambda of_header: len(named & set(of_header)), default=[])
     shots = [] if named.isdisjoint(shots) else shots
-    column = _column_of_numbers(cells, numbers, file, has_shots=bool(shots))
+    headers = set(_header(traces, TRACE_HEADER))
+    column = _column_of_numbers(cells, numbers, file, headers, has_shots=bool(shots))
     given = [_number(row, column) for row in cells] if column else numbers
     keys = [(shot_in(row) if shots else "", n) for row, n in zip(cells, given, strict=True)]
     places = _places(traces, shots, set(keys), in_file=column in (None, TRACE_IN_FILE))
@@ -99,7 +102,7 @@ def rows_by_trace(
         text = f"{text} ({column or 'they are in order'})"
         bad += [BadRow(number, text) for of_trace in found.values() for number, _ in of_trace]
         found = {}
-    if known and not shots and column and column != TRACE_IN_FILE:
+    if known and found and not shots and column and column != TRACE_IN_FILE:
         _warn_of_shots(known[0], found, file)
     return found, bad
 
@@ -107,7 +110,7 @@ def rows_by_trace(
 def _warn_of_shots(shots: Sequence[str], found: Mapping[int, Rows], file: Path) -> None:
     """Say where numbers may count the traces of shots that rows do not name."""
     n_several = sum(len(rows) > 1 for rows in found.values())  # of most: said with their arrivals
-    if max(found, default=0) <= max(Counter(shots).values()) and 2 * n_several <= len(found):
+    if max(found) <= max(Counter(shots).values()) and 2 * n_several <= len(found):
         warnings.warn(
             f"{file.name} holds several shots by its headers ({some(dict.fromkeys(shots))}), and "
             "rows name none of these (column shot or ffid): their numbers are taken to count the "
@@ -147,13 +150,19 @@ def _header(traces: Sequence[Trace], name: str) -> list[int]:
 
 
 def _column_of_numbers(
-    rows: Sequence[Mapping[str, str]], numbers: Sequence[int], file: Path, *, has_shots: bool
+    rows: Sequence[Mapping[str, str]],
+    numbers: Sequence[int],
+    file: Path,
+    headers: Set[int],
+    *,
+    has_shots: bool,
 ) -> str | None:
     """Return the column of the numbers of traces; None where rows are in the order of these."""
     column = next((name for name in TRACE_COLUMNS if _numbers_traces(rows, name)), None)
     given = [_number(row, column) or 0 for row in rows] if column in RECEIVER_COLUMNS else []
     is_one_a_trace = len(given) == len(numbers) and given == sorted(set(given))
-    if is_one_a_trace and given[0] > 0 and given[-1] > numbers[-1] and not has_shots:
+    is_of_headers = has_shots or headers >= set(given)
+    if is_one_a_trace and given[0] > 0 and given[-1] > numbers[-1] and not is_of_headers:
         column = None  # stakes from 101 on
     elif column is None:
         column = counting_column(rows)
@@ -192,7 +201,7 @@ def _places(
     """Return the places of traces in the file, from 1, by shot and number; None in doubt.
 
     The numbers are those of the headers, of the file, or of each shot as they are counted: the
-    first that all rows have.
+    first that all rows have which have one of these.
     """
     of_traces = shots or [""] * len(traces)
     through_file: Places = {(shot, n): n for n, shot in enumerate(of_traces, start=1)}
@@ -208,13 +217,15 @@ def _places(
     }
     if len(by_header) < len(traces):  # they do not tell the traces of a shot apart
         by_header = by_count
-    held = [way for way in (by_header, through_file, by_count) if way.keys() >= keys]
+    ways = (by_header, through_file, by_count)
+    keys = keys & {key for way in ways for key in way}  # a blank says nothing of the others
+    held = [way for way in ways if way.keys() >= keys]
     # In a shot whose traces are in another order the same numbers are those of the headers.
     is_told = bool(shots) and by_count.keys() == by_header.keys()
     is_either = by_header in held and by_count in held and not is_told
     if is_either and any(by_header[key] != by_count[key] for key in keys):
         return None
-    return held[0] if held else by_header if shots else through_file
+    return held[0] if held else None
 
 
 def _number(row: Mapping[str, str], column: str) -> int | None:

@@ -76,7 +76,11 @@ def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> 
         )
     rows: dict[str, Rows] = {name: [] for name in runs}
     for item in numbered_rows(table):
-        rows.get(item[1][column] if column else next(iter(runs)), []).append(item)
+        rows.setdefault(item[1][column] if column else next(iter(runs)), []).append(item)
+    others = [name for name in rows if name not in runs]
+    if others:
+        text = f"{table.path}: rows of other runs ({some(others)}) are left out"
+        warnings.warn(f"{text}; those here are {some(runs)}", RecordWarning, stacklevel=2)
     return [partial(_read, name, folder, rows[name], table) for name, folder in runs.items()]
 
 
