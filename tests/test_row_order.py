@@ -418,3 +418,17 @@ def test_one_name_in_two_folders_is_that_of_the_folder_that_is_there(tmp_path):
     records, bad, _ = read(tmp_path / "in", "fname,itp", rows)
     assert bad == ["row 1: there is no file of this name or station (d1/a.txt)"]
     assert {r.name: r.arrivals["P"] for r in records} == {"a": (60.0,), "b": (70.0,)}
+
+
+def test_a_file_that_is_not_in_its_folder_is_not_one_of_its_name_in_another(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_text_files(tmp_path / "in/d1", ["b.txt"])
+    write_text_files(tmp_path / "in/d2", ["a.txt", "c.txt"])
+    rows = ["d1/a.txt,50", "/lab/d1/a,60", "/lab/a.txt,70", "/lab/x/c.txt,80", "d1/b.txt,90"]
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows[:1] + rows[3:])
+    assert bad == ["row 1: there is no file of this name or station (d1/a.txt)"]
+    assert {r.name: r.arrivals["P"] for r in records} == {"b": (90.0,), "c": (80.0,)}
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows[1:2])
+    assert (records, bad) == ([], ["row 1: there is no file of this name or station (/lab/d1/a)"])
+    [record], bad, _ = read(tmp_path / "in", "fname,itp", rows[2:3])
+    assert (record.name, record.arrivals, bad) == ("a", {"P": (70.0,)}, [])

@@ -2,8 +2,9 @@
 
 1. A column of a known name (``fname``, …) names the file, or any column most cells of which are
    names of files: the very name, the name without its ending, or what the files of one record's
-   channels have in common. Folders count where files or cells have one name in several. Rows of one
-   channel, or of several with the same labels, are of all channels of their record.
+   channels have in common. Folders count as far as files here are in such, and where files or cells
+   have one name in several. Rows of one channel, or of several with the same labels, are of all
+   channels of their record.
 2. Else ``network`` and ``station`` name all files that hold such a station.
 3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
    by the file's name or the last number in it. It does not name a file of one trace for several
@@ -133,14 +134,17 @@ def _finder_by_name(
     folders: dict[str, set[Path]] = {}
     for name in map(name_in, cells):
         folders.setdefault(name.name, {Path()}).add(name.parent)
+    here = {path.parts[n:-1] for path in paths for n in range(len(path.parts))}
 
     def find(cell: str) -> tuple[list[Path], str]:
         name = name_in(cell)
-        found = by_name.get(name.name, [])
+        named = by_name.get(name.name, [])
         # Folders may be those of another machine, but not where they tell files apart.
-        if len(found) > 1 or len(folders[name.name]) > 2:
-            tail = name.parts
-            found = [path for path in found if path.parts[-len(tail) : -1] == tail[:-1]]
+        tell_apart = len(named) > 1 or len(folders[name.name]) > 2
+        tails = (name.parts[n:-1] for n in range(len(name.parts)))
+        folder = next((tail for tail in tails if tell_apart or tail in here), ())
+        found = [path for path in named if path.parts[-len(folder) - 1 : -1] == folder]
+        if len(found) > 1:
             # A file of that very name comes before one that has it as its stem.
             found = [path for path in found if path.name == name.name] or found
         if len(found) > 1:
