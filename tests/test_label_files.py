@@ -223,3 +223,11 @@ def test_files_of_one_record_are_named_by_their_files(tmp_path):
     records = list(by_name(tmp_path / "set").values())
     assert sorted(r.arrivals["P"][0] for r in records) == [100.0, 101.0, 102.0, 103.0]
     assert sorted(splits_of(records, lambda r: r.event)) == ["q0", "q1", "q2"]
+
+
+def test_a_row_that_repeats_another_of_a_record_in_hdf5_is_said(tmp_path):
+    write_bare_hdf5(tmp_path / "a.h5")
+    (tmp_path / "l.csv").write_text("fname,itp\nC,120\nq2/C,120\nC,300\n")
+    with pytest.warns(RecordWarning, match="row 2 repeats an earlier one of q2/C"):
+        [record] = read_labelled(tmp_path / "a.h5", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (120.0, 300.0)}

@@ -10,7 +10,7 @@ from sources import T0, noise, write_stations, write_text_files
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
 from phasenet_keras.io.quakeml import write_quakeml
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.io.sources import open_source, read_labelled
 from phasenet_keras.types import FormatError
 
 ROWS = "station,phase,time\nA,P,2020-01-01T00:00:10.25\nA,S,2020-01-01T00:00:14\n"
@@ -256,6 +256,21 @@ def test_the_only_record_of_a_file_is_of_no_other_station(tmp_path):
     (tmp_path / "l.csv").write_text("id,fname,itp\n7,ev1.mseed,50\n")  # the number of a row
     [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
     assert record.arrivals == {"P": (50.0,)}
+
+
+def test_a_file_is_read_once_for_the_rows_of_all_its_stations(tmp_path):
+    write_sensors(tmp_path / "in", ["XX.A..HH", "XX.B..HH", "YY.A..HH"])
+    (tmp_path / "in/ev2.mseed").unlink()
+    (tmp_path / "l.csv").write_text("network,station,itp\nYY,A,30\nXX,B,20\nXX,A,10\nXX,C,5\n")
+    source = open_source(tmp_path / "in", tmp_path / "l.csv")
+    *records, bad = [item for part in source.parts for item in part()]
+    assert len(source.parts) == 2  # that of the file, and of no file
+    assert {r.waveform.data.max(): r.arrivals["P"] for r in records} == {
+        11: (10.0,),
+        12: (20.0,),
+        13: (30.0,),
+    }
+    assert str(bad) == "row 4: there is no file of this station: name the file (column fname)"
 
 
 def test_a_row_names_the_station_of_a_record_without_codes(tmp_path):

@@ -276,6 +276,9 @@ def test_runs_with_the_same_stations_do_not_clash(tmp_path, capsys):
         ("run1.AA.S0001", (50.0,)),
         ("run3.AA.S0002", (60.0,)),
     ]
+    with pytest.warns(RecordWarning, match=r"of other runs \(run3\) are left out; those here"):
+        [record] = read_labelled(tmp_path / "runs/run1", tmp_path / "all.csv")
+    assert record.arrivals["P"] == (50.0,)
     (tmp_path / "all.csv").write_text("run,p_index\nrun1,50\nrun1,60\n")
     with pytest.warns(RecordWarning, match="in the order of STATIONS, the first for AA.S0001"):
         items = list(read_labelled(tmp_path / "runs/run[13]", tmp_path / "all.csv"))
@@ -286,6 +289,22 @@ def test_runs_with_the_same_stations_do_not_clash(tmp_path, capsys):
     (tmp_path / "all.csv").write_text("station,p_index\nS0001,50\n")
     with pytest.raises(FormatError, match="no column 'run' and there are 4 runs"):
         open_source(tmp_path / "runs", tmp_path / "all.csv")
+
+
+def test_a_station_of_two_networks_of_a_run_is_not_the_last(tmp_path):
+    write_run(tmp_path / "run1", 1)
+    for axis in "XZ":
+        path = tmp_path / f"run1/OUTPUT_FILES/AA.S0002.BX{axis}.semd"
+        path.rename(path.with_name(f"BB.S0001.BX{axis}.semd"))
+    stations = tmp_path / "run1/DATA/STATIONS"
+    stations.write_text(stations.read_text().replace("S0002 AA", "S0001 BB"))
+    (tmp_path / "l.csv").write_text("station,p_index\nS0001,50\n")
+    [bad] = read_labelled(tmp_path / "run1", tmp_path / "l.csv")
+    assert "several networks have a station S0001: name the networks" in str(bad)
+    (tmp_path / "l.csv").write_text("network,station,p_index\nAA,S0001,50\n")
+    with pytest.warns(RecordWarning, match="1 of 2 stations have no labels"):
+        [record] = read_labelled(tmp_path / "run1", tmp_path / "l.csv")
+    assert (record.name, record.arrivals["P"]) == ("run1.AA.S0001", (50.0,))
 
 
 @pytest.mark.shared

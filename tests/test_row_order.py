@@ -52,6 +52,13 @@ def test_a_column_of_any_name_that_holds_names_of_files_is_theirs(tmp_path, head
     assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
 
 
+def test_a_file_whose_name_has_no_ending_is_one_file(tmp_path):
+    write_text_files(tmp_path / "in", ["q1", "q2"])
+    records, bad, _ = read(tmp_path / "in", "fname,itp", ["q2,60", "q1,50"])
+    assert bad == []
+    assert {r.name: r.arrivals["P"] for r in records} == {"q1": (50.0,), "q2": (60.0,)}
+
+
 @pytest.mark.parametrize(
     ("header", "row", "column"),
     [
@@ -231,6 +238,33 @@ def test_rows_of_one_shot_are_not_all_of_the_file_of_its_number(tmp_path):
     }
 
 
+def test_rows_of_one_shot_are_not_all_of_the_one_trace_of_the_file_of_its_number(tmp_path):
+    write_line(tmp_path / "one", shots=[1001], n_traces=1)
+    (tmp_path / "in").mkdir()
+    for n in range(1, 5):
+        (tmp_path / f"in/r_{n}.su").write_bytes((tmp_path / "one/line.su").read_bytes())
+    rows = [f"1,{n},{50 + n}" for n in (1, 2, 4)]
+    records, bad, _ = read(tmp_path / "in", "shot,receiver,itp", rows)
+    assert (records, len(bad)) == ([], 3)
+    assert "r_1.su holds one trace, and 3 rows name its shot: name the file of each" in bad[0]
+    rows = ["1,P,50", "1,S,70", "3,P,60", "4,P,65"]  # as many as files
+    records, bad, _ = read(tmp_path / "in", "shot,phase,sample", rows)
+    assert bad == []
+    assert {r.name: r.arrivals for r in records} == {
+        "r_1": {"P": (50.0,), "S": (70.0,)},
+        "r_3": {"P": (60.0,)},
+        "r_4": {"P": (65.0,)},
+    }
+
+
+@pytest.mark.parametrize(("rows", "n_said"), [((1, 3), 1), ((1, 7), 0)])
+def test_numbers_in_a_file_of_several_shots_that_no_row_names_are_said(tmp_path, rows, n_said):
+    write_line(tmp_path / "in")
+    records, bad, said = read(tmp_path / "in", "fname,trace,itp", [f"line.su,{n},9" for n in rows])
+    assert (len(records), bad) == (2, [])
+    assert sum("holds several shots by its headers (1001, 1002)" in text for text in said) == n_said
+
+
 def test_rows_that_count_from_0_are_refused_in_all_shots(tmp_path):
     write_line(tmp_path / "in")
     rows = [f"{s},{n - 1},{10 * (s % 100) + n}" for s, n in TRACES if (s, n) != (1002, 1)]
@@ -249,6 +283,51 @@ def test_rows_count_from_1_where_the_headers_count_from_0(tmp_path):
     records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", [*rows[:-1], "1001,,11"])
     assert are_right(records, 7)
     assert "holds no trace None of shot 1001" in bad[0]
+
+
+def test_numbers_are_refused_that_headers_give_to_other_traces_than_the_file_does(tmp_path):
+    write_line(tmp_path / "one", shots=[1001])
+    stream = obspy_read(tmp_path / "one/line.su")
+    for number, trace in zip((4, 3, 2, 1), stream, strict=True):
+        header = trace.stats.su.trace_header
+        header.trace_number_within_the_original_field_record = number
+    (tmp_path / "in").mkdir()
+    stream.write(str(tmp_path / "in/line.su"), format="SU")
+    rows = [f"line.su,{n},{10 + n}" for n in (1, 2, 3)]
+    for column in ("trace", "channel", "geophone"):
+        records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", rows)
+        assert (records, len(bad)) == ([], 3)
+        assert "as their headers do, or count them, which differ" in bad[0]
+    for number in ("", "9"):  # of no trace: says nothing of the others
+        records, bad, _ = read(tmp_path / "in", "fname,trace,itp", [*rows, f"line.su,{number},14"])
+        assert (records, len(bad)) == ([], 4)
+    records, bad, _ = read(tmp_path / "in", "fname,trace_in_file,itp", rows)
+    assert (bad, are_right(records, 3)) == ([], True)
+
+
+@pytest.mark.parametrize("more", [[], ["1001,,11"], ["1001,9,11"]])
+def test_numbers_are_refused_that_may_count_from_0_or_1(tmp_path, more):
+    write_line(tmp_path / "in", first=0)
+    rows = [f"{s},{n},{10 * (s % 100) + n}" for s, n in TRACES if n in (1, 2, 3)]
+    records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", [*rows, *more])
+    assert (records, len(bad)) == ([], 6 + len(more))
+
+
+@pytest.mark.parametrize("column", ["trace", "channel"])
+def test_numbers_of_headers_are_theirs_in_a_file_of_one_shot(tmp_path, column):
+    write_line(tmp_path / "one", shots=[1001])
+    stream = obspy_read(tmp_path / "one/line.su")
+    for number, trace in zip((16, 15, 13, 14), stream, strict=True):
+        header = trace.stats.su.trace_header
+        header.trace_number_within_the_original_field_record = number
+    (tmp_path / "in").mkdir()
+    stream.write(str(tmp_path / "in/line.su"), format="SU")
+    rows = ["line.su,13,13", "line.su,14,14", "line.su,15,12", "line.su,16,11"]
+    records, bad, said = read(tmp_path / "in", f"fname,{column},itp", rows)
+    assert (bad, said, are_right(records, 4)) == ([], [], True)
+    # 3 is not one of these, but counts the traces.
+    records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", [*rows[:3], "line.su,3,13"])
+    assert (records, len(bad)) == ([], 4)
 
 
 def test_two_columns_that_count_traces_in_different_orders_are_refused(tmp_path):
@@ -297,3 +376,59 @@ def test_files_are_those_of_their_names_where_a_header_is_alike_in_all(tmp_path,
         ("shot_1-0002", (52.0,)),
         ("shot_2-0007", (67.0,)),
     }
+
+
+def test_rows_in_order_are_refused_where_shots_of_some_contradict_it(tmp_path):
+    write_line(tmp_path / "in")
+    rows = [f"line.su,{shot},{10 * (shot % 100) + n}" for n in range(1, 5) for shot in (1001, 1002)]
+    records, bad, _ = read(tmp_path / "in", "fname,ffid,itp", rows)
+    assert (records, len(bad)) == ([], 8)
+    assert "holds no trace 2 of shot 1002" in bad[0]
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (2, "as their headers do, or count them, which differ (receiver)"),  # 5 is of the file
+        (11, "not numbered as its traces are, from 1 on (receiver)"),
+    ],
+)
+def test_receivers_of_all_shots_are_refused_where_those_of_one_are_no_numbers_of_traces(
+    tmp_path, second, said
+):
+    write_line(tmp_path / "in")  # at stakes from 2 on, and for the second shot from another
+    rows = [f"{shot},{n + first},{n}" for shot, first, last in ((1001, 1, 3), (1002, second, 4))
+            for n in range(1, last + 1)]  # fmt: skip
+    records, bad, _ = read(tmp_path / "in", "ffid,receiver,itp", rows)
+    assert (records, len(bad)) == ([], 7)
+    assert said in bad[-1]
+
+
+def test_a_gather_in_a_file_of_several_shots_is_one_of_these(tmp_path):
+    write_line(tmp_path / "in")
+    rows = [f"1002,{n},{20 + n}" for n in range(1, 5)]
+    records, bad, _ = read(tmp_path / "in", "gather,trace,itp", rows)
+    assert (bad, are_right(records, 4)) == ([], True)
+
+
+def test_one_name_in_two_folders_is_that_of_the_folder_that_is_there(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_text_files(tmp_path / "in/d2", ["a.txt", "b.txt"])
+    rows = ["d1/a.txt,50", "d2/a.txt,60", "/elsewhere/b.txt,70"]
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows)
+    assert bad == ["row 1: there is no file of this name or station (d1/a.txt)"]
+    assert {r.name: r.arrivals["P"] for r in records} == {"a": (60.0,), "b": (70.0,)}
+
+
+def test_a_file_that_is_not_in_its_folder_is_not_one_of_its_name_in_another(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_text_files(tmp_path / "in/d1", ["b.txt"])
+    write_text_files(tmp_path / "in/d2", ["a.txt", "c.txt"])
+    rows = ["d1/a.txt,50", "/lab/d1/a,60", "/lab/a.txt,70", "/lab/x/c.txt,80", "d1/b.txt,90"]
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows[:1] + rows[3:])
+    assert bad == ["row 1: there is no file of this name or station (d1/a.txt)"]
+    assert {r.name: r.arrivals["P"] for r in records} == {"b": (90.0,), "c": (80.0,)}
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows[1:2])
+    assert (records, bad) == ([], ["row 1: there is no file of this name or station (/lab/d1/a)"])
+    [record], bad, _ = read(tmp_path / "in", "fname,itp", rows[2:3])
+    assert (record.name, record.arrivals, bad) == ("a", {"P": (70.0,)}, [])

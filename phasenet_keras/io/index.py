@@ -233,17 +233,19 @@ def tie_together(stations: Sequence[Set[Hashable]]) -> list[list[int]]:
         >>> tie_together([{"a"}, {"b"}, {"a", "c"}, {"c"}, set()])
         [[0, 2, 3], [1], [4]]
     """
-    group_of_station: dict[Hashable, int] = {}
-    groups: dict[int, list[int]] = {}
+    leaders = list(range(len(stations)))
+
+    def leader(number: int) -> int:
+        while leaders[number] != number:
+            leaders[number] = number = leaders[leaders[number]]
+        return number
+
+    first: dict[Hashable, int] = {}
     for number, names in enumerate(stations):
-        target = number
-        groups[number] = [number]
-        for other in sorted({group_of_station[s] for s in names if s in group_of_station}):
-            # The earlier group takes in this one and every other that it ties together.
-            first, last = sorted((other, target))
-            if first != last:
-                groups[first] += groups.pop(last)
-                group_of_station |= {s: first for s, g in group_of_station.items() if g == last}
-                target = first
-        group_of_station |= dict.fromkeys(names, target)
+        for name in names:
+            one, other = sorted((leader(first.setdefault(name, number)), leader(number)))
+            leaders[other] = one
+    groups: dict[int, list[int]] = {}
+    for number in range(len(stations)):
+        groups.setdefault(leader(number), []).append(number)
     return list(groups.values())

@@ -14,7 +14,7 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import PHASES, NamelessMarkers
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
-from phasenet_keras.io.labels.csv_tables import csv_parts, npz_parts
+from phasenet_keras.io.labels.csv_tables import csv_parts, hdf5_table_parts, npz_parts
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
 from phasenet_keras.io.labels.files import (
     Labels,
@@ -27,7 +27,6 @@ from phasenet_keras.io.labels.files import (
     warn_of_coarse_times,
 )
 from phasenet_keras.io.labels.hdf5 import hdf5_parts, holds_labels
-from phasenet_keras.io.labels.hdf5_tables import hdf5_table_parts
 from phasenet_keras.io.labels.npz import is_npz
 from phasenet_keras.io.labels.rows import (
     SAMPLE_COLUMNS_IN_WORDS,

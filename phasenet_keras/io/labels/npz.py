@@ -61,7 +61,9 @@ def npz_sizes(path: Path) -> tuple[int, dict[str, tuple[float, ...]]]:
 
 
 def with_all_channels(wave: Waveform, path: Path) -> Waveform:
-    """Give a record back the channels that are zero in a file of three, as PhaseNet keeps them."""
+    """Give a record of an npz file of three channels back those that are zero, as PhaseNet does."""
+    if not is_npz(path):
+        return wave
     with np.load(path, allow_pickle=False) as file:
         n_columns = file["data"].shape[-1]
     if n_columns != len(COMPONENTS) or wave.channels == COMPONENTS:

@@ -1,42 +1,66 @@
-"""Which files the rows of a table of samples are of."""
+"""Which files the rows of a table of samples are of.
+
+1. A column of a known name (``fname``, …) names the file, or any column most cells of which are
+   names of files: the very name, the name without its ending, or what the files of one record's
+   channels have in common. Folders count as far as files here are in such, and where files or cells
+   have one name in several. Rows of one channel, or of several with the same labels, are of all
+   channels of their record.
+2. Else ``network`` and ``station`` name all files that hold such a station.
+3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
+   by the file's name or the last number in it. It does not name a file of one trace for several
+   rows of one phase; and if there are as many rows as files all shots have to name one.
+4. Else rows are in the order of the files, if they are as many and no column says otherwise.
+5. Otherwise the table is refused. A row of no file, or of more than one, is refused alone.
+"""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from phasenet_keras.io.channel_files import channel_files
+from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.field_records import shots_in
-from phasenet_keras.io.labels.gather_rows import TRACE_COLUMNS, Rows
-from phasenet_keras.io.labels.row_order import (
-    against_order,
-    column_of_names,
-    name_in,
-    plain,
-)
-from phasenet_keras.io.labels.rows import SHOT_COLUMNS, LabelTable, numbered_rows
+from phasenet_keras.io.labels.row_order import against_order, column_of_names, name_in, plain
+from phasenet_keras.io.labels.row_traces import shot_in, shots_of_traces
+from phasenet_keras.io.labels.rows import GATHER_COLUMNS, LabelTable, Rows, numbered_rows
 from phasenet_keras.io.metadata_files import said_of_metadata
-from phasenet_keras.io.registry import (
-    NoWaveformError,
-    RecordWarning,
-    headers_of,
-    read_stream,
-    reader_of,
-)
+from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
-__all__ = ["paired"]
+if TYPE_CHECKING:
+    from obspy import Trace
+
+__all__ = ["FileRows", "rows_by_files"]
 
 
-def paired(
-    table: LabelTable, paths: Sequence[Path], selection: Selection
-) -> list[tuple[Rows, list[Path], str]]:
-    """Return the rows of each record with its files, and what is wrong where there are none.
+@dataclass(eq=False)
+class FileRows:
+    """Rows of a table that are of the same files.
+
+    Attributes:
+        rows: cells by column, by the row's number.
+        files: the only one, or those of a record's channels, or of a station; none if they are not
+            known.
+        problem: what to say where there are no files.
+    """
+
+    rows: Rows
+    files: list[Path]
+    problem: str = ""
+
+
+# Gives the files that a row's name, station or shot is of, and what is wrong if there are none.
+Find = Callable[[str], tuple[list[Path], str]]
+
+
+def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection) -> list[FileRows]:
+    """Return the rows of a table by the files that they are of.
 
     Raises:
         FormatError: if neither names nor numbers nor order bring rows and files together.
@@ -44,92 +68,169 @@ def paired(
     Warns:
         RecordWarning: for files without a row, and rows that are taken in the order of the files.
     """
-    numbered = numbered_rows(table)
-    column = table.file_column or _column_of_files(numbered, paths)
+    rows = numbered_rows(table)
+    cells = [row for _, row in rows]
+    channels = channel_files(paths)
+    names = {name for path in paths for name in (path.name, path.stem)}
+    names |= {name for record in channels for name in record.names}
+    column = table.file_column or column_of_names(cells, names)
     if column:
-        return _paired_by_name(numbered, paths, column, table.sample_columns)
+        named = [row[column] for row in cells]
+        asked = {name_in(cell).name for cell in named}
+        records = [r for r in channels if asked & r.all_names and r.are_one_record()]
+        groups = _grouped(rows, named, _finder_by_name(named, paths, records))
+        _join_channels(groups, records, [*table.sample_columns.values()])
+        groups = [group for group in groups if group.rows]
+        _warn_of_unused(paths, groups)
+        return groups
     if "station" in table.columns:
-        by_station = _files_by_station(paths, selection)
-        groups: dict[str, Rows] = {}
-        for number, row in numbered:
-            key = f"{row.get('network', '')}.{row['station']}"
-            groups.setdefault(key, []).append((number, row))
-        missing = "there is no file of this station: name the file (column fname)"
-        return [(rows, by_station.get(key, []), missing) for key, rows in groups.items()]
-    paths = sorted(_without_metadata(paths), key=natural_key)
-    shot = table.first_of((*SHOT_COLUMNS, "gather"))
-    if shot and all(map(_is_of_gathers, paths)):
-        by_shot = _paired_by_shot(numbered, paths, shot)
-        if len(numbered) != len(paths) or all(_may_hold(files, rows) for rows, files, _ in by_shot):
-            return by_shot
-    if len(numbered) != len(paths):
+        named = [f"{row.get('network', '')}.{row['station']}" for row in cells]
+        return _grouped(rows, named, _finder_by_station(paths, selection))
+    readers = _readers(paths)
+    paths = sorted(readers, key=natural_key)
+    are_gathers = all(reader and reader.one_trace_one_station for reader in readers.values())
+    if table.first_of(GATHER_COLUMNS) and are_gathers:
+        traces = {path: headers_of(path) for path in paths}
+        named = list(map(shot_in, cells))
+        groups = _grouped(rows, named, _finder_by_shot(named, traces))
+        for group in groups:
+            if group.files and len(traces[group.files[0]]) == 1:
+                _check_one_trace(group, [*table.sample_columns.values()])
+        if len(rows) != len(paths) or all(group.files for group in groups):
+            return groups
+    if len(rows) != len(paths):
         raise FormatError(
-            f"{table.path} has {len(numbered)} rows and no column of file names (fname) or "
+            f"{table.path} has {len(rows)} rows and no column of file names (fname) or "
             f"stations; there are {len(paths)} files: name them in the table, or give as many"
         )
-    _check_order(table, numbered, paths)
-    return [([item], [path], "") for item, path in zip(numbered, paths, strict=True)]
+    _check_order(table, rows, paths)
+    return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
 
 
-def _column_of_files(numbered: Rows, paths: Sequence[Path]) -> str | None:
-    """Return the column that names the files, though it is not called so."""
-    names = {name for path in paths for name in (path.name, path.stem)}
-    names |= {name for record in channel_files(paths) for name in record.names}
-    others = (*SHOT_COLUMNS, "gather", *TRACE_COLUMNS, "station", "network")
-    return column_of_names([row for _, row in numbered], names, others)
+def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:
+    """Group rows by the files that their names are of."""
+    groups: dict[tuple[Path, ...] | str, FileRows] = {}
+    for item, name in zip(rows, names, strict=True):
+        files, problem = find(name)
+        groups.setdefault(tuple(files) or problem, FileRows([], files, problem)).rows.append(item)
+    return list(groups.values())
 
 
-def _check_order(table: LabelTable, numbered: Rows, paths: Sequence[Path]) -> None:
-    """Refuse rows whose order may not be that of the files; say that it is taken to be."""
-    column = against_order([row for _, row in numbered], [path.stem for path in paths])
-    if column:
-        raise FormatError(
-            f"{table.path} has no column of file names (fname), and by its column '{column}' the "
-            "rows may be in another order than the files: name the files in a column fname, or "
-            f"take '{column}' out if they are in the order of the files"
-        )
-    if len(paths) > 1:
-        (first, _), (last, _) = numbered[0], numbered[-1]
-        warnings.warn(
-            f"{table.path}: no column names the files (fname): rows are taken in the order of "
-            f"these, row {first} for {paths[0].name}, row {last} for {paths[-1].name}",
-            RecordWarning,
-            stacklevel=4,
-        )
+def _files_by(pairs: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
+    """Return the files of each key."""
+    found: dict[str, list[Path]] = {}
+    for key, path in dict.fromkeys(pairs):
+        found.setdefault(key, []).append(path)
+    return found
 
 
-def _paired_by_name(
-    numbered: Rows, paths: Sequence[Path], column: str, columns: Mapping[str, str]
-) -> list[tuple[Rows, list[Path], str]]:
-    by_name: dict[str, list[Path]] = {}
-    for path in paths:
-        by_name.setdefault(path.name, []).append(path)
-    for path in paths:  # names without their ending, where no file has that very name
-        by_name.setdefault(path.stem, []).append(path)
-    asked = {name_in(row[column]).name for _, row in numbered}
-    records = [r for r in channel_files(paths) if asked & r.all_names and r.are_one_record()]
-    files = dict.fromkeys(by_name)  # a file of that very name comes first
-    for common, path in [(name, r.files[0]) for r in records for name in sorted(r.names)]:
-        if common not in files:
-            by_name.setdefault(common, []).append(path)
-    groups: dict[Path | int, tuple[Rows, list[Path], str]] = {}
-    for number, row in numbered:
-        name = name_in(row[column])
-        found = by_name.get(name.name, [])
+def _finder_by_name(
+    cells: Iterable[str], paths: Sequence[Path], records: Sequence[ChannelFiles]
+) -> Find:
+    """Find files by their names; those of a record's channels by what they have in common."""
+    by_name = _files_by(pair for path in paths for pair in ((path.name, path), (path.stem, path)))
+    common = _files_by((name, record.files[0]) for record in records for name in record.names)
+    by_name = common | by_name
+    folders: dict[str, set[Path]] = {}
+    for name in map(name_in, cells):
+        folders.setdefault(name.name, {Path()}).add(name.parent)
+    here = {path.parts[n:-1] for path in paths for n in range(len(path.parts))}
+
+    def find(cell: str) -> tuple[list[Path], str]:
+        name = name_in(cell)
+        named = by_name.get(name.name, [])
+        # Folders may be those of another machine, but not where they tell files apart.
+        tell_apart = len(named) > 1 or len(folders[name.name]) > 2
+        tails = (name.parts[n:-1] for n in range(len(name.parts)))
+        folder = next((tail for tail in tails if tell_apart or tail in here), ())
+        found = [path for path in named if path.parts[-len(folder) - 1 : -1] == folder]
         if len(found) > 1:
-            tail = name.parts
-            found = [path for path in found if path.parts[-len(tail) : -1] == tail[:-1]]
             # A file of that very name comes before one that has it as its stem.
             found = [path for path in found if path.name == name.name] or found
-        problem = "" if found else f"there is no file of this name or station ({name})"
         if len(found) > 1:
-            problem = f"{len(found)} files are named {name}: name their folders too"
-            found = []
-        key = found[0] if found else number
-        groups.setdefault(key, ([], found, problem))[0].append((number, row))
+            return [], f"{len(found)} files are named {name}: name their folders too"
+        return found, f"there is no file of this name or station ({name})"
+
+    return find
+
+
+def _join_channels(
+    groups: Sequence[FileRows], records: Sequence[ChannelFiles], columns: Sequence[str]
+) -> None:
+    """Give the rows of one channel all of its record; rows of several, if their labels agree."""
+    by_file = {group.files[0]: group for group in groups if group.files}
     for record in records:
-        _join_channels(groups, record.files, columns)
-    used = {path for _, files, _ in groups.values() for path in files}
+        found = [by_file[path] for path in record.files if path in by_file]
+        labels = [[[row.get(c) for c in columns] for _, row in group.rows] for group in found]
+        if found and all(of_file == labels[0] for of_file in labels):
+            found[0].files = list(record.files)
+            for group in found[1:]:
+                group.rows = []
+
+
+def _finder_by_station(paths: Sequence[Path], selection: Selection) -> Find:
+    """Find files by ``network.station``; what is no waveform is passed over."""
+    by_code = _files_by(
+        (f"{trace.stats.network}.{trace.stats.station}", path)
+        for path in paths
+        for trace in filter(selection.takes_channel, headers_of(path))
+    )
+    problem = "there is no file of this station: name the file (column fname)"
+    return lambda code: (by_code.get(code, []), problem)
+
+
+def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]) -> Find:
+    """Find gathers by shots; those of several shots by their headers, whatever they are called."""
+    names = {path: (path.stem, *map(plain, re.findall(r"\d+", path.stem)[-1:])) for path in traces}
+    by_name = _files_by((name, path) for path in traces for name in names[path])
+    by_header = _files_by(
+        (shot, path)
+        for path, of_file in traces.items()
+        for shots_of_file in shots_of_traces(of_file)
+        for shot in shots_of_file
+    )
+    are_named = by_name.keys() >= set(shots)
+    # A number that several hold, such as a kind of source, says less than names of files.
+    by_header = {s: held for s, held in by_header.items() if len(held) == 1 or not are_named}
+    by_shot = by_name | by_header
+
+    def find(shot: str) -> tuple[list[Path], str]:
+        found = by_shot.get(shot, [])
+        problem = f"{len(found)} files are named after shot '{shot}', or hold it: name the file"
+        return found if len(found) == 1 else [], f"{problem} (column fname)"
+
+    return find
+
+
+def _check_one_trace(group: FileRows, columns: Sequence[str]) -> None:
+    """Take the file from rows of which one trace cannot have all: several of one phase."""
+    rows = [dict(cells) for cells in {tuple(row.items()) for _, row in group.rows}]
+    if any(sum(bool(row.get(column)) for row in rows) > 1 for column in columns):
+        group.problem = (
+            f"{group.files[0].name} holds one trace, and {len(rows)} rows name its shot: name the "
+            "file of each (column fname)"
+        )
+        group.files = []
+
+
+def _readers(paths: Iterable[Path]) -> dict[Path, Reader | None]:
+    """Return the formats of files but those known to be no waveforms; None: said of its row."""
+    found: dict[Path, Reader | None] = {}
+    kinds: dict[Path, str] = {}
+    for path in paths:
+        try:
+            found[path] = reader_of(path)
+        except NoWaveformError as error:
+            kinds[path] = error.kind
+        except FormatError:
+            found[path] = None
+    if kinds:
+        warnings.warn(said_of_metadata(kinds), RecordWarning, stacklevel=4)
+    return found
+
+
+def _warn_of_unused(paths: Sequence[Path], groups: Sequence[FileRows]) -> None:
+    used = {path for group in groups for path in group.files}
     unused = [path.name for path in paths if path not in used]
     if unused:
         warnings.warn(
@@ -137,91 +238,22 @@ def _paired_by_name(
             RecordWarning,
             stacklevel=4,
         )
-    return list(groups.values())
 
 
-def _join_channels(
-    groups: dict[Path | int, tuple[Rows, list[Path], str]],
-    files: Sequence[Path],
-    columns: Mapping[str, str],
-) -> None:
-    """Give the rows of one channel all of its record; rows of several, if their labels agree."""
-    named = [path for path in files if path in groups]
-    rows_of = [groups[path][0] for path in named]
-    labels = [[[row.get(c) for c in columns.values()] for _, row in rows] for rows in rows_of]
-    if named and all(of_file == labels[0] for of_file in labels):
-        for path in named[1:]:
-            del groups[path]
-        groups[named[0]] = (rows_of[0], list(files), "")
-
-
-def _is_of_gathers(path: Path) -> bool:
-    try:
-        return reader_of(path).one_trace_one_station
-    except FormatError:
-        return False
-
-
-def _may_hold(files: Sequence[Path], rows: Rows) -> bool:
-    """Tell if a file was found and has more than one trace for more than one row."""
-    return bool(files) and (len(rows) == 1 or len(headers_of(files[0])) > 1)
-
-
-def _paired_by_shot(
-    numbered: Rows, paths: Sequence[Path], column: str
-) -> list[tuple[Rows, list[Path], str]]:
-    """Pair rows with the file that their shot names, whole or by the last number in its name.
-
-    But files of several shots with the one whose headers hold it, whatever they are called.
-    """
-    by_shot: dict[str, list[Path]] = {}
-    for path in paths:
-        digits = re.findall(r"\d+", path.stem)
-        for name in {path.stem, *(str(int(number)) for number in digits[-1:])}:
-            by_shot.setdefault(name, []).append(path)
-    by_header: dict[str, list[Path]] = {}
-    for path in paths:
-        for shot in shots_in(path):
-            by_header.setdefault(shot, []).append(path)
-    are_named = {plain(row[column]) for _, row in numbered} <= by_shot.keys()
-    # A number that several hold, such as a kind of source, says less than names of files.
-    by_shot |= {shot: held for shot, held in by_header.items() if len(held) == 1 or not are_named}
-    groups: dict[Path | str, tuple[Rows, list[Path], str]] = {}
-    for number, row in numbered:
-        shot = row[column]
-        files = by_shot.get(plain(shot), [])
-        problem = f"{len(files)} files are named after shot '{shot}', or hold it: name the file"
-        found = files if len(files) == 1 else []
-        group = groups.setdefault(
-            found[0] if found else shot, ([], found, f"{problem} (column fname)")
+def _check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
+    """Refuse rows whose order may not be that of the files; say that it is taken to be."""
+    column = against_order([row for _, row in rows], [path.stem for path in paths])
+    if column:
+        raise FormatError(
+            f"{table.path} has no column of file names (fname), and by its column '{column}' the "
+            "rows may be in another order than the files: name the files in a column fname, or "
+            f"take '{column}' out if they are in the order of the files"
         )
-        group[0].append((number, row))
-    return list(groups.values())
-
-
-def _without_metadata(paths: Sequence[Path]) -> list[Path]:
-    """Return the files that are not known to be no waveforms; the others have no row."""
-    kinds: dict[Path, str] = {}
-    for path in paths:
-        try:
-            reader_of(path)
-        except NoWaveformError as error:
-            kinds[path] = error.kind
-        except FormatError:  # said of its row
-            continue
-    if kinds:
-        warnings.warn(said_of_metadata(kinds), RecordWarning, stacklevel=4)
-    return [path for path in paths if path not in kinds]
-
-
-def _files_by_station(paths: Sequence[Path], selection: Selection) -> dict[str, list[Path]]:
-    """Return the files of each ``network.station``; what is no waveform is passed over."""
-    found: dict[str, list[Path]] = {}
-    for path in paths:
-        try:
-            traces = [*filter(selection.takes_channel, read_stream(path, headers_only=True))]
-        except FormatError:
-            continue
-        for name in {f"{trace.stats.network}.{trace.stats.station}" for trace in traces}:
-            found.setdefault(name, []).append(path)
-    return found
+    if len(paths) > 1:
+        (first, _), (last, _) = rows[0], rows[-1]
+        warnings.warn(
+            f"{table.path}: no column names the files (fname): rows are taken in the order of "
+            f"these, row {first} for {paths[0].name}, row {last} for {paths[-1].name}",
+            RecordWarning,
+            stacklevel=4,
+        )

@@ -1,4 +1,8 @@
-"""Tables whose rows name no record in a known column: what their other columns say of it."""
+"""Tables whose rows name no record in a known column: what their other columns say of it.
+
+That is first whether one holds names of files, or counts traces; then, where order alone is left,
+whether one says that it is another order than that of the records.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,18 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.rows import NUMBER_COLUMNS, SHOT_COLUMNS
+from phasenet_keras.io.labels.rows import GATHER_COLUMNS, NUMBER_COLUMNS, TRACE_COLUMNS
 from phasenet_keras.io.text_tables import EVENT_COLUMNS
 
 __all__ = ["against_order", "column_of_names", "counting_column", "name_in", "plain"]
 
-GROUP_COLUMNS = (*EVENT_COLUMNS, *SHOT_COLUMNS, "gather")
+Cells = Mapping[str, str]
+
+GROUP_COLUMNS = (*EVENT_COLUMNS, *GATHER_COLUMNS)
 # Columns that say something else of a record than which it is.
 _OF_RECORDS = {*NUMBER_COLUMNS, *COLUMNS["phase"], "split", ""}
+# Those that name something else than a file.
+_OF_OTHERS = {*GATHER_COLUMNS, *TRACE_COLUMNS, "station", "network"}
 # What sensors and stations are called; times, words, remarks and hashes are no codes.
 _CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
 
@@ -42,32 +50,49 @@ def plain(cell: str) -> str:
     return str(int(cell)) if cell.isdecimal() else cell
 
 
-def column_of_names(
-    rows: Sequence[Mapping[str, str]], names: Collection[str], without: Collection[str] = ()
-) -> str | None:
+def column_of_names(rows: Sequence[Cells], names: Collection[str]) -> str | None:
     """Return the column whose cells are names of files, whatever it is called; None without one.
 
     Args:
         rows: cells by column.
         names: of the files, with and without their endings.
-        without: columns that name something else.
 
     Example:
         >>> column_of_names([{"wave": "b.txt", "p_us": "7"}], {"a.txt", "b.txt"})
         'wave'
     """
-    for column in _columns(rows):
-        if column in without:
-            continue
-        cells = [row.get(column, "") for row in rows]
+    for column, cells in _columns(rows):
         n_names = sum(name_in(cell).name in names for cell in cells)
         # Numbers (events, qualities, depths) may be names of files such as 7.txt by chance.
-        if 2 * n_names > len(cells) and not any(map(_is_number, cells)):
+        if (
+            column not in _OF_OTHERS
+            and 2 * n_names > len(cells)
+            and not any(map(_is_number, cells))
+        ):
             return column
     return None
 
 
-def against_order(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> str:
+def counting_column(rows: Sequence[Cells]) -> str | None:
+    """Return the column that counts the rows of each event or shot from 1, in any order.
+
+    None where several do so in different orders.
+
+    Example:
+        >>> counting_column([{"itp": "7", "geo": "2"}, {"itp": "9", "geo": "1"}])
+        'geo'
+    """
+    found = {}
+    for column, cells in _columns(rows):
+        groups = _by_group(cells, rows)
+        counts = all({*group} == {*map(str, range(1, len(group) + 1))} for group in groups)
+        if counts and column not in GROUP_COLUMNS:
+            found[column] = cells
+    orders = [*found.values()]
+    return next(iter(found), None) if all(order == orders[0] for order in orders) else None
+
+
+def against_order(rows: Sequence[Cells], names: Sequence[str]) -> str:
     """Return a column by which rows may not be in the order of their records; empty without one.
 
     That is one whose cells are parts of the records' names and stand in rows of others, or one that
@@ -82,41 +107,25 @@ def against_order(rows: Sequence[Mapping[str, str]], names: Sequence[str]) -> st
         >>> against_order(rows, ["ev_S1", "ev_S2"]), against_order(rows[::-1], ["ev_S1", "ev_S2"])
         ('sensor', '')
     """
-    for column in _columns(rows):
-        cells = [plain(row.get(column, "")) for row in rows]
+    for column, cells in _columns(rows):
         if not all(cells) or len(set(cells)) == 1:
             continue
         parts = [part for part in _parts(names) if set(part) == set(cells)]
         if parts and cells not in parts:
             return column
-        if not parts and column not in GROUP_COLUMNS and _are_out_of_order(cells, rows):
+        if parts or column in GROUP_COLUMNS:
+            continue
+        groups = _by_group(cells, rows)
+        if all(map(_tell_apart, groups)) and any(g != sorted(g, key=natural_key) for g in groups):
             return column
     return ""
 
 
-def counting_column(rows: Sequence[Mapping[str, str]]) -> str | None:
-    """Return the column that counts the rows of each event or shot from 1, in any order.
-
-    None where several do so in different orders.
-
-    Example:
-        >>> counting_column([{"itp": "7", "geo": "2"}, {"itp": "9", "geo": "1"}])
-        'geo'
-    """
-    found: dict[str, list[str]] = {}
-    for column in _columns(rows):
-        cells = [plain(row.get(column, "")) for row in rows]
-        groups = _by_group(cells, rows)
-        counts = [[str(n) for n in range(1, len(group) + 1)] for group in groups]
-        if column not in GROUP_COLUMNS and counts == [sorted(g, key=natural_key) for g in groups]:
-            found[column] = cells
-    orders = [*found.values()]
-    return next(iter(found), None) if all(order == orders[0] for order in orders) else None
-
-
-def _columns(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the columns that may say which record a row is of."""
-    return [name for name in (rows[0] if rows else ()) if name not in _OF_RECORDS]
+def _columns(rows: Sequence[Cells]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the columns that may say which record a row is of, and their cells."""
+    for name in rows[0] if rows else ():
+        if name not in _OF_RECORDS:
+            yield name, [plain(row.get(name, "")) for row in rows]
 
 
 def _parts(names: Sequence[str]) -> Iterator[list[str]]:
@@ -127,15 +136,7 @@ def _parts(names: Sequence[str]) -> Iterator[list[str]]:
         yield [plain(text) for text in part]
 
 
-def _are_out_of_order(cells: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bool:
-    """Tell if cells tell the rows of each group apart, but are not in order."""
-    groups = _by_group(cells, rows)
-    if not all(map(_tell_apart, groups)):
-        return False
-    return any(group != sorted(group, key=natural_key) for group in groups)
-
-
-def _by_group(cells: Sequence[str], rows: Sequence[Mapping[str, str]]) -> list[list[str]]:
+def _by_group(cells: Sequence[str], rows: Sequence[Cells]) -> list[list[str]]:
     """Return the cells of the rows of each event or shot."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for cell, row in zip(cells, rows, strict=True):

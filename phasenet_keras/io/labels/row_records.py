@@ -1,4 +1,13 @@
-"""Which of the records in a file a row of a table of samples is of, by its codes."""
+"""Which record in its files each row of a table of samples is of.
+
+1. In a gather (SEG-Y, SU, SEG-2 of several traces) its trace: see `row_traces`.
+2. The only record of the files is that of all their rows, but of those that name another station
+   than its codes do; a name from its file is no code.
+3. Of several in one file the row's station chooses, which may be a SEED id; then, where there are
+   several of it, network, location and channel, each where the row has it. An empty network fits
+   any.
+4. Otherwise the row is refused, and so are several records in several files.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +15,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.labels.npz import with_all_channels
+from phasenet_keras.io.labels.row_traces import rows_by_trace
+from phasenet_keras.io.labels.rows import Rows
+from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.registry import gather_of, read_stream
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.text_tables import first_cell
+from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
 
-__all__ = ["record_of_row", "several_records"]
+__all__ = ["rows_by_record"]
 
 SEED_PARTS = ("network", "station", "location", "channel")
 STATION_COLUMNS = ("station_id", "station", "station_code")
@@ -18,48 +34,109 @@ LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
 
 
-def record_of_row(row: Mapping[str, str], waves: Sequence[Waveform], file: Path) -> int:
-    """Return the place of the record that a row is of, among those of its file.
+def rows_by_record(
+    rows: Rows, files: Sequence[Path], selection: Selection
+) -> tuple[list[tuple[Waveform, Rows]], list[BadRow], str]:
+    """Read files, and return their records with the rows of each, the rows of none, and the gather.
 
-    Its station chooses, which may be a SEED id; then, where there are several of it, network,
-    location and channel, each where the row has it. An empty network fits any. The only record of
-    a file is that of all its rows, but those that name another station than its codes do.
+    Args:
+        rows: all of these files.
+        files: one, or those of the channels of a station.
+        selection: what is wanted of them.
 
     Raises:
-        FormatError: if the row names no station, or not one record is of its codes.
-
-    Example:
-        >>> import numpy as np
-        >>> from obspy import UTCDateTime
-        >>> names = ("XX.A..HH", "XX.A..BH", "XX.B..HH")
-        >>> waves = [Waveform(np.ones((9, 1)), 1.0, UTCDateTime(0), ("Z",), n) for n in names]
-        >>> rows = {"station": "B"}, {"station": "A", "channel": "BHZ"}, {"station": "XX.A..HHZ"}
-        >>> [record_of_row(row, waves, Path("a.mseed")) for row in rows]
-        [2, 1, 0]
+        FormatError: if the files cannot be read, or none of the rows can be told which record it
+            is of.
+        ShapeError: for samples that are none.
     """
-    wanted = _codes(row)
-    if len(waves) == 1 and not _is_of_another(row, waves[0]):
-        return 0
-    if not wanted["station"]:
-        raise FormatError(several_records([file], waves))
-    places = [n for n, wave in enumerate(waves) if _fits("station", wanted["station"], wave)]
-    for part in ("network", "location", "channel"):
-        # Tables have columns of other meaning, such as a number in `channel`: asked only in need.
-        if wanted[part] and len(places) > 1:
-            places = [n for n in places if _fits(part, wanted[part], waves[n])]
-    if len(places) == 1:
-        return places[0]
-    said = ".".join(filter(None, wanted.values()))
-    there = sorted({wave.station for wave in waves})
-    raise FormatError(
-        f"{file} holds {len(places)} records of {said}, one is wanted; its {len(waves)} "
-        f"record{'s are' if len(waves) > 1 else ' is'} of {some(there)}: name it by "
-        "station, network, location and channel, or give arrivals with date and time (station, "
-        "phase, time)"
-    )
+    first = files[0]
+    traces = [trace for path in files for trace in read_stream(path)]
+    waves = waveforms_of(filter(selection.takes_channel, traces))
+    if not waves:
+        raise FormatError(f"{first} holds no channel of the codes wanted")
+    if len(waves) > 1 and len(files) > 1:
+        raise FormatError(_said_of_several(files, waves))
+    is_gather = all(wave.station.startswith(f"{first.stem}-") for wave in waves)
+    gather = gather_of(first, waves[0].station) if is_gather else ""
+    if gather:
+        records = {int(wave.station.removeprefix(f"{gather}-")): wave for wave in waves}
+        if len(records) < len(waves):
+            raise FormatError(_said_of_several(files, waves))
+        found, bad = rows_by_trace(rows, sorted(records), traces, first)
+    else:
+        records = dict(enumerate(waves))
+        found, bad = _rows_by_codes(rows, waves, first)
+    return [(with_all_channels(records[n], first), of_n) for n, of_n in found.items()], bad, gather
 
 
-def several_records(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
+def _rows_by_codes(
+    rows: Rows, waves: Sequence[Waveform], file: Path
+) -> tuple[dict[int, Rows], list[BadRow]]:
+    """Return the rows of each of the records of a file, by its place, and those of none."""
+    codes = [_codes_of(wave) for wave in waves]
+    by_station: dict[str, list[int]] = {}
+    for place, own in enumerate(codes):
+        by_station.setdefault(own["station"], []).append(place)
+    by_station.pop("", None)
+    # What is named after its file has no code that a row may contradict.
+    has_code = bool(by_station) and "network" in codes[0] and waves[0].station != file.stem
+    there = some(sorted({wave.station for wave in waves}))
+    found: dict[int, Rows] = {}
+    bad = []
+    for number, row in rows:
+        wanted = _codes_in(row)
+        places = by_station.get(wanted["station"], [])
+        # Columns of other names, such as `id`, may hold numbers of rows.
+        if len(waves) == 1 and not (has_code and first_cell(row, STATION_COLUMNS)):
+            places = [0]
+        for part in SEED_PARTS:
+            # Tables have columns of other meaning, such as a number in `channel`: asked in need.
+            if wanted[part] and len(places) > 1:
+                places = [n for n in places if _fits(part, wanted[part], codes[n], waves[n])]
+        if len(places) == 1:
+            found.setdefault(places[0], []).append((number, row))
+        elif wanted["station"]:
+            said = f"{len(places)} records of {'.'.join(filter(None, wanted.values()))}, one is"
+            bad.append(
+                BadRow(
+                    number,
+                    f"{file} holds {said} wanted; its {len(waves)} record"
+                    f"{'s are' if len(waves) > 1 else ' is'} of {there}: name it by station, "
+                    "network, location and channel, or give arrivals with date and time (station, "
+                    "phase, time)",
+                )
+            )
+        else:
+            bad.append(BadRow(number, _said_of_several([file], waves)))
+    return found, bad
+
+
+def _codes_in(row: Mapping[str, str]) -> dict[str, str]:
+    """Return what a row says of its record, by part of a SEED id."""
+    columns = (COLUMNS["network"], COLUMNS["station"], LOCATION_COLUMNS, CHANNEL_COLUMNS)
+    found = {part: first_cell(row, names) for part, names in zip(SEED_PARTS, columns, strict=True)}
+    parts = found["station"].split(".")
+    if 2 <= len(parts) <= len(SEED_PARTS):
+        found |= {part: code for part, code in zip(SEED_PARTS, parts, strict=False) if code}
+    return found
+
+
+def _codes_of(wave: Waveform) -> dict[str, str]:
+    """Return the parts of a record's SEED id; of one without, its name alone."""
+    codes = wave.station.split(".")
+    if len(codes) == len(SEED_PARTS):
+        return dict(zip(SEED_PARTS, codes, strict=True))
+    return {"station": wave.station}
+
+
+def _fits(part: str, code: str, own: Mapping[str, str], wave: Waveform) -> bool:
+    """Tell if a record is of a code; the channel may be whole, an instrument or a component."""
+    if part == "channel" and part in own:
+        return own[part] in (code, code[:-1]) if len(code) > 1 else code in wave.channels
+    return own.get(part, code) == code or (part == "network" and not own[part])
+
+
+def _said_of_several(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
     """Say what to do where several records are in files that should hold one."""
     if len(files) == 1:
         return (
@@ -71,35 +148,3 @@ def several_records(files: Sequence[Path], waves: Sequence[Waveform]) -> str:
         f"{len(files)} files of {stations} hold {len(waves)} records, such as {files[0].name}; one "
         "is wanted: name the file of each row (column fname)"
     )
-
-
-def _codes(row: Mapping[str, str]) -> dict[str, str]:
-    """Return what a row says of its record, by part of a SEED id."""
-    columns = (COLUMNS["network"], COLUMNS["station"], LOCATION_COLUMNS, CHANNEL_COLUMNS)
-    found = {part: first_cell(row, names) for part, names in zip(SEED_PARTS, columns, strict=True)}
-    parts = found["station"].split(".")
-    if 2 <= len(parts) <= len(SEED_PARTS):
-        found |= {part: code for part, code in zip(SEED_PARTS, parts, strict=False) if code}
-    return found
-
-
-def _is_of_another(row: Mapping[str, str], wave: Waveform) -> bool:
-    """Tell if a row names another station than a record's codes; a name from its file is none."""
-    codes = wave.station.split(".")
-    is_named_by_file = wave.station == Path(wave.source).stem
-    has_codes = len(codes) == len(SEED_PARTS) and codes[1] and not is_named_by_file
-    # Columns of other names, such as `id`, may hold numbers of rows.
-    if not has_codes or not any(row.get(name) for name in STATION_COLUMNS):
-        return False
-    return not _fits("station", _codes(row)["station"], wave)
-
-
-def _fits(part: str, code: str, wave: Waveform) -> bool:
-    """Tell if a record is of a code; the channel may be whole, an instrument or a component."""
-    codes = wave.station.split(".")
-    if len(codes) != len(SEED_PARTS):
-        return part != "station" or code == wave.station
-    own = codes[SEED_PARTS.index(part)]
-    if part == "channel":
-        return own in (code, code[:-1]) if len(code) > 1 else code in wave.channels
-    return own == code or (part == "network" and not own)

@@ -1,4 +1,4 @@
-"""Tables of arrivals in samples: their columns, and what a row says."""
+"""Tables of arrivals in samples: the columns that are known, and the rows."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
-from phasenet_keras.io.labels.time_origin import (
-    AFTER_TRIGGER,
-    TIME_COLUMNS_S,
-    TIME_NAMES_S,
-    samples_of_times,
-)
+from phasenet_keras.io.labels.time_origin import AFTER_TRIGGER, TIME_COLUMNS_S, TIME_NAMES_S
 from phasenet_keras.io.metadata_files import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
@@ -28,28 +23,37 @@ from phasenet_keras.io.text_tables import (
     are_fillers,
     decimal_pairs,
     decoded,
-    event_in,
-    first_cell,
     split_table,
     with_point,
 )
-from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+from phasenet_keras.types import FormatError
 
 __all__ = [
+    "DISTANCE_COLUMNS",
+    "FILE_COLUMNS",
+    "GATHER_COLUMNS",
+    "NUMBER_COLUMNS",
+    "RECEIVER_COLUMNS",
     "SAMPLE_COLUMNS",
     "SAMPLE_COLUMNS_IN_WORDS",
     "SHOT_COLUMNS",
     "SPLIT_NAMES",
     "TIME_COLUMNS_IN_WORDS",
+    "TRACE_COLUMNS",
+    "TRACE_IN_FILE",
     "LabelTable",
+    "Rows",
     "is_label_table",
-    "labelled_by_row",
-    "merged",
     "no_direct_phase",
+    "number_in",
     "numbered_rows",
+    "numbers_in",
     "read_label_table",
     "warn_of_fillers",
 ]
+
+# Cells by column of rows, with the row's number in its table from 1.
+Rows = list[tuple[int, Mapping[str, str]]]
 
 # Columns of an arrival in samples, by phase, in the order in which they are looked for.
 SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -68,6 +72,12 @@ VALUE_COLUMNS: Mapping[str, str] = {
 FILE_COLUMNS = ("fname", "file_name", "filename", "file", "trace_name")
 # A shot by its name or number, or by the field record of its traces' headers.
 SHOT_COLUMNS = ("shot", "ffid", "fldr", "field_record", "source")
+GATHER_COLUMNS = (*SHOT_COLUMNS, "gather")
+# The number of a trace in its file, or in its shot where the file holds several.
+TRACE_IN_FILE = "trace_in_file"
+# A seismograph's channels, and what stands on the ground, may be numbered in another way.
+RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone")
+TRACE_COLUMNS = ("trace", "trace_number", TRACE_IN_FILE, *RECEIVER_COLUMNS)
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
 NUMBER_COLUMNS = {
     name
@@ -180,7 +190,7 @@ def _by_phase(table: LabelTable) -> LabelTable:
     return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
 
 
-def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
+def numbered_rows(table: LabelTable) -> Rows:
     """Return the rows of a table with their numbers, from 1, but those of other phases.
 
     Where a number stands for no arrival the cell is left out: the phase is not known there.
@@ -189,24 +199,25 @@ def numbered_rows(table: LabelTable) -> list[tuple[int, Mapping[str, str]]]:
         FormatError: if there are rows, and all are of other phases.
 
     Warns:
-        RecordWarning: for rows of other phases.
+        RecordWarning: for rows of other phases, and as `warn_of_fillers`.
     """
-    fillers = _fillers(table)
-    rows: list[tuple[int, Mapping[str, str]]] = [
-        (
-            number,
-            {n: c for n, c in row.items() if n not in fillers or not _is(c, n, fillers[n])},
-        )
-        for number, row in enumerate(table.rows, start=1)
-    ]
+    warn_of_fillers(table)
+    rows = [dict(row) for row in table.rows]
+    for column in table.sample_columns.values():
+        values = _values(table, column)
+        filler = _filler(values, column)
+        for row, found in zip(rows, values, strict=True):
+            if found and set(found) == {filler}:
+                del row[column]
+    numbered: Rows = list(enumerate(rows, start=1))
     if table.phase_column is None:
-        return rows
-    phases = [row[table.phase_column] for row in table.rows]
+        return numbered
+    phases = [row[table.phase_column] for row in rows]
     others = Counter(phase for phase in phases if phase_of(phase) is None)
     if others and others.total() == len(rows):
         raise no_direct_phase(str(table.path), others)
     warn_of_left_out(table.path, [], others)
-    return [item for item, phase in zip(rows, phases, strict=True) if phase_of(phase)]
+    return [item for item, phase in zip(numbered, phases, strict=True) if phase_of(phase)]
 
 
 def no_direct_phase(where: str, others: Counter[str]) -> FormatError:
@@ -225,175 +236,92 @@ def warn_of_fillers(table: LabelTable) -> None:
             in which a number is taken for no arrival, or which has cells without an arrival, and
             for each of which pairs of numbers look like one with a decimal comma.
     """
-    fillers = _fillers(table)
     for phase, column in table.sample_columns.items():
-        _warn_of_decimal_commas(table, column)
-        negative = [sample for sample in _all_samples(table, column) if sample < 0]
-        filler = fillers.get(column)
+        values = _values(table, column)
+        filler, of_rows = _filler(values, column), f"of {len(table.rows)} rows"
+        negative = [number for found in values for number in found or () if number < 0]
+        pairs = decimal_pairs(row.get(column, "") for row in table.rows)
+        said = []
+        if pairs:
+            first, second = pairs[0].split(",")
+            said.append(
+                f"'{pairs[0]}' and such in {len(pairs)} {of_rows}, taken for two arrivals, {first} "
+                f"and {second}: if these are decimal commas, write points, or separate the cells "
+                "by semicolons"
+            )
         if filler is not None:
-            count = sum(_is(row.get(column, ""), column, filler) for row in table.rows)
-            warnings.warn(
-                f"{table.path}: {column} is {filler:g} in {count} of {len(table.rows)} rows, all "
-                f"others are well above: taken for no {phase}, which is not known there; rows "
-                "without another arrival are skipped. If it was looked for, leave the cells empty",
-                RecordWarning,
-                stacklevel=3,
+            count = sum(set(found or ()) == {filler} for found in values)
+            said.append(
+                f"{filler:g} in {count} {of_rows}, all others are well above: taken for no {phase}"
+                ", which is not known there; rows without another arrival are skipped. If it was "
+                "looked for, leave the cells empty"
             )
         # A time before the trigger may well be in the record.
         if len(set(negative)) == 1 and negative[0].is_integer() and AFTER_TRIGGER not in column:
-            warnings.warn(
-                f"{table.path}: {column} is {negative[0]:g} in {len(negative)} of "
-                f"{len(table.rows)} rows, which are skipped: if that stands for no {phase}, leave "
-                "the cells empty",
-                RecordWarning,
-                stacklevel=3,
+            said.append(
+                f"{negative[0]:g} in {len(negative)} {of_rows}, which are skipped: if that stands "
+                f"for no {phase}, leave the cells empty"
             )
-        _warn_of_absent(table, phase, column)
+        if () in values:
+            said.append(
+                f"empty, or NaN and such, in {values.count(())} {of_rows}: {phase} is taken as "
+                "looked for and not there. Where nobody looked, leave the row out, or write one "
+                "arrival a row (phase, sample)"
+            )
+        for text in said:
+            warnings.warn(f"{table.path}: {column} is {text}", RecordWarning, stacklevel=3)
 
 
-def _fillers(table: LabelTable) -> dict[str, float]:
-    """Return the columns of arrivals in which a number stands for none, and which it is.
+def _values(table: LabelTable, column: str) -> list[tuple[float, ...] | None]:
+    """Return the numbers in each row of a column; None where there is no cell, or it holds text."""
+    found: list[tuple[float, ...] | None] = []
+    for row in table.rows:
+        try:
+            found.append(numbers_in(row[column], column) if column in row else None)
+        except FormatError:
+            found.append(None)
+    return found
+
+
+def _filler(values: Sequence[tuple[float, ...] | None], column: str) -> float | None:
+    """Return the number in a column of arrivals that stands for none; None without one.
 
     It is 0, or -1 and such among times after the trigger; elsewhere that is outside of any record.
     """
-    found = {}
-    for column in table.sample_columns.values():
-        samples = _all_samples(table, column)
-        negative = {sample for sample in samples if sample < 0}
-        if AFTER_TRIGGER in column and len(negative) == 1 and negative <= NO_SAMPLES:
-            found[column] = negative.pop()
-        elif are_fillers(samples):
-            found[column] = 0.0
-    return found
+    numbers = [number for found in values for number in found or ()]
+    negative = {number for number in numbers if number < 0}
+    if AFTER_TRIGGER in column and len(negative) == 1 and negative <= NO_SAMPLES:
+        return negative.pop()
+    return 0.0 if are_fillers(numbers) else None
 
 
-def _is(cell: str, column: str, number: float) -> bool:
-    with suppress(FormatError):
-        return set(_samples(cell, column)) == {number}
-    return False
-
-
-def _all_samples(table: LabelTable, column: str) -> list[float]:
-    """Return the numbers of a column that are some."""
-    found: list[float] = []
-    for row in table.rows:
-        with suppress(FormatError):
-            found += _samples(row.get(column, ""), column)
-    return found
-
-
-def _warn_of_absent(table: LabelTable, phase: str, column: str) -> None:
-    """Say in how many rows a phase is taken for absent, which may be unknown to who wrote them."""
-    n_absent = 0
-    for row in table.rows:
-        with suppress(FormatError):
-            n_absent += column in row and not _samples(row[column], column)
-    if n_absent:
-        warnings.warn(
-            f"{table.path}: {column} is empty, or NaN and such, in {n_absent} of "
-            f"{len(table.rows)} rows: {phase} is taken as looked for and not there. Where nobody "
-            "looked, leave the row out, or write one arrival a row (phase, sample)",
-            RecordWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_of_decimal_commas(table: LabelTable, column: str) -> None:
-    """Say where a comma in a quoted cell, which is between two arrivals, may be a decimal one."""
-    cells = [row.get(column, "") for row in table.rows]
-    pairs = decimal_pairs(cells)
-    if pairs:
-        first, second = pairs[0].split(",")
-        warnings.warn(
-            f"{table.path}: {column} is '{pairs[0]}' and such in {len(pairs)} of {len(cells)} "
-            f"rows, taken for two arrivals, {first} and {second}: if these are decimal commas, "
-            "write points, or separate the cells by semicolons",
-            RecordWarning,
-            stacklevel=4,
-        )
-
-
-def labelled_by_row(
-    wave: Waveform, row: Mapping[str, str], columns: Mapping[str, str], name: str = ""
-) -> LabelledWaveform:
-    """Give a record the arrivals of a row, its event, gather, split and distance.
-
-    Args:
-        wave: the record.
-        row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
-            ``"100,900"``, which only a table separated by commas can hold).
-        columns: the column of each phase. An empty cell is a phase that was looked for and not
-            found; a phase without a column one that was not looked for.
-        name: of the record; else its station's.
+def numbers_in(cell: str, column: str) -> tuple[float, ...]:
+    """Return the numbers of a cell: one, several, or none.
 
     Raises:
-        FormatError: for a cell that is not a number.
-        ShapeError: for an arrival outside of the record.
+        FormatError: for a cell of other than numbers.
+
+    Example:
+        >>> numbers_in("100.5", "itp"), numbers_in("[100, 900]", "itp"), numbers_in("nan", "itp")
+        ((100.5,), (100.0, 900.0), ())
     """
-    shot = first_cell(row, SHOT_COLUMNS)
-    split = row.get("split", "").lower()
-    if split and split not in SPLIT_NAMES:
-        raise FormatError(f"split should be train, dev or test, received '{split}'")
-    arrivals = {
-        phase: _arrivals(row[column], column, wave)
-        for phase, column in columns.items()
-        if column in row
-    }
-    if columns and not arrivals:
-        raise FormatError(f"it has no arrival in {' or '.join(columns.values())}")
-    record = LabelledWaveform(
-        wave,
-        arrivals,
-        name=name or wave.station,
-        event=event_in(row),
-        gather=f"shot {shot}" if shot else row.get("gather", ""),
-        split=SPLIT_NAMES.get(split, ""),
-    )
-    offset = first_cell(row, DISTANCE_COLUMNS)
-    station, network = row.get("station", ""), row.get("network", "")
-    if offset:
-        wave = replace(wave, offset_m=_number(offset, "distance_m"))
-    if station and "." not in wave.station:
-        wave = replace(wave, station=f"{network}.{station}.." if network else station)
-    return replace(record, waveform=wave)
-
-
-def merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
-    """Bring the arrivals of several rows of one record together.
-
-    Raises:
-        ShapeError: if they do not agree on the event or the gather.
-    """
-    first = records[0]
-    arrivals: dict[str, set[float]] = {}
-    for record in records:
-        if (record.event, record.gather) != (first.event, first.gather):
-            raise ShapeError(
-                f"record {first.name}: its rows name different events or shots "
-                f"({record.event or record.gather} and {first.event or first.gather}): "
-                "give each a file of its own (column fname)"
-            )
-        for phase, samples in record.arrivals.items():
-            arrivals.setdefault(phase, set()).update(samples)
-    return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
-
-
-def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
-    """Return the arrivals of a cell in samples, also of a column of times."""
-    values = _samples(cell, column)
-    return samples_of_times(values, column, wave) if column in TIME_COLUMNS_S else values
-
-
-def _samples(cell: str, column: str) -> tuple[float, ...]:
-    """Return the numbers of a cell: one, several, or none."""
     with suppress(ValueError):  # nearly all are one number
         number = float(cell)
         return (number,) if number == number else ()
     texts = [text for text in re.split(r"[\s,;|]+", cell.strip("[]() ")) if text]
-    return tuple(_number(text, column) for text in texts if text.lower() not in NOT_A_NUMBER)
+    return tuple(number_in(text, column) for text in texts if text.lower() not in NOT_A_NUMBER)
 
 
-def _number(text: str, column: str) -> float:
+def number_in(text: str, column: str) -> float:
+    """Return the number that a text in a column is.
+
+    Raises:
+        FormatError: if it is none.
+
+    Example:
+        >>> number_in("62.5", "itp")
+        62.5
+    """
     try:
         return float(text)
     except ValueError as error:

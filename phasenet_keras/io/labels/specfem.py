@@ -12,20 +12,14 @@ from pathlib import Path
 
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import natural_key
+from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
 from phasenet_keras.io.labels.row_order import against_order
-from phasenet_keras.io.labels.rows import (
-    LabelTable,
-    labelled_by_row,
-    merged,
-    numbered_rows,
-    read_label_table,
-    warn_of_fillers,
-)
+from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows, read_label_table
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
 from phasenet_keras.io.wording import some
-from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 __all__ = ["find_specfem_runs", "specfem_parts"]
 
@@ -80,17 +74,14 @@ def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> 
             f"{table.path} has no column 'run' and there are {len(runs)} runs "
             f"({some(runs)}): add it, or keep a {LABELS} in each folder"
         )
-    rows = numbered_rows(table)
-    return [
-        partial(
-            _read,
-            name,
-            folder,
-            [(n, row) for n, row in rows if not column or row[column] == name],
-            table,
-        )
-        for name, folder in runs.items()
-    ]
+    rows: dict[str, Rows] = {name: [] for name in runs}
+    for item in numbered_rows(table):
+        rows.setdefault(item[1][column] if column else next(iter(runs)), []).append(item)
+    others = [name for name in rows if name not in runs]
+    if others:
+        text = f"{table.path}: rows of other runs ({some(others)}) are left out"
+        warnings.warn(f"{text}; those here are {some(runs)}", RecordWarning, stacklevel=2)
+    return [partial(_read, name, folder, rows[name], table) for name, folder in runs.items()]
 
 
 def _check(table: LabelTable) -> None:
@@ -99,7 +90,6 @@ def _check(table: LabelTable) -> None:
             f"{table.path} should have columns p_index or s_index (samples from the first of the "
             f"seismogram), it has {', '.join(table.columns) or 'none'}"
         )
-    warn_of_fillers(table)
 
 
 def _read_own(name: str, folder: Path) -> Iterator[Item]:
@@ -113,9 +103,7 @@ def _read_own(name: str, folder: Path) -> Iterator[Item]:
     yield from _read(name, folder, rows, table)
 
 
-def _read(
-    name: str, folder: Path, rows: Sequence[tuple[int, Mapping[str, str]]], table: LabelTable
-) -> Iterator[Item]:
+def _read(name: str, folder: Path, rows: Rows, table: LabelTable) -> Iterator[Item]:
     """Yield the records of a run in the order of its stations, after the rows that give none."""
     try:
         waves = read_specfem_run(folder)
@@ -123,24 +111,28 @@ def _read(
     except FormatError as error:
         yield BadRow(None, f"run {name}: {error}")
         return
-    found: dict[int, LabelledWaveform] = {}
-    for (number, row), owner in zip(rows, owners, strict=True):
-        try:
-            if owner is None:
-                raise FormatError(f"there is no seismogram of station {_code(row)}")
-            record = _labelled(waves[owner], row, table, name)
-            found[owner] = merged([found[owner], record]) if owner in found else record
-        except (FormatError, ShapeError) as error:
-            yield BadRow(number, f"{error} (run {name})")
-    if len(found) < len(waves):
-        text = f"run {name}: {len(waves) - len(found)} of {len(waves)} stations have no labels"
+    by_owner: dict[int, Rows] = {}
+    for item, owner in zip(rows, owners, strict=True):
+        if owner is None:
+            text = f"there is no seismogram of station {_code(item[1])} (run {name})"
+            yield BadRow(item[0], text)
+        else:
+            by_owner.setdefault(owner, []).append(item)
+    records = []
+    for owner in sorted(by_owner):
+        label = partial(_labelled, waves[owner], table=table, run=name)
+        for found in labelled_by_rows(by_owner[owner], label):
+            if isinstance(found, BadRow):
+                yield BadRow(found.row, f"{found.text} (run {name})")
+            else:
+                records.append(found)
+    if len(records) < len(waves):
+        text = f"run {name}: {len(waves) - len(records)} of {len(waves)} stations have no labels"
         warnings.warn(f"{text} and are left out", RecordWarning, stacklevel=2)
-    yield from (found[index] for index in sorted(found))
+    yield from records
 
 
-def _owners(
-    waves: Sequence[Waveform], rows: Sequence[tuple[int, Mapping[str, str]]], table: LabelTable
-) -> list[int | None]:
+def _owners(waves: Sequence[Waveform], rows: Rows, table: LabelTable) -> list[int | None]:
     """Return the number of each row's seismogram."""
     if "station" not in table.columns:
         if len(rows) != len(waves):
@@ -162,9 +154,15 @@ def _owners(
             stacklevel=2,
         )
         return list(range(len(waves)))
-    codes = {".".join(seed_codes(wave.station)[:2]): n for n, wave in enumerate(waves)}
-    if "network" not in table.columns:
-        codes = {code.partition(".")[2]: number for code, number in codes.items()}
+    codes: dict[str, int] = {}
+    for number, wave in enumerate(waves):
+        network, station = seed_codes(wave.station)[:2]
+        code = f"{network}.{station}" if "network" in table.columns else station
+        if codes.setdefault(code, number) != number and code in {_code(row) for _, row in rows}:
+            raise FormatError(
+                f"{table.path} has no column 'network', and several networks have a station "
+                f"{station}: name the networks"
+            )
     return [codes.get(_code(row)) for _, row in rows]
 
 

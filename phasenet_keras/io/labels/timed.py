@@ -21,6 +21,7 @@ from phasenet_keras.io.catalogs import (
     unmatched_arrivals,
 )
 from phasenet_keras.io.channel_files import said_of_lone_channels
+from phasenet_keras.io.index import tie_together
 from phasenet_keras.io.instruments import Heard, record_key, station_id
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
@@ -237,32 +238,24 @@ def _groups(
     spans: Sequence[tuple[Path, str, Span]],
 ) -> Iterator[tuple[tuple[Path, ...], frozenset[tuple[str, str]]]]:
     """Yield files tied by traces of one station that touch or overlap, and their records."""
-    leader = {path: path for path, _, _ in spans}
-
-    def lead(path: Path) -> Path:
-        while leader[path] != path:
-            leader[path] = leader[leader[path]]
-            path = leader[path]
-        return path
-
     by_key: dict[str, list[tuple[Path, Span]]] = {}
+    stretches: dict[Path, set[tuple[str, int]]] = {}
+    records: dict[Path, set[tuple[str, str]]] = {}
     for path, key, span in spans:
         by_key.setdefault(key, []).append((path, span))
-    for members in by_key.values():
+        stretches.setdefault(path, set())
+        records.setdefault(path, set()).add((codes_of(span.station)[1], span.record))
+    for key, members in by_key.items():
         members.sort(key=lambda member: member[1].start_time)
-        last, end = members[0][0], members[0][1].start_time
+        number, end = 0, members[0][1].start_time
         for path, span in members:
-            if span.start_time <= end + JOIN_SAMPLES / span.sampling_rate:
-                leader[lead(path)] = lead(last)
-            last = path
+            number += span.start_time > end + JOIN_SAMPLES / span.sampling_rate
             end = max(end, span.start_time + span.duration_s)
-    files: dict[Path, dict[Path, None]] = {}
-    records: dict[Path, set[tuple[str, str]]] = {}
-    for path, _, span in spans:
-        files.setdefault(lead(path), {})[path] = None
-        records.setdefault(lead(path), set()).add((codes_of(span.station)[1], span.record))
-    for leading, paths in files.items():
-        yield tuple(paths), frozenset(records[leading])
+            stretches[path].add((key, number))
+    paths = list(stretches)
+    for group in tie_together(list(stretches.values())):
+        tied = [paths[number] for number in group]
+        yield tuple(tied), frozenset().union(*(records[path] for path in tied))
 
 
 def _names(arrivals: Iterable[Arrival]) -> list[str]:
