@@ -105,7 +105,9 @@ class PrepareSettings:
                 "give one of them"
             )
         if self.random_position and self.window_s is None:
-            raise ConfigError("windows at random positions need a length: give --window-s")
+            raise ConfigError(
+                "windows at random positions need a length: give --window-s (in Python window_s=)"
+            )
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,7 +202,8 @@ def _as_before(output: Path, order: Mapping[str, Any], overwrite: bool) -> Prepa
             return None
         raise ConfigError(
             f"{output / METADATA} holds {len(facts)} records, {note['n_records']} were written: if "
-            "you have removed some, leave it as it is; --overwrite builds the data set anew"
+            "you have removed some, leave it as it is; --overwrite (in Python "
+            "overwrite=True) builds the data set anew"
         )
     if read_json(output / STAGE / ORDER) == order:
         shutil.rmtree(output / STAGE, ignore_errors=True)
@@ -285,7 +288,10 @@ def _finish(
     leaks = check_leakage(facts)
     errors = [text for text in leaks if text.startswith("error:")]
     if errors:
-        raise ConfigError(f"{'; '.join(errors)}: correct the column 'split', or give --split-by")
+        raise ConfigError(
+            f"{'; '.join(errors)}: correct the column 'split', or give --split-by "
+            "(in Python split_by=)"
+        )
     table = [{**row["meta"], "split": fact.split} for row, fact in zip(rows, facts, strict=True)]
     beside = output / f".{WAVEFORMS}-part"
     try:
