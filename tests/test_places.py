@@ -104,3 +104,5 @@ def test_advice_is_for_python_too(tmp_path):
         prepare(tmp_path / "one", tmp_path / "three", "a.csv")
     with pytest.raises(ConfigError, match=r"give --window-s \(in Python window_s=\)$"):
         PrepareSettings(random_position=True)
+    with pytest.raises(ConfigError, match=r"settings is a PrepareSettings, received dict: Prepare"):
+        prepare(tmp_path / "one", tmp_path / "three", settings={"seed": 1})

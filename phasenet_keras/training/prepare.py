@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
-from phasenet_keras.data.settings import SEED, number, optional, settle
+from phasenet_keras.data.settings import SEED, checked_type, number, optional, settle
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.index import check_path
@@ -165,7 +165,8 @@ def prepare(
         >>> len(made.facts), made.split_by  # doctest: +SKIP
         (100, 'block')
     """
-    settings = settings or PrepareSettings()
+    hint = "PrepareSettings(seed=1) is one"
+    settings = checked_type(settings or PrepareSettings(), PrepareSettings, "settings", hint)
     output = check_path(output, "a folder")
     check_output(waveforms, labels, output)
     order = order_of(waveforms, labels, output, asdict(settings))
