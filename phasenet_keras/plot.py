@@ -1,4 +1,8 @@
-"""Figures: a station's record, probabilities and picks. Only `plot` modules import Matplotlib."""
+"""Figures: a station's record, probabilities and picks. Only `plot` modules import Matplotlib.
+
+A function ``plot_…`` returns a Matplotlib figure and shows nothing: ``figure.savefig`` writes it.
+After ``%matplotlib inline`` a notebook draws it as the last line of a cell.
+"""
 
 from __future__ import annotations
 
@@ -86,8 +90,8 @@ def plot_station(
             get a close-up, one window long, around the pick of highest probability.
 
     Returns:
-        A Matplotlib figure, not shown: Jupyter draws it as the last line of a cell, and
-        ``figure.savefig("station.png")`` writes it.
+        A Matplotlib figure, not shown: ``figure.savefig("station.png")`` writes it, and after
+        ``%matplotlib inline`` a notebook draws it as the last line of a cell.
 
     Raises:
         ConfigError: for what is no result, for none, or results of several stations.

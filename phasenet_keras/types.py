@@ -164,8 +164,8 @@ class Waveform(ShortRepr):
         station = _text(self.station, "a station")
         if not np.isfinite(data).all():
             raise ShapeError(
-                f"the waveform of {station} holds NaN or infinite samples, or masked ones: "
-                "split it there, as read_waveforms and Stream.split do"
+                f"the waveform of {station} holds NaN or infinite samples in float32, or masked "
+                "ones: split it there, as read_waveforms and Stream.split do"
             )
         rate = _number(self.sampling_rate, "a sampling rate")
         if not (np.isfinite(rate) and rate > 0):

@@ -84,7 +84,7 @@ def test_a_wrong_contract_is_refused_before_anything_is_written(weights, tmp_pat
         convert_preset(tmp_path / "nope.h5", place, **contract)
     assert not place.exists()
     assert convert_preset(weights, place, **contract, license="MIT").license == "MIT"
-    with pytest.raises(PresetError, match="overwrite=True"):
+    with pytest.raises(PresetError, match=r"\(in Python overwrite=True\)"):
         convert_preset(weights, place, **contract)
 
 

@@ -70,6 +70,15 @@ def test_samples_too_large_for_float32_are_left_out_and_counted():
     assert spans(waves) == [("Z", 0, 1000), ("Z", 1010, 990), ("Z", 2001, 999)]
 
 
+def test_samples_of_which_an_offset_is_taken_off_fit_float32():
+    data = np.full(3000, -1.6e38)
+    data[1000:1010], data[2000] = 1.6e38, 1.8e38
+    with pytest.warns(RecordWarning, match=r" 1 samples are too large for .* \(from 1\.7e\+38"):
+        waves = waveforms_of(Stream([trace(data)]))
+    assert spans(waves) == [("Z", 0, 2000), ("Z", 2001, 999)]
+    assert np.ptp(waves[0].data) == pytest.approx(3.2e38, rel=1e-6)
+
+
 def test_nan_alone_is_no_record():
     assert quietly(trace(np.full(100, np.nan))) == []
 

@@ -25,6 +25,7 @@ from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.picking.files import StationResult
 from phasenet_keras.plot import save_station_figure
 from phasenet_keras.score_report import write_scores
+from phasenet_keras.training.prepare import PrepareSettings
 from phasenet_keras.training.pseudo_records import GatherTrace
 from phasenet_keras.training.selftrain import self_train
 from phasenet_keras.types import ConfigError
@@ -91,3 +92,17 @@ def test_a_folder_without_permission_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"folder .*closed cannot be written to: write elsewhere"):
         folder_to_write(tmp_path / "closed" / "new" / "set")
     assert folder_to_write(tmp_path / "new" / "set") == tmp_path / "new" / "set"
+
+
+def test_advice_is_for_python_too(tmp_path):
+    records = [record(n, split) for n, split in enumerate(("train", "dev", "test"))]
+    for name in ("one", "two"):
+        write_dataset(records, tmp_path / name)
+    with pytest.raises(ConfigError, match=r"--overwrite \(in Python overwrite=True\)$"):
+        prepare(tmp_path / "one", tmp_path / "two")
+    with pytest.raises(ConfigError, match=r"leave out --labels a\.csv \(in Python labels=\)$"):
+        prepare(tmp_path / "one", tmp_path / "three", "a.csv")
+    with pytest.raises(ConfigError, match=r"give --window-s \(in Python window_s=\)$"):
+        PrepareSettings(random_position=True)
+    with pytest.raises(ConfigError, match=r"settings is a PrepareSettings, received dict: Prepare"):
+        prepare(tmp_path / "one", tmp_path / "three", settings={"seed": 1})

@@ -239,6 +239,15 @@ def test_advice_is_of_what_would_help(missing):
     assert str(error.value).endswith('Pass channels="E" (--channels E) to adapt the network.')
 
 
+def test_what_a_lone_letter_counts_as_is_said():
+    with pytest.raises(PresetError) as error:
+        arrange_channels(make_waveform(np.ones((300, 1)), ("V",)), ("Z",))
+    assert str(error.value).endswith(
+        "has V only. V counts as N; if that is wrong, name it E, N or Z. "
+        'Pass channels="N" to adapt the network.'
+    )
+
+
 def test_a_channel_of_no_known_name_is_said(recwarn):
     data = np.arange(900.0).reshape(300, 3)
     with pytest.warns(RecordWarning, match=r"XX\.AA\.\.HH: channels Q left out: .* \(N, Z\)"):

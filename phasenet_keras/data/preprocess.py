@@ -13,7 +13,7 @@ import numpy as np
 
 from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.resampling import SAME_RATE, resample_as_stream
-from phasenet_keras.io.channels import components_of, is_for_picks
+from phasenet_keras.io.channels import component_letter, components_of, is_for_picks
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
@@ -202,6 +202,13 @@ def channel_columns(
             pad = ', or missing="zero" to pad' if len(lacking) < len(channels) else ""
             own = "".join(columns)
             remedy = f'Pass channels="{own}" (--channels {own}) to adapt the network{pad}.'
+        counted = [
+            f"{name} counts as {component}"
+            for component, name in columns.items()
+            if component_letter(name) != component
+        ]
+        if counted:
+            remedy = f"{', '.join(counted)}; if that is wrong, name it E, N or Z. {remedy}"
         raise PresetError(
             f"the network expects channels {','.join(channels)}; station {station} has "
             f"{','.join(names)} only. {remedy}"

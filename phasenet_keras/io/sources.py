@@ -214,14 +214,16 @@ def open_source(
 def _refuse_labels(labels: Labels | None, what: str) -> None:
     if labels is not None:
         said = ", ".join(map(str, given_labels(labels)))
-        raise ConfigError(f"{what} hold their own labels: leave out --labels {said}")
+        raise ConfigError(
+            f"{what} hold their own labels: leave out --labels {said} (in Python labels=)"
+        )
 
 
 def _refuse_selection(selection: Selection, what: str) -> None:
     if not selection.is_all:
         raise ConfigError(
-            f"{what} are whole: --network, --station, --location and --channel select channels of "
-            "waveform files"
+            f"{what} are whole: --network, --station, --location and --channel (in Python "
+            "settings of these names) select channels of waveform files"
         )
 
 
@@ -257,7 +259,7 @@ def _from_own_labels(
     if not scan.arrivals:
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
-            f"arrays): name a table or a catalogue with --labels"
+            f"arrays): name a table or a catalogue with --labels (in Python labels=)"
             + "".join(f"; {text}" for text in (*nameless, *map(str, scan.bad[:1])))
         )
     for text in nameless:
@@ -277,10 +279,14 @@ def _scan(paths: Sequence[Path], selection: Selection) -> tuple[HeaderScan, list
         else:
             warnings.warn(warning.message, stacklevel=3)
     if not scan.spans and not scan.bad:
-        raise ConfigError("no channel has such codes: see --network to --channel")
+        raise ConfigError(
+            "no channel has such codes: see --network to --channel (in Python settings "
+            "of these names)"
+        )
     return scan, [
         f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
-        f"K{marker}, and left out: write P or S there, or bring arrivals with --labels"
+        f"K{marker}, and left out: write P or S there, or bring arrivals with --labels "
+        "(in Python labels=)"
         for marker, count in sorted(counts.items())
     ]
 

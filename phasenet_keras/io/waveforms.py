@@ -54,6 +54,8 @@ FINE_STEP_NS, COARSE_STEP_NS = 1_000, 100_000
 # one that is so many times the deviation of values that are not whole.
 FLOAT32_EXACT = 2.0**24
 LARGE_OFFSET = 1e3
+# Of float32 half, so that an offset can be taken off.
+LARGEST = float(np.finfo(np.float32).max) / 2
 
 
 def read_waveforms(
@@ -286,11 +288,11 @@ def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
         return values, ~np.ma.getmaskarray(data)
     values = values.astype(np.float64)
     is_number = np.isfinite(values) & ~np.ma.getmaskarray(data)
-    is_good = is_number & (np.abs(values) < np.finfo(np.float32).max)
+    is_good = is_number & (np.abs(values) < LARGEST)
     if n_large := int(is_number.sum() - is_good.sum()):
         warnings.warn(
             f"{trace.id}: from {trace.stats.starttime} on {n_large} samples are too large for "
-            "float32 (3.4e38) and are left out: scale the record, in other units",
+            f"float32 (from {LARGEST:.2g} on) and are left out: scale the record, in other units",
             RecordWarning,
             stacklevel=2,
         )

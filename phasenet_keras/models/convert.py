@@ -139,7 +139,7 @@ def _check_place(path: Path, *, overwrite: bool) -> None:
         raise PresetError(f"{path} holds {foreign[0]}, which is no part of a preset: name another")
     if names and not overwrite:
         raise PresetError(
-            f"{path} holds a preset: name another folder, or --overwrite (overwrite=True)"
+            f"{path} holds a preset: name another folder, or --overwrite (in Python overwrite=True)"
         )
 
 

@@ -41,7 +41,7 @@ def why_no_picks(
         short = (
             f"the {n_recorded} samples at {recorded_hz:g} Hz are {n_samples} at "
             f"{preset.sampling_rate:g} Hz, the preset's rate, and its window is {window}: "
-            "--sampling reinterpret takes samples as they are"
+            "--sampling reinterpret takes samples as they are (in Python sampling='reinterpret')"
         )
     if not is_live:
         nothing_tells = is_resampled and n_samples <= FEW_SAMPLES

@@ -68,7 +68,7 @@ def _lock(held: int, lock: Path) -> None:
         output = lock.parent.with_name(lock.parent.name.removesuffix(".parts"))
         raise ConfigError(
             f"{output} is being written by another run: wait until that is done, or name another "
-            "--output"
+            "--output (in Python another place)"
         ) from None
     except OSError as error:
         if error.errno not in NO_LOCKS:

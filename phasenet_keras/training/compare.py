@@ -73,7 +73,7 @@ def compare(
         on_run: called before each run that is not finished, with its number and how many there are.
 
     Returns:
-        The results of all runs.
+        The results of all runs, with their scores; its ``folder`` is that of the comparison.
 
     Raises:
         ConfigError: for an unknown strategy, no test records, or a folder of other settings,

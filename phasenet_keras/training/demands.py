@@ -116,7 +116,7 @@ def check_one_rate(parts: Mapping[str, Sequence[LabelledWaveform]]) -> None:
         )
         raise ConfigError(
             f"records have different sampling rates ({listed}): bring them to one, as "
-            "phasenet-keras prepare --resample-hz does"
+            "phasenet-keras prepare --resample-hz does (in Python PrepareSettings(resample_hz=…))"
         )
 
 

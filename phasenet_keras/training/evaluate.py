@@ -258,7 +258,7 @@ def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) ->
     return (
         f"the tolerance of {size_s:g} s is {size_s * rate:.0f} samples of these records and "
         f"{size_s / length_s:.0%} of their length, so that picks may be right by chance: state one "
-        "with --tolerance-samples, e.g. 10"
+        "with --tolerance-samples, e.g. 10 (in Python tolerance_samples=10)"
     )
 
 
@@ -286,7 +286,8 @@ def far_rates(picker: Picker, records: Sequence[LabelledWaveform]) -> str:
     listed = ", ".join(f"{rate:g}" for rate in far)
     return (
         f"records of {listed} Hz were resampled to the {own:g} Hz of '{picker.preset.name}'; "
-        "--sampling reinterpret takes the samples as they are, as training does"
+        "--sampling reinterpret takes the samples as they are, as training does (in Python "
+        "sampling='reinterpret')"
     )
 
 

@@ -75,7 +75,7 @@ def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: 
         if output.resolve() in (Path(given).resolve(), *Path(given).resolve().parents):
             raise ConfigError(
                 f"{given} is in {output}, where the data set takes the place of what is there: "
-                "name a folder of its own with --output"
+                "name a folder of its own with --output (in Python output=)"
             )
 
 
@@ -150,7 +150,8 @@ def refuse_other(
         return
     why = "which was not made by prepare" if note is None else _difference(note["order"], order)
     raise ConfigError(
-        f"{output} holds another data set ({why}): give another --output, or prepare --overwrite"
+        f"{output} holds another data set ({why}): name another folder, or prepare --overwrite "
+        "(in Python overwrite=True)"
     )
 
 

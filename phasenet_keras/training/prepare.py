@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.data.resampling import SAME_RATE, resample_record
-from phasenet_keras.data.settings import SEED, number, optional, settle
+from phasenet_keras.data.settings import SEED, checked_type, number, optional, settle
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.index import check_path
@@ -105,7 +105,9 @@ class PrepareSettings:
                 "give one of them"
             )
         if self.random_position and self.window_s is None:
-            raise ConfigError("windows at random positions need a length: give --window-s")
+            raise ConfigError(
+                "windows at random positions need a length: give --window-s (in Python window_s=)"
+            )
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,7 +165,8 @@ def prepare(
         >>> len(made.facts), made.split_by  # doctest: +SKIP
         (100, 'block')
     """
-    settings = settings or PrepareSettings()
+    hint = "PrepareSettings(seed=1) is one"
+    settings = checked_type(settings or PrepareSettings(), PrepareSettings, "settings", hint)
     output = check_path(output, "a folder")
     check_output(waveforms, labels, output)
     order = order_of(waveforms, labels, output, asdict(settings))
@@ -200,7 +203,8 @@ def _as_before(output: Path, order: Mapping[str, Any], overwrite: bool) -> Prepa
             return None
         raise ConfigError(
             f"{output / METADATA} holds {len(facts)} records, {note['n_records']} were written: if "
-            "you have removed some, leave it as it is; --overwrite builds the data set anew"
+            "you have removed some, leave it as it is; --overwrite (in Python "
+            "overwrite=True) builds the data set anew"
         )
     if read_json(output / STAGE / ORDER) == order:
         shutil.rmtree(output / STAGE, ignore_errors=True)
@@ -285,7 +289,10 @@ def _finish(
     leaks = check_leakage(facts)
     errors = [text for text in leaks if text.startswith("error:")]
     if errors:
-        raise ConfigError(f"{'; '.join(errors)}: correct the column 'split', or give --split-by")
+        raise ConfigError(
+            f"{'; '.join(errors)}: correct the column 'split', or give --split-by "
+            "(in Python split_by=)"
+        )
     table = [{**row["meta"], "split": fact.split} for row, fact in zip(rows, facts, strict=True)]
     beside = output / f".{WAVEFORMS}-part"
     try:

@@ -133,7 +133,10 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
     _refuse_unknown(by)
     groups = tied_groups(facts, by)
     if not any(groups_of(facts, by)):
-        raise ConfigError(f"no record has a {by}: split by something else (--split-by block)")
+        raise ConfigError(
+            f"no record has a {by}: split by something else (--split-by block, in Python "
+            "split_by='block')"
+        )
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
     return _draw(joined(groups, [*copies_of(facts), *overlaps_of(facts)]), by, FRACTIONS, seed)
 

@@ -64,7 +64,8 @@ def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> 
         if not any((folder / LABELS).is_file() for folder in runs.values()):
             raise FormatError(
                 f"{', '.join(map(str, runs.values()))} should hold labels in a file {LABELS} "
-                "(network, station, p_index, s_index): write it, or name one with --labels"
+                "(network, station, p_index, s_index): write it, or name one with --labels (in "
+                "Python labels=)"
             )
         return [partial(_read_own, name, folder) for name, folder in runs.items()]
     _check(table)
