@@ -18,11 +18,11 @@ from obspy import UTCDateTime
 from texts import unaligned
 
 from phasenet_keras import PhaseNet, Picker, Preset, Waveform
+from phasenet_keras.models.loss import masked_cross_entropy
 from phasenet_keras.training.best_epoch import beats, best_epoch
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
-from phasenet_keras.training.loss import masked_cross_entropy
 from phasenet_keras.training.train import TrainResult, _kept_contract, train
 from phasenet_keras.types import ConfigError, LabelledWaveform
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from phasenet_keras.models import loss, stage_adam  # noqa: F401 - a saved network may name them
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions, stage_names
 from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_weight_set
@@ -31,8 +32,9 @@ class PhaseNet(keras.Model):
     outputs are reproduced at any length. (For lengths that cost no accuracy, see
     `phasenet_keras.data.windows`.)
 
-    `keras.models.load_model` finds the class once this module is imported, as by ``from
-    phasenet_keras import PhaseNet``; ``import phasenet_keras`` alone imports no Keras.
+    `keras.models.load_model` finds the class, `StageAdam` and `MaskedCrossEntropy` once this module
+    is imported, as by ``from phasenet_keras import PhaseNet``; ``import phasenet_keras`` alone
+    imports no Keras.
 
     Args:
         config: the hyper-parameters; keyword arguments override its fields.
