@@ -92,6 +92,7 @@ class PhaseNet(keras.Model):
             conv.kernel_size,
             strides=conv.stride,
             padding="same",
+            data_format="channels_last",
             use_bias=conv.use_bias,
             name=conv.name,
             dtype=self.dtype_policy,
