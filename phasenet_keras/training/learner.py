@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from phasenet_keras.data.examples import ExampleMaker
+from phasenet_keras.data.examples import ExampleMaker, label_weights
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.loss import masked_cross_entropy
@@ -122,7 +122,7 @@ class Learner:
             steps=config.steps,
             alpha=config.alpha,
             seed=config.seed,
-            weights=weights or {},
+            weights=label_weights(weights),
             **common,
         )
         if self.devices.strategy:  # Keras builds its loss from whole batches only

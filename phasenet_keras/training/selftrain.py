@@ -122,8 +122,8 @@ def self_train(
         `train` with ``pseudo_labels.csv``; ``rounds.json``, ``best`` and ``report.md``.
 
     Raises:
-        ConfigError: for a split without records, no record that is without labels, a folder of
-            other settings, or without scikit-learn.
+        ConfigError: for a split without records or of other splits' events or copies, no record
+            that is without labels, a folder of other settings, or without scikit-learn.
     """
     config = config_of(config)
     labelled = list(check_records(labelled, "labelled records"))
@@ -268,7 +268,7 @@ def _check(run: _Run, rounds: int) -> None:
                 "chooses by dev and is scored on test"
             )
     run.strategy.check(run.parent.stages)
-    check_training(run.parent, run.config, run.splits["train"], run.splits["dev"])
+    check_training(run.parent, run.config, *(run.splits[split] for split in SPLITS))
     if not run.unlabelled:
         raise ConfigError("there are no records without labels")
     rate = run.splits["train"][0].waveform.sampling_rate

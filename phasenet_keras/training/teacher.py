@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import number, settle
 from phasenet_keras.data.windows import padded_length
 from phasenet_keras.models.folding import window_of
 from phasenet_keras.models.inference import Forward, compile_forward
@@ -81,8 +82,7 @@ class Teacher:
     share: float = 0.7
 
     def __post_init__(self) -> None:
-        if isinstance(self.share, bool) or not 0.0 <= self.share <= 1.0:
-            raise ConfigError(f"a teacher's share is in [0, 1], received {self.share!r}")
+        settle(self, {"share": number(0, 1)}, "a teacher's ")
 
     def check(self, config: PhaseNetConfig) -> None:
         """Refuse a student of other channels or phases.
