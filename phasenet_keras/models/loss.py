@@ -44,8 +44,8 @@ class MaskedCrossEntropy(keras.losses.Loss):
         >>> target = np.array([[[0.0, 1.0, 0.0]]])
         >>> y = np.concatenate([target, np.ones_like(target)], axis=-1)
         >>> loss = MaskedCrossEntropy(3)
-        >>> round(float(loss(y, np.array([[[0.3, 0.6, 0.1]]]))), 4) == round(-np.log(0.6), 4)
-        True
+        >>> round(float(loss(y, np.array([[[0.3, 0.6, 0.1]]]))), 4)  # -ln(0.6)
+        0.5108
     """
 
     def __init__(

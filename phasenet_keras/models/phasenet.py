@@ -293,8 +293,10 @@ class PhaseNet(keras.Model):
 
         Args:
             path: the folder; it is made, and replaced if it is a preset folder already.
-            preset: the signal contract; None takes the network's own.
-            **changes: fields of the contract to change, e.g. ``name="line7"``; not ``config``.
+            preset: the signal contract; None takes the network's own, which after a ``fit`` of
+                your own is still its parent's.
+            **changes: fields of the contract to change, e.g. ``name="line7"``,
+                ``sampling_rate=2000.0, min_distance_s=0.025``; not ``config``.
 
         Returns:
             The contract as written.

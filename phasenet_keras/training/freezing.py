@@ -60,8 +60,9 @@ def build_optimizer(net: PhaseNet) -> None:
 class FreezeCallback(keras.callbacks.Callback):
     """Lets a `fit` of your own follow a strategy: what learns, from which epoch on, and how fast.
 
-    Weights are as you have loaded them; what the strategy says of loading is not done. After the
-    `fit`, layers are as the last epoch left them.
+    Weights are as you have loaded them; what the strategy says of loading is not done. It sets
+    ``trainable`` of all layers, whatever that was; after the `fit` they are as the last epoch left
+    them. The contract of the network stays its parent's: see ``docs/how-to/strategy.md``.
 
     Args:
         strategy: name, value or JSON of a strategy.
