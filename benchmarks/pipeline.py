@@ -79,8 +79,8 @@ def rate_of(
 def trained(channels: tuple[str, ...]) -> Any:
     from phasenet_keras import PhaseNet
     from phasenet_keras.models.config import PhaseNetConfig
+    from phasenet_keras.models.loss import masked_cross_entropy
     from phasenet_keras.training.freezing import StageAdam, build_optimizer
-    from phasenet_keras.training.loss import masked_cross_entropy
 
     net = PhaseNet(PhaseNetConfig(channels=channels))
     net.compile(StageAdam(1e-3), masked_cross_entropy(len(PHASES)), jit_compile=False)

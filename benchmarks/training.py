@@ -32,9 +32,9 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 
 def our_step() -> Callable[[], object]:
     from phasenet_keras import PhaseNet
+    from phasenet_keras.models.loss import masked_cross_entropy
     from phasenet_keras.quiet import quiet_start
     from phasenet_keras.training.freezing import StageAdam
-    from phasenet_keras.training.loss import masked_cross_entropy
 
     x, y = batch()
     y = np.concatenate([y, np.ones_like(y)], axis=-1)  # which phases are known: all

@@ -46,6 +46,15 @@ def compared(tmp_path_factory):
     return parent, result, folder
 
 
+def test_numpy_s_whole_numbers_are_as_good(compared):
+    parent, result, folder = compared
+    again = compare(
+        parent, with_splits(), folder, strategies=("scratch", "finetune"), config=CONFIG,
+        folds=np.int64(1), sizes=np.array([4]), seeds=np.arange(2),
+    )  # fmt: skip
+    assert again.results == result.results
+
+
 def test_every_run_is_there_and_scored_on_the_test_records_alone(compared):
     _, result, folder = compared
     assert result.strategies == (ZERO_SHOT, "scratch", "finetune")
@@ -109,6 +118,7 @@ def test_folds_test_each_record_once_and_keep_groups_together():
         assert all(gathers)
         assert not gathers[0] & gathers[1] | gathers[0] & gathers[2] | gathers[1] & gathers[2]
         assert sum(len(part[name]) for name in part) == len(records)
+    assert fold_splits(records, np.int64(4)) == parts
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from test_train import CONFIG, onsets, same, small_parent
 from phasenet_keras import Picker, compare, evaluate, train
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.training.selftrain import self_train
+from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.types import ConfigError
 
 SHORT = replace(CONFIG, epochs=1, refit=False)
@@ -171,11 +173,120 @@ def test_a_damaged_state_is_said_and_nothing_is_lost(damage, tmp_path):
     ).history == first.history  # fmt: skip
 
 
+def silent(records, arrivals):
+    return [replace(record, arrivals=arrivals) for record in records]
+
+
 @pytest.mark.parametrize("arrivals", [{}, {"P": ()}, {"Pg": (9.0,)}])
-def test_validation_without_a_single_arrival_is_refused(arrivals, tmp_path):
-    silent = [replace(record, arrivals=arrivals) for record in onsets(4, 50)]
-    with pytest.raises(ConfigError, match="none of the 4 records to validate on has an arrival of"):
-        train(small_parent(), onsets(8), silent, tmp_path / "run", config=CONFIG)
+def test_records_without_a_single_arrival_are_refused(arrivals, tmp_path):
+    calls = (
+        ("4 records to validate on", onsets(8), silent(onsets(4, 50), arrivals)),
+        ("8 records to train on", silent(onsets(8), arrivals), onsets(4, 50)),
+    )
+    for what, learn, check in calls:
+        with pytest.raises(ConfigError, match=f"none of the {what} has an arrival of P or S") as no:
+            train(small_parent(), learn, check, tmp_path / "run", config=CONFIG)
+        assert ("arrivals of Pg are ignored" in str(no.value)) == ("Pg" in arrivals)
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_label_is_enough_and_a_teacher_needs_none(tmp_path):
+    learn = [*onsets(1), *silent(onsets(7, 1), {})]
+    result = train(small_parent(), learn, onsets(4, 50), tmp_path / "one", config=SHORT)
+    assert result.history[0].train_loss > 0
+    result = train(
+        small_parent(), silent(learn, {}), onsets(4, 50), tmp_path / "taught", config=SHORT,
+        teacher=Teacher(small_parent(2), share=np.float32(0.5)),
+    )  # fmt: skip
+    assert result.history[0].train_loss > 0
+
+
+def test_a_part_of_a_comparison_without_labels_is_refused_before_any_run(tmp_path):
+    records = [
+        *silent(onsets(1, split="train"), {}),
+        *onsets(8, 1, split="train"),
+        *onsets(4, 50, split="dev"),
+        *onsets(4, 80, split="test"),
+    ]
+    given = {"strategies": "scratch", "config": SHORT}
+    with pytest.raises(ConfigError, match="none of the 1 records to train on"):
+        compare(small_parent(), records, tmp_path / "r", sizes=(1,), **given)
+    assert not (tmp_path / "r").exists()
+
+
+def test_copies_among_the_test_records_are_refused(tmp_path):
+    def copies(records):
+        return [replace(record, name=f"copy {record.name}") for record in records]
+
+    same = r"test records hold the same samples .*: copy r\d+ of r\d+"
+    for records in (onsets(2), onsets(2, 50)):
+        test_records = [*onsets(4, 80), *copies(records)]
+        with pytest.raises(ConfigError, match=f"2 {same}"):
+            train(
+                small_parent(), onsets(8), onsets(4, 50), tmp_path / "r", config=SHORT,
+                test_records=test_records,
+            )  # fmt: skip
+    mixed = [
+        *onsets(8, split="train"),
+        *onsets(4, 50, split="dev"),
+        *copies(onsets(1, split="test")),
+    ]
+    with pytest.raises(ConfigError, match=f"1 {same}; remove"):
+        compare(small_parent(), mixed, tmp_path / "r", strategies="scratch", config=SHORT)
+    with pytest.raises(ConfigError, match=f"1 {same}"):
+        self_train(small_parent(), mixed, [], tmp_path / "r", config=SHORT)
+    assert not (tmp_path / "r").exists()
+
+
+def test_layers_frozen_by_hand_are_refused_not_thawed(tmp_path):
+    parent, data = small_parent(), (onsets(8), onsets(4, 50))
+    parent.input_conv.trainable = parent.down0_bn.trainable = False
+    with pytest.raises(ConfigError, match=r"frozen \(input_conv, down0_bn\)") as refused:
+        train(parent, *data, tmp_path / "run", config=SHORT)
+    assert not (tmp_path / "run").exists()
+    assert "(for layer in parent.layers: layer.trainable = True)" in str(refused.value)
+    for layer in parent.layers:
+        layer.trainable = True
+    plan = ast.literal_eval(str(refused.value).rpartition("strategy=")[2])
+    run = train(parent, *data, tmp_path / "run", strategy=plan, config=SHORT, keep_parent=False)
+    before, after = parent.get_weight_set(), run.net.get_weight_set()
+    moved = {name.split("_")[0] for name in before if not np.array_equal(before[name], after[name])}
+    assert moved == {"down1", "down2", "up1", "up0", "output"}
+    parent.trainable = False
+    with pytest.raises(ConfigError, match="strategy='freeze_encoder'"):
+        compare(parent, [], tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("nothing.h5", r"such as \{'r7': \{'P': 0\.5\}\}; received 'nothing\.h5'.*from_preset"),
+        ([{"P": 1.0}], r"received \[\{'P': 1\.0\}\]"),
+        (np.ones(3), r"received array\("),
+        ({"r0": 0.5}, r"received \{'r0': 0\.5\}"),
+        (
+            {"r0": {"P": "half"}},
+            r"the weight of P of record 'r0' is a number from 0 to 1, received 'half'",
+        ),
+        ({"r0": {"P": 1.5}}, r"is a number from 0 to 1, received 1\.5"),
+        ({"r0": {"P": float("nan")}}, "is a number from 0 to 1, received nan"),
+    ],
+)
+def test_weights_of_labels_are_numbers_by_record_and_phase(weights, words, tmp_path):
+    with pytest.raises(ConfigError, match=words):
+        train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "r", weights=weights)
+    assert not (tmp_path / "r").exists()
+
+
+def test_weights_of_labels_may_be_numpy_s_numbers(tmp_path):
+    runs = [
+        train(
+            small_parent(), onsets(8), onsets(4, 50), tmp_path / "r", config=SHORT,
+            weights={"r0": {"P": value}},
+        )
+        for value in (0.5, np.float32(0.5))
+    ]  # fmt: skip
+    assert runs[0].history == runs[1].history
 
 
 def test_leaks_are_refused(tmp_path):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from test_train import small_parent
 
 from phasenet_keras.training.devices import Devices
 from phasenet_keras.types import ConfigError
@@ -68,11 +71,11 @@ print(json.dumps({"n": learner.devices.n, "losses": losses, "given": given}))
 """
 
 
-def train_on(n_devices, batch_size, backend, strategy, folder):
+def train_on(n_devices, batch_size, backend, folder):
     flags = f"--xla_force_host_platform_device_count={n_devices}"
     environment = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags}
     result = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(folder), strategy, str(n_devices), str(batch_size)],
+        [sys.executable, "-c", SCRIPT, str(folder), "gradual", str(n_devices), str(batch_size)],
         capture_output=True, text=True, check=False, timeout=300, env=environment,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr[-2000:]
@@ -83,24 +86,54 @@ def train_on(n_devices, batch_size, backend, strategy, folder):
 
 
 @pytest.mark.parametrize(
-    ("backend", "strategy"),
-    [
-        # At first `gradual` freezes all batch norms: on TensorFlow each device takes their
-        # statistics over its own part of a batch.
-        ("tensorflow", "gradual"),
-        pytest.param("jax", "finetune", marks=[pytest.mark.jax, pytest.mark.slow]),
-    ],
+    "backend",
+    ["tensorflow", pytest.param("jax", marks=[pytest.mark.jax, pytest.mark.slow])],
 )
-def test_two_devices_train_as_one(backend, strategy, tmp_path):
-    # A batch of 5 is one of 4 for two devices.
-    losses, weights, given = train_on(2, 5, backend, strategy, tmp_path)
-    alone, expected, _ = train_on(1, 4, backend, strategy, tmp_path)
+def test_two_devices_train_as_one(backend, tmp_path):
+    # At first `gradual` freezes all batch norms: on TensorFlow each device takes their statistics
+    # over its own part of a batch. A batch of 5 is one of 4 for two devices.
+    losses, weights, given = train_on(2, 5, backend, tmp_path)
+    alone, expected, _ = train_on(1, 4, backend, tmp_path)
     # Keras itself shares batches on JAX. On TensorFlow each device would train on all of them
     # with the same result.
     assert given == [[2, 2] if backend == "tensorflow" else [4]] * 8
     assert losses == pytest.approx(alone, rel=1e-5)
     moved = max(np.abs(expected[name] - weights[name]).max() for name in expected)
     assert moved < 1e-5
+
+
+RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_train import *
+parent = PhaseNet.from_preset(sys.argv[2], rebalance=True)
+strategy = {"name": "two", "freeze": [{"trainable": ["output"]}, {"start_epoch": 1}]}
+config = replace(CONFIG, epochs=2, refit=False)
+result = train(
+    parent, onsets(8), onsets(4, 50), sys.argv[3], strategy=strategy, config=config
+)
+print(keras.backend.backend(), *(report.train_loss for report in result.history))
+"""
+
+
+@pytest.mark.jax
+def test_a_run_on_a_cpu_under_jax_is_that_under_tensorflow(tmp_path):
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed")
+    small_parent().save_preset(tmp_path / "parent")
+    losses = {}
+    for backend in ("tensorflow", "jax"):
+        arguments = (Path(__file__).parent, tmp_path / "parent", tmp_path / backend)
+        result = subprocess.run(
+            [sys.executable, "-c", RUN, *map(str, arguments)],
+            env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stderr[-2000:]
+        name, *said = result.stdout.split()
+        losses[name] = list(map(float, said))
+    assert losses["jax"] == pytest.approx(losses["tensorflow"], rel=1e-4)
+    assert losses["jax"][0] != losses["jax"][1]
 
 
 def test_a_batch_is_shared_evenly():

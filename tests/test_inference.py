@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import keras
 import numpy as np
 import pytest
 from obspy import read
@@ -15,6 +16,7 @@ from phasenet_keras.cli import main
 from phasenet_keras.data.preprocess import prepare
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.inference import compile_forward
+from phasenet_keras.models.keras_forms import build_folded
 from phasenet_keras.types import MissingExtraError
 
 
@@ -38,6 +40,23 @@ def test_networks_without_a_polyphase_form(settings):
     net = PhaseNet(filters_root=2, **settings)
     assert_same(net, compile_forward(net), noise(net.config.grid_samples * 12))
     assert_same(net, compile_forward(net, 201), noise(201 + net.config.grid_samples))
+
+
+@pytest.fixture
+def channels_first():
+    keras.config.set_image_data_format("channels_first")
+    yield
+    keras.config.set_image_data_format("channels_last")
+
+
+def test_keras_s_image_format_is_no_matter(random_net, channels_first):
+    x = noise(3072)
+    y = random_net.predict_on_batch(x)
+    net = PhaseNet(random_net.config)
+    net.set_weight_set(random_net.get_weight_set())
+    assert np.abs(net.predict_on_batch(x) - y).max() < 1e-6
+    for form in (compile_forward(net), build_folded(net)):
+        assert np.abs(form(x) - y).max() < 1e-5
 
 
 def test_a_copy_stays_and_a_follower_follows(make_net):

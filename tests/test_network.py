@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import keras
@@ -360,10 +361,19 @@ def test_a_wrong_set_lists_all_that_differs(spike_net):
     for line in (
         "missing: up0_conv/kernel (7, 4, 2)",
         "not in the network: down9_conv/kernel",
-        "input_bn/gamma: expected shape (2,), received (5,)",
+        "stage input, input_bn/gamma: expected shape (2,), received (5,)",
         "input_bn/beta: holds NaN",
     ):
         assert line in str(error.value)
+    with pytest.raises(ShapeError, match="input_bn/beta: expected an array, received list"):
+        spike_net.set_weight_set({**weights, "input_bn/beta": [0.0, 0.0]})
+
+
+@pytest.mark.parametrize("given", ["nothing.h5", Path("nothing"), [np.ones(3)], np.ones(3), None])
+def test_what_is_no_set_of_weights_is_refused_with_what_to_do(given, spike_net):
+    said = f"arrays by name, such as input_conv/kernel, received {type(given).__name__}: PhaseNet"
+    with pytest.raises(ShapeError, match=said):
+        spike_net.set_weight_set(given)
 
 
 @pytest.mark.parametrize(

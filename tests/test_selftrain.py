@@ -18,10 +18,10 @@ from phasenet_keras.cli import main
 from phasenet_keras.data.examples import ExampleMaker
 from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.seisbench import write_dataset
+from phasenet_keras.models.loss import masked_cross_entropy
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.evaluate import evaluate
-from phasenet_keras.training.loss import masked_cross_entropy
 from phasenet_keras.training.physics import reciprocity_weights
 from phasenet_keras.training.pseudo_records import (
     GatherTrace,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -135,6 +140,64 @@ def test_only_what_may_learn_moves_statistics_included(net, batch):
     before = net.get_weight_set()
     train(net, batch, 4, [FreezeCallback(strategy)], start=2)
     assert moved_stages(net, before) == {"up0", "output"}
+
+
+def fitted(weights, batch, strategy):
+    net = PhaseNet(channels="Z", filters_root=2, depth=3)
+    net.set_weight_set(weights)
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    callbacks = [FreezeCallback(strategy)]
+    net.fit(*batch, batch_size=4, epochs=5, verbose=0, shuffle=False, callbacks=callbacks)
+    return net
+
+
+THREE = strategy_of(
+    {
+        "name": "three",
+        "freeze": [
+            {"trainable": ["output", "up0"]},
+            {"start_epoch": 2, "trainable": ["*"], "lr_scale": {"down*": 0.25}},
+            {"start_epoch": 4, "trainable": ["input"]},
+        ],
+    }
+)
+UNDER_JAX = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_transfer import *
+given = np.load(sys.argv[2])
+weights = {name[2:]: given[name] for name in given.files if name.startswith("w/")}
+net = fitted(weights, (given["x"], given["y"]), THREE)
+np.savez(sys.argv[3], **net.get_weight_set())
+net.compile("adam", "categorical_crossentropy")
+try:
+    net.fit(given["x"], given["y"], verbose=0, callbacks=[FreezeCallback("freeze_encoder")])
+except ConfigError as error:
+    print(keras.backend.backend(), error, len(net.get_weight_set()))
+"""
+
+
+@pytest.mark.jax
+def test_under_jax_a_strategy_does_what_it_does_under_tensorflow(net, batch, tmp_path):
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed")
+    weights, (x, y) = net.get_weight_set(), batch
+    given, found = tmp_path / "given.npz", tmp_path / "found.npz"
+    np.savez(given, x=x, y=y, **{f"w/{name}": array for name, array in weights.items()})
+    result = subprocess.run(
+        [sys.executable, "-c", UNDER_JAX, str(Path(__file__).parent), str(given), str(found)],
+        env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-2000:]
+    said = result.stdout.splitlines()[-1]
+    assert said.startswith("jax under JAX Keras's own optimizers cannot follow strategy")
+    assert said.endswith(f"StageAdam, not Adam {len(weights)}")  # and the network is still there
+    ours = fitted(weights, batch, THREE).get_weight_set()
+    with np.load(found) as theirs:
+        for name, array in ours.items():
+            assert np.abs(array - theirs[name]).max() < 1e-3, name
+    for name in ("input_conv/kernel", "output_conv/kernel"):
+        assert np.abs(ours[name] - weights[name]).max() > 0.02
 
 
 def test_factors_of_the_learning_rate_need_an_optimizer_that_knows_them(net, batch):

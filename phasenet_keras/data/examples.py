@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from phasenet_keras.data.labels import LabelShape, draw_labels
 from phasenet_keras.data.mixing import bind_steps
 from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means
 from phasenet_keras.data.preprocess import normalize_record
-from phasenet_keras.data.settings import settle, whole
+from phasenet_keras.data.settings import number, settle, settled, whole
 from phasenet_keras.types import ConfigError, LabelledWaveform, ShapeError, nearest_name
 
-__all__ = ["ExampleMaker", "known_phases"]
+__all__ = ["ExampleMaker", "known_phases", "label_weights"]
 
 SHOWN = 3
+TRUST = replace(number(0, 1), words="a number from 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,7 @@ class ExampleMaker:
         settle(self, {"window_samples": whole(1)})
         if not 0.0 <= self.alpha <= 1.0:
             raise ConfigError(f"alpha is in [0, 1], received {self.alpha!r}")
-        values = [value for of_record in self.weights.values() for value in of_record.values()]
-        if not all(0.0 <= value <= 1.0 for value in values):
-            raise ConfigError("weights of labels are from 0 to 1; another number was received")
+        object.__setattr__(self, "weights", label_weights(self.weights))
         names = {record.name for record in self.records}
         _refuse_others(self.weights, names, "weights are by the name of a training record")
         for of_record in self.weights.values():
@@ -151,6 +151,36 @@ class ExampleMaker:
             begin = max(begin, int(np.floor(sample + margin)) + 1)
         quiet.append(range(begin, end))
         return [stretch for stretch in quiet if len(stretch)]
+
+
+def label_weights(given: Any) -> dict[str, dict[str, float]]:
+    """Return how far labels are to be trusted, as plain values by record and phase.
+
+    Args:
+        given: None is no weights.
+
+    Raises:
+        ConfigError: for anything but numbers from 0 to 1 by phase, these by the name of a record.
+
+    Example:
+        >>> label_weights({"r7": {"P": np.float64(0.5)}})
+        {'r7': {'P': 0.5}}
+    """
+    given = {} if given is None else given
+    is_by_phase = isinstance(given, Mapping) and all(isinstance(v, Mapping) for v in given.values())
+    if not is_by_phase:
+        raise ConfigError(
+            "weights say how far labels are to be trusted, by record and phase, such as "
+            f"{{'r7': {{'P': 0.5}}}}; received {given!r}. Those of a network come with it: "
+            "PhaseNet.from_preset"
+        )
+    return {
+        name: {
+            phase: settled(f"the weight of {phase} of record '{name}'", TRUST, value)
+            for phase, value in of_record.items()
+        }
+        for name, of_record in given.items()
+    }
 
 
 def _refuse_others(given: Mapping[str, object], known: Collection[str], what: str) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["build_folded", "build_polyphase"]
 
+# Of all tensors, whatever Keras's `image_data_format`.
+LAYOUT = "channels_last"
+
 
 class _KerasLayers:
     """Adds layers with given weights to a functional model.
@@ -48,6 +51,7 @@ class _KerasLayers:
             (1, len(kernel)),
             strides=(1, stride),
             padding=padding,
+            data_format=LAYOUT,
             activation=activation,
             name=name,
             dtype="float32",
@@ -57,10 +61,10 @@ class _KerasLayers:
         return y
 
     def pad(self, x: Any, left: int, right: int) -> Any:
-        return layers.ZeroPadding2D(((0, 0), (left, right)))(x)
+        return layers.ZeroPadding2D(((0, 0), (left, right)), data_format=LAYOUT)(x)
 
     def cut(self, x: Any, left: int, right: int) -> Any:
-        return layers.Cropping2D(((0, 0), (left, right)))(x)
+        return layers.Cropping2D(((0, 0), (left, right)), data_format=LAYOUT)(x)
 
     def view(self, x: Any, n_channels: int) -> Any:
         return layers.Reshape((1, -1, n_channels))(x)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from phasenet_keras.models import loss, stage_adam  # noqa: F401 - a saved network may name them
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import ConvSpec, convolutions, stage_names
 from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_weight_set
@@ -31,8 +32,9 @@ class PhaseNet(keras.Model):
     outputs are reproduced at any length. (For lengths that cost no accuracy, see
     `phasenet_keras.data.windows`.)
 
-    `keras.models.load_model` finds the class once this module is imported, as by ``from
-    phasenet_keras import PhaseNet``; ``import phasenet_keras`` alone imports no Keras.
+    `keras.models.load_model` finds the class, `StageAdam` and `MaskedCrossEntropy` once this module
+    is imported, as by ``from phasenet_keras import PhaseNet``; ``import phasenet_keras`` alone
+    imports no Keras.
 
     Args:
         config: the hyper-parameters; keyword arguments override its fields.
@@ -90,6 +92,7 @@ class PhaseNet(keras.Model):
             conv.kernel_size,
             strides=conv.stride,
             padding="same",
+            data_format="channels_last",
             use_bias=conv.use_bias,
             name=conv.name,
             dtype=self.dtype_policy,
@@ -290,8 +293,10 @@ class PhaseNet(keras.Model):
 
         Args:
             path: the folder; it is made, and replaced if it is a preset folder already.
-            preset: the signal contract; None takes the network's own.
-            **changes: fields of the contract to change, e.g. ``name="line7"``; not ``config``.
+            preset: the signal contract; None takes the network's own, which after a ``fit`` of
+                your own is still its parent's.
+            **changes: fields of the contract to change, e.g. ``name="line7"``,
+                ``sampling_rate=2000.0, min_distance_s=0.025``; not ``config``.
 
         Returns:
             The contract as written.

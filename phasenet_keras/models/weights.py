@@ -59,19 +59,28 @@ def check_weight_set(weights: WeightSet, config: PhaseNetConfig, source: str = "
     """Refuse weights that do not fit a network.
 
     Raises:
-        ShapeError: listing every missing name, every name too many, every shape that differs,
-            and every array with NaN or infinite values.
+        ShapeError: for what is no mapping; listing every missing name, every name too many, every
+            shape that differs, with its stage, and every array with NaN or infinite values.
     """
+    if not isinstance(weights, Mapping):
+        raise ShapeError(
+            f"weights are arrays by name, such as {FIRST_KERNEL}, received "
+            f"{type(weights).__name__}: PhaseNet.from_preset loads a preset folder, phasenet-keras "
+            "convert makes one of other files, get_weight_set gives those of a network"
+        )
     expected = expected_shapes(config)
-    wrong = [f"missing: {name} {expected[name]}" for name in expected if name not in weights]
-    wrong += [f"not in the network: {name}" for name in weights if name not in expected]
+    wrong = []
     for name, shape in expected.items():
+        of_stage = f"stage {name.split('_')[0]}, {name}"
         if name not in weights:
-            continue
-        if weights[name].shape != shape:
-            wrong.append(f"{name}: expected shape {shape}, received {weights[name].shape}")
+            wrong.append(f"missing: {name} {shape}")
+        elif not hasattr(weights[name], "shape"):
+            wrong.append(f"{of_stage}: expected an array, received {type(weights[name]).__name__}")
+        elif weights[name].shape != shape:
+            wrong.append(f"{of_stage}: expected shape {shape}, received {weights[name].shape}")
         elif not np.isfinite(weights[name]).all():
-            wrong.append(f"{name}: holds NaN or infinite values")
+            wrong.append(f"{of_stage}: holds NaN or infinite values")
+    wrong += [f"not in the network: {name}" for name in weights if name not in expected]
     if wrong:
         listed = "\n  ".join(wrong)
         raise ShapeError(f"{source} weights do not fit the network:\n  {listed}")

@@ -94,7 +94,8 @@ class Picker:
 
     Args:
         net: a network with a preset (`PhaseNet.from_preset`).
-        preset: a contract for a network that has none.
+        preset: a contract; None takes the network's own. After a ``fit`` of your own that is still
+            its parent's: see "A contract of its own" in ``docs/how-to/strategy.md``.
         thresholds: least probability of a pick, by phase; those of the preset where not given.
         min_distance_s: least time between two picks of one phase, in seconds of the record; None
             takes the preset's.

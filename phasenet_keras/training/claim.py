@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = ["claim", "parent_facts", "records_digest", "values_digest"]
 
+DIGEST = re.compile("[0-9a-f]{64}")
+# Longest value that messages show.
+SHOWN = 100
+
 
 def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
     """Write the settings of what a folder holds, or refuse a folder that holds another.
@@ -32,7 +38,7 @@ def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
         what: the folder holds, for the error.
 
     Raises:
-        ConfigError: naming the settings that differ.
+        ConfigError: naming the settings that differ, with the values there and those asked for.
     """
     settings = json.loads(json.dumps(settings))
     if path.is_file():
@@ -40,25 +46,36 @@ def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
         if old != settings:
             known = old if isinstance(old, dict) else {}
             differ = _differing(settings, known)
+            said = "".join(f"; {text}" for text in map(_change, differ) if text)
             raise ConfigError(
-                f"{path.parent} holds {what} of other settings ({', '.join(differ)}): name another "
-                "folder, or remove it"
+                f"{path.parent} holds {what} of other settings "
+                f"({', '.join(name for name, *_ in differ)}): name another folder, or remove it"
+                f"{said}"
             )
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(settings, path, indent=2)
 
 
-def _differing(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
-    """Return the names of values that differ, of those in tables ``table.name``."""
-    names = []
+def _differing(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return the names of values that differ, ``table.name`` in tables, with old and new value."""
+    found = []
     for key in sorted({*new, *old}):
-        one, other = new.get(key), old.get(key)
+        one, other = old.get(key), new.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
-            names += [f"{key}.{name}" for name in _differing(one, other)]
+            found += [(f"{key}.{name}", *values) for name, *values in _differing(other, one)]
         elif one != other:
-            names.append(key)
-    return names
+            found.append((key, one, other))
+    return found
+
+
+def _change(difference: tuple[str, Any, Any]) -> str:
+    """Return old and new value of a setting in words; a digest says nothing to a person."""
+    name, *values = difference
+    if any(isinstance(value, str) and DIGEST.fullmatch(value) for value in values):
+        return ""
+    old, new = (shorten(json.dumps(value), SHOWN, placeholder=" …") for value in values)
+    return f"{name} is {old} there, {new} here"
 
 
 def records_digest(records: Sequence[LabelledWaveform]) -> str:

@@ -28,7 +28,7 @@ from phasenet_keras.training.comparison import (
     RunResult,
 )
 from phasenet_keras.training.config import TrainConfig, config_of
-from phasenet_keras.training.demands import check_network, check_training
+from phasenet_keras.training.demands import check_labelled, check_network, check_training
 from phasenet_keras.training.evaluate import pick_records
 from phasenet_keras.training.folds import fold_splits, spread
 from phasenet_keras.training.matching import tolerance_of
@@ -76,7 +76,8 @@ def compare(
         The results of all runs, with their scores; its ``folder`` is that of the comparison.
 
     Raises:
-        ConfigError: for an unknown strategy, no test records, or a folder of other settings,
+        ConfigError: for an unknown strategy, a parent with layers frozen by hand, no test records,
+            copies of others among them, no label to train on, or a folder of other settings,
             records or parent.
     """
     check_network(parent)
@@ -87,9 +88,12 @@ def compare(
     named = [strategies] if isinstance(strategies, str) else strategies
     plans = {plan.name: plan for plan in map(strategy_of, named)}
     config = config_of(config)
+    folds = settled("folds", whole(1), folds)
     parts = fold_splits(records, folds)
     for part in parts:
         check_training(parent, config, part["train"], part["dev"], part["test"])
+        for n in sizes:
+            check_labelled(spread(part["train"], n), parent.config.phases[1:])
     # As `train` would settle it: the records of a test have no part in it.
     config = config.settled(parts[0]["train"], parts[0]["dev"])
     rate = records[0].waveform.sampling_rate

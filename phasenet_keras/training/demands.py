@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from phasenet_keras.training.checks_data import shared_groups
+from phasenet_keras.io.wording import some
+from phasenet_keras.training.checks_data import identical_records, shared_groups, unknown_labels
 from phasenet_keras.training.splits import LEAST_GROUPS
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from phasenet_keras.training.config import TrainConfig
 
 __all__ = [
+    "check_labelled",
     "check_network",
     "check_no_leak",
     "check_one_rate",
@@ -25,12 +27,13 @@ __all__ = [
 
 
 def check_network(net: Any) -> None:
-    """Refuse what is no network to train.
+    """Refuse what is no network to train, and one that says itself what is frozen.
 
     Raises:
-        ConfigError: saying how to load one.
+        ConfigError: saying how to load one, or how a run is told what is frozen.
     """
     if hasattr(net, "stages") and hasattr(net, "preset"):
+        _check_thawed(net)
         return
     if isinstance(net, str | PathLike):
         name = str(net)
@@ -65,12 +68,23 @@ def check_training(
     train_records: Sequence[LabelledWaveform],
     dev_records: Sequence[LabelledWaveform],
     test_records: Sequence[LabelledWaveform] = (),
+    *,
+    has_teacher: bool = False,
 ) -> None:
     """Refuse a run that could not be trained, or whose validation would say nothing.
 
+    Args:
+        parent: to start from.
+        config: of the run.
+        train_records: to learn from.
+        dev_records: to validate on.
+        test_records: to report on.
+        has_teacher: whose answers may be learnt in place of labels.
+
     Raises:
-        ConfigError: for no records, no arrival to validate on, an event on two sides, several
-            sampling rates, or settings for another number of phases.
+        ConfigError: for no records, no arrival to learn or to validate on, an event on two sides,
+            test records that are copies of others, several sampling rates, or settings for another
+            number of phases.
     """
     phases = parent.config.phases
     if config.class_weights and len(config.class_weights) != len(phases):
@@ -78,14 +92,24 @@ def check_training(
             f"class_weights has a factor for each of {', '.join(phases)}, received "
             f"{len(config.class_weights)}: {config.class_weights}"
         )
-    _check_arrivals(train_records, dev_records, phases[1:])
+    parts = {"learn from (split 'train')": train_records, "validate on (split 'dev')": dev_records}
+    lacking = [what for what, records in parts.items() if not records]
+    if lacking:
+        raise ConfigError(
+            "training needs records to learn from and others to validate on, there are none to "
+            f"{' or '.join(lacking)}: `phasenet-keras prepare DATASET --split-by event --output "
+            "OTHER` (or by shot, time, block) splits a data set anew"
+        )
+    if not has_teacher:
+        check_labelled(train_records, phases[1:], "to train on")
+    check_labelled(dev_records, phases[1:], "to validate on")
     check_no_leak(train_records, dev_records)
     check_one_rate({"to train on": train_records, "to validate on": dev_records})
     check_test([*train_records, *dev_records], test_records)
 
 
 def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[LabelledWaveform]) -> None:
-    """Refuse test records that say nothing of others: of known events, or of another rate.
+    """Refuse test records that say nothing of others: known, of known events, of another rate.
 
     Args:
         known: records that train or validate.
@@ -95,6 +119,14 @@ def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[Labelle
         ConfigError: saying what they share, or their rates.
     """
     check_no_leak(known, test_records, "test")
+    copies = identical_records(known, test_records)
+    if copies:
+        pairs = some([f"{name} of {of}" for of, name in copies])
+        raise ConfigError(
+            f"{len(copies)} test records hold the same samples as records to train or validate on, "
+            f"so that a score on them says nothing of new records: {pairs}; remove the copies from "
+            "either side"
+        )
     check_one_rate({"to train and validate on": known, "to test": test_records})
 
 
@@ -141,22 +173,41 @@ def check_no_leak(
             )
 
 
-def _check_arrivals(
-    train_records: Sequence[LabelledWaveform],
-    dev_records: Sequence[LabelledWaveform],
-    phases: Sequence[str],
+def check_labelled(
+    records: Sequence[LabelledWaveform], phases: Sequence[str], what: str = "to train on"
 ) -> None:
-    """Refuse to go without records, and validation without a single arrival: it chooses nothing."""
-    parts = {"learn from (split 'train')": train_records, "validate on (split 'dev')": dev_records}
-    lacking = [what for what, records in parts.items() if not records]
-    if lacking:
-        raise ConfigError(
-            "training needs records to learn from and others to validate on, there are none to "
-            f"{' or '.join(lacking)}: `phasenet-keras prepare DATASET --split-by event --output "
-            "OTHER` (or by shot, time, block) splits a data set anew"
-        )
-    if not any(record.arrivals.get(phase) for record in dev_records for phase in phases):
-        raise ConfigError(
-            f"none of the {len(dev_records)} records to validate on has an arrival of "
-            f"{' or '.join(phases)}: label some, or split anew"
-        )
+    """Refuse records without a single arrival: they teach nothing, and choose nothing.
+
+    Args:
+        records: of one side.
+        phases: the network's, without noise.
+        what: the records are for, for the error.
+
+    Raises:
+        ConfigError: saying which labels they have, if any.
+    """
+    if any(record.arrivals.get(phase) for record in records for phase in phases):
+        return
+    unknown = unknown_labels(records, phases)
+    raise ConfigError(
+        f"none of the {len(records)} records {what} has an arrival of {' or '.join(phases)}: label "
+        f"some, or split anew{f'; {unknown}' if unknown else ''}"
+    )
+
+
+def _check_thawed(net: PhaseNet) -> None:
+    """Refuse flags that a run would not heed: what is frozen in it, its strategy says alone."""
+    layers = {stage: net.stage_layers(stage) for stage in net.stages}
+    frozen = [layer.name for of in layers.values() for layer in of if not layer.trainable]
+    if not frozen:
+        return
+    learning = [stage for stage, of in layers.items() if all(layer.trainable for layer in of)]
+    plan = {"name": "mine", "freeze": [{"trainable": learning}]}
+    # `parent.trainable = True` alone thaws none where it is True already: under TensorFlow Keras
+    # passes over the setting of an attribute to what it is.
+    raise ConfigError(
+        f"layers of the parent are frozen ({some(frozen)}), but what learns in a run its strategy "
+        "says, stage by stage: thaw them (for layer in parent.layers: layer.trainable = True), and "
+        "name what learns in a strategy, such as "
+        f"strategy={plan if learning else 'freeze_encoder'!r}"
+    )

@@ -108,7 +108,9 @@ def built_for_devices(precision: str = "float32") -> Iterator[Devices]:
                 stack.enter_context(strategy.scope())
                 devices = Devices(len(names), strategy)
         elif keras.backend.backend() == "jax":
-            names = keras.distribution.list_devices(DEVICE_KIND.lower())
+            # All devices, of which some may be GPUs: JAX raises if asked for GPUs on a CPU.
+            listed = keras.distribution.list_devices()
+            names = [name for name in listed if name.startswith(DEVICE_KIND.lower())]
             if len(names) > 1:
                 keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
                 devices = Devices(len(names))

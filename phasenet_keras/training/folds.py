@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from phasenet_keras.data.settings import settled, whole
 from phasenet_keras.training.splits import group_names
 from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
@@ -36,8 +37,7 @@ def fold_splits(
         phasenet_keras.types.ConfigError: no record is in the split 'train': prepare the data set \
 with splits, or ask for folds
     """
-    if isinstance(folds, bool) or not isinstance(folds, int) or folds < 1:
-        raise ConfigError(f"folds is a whole number from 1 on, received {folds!r}")
+    folds = settled("folds", whole(1), folds)
     if folds == 1:
         parts = {part: [r for r in records if r.split == part] for part in SPLITS}
         for part, inside in parts.items():

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.models.stage_adam import StageAdam
 from phasenet_keras.training.transfer import (
     FreezePhase,
     TransferStrategy,
@@ -23,30 +24,6 @@ from phasenet_keras.training.transfer import (
 from phasenet_keras.types import ConfigError
 
 __all__ = ["FreezeCallback", "StageAdam", "apply_phase", "build_optimizer", "initial_weights"]
-
-
-@keras.saving.register_keras_serializable(package="phasenet_keras")
-class StageAdam(keras.optimizers.Adam):
-    """Adam whose learning rate has a factor for each stage.
-
-    Scaling gradients would do nothing, for Adam divides by their size; here the step itself is
-    scaled, so that steps are exactly in the ratio asked for.
-
-    Attributes:
-        stage_scales: factor by the variable's layer; 1 where there is none. It is read when the
-            training step is compiled.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.stage_scales: dict[str, float] = {}
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Apply one step with the factor of the variable's stage."""
-        # TensorFlow's trainer hands over its own variables, which have a name but no path.
-        path = getattr(variable, "path", None) or variable.name
-        layer = path.split("/")[-2]
-        super().update_step(gradient, variable, learning_rate * self.stage_scales.get(layer, 1.0))
 
 
 def apply_phase(net: PhaseNet, phase: FreezePhase) -> None:
@@ -83,15 +60,17 @@ def build_optimizer(net: PhaseNet) -> None:
 class FreezeCallback(keras.callbacks.Callback):
     """Lets a `fit` of your own follow a strategy: what learns, from which epoch on, and how fast.
 
-    Weights are as you have loaded them; what the strategy says of loading is not done. After the
-    `fit`, layers are as the last epoch left them.
+    Weights are as you have loaded them; what the strategy says of loading is not done. It sets
+    ``trainable`` of all layers, whatever that was; after the `fit` they are as the last epoch left
+    them. The contract of the network stays its parent's: see ``docs/how-to/strategy.md``.
 
     Args:
         strategy: name, value or JSON of a strategy.
 
     Raises:
         ConfigError: when training begins, if the model is no `PhaseNet`, the strategy names no
-            stage of it, or has factors of the learning rate, and the optimizer is no `StageAdam`.
+            stage of it, or the optimizer is no `StageAdam` where it must be one: under JAX, and
+            where the strategy has factors of the learning rate.
 
     Example:
         >>> from phasenet_keras import PhaseNet
@@ -117,12 +96,16 @@ class FreezeCallback(keras.callbacks.Callback):
             )
         self.strategy.check(self.model.stages)
         optimizer = _inner(self.model.optimizer)
-        if not isinstance(optimizer, StageAdam) and any(
-            phase.lr_scale for phase in self.strategy.freeze.phases
-        ):
+        name = self.strategy.name
+        needs = ""
+        if any(phase.lr_scale for phase in self.strategy.freeze.phases):
+            needs = f"strategy '{name}' has factors of the learning rate"
+        elif keras.backend.backend() == "jax":
+            needs = f"under JAX Keras's own optimizers cannot follow strategy '{name}'"
+        if needs and not isinstance(optimizer, StageAdam):
             raise ConfigError(
-                f"strategy '{self.strategy.name}' has factors of the learning rate: compile with "
-                f"phasenet_keras.training.freezing.StageAdam, not {type(optimizer).__name__}"
+                f"{needs}: compile with phasenet_keras.training.freezing.StageAdam, not "
+                f"{type(optimizer).__name__}"
             )
         build_optimizer(self.model)
         self._phase = None

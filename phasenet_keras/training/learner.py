@@ -19,9 +19,10 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from phasenet_keras.data.examples import ExampleMaker
+from phasenet_keras.data.examples import ExampleMaker, label_weights
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.loss import masked_cross_entropy
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.config import TrainConfig
@@ -34,7 +35,6 @@ from phasenet_keras.training.freezing import (
     build_optimizer,
     initial_weights,
 )
-from phasenet_keras.training.loss import masked_cross_entropy
 from phasenet_keras.training.scores import mean_f1
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy
@@ -122,7 +122,7 @@ class Learner:
             steps=config.steps,
             alpha=config.alpha,
             seed=config.seed,
-            weights=weights or {},
+            weights=label_weights(weights),
             **common,
         )
         if self.devices.strategy:  # Keras builds its loss from whole batches only
@@ -236,7 +236,7 @@ class Learner:
 
     def _loss_of_device(self, y_true: Any, y_pred: Any) -> Any:
         """Return what a device adds to the loss; Keras adds up those of all."""
-        loss = self.loss(y_true, y_pred)
+        loss = keras.ops.mean(self.loss.call(y_true, y_pred))
         return loss / self.devices.n if self.devices.strategy else loss
 
     def _loss_of(self, net: PhaseNet) -> float:

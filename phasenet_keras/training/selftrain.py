@@ -126,8 +126,9 @@ def self_train(
         `train` with ``pseudo_labels.csv``; ``rounds.json``, ``best`` and ``report.md``.
 
     Raises:
-        ConfigError: for a split without records, no record that is without labels or none with
-            an offset, a folder of other settings, or without scikit-learn.
+        ConfigError: for a split without records or of other splits' events or copies, no record
+            that is without labels or none with an offset, a folder of other settings, or without
+            scikit-learn.
     """
     config = config_of(config)
     rounds = settled("rounds", whole(1), rounds)
@@ -270,7 +271,7 @@ def _check(run: _Run) -> None:
                 "chooses by dev and is scored on test"
             )
     run.strategy.check(run.parent.stages)
-    check_training(run.parent, run.config, run.splits["train"], run.splits["dev"])
+    check_training(run.parent, run.config, *(run.splits[split] for split in SPLITS))
     if not any(map(math.isfinite, (trace.offset for trace in run.unlabelled))):
         raise ConfigError(
             "none of the records without labels has an offset: a GatherTrace has the signed "

@@ -14,6 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from phasenet_keras.data.examples import label_weights
 from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
@@ -134,8 +135,9 @@ def train(
 
     Args:
         parent: with weights; load it with ``rebalance=True``, so that one learning rate suits
-            all of them. It is not changed.
-        train_records: to learn from.
+            all of them. It is not changed. What is frozen the strategy says: a parent with layers
+            that were frozen by hand (``layer.trainable = False``) is refused.
+        train_records: to learn from; one at least has an arrival, unless there is a teacher.
         dev_records: to choose the best epoch and the thresholds by; of other events than
             ``train_records``.
         folder: the run folder. If it holds an unfinished run of the same settings, that goes on.
@@ -157,10 +159,10 @@ def train(
         before and after.
 
     Raises:
-        ConfigError: for an unknown strategy, no records, no arrival to validate on, an event on
-            two sides, several sampling rates, or a folder that holds a run of other settings,
-            records or parent, or a state that cannot be read. A call that is refused leaves a new
-            folder unclaimed.
+        ConfigError: for an unknown strategy, frozen layers, no records, no arrival to learn or to
+            validate on, an event on two sides, test records that are copies of others, several
+            sampling rates, or a folder that holds a run of other settings, records or parent, or a
+            state that cannot be read. A call that is refused leaves a new folder unclaimed.
     """
     sets = (
         list(check_records(train_records, "records to train on")),
@@ -190,8 +192,9 @@ def _claimed(
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     config = config_of(config)
-    check_training(parent, config, learn, check, test)
+    check_training(parent, config, learn, check, test, has_teacher=teacher is not None)
     config = config.settled(learn, check)
+    weights = None if weights is None else label_weights(weights)
     if teacher is not None:
         checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
     contract = _contract(parent, learn[0], config, folder)
