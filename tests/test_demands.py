@@ -12,6 +12,7 @@ from test_train import CONFIG, onsets, same, small_parent
 
 from phasenet_keras import Picker, compare, evaluate, train
 from phasenet_keras.io.parts import BadRow
+from phasenet_keras.training.pseudo_records import GatherTrace
 from phasenet_keras.training.selftrain import self_train
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.types import ConfigError
@@ -234,7 +235,8 @@ def test_copies_among_the_test_records_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=f"1 {same}; remove"):
         compare(small_parent(), mixed, tmp_path / "r", strategies="scratch", config=SHORT)
     with pytest.raises(ConfigError, match=f"1 {same}"):
-        self_train(small_parent(), mixed, [], tmp_path / "r", config=SHORT)
+        unlabelled = [GatherTrace("s9", "1", 5.0, onsets(1, 300)[0])]
+        self_train(small_parent(), mixed, unlabelled, tmp_path / "r", config=SHORT)
     assert not (tmp_path / "r").exists()
 
 
