@@ -234,8 +234,8 @@ def test_copies_among_the_test_records_are_refused(tmp_path):
     ]
     with pytest.raises(ConfigError, match=f"1 {same}; remove"):
         compare(small_parent(), mixed, tmp_path / "r", strategies="scratch", config=SHORT)
+    unlabelled = [GatherTrace("s9", "1", 5.0, onsets(1, 300)[0])]
     with pytest.raises(ConfigError, match=f"1 {same}"):
-        unlabelled = [GatherTrace("s9", "1", 5.0, onsets(1, 300)[0])]
         self_train(small_parent(), mixed, unlabelled, tmp_path / "r", config=SHORT)
     assert not (tmp_path / "r").exists()
 

@@ -126,9 +126,8 @@ def self_train(
         `train` with ``pseudo_labels.csv``; ``rounds.json``, ``best`` and ``report.md``.
 
     Raises:
-        ConfigError: for a split without records or of other splits' events or copies, no record
-            that is without labels or none with an offset, a folder of other settings, or without
-            scikit-learn.
+        ConfigError: for a split without records or of other splits' events or copies, no record of
+            ``unlabelled`` with an offset, a folder of other settings, or without scikit-learn.
     """
     config = config_of(config)
     rounds = settled("rounds", whole(1), rounds)
