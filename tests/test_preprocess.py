@@ -242,10 +242,8 @@ def test_advice_is_of_what_would_help(missing):
 def test_what_a_lone_letter_counts_as_is_said():
     with pytest.raises(PresetError) as error:
         arrange_channels(make_waveform(np.ones((300, 1)), ("V",)), ("Z",))
-    assert str(error.value).endswith(
-        "has V only. V counts as N; if that is wrong, name it E, N or Z. "
-        'Pass channels="N" to adapt the network.'
-    )
+    said = str(error.value)
+    assert "has V only. V counts as N; if that is wrong, name it E, N or Z. Pass channels=" in said
 
 
 def test_a_channel_of_no_known_name_is_said(recwarn):

@@ -197,21 +197,20 @@ def channel_columns(
         )
     lacking = [name for name in channels if name not in columns]
     if lacking and (missing == "error" or len(lacking) == len(channels)):
+        counted = ", ".join(
+            f"{name} counts as {component}"
+            for component, name in columns.items()
+            if component_letter(name) != component
+        )
+        counted += "; if that is wrong, name it E, N or Z. " if counted else ""
         remedy = "Name the record's channels E, N or Z, or by a SEED code that ends so."
         if columns:
             pad = ', or missing="zero" to pad' if len(lacking) < len(channels) else ""
             own = "".join(columns)
             remedy = f'Pass channels="{own}" (--channels {own}) to adapt the network{pad}.'
-        counted = [
-            f"{name} counts as {component}"
-            for component, name in columns.items()
-            if component_letter(name) != component
-        ]
-        if counted:
-            remedy = f"{', '.join(counted)}; if that is wrong, name it E, N or Z. {remedy}"
         raise PresetError(
             f"the network expects channels {','.join(channels)}; station {station} has "
-            f"{','.join(names)} only. {remedy}"
+            f"{','.join(names)} only. {counted}{remedy}"
         )
     return tuple(list(names).index(columns[name]) if name in columns else None for name in channels)
 
