@@ -79,11 +79,11 @@ def rate_of(
 def trained(channels: tuple[str, ...]) -> Any:
     from phasenet_keras import PhaseNet
     from phasenet_keras.models.config import PhaseNetConfig
-    from phasenet_keras.models.loss import masked_cross_entropy
+    from phasenet_keras.models.loss import MaskedCrossEntropy
     from phasenet_keras.training.freezing import StageAdam, build_optimizer
 
     net = PhaseNet(PhaseNetConfig(channels=channels))
-    net.compile(StageAdam(1e-3), masked_cross_entropy(len(PHASES)), jit_compile=False)
+    net.compile(StageAdam(1e-3), MaskedCrossEntropy(len(PHASES)), jit_compile=False)
     build_optimizer(net)
     return net
 

@@ -32,7 +32,7 @@ def batch() -> tuple[np.ndarray, np.ndarray]:
 
 def our_step() -> Callable[[], object]:
     from phasenet_keras import PhaseNet
-    from phasenet_keras.models.loss import masked_cross_entropy
+    from phasenet_keras.models.loss import MaskedCrossEntropy
     from phasenet_keras.quiet import quiet_start
     from phasenet_keras.training.freezing import StageAdam
 
@@ -40,7 +40,7 @@ def our_step() -> Callable[[], object]:
     y = np.concatenate([y, np.ones_like(y)], axis=-1)  # which phases are known: all
     with quiet_start():
         net = PhaseNet()
-        net.compile(StageAdam(1e-3), masked_cross_entropy(3), jit_compile=False)
+        net.compile(StageAdam(1e-3), MaskedCrossEntropy(3), jit_compile=False)
     return lambda: net.train_on_batch(x, y)
 
 

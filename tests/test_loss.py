@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from phasenet_keras import PhaseNet
-from phasenet_keras.models.loss import MaskedCrossEntropy, masked_cross_entropy
+from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.types import ConfigError, ShapeError
 
 LABELS = np.eye(3, dtype="float32")[np.random.default_rng(1).integers(0, 3, (4, 64))]
@@ -32,17 +32,17 @@ ALIKE = np.full((4, 64, 3), 1 / 3, "float32")
 )
 def test_targets_that_would_be_broadcast_are_refused(target):
     with pytest.raises(ShapeError, match=r"target \(batch, samples, 6\): labels, then how far"):
-        masked_cross_entropy(3)(target, ALIKE)
+        MaskedCrossEntropy(3)(target, ALIKE)
 
 
 def test_a_prediction_of_other_phases_is_refused():
     with pytest.raises(ShapeError, match=r"received \(4, 64, 4\)"):
-        masked_cross_entropy(3)(KNOWN, np.full((4, 64, 4), 0.25))
+        MaskedCrossEntropy(3)(KNOWN, np.full((4, 64, 4), 0.25))
 
 
 def test_a_fit_on_labels_alone_is_refused_in_words():
     net = PhaseNet(channels="Z", filters_root=2, depth=3)
-    net.compile("adam", masked_cross_entropy(3))
+    net.compile("adam", MaskedCrossEntropy(3))
     with pytest.raises(ShapeError, match="how far each phase is known"):
         net.fit(np.zeros((4, 64, 1)), LABELS, verbose=0)
 
@@ -65,10 +65,10 @@ def test_factors_and_sample_weights_count():
     y = np.array([[[0, 1, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]]], "float32")
     p = np.array([[[0.3, 0.6, 0.1], [0.5, 0.1, 0.4]]], "float32")
     each = -np.log([0.6, 0.4])
-    assert float(masked_cross_entropy(3)(y, p)) == pytest.approx(each.mean(), rel=1e-6)
-    weighted = masked_cross_entropy(3, np.array([1, 2, 5]))
+    assert float(MaskedCrossEntropy(3)(y, p)) == pytest.approx(each.mean(), rel=1e-6)
+    weighted = MaskedCrossEntropy(3, np.array([1, 2, 5]))
     assert float(weighted(y, p)) == pytest.approx((2 * each[0] + 5 * each[1]) / 2, rel=1e-6)
-    rows = masked_cross_entropy(3)(np.repeat(y, 2, 0), np.repeat(p, 2, 0), [[1.0], [0.0]])
+    rows = MaskedCrossEntropy(3)(np.repeat(y, 2, 0), np.repeat(p, 2, 0), [[1.0], [0.0]])
     assert float(rows) == pytest.approx(each.mean() / 2, rel=1e-6)
 
 
@@ -77,7 +77,7 @@ def test_a_saved_network_comes_back_with_loss_and_optimizer(tmp_path):
     from phasenet_keras.training.freezing import StageAdam
 
     net = PhaseNet(channels="Z", filters_root=2, depth=3)
-    net.compile(StageAdam(1e-3), masked_cross_entropy(3, (1, 2, 3)))
+    net.compile(StageAdam(1e-3), MaskedCrossEntropy(3, (1, 2, 3)))
     x = np.random.default_rng(0).standard_normal((4, 64, 1)).astype("float32")
     net.fit(x, KNOWN, verbose=0)
     net.save(tmp_path / "net.keras")
@@ -111,7 +111,7 @@ def float64():
 
 def test_the_loss_does_not_depend_on_keras_s_floatx(float64):
     net = PhaseNet(channels="Z", filters_root=2, depth=3)
-    net.compile("adam", masked_cross_entropy(3))
+    net.compile("adam", MaskedCrossEntropy(3))
     x = np.random.default_rng(0).standard_normal((4, 64, 1))
     value = net.evaluate(x, KNOWN, verbose=0)
-    assert value == pytest.approx(float(masked_cross_entropy(3)(KNOWN, net(x))), rel=1e-5)
+    assert value == pytest.approx(float(MaskedCrossEntropy(3)(KNOWN, net(x))), rel=1e-5)

@@ -18,7 +18,7 @@ from phasenet_keras.cli import main
 from phasenet_keras.data.examples import ExampleMaker
 from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.seisbench import write_dataset
-from phasenet_keras.models.loss import masked_cross_entropy
+from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.evaluate import evaluate
@@ -134,12 +134,12 @@ def test_the_loss_takes_part_of_a_label():
     values = []
     for weight in (0.0, 0.5, 1.0):
         target[0, 0, 4] = weight
-        values.append(float(masked_cross_entropy(3)(target, predicted)))
+        values.append(float(MaskedCrossEntropy(3)(target, predicted)))
     np.testing.assert_allclose(values, [0, -0.5 * np.log(0.6), -np.log(0.6)], atol=1e-6)
     target[0, 0, :2] = 1, 0  # where noise is said to be, P is blamed in part
     for weight, expected in ((0.0, 0.9), (0.5, 0.6), (1.0, 0.3)):
         target[0, 0, 4] = weight
-        assert float(masked_cross_entropy(3)(target, predicted)) == pytest.approx(-np.log(expected))
+        assert float(MaskedCrossEntropy(3)(target, predicted)) == pytest.approx(-np.log(expected))
 
 
 def test_examples_carry_the_weights_of_their_records():

@@ -18,7 +18,7 @@ from obspy import UTCDateTime
 from texts import unaligned
 
 from phasenet_keras import PhaseNet, Picker, Preset, Waveform
-from phasenet_keras.models.loss import masked_cross_entropy
+from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.training.best_epoch import beats, best_epoch
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
@@ -226,7 +226,7 @@ def test_a_run_s_settings_serve_as_a_configuration(tmp_path):
 
 def test_unknown_phases_teach_nothing():
     """The loss does not change when probability moves between noise and an unknown phase."""
-    loss = masked_cross_entropy(3)
+    loss = MaskedCrossEntropy(3)
     target = np.array([[[1, 0, 0], [0.2, 0.8, 0]]], "float32")
     known, unknown = np.ones_like(target), np.ones_like(target)
     unknown[..., 2] = 0

@@ -11,7 +11,7 @@ from keras import ops
 from phasenet_keras.data.settings import number, settled, whole
 from phasenet_keras.types import ConfigError, ShapeError
 
-__all__ = ["MaskedCrossEntropy", "masked_cross_entropy"]
+__all__ = ["MaskedCrossEntropy"]
 
 
 @keras.saving.register_keras_serializable(package="phasenet_keras")
@@ -102,10 +102,3 @@ class MaskedCrossEntropy(keras.losses.Loss):
         """Return the arguments, from which Keras makes the loss of a saved model."""
         settings = {"n_phases": self.n_phases, "class_weights": list(self.class_weights)}
         return {**settings, "name": self.name, "reduction": self.reduction}
-
-
-def masked_cross_entropy(
-    n_phases: int, class_weights: Sequence[float] | None = None
-) -> MaskedCrossEntropy:
-    """Return the loss of a network; see `MaskedCrossEntropy`."""
-    return MaskedCrossEntropy(n_phases, class_weights)

@@ -22,7 +22,7 @@ import numpy as np
 from phasenet_keras.data.examples import ExampleMaker, label_weights
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.contract import Preset
-from phasenet_keras.models.loss import masked_cross_entropy
+from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.config import TrainConfig
@@ -100,7 +100,7 @@ class Learner:
         self.weights, self.teacher = weights, teacher
         self.parent, self.strategy, self.config, self.contract = parent, strategy, config, contract
         phases = parent.config.phases
-        self.loss = masked_cross_entropy(len(phases), config.class_weights or None)
+        self.loss = MaskedCrossEntropy(len(phases), config.class_weights or None)
         with built_for_devices(config.precision) as self.devices:
             self.net = PhaseNet(parent.config)
             self.net.compile(
