@@ -159,7 +159,7 @@ def test_an_error_of_a_task_is_the_run_s(client, archive, preset, tmp_path):
     told = list(events)
     assert {event.failed for event in told if isinstance(event, FileReport)} == {True}
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(PhaseNetKerasError, match="cannot be written"):
+    with pytest.raises(PhaseNetKerasError, match="is a file, a folder is wanted"):
         list(pick_over_dask(client, picker, [station_file(tmp_path)], PartFolder(
             tmp_path / "file"
         )))  # fmt: skip

@@ -150,6 +150,12 @@ def test_the_recommendation_follows_the_numbers(tmp_path):
     assert "zero-shot P F1 0.100" in said
     assert "Within its interval: gradual" in said
     assert "scratch P F1 0.400" in said
+    # By hand: 17 of 20 events more; each is drawn for both.
+    [before] = Comparison(results, {"P": 0.01}, tmp_path).gains("finetune", ZERO_SHOT)
+    assert (before.phase, before.f1, before.n_events) == ("P", pytest.approx(0.85), 20)
+    assert 0.6 < before.interval[0] < 0.85 < before.interval[1] <= 1
+    assert f"F1 of finetune less that of zero-shot: {before.text}. " in said
+    assert "F1 of finetune less that of scratch: P +0.550 (" in said
     results = (made(ZERO_SHOT, 20), made("finetune", 19))
     said = recommendation(Comparison(results, {"P": 0.01}, tmp_path))
     assert said.startswith("Keep the network as it is")
@@ -164,8 +170,10 @@ def test_the_picker_that_is_recommended_can_be_found(compared, tmp_path):
     kept = (made(ZERO_SHOT, 20), made("finetune", 19))
     assert "--preset" not in recommendation(Comparison(kept, {"P": 0.01}, tmp_path))
     won = made("finetune", 19)
-    folds = (made(ZERO_SHOT, 2), won, replace(won, run=replace(won.run, fold=1)))
-    said = recommendation(Comparison(folds, {"P": 0.01}, tmp_path))
+    folds = [
+        replace(r, run=replace(r.run, fold=k)) for r in (made(ZERO_SHOT, 2), won) for k in (0, 1)
+    ]
+    said = recommendation(Comparison(tuple(folds), {"P": 0.01}, tmp_path))
     assert "--preset" not in said
     assert said.endswith("phasenet-keras train ... --strategy finetune makes one of all.")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from phasenet_keras.short_repr import ShortRepr
+from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.training.score_table import with_interval
@@ -163,15 +164,52 @@ class Comparison(ShortRepr):
         return self._scored[strategy, size]
 
     def _score(self, strategy: str, size: int) -> dict[str, list[PhaseScores]]:
+        return {
+            phase: [score_matches(phase, of_seed, self.tolerances_s[phase]) for of_seed in matches]
+            for phase, matches in self._matches(strategy, size).items()
+        }
+
+    def _matches(self, strategy: str, size: int) -> dict[str, list[list[RecordMatches]]]:
+        """Return the matches of each record, by phase, for each seed in order."""
         chosen = [r for r in self.results if r.run.strategy == strategy and r.run.n_records == size]
-        found: dict[str, list[PhaseScores]] = {}
-        for phase in chosen[0].times if chosen else ():
-            tolerance_s = self.tolerances_s[phase]
-            for seed in sorted({result.run.seed for result in chosen}):
-                times = [t for r in chosen if r.run.seed == seed for t in r.times[phase]]
-                matches = [record.matches(tolerance_s) for record in times]
-                found.setdefault(phase, []).append(score_matches(phase, matches, tolerance_s))
-        return found
+        seeds = sorted({result.run.seed for result in chosen})
+        return {
+            phase: [
+                [
+                    record.matches(self.tolerances_s[phase])
+                    for result in chosen
+                    if result.run.seed == seed
+                    for record in result.times[phase]
+                ]
+                for seed in seeds
+            ]
+            for phase in (chosen[0].times if chosen else ())
+        }
+
+    def gains(self, strategy: str, over: str) -> tuple[Difference, ...]:
+        """Return how much higher a strategy's F1 is than another's: of median seeds, as `scores`.
+
+        Args:
+            strategy: its name.
+            over: name of the other one.
+
+        Returns:
+            A difference for each phase that has labels, drawn with the same events for both.
+
+        Raises:
+            ConfigError: for a strategy that was not compared.
+        """
+        sides = []
+        for name in (strategy, over):
+            median, scored = self.scores(name), self.scores_by_seed(name)
+            matches = self._matches(name, 0 if name == ZERO_SHOT else max(self.sizes))
+            sides.append({p: matches[p][scored[p].index(median[p])] for p in matches})
+        ours, theirs = sides
+        return tuple(
+            f1_difference(phase, ours[phase], theirs[phase])
+            for phase in ours
+            if any(match.n_true for match in ours[phase])
+        )
 
     @property
     def strategies(self) -> tuple[str, ...]:
@@ -182,8 +220,9 @@ class Comparison(ShortRepr):
 def recommendation(comparison: Comparison) -> str:
     """Say which strategy to take, if more labels would help, and where the picker lies.
 
-    The first sentence compares the best strategy with the network as it was and with training from
-    scratch; the second compares the largest number of training records with the next smaller.
+    The first sentences compare the best strategy with the network as it was and with training from
+    scratch, on the same events; another compares the largest number of training records with the
+    next smaller.
     """
     names = [name for name in comparison.strategies if name != ZERO_SHOT]
     best = max(names, key=lambda name: _mean_f1(comparison.scores(name)))
@@ -194,6 +233,10 @@ def recommendation(comparison: Comparison) -> str:
     if not is_beaten:
         said = [f"Keep the network as it is: no strategy beat it; {best} came nearest"]
     text = said[0] + (f" (against {'; '.join(rivals)})." if rivals else ".")
+    for name in others:
+        if name != best:
+            gains = ", ".join(gain.text for gain in comparison.gains(best, name))
+            text += f" F1 of {best} less that of {name}: {gains}."
     equals = [
         name
         for name in names
