@@ -161,6 +161,40 @@ def test_the_recommendation_follows_the_numbers(tmp_path):
     assert said.startswith("Keep the network as it is")
 
 
+def shifted(strategy, by_s, n=20):
+    """Results of which all picks but two are away from their labels by a constant time."""
+    result = made(strategy, n)
+    times = tuple(
+        RecordTimes(t.event, t.labels_s, (t.labels_s[0] + (by_s if i > 1 else 3.0),))
+        for i, t in enumerate(result.times["P"])
+    )
+    return replace(result, times={"P": times})
+
+
+@pytest.mark.parametrize(
+    ("n_hits", "words"),
+    [
+        (
+            12,
+            "Keep the network as it is and move its picks: no strategy beats that; finetune: P F1",
+        ),
+        (19, "Take finetune: P F1 0.950"),
+    ],
+)
+def test_picks_that_are_a_constant_time_away_need_no_training(n_hits, words, tmp_path):
+    results = (shifted(ZERO_SHOT, -0.04), made("finetune", n_hits))
+    comparison = Comparison(results, {"P": 0.01}, tmp_path)
+    [offset] = comparison.offsets().values()
+    assert (offset.n_pairs, offset.f1, offset.f1_moved) == (18, 0.0, 0.9)
+    assert offset.offset_s == pytest.approx(-0.04)
+    said = recommendation(comparison)
+    assert said.startswith(words)
+    assert "Of zero-shot, P: 18 picks are 40 ms before their labels, all alike" in said
+    far = Comparison((shifted(ZERO_SHOT, -0.06), results[1]), {"P": 0.01}, tmp_path)
+    assert far.offsets() == {}
+    assert recommendation(far).startswith("Take finetune")
+
+
 def test_the_picker_that_is_recommended_can_be_found(compared, tmp_path):
     _, result, folder = compared
     name, _, place = recommendation(result).partition(" Its picker: --preset ")

@@ -84,7 +84,7 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
     train = ["train", data, "--preset", parent, "--config", str(config), "--output", run]
     assert main(train) == 0
     said = capsys.readouterr().out
-    assert "best validation F1" in said
+    assert "validation F1" in said
     lines = [line for line in unaligned(said).splitlines() if line.startswith("| ")]
     cells = [line.split(" | ") for line in lines[1:]]
     before_and_after = {row[0].removeprefix("| "): row[2].split(" ")[0] for row in cells}

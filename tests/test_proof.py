@@ -48,13 +48,14 @@ def test_a_parent_that_cannot_pick_such_records_costs_its_own_row_alone():
     assert list(proof.scores) == ["small, samples as they are", "regional", TRAINED]
     [why] = proof.left_out
     assert why.startswith("small, resampled to 2000 Hz has no scores: record r0")
-    assert proof.text.endswith(f"{why}.\n")
+    assert f"\n{why}.\n" in proof.text
+    assert proof.text.endswith("there are 3 events or shots in all: label records of others.\n")
 
 
 @pytest.mark.parametrize(
     ("event", "rate_hz", "words"),
     [
-        ("e1", 100.0, "1 events are in training and test, e.g. e1"),
+        ("e1", 100.0, "1 event is in training and test, e.g. e1"),
         ("e9", 50.0, "records have different sampling rates"),
         ("e9", 100.0, "no test record has a label"),
         (None, 100.0, "there is no test record"),
@@ -111,12 +112,13 @@ def test_labels_that_are_late_by_a_constant_time_need_no_training(tmp_path):
     assert as_it_is.f1 == 0
     assert moved.f1 == pytest.approx(right.f1, abs=0.1)
     assert moved.f1 > 0.8
-    said, undecided = proof.remarks
-    assert said.startswith("'run, moved': P by +")
-    assert undecided.startswith("What changed of P may be chance (test events: 12); `phasenet")
-    by_ms = float(
-        said.removeprefix("'run, moved': P by +").removesuffix(" ms, as the labels learnt from say")
-    )
+    said = proof.shifts["run, moved"]
+    assert said.startswith("P by +")
+    assert f"'run, moved': {said}, which is how far its picks are from the labels" in proof.text
+    [remark] = proof.remarks
+    assert remark.startswith("Nothing says which records are of one event or shot")
+    assert "regional, moved" not in proof.scores
+    by_ms = float(said.removeprefix("P by +").removesuffix(" ms"))
     assert by_ms == pytest.approx(200, abs=20)
     without = before_and_after(parent, None, onsets(12, 200), 5, known=onsets(12, 300))
     assert list(without.scores) == ["run", "regional"]
@@ -132,23 +134,71 @@ def scored(f1_of):
     return found
 
 
+DISAGREE = ["test and validation disagree"]
+
+
 @pytest.mark.parametrize(
-    ("f1_of", "names", "words"),
+    ("f1_of", "was_validated", "names", "words"),
     [
-        ({"a": 0.5, TRAINED: 0.8}, [], ""),
-        ({"a": 0.8, TRAINED: 0.5}, ["test and validation disagree"], "0.500, where the parent"),
-        ({"a, x": 0.2, "a, y": 0.8, TRAINED: 0.5}, ["test and validation disagree"], "0.800"),
-        ({"a": 0.5, NOT_KEPT: 0.4}, [], ""),
-        ({"a": 0.5, NOT_KEPT: 0.7}, ["test and validation disagree"], "folder 'validated'"),
-        ({"a": 0.5, "b": 0.9, TRAINED: 0.7}, ["another preset is better"], "--preset b"),
-        ({"b": 0.9, TRAINED: 0.7}, [], ""),
-        ({"a": 0.9}, [], ""),
+        ({"a": 0.5, TRAINED: 0.8}, True, [], ""),
+        ({"a": 0.8, TRAINED: 0.5}, True, DISAGREE, "(mean F1 0.500, 0.800"),
+        (
+            {"a": 0.8, TRAINED: 0.5},
+            True,
+            DISAGREE,
+            "more in the validation",
+        ),
+        ({"a": 0.8, TRAINED: 0.5}, False, ["the parent is better"], "(mean F1 0.500, 0.800"),
+        ({"a, x": 0.2, "a, y": 0.8, TRAINED: 0.5}, True, DISAGREE, "0.800"),
+        (
+            {"a": 0.2, "a, moved": 0.8, TRAINED: 0.5},
+            True,
+            ["moved picks are better"],
+            "P by +0.4 s",
+        ),
+        ({"a": 0.5, NOT_KEPT: 0.4}, True, [], ""),
+        ({"a": 0.5, NOT_KEPT: 0.7}, True, DISAGREE, "folder 'validated'"),
+        (
+            {"a": 0.5, "a, moved": 0.9, NOT_KEPT: 0.7},
+            True,
+            DISAGREE,
+            "0.500",
+        ),
+        ({"a": 0.5, "b": 0.9, TRAINED: 0.7}, True, ["another preset is better"], "--preset b"),
+        ({"a": 0.5, "b, moved": 0.9, TRAINED: 0.7}, True, [], ""),
+        ({"a": 0.5, "b": 0.7, NOT_KEPT: 0.4}, True, ["another preset is better"], "which is kept"),
+        ({"a": 0.8, "b": 0.8, NOT_KEPT: 0.4}, True, [], ""),
+        ({"b": 0.9, TRAINED: 0.7}, True, [], ""),
+        ({"a": 0.9}, True, [], ""),
     ],
 )
-def test_what_test_records_say_against_validation(f1_of, names, words):
-    found = Proof(scored(f1_of)).findings("a")
+def test_what_test_records_say_against_what_was_kept(f1_of, was_validated, names, words):
+    proof = Proof(scored(f1_of), parent="a", shifts={"a, moved": "P by +0.4 s"})
+    found = proof.findings(was_validated=was_validated)
     assert [finding.name for finding in found] == names
     assert words in " ".join(finding.text for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("interval", "words", "is_unsure"),
+    [((-0.4, -0.2), "use the parent", False), ((-0.4, 0.1), "too few records to tell", True)],
+)
+def test_what_is_more_than_chance_is_said_so(interval, words, is_unsure):
+    gains = {"a": (Difference("P", -0.3, interval, 9),)}
+    proof = Proof(scored({"a": 0.8, TRAINED: 0.5}), gains=gains, parent="a", advice="look again")
+    [finding] = proof.findings()
+    assert words in finding.text
+    assert ("More test records would tell more; look again" in proof.text) == is_unsure
+    kept = replace(proof, scores=scored({"a": 0.8, NOT_KEPT: 0.5}))
+    assert "look again" not in kept.text
+
+
+def test_a_parent_that_is_called_trained_keeps_its_row():
+    net = small_parent()
+    parent = net.with_preset(replace(net.preset, name=TRAINED))
+    proof = before_and_after(parent, small_parent(2), onsets(3), 10)
+    assert list(proof.scores) == ["parent trained", "regional", TRAINED]
+    assert list(proof.gains) == ["parent trained", "regional"]
 
 
 def test_a_difference_is_drawn_with_the_events_of_both():
@@ -174,7 +224,10 @@ def test_a_difference_is_drawn_with_the_events_of_both():
     assert (same.f1, same.interval) == (0.0, (0.0, 0.0))
     few = f1_difference("P", matches["ours"][:4], matches["theirs"][:4])
     assert np.isnan(few.interval).all()
-    assert Difference("S", -0.25, (-0.5, 0.0), 9).text == "S -0.250 (-0.500 to +0.000)"
+    chance = Difference("S", -0.25, (-0.5, 0.0), 9)
+    assert chance.text == "S -0.250 (-0.500 to +0.000, may be chance)"
+    assert Difference("S", -0.25, (-0.5, -0.1), 9).text == "S -0.250 (-0.500 to -0.100)"
+    assert few.text == f"P {few.f1:+.3f} (may be chance)" if few.f1 else few.text == "P +0.000"
 
 
 def test_a_report_says_which_epoch_is_kept_and_what_was_trained(tmp_path):
@@ -190,8 +243,8 @@ def test_a_report_says_which_epoch_is_kept_and_what_was_trained(tmp_path):
     assert f"| {result.best_epoch} |" in " ".join(row[:8] for row in rows)
     assert f"for {result.best_epoch + 1} epochs" in result.verdict
     for row in (
-        "| training | 8 records in 8 groups, 8 P |",
-        "| test | 3 records in 3 groups, 3 P |",
+        "| training | 8 records, 8 P |",
+        "| test | 3 records, 3 P |",
         "| records | Z at 100 Hz; windows of 256 samples (2.56 s) |",
     ):
         assert row in report

@@ -23,7 +23,7 @@ from phasenet_keras.training.best_epoch import beats, best_epoch
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
-from phasenet_keras.training.train import TrainResult, _kept_contract, train
+from phasenet_keras.training.train import TrainResult, kept_contract, train
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 CONFIG = TrainConfig(
@@ -179,14 +179,14 @@ def test_a_kept_parent_is_of_the_rate_that_it_was_compared_at():
         replace(parent.preset, thresholds={"P": 0.2, "S": 0.4}, source={"url": "u", "origin": "o"})
     )
     contract = Preset(name="run", config=parent.config, sampling_rate=2000.0, window_samples=512)
-    kept = _kept_contract(parent, contract)
+    kept = kept_contract(parent.preset, contract)
     assert (kept.name, kept.sampling_rate, kept.window_samples) == ("small", 2000.0, 256)
     assert kept.min_distance_s == pytest.approx(0.025)
     assert kept.thresholds == {"P": 0.2, "S": 0.4}
     assert kept.source == {"origin": "o"}
     assert kept.description.startswith("small at 2000 Hz, kept, for training did not beat it")
     parent.preset = None
-    assert _kept_contract(parent, contract).description.startswith("the parent, kept")
+    assert kept_contract(parent.preset, contract).description.startswith("the parent, kept")
 
 
 def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):
@@ -279,7 +279,7 @@ def test_the_last_epoch_within_the_error_counts_and_a_parent_must_be_beaten():
         (0, 0.0, 0.0, "neither the parent nor .* nothing was gained: the trained network is kept"),
         (0, float("nan"), 0.0, "no network after any epoch finds a label"),
         (None, 0.5, 0.0, r"did not beat the parent .*F1 0\.500"),
-        (0, 0.0, 0.1, r"best validation F1 0\.100 after epoch 0 \(parent 0\.000\)"),
+        (0, 0.0, 0.1, r"validation F1 0\.100 after epoch 0 \(parent 0\.000\)"),
     ],
 )
 def test_no_label_found_is_no_success(best, parent_f1, f1, words, tmp_path):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from phasenet_keras.data.preprocess import arrange_channels
+from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
 from phasenet_keras.io.wording import some
@@ -16,6 +19,7 @@ from phasenet_keras.training.splits import common_name, common_span
 from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
+    "UNLABELLED",
     "check_channels",
     "check_labels",
     "check_places",
@@ -28,6 +32,8 @@ __all__ = [
 ]
 
 GROUPS = ("event", "gather", "name")
+# What names and gathers of pseudo labelled records begin with.
+UNLABELLED = "unlabelled/"
 # Numbers of so many arrivals, and such a part of them, are no chance.
 LEAST_ARRIVALS, NEARLY_ALL = 3, 0.9
 FIRST_SAMPLES, FIRST_PART, LEAST_PART = 2, 0.01, 0.001
@@ -147,7 +153,26 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
                     "there is none",
                 )
             )
-    return found
+    return found + _labelled_twice(records)
+
+
+def _labelled_twice(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:
+    """Look for labels of one phase that are too near each other to be of two arrivals."""
+    near: dict[str, list[str]] = {}
+    for record in records:
+        for phase, samples in (record.arrivals or {}).items():
+            at = sorted(samples)
+            if any(b - a < ONE_ONSET_SAMPLES for a, b in pairwise(at)):
+                near.setdefault(phase, []).append(name_of(record))
+    return [
+        Finding(
+            "labelled twice",
+            f"{len(names)} records have two {phase} less than {ONE_ONSET_SAMPLES} samples apart "
+            f"({some(names)}), of which a pick can match one only: do two catalogues or agencies "
+            "have one earthquake? Keep one of them",
+        )
+        for phase, names in sorted(near.items())
+    ]
 
 
 def check_split(
@@ -215,16 +240,27 @@ def shared_groups(
 ) -> dict[str, list[str]]:
     """Return the events, gathers and names that two sets share, sorted; only what they do share.
 
+    A name counts where station, time and arrivals are the same, too: records of two data sets may
+    be numbered alike.
+
     Example:
         >>> shared_groups([], [])
         {}
     """
     shared = {}
     for field in GROUPS:
-        both = {getattr(r, field) for r in one} & {getattr(r, field) for r in other} - {""}
-        if both:
-            shared[field] = sorted(both)
+        both = {_key(r, field) for r in one} & {_key(r, field) for r in other}
+        names = {name for name, *_ in both if name}
+        if names:
+            shared[field] = sorted(names)
     return shared
+
+
+def _key(record: LabelledWaveform, field: str) -> tuple[Any, ...]:
+    name, wave = getattr(record, field), record.waveform
+    if field != "name":
+        return (name,)
+    return name, wave.station, wave.start_time.ns, tuple(sorted(record.arrivals.items()))
 
 
 def identical_records(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
+from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.training.score_table import with_interval
@@ -22,6 +25,8 @@ __all__ = ["ZERO_SHOT", "Comparison", "RecordTimes", "Run", "RunResult", "recomm
 ZERO_SHOT = "zero-shot"
 # A smaller gain in F1 than this is no reason to label more records.
 WORTH_LABELLING = 0.02
+# Greatest distance of a pair whose constant time is looked for, in tolerances.
+FAR = 5.0
 _mean_f1 = partial(mean_f1, without=0.0)
 
 
@@ -57,6 +62,10 @@ class RecordTimes:
         pairs = match_picks(self.picks_s, self.labels_s, tolerance_s)
         residuals = tuple(self.picks_s[pick] - self.labels_s[label] for pick, label in pairs)
         return RecordMatches(len(self.labels_s), len(self.picks_s), residuals, self.event)
+
+    def moved(self, by_s: float) -> RecordTimes:
+        """Return the same with the picks moved, in seconds."""
+        return replace(self, picks_s=tuple(time_s + by_s for time_s in self.picks_s))
 
 
 @dataclass(frozen=True, repr=False)
@@ -211,6 +220,24 @@ class Comparison(ShortRepr):
             if any(match.n_true for match in ours[phase])
         )
 
+    def offsets(self) -> dict[str, LabelOffset]:
+        """Return the phases whose picks, as they are, would be right if they were moved.
+
+        By a constant time each, found in the test records; see `label_offsets`.
+        """
+        found = {}
+        for phase, score in self.scores(ZERO_SHOT).items():
+            rows = [t for r in self.results if r.run.strategy == ZERO_SHOT for t in r.times[phase]]
+            wide = [row.matches(FAR * score.tolerance_s) for row in rows]
+            offset_s = commonest(
+                [s for match in wide for s in match.residuals_s], score.tolerance_s
+            )
+            fitted = [row.moved(-offset_s).matches(score.tolerance_s) for row in rows]
+            offset = offset_worth_saying(score, offset_s, fitted)
+            if offset:
+                found[phase] = offset
+        return found
+
     @property
     def strategies(self) -> tuple[str, ...]:
         """Return all strategies, zero-shot first, then in the order of their runs."""
@@ -226,17 +253,25 @@ def recommendation(comparison: Comparison) -> str:
     """
     names = [name for name in comparison.strategies if name != ZERO_SHOT]
     best = max(names, key=lambda name: _mean_f1(comparison.scores(name)))
-    said = [f"Take {best}: {_phrase(comparison.scores(best))}"]
+    score, before = _mean_f1(comparison.scores(best)), _mean_f1(comparison.scores(ZERO_SHOT))
+    offsets = comparison.offsets()
+    is_beaten = score > max(before, _moved_f1(comparison, offsets))
+    if is_beaten:
+        text = f"Take {best}: {_phrase(comparison.scores(best))}"
+    elif score <= before:
+        text = f"Keep the network as it is: no strategy beat it; {best} came nearest"
+    else:
+        text = f"Keep the network as it is and move its picks: no strategy beats that; {best}: "
+        text += _phrase(comparison.scores(best))
     others = [name for name in (ZERO_SHOT, "scratch") if name in comparison.strategies]
     rivals = [f"{name} {_phrase(comparison.scores(name))}" for name in others if name != best]
-    is_beaten = _mean_f1(comparison.scores(ZERO_SHOT)) < _mean_f1(comparison.scores(best))
-    if not is_beaten:
-        said = [f"Keep the network as it is: no strategy beat it; {best} came nearest"]
-    text = said[0] + (f" (against {'; '.join(rivals)})." if rivals else ".")
+    text += f" (against {'; '.join(rivals)})." if rivals else "."
     for name in others:
         if name != best:
             gains = ", ".join(gain.text for gain in comparison.gains(best, name))
             text += f" F1 of {best} less that of {name}: {gains}."
+    for offset in offsets.values():
+        text += f" Of zero-shot, {offset.text}."
     equals = [
         name
         for name in names
@@ -245,6 +280,15 @@ def recommendation(comparison: Comparison) -> str:
     if equals:
         text += f" Within its interval: {', '.join(equals)}."
     return text + _label_more(comparison, best) + (_where(comparison, best) if is_beaten else "")
+
+
+def _moved_f1(comparison: Comparison, offsets: Mapping[str, LabelOffset]) -> float:
+    """Return the mean F1 of zero-shot, with its picks moved where that is worth saying."""
+    scores = comparison.scores(ZERO_SHOT)
+    moved = {
+        p: offsets[p].f1_moved if p in offsets else s.f1 for p, s in scores.items() if s.n_true
+    }
+    return float(np.mean([*moved.values()])) if moved else 0.0
 
 
 def _where(comparison: Comparison, best: str) -> str:

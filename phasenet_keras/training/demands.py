@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from phasenet_keras.io.instruments import SAME_RATE
 from phasenet_keras.io.wording import some
-from phasenet_keras.training.checks_data import identical_records, shared_groups, unknown_labels
+from phasenet_keras.training.checks_data import (
+    UNLABELLED,
+    identical_records,
+    shared_groups,
+    unknown_labels,
+)
 from phasenet_keras.training.splits import LEAST_GROUPS
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -140,9 +146,11 @@ def check_one_rate(parts: Mapping[str, Sequence[LabelledWaveform]]) -> None:
         ConfigError: naming the rates of each part.
     """
     rates = {what: sorted({r.waveform.sampling_rate for r in part}) for what, part in parts.items()}
-    if len({rate for of_part in rates.values() for rate in of_part}) > 1:
+    all_rates = [rate for of_part in rates.values() for rate in of_part]
+    # Clocks drift: such are one rate where records are read, too.
+    if max(all_rates, default=1.0) > (1 + SAME_RATE) * min(all_rates, default=1.0):
         listed = "; ".join(
-            f"{what} {', '.join(f'{rate:g}' for rate in of_part)} Hz"
+            f"{what} {', '.join(f'{rate:.9g}' for rate in of_part)} Hz"
             for what, of_part in rates.items()
             if of_part
         )
@@ -166,9 +174,11 @@ def check_no_leak(
     """
     for kind, both in shared_groups(train_records, others).items():
         names = {getattr(record, kind) for record in (*train_records, *others)} - {""}
+        names = {name for name in names if not name.startswith(UNLABELLED)}
         if kind == "name" or len(names) >= LEAST_GROUPS:
+            are = f"{kind} is" if len(both) == 1 else f"{kind}s are"
             raise ConfigError(
-                f"{len(both)} {kind}s are in training and {what}, e.g. {', '.join(both[:3])}: give "
+                f"{len(both)} {are} in training and {what}, e.g. {', '.join(both[:3])}: give "
                 "each to one split"
             )
 

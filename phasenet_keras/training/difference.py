@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasenet_keras.training.score_table import LEAST_EVENTS
-from phasenet_keras.training.scores import RecordMatches
+from phasenet_keras.training.scores import EVENTS_AT_ONCE, RecordMatches
 
 __all__ = ["Difference", "f1_difference"]
 
@@ -34,11 +34,18 @@ class Difference:
     n_events: int
 
     @property
+    def is_sure(self) -> bool:
+        """Whether there is an interval, and zero is not in it."""
+        return math.prod(self.interval) > 0
+
+    @property
     def text(self) -> str:
         """The same in a few words."""
         low, high = self.interval
-        between = "" if math.isnan(low) else f" ({low:+.3f} to {high:+.3f})"
-        return f"{self.phase} {self.f1:+.3f}{between}"
+        said = [] if math.isnan(low) else [f"{low:+.3f} to {high:+.3f}"]
+        if self.f1 and not self.is_sure:
+            said.append("may be chance")
+        return f"{self.phase} {self.f1:+.3f}" + (f" ({', '.join(said)})" if said else "")
 
 
 def f1_difference(
@@ -55,7 +62,7 @@ def f1_difference(
     Example:
         >>> hit, miss = (RecordMatches(1, 1, found, "e") for found in [(0.0,), ()])
         >>> f1_difference("P", [hit, hit], [hit, miss]).text
-        'P +0.500'
+        'P +0.500 (may be chance)'
     """
     names, of_event = np.unique([match.event for match in ours], return_inverse=True)
     # By event: labels and picks, then matches, of ours and of theirs.
@@ -65,8 +72,12 @@ def f1_difference(
         np.add.at(sums[:, column : column + 2], of_event, rows)
     interval = (math.nan, math.nan)
     if len(names) >= LEAST_EVENTS:
-        draws = np.random.default_rng(seed).integers(0, len(names), (N_DRAWS, len(names)))
-        low, high = np.percentile(_less(sums[draws].sum(axis=1)), [2.5, 97.5])
+        rng, totals, left = np.random.default_rng(seed), [], N_DRAWS
+        while left:
+            n = min(left, max(1, EVENTS_AT_ONCE // len(names)))
+            totals.append(sums[rng.integers(0, len(names), (n, len(names)))].sum(axis=1))
+            left -= n
+        low, high = np.percentile(_less(np.concatenate(totals)), [2.5, 97.5])
         interval = (float(low), float(high))
     return Difference(phase, float(_less(sums.sum(axis=0))), interval, len(names))
 

@@ -81,18 +81,21 @@ def drawn_with(facts: Sequence[RecordFacts]) -> list[str]:
     """Return what each record is drawn with in a bootstrap.
 
     Its event, else its gather, else all of its time (which arrivals may still come in, however few
-    spans are left), else itself: its name or its station.
+    spans are left), else itself. Events that have records in common are one, and so is what
+    overlaps in time with a record of theirs and has no name.
 
     Example:
         >>> facts = [RecordFacts(n, station=n, start_s=1e9, duration_s=9.0) for n in "ab"]
         >>> drawn_with([*facts, RecordFacts("c", event="quake"), RecordFacts("d")])
-        ['2001-09-09T01:46:40.000+00:00', '2001-09-09T01:46:40.000+00:00', 'quake', 'd']
+        ['2001-09-09T01:46:40.000000+00:00', '2001-09-09T01:46:40.000000+00:00', 'quake', 'd']
     """
-    spans = _spans(facts, _arrivals_end_s(facts))
-    return [
-        fact.event or fact.gather or span or fact.name or fact.station
-        for fact, span in zip(facts, spans, strict=True)
-    ]
+    ways = (
+        tied_groups(facts, "event"),
+        [fact.gather for fact in facts],
+        _spans(facts, _arrivals_end_s(facts)),
+        [fact.name or f"record {number}" for number, fact in enumerate(facts)],
+    )
+    return [next(filter(None, names)) for names in zip(*ways, strict=True)]
 
 
 def unsure_spans(facts: Sequence[RecordFacts]) -> list[str]:
@@ -246,4 +249,4 @@ def _meetings(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
 
 
 def _said_time(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="microseconds")

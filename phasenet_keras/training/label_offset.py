@@ -14,9 +14,9 @@ import numpy as np
 
 from phasenet_keras.io.times import residual_unit
 from phasenet_keras.training.picked import PickedRecord, matches_of, residuals_by_phase
-from phasenet_keras.training.scores import PhaseScores
+from phasenet_keras.training.scores import PhaseScores, RecordMatches
 
-__all__ = ["LabelOffset", "label_offsets", "moved"]
+__all__ = ["LabelOffset", "commonest", "label_offsets", "moved", "offset_worth_saying"]
 
 # What is said must be worth saying: arrivals enough, and scores that change by more than chance.
 LEAST_PAIRS = 8
@@ -78,18 +78,36 @@ def label_offsets(
     found = {}
     for phase, residuals in residuals_by_phase(picked, scores, times).items():
         score = scores[phase]
-        offset_s = _commonest(np.sort(residuals), score.tolerance_s)
+        offset_s = commonest(residuals, score.tolerance_s)
         fitted = [moved(one, {phase: -offset_s}) for one in picked]
-        matches = matches_of(fitted, phase, score.threshold, score.tolerance)
-        n_pairs = sum(len(match.residuals_s) for match in matches)
-        f1 = 2 * n_pairs / max(1, score.n_true + score.n_pred)
-        if n_pairs >= LEAST_PAIRS and f1 >= score.f1 + LEAST_GAIN:
-            found[phase] = LabelOffset(phase, offset_s, n_pairs, score.f1, f1)
+        offset = offset_worth_saying(
+            score, offset_s, matches_of(fitted, phase, score.threshold, score.tolerance)
+        )
+        if offset:
+            found[phase] = offset
     return found
 
 
-def _commonest(residuals: np.ndarray, tolerance_s: float) -> float:
+def offset_worth_saying(
+    score: PhaseScores, offset_s: float, fitted: Sequence[RecordMatches]
+) -> LabelOffset | None:
+    """Return a constant time between picks and labels; None where it explains little.
+
+    Args:
+        score: of a phase, as it is.
+        offset_s: median of pick minus label.
+        fitted: matches of the same records with the picks moved by that.
+    """
+    n_pairs = sum(len(match.residuals_s) for match in fitted)
+    f1 = 2 * n_pairs / max(1, score.n_true + score.n_pred)
+    if n_pairs < LEAST_PAIRS or f1 < score.f1 + LEAST_GAIN:
+        return None
+    return LabelOffset(score.phase, offset_s, n_pairs, score.f1, f1)
+
+
+def commonest(residuals_s: Sequence[float], tolerance_s: float) -> float:
     """Return the median of the fullest window of twice the tolerance; 0 for no residuals."""
+    residuals = np.sort(residuals_s)
     if not len(residuals):
         return 0.0
     ends = np.searchsorted(residuals, residuals + 2 * tolerance_s, side="right")

@@ -7,12 +7,12 @@ another definition. What a network gains over that is what training was good for
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from phasenet_keras.data.resampling import SAME_RATE
 from phasenet_keras.io.times import residual_unit
 from phasenet_keras.picking.default_preset import default_preset
 from phasenet_keras.picking.picker import Picker
@@ -25,7 +25,7 @@ from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores, mean_f1
-from phasenet_keras.training.splits import drawn_groups
+from phasenet_keras.training.splits import drawn_groups, is_lone
 from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 if TYPE_CHECKING:
@@ -37,7 +37,14 @@ TRAINED, NOT_KEPT = "trained", "trained, not kept"
 MOVED = ", moved"
 # Of the records that a constant time is found in.
 MOST_KNOWN = 128
-FOLDS = "`phasenet-keras compare` with --strategies finetune --folds 3 tests each record once"
+# So many events, shots or blocks make three folds.
+LEAST_FOR_FOLDS = 5
+LONE = (
+    "Nothing says which records are of one event or shot: intervals draw each record by itself, "
+    "and are too narrow if some are"
+)
+# A smaller mean F1 than this is no reason to begin with another preset.
+WORTH_CHANGING = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,65 +56,113 @@ class Proof:
         left_out: why a way to pick is not among them, a sentence for each.
         remarks: what else there is to know of the ways, a sentence for each.
         gains: of the trained network over each other way, by its name.
+        parent: what the names of the parent's ways begin with.
+        shifts: by how much the picks of a way that is "moved" are, in words, by its name.
+        advice: how to be surer.
     """
 
     scores: Mapping[str, Mapping[str, PhaseScores]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     gains: Mapping[str, tuple[Difference, ...]] = field(default_factory=dict)
+    parent: str = ""
+    shifts: Mapping[str, str] = field(default_factory=dict)
+    advice: str = ""
 
     @property
     def text(self) -> str:
         """The scores as a Markdown table, what follows from it, and what is left out."""
         table = markdown_table(self.scores) if any(self.scores.values()) else ""
-        said = [
-            f"F1 of '{self._trained}' less that of '{name}': {', '.join(d.text for d in gains)}"
-            for name, gains in self.gains.items()
+        lines = [
+            *(
+                f"F1 of '{self._trained}' less that of '{n}': {_said(g)}"
+                for n, g in self.gains.items()
+            ),
+            *(
+                f"'{name}': {shift}, which is how far its picks are from the labels learnt from"
+                for name, shift in self.shifts.items()
+            ),
+            *self.remarks,
+            *self.left_out,
         ]
-        lines = [f"{line}.\n" for line in (*said, *self.remarks, *self.left_out)]
-        return "\n".join([table, *lines]).lstrip()
+        if self._is_unsure:
+            lines.append(f"More test records would tell more; {self.advice}")
+        return "\n".join([table, *(f"{line}.\n" for line in lines)]).lstrip()
 
     @property
     def _trained(self) -> str:
         return TRAINED if TRAINED in self.scores else NOT_KEPT
 
-    def findings(self, parent: str) -> tuple[Finding, ...]:
-        """Say where these records contradict what validation has decided.
+    @property
+    def _means(self) -> dict[str, float]:
+        return {name: mean_f1(scores, 0.0) for name, scores in self.scores.items()}
+
+    @property
+    def _is_unsure(self) -> bool:
+        """Whether what the kept network has over the best that there was before may be chance."""
+        before = {name: mean for name, mean in self._means.items() if name in self.gains}
+        if self._trained == NOT_KEPT or not before:
+            return False
+        return not all(one.is_sure for one in self.gains[max(before, key=before.__getitem__)])
+
+    def findings(self, *, was_validated: bool = True) -> tuple[Finding, ...]:
+        """Say what these records say against what was kept.
 
         Args:
-            parent: name of the parent's preset.
+            was_validated: whether the parent was scored on the validation records, too.
         """
-        means = {name: mean_f1(scores, 0.0) for name, scores in self.scores.items()}
+        means = self._means
         ours = means.pop(self._trained, None)
-        of_parent = [m for name, m in means.items() if _is_of(name, parent)]
-        found: list[Finding] = []
+        of_parent = {name: m for name, m in means.items() if _is_of(name, self.parent)}
         if ours is None or not of_parent:
             return ()
-        before = max(of_parent)
-        rest = f"so few test and validation records do not tell which is better: {FOLDS}"
-        if self._trained == TRAINED and ours < before:
+        plain = {name: m for name, m in of_parent.items() if not name.endswith(MOVED)}
+        found = []
+        if self._trained == TRAINED and ours < max(of_parent.values()):
+            best = max(of_parent, key=of_parent.__getitem__)
+            found.append(self._lost_to(best, ours, of_parent[best], was_validated))
+        elif self._trained == NOT_KEPT and ours > max(plain.values()):
             text = (
-                f"on the test records the mean F1 is {ours:.3f}, where the parent has "
-                f"{before:.3f}, though it is higher on the validation records: {rest}"
+                "the network that was not kept finds more in the test records than the parent "
+                f"(mean F1 {ours:.3f}, {max(plain.values()):.3f}), though not in the validation "
+                f"records; {self.advice}; the network is in the run's folder 'validated'"
             )
             found.append(Finding("test and validation disagree", text))
-        elif self._trained == NOT_KEPT and ours > before:
-            text = (
-                f"on the test records the network that was not kept has a mean F1 of {ours:.3f}, "
-                f"the parent {before:.3f}, though it is not higher on the validation records: "
-                f"{rest}; the network is in the run's folder 'validated'"
+        kept = ours if self._trained == TRAINED else max(plain.values())
+        others = {n: m for n, m in means.items() if n not in of_parent and not n.endswith(MOVED)}
+        name = max(others, key=others.__getitem__, default="")
+        if name and others[name] > kept + WORTH_CHANGING:
+            held = (
+                "the trained network" if self._trained == TRAINED else "the parent, which is kept"
             )
-            found.append(Finding("test and validation disagree", text))
-        others = {n: m for n, m in means.items() if not _is_of(n, parent) and m > ours}
-        if others:
-            name = max(others, key=others.__getitem__)
             text = (
                 f"'{name}' as it is, which `pick` takes for such records when none is named, finds "
-                f"more in the test records than the trained network (mean F1 {others[name]:.3f}, "
-                f"{ours:.3f}): begin with it (--preset {name}), or use it as it is"
+                f"more in the test records than {held} (mean F1 {others[name]:.3f}, {kept:.3f}): "
+                f"begin with it (--preset {name}), or use it as it is"
             )
             found.append(Finding("another preset is better", text))
         return tuple(found)
+
+    def _lost_to(self, best: str, ours: float, before: float, was_validated: bool) -> Finding:
+        """Say that a way of the parent finds more than what was made of it."""
+        gains = self.gains.get(best, ())
+        text = (
+            f"the trained network finds less in the test records than '{best}' (mean F1 "
+            f"{ours:.3f}, {before:.3f}; F1 less that of it: {_said(gains)})"
+        )
+        if best in self.shifts:
+            text += (
+                f": picks of the parent moved by a constant time ({self.shifts[best]}) do more "
+                "than training did; move them, label more records, or train for more epochs"
+            )
+            return Finding("moved picks are better", text)
+        if was_validated:
+            text += ", though more in the validation records"
+        is_worse = any(one.is_sure and one.f1 < 0 for one in gains)
+        text += f": use the parent, and label more records; {self.advice}" if is_worse else ""
+        text += "" if is_worse else f": too few records to tell; {self.advice}"
+        name = "test and validation disagree" if was_validated else "the parent is better"
+        return Finding(name, text)
 
 
 def before_and_after(
@@ -135,37 +190,54 @@ def before_and_after(
     """
     if not records:
         return Proof()
-    tolerance = tolerance_of(tolerance_samples=tolerance_samples)
+    tolerance, name_of_parent = tolerance_of(tolerance_samples=tolerance_samples), _name_of(parent)
     pickers = {**_ways_of(parent, records), **_of_itself(parent, records)}
     if trained is not None:
         pickers[TRAINED if is_kept else NOT_KEPT] = Picker(trained, sampling="reinterpret")
     found: dict[str, tuple[Picker, list[PickedRecord]]] = {}
-    left_out, remarks = [], []
+    left_out, shifts = [], {}
     for name, picker in pickers.items():
         try:
             found[name] = (picker, pick_records(picker, records))
-            shifts = _shifts(picker, known, tolerance) if _is_of(name, _name_of(parent)) else {}
+            by_s = {} if name in (TRAINED, NOT_KEPT) else _shifts(picker, known, tolerance)
         except PhaseNetKerasError as error:  # of a rate too far for resampling: a run is not lost
             left_out.append(f"{name} has no scores: {error}")
             continue
-        if shifts:
-            found[name + MOVED] = (picker, [moved(one, shifts) for one in found[name][1]])
-            remarks.append(f"'{name}{MOVED}': {_said(shifts)}, as the labels learnt from say")
+        if by_s:
+            found[name + MOVED] = (picker, [moved(one, by_s) for one in found[name][1]])
+            shifts[name + MOVED] = _in_words(by_s)
     scores = {
         name: score_picked(picked, picker.thresholds, tolerance)
         for name, (picker, picked) in found.items()
     }
-    gains = {} if trained is None else _gains(found, scores, tolerance, drawn_groups(records))
-    remarks += _undecided(gains)
-    return Proof(scores, tuple(left_out), tuple(remarks), gains)
+    groups = drawn_groups(records)
+    return Proof(
+        scores,
+        tuple(left_out),
+        (LONE,) if is_lone(records, groups) else (),
+        {} if trained is None else _gains(found, scores, tolerance, groups),
+        name_of_parent,
+        shifts,
+        _advice(parent, [*known, *records]),
+    )
+
+
+def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
+    """Say how to be surer of scores."""
+    n_groups = len(set(drawn_groups(records)))
+    if n_groups < LEAST_FOR_FOLDS:
+        return f"there are {n_groups} events or shots in all: label records of others"
+    options = f"--preset {parent.preset.name} " if parent.preset else ""
+    options += f"--channels {''.join(parent.config.channels)} --strategies finetune --folds 3"
+    return f"`phasenet-keras compare RECORDS {options} --output DIR` tests each record once"
 
 
 def _ways_of(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> dict[str, Picker]:
     """Return the ways to pick with a parent, by name."""
     if parent.preset is None:
         return {}
-    name, rate = parent.preset.name, parent.preset.sampling_rate
-    if all(record.waveform.sampling_rate == rate for record in records):
+    name, rate = _name_of(parent), parent.preset.sampling_rate
+    if all(abs(record.waveform.sampling_rate / rate - 1) <= SAME_RATE for record in records):
         return {name: Picker(parent)}
     resampled = Picker(parent)
     as_they_are = copy(resampled)  # one compiled network serves both
@@ -201,7 +273,11 @@ def _shifts(
     return {phase: -one.offset_s for phase, one in label_offsets(picked, scores).items()}
 
 
-def _said(shifts: Mapping[str, float]) -> str:
+def _said(gains: Sequence[Difference]) -> str:
+    return ", ".join(one.text for one in gains)
+
+
+def _in_words(shifts: Mapping[str, float]) -> str:
     words = []
     for phase, by_s in shifts.items():
         unit = residual_unit(abs(by_s))
@@ -231,18 +307,10 @@ def _gains(
     }
 
 
-def _undecided(gains: Mapping[str, Sequence[Difference]]) -> list[str]:
-    """Say which phases the test records are too few for; empty if they are enough for all."""
-    differences = [difference for of_way in gains.values() for difference in of_way]
-    unsure = {one.phase for one in differences if not math.prod(one.interval) > 0}
-    if not unsure:
-        return []
-    count = f"test events: {max(one.n_events for one in differences)}"
-    return [f"What changed of {' and '.join(sorted(unsure))} may be chance ({count}); {FOLDS}"]
-
-
 def _name_of(parent: PhaseNet) -> str:
-    return "" if parent.preset is None else parent.preset.name
+    """Return what a parent is called in a proof: never as the network that came of it."""
+    name = "" if parent.preset is None else parent.preset.name
+    return f"parent {name}" if name in (TRAINED, NOT_KEPT) else name
 
 
 def _is_of(name: str, parent: str) -> bool:

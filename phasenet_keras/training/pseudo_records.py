@@ -12,6 +12,7 @@ import numpy as np
 
 from phasenet_keras.data.settings import Kind, checked_type, number, settle
 from phasenet_keras.short_repr import ShortRepr
+from phasenet_keras.training.checks_data import UNLABELLED
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import reciprocity_weights
 from phasenet_keras.training.pseudolabels import LEAST_SPREAD_SAMPLES, correct_picks
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GatherTrace", "PseudoSettings", "gather_traces", "pseudo_labels", "pseudo_records"]
 
-PREFIX = "unlabelled/"
 # Whose picks support a label: so many records of its gather, the nearest along the line, itself
 # included.
 NEIGHBOURS = 9
@@ -204,13 +204,13 @@ def pseudo_records(
         }
         if not labels:
             continue
-        name = f"{PREFIX}{int(place)}"
+        name = f"{UNLABELLED}{int(place)}"
         records.append(
             LabelledWaveform(
                 wave,
                 {phase: (sample,) for phase, (sample, _) in labels.items()},
                 name=name,
-                gather=f"{PREFIX}{trace.shot}",
+                gather=f"{UNLABELLED}{trace.shot}",
                 split="train",
             )
         )

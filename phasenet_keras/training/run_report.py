@@ -12,7 +12,7 @@ import keras
 import phasenet_keras
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.training.doctor import Finding
-from phasenet_keras.training.splits import drawn_groups
+from phasenet_keras.training.splits import drawn_groups, is_lone
 from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run_report(
     if test_table:
         lines += ["## Before and after, on the test records", "", test_table]
     lines += ["## Findings", ""]
-    lines += [f"- **{finding.name}**: {finding.text}." for finding in findings]
+    lines += [f"- **{finding.name}**: {' '.join(finding.text.split())}." for finding in findings]
     if not findings:
         lines.append("The doctor found nothing wrong.")
     if facts:
@@ -80,7 +80,7 @@ def _plain(value: Any) -> str:
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(map(_plain, value)) or "none"
-    return str(value).replace("|", "\\|")
+    return " ".join(str(value).replace("|", "\\|").split())
 
 
 def facts_of_run(
@@ -113,7 +113,9 @@ def facts_of_run(
 
 def _counts(records: Sequence[LabelledWaveform]) -> str:
     labels = Counter(p for r in records for p, at in r.arrivals.items() for _ in at)
-    events = len(set(drawn_groups(records)))
+    groups = drawn_groups(records)
+    n_groups = len(set(groups))
     found = "".join(f", {n} {phase}" for phase, n in sorted(labels.items()))
-    groups = "1 group" if events == 1 else f"{events} groups"
-    return f"{len(records)} records in {groups}{found}" if records else ""
+    of = f" of {n_groups} events or shots" if n_groups > 1 else " of one event or shot"
+    of = "" if is_lone(records, groups) else of
+    return f"{len(records)} records{of}{found}" if records else ""

@@ -45,7 +45,7 @@ from phasenet_keras.training.rounds import (
 from phasenet_keras.training.scores import mean_f1
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.training.survey import HOW
-from phasenet_keras.training.train import train
+from phasenet_keras.training.train import kept_contract, train
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
@@ -157,7 +157,10 @@ def self_train(
             on_round(done[-1])
     best = best_round([item.dev_f1 for item in done])
     net = run.net(best)
-    net.save_preset(run.folder / BEST, net.preset)
+    first = run.net(1).preset
+    kept = net.preset if best or first is None else kept_contract(net.preset, first)
+    net.save_preset(run.folder / BEST, kept)
+    net = PhaseNet.from_preset(run.folder / BEST)
     with beside_then_rename(run.folder / REPORT) as file:
         file.write(rounds_report(done))
     return SelfTrainResult(net, best, tuple(done), run.folder)

@@ -37,6 +37,7 @@ __all__ = [
     "drawn_groups",
     "facts_of",
     "group_names",
+    "is_lone",
     "split_facts",
 ]
 
@@ -47,8 +48,10 @@ LEAST_GROUPS_FOR_TWO = 5
 MOMENTS = (*NAMED, "time")
 FRACTIONS = (0.6, 0.1, 0.3)
 REMEDIES = {
-    "station": " (scores will be of known stations; --split-by station keeps them apart)",
-    "time": " (one earthquake may be on two sides; --split-by time keeps them apart)",
+    "station": " (scores will be of known stations; phasenet-keras prepare --split-by station "
+    "keeps them apart)",
+    "time": " (one earthquake may be on two sides; phasenet-keras prepare --split-by time keeps "
+    "them apart)",
 }
 NAMES_OF_SEVERAL = {"time": "spans of overlapping records"}
 
@@ -146,6 +149,12 @@ def drawn_groups(records: Iterable[LabelledWaveform]) -> list[str]:
     return drawn_with([facts_of(record, with_digest=False) for record in records])
 
 
+def is_lone(records: Sequence[LabelledWaveform], groups: Sequence[str]) -> bool:
+    """Tell if each record is drawn by itself for want of any name or date; see `drawn_groups`."""
+    names = [r.name or f"record {number}" for number, r in enumerate(records)]
+    return len(records) > 1 and list(groups) == names
+
+
 def common_name(records: Sequence[LabelledWaveform]) -> tuple[str, str] | None:
     """Return the one event that all records are of, or else the one gather, and which it is.
 
@@ -226,8 +235,8 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     if twice := _twice_named(facts):
         said.append(
             f"warning: {len(twice)} pairs of events in two splits seem to be one earthquake, by "
-            f"their arrivals: {some(twice)} (name them alike, or --split-by time keeps them "
-            "together)"
+            f"their arrivals: {some(twice)} (name them alike, or phasenet-keras prepare "
+            "--split-by time keeps them together)"
         )
     kinds = (*NAMED, "station", "time")
     return said + [text for by in kinds for text in _in_several(facts, by)]

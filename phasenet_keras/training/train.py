@@ -38,7 +38,7 @@ from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
 from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
-__all__ = ["TrainResult", "train"]
+__all__ = ["TrainResult", "kept_contract", "train"]
 
 CONFIG, REPORT = "config.json", "report.md"
 # Records to train on, to validate on, and to test.
@@ -94,7 +94,7 @@ class TrainResult(ShortRepr):
             )
         if self.best_epoch is None:
             return (
-                "training did not beat the parent on the validation records (F1 "
+                "training did not beat the parent on the validation records (whose F1 is "
                 f"{self.parent_dev_f1:.3f}, loss {self.parent_dev_loss:.4f}): the parent is kept"
             )
         best = self.history[self.best_epoch]
@@ -105,7 +105,7 @@ class TrainResult(ShortRepr):
             if self.n_refitted
             else ""
         )
-        return f"best validation F1 {best.dev_f1:.3f} after epoch {best.epoch}{before}{after}"
+        return f"validation F1 {best.dev_f1:.3f} after epoch {best.epoch}{before}{after}"
 
 
 @generators_kept()
@@ -222,7 +222,8 @@ def _trained(
     findings = _findings(learner, history, sets[1], best)
     net, n_refitted = parent, 0
     if best is None:
-        parent.save_preset(folder / BEST, _kept_contract(parent, learner.contract))
+        parent.save_preset(folder / BEST, kept_contract(parent.preset, learner.contract))
+        net = PhaseNet.from_preset(folder / BEST)  # at the rate that it was compared at
     else:
         n_refitted = sum(map(len, sets[:2])) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
@@ -234,7 +235,7 @@ def _trained(
         is_kept=best is not None,
         known=[*sets[0], *sets[1]],
     )
-    findings += proof.findings(parent.preset.name if parent.preset else "")
+    findings += proof.findings(was_validated=not math.isnan(parent_f1))
     result = TrainResult(
         net, tuple(history), best, parent_loss, parent_f1, folder, n_refitted, findings, proof
     )
@@ -374,9 +375,13 @@ def _contract(
     return replace(parent.preset, source=source, description=text, **changes)
 
 
-def _kept_contract(parent: PhaseNet, contract: Preset) -> Preset:
-    """Return the contract of a parent that was not beaten, at the rate that it was compared at."""
-    own = parent.preset
+def kept_contract(own: Preset | None, contract: Preset) -> Preset:
+    """Return the contract of a parent that was not beaten, at the rate that it was compared at.
+
+    Args:
+        own: of the parent, if it has one.
+        contract: of what did not beat it.
+    """
     note = "kept, for training did not beat it on the validation records"
     if own is None:
         return replace(contract, description=f"the parent, {note}")
