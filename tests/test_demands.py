@@ -12,6 +12,7 @@ from test_train import CONFIG, onsets, same, small_parent
 
 from phasenet_keras import Picker, compare, evaluate, train
 from phasenet_keras.io.parts import BadRow
+from phasenet_keras.training.demands import check_no_leak, check_one_rate
 from phasenet_keras.training.pseudo_records import GatherTrace
 from phasenet_keras.training.selftrain import self_train
 from phasenet_keras.training.teacher import Teacher
@@ -291,8 +292,33 @@ def test_weights_of_labels_may_be_numpy_s_numbers(tmp_path):
     assert runs[0].history == runs[1].history
 
 
+def test_names_of_two_data_sets_are_no_leak(tmp_path):
+    """Records are numbered alike in each, by default; that of one record twice is one."""
+    others = [replace(r, name=f"r{n}") for n, r in enumerate(onsets(4, 50))]
+    assert {r.name for r in others} < {r.name for r in onsets(8)}
+    assert check_no_leak(onsets(8), others) is None
+    with pytest.raises(ConfigError, match=r"2 names are in training and validation, e\.g\. r0, r1"):
+        check_no_leak(onsets(8), onsets(2))
+
+
+def test_gathers_of_pseudo_labels_do_not_make_one_shot_several():
+    labelled = onsets(2, gather="shot 1")
+    pseudo = [*onsets(2, 20, gather="unlabelled/2"), *onsets(2, 30, gather="unlabelled/3")]
+    assert check_no_leak([*labelled, *pseudo], onsets(2, 50, gather="shot 1")) is None
+
+
+def test_rates_of_drifting_clocks_are_one():
+    check_one_rate(
+        {"to train": at_rate(onsets(2), 100.0), "to test": at_rate(onsets(2), 100.000002)}
+    )
+    with pytest.raises(ConfigError, match=r"to train 100 Hz; to test 100\.02 Hz"):
+        check_one_rate(
+            {"to train": at_rate(onsets(2), 100.0), "to test": at_rate(onsets(2), 100.02)}
+        )
+
+
 def test_leaks_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"1 events are in training and validation, e\.g\. e1"):
+    with pytest.raises(ConfigError, match=r"1 event is in training and validation, e\.g\. e1"):
         train(
             small_parent(),
             [*onsets(2, event="e1"), *onsets(2, 10, event="e2"), *onsets(2, 20, event="e3")],
@@ -300,7 +326,7 @@ def test_leaks_are_refused(tmp_path):
             tmp_path / "run",
             config=CONFIG,
         )
-    with pytest.raises(ConfigError, match=r"1 events are in training and test, e\.g\. e9"):
+    with pytest.raises(ConfigError, match=r"1 event is in training and test, e\.g\. e9"):
         train(
             small_parent(),
             [*onsets(2, event="e1"), *onsets(2, 10, event="e2")],

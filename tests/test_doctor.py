@@ -244,7 +244,7 @@ def changed(net, change):
 def test_a_run_that_is_well_and_its_report(healthy, tune):
     assert healthy.findings == ()
     report = (healthy.folder / "report.md").read_text(encoding="utf-8")
-    assert report.startswith("# Training run\n\nBest validation F1 ")
+    assert report.startswith("# Training run\n\nValidation F1 ")
     assert "The doctor found nothing wrong." in report
     assert "| strategy | scratch |" in report
     assert "| learning_rate | 0.01 |" in report
@@ -394,3 +394,13 @@ def test_labels_in_seconds_are_asked_about():
     assert check_places(places(*[0.5] * 8, 200, 300)) == []
     assert check_places(places(1.2, 2.4, 4.1)) == []
     assert check_places(places(0.0, 1.0)) == []
+
+
+def test_two_labels_of_one_onset_are_said():
+    """Of a catalogue that has an earthquake twice, by two agencies."""
+    wave = Waveform(np.ones((2000, 1)), 100.0, UTCDateTime(0), ("Z",), "A")
+    at = [{"P": (200, 202), "S": (400,)}, {"P": (200, 900)}, {"S": (300, 349.0, 800)}, {"P": (7,)}]
+    found = check_places([LabelledWaveform(wave, a, name=f"r{n}") for n, a in enumerate(at)])
+    assert names(found) == ["labelled twice", "labelled twice"]
+    assert found[0].text.startswith("1 records have two P less than 50 samples apart (r0)")
+    assert found[1].text.startswith("1 records have two S less than 50 samples apart (r2)")

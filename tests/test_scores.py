@@ -13,6 +13,7 @@ from obspy import UTCDateTime
 from texts import unaligned
 
 from phasenet_keras import Picker, Waveform
+from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.training.evaluate import (
     choose_thresholds,
     evaluate,
@@ -20,6 +21,7 @@ from phasenet_keras.training.evaluate import (
     score_curves,
     score_picked,
 )
+from phasenet_keras.training.grouping import drawn_with
 from phasenet_keras.training.matching import RULES, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
 from phasenet_keras.training.score_table import markdown_table
@@ -52,6 +54,16 @@ def spikes(*heights, seed=0):
         data[sample] = height
     wave = Waveform(data, NET_RATE, UTCDateTime(0), ("E", "N", "Z"), "XX.A..HH")
     return wave
+
+
+def test_what_names_and_times_tie_is_drawn_together():
+    at = {"start_s": 1e9, "duration_s": 9.0}
+    tied = [RecordFacts("a", event="q1 + q2", **at), RecordFacts("b", event="q1")]
+    tied += [RecordFacts("c", event="q2"), RecordFacts("d", station="X", **at)]
+    alone = [RecordFacts("", station="X"), RecordFacts("", station="X")]
+    groups = drawn_with([*tied, *alone])
+    assert len(set(groups[:4])) == 1
+    assert groups[4:] == ["record 4", "record 5"]
 
 
 @pytest.mark.parametrize(

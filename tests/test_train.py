@@ -189,6 +189,33 @@ def test_a_kept_parent_is_of_the_rate_that_it_was_compared_at():
     assert kept_contract(parent.preset, contract).description.startswith("the parent, kept")
 
 
+def test_a_parent_that_is_kept_picks_at_the_rate_that_it_was_compared_at(tmp_path):
+    def fast(records):
+        return [replace(r, waveform=replace(r.waveform, sampling_rate=500.0)) for r in records]
+
+    parent = train(
+        small_parent(), onsets(30), onsets(8, 50), tmp_path / "good",
+        config=TrainConfig(epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2,
+                           shift_samples=64),
+    ).net  # fmt: skip
+    ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 100.0, "epochs": 1})
+    result = train(
+        parent, fast(onsets(8, 300)), fast(onsets(8, 50)), tmp_path / "bad", config=ruined
+    )
+    assert result.best_epoch is None
+    assert (result.net.preset.sampling_rate, parent.preset.sampling_rate) == (500.0, 100.0)
+    assert same(result.net, parent)
+    score = evaluate(Picker(result.net), fast(onsets(12, 200)), tolerance_samples=5)["P"]
+    assert (
+        score
+        == evaluate(
+            Picker.from_preset(tmp_path / "bad"), fast(onsets(12, 200)), tolerance_samples=5
+        )["P"]
+    )
+    assert score.f1 > 0.9
+    assert "| records | Z at 500 Hz; " in (tmp_path / "bad" / "report.md").read_text()
+
+
 def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):
     train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", config=CONFIG)
     settings = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -278,7 +305,7 @@ def test_the_last_epoch_within_the_error_counts_and_a_parent_must_be_beaten():
         (None, 0.0, 0.0, "neither the parent nor the network .* nothing was gained: the parent is"),
         (0, 0.0, 0.0, "neither the parent nor .* nothing was gained: the trained network is kept"),
         (0, float("nan"), 0.0, "no network after any epoch finds a label"),
-        (None, 0.5, 0.0, r"did not beat the parent .*F1 0\.500"),
+        (None, 0.5, 0.0, r"did not beat the parent .*F1 is 0\.500"),
         (0, 0.0, 0.1, r"validation F1 0\.100 after epoch 0 \(parent 0\.000\)"),
     ],
 )

@@ -156,11 +156,7 @@ def self_train(
         if on_round:
             on_round(done[-1])
     best = best_round([item.dev_f1 for item in done])
-    net = run.net(best)
-    first = run.net(1).preset
-    kept = net.preset if best or first is None else kept_contract(net.preset, first)
-    net.save_preset(run.folder / BEST, kept)
-    net = PhaseNet.from_preset(run.folder / BEST)
+    net = run.best_net(best)
     with beside_then_rename(run.folder / REPORT) as file:
         file.write(rounds_report(done))
     return SelfTrainResult(net, best, tuple(done), run.folder)
@@ -182,6 +178,14 @@ class _Run:
     def net(self, number: int) -> PhaseNet:
         """Return the network of a round."""
         return PhaseNet.from_preset(self.folder / f"round_{number}") if number else self.parent
+
+    def best_net(self, number: int) -> PhaseNet:
+        """Write the network of a round as the result of the run, and return it."""
+        net, first = self.net(number), self.net(1).preset
+        # The parent's own rate may be another than that of the records.
+        kept = net.preset if number or first is None else kept_contract(net.preset, first)
+        net.save_preset(self.folder / BEST, kept)
+        return PhaseNet.from_preset(self.folder / BEST)
 
     def judged(
         self, number: int, net: PhaseNet, counts: Mapping[str, Mapping[str, float]] | None = None

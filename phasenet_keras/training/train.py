@@ -146,8 +146,9 @@ def train(
         weights: by name of a record and phase, how far a label of ``train_records`` is to be
             trusted, from 0 to 1; default 1.
         teacher: another network, whose answers to the training windows are a part of the targets.
-        keep_parent: return the parent where it was not beaten on the validation records; False
-            returns the trained network in any case, for others to judge.
+        keep_parent: return the parent where it was not beaten on the validation records, with the
+            rate of the records in its contract; False returns the trained network in any case,
+            for others to judge.
         test_records: untouched by training and choices; parent and network are scored on them when
             all is done.
         on_epoch: called after each epoch, e.g. to show progress.
@@ -222,8 +223,10 @@ def _trained(
     findings = _findings(learner, history, sets[1], best)
     net, n_refitted = parent, 0
     if best is None:
-        parent.save_preset(folder / BEST, kept_contract(parent.preset, learner.contract))
-        net = PhaseNet.from_preset(folder / BEST)  # at the rate that it was compared at
+        kept = kept_contract(parent.preset, learner.contract)
+        parent.save_preset(folder / BEST, kept)
+        if parent.preset is None or parent.preset.sampling_rate != kept.sampling_rate:
+            net = PhaseNet.from_preset(folder / BEST)  # at the rate that it was compared at
     else:
         n_refitted = sum(map(len, sets[:2])) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
