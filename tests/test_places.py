@@ -79,6 +79,9 @@ def test_what_is_no_place_is_refused(writers, name, tmp_path):
         ("", "a file name is empty; '.' names the working folder"),
         (tmp_path / "file" / "x", "file is a file, a folder|folder .*file does not exist"),
         (str(tmp_path / "file" / "x" / "y"), "file is a file, a folder|folder .*x does not exist"),
+        (tmp_path / ("x" * 300), "a name of [0-9]+ bytes is too long for a "),
+        (tmp_path / "new" / ("é" * 150) / "y", "a name of 300 bytes is too long for a .*é…"),
+        (str(tmp_path / "a\0b"), "cannot be the name of a .*null"),
     ):
         with pytest.raises(ConfigError, match=text):
             writers[name](place)

@@ -52,6 +52,7 @@ def check_folder(path: Path) -> None:
     Raises:
         ConfigError: for a folder that does not exist or cannot be written to, or in its place.
     """
+    check_path(path, "a file")
     if not path.parent.is_dir():
         raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
     if path.is_dir():
