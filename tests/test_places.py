@@ -89,6 +89,15 @@ def test_what_is_no_place_is_refused(writers, name, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_link_that_leads_nowhere_is_no_file(tmp_path):
+    (tmp_path / "link").symlink_to("gone")
+    for place in (tmp_path / "link", tmp_path / "link" / "set"):
+        with pytest.raises(ConfigError, match=r"link is a link to gone, which is not there, a fol"):
+            folder_to_write(place)
+    (tmp_path / "gone").mkdir()
+    assert folder_to_write(tmp_path / "link" / "set") == tmp_path / "link" / "set"
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
 def test_a_folder_without_permission_is_refused(tmp_path):
     (tmp_path / "closed").mkdir(mode=0o555)
