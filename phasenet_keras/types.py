@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from difflib import get_close_matches
-from functools import cache, total_ordering
+from functools import total_ordering
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from phasenet_keras.short_repr import ShortRepr
+from phasenet_keras.values import frozen_samples, time_type, utc_time
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
@@ -130,7 +130,8 @@ class Waveform(ShortRepr):
 
     Raises:
         ShapeError: for data that have not one column a channel, are empty, masked or not finite, a
-            rate that is no number above 0, a time that is none, or a station that is no text.
+            rate that is no number above 0, a time or an offset that is none, and for a station, a
+            channel or a unit that is no text.
 
     Example:
         >>> from obspy import UTCDateTime
@@ -150,8 +151,10 @@ class Waveform(ShortRepr):
     zero_time: UTCDateTime | None = None
 
     def __post_init__(self) -> None:
-        channels = tuple(str(name) for name in self.channels)
-        data = _owned(self.data)
+        if not isinstance(self.channels, Iterable):
+            raise ShapeError(f"channels are names, as ('N', 'Z'), received {self.channels!r}")
+        channels = tuple(str(_text(name, "a channel")) for name in self.channels)
+        data = _samples(self.data)
         hint = "; a text is taken letter by letter" if isinstance(self.channels, str) else ""
         names = ",".join(channels)
         if data.ndim != 2 or 0 in data.shape or data.shape[1] != len(channels):
@@ -172,6 +175,12 @@ class Waveform(ShortRepr):
             raise ShapeError(f"a sampling rate is above 0 Hz, received {rate}")
         start_time = _utc_time(self.start_time, "a start time")
         vars(self).update(data=data, channels=channels, sampling_rate=rate, start_time=start_time)
+        if self.units is not None:
+            _text(self.units, "a unit")
+        if self.offset_m is not None:
+            vars(self).update(offset_m=_number(self.offset_m, "an offset in metres"))
+        if self.zero_time is not None:
+            vars(self).update(zero_time=_utc_time(self.zero_time, "a zero time"))
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update(state)
@@ -196,10 +205,11 @@ class LabelledWaveform(ShortRepr):
         waveform: the record.
         arrivals: onsets by phase, in fractional samples from the first: ``{"P": (498.2,)}``, or
             one number, ``{"P": 498.2}``. A phase with an empty tuple was looked for and is not
-            there; a phase that is not a key was not labelled: unknown, not noise.
+            there; a phase that is not a key was not labelled: unknown, not noise. The same sample
+            given twice is one arrival.
         name: of the record in its data set.
         event, gather: what it belongs to, where known: events and shots are never split. Names of
-            several events are joined: ``"a + b"``.
+            several events are joined: ``"a + b"``. Empty where they are not known, not None.
         split: ``"train"``, ``"dev"`` or ``"test"``, or empty.
 
     Raises:
@@ -226,6 +236,8 @@ class LabelledWaveform(ShortRepr):
                 f"a labelled record has a Waveform, received {type(self.waveform).__name__}"
             )
         what = f"record {self.name or self.waveform.station}"
+        for value, noun in ((self.name, "it"), (self.event, "an event"), (self.gather, "a gather")):
+            _text(value, f"{what}: {noun}", " (empty where it is not known)")
         if not isinstance(self.arrivals, Mapping):
             raise ShapeError(
                 f'{what}: arrivals are samples by phase, such as {{"P": (498.2,)}}, received '
@@ -310,9 +322,9 @@ class Pick(ShortRepr):
     def __post_init__(self) -> None:
         _text(self.station, "a station")
         # There are millions of picks: what is right is not set again.
-        if not isinstance(self.time, _time_type()):
+        if not isinstance(self.time, time_type()):
             object.__setattr__(self, "time", _utc_time(self.time, "the time of a pick"))
-        if self.start_time is not None and not isinstance(self.start_time, _time_type()):
+        if self.start_time is not None and not isinstance(self.start_time, time_type()):
             object.__setattr__(self, "start_time", _utc_time(self.start_time, "a start time"))
         if type(self.sampling_rate) is not float:
             vars(self).update(sampling_rate=_number(self.sampling_rate, "a sampling rate"))
@@ -332,29 +344,19 @@ class Pick(ShortRepr):
         return hash(self._key)
 
 
-def _owned(given: Any) -> np.ndarray:
-    """Return samples as float32 that nobody can write to; they are copied if somebody could."""
-    array = np.asarray(given)
+def _samples(given: Any) -> np.ndarray:
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise ShapeError(f"a waveform has as many samples in each channel: {error}") from error
     if array.dtype.kind not in "iufb":
         raise ShapeError(f"a waveform holds real numbers, received dtype {array.dtype}")
-    array = np.where(np.ma.getmask(given), np.nan, array) if np.ma.is_masked(given) else array
-    with np.errstate(over="ignore"):
-        data = np.ascontiguousarray(array, dtype=np.float32)
-    data = data.copy() if np.may_share_memory(data, array) and not _is_frozen(data) else data
-    data.flags.writeable = False
-    return data
+    return frozen_samples(given, array)
 
 
-def _is_frozen(array: Any) -> bool:
-    """Tell if neither an array nor one that it is a view of can be written to."""
-    while isinstance(array, np.ndarray) and not array.flags.writeable:
-        array = array.base
-    return array is None
-
-
-def _text(value: Any, what: str) -> str:
+def _text(value: Any, what: str, hint: str = "") -> str:
     if not isinstance(value, str):
-        raise ShapeError(f"{what} is named by text, received {value!r}")
+        raise ShapeError(f"{what} is named by text{hint}, received {value!r}")
     return value
 
 
@@ -368,33 +370,19 @@ def _number(value: Any, what: str) -> float:
 
 
 def _sample_numbers(given: Any, what: str) -> tuple[float, ...]:
-    """Return the arrivals of a phase, sorted; one number is one arrival."""
+    """Return the arrivals of a phase, each once, sorted; one number is one arrival."""
     what = f"{what}: each arrival, in samples,"
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         return (_number(given, what),)
     values = np.atleast_1d(given) if isinstance(given, np.ndarray) else given
-    return tuple(sorted(_number(value, what) for value in values))
-
-
-@cache
-def _time_type() -> type[UTCDateTime]:
-    from obspy import UTCDateTime  # late: it takes half a second
-
-    return UTCDateTime
+    return tuple(sorted({_number(value, what) for value in values}))
 
 
 def _utc_time(value: Any, what: str) -> UTCDateTime:
-    """Return a time as ObsPy has it; here alone others become one."""
-    if isinstance(value, _time_type()):
-        return value
-    try:
-        if isinstance(value, np.datetime64) and not np.isnat(value):
-            return _time_type()(ns=value.astype("M8[ns]").item())
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if isinstance(moment, datetime):
-            return _time_type()(moment)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise ShapeError(
-        f"{what} is a UTCDateTime, datetime, datetime64 or ISO 8601 text in UTC; received {value!r}"
-    )
+    time = utc_time(value)
+    if time is None:
+        raise ShapeError(
+            f"{what} is a UTCDateTime, datetime, datetime64 or ISO 8601 text in UTC, of the years "
+            f"1 to 9999; received {value!r}"
+        )
+    return time

@@ -13,7 +13,7 @@ import pytest
 import phasenet_keras
 
 PACKAGE = Path(phasenet_keras.__file__).parent
-LAYERS = ["quiet", "short_repr", "types", "io", "data", "models", "picking", "training"]
+LAYERS = ["quiet", "short_repr", "values", "types", "io", "data", "models", "picking", "training"]
 TOP = len(LAYERS)
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from obspy import UTCDateTime
 
-from phasenet_keras.io.parts import BadRow
+from phasenet_keras.io.parts import BadRow, RecordFacts
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import dataset_parts, read_dataset, read_facts, write_dataset
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, ShapeError, Waveform
@@ -286,6 +286,18 @@ def test_records_are_asked_for_by_their_whole_names(tmp_path):
         read_dataset(tmp_path, names=["r12", "r13", "zz"])
     with pytest.raises(ConfigError, match="has no record 'r12' among those that are wanted"):
         read_dataset(tmp_path, "dev", names="r12")
+
+
+def test_arrivals_without_a_sampling_rate_are_no_facts(tmp_path):
+    write_dataset([record(0, {"P": (3,)}), record(1, {"P": ()})], tmp_path)
+    table = pd.read_csv(tmp_path / "metadata.csv")
+    table["trace_sampling_rate_hz"] = [np.nan, 100.0]
+    table.to_csv(tmp_path / "metadata.csv", index=False)
+    with pytest.raises(FormatError, match=r"'r0': its arrivals need a trace_sampling_rate_hz"):
+        read_facts(tmp_path)
+    with pytest.raises(ConfigError, match=r"record a: arrivals .* sampling rate above 0 Hz.* 0\.0"):
+        RecordFacts("a", arrivals={"P": (5.0,)})
+    assert RecordFacts("a", arrivals={"P": ()}).sampling_rate == 0.0
 
 
 def test_splits_of_other_names(tmp_path):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime, read
 
 from phasenet_keras import LabelledWaveform, PhaseNet, Picker, Waveform
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import ConfigError, PhaseNetKerasError, PresetError, ShapeError
 
 START = UTCDateTime("2020-02-03T04:05:06.789")
@@ -256,6 +257,17 @@ def test_takes_streams_traces_and_waveforms(spike_net):
     assert summary(result.picks) == summary(picker.pick(stream))
     assert picker.pick(Stream()) == []
     assert picker.pick([]) == []
+
+
+def test_results_of_waveforms_come_before_those_of_traces(spike_net):
+    header = {"network": "XX", "channel": "HHZ", "sampling_rate": 100.0, "starttime": START}
+    b, a, nan = (Trace(np.ones(600), {**header, "station": name}) for name in "BAC")
+    nan.data[:] = np.nan
+    picker = Picker(spike_net)
+    with pytest.warns(RecordWarning, match=r"no record of XX\.C\.\.HH: "):
+        results = list(picker.pick_each([b, nan, spikes(600), a]))
+    stations = [result.waveform.station for result in results]
+    assert stations == [spikes(600).station, "XX.A..HH", "XX.B..HH"]
 
 
 def test_a_gap_gives_two_records_with_their_own_times(spike_net):

@@ -79,11 +79,23 @@ def test_what_is_no_place_is_refused(writers, name, tmp_path):
         ("", "a file name is empty; '.' names the working folder"),
         (tmp_path / "file" / "x", "file is a file, a folder|folder .*file does not exist"),
         (str(tmp_path / "file" / "x" / "y"), "file is a file, a folder|folder .*x does not exist"),
+        (tmp_path / ("x" * 300), "a name of [0-9]+ bytes is too long for a "),
+        (tmp_path / "new" / ("é" * 150) / "y", "a name of 300 bytes is too long for a .*é…"),
+        (str(tmp_path / "a\0b"), "cannot be the name of a .*null"),
     ):
         with pytest.raises(ConfigError, match=text):
             writers[name](place)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_link_that_leads_nowhere_is_no_file(tmp_path):
+    (tmp_path / "link").symlink_to("gone")
+    for place in (tmp_path / "link", tmp_path / "link" / "set"):
+        with pytest.raises(ConfigError, match=r"link is a link to gone, which is not there, a fol"):
+            folder_to_write(place)
+    (tmp_path / "gone").mkdir()
+    assert folder_to_write(tmp_path / "link" / "set") == tmp_path / "link" / "set"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")

@@ -142,6 +142,17 @@ def test_only_what_may_learn_moves_statistics_included(net, batch):
     assert moved_stages(net, before) == {"up0", "output"}
 
 
+def test_a_variable_of_no_layer_has_the_plain_rate():
+    layer = keras.layers.Dense(3, name="up0", bias_initializer="ones")
+    layer.build((None, 1))
+    of_layer, alone = layer.bias, keras.Variable(np.ones(3), name="v")
+    optimizer = StageAdam(0.1)
+    optimizer.stage_scales = {"up0": 0.5}
+    optimizer.apply([np.ones(3, "float32")] * 2, [of_layer, alone])
+    assert np.allclose(np.array(alone), 0.9, atol=1e-5)
+    assert np.allclose(np.array(of_layer), 0.95, atol=1e-5)
+
+
 def fitted(weights, batch, strategy):
     net = PhaseNet(channels="Z", filters_root=2, depth=3)
     net.set_weight_set(weights)

@@ -106,6 +106,11 @@ def test_only_real_numbers_are_samples(data):
         make_waveform(data)
 
 
+def test_channels_are_of_one_length():
+    with pytest.raises(ShapeError, match=r"as many samples in each channel: .*inhomogeneous"):
+        make_waveform([[1, 2], [3]], ("N", "Z"))
+
+
 @pytest.mark.parametrize("rate", [0, -100.0, np.nan, np.inf])
 def test_sampling_rates_are_above_zero(rate):
     with pytest.raises(ShapeError, match="above 0 Hz"):
@@ -174,6 +179,24 @@ def test_arrivals_that_are_no_numbers_are_refused(given):
     wave = make_waveform(np.ones((600, 1)))
     with pytest.raises(ShapeError, match=r"record r1, P: each arrival, in samples, is a number"):
         LabelledWaveform(wave, {"P": given}, name="r1")
+
+
+def test_an_arrival_that_is_given_twice_is_one():
+    wave = make_waveform(np.ones((600, 1)))
+    record = LabelledWaveform(wave, {"P": (9.0, 5, np.float32(5), 5.25), "S": [7, 7]})
+    assert record.arrivals == {"P": (5.0, 5.25, 9.0), "S": (7.0,)}
+
+
+@pytest.mark.parametrize("name", ["name", "event", "gather"])
+def test_names_of_records_events_and_gathers_are_text(name):
+    wave = make_waveform(np.ones((600, 1)))
+    for value in (None, 5, np.int64(5), b"q1", ["q1"]):
+        with pytest.raises(
+            ShapeError, match=r"named by text \(empty where .*\), received"
+        ) as error:
+            LabelledWaveform(wave, {"P": 5}, **{name: value})
+        assert repr(value) in str(error.value)
+    assert getattr(LabelledWaveform(wave, {"P": 5}, **{name: np.str_("q1")}), name) == "q1"
 
 
 @pytest.mark.parametrize("arrivals", [[498], None, "P", {5: (1,)}])
@@ -256,6 +279,20 @@ def test_datetimes_and_iso_text_become_times(time):
         assert found == START
 
 
+@pytest.mark.parametrize("year", ["0001", "1600", "1677", "2262", "2300", "9999"])
+@pytest.mark.parametrize("unit", ["D", "s", "ms", "us"])
+def test_numpys_times_beyond_nanoseconds_keep_their_year(year, unit):
+    time = np.datetime64(f"{year}-12-31", unit)
+    found = Waveform(np.ones((10, 1)), 100.0, time, ("Z",), "A").start_time
+    assert str(found) == f"{year}-12-31T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize("time", ["-0001-01-01", "0000-12-31", "10000-01-01", "99999999-01-01"])
+def test_numpys_times_beyond_the_calendar_are_refused(time):
+    with pytest.raises(ShapeError, match="of the years 1 to 9999"):
+        Waveform(np.ones((10, 1)), 100.0, np.datetime64(time), ("Z",), "A")
+
+
 @pytest.mark.parametrize(
     "time", [0.0, 5, None, np.datetime64("NaT"), "yesterday", "12", b"2024-01-01"]
 )
@@ -280,6 +317,32 @@ def test_stations_are_text(station):
         Waveform(np.ones((10, 1)), 100.0, START, ("Z",), station)
     with pytest.raises(ShapeError, match="a station is named by text, received"):
         make_pick(station=station)
+
+
+@pytest.mark.parametrize("channels", [5, None, (None,), (3,), b"Z", [["Z"]]])
+def test_channels_are_names(channels):
+    with pytest.raises(ShapeError, match=r"(channels are names|a channel is named by text), .*rec"):
+        make_waveform(np.ones((10, 1)), channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("units", 5, "a unit is named by text, received 5"),
+        ("offset_m", "5", "an offset in metres is a number, received '5'"),
+        ("zero_time", 5.0, "a zero time is a UTCDateTime, .* received 5.0"),
+    ],
+)
+def test_what_else_is_known_of_a_waveform_has_its_type(name, value, said):
+    with pytest.raises(ShapeError, match=said):
+        Waveform(np.ones((10, 1)), 100.0, START, ("Z",), "A", **{name: value})
+
+
+def test_what_else_is_known_of_a_waveform_becomes_plain():
+    known = {"offset_m": np.float32(2.5), "zero_time": "2022-03-04T05:06:07.89", "units": "M"}
+    wave = Waveform(np.ones((10, 1)), 100.0, START, ("Z",), "A", **known)
+    assert (wave.offset_m, wave.zero_time, wave.units) == (2.5, START, "M")
+    assert type(wave.offset_m) is float
 
 
 def test_channels_as_text_are_letters():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import re
 import warnings
 
 import numpy as np
 import pytest
-from obspy import Stream, read
+from obspy import Stream, Trace, read
 from traces import START, noise, quietly, spans, trace
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.channel_files import said_of_channels
+from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
@@ -82,10 +84,29 @@ def test_different_rates_of_one_station_keep_their_samples_and_are_said():
         waves = waveforms_of(Stream([vertical, east]))
     later = trace(noise(1200, 1), lag_s=6.0, rate=200.0)
     assert len(quietly(vertical, later)) == 2  # a logger was set anew: nothing is there twice
+    at_its_end = trace(noise(1200, 1), lag_s=5.99, rate=200.0)
+    assert len(quietly(vertical, at_its_end)) == 2
+    before_its_end = trace(noise(1200, 1), lag_s=5.98, rate=200.0)
+    with pytest.warns(RecordWarning, match="different rates at one time"):
+        waveforms_of(Stream([vertical, before_its_end]))
     assert {(w.sampling_rate, w.channels, w.n_samples) for w in waves} == {
         (100.0, ("Z",), 600),
         (200.0, ("E",), 1200),
     }
+
+
+@pytest.mark.parametrize(
+    ("stations", "said"),
+    [("AAA", r"\.A\.\.BH has"), ("ABBA", "BH and 1 more station has"), ("ABC", "2 more stations")],
+)
+def test_stations_are_counted_not_their_files(stations, said):
+    heard = [
+        Heard((f".{name}..BH", f"/d/q{number}", rate_hz), "BHZ", 0, 9)
+        for number, name in enumerate(stations)
+        for rate_hz in (50.0, 100.0)
+    ]
+    [text] = said_of_channels(heard)
+    assert re.search(said, text)
 
 
 def test_rates_that_differ_by_rounding_are_one():
@@ -164,6 +185,23 @@ def test_a_stations_name_may_be_set_by_hand():
 def test_log_messages_in_a_stream_are_left_out():
     log = trace(np.frombuffer(b"clock locked", "|S1"), "LOG", rate=1.0)
     assert spans(waveforms_of([trace(noise(300)), log])) == [("Z", 0, 300)]
+
+
+def test_stations_that_give_no_record_are_said():
+    good, empty, nan = (trace(noise(600), station=name) for name in "ABC")
+    empty.data = empty.data[:0]
+    nan.data = np.full(600, np.nan)
+    said = r"no record of XX\.B\.\.HH, XX\.C\.\.HH: there is no sample, or none but NaN"
+    with pytest.warns(RecordWarning, match=said) as caught:
+        [wave] = read_waveforms(Stream([good, empty, nan, nan.copy()]))
+    assert (len(caught), wave.n_samples) == (1, 600)
+    with pytest.warns(RecordWarning, match="no record of a trace without codes"):
+        assert waveforms_of([Trace()]) == []
+    # What is left of a record says by its channels and its length what is not there.
+    beside, later = nan.copy(), nan.copy()
+    beside.stats.update({"station": "A", "channel": "HHN"})
+    later.stats.update({"station": "A", "starttime": later.stats.starttime + 60})
+    assert [wave.channels for wave in quietly(good, beside, later)] == [("Z",)]
 
 
 def test_a_trace_without_sampling_rate_is_refused_as_ours():

@@ -101,12 +101,11 @@ def said_of_lone_channels(heard: Iterable[Heard]) -> list[str]:
     if not several:
         return []
     station, of_first = next(iter(several.items()))
-    others = f" and {len(several) - 1} more stations" if len(several) > 1 else ""
     return [
         f"{sum(map(len, several.values()))} files without a date (1970) hold one channel of "
-        f"{station}{others} each ({', '.join(sorted(set(of_first)))}), and their names do not tell "
-        "which are of one record: each is one of its own; name those of a record alike but for the "
-        "channel (q1.BHZ.sac, q1.BHN.sac)"
+        f"{station}{_and_others(several)} each ({', '.join(sorted(set(of_first)))}), and their "
+        "names do not tell which are of one record: each is one of its own; name those of a record "
+        "alike but for the channel (q1.BHZ.sac, q1.BHN.sac)"
     ]
 
 
@@ -135,7 +134,7 @@ def _said_of_rates(heard: Iterable[Heard]) -> list[str]:
     if not several:
         return []
     (station, _), spans = next(iter(several.items()))
-    others = f" and {len(several) - 1} more stations" if len(several) > 1 else ""
+    others = _and_others(name for name, _ in several)
     codes = ", ".join(f"{code} {rate:g} Hz" for rate, code in sorted({s[2:] for s in spans}))
     return [
         f"{station}{others} has channels of different rates at one time ({codes}): those of each "
@@ -144,10 +143,16 @@ def _said_of_rates(heard: Iterable[Heard]) -> list[str]:
     ]
 
 
+def _and_others(stations: Iterable[str]) -> str:
+    """Return how many stations there are besides the first; empty if there is none."""
+    n_more = len(set(stations)) - 1
+    return f" and {n_more} more station{'s' * (n_more > 1)}" if n_more else ""
+
+
 def _meet_at_two_rates(spans: Iterable[tuple[int, int, float, str]]) -> bool:
     latest_ns: dict[float, int] = {}
     for start_ns, end_ns, rate_hz, _ in sorted(spans):
-        if any(end >= start_ns for rate, end in latest_ns.items() if rate != rate_hz):
+        if any(end > start_ns for rate, end in latest_ns.items() if rate != rate_hz):
             return True
         latest_ns[rate_hz] = max(end_ns, latest_ns.get(rate_hz, end_ns))
     return False

@@ -200,13 +200,16 @@ def facts_of_row(row: Mapping[str, Any], digest: str = "") -> RecordFacts:
     """
     n_samples = samples_of_row(row) or 0
     rate = number_in(row.get("trace_sampling_rate_hz")) or 0.0
+    arrivals = arrivals_of_row(row, n_samples)
+    if any(arrivals.values()) and not rate > 0:
+        raise FormatError(f"its arrivals need a trace_sampling_rate_hz above 0, received {rate:g}")
     return RecordFacts(
         name=name_of_row(row),
         split=split_of_row(row),
         event=text_in(row.get("source_id")),
         gather=text_in(row.get("trace_gather")),
         station=station_of_row(row),
-        arrivals=arrivals_of_row(row, n_samples),
+        arrivals=arrivals,
         sampling_rate=rate,
         channels=tuple(text_in(row.get("trace_component_order"))),
         digest=digest,

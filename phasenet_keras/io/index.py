@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import warnings
@@ -97,8 +98,8 @@ def check_path(given: Any, what: str = "a file, a folder or a pattern ('in/*.sac
         what: it names, for the error.
 
     Raises:
-        ConfigError: for what is no name, and for an empty one, which would stand for the working
-            folder.
+        ConfigError: for what is no name, one that no disk takes (too long, a NUL), and an empty
+            one, which would stand for the working folder.
 
     Example:
         >>> check_path(["a", "b"], "a folder")
@@ -110,7 +111,17 @@ def check_path(given: Any, what: str = "a file, a folder or a pattern ('in/*.sac
         raise ConfigError(f"a text or a Path names {what}, received {type(given).__name__}")
     if not str(given):
         raise ConfigError("a file name is empty; '.' names the working folder")
-    return Path(given)
+    path = Path(given)
+    for name in (str(path), *path.parts):  # each part, for the first folder may not be there yet
+        try:
+            os.lstat(name)
+        except ValueError as error:
+            raise ConfigError(f"{str(path)!r} cannot be the name of {what}: {error}") from error
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                said = f"a name of {len(os.fsencode(name))} bytes is too long for {what}"
+                raise ConfigError(f"{said}: {name[:60]}…") from error
+    return path
 
 
 def _is_below(real: str, folders: Collection[str]) -> bool:

@@ -52,6 +52,7 @@ def check_folder(path: Path) -> None:
     Raises:
         ConfigError: for a folder that does not exist or cannot be written to, or in its place.
     """
+    check_path(path, "a file")
     if not path.parent.is_dir():
         raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
     if path.is_dir():
@@ -76,7 +77,8 @@ def folder_to_write(given: str | PathLike[str]) -> Path:
     path = check_path(given, "a folder")
     there = next((item for item in (path, *path.parents) if os.path.lexists(item)), Path())
     if not there.is_dir():
-        raise ConfigError(f"{path} cannot be written to: {there} is a file, a folder is wanted")
+        what = "a file" if there.exists() else f"a link to {there.readlink()}, which is not there"
+        raise ConfigError(f"{path} cannot be written to: {there} is {what}, a folder is wanted")
     if not os.access(there, os.W_OK | os.X_OK):
         raise ConfigError(f"folder {there} cannot be written to: write elsewhere")
     return path

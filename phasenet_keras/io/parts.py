@@ -90,6 +90,9 @@ class RecordFacts:
         station, sampling_rate, channels: as in `Waveform`.
         start_s, duration_s: of the record, in seconds; from 1970.
         digest: of the samples; empty where it is not known, or they are constant.
+
+    Raises:
+        ConfigError: for arrivals without a sampling rate, which have no time.
     """
 
     name: str
@@ -103,6 +106,13 @@ class RecordFacts:
     digest: str = ""
     start_s: float = 0.0
     duration_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.sampling_rate > 0 and any((self.arrivals or {}).values()):
+            raise ConfigError(
+                f"record {self.name}: arrivals in samples need a sampling rate above 0 Hz, "
+                f"received {self.sampling_rate!r}"
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -15,16 +15,24 @@ import numpy as np
 from phasenet_keras.io.channel_files import said_of_channels
 from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.index import as_list, expand_paths
-from phasenet_keras.io.instruments import RecordKey, RecordKeys, record_key, with_components
+from phasenet_keras.io.instruments import (
+    RecordKey,
+    RecordKeys,
+    record_key,
+    station_id,
+    with_components,
+)
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.pressure import heard_of, without_pressure
 from phasenet_keras.io.registry import (
     NoWaveformError,
     RecordWarning,
     check_header,
+    is_text,
     read_stream,
     with_numbers,
 )
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, TextOnlyError, Waveform
 
 if TYPE_CHECKING:
@@ -131,11 +139,13 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     Warns:
         RecordWarning: for channels whose code cannot be understood, samples that are no real
             numbers or too large for float32, channels of pressure, channels without a date that
-            may be of one record, channels of a station with different rates at one time, and
-            overlaps with conflicting samples.
+            may be of one record, channels of a station with different rates at one time,
+            overlaps with conflicting samples, and stations whose traces give no record.
     """
     groups: dict[RecordKey, list[Trace]] = {}
     keys = RecordKeys()
+    stream = list(stream)
+    without = [trace for trace in stream if not trace.data.size and not is_text(trace)]
     traces = with_numbers(stream)
     for trace in traces:
         check_header(trace)
@@ -147,7 +157,17 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     for (station, _, _), traces in groups.items():
         pairs = with_components(station, traces)
         for span in _connected_spans(sorted(pairs, key=lambda pair: trace_order(pair[0]))):
-            found += _cut(station, span)
+            waves = _cut(station, span)
+            found += waves
+            without += [] if waves else [trace for trace, _ in span]
+    there = {wave.station for wave in found}
+    if lost := dict.fromkeys(name for name in map(station_id, without) if name not in there):
+        warnings.warn(
+            f"no record of {some(name.strip('.') or 'a trace without codes' for name in lost)}: "
+            "there is no sample, or none but NaN and masked ones",
+            RecordWarning,
+            stacklevel=2,
+        )
     return sorted(found, key=lambda wave: (wave.station, wave.start_time))
 
 

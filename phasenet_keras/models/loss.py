@@ -57,7 +57,13 @@ class MaskedCrossEntropy(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.n_phases = settled("n_phases", whole(2), n_phases)
-        factors = (1.0,) * self.n_phases if class_weights is None else tuple(class_weights)
+        try:
+            factors = (1.0,) * self.n_phases if class_weights is None else tuple(class_weights)
+        except TypeError:
+            raise ConfigError(
+                f"class_weights is a list of numbers, one a phase, noise first; received "
+                f"{class_weights!r}"
+            ) from None
         if len(factors) != self.n_phases:
             raise ConfigError(
                 f"class_weights has a factor for each of {self.n_phases} phases, received "

@@ -30,7 +30,7 @@ class StageAdam(keras.optimizers.Adam):
         """Apply one step with the factor of the variable's stage."""
         # TensorFlow's trainer hands over its own variables, which have a name but no path.
         path = getattr(variable, "path", None) or variable.name
-        layer = path.split("/")[-2]
+        layer = path.rpartition("/")[0].rpartition("/")[2]  # empty for a variable of no layer
         super().update_step(gradient, variable, learning_rate * self.stage_scales.get(layer, 1.0))
 
     def stateless_apply(

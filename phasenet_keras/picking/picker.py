@@ -217,7 +217,7 @@ class Picker:
         return cls(net, engine=engine, **options)
 
     def annotate(self, records: Stream | Trace | Waveform | Iterable[Waveform]) -> list[Annotation]:
-        """Return the probabilities of records, in their order.
+        """Return the probabilities of records, in the order of `pick_each`.
 
         Args:
             records: waveforms, an `obspy.Stream` or traces.
@@ -251,10 +251,11 @@ class Picker:
 
         Args:
             waveforms: any number, of which those of a million samples are held; an
-                `obspy.Stream` or traces.
+                `obspy.Stream` or traces, which are all held, for they may belong together.
 
         Yields:
-            What became of each record, in their order.
+            What became of each record: of waveforms in their order; then, by station and time, of
+            the records that traces make, see `read_waveforms`, which warns of those without any.
 
         Raises:
             PhaseNetKerasError: for what are no records.

@@ -62,7 +62,9 @@ class FreezeCallback(keras.callbacks.Callback):
 
     Weights are as you have loaded them; what the strategy says of loading is not done. It sets
     ``trainable`` of all layers, whatever that was; after the `fit` they are as the last epoch left
-    them. The contract of the network stays its parent's: see ``docs/how-to/strategy.md``.
+    them: frozen layers stay frozen, and `train` refuses such a network as a parent until they are
+    thawed (``for layer in net.layers: layer.trainable = True``). The contract of the network stays
+    its parent's: see ``docs/how-to/strategy.md``.
 
     Args:
         strategy: name, value or JSON of a strategy.
