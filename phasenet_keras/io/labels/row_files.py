@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_order import against_order, column_of_names, name_in, plain
-from phasenet_keras.io.labels.row_traces import shot_in, shots_of_traces
+from phasenet_keras.io.labels.row_order import against_order, column_of_names, name_in
+from phasenet_keras.io.labels.row_traces import names_of, shot_in, shots_of_traces
 from phasenet_keras.io.labels.rows import GATHER_COLUMNS, LabelTable, Rows, numbered_rows
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
@@ -181,8 +180,7 @@ def _finder_by_station(paths: Sequence[Path], selection: Selection) -> Find:
 
 def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]) -> Find:
     """Find gathers by shots; those of several shots by their headers, whatever they are called."""
-    names = {path: (path.stem, *map(plain, re.findall(r"\d+", path.stem)[-1:])) for path in traces}
-    by_name = _files_by((name, path) for path in traces for name in names[path])
+    by_name = _files_by((name, path) for path in traces for name in names_of(path))
     by_header = _files_by(
         (shot, path)
         for path, of_file in traces.items()

@@ -29,6 +29,9 @@ _OF_OTHERS = {*GATHER_COLUMNS, *TRACE_COLUMNS, "station", "network"}
 # What sensors and stations are called; times, words, remarks and hashes are no codes.
 _CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
 
+# Tables that had an empty cell anywhere in a column write its whole numbers with a decimal.
+_WHOLE = re.compile(r"(\d+)(?:\.0*)?")
+
 
 def name_in(cell: str) -> Path:
     r"""Return the path in a cell, as Windows writes it, too.
@@ -41,13 +44,14 @@ def name_in(cell: str) -> Path:
 
 
 def plain(cell: str) -> str:
-    """Return a whole number without leading zeros; other text as it is.
+    """Return a whole number without leading zeros and decimals; other text as it is.
 
     Example:
-        >>> plain("007"), plain("S07")
-        ('7', 'S07')
+        >>> plain("007"), plain("11.0"), plain("S07")
+        ('7', '11', 'S07')
     """
-    return str(int(cell)) if cell.isdecimal() else cell
+    whole = _WHOLE.fullmatch(cell)
+    return str(int(whole[1])) if whole else cell
 
 
 def column_of_names(rows: Sequence[Cells], names: Collection[str]) -> str | None:
