@@ -415,6 +415,67 @@ def test_files_are_those_of_their_names_where_a_header_is_alike_in_all(tmp_path,
     }
 
 
+def write_shots(folder, ffids):
+    """Files of one shot each; the largest sample of a trace is 10 * FFID + its number."""
+    for n, (name, ffid) in enumerate(ffids.items()):
+        write_line(folder.parent / f"l{n}", shots=[ffid])
+        folder.mkdir(exist_ok=True)
+        (folder.parent / f"l{n}/line.su").rename(folder / f"{name}.su")
+
+
+@pytest.mark.parametrize(
+    ("ffids", "column", "shots"),
+    [
+        ({"shot1_rep2": 1, "shot2_rep1": 2}, "shot", (1, 2)),
+        ({"shot1_rep2": 1, "shot2_rep1": 2, "shot3_rep3": 3}, "gather", (1, 2, 3)),
+        ({"FFID0011_seg12": 11, "FFID0012_seg11": 12}, "ffid", (11, 12)),
+        ({"2": 1, "3": 2, "4": 3}, "ffid", (2, 3)),
+        ({"11": 12, "12": 13, "13": 14}, "shot", (12, 13, 14)),  # 14 is in no name
+    ],
+)
+def test_shots_that_headers_and_names_give_to_different_files_are_refused(
+    tmp_path, ffids, column, shots
+):
+    write_shots(tmp_path / "in", ffids)
+    rows = [f"{shot},1,{10 * shot + 1}" for shot in shots]
+    with pytest.raises(FormatError, match=r"by the headers .* by the name of the file"):
+        read(tmp_path / "in", f"{column},trace,itp", rows)
+
+
+@pytest.mark.parametrize("column", ["shot", "gather", "source", "ffid"])
+@pytest.mark.parametrize(
+    "ffid",
+    [
+        lambda n: 0,
+        lambda n: 1,
+        lambda n: 7,
+        lambda n: n - 1,
+        lambda n: n,
+        lambda n: n + 1,
+        lambda n: n + 100,
+        lambda n: n // 7,
+    ],
+)
+def test_headers_that_only_count_leave_files_to_their_names(tmp_path, ffid, column):
+    write_shots(tmp_path / "in", {f"line1_shot{n:03d}": ffid(n) for n in range(5, 9)})
+    for shots in (range(5, 9), range(6, 8)):
+        if column == "ffid" and len(shots) == 2 and ffid(6) in (5, 7):
+            continue  # they may be those of the headers: refused
+        rows = [f"{shot},{n},{shot * 10 + n}" for shot in shots for n in (1, 3)]
+        records, bad, _ = read(tmp_path / "in", f"{column},trace,itp", rows)
+        assert bad == []
+        wanted = {f"line1_shot{s:03d}-{n:04d}": (s * 10.0 + n,) for s in shots for n in (1, 3)}
+        assert {r.name: r.arrivals["P"] for r in records} == wanted
+
+
+def test_shots_that_are_in_no_name_are_those_of_headers(tmp_path):
+    write_shots(tmp_path / "in", {"1001": 12, "1002": 11, "1003": 14})
+    for shots in ((11, 12, 14), (11, 12)):
+        rows = [f"{shot},{n},{10 * shot + n}" for shot in shots for n in (1, 3)][-3:]
+        records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
+        assert (bad, are_right(records, 3)) == ([], True)
+
+
 def test_rows_in_order_are_refused_where_shots_of_some_contradict_it(tmp_path):
     write_line(tmp_path / "in")
     rows = [f"line.su,{shot},{10 * (shot % 100) + n}" for n in range(1, 5) for shot in (1001, 1002)]

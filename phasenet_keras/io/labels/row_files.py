@@ -7,25 +7,42 @@
    channels of their record.
 2. Else ``network`` and ``station`` name all files that hold such a station.
 3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
-   by the file's name or the last number in it. It does not name a file of one trace for several
-   rows of one phase; and if there are as many rows as files all shots have to name one.
+   by the file's name or the last number in it. Where the headers of files of one shot each have all
+   shots, too, and give them to other files, the table is refused if it names field records (FFID),
+   if names have fewer of the shots, or if the names of such files have these numbers as well; a
+   mere counter in the headers says nothing. Where no shot is in a name they are those of such
+   headers. A shot does not name a file of one trace for several rows of one phase; and if there are
+   as many rows as files all shots have to name one.
 4. Else rows are in the order of the files, if they are as many and no column says otherwise.
 5. Otherwise the table is refused. A row of no file, or of more than one, is refused alone.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_order import against_order, column_of_names, name_in
-from phasenet_keras.io.labels.row_traces import names_of, shot_in, shots_of_traces
-from phasenet_keras.io.labels.rows import GATHER_COLUMNS, LabelTable, Rows, numbered_rows
+from phasenet_keras.io.labels.row_order import against_order, column_of_names, name_in, plain
+from phasenet_keras.io.labels.row_traces import (
+    SHOT_HEADERS,
+    names_of,
+    shot_in,
+    shot_of_all,
+    shots_of_traces,
+)
+from phasenet_keras.io.labels.rows import (
+    FIELD_RECORD_COLUMNS,
+    GATHER_COLUMNS,
+    LabelTable,
+    Rows,
+    numbered_rows,
+)
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
 from phasenet_keras.io.selection import Selection
@@ -88,10 +105,11 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     readers = _readers(paths)
     paths = sorted(readers, key=natural_key)
     are_gathers = all(reader and reader.one_trace_one_station for reader in readers.values())
-    if table.first_of(GATHER_COLUMNS) and are_gathers:
+    shot_column = table.first_of(GATHER_COLUMNS)
+    if shot_column and are_gathers:
         traces = {path: headers_of(path) for path in paths}
         named = list(map(shot_in, cells))
-        groups = _grouped(rows, named, _finder_by_shot(named, traces))
+        groups = _grouped(rows, named, _finder_by_shot(named, traces, shot_column))
         for group in groups:
             if group.files and len(traces[group.files[0]]) == 1:
                 _check_one_trace(group, [*table.sample_columns.values()])
@@ -178,7 +196,9 @@ def _finder_by_station(paths: Sequence[Path], selection: Selection) -> Find:
     return lambda code: (by_code.get(code, []), problem)
 
 
-def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]) -> Find:
+def _finder_by_shot(
+    shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]], column: str
+) -> Find:
     """Find gathers by shots; those of several shots by their headers, whatever they are called."""
     by_name = _files_by((name, path) for path in traces for name in names_of(path))
     by_header = _files_by(
@@ -187,6 +207,8 @@ def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]
         for shots_of_file in shots_of_traces(of_file)
         for shot in shots_of_file
     )
+    wanted = set(shots) - {""}
+    by_name |= _by_headers_of_all(wanted, by_name, traces, column)
     are_named = by_name.keys() >= set(shots)
     # A number that several hold, such as a kind of source, says less than names of files.
     by_header = {s: held for s, held in by_header.items() if len(held) == 1 or not are_named}
@@ -198,6 +220,41 @@ def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]
         return found if len(found) == 1 else [], f"{problem} (column fname)"
 
     return find
+
+
+def _by_headers_of_all(
+    shots: Set[str],
+    by_name: Mapping[str, Sequence[Path]],
+    traces: Mapping[Path, Sequence[Trace]],
+    column: str,
+) -> dict[str, list[Path]]:
+    """Return files of one shot each by their headers, where those have all shots and names none.
+
+    Raises:
+        FormatError: if headers give shots to other files than names do, and may be meant.
+    """
+    of_names = {s: by_name[s][0] for s in shots if len(by_name.get(s, ())) == 1}
+    for header in SHOT_HEADERS:
+        held = _files_by((shot_of_all(of_file, header), path) for path, of_file in traces.items())
+        found = {s: held[s] for s in shots if len(held.get(s, ())) == 1}
+        if not found.keys() >= of_names.keys():
+            continue
+        others = {s: path for s, path in of_names.items() if found[s] != [path]}
+        are_meant = (
+            column in FIELD_RECORD_COLUMNS
+            or len(found) > len(of_names)
+            or all(s in map(plain, re.findall(r"\d+", found[s][0].stem)) for s in others)
+        )
+        if others and are_meant:
+            shot, path = next(iter(others.items()))
+            raise FormatError(
+                f"{column} {shot} is {found[shot][0].name} by the headers of its traces ({header}),"
+                f" and {path.name} by the name of the file: name the file of each row (column "
+                "fname)"
+            )
+        if of_names or len(found) == len(shots):
+            return {} if of_names else found
+    return {}
 
 
 def _check_one_trace(group: FileRows, columns: Sequence[str]) -> None:

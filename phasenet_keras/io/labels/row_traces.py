@@ -43,7 +43,7 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Trace
 
-__all__ = ["names_of", "rows_by_trace", "shot_in", "shots_of_traces"]
+__all__ = ["SHOT_HEADERS", "names_of", "rows_by_trace", "shot_in", "shot_of_all", "shots_of_traces"]
 
 # What tables call a shot: the field record (FFID), or the number of the source point.
 SHOT_HEADERS = ("original_field_record_number", "energy_source_point_number")
@@ -156,8 +156,13 @@ def names_of(file: Path) -> tuple[str, ...]:
 
 def _shots_of_file(traces: Sequence[Trace], file: Path) -> set[str]:
     """Return what may name all of a file as one shot: its name, a header alike in all traces."""
-    headers = [{*_header(traces, name)} for name in SHOT_HEADERS]
-    return {*names_of(file), *(str(of_all.pop()) for of_all in headers if len(of_all) == 1)}
+    return {*names_of(file), *(shot_of_all(traces, name) for name in SHOT_HEADERS)}
+
+
+def shot_of_all(traces: Sequence[Trace], header: str) -> str:
+    """Return the shot that a header gives to all traces; empty where it gives several, or none."""
+    shots = {*_header(traces, header)}
+    return str(shots.pop()) if len(shots) == 1 and shots != {0} else ""
 
 
 def shots_of_traces(traces: Sequence[Trace]) -> list[list[str]]:
