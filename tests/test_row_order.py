@@ -52,6 +52,50 @@ def test_a_column_of_any_name_that_holds_names_of_files_is_theirs(tmp_path, head
     assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
 
 
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("template,wave,itp", ["ev2_S1.txt,ev2_S2.txt,9", "ev2_S1.txt,ev2_S3.txt,8"]),
+        ("reference,record,itp", ["ev2_S1,ev2_S2,9", "ev2_S2,ev2_S1,8"]),
+        ("wave,quality,noise,itp", ["ev2_S1,good,ev2_S3.txt,9", "ev2_S2,bad,ev2_S2.txt,8"]),
+    ],
+)
+def test_two_columns_of_names_of_different_files_are_refused(tmp_path, header, rows):
+    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
+    first, second = (name for name in header.split(",")[:-1] if name != "quality")
+    with pytest.raises(FormatError, match=f"columns '{first}' and '{second}' both hold names of"):
+        read(tmp_path / "in", header, rows)
+    records, bad, _ = read(tmp_path / "in", header.replace(second, "fname"), rows)
+    assert (len(records), bad) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [("path,stem,itp", "/lab/in/{0}.txt,{0},{1}"), ("stem,windows,itp", r"{0},C:\lab\{0}.txt,{1}")],
+)
+def test_two_columns_of_names_of_the_same_files_are_one(tmp_path, header, row):
+    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
+    rows = [row.format(f"ev{e}_{s}", label(e, s)) for e, s in SHUFFLED]
+    records, bad, said = read(tmp_path / "in", header, rows)
+    assert (bad, said) == ([], [])
+    found = {record.name: record.arrivals["P"] for record in records}
+    assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
+
+
+def test_columns_of_the_channels_of_a_record_name_one(tmp_path):
+    (tmp_path / "in").mkdir()
+    for n in (1, 2):
+        for channel in "ENZ":
+            header = {"station": "A", "channel": f"BH{channel}", "sampling_rate": 100.0}
+            trace = Trace(noise(n, 400)[:, 0], header)
+            trace.write(str(tmp_path / f"in/q{n}.A.BH{channel}.sac"), format="SAC")
+    rows = [f"q{n}.A.BHZ.sac,q{n}.A.BHN.sac,q{n}.A.BHE.sac,{50 + n}" for n in (2, 1)]
+    records, bad, said = read(tmp_path / "in", "z,n,e,itp", rows)
+    assert (bad, said) == ([], [])
+    assert [r.arrivals["P"] for r in records] == [(52.0,), (51.0,)]
+    assert [r.waveform.channels for r in records] == [("E", "N", "Z")] * 2
+
+
 def test_a_file_whose_name_has_no_ending_is_one_file(tmp_path):
     write_text_files(tmp_path / "in", ["q1", "q2"])
     records, bad, _ = read(tmp_path / "in", "fname,itp", ["q2,60", "q1,50"])

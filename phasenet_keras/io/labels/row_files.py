@@ -1,10 +1,10 @@
 """Which files the rows of a table of samples are of.
 
 1. A column of a known name (``fname``, …) names the file, or any column most cells of which are
-   names of files: the very name, the name without its ending, or what the files of one record's
-   channels have in common. Folders count as far as files here are in such, and where files or cells
-   have one name in several. Rows of one channel, or of several with the same labels, are of all
-   channels of their record.
+   names of files, but not two that name different ones: the very name, the name without its ending,
+   or what the files of one record's channels have in common. Folders count as far as files here are
+   in such, and where files or cells have one name in several. Rows of one channel, or of several
+   with the same labels, are of all channels of their record.
 2. Else ``network`` and ``station`` name all files that hold such a station.
 3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
    by the file's name or the last number in it. Where the headers of files of one shot each have all
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_order import against_order, column_of_names, name_in, plain
+from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in, plain
 from phasenet_keras.io.labels.row_traces import (
     SHOT_HEADERS,
     names_of,
@@ -89,12 +89,19 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     channels = channel_files(paths)
     names = {name for path in paths for name in (path.name, path.stem)}
     names |= {name for record in channels for name in record.names}
-    column = table.file_column or column_of_names(cells, names)
-    if column:
-        named = [row[column] for row in cells]
-        asked = {name_in(cell).name for cell in named}
+    columns = [table.file_column] if table.file_column else columns_of_names(cells, names)
+    if columns:
+        asked = {name_in(row[column]).name for row in cells for column in columns}
         records = [r for r in channels if asked & r.all_names and r.are_one_record()]
-        groups = _grouped(rows, named, _finder_by_name(named, paths, records))
+        named, *others = ([row[column] for row in cells] for column in columns)
+        find = _finder_by_name(named, paths, records)
+        for column, of_other in zip(columns[1:], others, strict=True):
+            if _differ(named, find, of_other, _finder_by_name(of_other, paths, records), channels):
+                raise FormatError(
+                    f"{table.path}: columns '{columns[0]}' and '{column}' both hold names of files,"
+                    " and of different ones: call that of the records fname"
+                )
+        groups = _grouped(rows, named, find)
         _join_channels(groups, records, [*table.sample_columns.values()])
         groups = [group for group in groups if group.rows]
         _warn_of_unused(paths, groups)
@@ -169,6 +176,24 @@ def _finder_by_name(
         return found, f"there is no file of this name or station ({name})"
 
     return find
+
+
+def _differ(
+    cells: Sequence[str],
+    find: Find,
+    others: Sequence[str],
+    find_other: Find,
+    records: Sequence[ChannelFiles],
+) -> bool:
+    """Tell if two columns name files of different records in any row where both name one."""
+    firsts = {path: record.files[0] for record in records for path in record.files}
+    pairs = (
+        (find(cell)[0], find_other(other)[0]) for cell, other in zip(cells, others, strict=True)
+    )
+    return any(
+        one and other and firsts.get(one[0], one[0]) != firsts.get(other[0], other[0])
+        for one, other in pairs
+    )
 
 
 def _join_channels(
