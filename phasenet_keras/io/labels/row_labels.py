@@ -34,13 +34,16 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
         label: gives the record what one row says; see `labelled_by_row`.
 
     Warns:
-        RecordWarning: for rows that repeat others, or may be second picks of an onset.
+        RecordWarning: for rows that repeat others, say another split or distance, or may be second
+            picks of an onset.
     """
     found: LabelledWaveform | None = None
     for number, row in rows:
         try:
             record = label(row)
             both = _merged([record] if found is None else [found, record])
+            if found is not None:
+                _warn_of_others(number, record, found)
             if found is not None and both.arrivals == found.arrivals:
                 text = f"row {number} repeats an earlier one of {both.name}"
                 warnings.warn(text, RecordWarning, stacklevel=2)
@@ -115,13 +118,36 @@ def _merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
             )
         for phase, samples in record.arrivals.items():
             arrivals.setdefault(phase, set()).update(samples)
-    return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
+    return replace(
+        first,
+        waveform=next(
+            (r.waveform for r in records if r.waveform.offset_m is not None), first.waveform
+        ),
+        arrivals={phase: tuple(values) for phase, values in arrivals.items()},
+        split=next((record.split for record in records if record.split), ""),
+    )
 
 
 def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
     """Return the arrivals of a cell in samples, also of a column of times."""
     values = numbers_in(cell, column)
     return samples_of_times(values, column, wave) if column in TIME_COLUMNS_S else values
+
+
+def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
+    """Say where a row has another split or distance than an earlier one, which counts."""
+    words = [
+        (f"split {r.split}" if r.split else "", "" if o is None else f"distance {o:g} m")
+        for r, o in ((r, r.waveform.offset_m) for r in (record, others))
+    ]
+    for of_row, of_others in zip(*words, strict=True):
+        if of_row and of_others and of_row != of_others:
+            warnings.warn(
+                f"row {number} gives {others.name} the {of_row}, an earlier row {of_others}, which "
+                "counts",
+                RecordWarning,
+                stacklevel=3,
+            )
 
 
 def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
