@@ -52,50 +52,6 @@ def test_a_column_of_any_name_that_holds_names_of_files_is_theirs(tmp_path, head
     assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
 
 
-@pytest.mark.parametrize(
-    ("header", "rows"),
-    [
-        ("template,wave,itp", ["ev2_S1.txt,ev2_S2.txt,9", "ev2_S1.txt,ev2_S3.txt,8"]),
-        ("reference,record,itp", ["ev2_S1,ev2_S2,9", "ev2_S2,ev2_S1,8"]),
-        ("wave,quality,noise,itp", ["ev2_S1,good,ev2_S3.txt,9", "ev2_S2,bad,ev2_S2.txt,8"]),
-    ],
-)
-def test_two_columns_of_names_of_different_files_are_refused(tmp_path, header, rows):
-    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
-    first, second = (name for name in header.split(",")[:-1] if name != "quality")
-    with pytest.raises(FormatError, match=f"columns '{first}' and '{second}' both hold names of"):
-        read(tmp_path / "in", header, rows)
-    records, bad, _ = read(tmp_path / "in", header.replace(second, "fname"), rows)
-    assert (len(records), bad) == (2, [])
-
-
-@pytest.mark.parametrize(
-    ("header", "row"),
-    [("path,stem,itp", "/lab/in/{0}.txt,{0},{1}"), ("stem,windows,itp", r"{0},C:\lab\{0}.txt,{1}")],
-)
-def test_two_columns_of_names_of_the_same_files_are_one(tmp_path, header, row):
-    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
-    rows = [row.format(f"ev{e}_{s}", label(e, s)) for e, s in SHUFFLED]
-    records, bad, said = read(tmp_path / "in", header, rows)
-    assert (bad, said) == ([], [])
-    found = {record.name: record.arrivals["P"] for record in records}
-    assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
-
-
-def test_columns_of_the_channels_of_a_record_name_one(tmp_path):
-    (tmp_path / "in").mkdir()
-    for n in (1, 2):
-        for channel in "ENZ":
-            header = {"station": "A", "channel": f"BH{channel}", "sampling_rate": 100.0}
-            trace = Trace(noise(n, 400)[:, 0], header)
-            trace.write(str(tmp_path / f"in/q{n}.A.BH{channel}.sac"), format="SAC")
-    rows = [f"q{n}.A.BHZ.sac,q{n}.A.BHN.sac,q{n}.A.BHE.sac,{50 + n}" for n in (2, 1)]
-    records, bad, said = read(tmp_path / "in", "z,n,e,itp", rows)
-    assert (bad, said) == ([], [])
-    assert [r.arrivals["P"] for r in records] == [(52.0,), (51.0,)]
-    assert [r.waveform.channels for r in records] == [("E", "N", "Z")] * 2
-
-
 def test_a_file_whose_name_has_no_ending_is_one_file(tmp_path):
     write_text_files(tmp_path / "in", ["q1", "q2"])
     records, bad, _ = read(tmp_path / "in", "fname,itp", ["q2,60", "q1,50"])
@@ -457,67 +413,6 @@ def test_files_are_those_of_their_names_where_a_header_is_alike_in_all(tmp_path,
         ("shot_1-0002", (52.0,)),
         ("shot_2-0007", (67.0,)),
     }
-
-
-def write_shots(folder, ffids):
-    """Files of one shot each; the largest sample of a trace is 10 * FFID + its number."""
-    for n, (name, ffid) in enumerate(ffids.items()):
-        write_line(folder.parent / f"l{n}", shots=[ffid])
-        folder.mkdir(exist_ok=True)
-        (folder.parent / f"l{n}/line.su").rename(folder / f"{name}.su")
-
-
-@pytest.mark.parametrize(
-    ("ffids", "column", "shots"),
-    [
-        ({"shot1_rep2": 1, "shot2_rep1": 2}, "shot", (1, 2)),
-        ({"shot1_rep2": 1, "shot2_rep1": 2, "shot3_rep3": 3}, "gather", (1, 2, 3)),
-        ({"FFID0011_seg12": 11, "FFID0012_seg11": 12}, "ffid", (11, 12)),
-        ({"2": 1, "3": 2, "4": 3}, "ffid", (2, 3)),
-        ({"11": 12, "12": 13, "13": 14}, "shot", (12, 13, 14)),  # 14 is in no name
-    ],
-)
-def test_shots_that_headers_and_names_give_to_different_files_are_refused(
-    tmp_path, ffids, column, shots
-):
-    write_shots(tmp_path / "in", ffids)
-    rows = [f"{shot},1,{10 * shot + 1}" for shot in shots]
-    with pytest.raises(FormatError, match=r"by the headers .* by the name of the file"):
-        read(tmp_path / "in", f"{column},trace,itp", rows)
-
-
-@pytest.mark.parametrize("column", ["shot", "gather", "source", "ffid"])
-@pytest.mark.parametrize(
-    "ffid",
-    [
-        lambda n: 0,
-        lambda n: 1,
-        lambda n: 7,
-        lambda n: n - 1,
-        lambda n: n,
-        lambda n: n + 1,
-        lambda n: n + 100,
-        lambda n: n // 7,
-    ],
-)
-def test_headers_that_only_count_leave_files_to_their_names(tmp_path, ffid, column):
-    write_shots(tmp_path / "in", {f"line1_shot{n:03d}": ffid(n) for n in range(5, 9)})
-    for shots in (range(5, 9), range(6, 8)):
-        if column == "ffid" and len(shots) == 2 and ffid(6) in (5, 7):
-            continue  # they may be those of the headers: refused
-        rows = [f"{shot},{n},{shot * 10 + n}" for shot in shots for n in (1, 3)]
-        records, bad, _ = read(tmp_path / "in", f"{column},trace,itp", rows)
-        assert bad == []
-        wanted = {f"line1_shot{s:03d}-{n:04d}": (s * 10.0 + n,) for s in shots for n in (1, 3)}
-        assert {r.name: r.arrivals["P"] for r in records} == wanted
-
-
-def test_shots_that_are_in_no_name_are_those_of_headers(tmp_path):
-    write_shots(tmp_path / "in", {"1001": 12, "1002": 11, "1003": 14})
-    for shots in ((11, 12, 14), (11, 12)):
-        rows = [f"{shot},{n},{10 * shot + n}" for shot in shots for n in (1, 3)][-3:]
-        records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
-        assert (bad, are_right(records, 3)) == ([], True)
 
 
 def test_rows_in_order_are_refused_where_shots_of_some_contradict_it(tmp_path):

@@ -3,7 +3,8 @@
 1. A column of a known name (``fname``, …) names the file, or any column most cells of which are
    names of files, but not two that name different ones: the very name, the name without its ending,
    or what the files of one record's channels have in common. Folders count as far as files here are
-   in such, and where files or cells have one name in several. Rows of one channel, or of several
+   in such, and, but for those of another machine that all begin with, where files or cells have one
+   name in several. Rows of one channel, or of several
    with the same labels, are of all channels of their record.
 2. Else ``network`` and ``station`` name all files that hold such a station.
 3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
@@ -21,10 +22,12 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
@@ -71,6 +74,7 @@ class FileRows:
     problem: str = ""
 
 
+Key = TypeVar("Key")
 # Gives the files that a row's name, station or shot is of, and what is wrong if there are none.
 Find = Callable[[str], tuple[list[Path], str]]
 
@@ -140,9 +144,9 @@ def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:
     return list(groups.values())
 
 
-def _files_by(pairs: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
+def _files_by(pairs: Iterable[tuple[Key, Path]]) -> dict[Key, list[Path]]:
     """Return the files of each key."""
-    found: dict[str, list[Path]] = {}
+    found: dict[Key, list[Path]] = {}
     for key, path in dict.fromkeys(pairs):
         found.setdefault(key, []).append(path)
     return found
@@ -155,19 +159,29 @@ def _finder_by_name(
     by_name = _files_by(pair for path in paths for pair in ((path.name, path), (path.stem, path)))
     common = _files_by((name, record.files[0]) for record in records for name in record.names)
     by_name = common | by_name
+    names = [*map(name_in, dict.fromkeys(cells))]
     folders: dict[str, set[Path]] = {}
-    for name in map(name_in, cells):
+    for name in names:
         folders.setdefault(name.name, {Path()}).add(name.parent)
     here = {path.parts[n:-1] for path in paths for n in range(len(path.parts))}
+    # Folders may be those of another machine, but not where they tell files apart.
+    told_apart = {n for n, named_in in folders.items() if len(named_in) > 2}
+    told_apart |= {name for name, named in by_name.items() if len(named) > 1}
+    n_foreign = _n_foreign([n.parts[:-1] for n in names if n.name in told_apart], here)
+
+    @cache
+    def by_folder(name: str) -> dict[tuple[str, ...], list[Path]]:
+        named = by_name.get(name, [])
+        return _files_by((path.parts[n:-1], path) for path in named for n in range(len(path.parts)))
 
     def find(cell: str) -> tuple[list[Path], str]:
         name = name_in(cell)
-        named = by_name.get(name.name, [])
-        # Folders may be those of another machine, but not where they tell files apart.
-        tell_apart = len(named) > 1 or len(folders[name.name]) > 2
-        tails = (name.parts[n:-1] for n in range(len(name.parts)))
-        folder = next((tail for tail in tails if tell_apart or tail in here), ())
-        found = [path for path in named if path.parts[-len(folder) - 1 : -1] == folder]
+        if name.name in told_apart:
+            folder = name.parts[n_foreign:-1]
+        else:
+            tails = (name.parts[n:-1] for n in range(len(name.parts)))
+            folder = next((tail for tail in tails if tail in here), ())
+        found = by_folder(name.name).get(folder, [])
         if len(found) > 1:
             # A file of that very name comes before one that has it as its stem.
             found = [path for path in found if path.name == name.name] or found
@@ -194,6 +208,15 @@ def _differ(
         one and other and firsts.get(one[0], one[0]) != firsts.get(other[0], other[0])
         for one, other in pairs
     )
+
+
+def _n_foreign(folders: Sequence[tuple[str, ...]], here: Collection[tuple[str, ...]]) -> int:
+    """Return how many folders all paths begin with that are those of another machine."""
+    if len(set(folders)) < 2:
+        return 0
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    counts = range(len([*shared]) + 1)
+    return next((n for n in counts if any(f[n:] and f[n:] in here for f in folders)), 0)
 
 
 def _join_channels(
