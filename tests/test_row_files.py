@@ -84,6 +84,47 @@ def test_many_files_of_one_name_are_found_in_their_folders_in_little_time():
     assert [group.files for group in found] == [[path] for path in paths]
 
 
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("station,itp", ["B,52", "A,51"]),
+        ("station,itp", ["CX.B.00.HH,52", "CX.A,51"]),
+        ("network,station,itp", [",B,52", "CX,CX.A..HHZ,51"]),
+        ("network,station,itp", ["CX,B,52", "CX,A,51"]),
+    ],
+)
+@pytest.mark.parametrize("network", ["CX", ""])
+def test_stations_name_files_with_and_without_their_network(tmp_path, network, header, rows):
+    write_station_files(tmp_path / "in", {"1": (network, "A"), "2": (network, "B")})
+    records, bad, _ = read(tmp_path / "in", header, rows)
+    assert bad == []
+    found = {r.waveform.station.split(".")[1]: r.arrivals["P"] for r in records}
+    assert found == {"A": (51.0,), "B": (52.0,)}
+
+
+def test_a_station_of_two_networks_is_asked_for_its_network(tmp_path):
+    write_station_files(tmp_path / "in", {"1": ("CX", "A"), "2": ("XX", "A"), "3": ("", "")})
+    rows = [",A,5", "CX,A,6", "YY,A,7", ",XX.A,8", "CX,,9"]
+    records, bad, _ = read(tmp_path / "in", "network,station,itp", rows)
+    assert [(r.waveform.station, r.arrivals["P"]) for r in records] == [
+        ("CX.A..HH", (6.0,)),
+        ("XX.A..HH", (8.0,)),
+    ]
+    assert bad == [
+        "row 1: stations of CX, XX are called A: name the network",
+        "row 3: there is no file of this station: name the file (column fname)",
+        "row 5: there is no file of this station: name the file (column fname)",
+    ]
+
+
+def write_station_files(folder, codes):
+    folder.mkdir()
+    for name, (network, station) in codes.items():
+        header = {"network": network, "station": station, "channel": "HHZ", "sampling_rate": 100.0}
+        trace = Trace(noise(int(name))[:, 0], header)
+        trace.write(str(folder / f"{name}.mseed"), format="MSEED")
+
+
 # --- gathers ----------------------------------------------------------------------------------
 
 

@@ -4,9 +4,10 @@
    names of files, but not two that name different ones: the very name, the name without its ending,
    or what the files of one record's channels have in common. Folders count as far as files here are
    in such, and, but for those of another machine that all begin with, where files or cells have one
-   name in several. Rows of one channel, or of several
-   with the same labels, are of all channels of their record.
-2. Else ``network`` and ``station`` name all files that hold such a station.
+   name in several. Rows of one channel, or of several with the same labels, are of all channels of
+   their record.
+2. Else ``network`` and ``station`` name all files that hold such a station. It may be a SEED id; a
+   network that is empty, in the row or in the files, fits any.
 3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
    by the file's name or the last number in it. Where the headers of files of one shot each have all
    shots, too, and give them to other files, the table is refused if it names field records (FFID),
@@ -234,14 +235,32 @@ def _join_channels(
 
 
 def _finder_by_station(paths: Sequence[Path], selection: Selection) -> Find:
-    """Find files by ``network.station``; what is no waveform is passed over."""
+    """Find files by ``network.station``, or a SEED id; what is no waveform is passed over."""
     by_code = _files_by(
         (f"{trace.stats.network}.{trace.stats.station}", path)
         for path in paths
         for trace in filter(selection.takes_channel, headers_of(path))
     )
-    problem = "there is no file of this station: name the file (column fname)"
-    return lambda code: (by_code.get(code, []), problem)
+    networks: dict[str, set[str]] = {}
+    for code in by_code:
+        network, _, station = code.partition(".")
+        networks.setdefault(station, set()).add(network)
+
+    def find(code: str) -> tuple[list[Path], str]:
+        network, _, station = code.partition(".")
+        parts = station.split(".")
+        if station not in networks and 2 <= len(parts) <= 4:  # of a SEED id
+            network, station = parts[0] or network, parts[1]
+        there = networks.get(station, set())
+        fit = [own for own in there if own == network] or [
+            own for own in there if station and not (own and network)
+        ]
+        if len(fit) > 1:
+            return [], f"stations of {some(sorted(fit))} are called {station}: name the network"
+        problem = "there is no file of this station: name the file (column fname)"
+        return by_code[f"{fit[0]}.{station}"] if fit else [], problem
+
+    return find
 
 
 def _finder_by_shot(

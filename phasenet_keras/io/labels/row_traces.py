@@ -94,7 +94,8 @@ def rows_by_trace(
             found.setdefault(place, []).append((number, row))
         elif shots:
             text = f"by its headers {file.name} holds no trace {n} of shot {shot or '(none named)'}"
-            bad.append(BadRow(number, f"{text}; its shots are {there}"))
+            text = f"{text}; its shots are {there}; {TRACE_IN_FILE} counts through the file, from 1"
+            bad.append(BadRow(number, text))
         else:
             text = f"{column} should be the number of a trace in {file.name}, {numbers[0]} to "
             bad.append(BadRow(number, f"{text}{numbers[-1]}, received '{row[column or '']}'"))
