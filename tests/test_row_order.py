@@ -272,6 +272,7 @@ def test_numbers_with_a_decimal_as_tables_of_floats_have_them_are_whole(tmp_path
     for column in ("trace", "channel", "geo_nr"):
         records, bad, _ = read(tmp_path / "in", f"fname,ffid,{column},itp", rows)
         assert (bad, are_right(records, 8)) == ([], True)
+        assert {record.gather for record in records} == {"shot 1001", "shot 1002"}
 
 
 @pytest.mark.parametrize("column", ["trace", "geo_nr"])

@@ -300,7 +300,8 @@ def _by_headers_of_all(
     Raises:
         FormatError: if headers give shots to other files than names do, and may be meant.
     """
-    of_names = {s: by_name[s][0] for s in shots if len(by_name.get(s, ())) == 1}
+    in_order = sorted(shots, key=natural_key)
+    of_names = {s: by_name[s][0] for s in in_order if len(by_name.get(s, ())) == 1}
     for header in SHOT_HEADERS:
         held = _files_by((shot_of_all(of_file, header), path) for path, of_file in traces.items())
         found = {s: held[s] for s in shots if len(held.get(s, ())) == 1}

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from phasenet_keras.io.labels.row_order import plain
 from phasenet_keras.io.labels.rows import (
     DISTANCE_COLUMNS,
     SHOT_COLUMNS,
@@ -73,7 +74,10 @@ def labelled_by_row(
         FormatError: for a cell that is not a number.
         ShapeError: for an arrival outside of the record.
     """
-    shot = first_cell(row, SHOT_COLUMNS)
+    shot, gather = (
+        cell if cell.isdecimal() else plain(cell)  # 11.0 is 11; 007 keeps its zeros
+        for cell in (first_cell(row, SHOT_COLUMNS), row.get("gather", ""))
+    )
     split = row.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
@@ -89,7 +93,7 @@ def labelled_by_row(
         arrivals,
         name=name or wave.station,
         event=event_in(row),
-        gather=f"shot {shot}" if shot else row.get("gather", ""),
+        gather=f"shot {shot}" if shot else gather,
         split=SPLIT_NAMES.get(split, ""),
     )
     offset = first_cell(row, DISTANCE_COLUMNS)
