@@ -231,3 +231,17 @@ def test_a_row_that_repeats_another_of_a_record_in_hdf5_is_said(tmp_path):
     with pytest.warns(RecordWarning, match="row 2 repeats an earlier one of q2/C"):
         [record] = read_labelled(tmp_path / "a.h5", tmp_path / "l.csv")
     assert record.arrivals == {"P": (120.0, 300.0)}
+
+
+def test_rows_of_one_record_that_differ_in_split_or_distance_are_said(tmp_path):
+    write_text_files(tmp_path / "in", ["a.txt", "b.txt"])
+    rows = ["a,100,train,5", "a,200,val,5.0", "a,300,training,9", "b,100,,", "b,200,test,7"]
+    (tmp_path / "l.csv").write_text("\n".join(["fname,itp,split,offset_m", *rows, "b,300,,"]))
+    with pytest.warns(RecordWarning) as caught:
+        a, b = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert (a.split, a.waveform.offset_m, a.arrivals) == ("train", 5, {"P": (100.0, 200.0, 300.0)})
+    assert (b.split, b.waveform.offset_m, b.arrivals) == ("test", 7, {"P": (100.0, 200.0, 300.0)})
+    assert [str(warning.message) for warning in caught] == [
+        "row 2 gives a the split dev, an earlier row split train, which counts",
+        "row 3 gives a the distance 9 m, an earlier row distance 5 m, which counts",
+    ]

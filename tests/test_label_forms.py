@@ -258,6 +258,39 @@ def test_the_only_record_of_a_file_is_of_no_other_station(tmp_path):
     assert record.arrivals == {"P": (50.0,)}
 
 
+@pytest.mark.parametrize("stations", [["XX.A.00.HH", "XX.C..HH"], ["XX.A.00.HH"]])
+def test_a_row_of_another_network_or_location_than_its_record_is_refused(tmp_path, stations):
+    write_sensors(tmp_path / "in", stations)
+    header = "fname,network,station,location,itp"
+    good = ["XX,A,00", "XX,A,0", "XX,A,0.0", "XX,A,", ",A,--", "xx,A,nan", "NA,A,NA", ",XX.A,Fuji"]
+    good += [",XX.A.00.HHZ,"]
+    wrong = ["YY,A,00", "XX,A,10", ",YY.A,", ",XX.A.10.HH,", "XX,A,10.0", "XX,A,NO"]
+    rows = [f"ev1.mseed,{row},{n}" for n, row in enumerate(good + wrong, start=1)]
+    (tmp_path / "l.csv").write_text("\n".join([header, *rows]))
+    *bad, record = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert [item.row for item in bad] == [*range(len(good) + 1, len(rows) + 1)]
+    assert record.arrivals == {"P": tuple(float(n) for n in range(1, len(good) + 1))}
+    assert "holds 0 records of YY.A.00, one is wanted; its" in bad[0].text
+
+
+def test_a_row_that_names_its_file_and_another_network_is_refused(tmp_path):
+    write_sensors(tmp_path / "in", ["XX.A.00.HH"])
+    header, rows = "fname,network,location,id,itp", ("XX,3,7", "YY,,7", ",10,2.5", "XX,,8.5")
+    text = [f"ev1.mseed,{row},{n}" for n, row in enumerate(rows, start=1)]
+    (tmp_path / "l.csv").write_text("\n".join([header, *text]))
+    bad, record = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert (bad.row, record.arrivals) == (2, {"P": (1.0, 3.0, 4.0)})
+    assert "its 1 record is of XX.A.00.HH" in bad.text
+
+
+def test_a_record_without_network_is_of_any(tmp_path):
+    write_sensors(tmp_path / "in", [".A..HH", "XX.B..HH"])
+    rows = ["ev1.mseed,YY,A,10,50", "ev1.mseed,,YY.A.00,,60"]
+    (tmp_path / "l.csv").write_text("\n".join(["fname,network,station,location,itp", *rows]))
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (50.0, 60.0)}
+
+
 def test_a_file_is_read_once_for_the_rows_of_all_its_stations(tmp_path):
     write_sensors(tmp_path / "in", ["XX.A..HH", "XX.B..HH", "YY.A..HH"])
     (tmp_path / "in/ev2.mseed").unlink()

@@ -265,6 +265,44 @@ def test_numbers_in_a_file_of_several_shots_that_no_row_names_are_said(tmp_path,
     assert sum("holds several shots by its headers (1001, 1002)" in text for text in said) == n_said
 
 
+@pytest.mark.parametrize("dot", ["", ".0"])
+def test_numbers_with_a_decimal_as_tables_of_floats_have_them_are_whole(tmp_path, dot):
+    write_line(tmp_path / "in")
+    rows = [f"line.su,{s}{dot},{n}{dot},{10 * (s % 100) + n}" for s, n in TRACES]
+    for column in ("trace", "channel", "geo_nr"):
+        records, bad, _ = read(tmp_path / "in", f"fname,ffid,{column},itp", rows)
+        assert (bad, are_right(records, 8)) == ([], True)
+        assert {record.gather for record in records} == {"shot 1001", "shot 1002"}
+
+
+@pytest.mark.parametrize("column", ["trace", "geo_nr"])
+def test_traces_of_shots_that_no_header_has_are_refused(tmp_path, column):
+    write_line(tmp_path / "in")
+    rows = [f"line.su,{s},{n},9" for s in ("S1001", "S1002") for n in range(1, 5)]
+    records, bad, _ = read(tmp_path / "in", f"fname,shot,{column},itp", rows)
+    assert (records, len(bad)) == ([], 8)
+    assert "shots by its headers (1001, 1002), and rows name others (S1001, S1002)" in bad[0]
+    # These count through the file, whatever the shots are called.
+    rows = [f"line.su,{s - 100},{n + 4 * (s - 1001)},{10 * (s % 100) + n}" for s, n in TRACES]
+    for name in ("trace", "trace_in_file"):
+        records, bad, _ = read(tmp_path / "in", f"fname,shot,{name},itp", rows)
+        assert (bad, are_right(records, 8)) == ([], True)
+    rows = ["line.su,901,2,12", "line.su,901,3,13"]
+    records, bad, _ = read(tmp_path / "in", "fname,shot,trace_in_file,itp", rows)
+    assert (bad, are_right(records, 2)) == ([], True)
+
+
+@pytest.mark.parametrize("shot", ["line", "7"])
+def test_a_shot_that_is_all_of_its_file_has_the_traces_of_the_file(tmp_path, shot):
+    write_line(tmp_path / "one", energy_source_point_number=7)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "one/line.su").rename(tmp_path / "in/line.su")
+    rows = [f"line.su,{shot},{n},{10 + n}" for n in (1, 3)]
+    records, bad, [said] = read(tmp_path / "in", "fname,shot,trace,itp", rows)
+    assert (bad, are_right(records, 2)) == ([], True)
+    assert "holds several shots by its headers (1001, 1002)" in said
+
+
 def test_rows_that_count_from_0_are_refused_in_all_shots(tmp_path):
     write_line(tmp_path / "in")
     rows = [f"{s},{n - 1},{10 * (s % 100) + n}" for s, n in TRACES if (s, n) != (1002, 1)]

@@ -1,14 +1,20 @@
 """Which files the rows of a table of samples are of.
 
 1. A column of a known name (``fname``, …) names the file, or any column most cells of which are
-   names of files: the very name, the name without its ending, or what the files of one record's
-   channels have in common. Folders count as far as files here are in such, and where files or cells
-   have one name in several. Rows of one channel, or of several with the same labels, are of all
-   channels of their record.
-2. Else ``network`` and ``station`` name all files that hold such a station.
+   names of files, but not two that name different ones: the very name, the name without its ending,
+   or what the files of one record's channels have in common. Folders count as far as files here are
+   in such, and, but for those of another machine that all begin with, where files or cells have one
+   name in several. Rows of one channel, or of several with the same labels, are of all channels of
+   their record.
+2. Else ``network`` and ``station`` name all files that hold such a station. It may be a SEED id; a
+   network that is empty, in the row or in the files, fits any.
 3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
-   by the file's name or the last number in it. It does not name a file of one trace for several
-   rows of one phase; and if there are as many rows as files all shots have to name one.
+   by the file's name or the last number in it. Where the headers of files of one shot each have all
+   shots, too, and give them to other files, the table is refused if it names field records (FFID),
+   if names have fewer of the shots, or if the names of such files have these numbers as well; a
+   mere counter in the headers says nothing. Where no shot is in a name they are those of such
+   headers. A shot does not name a file of one trace for several rows of one phase; and if there are
+   as many rows as files all shots have to name one.
 4. Else rows are in the order of the files, if they are as many and no column says otherwise.
 5. Otherwise the table is refused. A row of no file, or of more than one, is refused alone.
 """
@@ -17,16 +23,30 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_order import against_order, column_of_names, name_in, plain
-from phasenet_keras.io.labels.row_traces import shot_in, shots_of_traces
-from phasenet_keras.io.labels.rows import GATHER_COLUMNS, LabelTable, Rows, numbered_rows
+from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in, plain
+from phasenet_keras.io.labels.row_traces import (
+    SHOT_HEADERS,
+    names_of,
+    shot_in,
+    shot_of_all,
+    shots_of_traces,
+)
+from phasenet_keras.io.labels.rows import (
+    FIELD_RECORD_COLUMNS,
+    GATHER_COLUMNS,
+    LabelTable,
+    Rows,
+    numbered_rows,
+)
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
 from phasenet_keras.io.selection import Selection
@@ -55,6 +75,7 @@ class FileRows:
     problem: str = ""
 
 
+Key = TypeVar("Key")
 # Gives the files that a row's name, station or shot is of, and what is wrong if there are none.
 Find = Callable[[str], tuple[list[Path], str]]
 
@@ -73,12 +94,16 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     channels = channel_files(paths)
     names = {name for path in paths for name in (path.name, path.stem)}
     names |= {name for record in channels for name in record.names}
-    column = table.file_column or column_of_names(cells, names)
-    if column:
-        named = [row[column] for row in cells]
-        asked = {name_in(cell).name for cell in named}
+    columns = [table.file_column] if table.file_column else columns_of_names(cells, names)
+    if columns:
+        asked = {name_in(row[column]).name for row in cells for column in columns}
         records = [r for r in channels if asked & r.all_names and r.are_one_record()]
-        groups = _grouped(rows, named, _finder_by_name(named, paths, records))
+        finders = {c: _finder_by_name([r[c] for r in cells], paths, records) for c in columns}
+        column = columns[0]
+        if len(columns) > 1:
+            files = {c: [finders[c](row[c])[0] for row in cells] for c in columns}
+            column = _column_of_records(table.path, files, channels)
+        groups = _grouped(rows, (row[column] for row in cells), finders[column])
         _join_channels(groups, records, [*table.sample_columns.values()])
         groups = [group for group in groups if group.rows]
         _warn_of_unused(paths, groups)
@@ -89,10 +114,11 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     readers = _readers(paths)
     paths = sorted(readers, key=natural_key)
     are_gathers = all(reader and reader.one_trace_one_station for reader in readers.values())
-    if table.first_of(GATHER_COLUMNS) and are_gathers:
+    shot_column = table.first_of(GATHER_COLUMNS)
+    if shot_column and are_gathers:
         traces = {path: headers_of(path) for path in paths}
         named = list(map(shot_in, cells))
-        groups = _grouped(rows, named, _finder_by_shot(named, traces))
+        groups = _grouped(rows, named, _finder_by_shot(named, traces, shot_column))
         for group in groups:
             if group.files and len(traces[group.files[0]]) == 1:
                 _check_one_trace(group, [*table.sample_columns.values()])
@@ -116,9 +142,9 @@ def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:
     return list(groups.values())
 
 
-def _files_by(pairs: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
+def _files_by(pairs: Iterable[tuple[Key, Path]]) -> dict[Key, list[Path]]:
     """Return the files of each key."""
-    found: dict[str, list[Path]] = {}
+    found: dict[Key, list[Path]] = {}
     for key, path in dict.fromkeys(pairs):
         found.setdefault(key, []).append(path)
     return found
@@ -131,19 +157,29 @@ def _finder_by_name(
     by_name = _files_by(pair for path in paths for pair in ((path.name, path), (path.stem, path)))
     common = _files_by((name, record.files[0]) for record in records for name in record.names)
     by_name = common | by_name
+    names = [*map(name_in, dict.fromkeys(cells))]
     folders: dict[str, set[Path]] = {}
-    for name in map(name_in, cells):
+    for name in names:
         folders.setdefault(name.name, {Path()}).add(name.parent)
     here = {path.parts[n:-1] for path in paths for n in range(len(path.parts))}
+    # Folders may be those of another machine, but not where they tell files apart.
+    told_apart = {n for n, named_in in folders.items() if len(named_in) > 2}
+    told_apart |= {name for name, named in by_name.items() if len(named) > 1}
+    n_foreign = _n_foreign([n.parts[:-1] for n in names if n.name in told_apart], here)
+
+    @cache
+    def by_folder(name: str) -> dict[tuple[str, ...], list[Path]]:
+        named = by_name.get(name, [])
+        return _files_by((path.parts[n:-1], path) for path in named for n in range(len(path.parts)))
 
     def find(cell: str) -> tuple[list[Path], str]:
         name = name_in(cell)
-        named = by_name.get(name.name, [])
-        # Folders may be those of another machine, but not where they tell files apart.
-        tell_apart = len(named) > 1 or len(folders[name.name]) > 2
-        tails = (name.parts[n:-1] for n in range(len(name.parts)))
-        folder = next((tail for tail in tails if tell_apart or tail in here), ())
-        found = [path for path in named if path.parts[-len(folder) - 1 : -1] == folder]
+        if name.name in told_apart:
+            folder = name.parts[n_foreign:-1]
+        else:
+            tails = (name.parts[n:-1] for n in range(len(name.parts)))
+            folder = next((tail for tail in tails if tail in here), ())
+        found = by_folder(name.name).get(folder, [])
         if len(found) > 1:
             # A file of that very name comes before one that has it as its stem.
             found = [path for path in found if path.name == name.name] or found
@@ -152,6 +188,51 @@ def _finder_by_name(
         return found, f"there is no file of this name or station ({name})"
 
     return find
+
+
+def _column_of_records(
+    path: Path, files: Mapping[str, Sequence[Sequence[Path]]], records: Sequence[ChannelFiles]
+) -> str:
+    """Return the first column that names waveforms, not figures; refuse two that differ."""
+    column, *others = [c for c, found in files.items() if _are_waveforms(found)] or files
+    for other in others:
+        if _differ(files[column], files[other], records):
+            raise FormatError(
+                f"{path}: columns '{column}' and '{other}' both hold names of files, and of "
+                "different ones: call that of the records fname"
+            )
+    return column
+
+
+def _are_waveforms(files: Iterable[Sequence[Path]]) -> bool:
+    """Tell if the first file that rows name is one of waveforms."""
+    first = next((found[0] for found in files if found), None)
+    try:
+        return first is not None and bool(reader_of(first))
+    except FormatError:
+        return False
+
+
+def _differ(
+    files: Sequence[Sequence[Path]],
+    others: Sequence[Sequence[Path]],
+    records: Sequence[ChannelFiles],
+) -> bool:
+    """Tell if two columns name files of different records in any row where both name one."""
+    firsts = {path: record.files[0] for record in records for path in record.files}
+    return any(
+        one and other and firsts.get(one[0], one[0]) != firsts.get(other[0], other[0])
+        for one, other in zip(files, others, strict=True)
+    )
+
+
+def _n_foreign(folders: Sequence[tuple[str, ...]], here: Collection[tuple[str, ...]]) -> int:
+    """Return how many folders all paths begin with that are those of another machine."""
+    if len(set(folders)) < 2:
+        return 0
+    shared = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    counts = range(len([*shared]) + 1)
+    return next((n for n in counts if any(f[n:] and f[n:] in here for f in folders)), 0)
 
 
 def _join_channels(
@@ -169,26 +250,47 @@ def _join_channels(
 
 
 def _finder_by_station(paths: Sequence[Path], selection: Selection) -> Find:
-    """Find files by ``network.station``; what is no waveform is passed over."""
+    """Find files by ``network.station``, or a SEED id; what is no waveform is passed over."""
     by_code = _files_by(
         (f"{trace.stats.network}.{trace.stats.station}", path)
         for path in paths
         for trace in filter(selection.takes_channel, headers_of(path))
     )
-    problem = "there is no file of this station: name the file (column fname)"
-    return lambda code: (by_code.get(code, []), problem)
+    networks: dict[str, set[str]] = {}
+    for code in by_code:
+        network, _, station = code.partition(".")
+        networks.setdefault(station, set()).add(network)
+
+    def find(code: str) -> tuple[list[Path], str]:
+        network, _, station = code.partition(".")
+        parts = station.split(".")
+        if station not in networks and 2 <= len(parts) <= 4:  # of a SEED id
+            network, station = parts[0] or network, parts[1]
+        there = networks.get(station, set())
+        fit = [own for own in there if own == network] or [
+            own for own in there if station and not (own and network)
+        ]
+        if len(fit) > 1:
+            return [], f"stations of {some(sorted(fit))} are called {station}: name the network"
+        problem = "there is no file of this station: name the file (column fname)"
+        return by_code[f"{fit[0]}.{station}"] if fit else [], problem
+
+    return find
 
 
-def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]) -> Find:
+def _finder_by_shot(
+    shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]], column: str
+) -> Find:
     """Find gathers by shots; those of several shots by their headers, whatever they are called."""
-    names = {path: (path.stem, *map(plain, re.findall(r"\d+", path.stem)[-1:])) for path in traces}
-    by_name = _files_by((name, path) for path in traces for name in names[path])
+    by_name = _files_by((name, path) for path in traces for name in names_of(path))
     by_header = _files_by(
         (shot, path)
         for path, of_file in traces.items()
         for shots_of_file in shots_of_traces(of_file)
         for shot in shots_of_file
     )
+    wanted = set(shots) - {""}
+    by_name |= _by_headers_of_all(wanted, by_name, traces, column)
     are_named = by_name.keys() >= set(shots)
     # A number that several hold, such as a kind of source, says less than names of files.
     by_header = {s: held for s, held in by_header.items() if len(held) == 1 or not are_named}
@@ -200,6 +302,42 @@ def _finder_by_shot(shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]]
         return found if len(found) == 1 else [], f"{problem} (column fname)"
 
     return find
+
+
+def _by_headers_of_all(
+    shots: Set[str],
+    by_name: Mapping[str, Sequence[Path]],
+    traces: Mapping[Path, Sequence[Trace]],
+    column: str,
+) -> dict[str, list[Path]]:
+    """Return files of one shot each by their headers, where those have all shots and names none.
+
+    Raises:
+        FormatError: if headers give shots to other files than names do, and may be meant.
+    """
+    in_order = sorted(shots, key=natural_key)
+    of_names = {s: by_name[s][0] for s in in_order if len(by_name.get(s, ())) == 1}
+    for header in SHOT_HEADERS:
+        held = _files_by((shot_of_all(of_file, header), path) for path, of_file in traces.items())
+        found = {s: held[s] for s in shots if len(held.get(s, ())) == 1}
+        if not found.keys() >= of_names.keys():
+            continue
+        others = {s: path for s, path in of_names.items() if found[s] != [path]}
+        are_meant = (
+            column in FIELD_RECORD_COLUMNS
+            or len(found) > len(of_names)
+            or all(s in map(plain, re.findall(r"\d+", found[s][0].stem)) for s in others)
+        )
+        if others and are_meant:
+            shot, path = next(iter(others.items()))
+            raise FormatError(
+                f"{column} {shot} is {found[shot][0].name} by the headers of its traces ({header}),"
+                f" and {path.name} by the name of the file: name the file of each row (column "
+                "fname)"
+            )
+        if of_names or len(found) == len(shots):
+            return {} if of_names else found
+    return {}
 
 
 def _check_one_trace(group: FileRows, columns: Sequence[str]) -> None:

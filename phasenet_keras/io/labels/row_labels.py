@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from phasenet_keras.io.labels.row_order import plain
 from phasenet_keras.io.labels.rows import (
     DISTANCE_COLUMNS,
     SHOT_COLUMNS,
@@ -34,13 +35,16 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
         label: gives the record what one row says; see `labelled_by_row`.
 
     Warns:
-        RecordWarning: for rows that repeat others, or may be second picks of an onset.
+        RecordWarning: for rows that repeat others, say another split or distance, or may be second
+            picks of an onset.
     """
     found: LabelledWaveform | None = None
     for number, row in rows:
         try:
             record = label(row)
             both = _merged([record] if found is None else [found, record])
+            if found is not None:
+                _warn_of_others(number, record, found)
             if found is not None and both.arrivals == found.arrivals:
                 text = f"row {number} repeats an earlier one of {both.name}"
                 warnings.warn(text, RecordWarning, stacklevel=2)
@@ -70,7 +74,10 @@ def labelled_by_row(
         FormatError: for a cell that is not a number.
         ShapeError: for an arrival outside of the record.
     """
-    shot = first_cell(row, SHOT_COLUMNS)
+    shot, gather = (
+        cell if cell.isdecimal() else plain(cell)  # 11.0 is 11; 007 keeps its zeros
+        for cell in (first_cell(row, SHOT_COLUMNS), row.get("gather", ""))
+    )
     split = row.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
@@ -86,7 +93,7 @@ def labelled_by_row(
         arrivals,
         name=name or wave.station,
         event=event_in(row),
-        gather=f"shot {shot}" if shot else row.get("gather", ""),
+        gather=f"shot {shot}" if shot else gather,
         split=SPLIT_NAMES.get(split, ""),
     )
     offset = first_cell(row, DISTANCE_COLUMNS)
@@ -115,13 +122,36 @@ def _merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
             )
         for phase, samples in record.arrivals.items():
             arrivals.setdefault(phase, set()).update(samples)
-    return replace(first, arrivals={phase: tuple(values) for phase, values in arrivals.items()})
+    return replace(
+        first,
+        waveform=next(
+            (r.waveform for r in records if r.waveform.offset_m is not None), first.waveform
+        ),
+        arrivals={phase: tuple(values) for phase, values in arrivals.items()},
+        split=next((record.split for record in records if record.split), ""),
+    )
 
 
 def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
     """Return the arrivals of a cell in samples, also of a column of times."""
     values = numbers_in(cell, column)
     return samples_of_times(values, column, wave) if column in TIME_COLUMNS_S else values
+
+
+def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
+    """Say where a row has another split or distance than an earlier one, which counts."""
+    words = [
+        (f"split {r.split}" if r.split else "", "" if o is None else f"distance {o:g} m")
+        for r, o in ((r, r.waveform.offset_m) for r in (record, others))
+    ]
+    for of_row, of_others in zip(*words, strict=True):
+        if of_row and of_others and of_row != of_others:
+            warnings.warn(
+                f"row {number} gives {others.name} the {of_row}, an earlier row {of_others}, which "
+                "counts",
+                RecordWarning,
+                stacklevel=3,
+            )
 
 
 def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:

@@ -17,7 +17,7 @@ from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.labels.rows import GATHER_COLUMNS, NUMBER_COLUMNS, TRACE_COLUMNS
 from phasenet_keras.io.text_tables import EVENT_COLUMNS
 
-__all__ = ["against_order", "column_of_names", "counting_column", "name_in", "plain"]
+__all__ = ["against_order", "columns_of_names", "counting_column", "name_in", "plain"]
 
 Cells = Mapping[str, str]
 
@@ -28,6 +28,9 @@ _OF_RECORDS = {*NUMBER_COLUMNS, *COLUMNS["phase"], "split", ""}
 _OF_OTHERS = {*GATHER_COLUMNS, *TRACE_COLUMNS, "station", "network"}
 # What sensors and stations are called; times, words, remarks and hashes are no codes.
 _CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
+
+# Tables that had an empty cell anywhere in a column write its whole numbers with a decimal.
+_WHOLE = re.compile(r"(\d+)(?:\.0*)?")
 
 
 def name_in(cell: str) -> Path:
@@ -41,26 +44,28 @@ def name_in(cell: str) -> Path:
 
 
 def plain(cell: str) -> str:
-    """Return a whole number without leading zeros; other text as it is.
+    """Return a whole number without leading zeros and decimals; other text as it is.
 
     Example:
-        >>> plain("007"), plain("S07")
-        ('7', 'S07')
+        >>> plain("007"), plain("11.0"), plain("S07")
+        ('7', '11', 'S07')
     """
-    return str(int(cell)) if cell.isdecimal() else cell
+    whole = _WHOLE.fullmatch(cell)
+    return str(int(whole[1])) if whole else cell
 
 
-def column_of_names(rows: Sequence[Cells], names: Collection[str]) -> str | None:
-    """Return the column whose cells are names of files, whatever it is called; None without one.
+def columns_of_names(rows: Sequence[Cells], names: Collection[str]) -> list[str]:
+    """Return the columns whose cells are names of files, whatever they are called.
 
     Args:
         rows: cells by column.
         names: of the files, with and without their endings.
 
     Example:
-        >>> column_of_names([{"wave": "b.txt", "p_us": "7"}], {"a.txt", "b.txt"})
-        'wave'
+        >>> columns_of_names([{"wave": "b.txt", "p_us": "7"}], {"a.txt", "b.txt"})
+        ['wave']
     """
+    found = []
     for column, cells in _columns(rows):
         n_names = sum(name_in(cell).name in names for cell in cells)
         # Numbers (events, qualities, depths) may be names of files such as 7.txt by chance.
@@ -69,8 +74,8 @@ def column_of_names(rows: Sequence[Cells], names: Collection[str]) -> str | None
             and 2 * n_names > len(cells)
             and not any(map(_is_number, cells))
         ):
-            return column
-    return None
+            found.append(column)
+    return found
 
 
 def counting_column(rows: Sequence[Cells]) -> str | None:

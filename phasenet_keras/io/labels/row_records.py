@@ -6,22 +6,25 @@
 3. Of several in one file the row's station chooses, which may be a SEED id; then, where there are
    several of it, network, location and channel, each where the row has it. An empty network fits
    any.
-4. Otherwise the row is refused, and so are several records in several files.
+4. A row of another network or location than its record is refused, where both have one.
+5. Otherwise the row is refused, and so are several records in several files.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.labels.npz import with_all_channels
+from phasenet_keras.io.labels.row_order import plain
 from phasenet_keras.io.labels.row_traces import rows_by_trace
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import gather_of, read_stream
 from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.text_tables import first_cell
+from phasenet_keras.io.text_tables import NOT_A_NUMBER, first_cell
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
@@ -32,6 +35,8 @@ SEED_PARTS = ("network", "station", "location", "channel")
 STATION_COLUMNS = ("station_id", "station", "station_code")
 LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
+# Of SEED, as `plain` leaves it; a column of that name may hold words, such as names of places.
+_LOCATION = re.compile(r"(?!NA)[A-Z\d]{1,2}")
 
 
 def rows_by_record(
@@ -89,13 +94,15 @@ def _rows_by_codes(
         # Columns of other names, such as `id`, may hold numbers of rows.
         if len(waves) == 1 and not (has_code and first_cell(row, STATION_COLUMNS)):
             places = [0]
+            wanted |= {"network": first_cell(row, COLUMNS["network"]), "location": ""}
         for part in SEED_PARTS:
             # Tables have columns of other meaning, such as a number in `channel`: asked in need.
             if wanted[part] and len(places) > 1:
                 places = [n for n in places if _fits(part, wanted[part], codes[n], waves[n])]
+        places = [n for n in places if not _contradicts(wanted, codes[n])]
         if len(places) == 1:
             found.setdefault(places[0], []).append((number, row))
-        elif wanted["station"]:
+        elif wanted["station"] or len(waves) == 1:
             said = f"{len(places)} records of {'.'.join(filter(None, wanted.values()))}, one is"
             bad.append(
                 BadRow(
@@ -133,7 +140,19 @@ def _fits(part: str, code: str, own: Mapping[str, str], wave: Waveform) -> bool:
     """Tell if a record is of a code; the channel may be whole, an instrument or a component."""
     if part == "channel" and part in own:
         return own[part] in (code, code[:-1]) if len(code) > 1 else code in wave.channels
+    if part == "location":
+        return plain(own.get(part, code)) == plain(code)
     return own.get(part, code) == code or (part == "network" and not own[part])
+
+
+def _contradicts(wanted: Mapping[str, str], own: Mapping[str, str]) -> bool:
+    """Tell if network or location of a row and of its record are two; words are no location."""
+    network, location = wanted["network"].upper(), plain(wanted["location"]).upper()
+    other_network = own.get("network", "").upper() not in ("", network)
+    other_location = plain(own.get("location", "")).upper() not in ("", location)
+    return (other_network and bool(network) and network.lower() not in NOT_A_NUMBER) or (
+        other_location and _LOCATION.fullmatch(location) is not None
+    )
 
 
 def _said_of_several(files: Sequence[Path], waves: Sequence[Waveform]) -> str:

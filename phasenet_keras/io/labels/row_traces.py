@@ -9,13 +9,16 @@
    Its number is that of its header, that in the file, or counted in its shot: the first of these
    that all rows have, but for those that have none. Rows are refused that may have those of
    headers, or count other traces: in files of one shot in another order than its numbers, where
-   headers count from 0, and where no one of these is that of all rows.
+   headers count from 0, and where no one of these is that of all rows. Where no row names a shot of
+   the headers the numbers are those in the file; they are refused if the rows name other shots than
+   the whole file is of, and no number is beyond the traces of one shot.
 4. A row of no trace is refused, with all others of the file where their numbers may have been meant
    in another way: in order, of receivers, or from 0.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
@@ -40,7 +43,7 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Trace
 
-__all__ = ["rows_by_trace", "shot_in", "shots_of_traces"]
+__all__ = ["SHOT_HEADERS", "names_of", "rows_by_trace", "shot_in", "shot_of_all", "shots_of_traces"]
 
 # What tables call a shot: the field record (FFID), or the number of the source point.
 SHOT_HEADERS = ("original_field_record_number", "energy_source_point_number")
@@ -91,7 +94,8 @@ def rows_by_trace(
             found.setdefault(place, []).append((number, row))
         elif shots:
             text = f"by its headers {file.name} holds no trace {n} of shot {shot or '(none named)'}"
-            bad.append(BadRow(number, f"{text}; its shots are {there}"))
+            text = f"{text}; its shots are {there}; {TRACE_IN_FILE} counts through the file, from 1"
+            bad.append(BadRow(number, text))
         else:
             text = f"{column} should be the number of a trace in {file.name}, {numbers[0]} to "
             bad.append(BadRow(number, f"{text}{numbers[-1]}, received '{row[column or '']}'"))
@@ -103,16 +107,27 @@ def rows_by_trace(
         bad += [BadRow(number, text) for of_trace in found.values() for number, _ in of_trace]
         found = {}
     if known and found and not shots and column and column != TRACE_IN_FILE:
-        _warn_of_shots(known[0], found, file)
+        _check_shots(known[0], named - _shots_of_file(traces, file), found, file)
     return found, bad
 
 
-def _warn_of_shots(shots: Sequence[str], found: Mapping[int, Rows], file: Path) -> None:
-    """Say where numbers may count the traces of shots that rows do not name."""
+def _check_shots(
+    shots: Sequence[str], named: Set[str], found: Mapping[int, Rows], file: Path
+) -> None:
+    """Refuse numbers that may count the traces of shots that no header has; say so of no shots."""
+    there = some(dict.fromkeys(shots))
+    if max(found) > max(Counter(shots).values()):
+        return
+    if named:
+        raise FormatError(
+            f"{file.name} holds several shots by its headers ({there}), and rows name others "
+            f"({some(sorted(named))}): name these in a column shot or ffid, or count the traces "
+            f"through the file, from 1, in a column {TRACE_IN_FILE}"
+        )
     n_several = sum(len(rows) > 1 for rows in found.values())  # of most: said with their arrivals
-    if max(found) <= max(Counter(shots).values()) and 2 * n_several <= len(found):
+    if 2 * n_several <= len(found):
         warnings.warn(
-            f"{file.name} holds several shots by its headers ({some(dict.fromkeys(shots))}), and "
+            f"{file.name} holds several shots by its headers ({there}), and "
             "rows name none of these (column shot or ffid): their numbers are taken to count the "
             "traces of the file",
             RecordWarning,
@@ -121,13 +136,34 @@ def _warn_of_shots(shots: Sequence[str], found: Mapping[int, Rows], file: Path) 
 
 
 def shot_in(row: Mapping[str, str]) -> str:
-    """Return the shot that a row names, numbers without leading zeros; empty where it names none.
+    """Return the shot that a row names, numbers as `plain`; empty where it names none.
 
     Example:
-        >>> shot_in({"ffid": "0012"}), shot_in({"trace": "3"})
+        >>> shot_in({"ffid": "0012.0"}), shot_in({"trace": "3"})
         ('12', '')
     """
     return plain(first_cell(row, GATHER_COLUMNS))
+
+
+def names_of(file: Path) -> tuple[str, ...]:
+    """Return the shots that the name of a gather may stand for: itself, and its last number.
+
+    Example:
+        >>> names_of(Path("line1_shot007.su"))
+        ('line1_shot007', '7')
+    """
+    return file.stem, *map(plain, re.findall(r"\d+", file.stem)[-1:])
+
+
+def _shots_of_file(traces: Sequence[Trace], file: Path) -> set[str]:
+    """Return what may name all of a file as one shot: its name, a header alike in all traces."""
+    return {*names_of(file), *(shot_of_all(traces, name) for name in SHOT_HEADERS)}
+
+
+def shot_of_all(traces: Sequence[Trace], header: str) -> str:
+    """Return the shot that a header gives to all traces; empty where it gives several, or none."""
+    shots = {*_header(traces, header)}
+    return str(shots.pop()) if len(shots) == 1 and shots != {0} else ""
 
 
 def shots_of_traces(traces: Sequence[Trace]) -> list[list[str]]:
@@ -192,7 +228,7 @@ def _column_of_numbers(
 def _numbers_traces(rows: Sequence[Mapping[str, str]], column: str) -> bool:
     """Tell if a column of a known name has numbers; channels of seismometers have codes."""
     cells = [row[column] for row in rows if row.get(column)]
-    return bool(cells) and (column != "channel" or all(cell.isdecimal() for cell in cells))
+    return bool(cells) and (column != "channel" or all(plain(cell).isdecimal() for cell in cells))
 
 
 def _places(
@@ -229,5 +265,5 @@ def _places(
 
 
 def _number(row: Mapping[str, str], column: str) -> int | None:
-    cell = row.get(column, "")
+    cell = plain(row.get(column, ""))
     return int(cell) if cell.isdecimal() else None

@@ -30,6 +30,7 @@ from phasenet_keras.types import FormatError
 
 __all__ = [
     "DISTANCE_COLUMNS",
+    "FIELD_RECORD_COLUMNS",
     "FILE_COLUMNS",
     "GATHER_COLUMNS",
     "NUMBER_COLUMNS",
@@ -71,7 +72,8 @@ VALUE_COLUMNS: Mapping[str, str] = {
 }
 FILE_COLUMNS = ("fname", "file_name", "filename", "file", "trace_name")
 # A shot by its name or number, or by the field record of its traces' headers.
-SHOT_COLUMNS = ("shot", "ffid", "fldr", "field_record", "source")
+FIELD_RECORD_COLUMNS = ("ffid", "fldr", "field_record")
+SHOT_COLUMNS = ("shot", *FIELD_RECORD_COLUMNS, "source")
 GATHER_COLUMNS = (*SHOT_COLUMNS, "gather")
 # The number of a trace in its file, or in its shot where the file holds several.
 TRACE_IN_FILE = "trace_in_file"

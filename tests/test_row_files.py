@@ -1,0 +1,202 @@
+"""Which files the rows of a table of samples are of: by names, folders, and headers of gathers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import process_time
+
+import pytest
+from obspy import Trace
+from sources import noise, write_text_files
+from test_row_order import SENSORS, SHUFFLED, are_right, label, read, write_line
+
+from phasenet_keras.io.labels.row_files import rows_by_files
+from phasenet_keras.io.labels.rows import LabelTable
+from phasenet_keras.io.selection import Selection
+from phasenet_keras.types import FormatError
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("template,wave,itp", ["ev2_S1.txt,ev2_S2.txt,9", "ev2_S1.txt,ev2_S3.txt,8"]),
+        ("reference,record,itp", ["ev2_S1,ev2_S2,9", "ev2_S2,ev2_S1,8"]),
+        ("wave,quality,noise,itp", ["ev2_S1,good,ev2_S3.txt,9", "ev2_S2,bad,ev2_S2.txt,8"]),
+    ],
+)
+def test_two_columns_of_names_of_different_files_are_refused(tmp_path, header, rows):
+    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
+    first, second = (name for name in header.split(",")[:-1] if name != "quality")
+    with pytest.raises(FormatError, match=f"columns '{first}' and '{second}' both hold names of"):
+        read(tmp_path / "in", header, rows)
+    records, bad, _ = read(tmp_path / "in", header.replace(second, "fname"), rows)
+    assert (len(records), bad) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [("path,stem,itp", "/lab/in/{0}.txt,{0},{1}"), ("stem,windows,itp", r"{0},C:\lab\{0}.txt,{1}")],
+)
+def test_two_columns_of_names_of_the_same_files_are_one(tmp_path, header, row):
+    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
+    rows = [row.format(f"ev{e}_{s}", label(e, s)) for e, s in SHUFFLED]
+    records, bad, said = read(tmp_path / "in", header, rows)
+    assert (bad, said) == ([], [])
+    found = {record.name: record.arrivals["P"] for record in records}
+    assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
+
+
+@pytest.mark.parametrize("header", ["figure,wave,itp", "wave,figure,itp"])
+def test_a_column_of_names_of_other_files_than_waveforms_is_passed_over(tmp_path, header):
+    names = [f"ev{e}_{s}.txt" for e, s in SENSORS]
+    write_text_files(tmp_path / "in", names)
+    (tmp_path / "in/all.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    rows = [f"all.png,{name},{50 + n}" for n, name in enumerate(names)]
+    if header.startswith("wave"):
+        rows = [",".join((row.split(",")[1], "all.png", row.split(",")[2])) for row in rows]
+    records, bad, _ = read(tmp_path / "in", header, rows)
+    assert bad == []
+    assert [r.arrivals["P"] for r in records] == [(50.0 + n,) for n in range(len(names))]
+
+
+def test_columns_of_the_channels_of_a_record_name_one(tmp_path):
+    (tmp_path / "in").mkdir()
+    for n in (1, 2):
+        for channel in "ENZ":
+            header = {"station": "A", "channel": f"BH{channel}", "sampling_rate": 100.0}
+            trace = Trace(noise(n, 400)[:, 0], header)
+            trace.write(str(tmp_path / f"in/q{n}.A.BH{channel}.sac"), format="SAC")
+    rows = [f"q{n}.A.BHZ.sac,q{n}.A.BHN.sac,q{n}.A.BHE.sac,{50 + n}" for n in (2, 1)]
+    records, bad, said = read(tmp_path / "in", "z,n,e,itp", rows)
+    assert (bad, said) == ([], [])
+    assert [r.arrivals["P"] for r in records] == [(52.0,), (51.0,)]
+    assert [r.waveform.channels for r in records] == [("E", "N", "Z")] * 2
+
+
+@pytest.mark.parametrize("root", ["/home/u/set/", "C:\\lab\\", "old/", ""])
+def test_folders_of_another_machine_tell_files_of_one_name_apart(tmp_path, root):
+    for event in (1, 2):
+        (tmp_path / f"in/ev{event}").mkdir(parents=True)
+        write_text_files(tmp_path / f"in/ev{event}/data", ["a.txt"])
+    rows = [f"{root}ev{n}/data/a.txt,{50 + n}" for n in (2, 3, 1)]
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows)
+    assert [r.arrivals["P"] for r in records] == [(52.0,), (51.0,)]
+    [text] = bad  # ev3/data is not ev1/data, the only one that is there
+    assert text.startswith("row 2: there is no file of this name")
+    (tmp_path / "in/ev1/data/a.txt").unlink()
+    records, bad, _ = read(tmp_path / "in", "fname,itp", rows)
+    assert ([r.arrivals["P"] for r in records], len(bad)) == ([(52.0,)], 2)
+
+
+def test_many_files_of_one_name_are_found_in_their_folders_in_little_time():
+    paths = [Path(f"/d/ev{n:05d}/a.txt") for n in range(20_000)]
+    rows = tuple({"fname": f"ev{n:05d}/a.txt", "itp": "1"} for n in range(20_000))
+    start_s = process_time()
+    found = rows_by_files(LabelTable(Path("l.csv"), rows, ("fname", "itp")), paths, Selection())
+    assert process_time() - start_s < 15  # 44 s where each row looks at all files
+    assert [group.files for group in found] == [[path] for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("station,itp", ["B,52", "A,51"]),
+        ("station,itp", ["CX.B.00.HH,52", "CX.A,51"]),
+        ("network,station,itp", [",B,52", "CX,CX.A..HHZ,51"]),
+        ("network,station,itp", ["CX,B,52", "CX,A,51"]),
+    ],
+)
+@pytest.mark.parametrize("network", ["CX", ""])
+def test_stations_name_files_with_and_without_their_network(tmp_path, network, header, rows):
+    write_station_files(tmp_path / "in", {"1": (network, "A"), "2": (network, "B")})
+    records, bad, _ = read(tmp_path / "in", header, rows)
+    assert bad == []
+    found = {r.waveform.station.split(".")[1]: r.arrivals["P"] for r in records}
+    assert found == {"A": (51.0,), "B": (52.0,)}
+
+
+def test_a_station_of_two_networks_is_asked_for_its_network(tmp_path):
+    write_station_files(tmp_path / "in", {"1": ("CX", "A"), "2": ("XX", "A"), "3": ("", "")})
+    rows = [",A,5", "CX,A,6", "YY,A,7", ",XX.A,8", "CX,,9"]
+    records, bad, _ = read(tmp_path / "in", "network,station,itp", rows)
+    assert [(r.waveform.station, r.arrivals["P"]) for r in records] == [
+        ("CX.A..HH", (6.0,)),
+        ("XX.A..HH", (8.0,)),
+    ]
+    assert bad == [
+        "row 1: stations of CX, XX are called A: name the network",
+        "row 3: there is no file of this station: name the file (column fname)",
+        "row 5: there is no file of this station: name the file (column fname)",
+    ]
+
+
+def write_station_files(folder, codes):
+    folder.mkdir()
+    for name, (network, station) in codes.items():
+        header = {"network": network, "station": station, "channel": "HHZ", "sampling_rate": 100.0}
+        trace = Trace(noise(int(name))[:, 0], header)
+        trace.write(str(folder / f"{name}.mseed"), format="MSEED")
+
+
+# --- gathers ----------------------------------------------------------------------------------
+
+
+def write_shots(folder, ffids):
+    """Files of one shot each; the largest sample of a trace is 10 * FFID + its number."""
+    for n, (name, ffid) in enumerate(ffids.items()):
+        write_line(folder.parent / f"l{n}", shots=[ffid])
+        folder.mkdir(exist_ok=True)
+        (folder.parent / f"l{n}/line.su").rename(folder / f"{name}.su")
+
+
+@pytest.mark.parametrize(
+    ("ffids", "column", "shots"),
+    [
+        ({"shot1_rep2": 1, "shot2_rep1": 2}, "shot", (1, 2)),
+        ({"shot1_rep2": 1, "shot2_rep1": 2, "shot3_rep3": 3}, "gather", (1, 2, 3)),
+        ({"FFID0011_seg12": 11, "FFID0012_seg11": 12}, "ffid", (11, 12)),
+        ({"2": 1, "3": 2, "4": 3}, "ffid", (2, 3)),
+        ({"11": 12, "12": 13, "13": 14}, "shot", (12, 13, 14)),  # 14 is in no name
+    ],
+)
+def test_shots_that_headers_and_names_give_to_different_files_are_refused(
+    tmp_path, ffids, column, shots
+):
+    write_shots(tmp_path / "in", ffids)
+    rows = [f"{shot},1,{10 * shot + 1}" for shot in shots]
+    with pytest.raises(FormatError, match=r"by the headers .* by the name of the file"):
+        read(tmp_path / "in", f"{column},trace,itp", rows)
+
+
+@pytest.mark.parametrize("column", ["shot", "gather", "source", "ffid"])
+@pytest.mark.parametrize(
+    "ffid",
+    [
+        lambda n: 0,
+        lambda n: 1,
+        lambda n: 7,
+        lambda n: n - 1,
+        lambda n: n,
+        lambda n: n + 1,
+        lambda n: n + 100,
+        lambda n: n // 7,
+    ],
+)
+def test_headers_that_only_count_leave_files_to_their_names(tmp_path, ffid, column):
+    write_shots(tmp_path / "in", {f"line1_shot{n:03d}": ffid(n) for n in range(5, 9)})
+    for shots in (range(5, 9), range(6, 8)):
+        if column == "ffid" and len(shots) == 2 and ffid(6) in (5, 7):
+            continue  # they may be those of the headers: refused
+        rows = [f"{shot},{n},{shot * 10 + n}" for shot in shots for n in (1, 3)]
+        records, bad, _ = read(tmp_path / "in", f"{column},trace,itp", rows)
+        assert bad == []
+        wanted = {f"line1_shot{s:03d}-{n:04d}": (s * 10.0 + n,) for s in shots for n in (1, 3)}
+        assert {r.name: r.arrivals["P"] for r in records} == wanted
+
+
+def test_shots_that_are_in_no_name_are_those_of_headers(tmp_path):
+    write_shots(tmp_path / "in", {"1001": 12, "1002": 11, "1003": 14})
+    for shots in ((11, 12, 14), (11, 12)):
+        rows = [f"{shot},{n},{10 * shot + n}" for shot in shots for n in (1, 3)][-3:]
+        records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
+        assert (bad, are_right(records, 3)) == ([], True)
