@@ -42,10 +42,10 @@ class Difference:
     def text(self) -> str:
         """The same in a few words."""
         low, high = self.interval
-        said = [] if math.isnan(low) else [f"{low:+.3f} to {high:+.3f}"]
-        if self.f1 and not self.is_sure:
-            said.append("may be chance")
-        return f"{self.phase} {self.f1:+.3f}" + (f" ({', '.join(said)})" if said else "")
+        said = "too few events" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}"
+        if low <= 0 <= high and self.f1:
+            said += ", may be chance"
+        return f"{self.phase} {self.f1:+.3f} ({said})"
 
 
 def f1_difference(
@@ -62,7 +62,7 @@ def f1_difference(
     Example:
         >>> hit, miss = (RecordMatches(1, 1, found, "e") for found in [(0.0,), ()])
         >>> f1_difference("P", [hit, hit], [hit, miss]).text
-        'P +0.500 (may be chance)'
+        'P +0.500 (too few events)'
     """
     names, of_event = np.unique([match.event for match in ours], return_inverse=True)
     # By event: labels and picks, then matches, of ours and of theirs.
