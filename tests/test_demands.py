@@ -353,5 +353,5 @@ def test_the_split_that_is_missing_is_named_and_how_to_make_one(n_train, n_dev, 
     with pytest.raises(ConfigError) as error:
         train(small_parent(), onsets(n_train), onsets(n_dev, 50), tmp_path / "run", config=CONFIG)
     assert f"there are none to {lacking}: `phasenet-keras prepare DATASET " in str(error.value)
-    assert "--split-by event --output OTHER`" in str(error.value)
+    assert "prepare DATASET --output OTHER` splits" in str(error.value)
     assert not (tmp_path / "run").exists()

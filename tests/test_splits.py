@@ -171,7 +171,7 @@ def wave_of(fact):
 def test_too_few_earthquakes_that_have_nothing_in_common_are_no_groups():
     facts = [RecordFacts(f"r{n}", "", f"e{n} + e{n + 1}") for n in range(20)]
     assert choose_split_by(facts) == "block"
-    with pytest.raises(ConfigError, match="there are 1 events, three at least"):
+    with pytest.raises(ConfigError, match=r"three events at least .* there are 1: label"):
         split_facts(facts, "event")
 
 
@@ -263,7 +263,7 @@ def test_copies_and_overlaps_stay_together_and_given_ones_are_refused(tmp_path, 
     splits = split_facts(facts, "event")
     assert splits[::2] == splits[1::2]
     assert set(splits) == {"train", "dev", "test"}
-    with pytest.raises(ConfigError, match="no record has a gather"):
+    with pytest.raises(ConfigError, match="no record names its gather"):
         split_facts(facts, "gather")
     twice = [labelled(n, split="train") for n in range(3)]
     copy = LabelledWaveform(twice[0].waveform, {}, name="copy", split="test")

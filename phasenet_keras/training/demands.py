@@ -103,8 +103,8 @@ def check_training(
     if lacking:
         raise ConfigError(
             "training needs records to learn from and others to validate on, there are none to "
-            f"{' or '.join(lacking)}: `phasenet-keras prepare DATASET --split-by event --output "
-            "OTHER` (or by shot, time, block) splits a data set anew"
+            f"{' or '.join(lacking)}: `phasenet-keras prepare DATASET --output OTHER` splits a "
+            "data set anew"
         )
     if not has_teacher:
         check_labelled(train_records, phases[1:], "to train on")

@@ -137,7 +137,7 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
     groups = tied_groups(facts, by)
     if not any(groups_of(facts, by)):
         raise ConfigError(
-            f"no record has a {by}: split by something else (--split-by block, in Python "
+            f"no record names its {by}: split by something else (--split-by block, in Python "
             "split_by='block')"
         )
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
@@ -321,7 +321,12 @@ def _draw(
     sizes = Counter(groups)
     names = sorted(sizes)
     if len(names) < LEAST_GROUPS:
-        raise ConfigError(f"there are {len(names)} {by}s, three at least are needed")
+        others = " or ".join(f"--split-by {other}" for other in ("station", "block") if other != by)
+        raise ConfigError(
+            f"three {by}s at least are needed for three splits, there are {len(names)}: label "
+            f"records of others, or split by something else (phasenet-keras prepare {others}: "
+            "scores are then of known events)"
+        )
     order = [names[i] for i in np.random.default_rng(seed).permutation(len(names)).tolist()]
     # The largest trains: a swarm among a few other earthquakes is no test of much.
     largest = max(reversed(order), key=lambda name: sizes[name])
