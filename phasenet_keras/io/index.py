@@ -112,6 +112,8 @@ def check_path(given: Any, what: str = "a file, a folder or a pattern ('in/*.sac
     if not str(given):
         raise ConfigError("a file name is empty; '.' names the working folder")
     path = Path(given)
+    if os.path.lexists(path):
+        return path
     for name in (str(path), *path.parts):  # each part, for the first folder may not be there yet
         try:
             os.lstat(name)
