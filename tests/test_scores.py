@@ -60,6 +60,10 @@ def test_what_names_and_times_tie_is_drawn_together():
     at = {"start_s": 1e9, "duration_s": 9.0}
     tied = [RecordFacts("a", event="q1 + q2", **at), RecordFacts("b", event="q1")]
     tied += [RecordFacts("c", event="q2"), RecordFacts("d", station="X", **at)]
+    later = {"start_s": 1e9 + 3600, "duration_s": 4.0, "sampling_rate": 100.0}
+    near = [RecordFacts("", arrivals={"P": (200,), "S": (390,)}, **later)]
+    near += [RecordFacts("", **{**later, "start_s": later["start_s"] + 5})]  # before S may end
+    assert len(set(drawn_with([*tied, *near]))) == 2
     alone = [RecordFacts("", station="X"), RecordFacts("", station="X")]
     groups = drawn_with([*tied, *alone])
     assert len(set(groups[:4])) == 1

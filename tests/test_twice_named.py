@@ -89,7 +89,8 @@ def test_it_is_told_with_names_and_splits_where_it_leaks():
     [said] = check_leakage(facts)
     assert said == (
         "warning: 1 pairs of events in two splits seem to be one earthquake, by their arrivals: "
-        "a (train) and b (test) (name them alike, or --split-by time keeps them together)"
+        "a (train) and b (test) (name them alike, or phasenet-keras prepare --split-by time keeps "
+        "them together)"
     )
     both = [*quake("a", 0.0, NEAR, split="dev"), *quake("b", 0.05, FAR, split="dev")]
     assert check_leakage(both) == []

@@ -89,8 +89,10 @@ def drawn_with(facts: Sequence[RecordFacts]) -> list[str]:
         >>> drawn_with([*facts, RecordFacts("c", event="quake"), RecordFacts("d")])
         ['2001-09-09T01:46:40.000000+00:00', '2001-09-09T01:46:40.000000+00:00', 'quake', 'd']
     """
+    tied = tied_groups(facts, "event")
+    named = {group for group, fact in zip(tied, facts, strict=True) if fact.event}
     ways = (
-        tied_groups(facts, "event"),
+        [group if group in named else "" for group in tied],
         [fact.gather for fact in facts],
         _spans(facts, _arrivals_end_s(facts)),
         [fact.name or f"record {number}" for number, fact in enumerate(facts)],
