@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from obspy import Stream
 from records import write_station
@@ -68,6 +68,12 @@ def noise(n_samples, n_channels=3, batch=1):
     return rng.standard_normal((batch, n_samples, n_channels)).astype("float32")
 
 
+def by_last_bits(x):
+    """Return samples that are one rounding away, up or down."""
+    signs = np.random.default_rng(0).choice([-1, 1], x.shape)
+    return np.nextafter(x, np.where(signs > 0, np.float32(np.inf), np.float32(-np.inf)))
+
+
 @settings(max_examples=25)
 @given(data=st.data())
 def test_any_network_at_any_length(data):
@@ -82,7 +88,10 @@ def test_any_network_at_any_length(data):
     forward, net = LiteRTForward(weights, config, window), network(config, weights)
     for more in data.draw(st.lists(st.integers(0, 20), min_size=1, max_size=3)):
         x = noise(window + more * config.grid_samples, len(config.channels), batch=2)
-        assert np.abs(forward(x) - np.asarray(net(x))).max() < TOLERANCE
+        expected = np.asarray(net(x))
+        # Where the last bit of the input moves the answer so far, float32 leaves none to agree on.
+        assume(np.abs(np.asarray(net(by_last_bits(x))) - expected).max() < TOLERANCE / 4)
+        assert np.abs(forward(x) - expected).max() < TOLERANCE
 
 
 @pytest.mark.parametrize("window", [3000, 1500, 256, 3001])
