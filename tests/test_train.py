@@ -144,12 +144,15 @@ def test_killed_and_resumed_ends_with_the_same_weights(tmp_path):
     assert same(*(PhaseNet.from_preset(tmp_path / name) for name in ("whole", "killed")))
 
 
+def good_parent(folder):
+    config = TrainConfig(
+        epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2, shift_samples=64
+    )
+    return train(small_parent(), onsets(30), onsets(8, 50), folder, config=config).net
+
+
 def test_a_parent_that_is_not_beaten_is_kept_and_said_so(tmp_path):
-    parent = train(
-        small_parent(), onsets(30), onsets(8, 50), tmp_path / "good",
-        config=TrainConfig(epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2,
-                           shift_samples=64),
-    ).net  # fmt: skip
+    parent = good_parent(tmp_path / "good")
     ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 100.0, "epochs": 1})
     result = train(parent, onsets(8, 300), onsets(8, 50), tmp_path / "bad", config=ruined)
     assert result.best_epoch is None
@@ -193,11 +196,7 @@ def test_a_parent_that_is_kept_picks_at_the_rate_that_it_was_compared_at(tmp_pat
     def fast(records):
         return [replace(r, waveform=replace(r.waveform, sampling_rate=500.0)) for r in records]
 
-    parent = train(
-        small_parent(), onsets(30), onsets(8, 50), tmp_path / "good",
-        config=TrainConfig(epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2,
-                           shift_samples=64),
-    ).net  # fmt: skip
+    parent = good_parent(tmp_path / "good")
     ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 100.0, "epochs": 1})
     result = train(
         parent, fast(onsets(8, 300)), fast(onsets(8, 50)), tmp_path / "bad", config=ruined

@@ -16,6 +16,7 @@ from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.matching import match_picks
+from phasenet_keras.training.picked import FAR
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 from phasenet_keras.types import ConfigError, nearest_name
@@ -25,8 +26,6 @@ __all__ = ["ZERO_SHOT", "Comparison", "RecordTimes", "Run", "RunResult", "recomm
 ZERO_SHOT = "zero-shot"
 # A smaller gain in F1 than this is no reason to label more records.
 WORTH_LABELLING = 0.02
-# Greatest distance of a pair whose constant time is looked for, in tolerances.
-FAR = 5.0
 _mean_f1 = partial(mean_f1, without=0.0)
 
 

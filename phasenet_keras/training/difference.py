@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasenet_keras.training.score_table import LEAST_EVENTS
-from phasenet_keras.training.scores import EVENTS_AT_ONCE, RecordMatches
+from phasenet_keras.training.scores import RecordMatches, drawn_sums
 
 __all__ = ["Difference", "f1_difference"]
 
@@ -72,12 +72,8 @@ def f1_difference(
         np.add.at(sums[:, column : column + 2], of_event, rows)
     interval = (math.nan, math.nan)
     if len(names) >= LEAST_EVENTS:
-        rng, totals, left = np.random.default_rng(seed), [], N_DRAWS
-        while left:
-            n = min(left, max(1, EVENTS_AT_ONCE // len(names)))
-            totals.append(sums[rng.integers(0, len(names), (n, len(names)))].sum(axis=1))
-            left -= n
-        low, high = np.percentile(_less(np.concatenate(totals)), [2.5, 97.5])
+        drawn = drawn_sums(sums, N_DRAWS, np.random.default_rng(seed))
+        low, high = np.percentile(_less(drawn), [2.5, 97.5])
         interval = (float(low), float(high))
     return Difference(phase, float(_less(sums.sum(axis=0))), interval, len(names))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from phasenet_keras.io.times import residual_unit
-from phasenet_keras.training.picked import PickedRecord, matches_of, residuals_by_phase
+from phasenet_keras.training.picked import FAR, PickedRecord, matches_of, residuals_by_phase
 from phasenet_keras.training.scores import PhaseScores, RecordMatches
 
 __all__ = ["LabelOffset", "commonest", "label_offsets", "moved", "offset_worth_saying"]
@@ -56,7 +56,7 @@ class LabelOffset:
 
 
 def label_offsets(
-    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], times: float = 5.0
+    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], times: float = FAR
 ) -> dict[str, LabelOffset]:
     """Find the phases whose picks would be right if they were moved by a constant time.
 
@@ -95,7 +95,7 @@ def offset_worth_saying(
 
     Args:
         score: of a phase, as it is.
-        offset_s: median of pick minus label.
+        offset_s: median of pick minus label, in seconds.
         fitted: matches of the same records with the picks moved by that.
     """
     n_pairs = sum(len(match.residuals_s) for match in fitted)
@@ -106,7 +106,7 @@ def offset_worth_saying(
 
 
 def commonest(residuals_s: Sequence[float], tolerance_s: float) -> float:
-    """Return the median of the fullest window of twice the tolerance; 0 for no residuals."""
+    """Return the median of the fullest window of twice the tolerance, in seconds; 0 for none."""
     residuals = np.sort(residuals_s)
     if not len(residuals):
         return 0.0

@@ -13,6 +13,7 @@ from phasenet_keras.training.scores import PhaseScores, RecordMatches
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 
 __all__ = [
+    "FAR",
     "PickedRecord",
     "RecordErrors",
     "matches_of",
@@ -20,6 +21,9 @@ __all__ = [
     "residuals_by_phase",
     "worst_records",
 ]
+
+# Greatest distance of a pick from a label whose residual is looked at, in tolerances.
+FAR = 5.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,7 +78,7 @@ def matches_of(
 
 
 def residuals_by_phase(
-    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], times: float = 5.0
+    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], times: float = FAR
 ) -> dict[str, list[float]]:
     """Return the residuals, in seconds, of all pairs up to some times the tolerance apart.
 

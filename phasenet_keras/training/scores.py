@@ -300,19 +300,40 @@ def _intervals(by_event: np.ndarray, bootstrap: int, seed: int) -> dict[str, Any
     n_events = len(by_event)
     rng = np.random.default_rng(seed)
     # Draws of one event are all alike.
-    left, totals = (bootstrap if n_events > 1 else 0), [np.zeros((0, by_event.shape[1]))]
-    while left:
-        n_draws = min(left, max(1, EVENTS_AT_ONCE // n_events))
-        totals.append(by_event[rng.integers(0, n_events, (n_draws, n_events))].sum(axis=1))
-        left -= n_draws
+    totals = drawn_sums(by_event, bootstrap if n_events > 1 else 0, rng)
     found: dict[str, Any] = {}
-    for name, values in _ratios(np.concatenate(totals)).items():
+    for name, values in _ratios(totals).items():
         values = values[np.isfinite(values)]
         found[name] = NO_INTERVAL
         if values.size:
             low, high = np.percentile(values, [2.5, 97.5])
             found[name] = (float(low), float(high))
     return found
+
+
+def drawn_sums(by_event: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Return sums over as many events as there are, drawn with replacement.
+
+    Args:
+        by_event: what is counted, ``(n_events, n_counts)``.
+        n_draws: how often.
+        rng: draws.
+
+    Returns:
+        A row a draw, ``(n_draws, n_counts)``; memory does not grow with events times draws.
+
+    Example:
+        >>> drawn_sums(np.array([[1.0, 2.0]]), 2, np.random.default_rng(0))
+        array([[1., 2.],
+               [1., 2.]])
+    """
+    n_events = len(by_event)
+    left, totals = n_draws, [np.zeros((0, by_event.shape[1]))]
+    while left:
+        n = min(left, max(1, EVENTS_AT_ONCE // n_events))
+        totals.append(by_event[rng.integers(0, n_events, (n, n_events))].sum(axis=1))
+        left -= n
+    return np.concatenate(totals)
 
 
 def _false_rate(matches: Sequence[RecordMatches]) -> tuple[float, float]:
