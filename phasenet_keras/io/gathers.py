@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.assembly import position_of
 from phasenet_keras.io.geometry import RECEIVER, Geometry, name_key, number_of, rows_of_csv
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import first_cell
 from phasenet_keras.io.times import date_time
-from phasenet_keras.io.waveforms import position_of
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
