@@ -275,8 +275,7 @@ def test_unknown_is_not_absent():
     wave = make_wave()
     arrivals = [Arrival(T0 + 10, "P", "XX", "A")]
     assert label_by_time([wave], arrivals)[0].arrivals == {"P": (1000.0,)}
-    assert label_by_time([wave], arrivals, complete=True)[0].arrivals == {"P": (1000.0,), "S": ()}
-    assert label_by_time([wave], [], complete=True)[0].arrivals == {"P": (), "S": ()}
+    assert label_by_time([wave], [])[0].arrivals == {}
 
 
 def test_a_missing_network_matches_any_on_either_side():

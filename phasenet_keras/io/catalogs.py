@@ -227,18 +227,16 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
 
 
 def label_by_time(
-    waveforms: Iterable[Waveform], arrivals: Sequence[Arrival], *, complete: bool = False
+    waveforms: Iterable[Waveform], arrivals: Sequence[Arrival]
 ) -> list[LabelledWaveform]:
     """Give every record the arrivals of its station that fall in its span.
 
     Stations match by network and station code; where either side has no network, by station.
-    Arrivals of one phase at the same instant are one.
+    Arrivals of one phase at the same instant are one; a phase without an arrival is unknown.
 
     Args:
         waveforms: the records.
         arrivals: of any stations and times.
-        complete: True says that all arrivals in the records are among ``arrivals``: a phase
-            without one is then absent (an empty tuple). Else it is unknown (no key).
 
     Returns:
         One labelled record a waveform, in their order, also where there is no arrival. Names are
@@ -257,7 +255,7 @@ def label_by_time(
     names: Counter[str] = Counter()
     records = []
     for wave in waveforms:
-        samples: dict[str, set[float]] = {phase: set() for phase in PHASES if complete}
+        samples: dict[str, set[float]] = {}
         origins = []
         for number, sample in _inside(wave, arrivals, index):
             phase = arrivals[number].phase

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     import h5py
     from obspy import UTCDateTime
 
-__all__ = ["hdf5_parts", "holds_labels", "read_labelled_hdf5", "record_names", "records_named"]
+__all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named"]
 
 # Attributes of an arrival in samples, by phase, in the order in which they are looked for.
 ARRIVALS: Mapping[str, tuple[str, ...]] = {
@@ -48,10 +47,8 @@ MAX_CHANNELS = 3
 CONTAINERS = {"data", "records", "waveforms"}
 
 
-def read_labelled_hdf5(
-    path: str | PathLike[str],
-) -> tuple[list[LabelledWaveform], list[BadRow]]:
-    """Read labelled records from an HDF5 file: PhaseNet's layout and its relatives.
+def hdf5_parts(path: Path) -> list[Part]:
+    """Plan the reading of labelled records, a few hundred a part: PhaseNet's layout, its relatives.
 
     A record is a group with a dataset ``data``, or a dataset; groups may hold others, e.g. one an
     event. Its attributes are the labels; all others are also looked for in the groups above it.
@@ -77,47 +74,23 @@ def read_labelled_hdf5(
     less and below the second. Phases are unknown, not absent, where they have no arrival, except
     where ``trace_category`` is ``noise``.
 
-    Args:
-        path: the file.
-
-    Returns:
-        The records in the order of the file, and those that cannot be used, numbered from 1.
-
-    Raises:
-        FormatError: if the file is no HDF5, or holds no labelled record.
-
-    Example:
-        >>> import h5py
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder, h5py.File(f"{folder}/a.h5", "w") as file:
-        ...     record = file.create_dataset("quake/XX.A", data=np.ones((300, 3), "f4"))
-        ...     record.attrs.update(p_index=120, s_index=np.nan)
-        ...     file.flush()
-        ...     [record], bad = read_labelled_hdf5(f"{folder}/a.h5")
-        >>> record.name, record.event, record.arrivals, bad
-        ('quake/XX.A', 'quake', {'P': (120.0,)}, [])
-    """
-    path = Path(path)
-    _check_are_channels(path)
-    items = list(_read(path))
-    records = [item for item in items if isinstance(item, LabelledWaveform)]
-    bad = [item for item in items if isinstance(item, BadRow)]
-    if not records:
-        reason = f"; {bad[0].text}" if bad else ""
-        raise FormatError(
-            f"{path} holds no labelled record among its {len(bad)} datasets: wanted are groups "
-            f"with a dataset 'data', or datasets, with attributes p_index, s_index or phase_index "
-            f"(a SeisBench data set is read from its folder){reason}"
-        )
-    return records, bad
-
-
-def hdf5_parts(path: Path) -> list[Part]:
-    """Plan the reading of a file in parts of some hundred records; see `read_labelled_hdf5`.
+    Records that cannot be used are numbered from 1, in the order of the file.
 
     Raises:
         FormatError: if the file is no HDF5, its records are of several sensors, or none is
             labelled.
+
+    Example:
+        >>> import h5py
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "a.h5"
+        ...     with h5py.File(path, "w") as file:
+        ...         record = file.create_dataset("quake/XX.A", data=np.ones((300, 3), "f4"))
+        ...         record.attrs.update(p_index=120, s_index=np.nan)
+        ...     [record] = [item for part in hdf5_parts(path) for item in part()]
+        >>> record.name, record.event, record.arrivals
+        ('quake/XX.A', 'quake', {'P': (120.0,)})
     """
     _check_are_channels(path)
     if not holds_labels(path):
@@ -182,7 +155,7 @@ def records_named(path: Path, names: Collection[str]) -> Iterator[Item]:
                     yield BadRow(None, f"{name}: {error} ({path.name})")
 
 
-def _read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[Item]:
+def _read(path: Path, begin: int, end: int) -> Iterator[Item]:
     with opened(path) as file:
         nodes = enumerate(nodes_of(file, "", {}), start=1)
         for number, (name, node, above) in islice(nodes, begin, end):
