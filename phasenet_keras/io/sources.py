@@ -21,7 +21,6 @@ from phasenet_keras.io.labels.files import (
     given_labels,
     label_files,
     label_table,
-    named_files,
     said_of_files,
     scan_arrivals,
     warn_of_coarse_times,
@@ -31,7 +30,6 @@ from phasenet_keras.io.labels.npz import is_npz
 from phasenet_keras.io.labels.rows import (
     SAMPLE_COLUMNS_IN_WORDS,
     TIME_COLUMNS_IN_WORDS,
-    LabelTable,
     read_label_table,
 )
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
@@ -189,7 +187,7 @@ def open_source(
     runs = find_specfem_runs(waveforms)
     if runs:
         _refuse_selection(selection, "SPECFEM2D runs: their records")
-        table = None if labels is None else label_table(label_files(labels), named_files(labels))
+        table = None if labels is None else label_table(labels)
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
     paths = input_files(waveforms, labels, output)
     if not any(path.is_file() for path in paths):
@@ -197,17 +195,17 @@ def open_source(
     files = label_files(labels)
     hdf5 = [path for path in paths if _is_hdf5(path)]
     if hdf5 and (labels is None or hdf5 == paths):
-        if files and not any(map(holds_labels, hdf5)):
-            parts, bad = hdf5_table_parts(hdf5, label_table(files, named_files(labels)))
+        if labels is not None and not any(map(holds_labels, hdf5)):
+            parts, bad = hdf5_table_parts(hdf5, label_table(labels))
             return Source("HDF5 and a table of samples", tuple(parts), tuple(bad))
         _refuse_labels(labels, "HDF5 files")
         _refuse_selection(selection, "HDF5: its records")
         return _from_hdf5(hdf5)
     if labels is None:
         return _from_own_labels(paths, waveforms, selection)
-    samples = _sample_table(files, labels, paths)
-    if samples is not None:
-        return Source("table of samples", tuple(csv_parts(paths, samples, selection)))
+    if any(_is_of_samples(path, paths) for path in files):
+        parts = csv_parts(paths, label_table(labels), selection)
+        return Source("table of samples", tuple(parts))
     return _from_times(paths, files, labels, selection)
 
 
@@ -295,7 +293,7 @@ def _from_times(
     paths: Sequence[Path], files: Sequence[Path], labels: Labels, selection: Selection
 ) -> Source:
     try:
-        arrivals, damaged = scan_arrivals(files, named_files(labels))
+        arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
         raise FormatError(f"{error}{_hint_of_labels(files, labels, paths)}") from error
     scan, _ = _scan(paths, selection)
@@ -341,15 +339,8 @@ def _words_of(paths: Sequence[Path]) -> set[str]:
     return words
 
 
-def _sample_table(
-    files: Sequence[Path], labels: Labels, paths: Sequence[Path]
-) -> LabelTable | None:
-    """Return the labels if they are a table of samples, or of npz files with labels."""
-    is_one = any(_is_of_samples(path, paths) for path in files)
-    return label_table(files, named_files(labels)) if is_one else None
-
-
 def _is_of_samples(file: Path, paths: Sequence[Path]) -> bool:
+    """Tell if labels are a table of samples, or of npz files with labels."""
     try:
         table = read_label_table(file)
     except FormatError:
