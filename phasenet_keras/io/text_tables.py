@@ -9,6 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from phasenet_keras.types import FormatError
+
 __all__ = [
     "EVENT_COLUMNS",
     "NOT_A_NUMBER",
@@ -18,6 +20,8 @@ __all__ = [
     "decoded",
     "event_in",
     "first_cell",
+    "name_key",
+    "number_of",
     "split_table",
     "with_point",
 ]
@@ -40,6 +44,7 @@ _WITH_COMMA = re.compile(
 )
 # Two numbers, the second of which may be the decimals of the first.
 _COMMA_PAIR = re.compile(r"(\d+),(\d{1,2})")
+_WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 COMMENT = "#"
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
@@ -122,6 +127,38 @@ def decimal_pairs(cells: Iterable[str]) -> list[str]:
 def first_cell(row: Mapping[str, str], columns: Iterable[str]) -> str:
     """Return the first cell of these columns that holds something; empty where none does."""
     return next((row[column] for column in columns if row.get(column)), "")
+
+
+def name_key(name: str) -> str:
+    """Return a name as it is compared: whole numbers without zeros in front, and decimals.
+
+    Tables that had an empty cell anywhere in a column write its whole numbers with a decimal.
+
+    Example:
+        >>> [name_key(text) for text in ("007", " 11.0", "S07", "XX.A", "")]
+        ['7', '11', 'S07', 'XX.A', '']
+    """
+    name = name.strip()
+    whole = _WHOLE.fullmatch(name)
+    return str(int(whole[1])) if whole else name
+
+
+def number_of(name: str, text: str) -> float:
+    """Return the number in a cell, NaN for an empty one.
+
+    Raises:
+        FormatError: if it is no finite number.
+    """
+    text = text.strip()
+    if not text or text.lower() == "nan":
+        return float("nan")
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("inf")
+    if abs(number) == float("inf"):
+        raise FormatError(f"{name} should be a number, received '{text}'")
+    return number
 
 
 def are_fillers(zeros_and_others: Sequence[float]) -> bool:

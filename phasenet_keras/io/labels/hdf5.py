@@ -21,13 +21,12 @@ from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import NO_SAMPLES
-from phasenet_keras.io.times import NO_TIME, exact_time
+from phasenet_keras.io.times import NO_TIME, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 if TYPE_CHECKING:
     import h5py
-    from obspy import UTCDateTime
 
 __all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named"]
 
@@ -186,7 +185,7 @@ def _record(
     wave = Waveform(
         data=data,
         sampling_rate=_rate(attributes, source),
-        start_time=_start_time(attributes),
+        start_time=time_in(_first_text(attributes, START_TIMES) or NO_TIME, START_TIMES[0]),
         channels=channels,
         station=_station(attributes, name),
         units=_first_text(attributes, ("units", "unit")) or None,
@@ -330,14 +329,6 @@ def _rate(attributes: Mapping[str, Any], source: str) -> float:
     if rate is None:
         warnings.warn(said_of_no_rate(source, attributes), RecordWarning, stacklevel=4)
     return DEFAULT_RATE_HZ if rate is None else rate
-
-
-def _start_time(attributes: Mapping[str, Any]) -> UTCDateTime:
-    text = _first_text(attributes, START_TIMES)
-    try:
-        return exact_time(text or NO_TIME)
-    except Exception as error:  # UTCDateTime raises many kinds for what is no date
-        raise FormatError(f"{START_TIMES[0]} should be ISO 8601, received {text}") from error
 
 
 def _station(attributes: Mapping[str, Any], name: str) -> str:

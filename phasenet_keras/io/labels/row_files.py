@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in, plain
+from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in
 from phasenet_keras.io.labels.row_traces import (
     SHOT_HEADERS,
     names_of,
@@ -50,6 +50,7 @@ from phasenet_keras.io.labels.rows import (
 from phasenet_keras.io.metadata_files import said_of_metadata
 from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
 from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
@@ -326,7 +327,7 @@ def _by_headers_of_all(
         are_meant = (
             column in FIELD_RECORD_COLUMNS
             or len(found) > len(of_names)
-            or all(s in map(plain, re.findall(r"\d+", found[s][0].stem)) for s in others)
+            or all(s in map(name_key, re.findall(r"\d+", found[s][0].stem)) for s in others)
         )
         if others and are_meant:
             shot, path = next(iter(others.items()))

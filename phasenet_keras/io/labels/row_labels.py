@@ -6,20 +6,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from phasenet_keras.io.labels.row_order import plain
 from phasenet_keras.io.labels.rows import (
     DISTANCE_COLUMNS,
     SHOT_COLUMNS,
     SPLIT_NAMES,
     Rows,
-    number_in,
     numbers_in,
 )
 from phasenet_keras.io.labels.time_origin import TIME_COLUMNS_S, samples_of_times
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import BadRow, Item
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.text_tables import event_in, first_cell
+from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 __all__ = ["labelled_by_row", "labelled_by_rows"]
@@ -75,7 +73,7 @@ def labelled_by_row(
         ShapeError: for an arrival outside of the record.
     """
     shot, gather = (
-        cell if cell.isdecimal() else plain(cell)  # 11.0 is 11; 007 keeps its zeros
+        cell if cell.isdecimal() else name_key(cell)  # 11.0 is 11; 007 keeps its zeros
         for cell in (first_cell(row, SHOT_COLUMNS), row.get("gather", ""))
     )
     split = row.get("split", "").lower()
@@ -99,7 +97,7 @@ def labelled_by_row(
     offset = first_cell(row, DISTANCE_COLUMNS)
     station, network = row.get("station", ""), row.get("network", "")
     if offset:
-        wave = replace(wave, offset_m=number_in(offset, "distance_m"))
+        wave = replace(wave, offset_m=number_of("distance_m", offset))
     if station and "." not in wave.station:
         wave = replace(wave, station=f"{network}.{station}.." if network else station)
     return replace(record, waveform=wave)

@@ -23,6 +23,7 @@ from phasenet_keras.io.text_tables import (
     are_fillers,
     decimal_pairs,
     decoded,
+    number_of,
     split_table,
     with_point,
 )
@@ -46,7 +47,6 @@ __all__ = [
     "Rows",
     "is_label_table",
     "no_direct_phase",
-    "number_in",
     "numbered_rows",
     "numbers_in",
     "read_label_table",
@@ -311,20 +311,4 @@ def numbers_in(cell: str, column: str) -> tuple[float, ...]:
         number = float(cell)
         return (number,) if number == number else ()
     texts = [text for text in re.split(r"[\s,;|]+", cell.strip("[]() ")) if text]
-    return tuple(number_in(text, column) for text in texts if text.lower() not in NOT_A_NUMBER)
-
-
-def number_in(text: str, column: str) -> float:
-    """Return the number that a text in a column is.
-
-    Raises:
-        FormatError: if it is none.
-
-    Example:
-        >>> number_in("62.5", "itp")
-        62.5
-    """
-    try:
-        return float(text)
-    except ValueError as error:
-        raise FormatError(f"{column} should be a number, received '{text}'") from error
+    return tuple(number_of(column, text) for text in texts if text.lower() not in NOT_A_NUMBER)
