@@ -16,8 +16,8 @@ from obspy import Stream
 from reading import changes_of, damage, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.unsafe_headers import check_gse
 
 # -- what is no waveform at all -------------------------------------------------------------------
 

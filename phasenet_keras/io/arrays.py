@@ -16,7 +16,6 @@ from phasenet_keras.io.other_arrays import OTHER_SHAPES
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
-from phasenet_keras.io.specfem_names import specfem_codes
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
 COMMENT_BYTES = 1 << 18
 # Times written with few digits jitter; more than this part of a sample is an uneven record.
 TIME_JITTER = 0.25
+# AA.S0001.BXZ.semd, perhaps with a prefix.
+_SPECFEM_NAME = re.compile(r"(?:(.+)\.)?(\w+)\.(\w+)\.(\w{3})\.sem[dvap]")
 
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
 _PAIR = re.compile(rb"^\s*" + _NUMBER + rb"(?:\s*[,;]\s*|\s+)(?:" + _NUMBER + rb"|nan)\s*$", re.I)
@@ -142,11 +143,17 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
 
 
 def _codes(name: str) -> dict[str, str]:
-    """Read the codes off a name as SPECFEM writes it."""
-    codes = specfem_codes(name)
-    if codes is None:
+    """Return the codes in a name as SPECFEM writes it; else the name, as that of a station.
+
+    What comes before the codes, such as the model and the shot, is a part of the station, so that
+    equal stations of two runs stay two.
+    """
+    match = _SPECFEM_NAME.fullmatch(name)
+    if not match:
         return {"channel": "", "station_name": Path(name).stem}
-    return dict(zip(("network", "station", "channel"), codes, strict=True))
+    prefix, network, station, channel = match.groups()
+    station = f"{prefix.replace('.', '_')}_{station}" if prefix else station
+    return {"network": network, "station": station, "channel": channel}
 
 
 register_reader(Reader("PhaseNet npz", (".npz",), _is_npz, _read_npz))

@@ -154,13 +154,19 @@ class _Span:
 
     def is_over(self, time: UTCDateTime) -> bool:
         """Tell if a trace that starts at a time belongs to another span."""
-        step_s = time_step_s(self._format, self._start, time)
-        return ends_before(self._end, time, self._delta_s, step_s)
+        return self._ends_before(time, time_step_s(self._format, self._start, time))
 
     def is_over_from(self, until: UTCDateTime) -> bool:
         """Tell if all traces that start at a time or later belong to another span."""
-        step_s = time_step_s(self._format, self._start)
-        return ends_before(self._end, until, self._delta_s, step_s)
+        return self._ends_before(until, time_step_s(self._format, self._start))
+
+    def _ends_before(self, time: UTCDateTime, step_s: float) -> bool:
+        """Tell if there is a gap between the last sample and a time."""
+        longest_s = max(2 * self._delta_s, step_s + self._delta_s)
+        # ObsPy compares whole microseconds, which allows for odd rates; fast ones need more.
+        if self._delta_s >= 1e-5:
+            return time > self._end + longest_s
+        return time.ns - self._end.ns > 1e9 * longest_s
 
     def lay(self, trace: Trace, component: str) -> None:
         """Write a trace onto the axis; it wins over those before."""
@@ -170,8 +176,10 @@ class _Span:
         begin = round(position)
         expected = self._expected.get(column)
         step_samples = time_step_s(self._format, self._start, trace.stats.starttime) * self._rate
-        if expected is not None and follows_on(position - expected, step_samples):
-            begin = expected
+        if expected is not None:
+            off_samples = abs(position - expected)
+            if off_samples <= CLOCK_JITTER_SAMPLES or off_samples < step_samples:
+                begin = expected  # it follows on what its channel has
         self._expected[column] = begin + len(values)
         self._end = max(self._end, trace.stats.endtime)
         self._runs.note(trace, column)
@@ -344,23 +352,6 @@ def time_step_s(file_format: str | None, *times: UTCDateTime) -> float:
         return 0.0
     is_coarse = all(time.ns % COARSE_STEP_NS == 0 for time in times)
     return (COARSE_STEP_NS if is_coarse else FINE_STEP_NS) / 1e9
-
-
-def follows_on(off_samples: float, step_samples: float) -> bool:
-    """Tell if a trace follows on what its channel has, though its time is off by some samples.
-
-    Args:
-        off_samples: of its begin, from the sample after the last.
-        step_samples: `time_step_s` of the two times, in samples.
-    """
-    return abs(off_samples) <= CLOCK_JITTER_SAMPLES or abs(off_samples) < step_samples
-
-
-def ends_before(end: UTCDateTime, time: UTCDateTime, delta_s: float, step_s: float) -> bool:
-    """Tell if there is a gap between the last sample of a stretch and a time."""
-    longest_s = max(2 * delta_s, step_s + delta_s)
-    # ObsPy compares whole microseconds, which allows for odd rates; fast ones need more.
-    return time > end + longest_s if delta_s >= 1e-5 else time.ns - end.ns > 1e9 * longest_s
 
 
 def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:

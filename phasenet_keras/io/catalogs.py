@@ -255,11 +255,11 @@ def label_by_time(
     names: Counter[str] = Counter()
     records = []
     for wave in waveforms:
-        samples: dict[str, set[float]] = {}
+        samples: dict[str, list[float]] = {}
         origins = []
         for number, sample in _inside(wave, arrivals, index):
             phase = arrivals[number].phase
-            samples.setdefault(phase, set()).add(sample)
+            samples.setdefault(phase, []).append(sample)
             origins.append((phase, sample, arrivals[number].event))
         station = codes_of(wave.station)[1]
         events = frozenset(event for _, _, event in origins)

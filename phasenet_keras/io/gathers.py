@@ -101,7 +101,7 @@ def read_gather_picks(
     """
     import pandas as pd
 
-    header, rows, bad = rows_of_csv(Path(path))
+    header, rows, bad = rows_of_csv(path)
     pattern = read_names(names)
     columns = set(header)
     if set(CANDIDATES.values()) & columns:

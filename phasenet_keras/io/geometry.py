@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import (
-    decoded,
     first_cell,
     name_key,
     number_of,
-    split_table,
+    read_table,
     with_point,
 )
 from phasenet_keras.io.times import time_in
@@ -85,6 +82,7 @@ def read_geometry(path: str | PathLike[str]) -> Geometry:
         FormatError: if it cannot be read, or names no receiver or no source.
 
     Example:
+        >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     path = Path(folder) / "line.csv"
@@ -93,7 +91,7 @@ def read_geometry(path: str | PathLike[str]) -> Geometry:
         >>> geometry.receivers, geometry.source_of(7)
         ({'A': (4.0, 0.0, 1.5)}, (0.0, 0.0, 0.0))
     """
-    header, rows, bad = rows_of_csv(Path(path))
+    header, rows, bad = rows_of_csv(path)
     geometry = Geometry(bad=bad)
     if "x" not in header:
         raise FormatError(f"{path} has no column x: it is no geometry; {_EXPECTED}")
@@ -143,7 +141,9 @@ def _xyz(row: Mapping[str, str], prefix: str) -> Xyz:
     return (x, y, z)
 
 
-def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]], list[BadRow]]:
+def rows_of_csv(
+    path: str | PathLike[str],
+) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]], list[BadRow]]:
     """Read a table; return its columns in lower case, its rows by number from 1, and the bad rows.
 
     Commas, semicolons, tabs or blanks separate, as in tables of labels: where commas do not, a
@@ -152,13 +152,7 @@ def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]
     Raises:
         FormatError: if it cannot be read, is empty, or has a column twice.
     """
-    try:
-        columns, lines, delimiter = split_table(decoded(path.read_bytes()))
-    except FileNotFoundError as error:
-        raise FormatError(f"{path} cannot be read: no such file") from error
-    except (OSError, csv.Error) as error:
-        raise FormatError(f"{path} is no readable table: {error}") from error
-    header = list(columns)
+    header, lines, delimiter = read_table(path)
     if not header:
         raise FormatError(f"{path} is empty")
     rows, bad = [], []

@@ -30,9 +30,7 @@ def opened(path: Path) -> h5py.File:
     try:
         return h5py.File(path)
     except OSError as error:
-        raise FormatError(
-            f"{path} is no readable HDF5 file, give one with labelled records: {error}"
-        ) from error
+        raise FormatError(f"{path} is no readable HDF5 file: {error}") from error
 
 
 def nodes_of(

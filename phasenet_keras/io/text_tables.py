@@ -8,6 +8,8 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 
 from phasenet_keras.types import FormatError
 
@@ -22,6 +24,7 @@ __all__ = [
     "first_cell",
     "name_key",
     "number_of",
+    "read_table",
     "split_table",
     "with_point",
 ]
@@ -64,6 +67,20 @@ def decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]], str]:
+    """Return what `split_table` does of a file.
+
+    Raises:
+        FormatError: if it cannot be read as a table.
+    """
+    try:
+        return split_table(decoded(Path(path).read_bytes()))
+    except FileNotFoundError as error:
+        raise FormatError(f"{path} cannot be read: no such file") from error
+    except (OSError, csv.Error) as error:
+        raise FormatError(f"{path} is no readable table: {error}") from error
 
 
 def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:

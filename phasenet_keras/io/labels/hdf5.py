@@ -257,13 +257,13 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
 
 
 def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    found: dict[str, set[float]] = {}
+    found: dict[str, list[float]] = {}
     for phase, names in ARRIVALS.items():
         value = next((own[name] for name in names if name in own), None)
         samples = _numbers(value)
         if samples:
             # Further onsets alone would say that the main one, not labelled, is noise.
-            found[phase] = {*samples, *_numbers(own.get(OTHERS[phase]))}
+            found[phase] = [*samples, *_numbers(own.get(OTHERS[phase]))]
     types, indices = _texts(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
     if len(types) != len(indices):
         raise FormatError(
@@ -273,7 +273,7 @@ def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     for name, index in zip(types, indices, strict=True):
         known = phase_of(name)
         if known and _numbers(index):
-            found.setdefault(known, set()).update(_numbers(index))
+            found.setdefault(known, []).extend(_numbers(index))
     return {phase: tuple(samples) for phase, samples in found.items()}
 
 
