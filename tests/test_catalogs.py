@@ -212,7 +212,6 @@ def write_sac(path, **headers):
     return read(str(path))[0]
 
 
-@pytest.mark.filterwarnings("ignore:SAC arrivals left out, without a name. T1")
 def test_sac_headers(tmp_path):
     trace = write_sac(
         tmp_path / "a.sac",

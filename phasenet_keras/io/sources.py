@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
-from phasenet_keras.io.catalogs import PHASES, NamelessMarkers
+from phasenet_keras.io.catalogs import PHASES
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
 from phasenet_keras.io.labels.csv_tables import csv_parts, hdf5_table_parts, npz_parts
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
@@ -253,7 +252,13 @@ def _from_own_labels(
     if any(map(is_npz, paths)):
         _refuse_selection(selection, "npz: its records")
         return Source("npz with labels", tuple(npz_parts([p for p in paths if is_npz(p)])))
-    scan, nameless = _scan(paths, selection)
+    scan = _scan(paths, selection)
+    nameless = [
+        f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
+        f"K{marker}, and left out: write P or S there, or bring arrivals with --labels "
+        "(in Python labels=)"
+        for marker, count in sorted(scan.nameless.items())
+    ]
     if not scan.arrivals:
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
@@ -266,27 +271,14 @@ def _from_own_labels(
     return Source("SAC headers", tuple(parts), scan.bad, says_all=False)
 
 
-def _scan(paths: Sequence[Path], selection: Selection) -> tuple[HeaderScan, list[str]]:
-    """Scan headers, and count the markers in them whose phase nothing says."""
-    with warnings.catch_warnings(record=True, action="always") as caught:
-        scan = scan_headers(paths, selection)
-    counts: Counter[str] = Counter()
-    for warning in caught:
-        if isinstance(warning.message, NamelessMarkers):
-            counts.update(warning.message.markers)
-        else:
-            warnings.warn(warning.message, stacklevel=3)
+def _scan(paths: Sequence[Path], selection: Selection) -> HeaderScan:
+    scan = scan_headers(paths, selection)
     if not scan.spans and not scan.bad:
         raise ConfigError(
             "no channel has such codes: see --network to --channel (in Python settings "
             "of these names)"
         )
-    return scan, [
-        f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
-        f"K{marker}, and left out: write P or S there, or bring arrivals with --labels "
-        "(in Python labels=)"
-        for marker, count in sorted(counts.items())
-    ]
+    return scan
 
 
 def _from_times(
@@ -296,7 +288,7 @@ def _from_times(
         arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
         raise FormatError(f"{error}{_hint_of_labels(files, labels, paths)}") from error
-    scan, _ = _scan(paths, selection)
+    scan = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
     where = said_of_files(files)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import compress
@@ -16,6 +17,7 @@ from phasenet_keras.io.catalogs import (
     Arrival,
     Span,
     label_by_time,
+    nameless_markers,
     numbers_inside,
     sac_arrivals,
     unmatched_arrivals,
@@ -56,6 +58,7 @@ class HeaderScan:
         bad: files that cannot be read.
         selection: what is wanted of the files.
         left_out: files and stations of channels of pressure, where the station has a vertical.
+        nameless: how many files have each SAC marker without a name.
     """
 
     groups: tuple[tuple[tuple[Path, ...], frozenset[tuple[str, str]]], ...]
@@ -64,6 +67,7 @@ class HeaderScan:
     bad: tuple[BadRow, ...]
     selection: Selection
     left_out: frozenset[tuple[str, str]]
+    nameless: Mapping[str, int]
 
 
 def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> HeaderScan:
@@ -80,11 +84,13 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     arrivals: dict[tuple[int, str, str, str, str], Arrival] = {}
     bad = []
     passed_over: dict[Path, str] = {}
+    nameless: Counter[str] = Counter()
     for path in paths:
         try:
             for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
                 spans.append((path, *_span(trace)))
                 heard.append(heard_of(trace))
+                nameless.update(nameless_markers(trace))
                 for arrival in sac_arrivals(trace):
                     codes = arrival.network, arrival.station, arrival.record
                     arrivals.setdefault((arrival.time.ns, arrival.phase, *codes), arrival)
@@ -113,6 +119,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
         tuple(bad),
         selection,
         left_out,
+        nameless,
     )
 
 
