@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
-from phasenet_keras.io.other_arrays import OTHER_SHAPES
+from phasenet_keras.io.no_waveforms import OTHER_SHAPES
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader

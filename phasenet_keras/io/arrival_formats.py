@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.metadata_files import CATALOGUES, metadata_kind
+from phasenet_keras.io.no_waveforms import CATALOGUES, metadata_kind
 from phasenet_keras.io.text_tables import (
     EVENT_COLUMNS,
     NOT_A_NUMBER,

@@ -16,8 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.metadata_files import metadata_kind
-from phasenet_keras.io.other_arrays import OTHER_SHAPES, array_kind
+from phasenet_keras.io.no_waveforms import OTHER_SHAPES, array_kind, metadata_kind
 from phasenet_keras.io.record_names import note_source
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 

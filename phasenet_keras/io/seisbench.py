@@ -30,9 +30,8 @@ from phasenet_keras.io.dataset_table import (
     warn_of_outside,
     warn_of_rows,
 )
-from phasenet_keras.io.hdf5_nodes import DAMAGE, opened
+from phasenet_keras.io.hdf5_files import DAMAGE, new_hdf5, opened
 from phasenet_keras.io.new_files import folder_to_write
-from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks, check_records
 from phasenet_keras.types import (
     SPLITS,

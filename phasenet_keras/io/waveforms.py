@@ -20,7 +20,7 @@ from phasenet_keras.io.instruments import (
     station_id,
     with_components,
 )
-from phasenet_keras.io.metadata_files import said_of_metadata
+from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.pressure import heard_of, without_pressure
 from phasenet_keras.io.registry import (
     NoWaveformError,

@@ -14,9 +14,9 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import COMPONENTS, components_of
-from phasenet_keras.io.hdf5_nodes import DAMAGE, attributes_of, dataset_of, nodes_of, opened
+from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, dataset_of, nodes_of, opened
 from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS, SPLIT_NAMES
-from phasenet_keras.io.other_arrays import MOST_RECORDS, OTHER_SHAPES, check_are_channels
+from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
 from phasenet_keras.io.registry import RecordWarning

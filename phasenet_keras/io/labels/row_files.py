@@ -47,7 +47,7 @@ from phasenet_keras.io.labels.rows import (
     Rows,
     numbered_rows,
 )
-from phasenet_keras.io.metadata_files import said_of_metadata
+from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.text_tables import name_key

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import PHASES, listed, phase_of, warn_of_left_out
-from phasenet_keras.io.metadata_files import NOTE, metadata_kind
+from phasenet_keras.io.no_waveforms import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
     NO_SAMPLES,

@@ -25,7 +25,7 @@ from phasenet_keras.io.catalogs import (
 from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.index import tie_together
 from phasenet_keras.io.instruments import Heard, record_key, station_id
-from phasenet_keras.io.metadata_files import said_of_metadata
+from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.record_names import is_dated
