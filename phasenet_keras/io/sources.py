@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
@@ -34,10 +33,9 @@ from phasenet_keras.io.labels.rows import (
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
@@ -287,7 +285,7 @@ def _from_times(
     try:
         arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
-        raise FormatError(f"{error}{_hint_of_labels(files, labels, paths)}") from error
+        raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
     scan = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
@@ -298,7 +296,7 @@ def _from_times(
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
 
 
-def _hint_of_labels(files: Sequence[Path], labels: Labels, paths: Sequence[Path]) -> str:
+def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:
     """Return what to look at where no arrival by time can be read."""
     folders = [str(item) for item in given_labels(labels) if Path(item).is_dir()]
     if folders:
@@ -310,25 +308,11 @@ def _hint_of_labels(files: Sequence[Path], labels: Labels, paths: Sequence[Path]
     is_by_station = has_times(columns) and bool(set(columns) & set(COLUMNS["station"]))
     if len(files) > 1 or len(columns) < 2 or is_by_station:
         return ""
-    named = [column for column in columns if column in _words_of(paths)]
-    if len(named) > 1:
-        return (
-            f". Its columns {some(named)} are named as the waveforms' stations or files: write one "
-            "row an arrival instead, with columns fname (or station), event, p_sample or p_ms"
-        )
     return (
         f". Or a table with a column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS}), or by "
         f"time since the first sample ({TIME_COLUMNS_IN_WORDS}), and of files (fname) or shots and "
         "traces"
     )
-
-
-def _words_of(paths: Sequence[Path]) -> set[str]:
-    """Return what may be names of sensors: parts of the files' names, and the first's stations."""
-    words = {word.lower() for path in paths for word in (path.stem, *path.stem.split("_"))}
-    with suppress(FormatError):
-        words |= {trace.stats.station.lower() for trace in read_stream(paths[0], True)}
-    return words
 
 
 def _is_of_samples(file: Path, paths: Sequence[Path]) -> bool:

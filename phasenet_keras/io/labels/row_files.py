@@ -100,10 +100,14 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
         asked = {name_in(row[column]).name for row in cells for column in columns}
         records = [r for r in channels if asked & r.all_names and r.are_one_record()]
         finders = {c: _finder_by_name([r[c] for r in cells], paths, records) for c in columns}
-        column = columns[0]
-        if len(columns) > 1:
-            files = {c: [finders[c](row[c])[0] for row in cells] for c in columns}
-            column = _column_of_records(table.path, files, channels)
+        column, *others = columns
+        for other in others:
+            pairs = ((finders[column](r[column])[0], finders[other](r[other])[0]) for r in cells)
+            if _differ(pairs, channels):
+                raise FormatError(
+                    f"{table.path}: columns '{column}' and '{other}' both hold names of files, and "
+                    "of different ones: call that of the records fname"
+                )
         groups = _grouped(rows, (row[column] for row in cells), finders[column])
         _join_channels(groups, records, [*table.sample_columns.values()])
         groups = [group for group in groups if group.rows]
@@ -191,39 +195,14 @@ def _finder_by_name(
     return find
 
 
-def _column_of_records(
-    path: Path, files: Mapping[str, Sequence[Sequence[Path]]], records: Sequence[ChannelFiles]
-) -> str:
-    """Return the first column that names waveforms, not figures; refuse two that differ."""
-    column, *others = [c for c, found in files.items() if _are_waveforms(found)] or files
-    for other in others:
-        if _differ(files[column], files[other], records):
-            raise FormatError(
-                f"{path}: columns '{column}' and '{other}' both hold names of files, and of "
-                "different ones: call that of the records fname"
-            )
-    return column
-
-
-def _are_waveforms(files: Iterable[Sequence[Path]]) -> bool:
-    """Tell if the first file that rows name is one of waveforms."""
-    first = next((found[0] for found in files if found), None)
-    try:
-        return first is not None and bool(reader_of(first))
-    except FormatError:
-        return False
-
-
 def _differ(
-    files: Sequence[Sequence[Path]],
-    others: Sequence[Sequence[Path]],
-    records: Sequence[ChannelFiles],
+    pairs: Iterable[tuple[Sequence[Path], Sequence[Path]]], records: Sequence[ChannelFiles]
 ) -> bool:
     """Tell if two columns name files of different records in any row where both name one."""
     firsts = {path: record.files[0] for record in records for path in record.files}
     return any(
         one and other and firsts.get(one[0], one[0]) != firsts.get(other[0], other[0])
-        for one, other in zip(files, others, strict=True)
+        for one, other in pairs
     )
 
 
