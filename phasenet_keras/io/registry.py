@@ -31,7 +31,6 @@ __all__ = [
     "check_header",
     "gather_of",
     "headers_of",
-    "holds_numbers",
     "noted",
     "read_stream",
     "reader_of",
@@ -234,11 +233,14 @@ def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Tr
     Warns:
         RecordWarning: for samples that are neither real numbers nor text.
     """
+    if headers_only:  # what a header claims stays where a reader found no samples at all
+        return [trace for trace in traces if trace.stats.npts > 0 and not is_text(trace)]
     kept = []
     for trace in traces:
-        if holds_numbers(trace, headers_only):
+        kind = trace.data.dtype.kind
+        if trace.data.size and kind in NUMBER_KINDS:
             kept.append(trace)
-        elif not headers_only and trace.data.size and trace.data.dtype.kind not in TEXT_KINDS:
+        elif trace.data.size and kind not in TEXT_KINDS:
             warnings.warn(
                 f"{trace.id}: samples of type {trace.data.dtype} are left out, real numbers are "
                 "wanted",
@@ -246,14 +248,6 @@ def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Tr
                 stacklevel=3,
             )
     return kept
-
-
-def holds_numbers(trace: Trace, headers_only: bool = False) -> bool:
-    """Tell if a trace has samples and they are real numbers, not log messages."""
-    if headers_only:
-        return trace.stats.npts > 0 and not is_text(trace)
-    # What the header claims stays where a reader found no samples at all.
-    return trace.data.size > 0 and trace.data.dtype.kind in NUMBER_KINDS
 
 
 def is_text(trace: Trace) -> bool:
