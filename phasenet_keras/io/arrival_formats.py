@@ -203,13 +203,9 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
         for role, known in COLUMNS.items()
         if set(known) & set(columns)
     }
-    if set(ONE_A_ROW) <= set(found):
-        phases = []
-    elif "station" in found:
-        phases = [phase for phase in PHASE_TIMES if phase in found]
-        if not phases:
-            return None
-    else:
+    is_one_a_row = set(ONE_A_ROW) <= set(found)
+    phases = [] if is_one_a_row else [phase for phase in PHASE_TIMES if phase in found]
+    if not is_one_a_row and ("station" not in found or not phases):
         return None
     # Where blanks separate, one too many is in a time: all behind it would be moved.
     n_cells = len(columns) if delimiter == " " else None

@@ -271,19 +271,16 @@ def check_header(trace: Trace, where: str = "") -> None:
 
 
 def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
-    has_no_codes = len(stream) > 1 and not any(
-        trace.stats.station or trace.stats.channel for trace in stream
-    )
-    # Else they follow one another, with gaps between them.
-    has_no_codes &= len({(t.stats.starttime.ns, t.stats.npts) for t in stream}) == 1
-    for number, trace in enumerate(stream, start=1):
-        if has_no_codes and not reader.one_trace_one_station:
+    is_gather = reader.one_trace_one_station
+    has_codes = any(trace.stats.station or trace.stats.channel for trace in stream)
+    # Of several lengths or starts, they follow one another, with gaps between them.
+    are_channels = len({(t.stats.starttime.ns, t.stats.npts) for t in stream}) == 1
+    if len(stream) > 1 and are_channels and not has_codes and not is_gather:
+        for number, trace in enumerate(stream, start=1):
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
     note_source(stream, path)
     for number, trace in enumerate(stream, start=1):
-        if reader.one_trace_one_station:
-            trace.stats.station_name = (
-                path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"
-            )
-        elif not trace.stats.station and not trace.stats.get("station_name"):
+        if is_gather and len(stream) > 1:
+            trace.stats.station_name = f"{path.stem}-{number:04d}"
+        elif is_gather or not (trace.stats.station or trace.stats.get("station_name")):
             trace.stats.station_name = path.stem

@@ -185,22 +185,22 @@ def _record(
     wave = Waveform(
         data=data,
         sampling_rate=_rate(attributes, source),
-        start_time=time_in(_first_text(attributes, START_TIMES) or NO_TIME, START_TIMES[0]),
+        start_time=time_in(_first_text(attributes, *START_TIMES) or NO_TIME, START_TIMES[0]),
         channels=channels,
         station=_station(attributes, name),
-        units=_first_text(attributes, ("units", "unit")) or None,
+        units=_first_text(attributes, "units", "unit") or None,
         offset_m=_offset_m(attributes),
         source=source,
     )
     arrivals = _arrivals(own)
-    shot = _first_text(attributes, ("shot",))
-    split = _first_text(attributes, ("split",))
+    shot = _first_text(attributes, "shot")
+    split = _first_text(attributes, "split")
     return LabelledWaveform(
         wave,
         {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if _is_noise(own) else arrivals,
         name=name,
         event=_event(attributes, name),
-        gather=f"shot {shot}" if shot else _first_text(attributes, ("gather",)),
+        gather=f"shot {shot}" if shot else _first_text(attributes, "gather"),
         split=SPLIT_NAMES.get(split.lower(), ""),
     )
 
@@ -307,7 +307,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _first_text(attributes: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _first_text(attributes: Mapping[str, Any], *names: str) -> str:
     """Return the text of the first of these attributes that says one thing."""
     for name in names:
         texts = set(_texts(attributes.get(name)))
@@ -316,40 +316,36 @@ def _first_text(attributes: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return ""
 
 
-def _number(attributes: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
-    text = _first_text(attributes, names)
+def _number(attributes: Mapping[str, Any], name: str) -> float | None:
+    text = _first_text(attributes, name)
     try:
         return float(text) if text else None
     except ValueError as error:
-        raise FormatError(f"{' or '.join(names)} should be a number, received {text}") from error
+        raise FormatError(f"{name} should be a number, received {text}") from error
 
 
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
-    rate = rate_of(attributes, lambda name: _number(attributes, (name,)))
+    rate = rate_of(attributes, partial(_number, attributes))
     if rate is None:
         warnings.warn(said_of_no_rate(source, attributes), RecordWarning, stacklevel=4)
     return DEFAULT_RATE_HZ if rate is None else rate
 
 
 def _station(attributes: Mapping[str, Any], name: str) -> str:
-    station = _first_text(attributes, ("station_id", "station", "station_code", "receiver_code"))
-    network = _first_text(attributes, ("network", "network_code"))
+    station = _first_text(attributes, "station_id", "station", "station_code", "receiver_code")
+    network = _first_text(attributes, "network", "network_code")
     if station and network and "." not in station:
-        location, instrument = (
-            _first_text(attributes, (key,)) for key in ("location", "instrument")
-        )
-        return f"{network}.{station}.{location}.{instrument}"
+        location = _first_text(attributes, "location")
+        return f"{network}.{station}.{location}.{_first_text(attributes, 'instrument')}"
     return station or name.rsplit("/", 1)[-1]
 
 
 def _event(attributes: Mapping[str, Any], name: str) -> str:
     group = name.rsplit("/", 2)[-2] if "/" in name else ""
-    return _first_text(attributes, EVENTS) or ("" if group.lower() in CONTAINERS else group)
+    return _first_text(attributes, *EVENTS) or ("" if group.lower() in CONTAINERS else group)
 
 
 def _offset_m(attributes: Mapping[str, Any]) -> float | None:
-    offset_m, distance_km = (
-        _number(attributes, ("offset_m",)),
-        _number(attributes, ("distance_km",)),
-    )
+    distance_km = _number(attributes, "distance_km")
+    offset_m = _number(attributes, "offset_m")
     return offset_m if distance_km is None or offset_m is not None else 1000.0 * distance_km

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,8 +77,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
             each, and for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
     """
     selection = selection or Selection()
-    spans: list[tuple[Path, str, Span]] = []
-    heard: list[Heard] = []
+    found: list[tuple[Path, str, Span, Heard]] = []
     # The files of a station's channels may all have its arrivals.
     arrivals: dict[tuple[int, str, str, str, str], Arrival] = {}
     bad = []
@@ -88,8 +86,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     for path in paths:
         try:
             for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
-                spans.append((path, *_span(trace)))
-                heard.append(heard_of(trace))
+                found.append((path, *_span(trace), heard_of(trace)))
                 nameless.update(nameless_markers(trace))
                 for arrival in sac_arrivals(trace):
                     codes = arrival.network, arrival.station, arrival.record
@@ -98,27 +95,23 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
             passed_over[path] = error.kind
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
-    if passed_over and spans:
+    if passed_over and found:
         warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
     elif passed_over:
         bad.append(BadRow(None, said_of_metadata(passed_over)))
+    heard = [item for _, _, _, item in found]
     for text in said_of_lone_channels(heard):
         warnings.warn(text, RecordWarning, stacklevel=2)
     pressure = pressure_left_out(heard)
-    is_kept = [item not in pressure for item in heard]
-    left_out = frozenset(
-        (str(path), span.station)
-        for (path, _, span), kept in zip(spans, is_kept, strict=True)
-        if not kept
-    )
-    spans = list(compress(spans, is_kept))
+    left_out = {(str(path), span.station) for path, _, span, item in found if item in pressure}
+    spans = [(path, key, span) for path, key, span, item in found if item not in pressure]
     return HeaderScan(
         tuple(_groups(spans)),
         tuple(span for _, _, span in spans),
         tuple(arrivals.values()),
         tuple(bad),
         selection,
-        left_out,
+        frozenset(left_out),
         nameless,
     )
 
