@@ -36,13 +36,22 @@ def opened(path: Path) -> h5py.File:
         raise FormatError(f"{path} is no readable HDF5 file: {error}") from error
 
 
-def nodes_of(
-    group: h5py.Group, prefix: str, above: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+def nodes_of(path: Path) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     """Yield name, group or dataset, and the attributes of the groups above, of each record.
 
-    In place of a group or dataset that is damaged comes what was raised for it.
+    The file is open meanwhile. In place of a group or dataset that is damaged comes what was raised
+    for it.
+
+    Raises:
+        FormatError: if it is no HDF5.
     """
+    with opened(path) as file:
+        yield from _nodes_below(file, "", {})
+
+
+def _nodes_below(
+    group: h5py.Group, prefix: str, above: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     import h5py
 
     try:
@@ -63,7 +72,7 @@ def nodes_of(
             node, is_record = error, True
         if not is_record:
             if name.count("/") < MAX_DEPTH:
-                yield from nodes_of(node, f"{name}/", attributes)
+                yield from _nodes_below(node, f"{name}/", attributes)
         else:
             yield name, node, attributes
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import COMPONENTS, components_of
-from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, dataset_of, nodes_of, opened
+from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, dataset_of, nodes_of
 from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS, SPLIT_NAMES
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
@@ -94,29 +94,26 @@ def hdf5_parts(path: Path) -> list[Part]:
     _check_are_channels(path)
     if not holds_labels(path):
         raise FormatError(_said_of_no_labels(path))
-    with opened(path) as file:
-        count = sum(1 for _ in nodes_of(file, "", {}))
+    count = sum(1 for _ in nodes_of(path))
     return [partial(_read, path, block.start, block.stop) for block in blocks(count)]
 
 
 def holds_labels(path: Path) -> bool:
     """Tell if a record of a file has attributes of arrivals, or is said to be noise."""
-    with opened(path) as file:
-        for _, node, _ in nodes_of(file, "", {}):
-            with suppress(FormatError):  # it is reported where it is read
-                if _is_labelled(_own_attributes(node)):
-                    return True
+    for _, node, _ in nodes_of(path):
+        with suppress(FormatError):  # it is reported where it is read
+            if _is_labelled(_own_attributes(node)):
+                return True
     return False
 
 
 def _said_of_no_labels(path: Path) -> str:
     """Return what a file holds in place of labelled records, and what can be done."""
-    with opened(path) as file:
-        found = [
-            f"{name} {getattr(dataset_of(node), 'shape', None)}"
-            for name, node, _ in nodes_of(file, "", {})
-            if not isinstance(node, Exception)
-        ]
+    found = [
+        f"{name} {getattr(dataset_of(node), 'shape', None)}"
+        for name, node, _ in nodes_of(path)
+        if not isinstance(node, Exception)
+    ]
     return (
         f"{path} holds no labelled record, but {some(found) or 'nothing'}: records have their "
         "arrivals as attributes (p_sample), or in a table that names them (--labels, column "
@@ -127,41 +124,37 @@ def _said_of_no_labels(path: Path) -> str:
 def _check_are_channels(path: Path) -> None:
     """Refuse a file whose records are of several sensors; see `check_are_channels`."""
     records = []
-    with opened(path) as file:
-        for _, node, above in islice(nodes_of(file, "", {}), MOST_RECORDS):
-            with suppress(FormatError, *DAMAGE):  # it is reported where it is read
-                own = _own_attributes(node)
-                shape = dataset_of(node).shape
-                n_channels = 1 if {*CHANNELS} & {*above, *own} else min(shape)
-                records.append((n_channels, _arrivals(own)))
+    for _, node, above in islice(nodes_of(path), MOST_RECORDS):
+        with suppress(FormatError, *DAMAGE):  # it is reported where it is read
+            own = _own_attributes(node)
+            shape = dataset_of(node).shape
+            n_channels = 1 if {*CHANNELS} & {*above, *own} else min(shape)
+            records.append((n_channels, _arrivals(own)))
     check_are_channels(records, str(path))
 
 
 def record_names(path: Path) -> list[str]:
     """Return the names of all records of a file."""
-    with opened(path) as file:
-        return [name for name, _, _ in nodes_of(file, "", {})]
+    return [name for name, _, _ in nodes_of(path)]
 
 
 def records_named(path: Path, names: Collection[str]) -> Iterator[Item]:
     """Yield the records of a file that have these names, whether they are labelled or not."""
-    with opened(path) as file:
-        for name, node, above in nodes_of(file, "", {}):
-            if name in names:
-                try:
-                    yield _record(name, node, above, path.name, needs_labels=False)
-                except (FormatError, ShapeError) as error:
-                    yield BadRow(None, f"{name}: {error} ({path.name})")
+    for name, node, above in nodes_of(path):
+        if name in names:
+            try:
+                yield _record(name, node, above, path.name, needs_labels=False)
+            except (FormatError, ShapeError) as error:
+                yield BadRow(None, f"{name}: {error} ({path.name})")
 
 
 def _read(path: Path, begin: int, end: int) -> Iterator[Item]:
-    with opened(path) as file:
-        nodes = enumerate(nodes_of(file, "", {}), start=1)
-        for number, (name, node, above) in islice(nodes, begin, end):
-            try:
-                yield _record(name, node, above, path.name)
-            except (FormatError, ShapeError) as error:
-                yield BadRow(number, f"{name}: {error}")
+    nodes = enumerate(nodes_of(path), start=1)
+    for number, (name, node, above) in islice(nodes, begin, end):
+        try:
+            yield _record(name, node, above, path.name)
+        except (FormatError, ShapeError) as error:
+            yield BadRow(number, f"{name}: {error}")
 
 
 def _record(
