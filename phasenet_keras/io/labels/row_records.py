@@ -28,7 +28,7 @@ from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
 
-__all__ = ["rows_by_record"]
+__all__ = ["rows_by_codes", "rows_by_record"]
 
 SEED_PARTS = ("network", "station", "location", "channel")
 STATION_COLUMNS = ("station_id", "station", "station_code")
@@ -69,14 +69,20 @@ def rows_by_record(
         found, bad = rows_by_trace(rows, sorted(records), traces, first)
     else:
         records = dict(enumerate(waves))
-        found, bad = _rows_by_codes(rows, waves, first)
+        found, bad = rows_by_codes(rows, waves, first)
     return [(with_all_channels(records[n], first), of_n) for n, of_n in found.items()], bad, gather
 
 
-def _rows_by_codes(
+def rows_by_codes(
     rows: Rows, waves: Sequence[Waveform], file: Path
 ) -> tuple[dict[int, Rows], list[BadRow]]:
-    """Return the rows of each of the records of a file, by its place, and those of none."""
+    """Return the rows of each of the records of a file, by its place, and those of none.
+
+    Args:
+        rows: all of the file.
+        waves: its records.
+        file: it, or the folder of a run.
+    """
     codes = [_codes_of(wave) for wave in waves]
     by_station: dict[str, list[int]] = {}
     for place, own in enumerate(codes):
