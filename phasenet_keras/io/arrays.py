@@ -13,7 +13,13 @@ import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES
-from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
+from phasenet_keras.io.rates import (
+    DEFAULT_RATE_HZ,
+    may_say_rate,
+    rate_of,
+    said_of_no_rate,
+    says_rate,
+)
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
 from phasenet_keras.types import FormatError
@@ -90,9 +96,8 @@ def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
     rate = rate_of(fields, lambda name: float(fields[name]))
     if rate is None:
         # PhaseNet's own files say none: they have three channels, and are of 100 Hz.
-        note = said_of_no_rate("npz", names)
-        if fields["data"].shape[-1] != len(COMPONENTS) or "is it" in note:
-            warnings.warn(note, FormatNote, stacklevel=3)
+        if fields["data"].shape[-1] != len(COMPONENTS) or any(map(may_say_rate, names)):
+            warnings.warn(said_of_no_rate("npz", names), FormatNote, stacklevel=3)
         return DEFAULT_RATE_HZ
     if not 0 < rate < math.inf:
         raise ValueError(f"a sampling rate is above 0 Hz, received {rate}")

@@ -21,12 +21,7 @@ from phasenet_keras.io.registry import RecordWarning
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
-__all__ = [
-    "Assembler",
-    "Piece",
-    "position_of",
-    "trace_order",
-]
+__all__ = ["Assembler", "Piece", "position_of", "trace_order"]
 
 # Channels start and end a little apart: so short a stretch of some of them is cut off.
 MIN_PARTIAL_SAMPLES = 256
