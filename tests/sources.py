@@ -7,6 +7,8 @@ from obspy import Trace, UTCDateTime
 
 from phasenet_keras import Waveform
 from phasenet_keras.cli import main
+from phasenet_keras.io.labels.hdf5 import hdf5_parts
+from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset
 from phasenet_keras.types import LabelledWaveform
 
@@ -30,6 +32,13 @@ def splits_of(records, key):
     for record in records:
         found.setdefault(key(record), set()).add(record.split)
     return found
+
+
+def read_hdf5(path):
+    """Return the records of a file, and the bad ones."""
+    items = [item for part in hdf5_parts(path) for item in part()]
+    bad = [item for item in items if isinstance(item, BadRow)]
+    return [item for item in items if item not in bad], bad
 
 
 def write_text_files(folder, names):

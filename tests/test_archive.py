@@ -104,7 +104,7 @@ def test_files_that_conflict_are_noted_and_the_later_counts(picker, tmp_path):
     assert MIDNIGHT + 20 in [pick.time for pick in ours]
     notes = [e for e in events if isinstance(e, FileReport)]
     assert len(notes) == 1
-    assert "Z: from" in notes[0].text
+    assert "XX.AA..HH Z: " in notes[0].text
     assert "overlapping samples differ" in notes[0].text
     assert not failures(events)
 

@@ -12,12 +12,12 @@ import obspy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from obspy import Stream
+from obspy import Stream, UTCDateTime
 from reading import changes_of, damage, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.unsafe_headers import check_gse
 
 # -- what is no waveform at all -------------------------------------------------------------------
 
@@ -353,3 +353,9 @@ def test_log_messages_in_miniseed_are_left_out(tmp_path):
         log.write(str(tmp_path / "log.mseed"), format="MSEED")
         refused(tmp_path / "log.mseed", "holds no samples")
     assert np.array_equal(wave.data[:, 0], signal.data)
+
+
+def test_times_beyond_the_calendar_are_refused(tmp_path):
+    late = trace(noise(500), start=UTCDateTime("9999-12-31T23:59:59"))
+    late.write(str(tmp_path / "late.mseed"), format="MSEED")
+    refused(tmp_path / "late.mseed")

@@ -11,7 +11,7 @@ from phasenet_keras.io.labels.files import scan_arrivals
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import ConfigError, FormatError
 
 
 def write_events(folder, times, ids=""):
@@ -99,6 +99,12 @@ def test_other_files_beside_tables_of_samples_are_passed_over(tmp_path):
     assert [record.arrivals for record in records] == [{"P": (100.0,)}, {"P": (200.0,)}]
     with pytest.raises(FormatError, match=r"notes\.txt no, arrivals: give tables"):
         list(read_labelled(tmp_path / "in", [tmp_path / "l", tmp_path / "l/notes.txt"]))
+
+
+def test_no_files_of_labels_are_refused(tmp_path):
+    write_stations(tmp_path / "in")
+    with pytest.raises(ConfigError, match="received an empty list"):
+        list(read_labelled(tmp_path / "in", []))
 
 
 def test_one_name_in_two_files_is_two_events(tmp_path):

@@ -361,7 +361,6 @@ def test_units_in_brackets_are_those_of_columns(tmp_path, header):
             "FFID TRACE TIME\n1001 1 199.8\n",
             r"p_time_s, p_ms, p_us .* and of files \(fname\) or sh",
         ),
-        ("event,S1,S2\n0,64.4,82.9\n", r"columns s1, s2 are named as the waveforms' .* one row an"),
     ],
 )
 def test_tables_that_are_refused_are_told_the_columns_that_are_wanted(tmp_path, text, words):

@@ -6,10 +6,9 @@ import h5py
 import numpy as np
 import pytest
 from reading import noise
-from sources import run
+from sources import read_hdf5, run
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.labels.hdf5 import read_labelled_hdf5
 from phasenet_keras.types import FormatError
 
 SECTION = '"Arrays of another shape" in docs/how-to/labels.md'
@@ -28,7 +27,7 @@ def write_records(path, n_records, p_index, **attributes):
 def test_three_sensors_are_not_taken_for_channels(n_records, tmp_path, capsys):
     path = write_records(tmp_path / "a.h5", n_records, lambda _: P)
     with pytest.raises(FormatError, match=f"{n_records} of {n_records} records have 3 channels"):
-        read_labelled_hdf5(path)
+        read_hdf5(path)
     assert run(path, "--output", tmp_path / "set") == 2
     out = " ".join(capsys.readouterr().out.split())
     assert "3 arrivals of P: are these 3 sensors?" in out
@@ -37,10 +36,10 @@ def test_three_sensors_are_not_taken_for_channels(n_records, tmp_path, capsys):
 
 def test_three_arrivals_in_some_records_or_of_named_channels_are_arrivals(tmp_path):
     some = write_records(tmp_path / "a.h5", 20, lambda number: P if number < 5 else 410.0)
-    records, _ = read_labelled_hdf5(some)
+    records, _ = read_hdf5(some)
     assert [len(record.arrivals["P"]) for record in records].count(3) == 5
     named = write_records(tmp_path / "b.h5", 20, lambda _: P, channels="ENZ")
-    assert len(read_labelled_hdf5(named)[0]) == 20
+    assert len(read_hdf5(named)[0]) == 20
 
 
 def test_three_sensors_in_npz(tmp_path, capsys):

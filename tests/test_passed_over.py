@@ -11,7 +11,7 @@ from sources import run as prepare
 
 from phasenet_keras.cli import main
 from phasenet_keras.io.index import expand_paths
-from phasenet_keras.io.metadata_files import metadata_kind
+from phasenet_keras.io.no_waveforms import metadata_kind
 from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.io.waveforms import read_waveforms

@@ -318,3 +318,19 @@ def test_a_contract_of_another_network_is_refused(spike_net, make_net):
     with pytest.raises(PresetError, match=r"channels: preset \['Z'\], network \['E'"):
         Picker(spike_net, preset=make_net(channels=("Z",)).preset)
     assert issubclass(PresetError, PhaseNetKerasError)
+
+
+@pytest.mark.parametrize("rate", [40.0, 99.9, 100.0, 200.0, 250.0])
+@pytest.mark.parametrize("dtype", ["int32", "float64"])
+def test_an_onset_is_picked_at_its_time_at_any_rate(spike_net, rate, dtype):
+    """A pulse smooth enough for 40 Hz: the middle of the response is where the pulse is."""
+    time_s = np.arange(round(60 * rate)) / rate
+    pulse = np.exp(-(((time_s - 23.45) / 0.025) ** 2))
+    data = (1e6 * pulse + 1000 * np.random.default_rng(0).standard_normal(len(time_s))).astype(
+        dtype
+    )
+    trace = Trace(data, {"channel": "HHZ", "sampling_rate": rate, "starttime": START})
+    [annotation] = Picker(spike_net).annotate(Stream([trace]))
+    high = np.flatnonzero(annotation.probabilities[:, 1] > 0.5)
+    assert np.ptp(high) < 15
+    assert high.mean() / annotation.sampling_rate == pytest.approx(23.45, abs=0.006)

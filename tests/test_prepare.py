@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -259,7 +261,7 @@ def test_runs_with_the_same_stations_do_not_clash(tmp_path, capsys):
         file.write("2,AA,S0099,10,20\n")
     assert run(tmp_path / "runs", "--output", tmp_path / "set") == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "skipped row 3: there is no seismogram of station AA.S0099 (run run2)" in said
+    assert re.search(r"skipped row 3: \S+run2 holds 0 records of AA\.S0099, .* \(run run2\)", said)
     assert "8 records (split by event)" in said
     records = by_name(tmp_path / "set")
     assert records["run2.AA.S0002"].arrivals == {"P": (110.5,), "S": (152.0,)}
@@ -300,7 +302,7 @@ def test_a_station_of_two_networks_of_a_run_is_not_the_last(tmp_path):
     stations.write_text(stations.read_text().replace("S0002 AA", "S0001 BB"))
     (tmp_path / "l.csv").write_text("station,p_index\nS0001,50\n")
     [bad] = read_labelled(tmp_path / "run1", tmp_path / "l.csv")
-    assert "several networks have a station S0001: name the networks" in str(bad)
+    assert re.search(r"row 1: .* holds 2 records of S0001, .* name it by station, net", str(bad))
     (tmp_path / "l.csv").write_text("network,station,p_index\nAA,S0001,50\n")
     with pytest.warns(RecordWarning, match="1 of 2 stations have no labels"):
         [record] = read_labelled(tmp_path / "run1", tmp_path / "l.csv")

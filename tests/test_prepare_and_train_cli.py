@@ -262,7 +262,7 @@ def test_tables_that_cannot_be_used_are_refused(tmp_path):
     labels.write_text("itp\n100\n")
     with pytest.raises(FormatError, match=r"has 1 rows .* there are 3 files"):
         list(read_labelled(tmp_path / "line", labels))
-    with pytest.raises(FormatError, match="no readable table"):
+    with pytest.raises(FormatError, match=r"none\.csv cannot be read: no such file$"):
         list(read_labelled(tmp_path / "line", tmp_path / "none.csv"))
 
 

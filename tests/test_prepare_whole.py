@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sources import labelled, run, write_text_files
 
-from phasenet_keras.io.new_hdf5 import new_hdf5
+from phasenet_keras.io.hdf5_files import new_hdf5
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.picking.one_run import only_run

@@ -46,19 +46,6 @@ def test_two_columns_of_names_of_the_same_files_are_one(tmp_path, header, row):
     assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
 
 
-@pytest.mark.parametrize("header", ["figure,wave,itp", "wave,figure,itp"])
-def test_a_column_of_names_of_other_files_than_waveforms_is_passed_over(tmp_path, header):
-    names = [f"ev{e}_{s}.txt" for e, s in SENSORS]
-    write_text_files(tmp_path / "in", names)
-    (tmp_path / "in/all.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
-    rows = [f"all.png,{name},{50 + n}" for n, name in enumerate(names)]
-    if header.startswith("wave"):
-        rows = [",".join((row.split(",")[1], "all.png", row.split(",")[2])) for row in rows]
-    records, bad, _ = read(tmp_path / "in", header, rows)
-    assert bad == []
-    assert [r.arrivals["P"] for r in records] == [(50.0 + n,) for n in range(len(names))]
-
-
 def test_columns_of_the_channels_of_a_record_name_one(tmp_path):
     (tmp_path / "in").mkdir()
     for n in (1, 2):

@@ -43,27 +43,6 @@ def test_round_trip_in_order_of_time(tmp_path):
     assert sorted([later, PICK]) == [PICK, later]
 
 
-def test_no_picks_leave_a_table_without_rows(tmp_path):
-    assert write_picks([], tmp_path / "p.csv") == 0
-    assert read_picks(tmp_path / "p.csv") == []
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "p.csv"
-    write_picks([PICK], path)
-    before = path.read_text()
-    with pytest.raises(ValueError, match="format code"):
-        write_picks([PICK, replace(PICK, time=PICK.time + 1, probability="high")], path)
-    assert path.read_text() == before
-    assert [item.name for item in tmp_path.iterdir()] == ["p.csv"]
-
-
-@pytest.mark.parametrize("name", ["p.xlsx", "p", "none/p.csv"])
-def test_unusable_paths_are_refused(tmp_path, name):
-    with pytest.raises(ConfigError):
-        write_picks([PICK], tmp_path / name)
-
-
 # -- the table, byte by byte ----------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from sources import run as prepare
 
 from phasenet_keras import Picker
 from phasenet_keras.cli import main
-from phasenet_keras.io.annotations import annotations_to_stream
+from phasenet_keras.io.annotations import write_annotations
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
@@ -162,7 +162,7 @@ def test_records_with_a_date_come_together_by_it():
     assert own_record(Trace(header={**header, "starttime": last})) == ""
 
 
-def test_one_file_of_probabilities_holds_what_its_codes_and_times_can_tell():
+def test_one_file_of_probabilities_holds_what_its_codes_and_times_can_tell(tmp_path):
     annotations = [
         Annotation(
             probabilities=np.full((10, 3), number / 10, np.float32),
@@ -175,6 +175,6 @@ def test_one_file_of_probabilities_holds_what_its_codes_and_times_can_tell():
         for number, station in enumerate(("XX.A..BH", "XX.A..BH", "text1", "text2"))
     ]
     with pytest.warns(RecordWarning, match=r"XX.A..BH of event1.mseed left out.*event0.mseed"):
-        stream = annotations_to_stream(annotations)
-    values = {t.stats.station: round(float(t.data[0]), 3) for t in stream}
+        [path] = write_annotations(annotations, tmp_path / "all.mseed")
+    values = {t.stats.station: round(float(t.data[0]), 3) for t in read(str(path))}
     assert values == {"A": 0.0, "text1": 0.2, "text2": 0.3}

@@ -123,6 +123,12 @@ def test_a_channel_that_stands_for_the_same_component_is_left_out_and_named():
     assert np.array_equal(wave.data[:, 0], noise(300, 1))
 
 
+def test_a_channel_that_stands_for_no_component_is_left_out_and_named():
+    with pytest.warns(RecordWarning, match="HHQ left out"):
+        [wave] = waveforms_of([trace(noise(300), "HHQ"), trace(noise(300), "HHZ")])
+    assert wave.channels == ("Z",)
+
+
 def test_a_single_channel_of_any_name_is_vertical():
     with pytest.warns(RecordWarning, match="HDH .* is taken as the vertical"):
         [wave] = waveforms_of([trace(noise(300), "HDH")])

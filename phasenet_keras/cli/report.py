@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from phasenet_keras.cli.console import say
-from phasenet_keras.io.metadata_files import said_of_metadata
+from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport, Progress, StationResult
 

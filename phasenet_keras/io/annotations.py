@@ -20,10 +20,9 @@ from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Annotation, ConfigError
 
 if TYPE_CHECKING:
-    from obspy import Stream, Trace
+    from obspy import Trace
 
 __all__ = [
-    "annotations_to_stream",
     "check_annotation_path",
     "file_stem",
     "files_at",
@@ -37,19 +36,13 @@ STEM_BYTES = 200
 CODE_LENGTHS = {"network": 2, "station": 5, "location": 2}
 
 
-def annotations_to_stream(annotations: Iterable[Annotation]) -> Stream:
-    """Return probabilities as ObsPy traces, one a phase; channels PRN, PRP, PRS.
+def _traces_of(annotations: Iterable[Annotation]) -> Iterator[Trace]:
+    """Yield probabilities as ObsPy traces, one a phase; channels PRN, PRP, PRS.
 
     Warns:
         RecordWarning: for a second instrument of a station (HH, HN), whose probabilities would
             have the same codes: it is left out.
     """
-    from obspy import Stream
-
-    return Stream(list(_traces_of(annotations)))
-
-
-def _traces_of(annotations: Iterable[Annotation]) -> Iterator[Trace]:
     from obspy import Trace
 
     owners: dict[tuple[str, str, str], tuple[str, str]] = {}

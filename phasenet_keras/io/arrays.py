@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
-from phasenet_keras.io.other_arrays import OTHER_SHAPES
-from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
+from phasenet_keras.io.no_waveforms import OTHER_SHAPES
+from phasenet_keras.io.rates import (
+    DEFAULT_RATE_HZ,
+    may_say_rate,
+    rate_of,
+    said_of_no_rate,
+    says_rate,
+)
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
-from phasenet_keras.io.specfem_names import specfem_codes
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -27,6 +32,8 @@ NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
 COMMENT_BYTES = 1 << 18
 # Times written with few digits jitter; more than this part of a sample is an uneven record.
 TIME_JITTER = 0.25
+# AA.S0001.BXZ.semd, perhaps with a prefix.
+_SPECFEM_NAME = re.compile(r"(?:(.+)\.)?(\w+)\.(\w+)\.(\w{3})\.sem[dvap]")
 
 _NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
 _PAIR = re.compile(rb"^\s*" + _NUMBER + rb"(?:\s*[,;]\s*|\s+)(?:" + _NUMBER + rb"|nan)\s*$", re.I)
@@ -89,9 +96,8 @@ def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
     rate = rate_of(fields, lambda name: float(fields[name]))
     if rate is None:
         # PhaseNet's own files say none: they have three channels, and are of 100 Hz.
-        note = said_of_no_rate("npz", names)
-        if fields["data"].shape[-1] != len(COMPONENTS) or "is it" in note:
-            warnings.warn(note, FormatNote, stacklevel=3)
+        if fields["data"].shape[-1] != len(COMPONENTS) or any(map(may_say_rate, names)):
+            warnings.warn(said_of_no_rate("npz", names), FormatNote, stacklevel=3)
         return DEFAULT_RATE_HZ
     if not 0 < rate < math.inf:
         raise ValueError(f"a sampling rate is above 0 Hz, received {rate}")
@@ -142,11 +148,17 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
 
 
 def _codes(name: str) -> dict[str, str]:
-    """Read the codes off a name as SPECFEM writes it."""
-    codes = specfem_codes(name)
-    if codes is None:
+    """Return the codes in a name as SPECFEM writes it; else the name, as that of a station.
+
+    What comes before the codes, such as the model and the shot, is a part of the station, so that
+    equal stations of two runs stay two.
+    """
+    match = _SPECFEM_NAME.fullmatch(name)
+    if not match:
         return {"channel": "", "station_name": Path(name).stem}
-    return dict(zip(("network", "station", "channel"), codes, strict=True))
+    prefix, network, station, channel = match.groups()
+    station = f"{prefix.replace('.', '_')}_{station}" if prefix else station
+    return {"network": network, "station": station, "channel": channel}
 
 
 register_reader(Reader("PhaseNet npz", (".npz",), _is_npz, _read_npz))

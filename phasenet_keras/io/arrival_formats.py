@@ -6,11 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.metadata_files import CATALOGUES, metadata_kind
+from phasenet_keras.io.no_waveforms import CATALOGUES, metadata_kind
 from phasenet_keras.io.text_tables import (
     EVENT_COLUMNS,
     NOT_A_NUMBER,
@@ -21,6 +22,8 @@ from phasenet_keras.io.text_tables import (
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     from obspy import UTCDateTime
     from obspy.core.event import Event, Pick
 
@@ -200,13 +203,9 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
         for role, known in COLUMNS.items()
         if set(known) & set(columns)
     }
-    if set(ONE_A_ROW) <= set(found):
-        phases = []
-    elif "station" in found:
-        phases = [phase for phase in PHASE_TIMES if phase in found]
-        if not phases:
-            return None
-    else:
+    is_one_a_row = set(ONE_A_ROW) <= set(found)
+    phases = [] if is_one_a_row else [phase for phase in PHASE_TIMES if phase in found]
+    if not is_one_a_row and ("station" not in found or not phases):
         return None
     # Where blanks separate, one too many is in a time: all behind it would be moved.
     n_cells = len(columns) if delimiter == " " else None
@@ -240,10 +239,11 @@ def _row_entries(
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
     from obspy import read_events
 
-    content = _with_origin_references(content)
+    seiscomp = _seiscomp_root(content)
+    readable = content if seiscomp is None else _with_origin_references(seiscomp)
     try:
         # As a file object: a path would be a pattern to ObsPy.
-        catalogue = read_events(io.BytesIO(content))
+        catalogue = read_events(io.BytesIO(readable))
     except Exception as error:  # a damaged file may make any library raise anything
         kind = _other_kind(content)
         if kind:
@@ -255,7 +255,7 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
             f"files, and tables with columns {table}. It begins with {content[:40]!r}"
         ) from error
-    loose = list(_loose_picks(content))
+    loose = [] if seiscomp is None else list(_loose_picks(seiscomp))
     yield from loose
     if not loose and not any(event.picks for event in catalogue):
         raise FormatError(
@@ -289,20 +289,23 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             yield Entry(where, pick.time or "", phase, network, station, name, rank)
 
 
-def _with_origin_references(content: bytes) -> bytes:
+def _seiscomp_root(content: bytes) -> Element | None:
+    """Return what is in a SeisComP file; None for others, and a damaged one: ObsPy says of that."""
+    from xml.etree import ElementTree
+
+    if _SEISCOMP.search(content[:1000]):
+        with suppress(ElementTree.ParseError):
+            return ElementTree.fromstring(content)
+    return None
+
+
+def _with_origin_references(root: Element) -> bytes:
     """Let events of a SeisComP file refer to their preferred origins: ObsPy asks references alone.
 
     An export without all origins may have no others.
     """
     from xml.etree import ElementTree
 
-    if not _is_seiscomp(content):
-        return content
-    try:
-        root = ElementTree.fromstring(content)
-    except ElementTree.ParseError:
-        return content  # ObsPy says what is wrong
-    is_changed = False
     for event in root.findall(".//{*}event"):
         preferred = event.find("{*}preferredOriginID")
         if preferred is None:
@@ -310,21 +313,11 @@ def _with_origin_references(content: bytes) -> bytes:
         tag = preferred.tag.replace("preferredOriginID", "originReference")
         if preferred.text not in {item.text for item in event.findall(tag)}:
             ElementTree.SubElement(event, tag).text = preferred.text
-            is_changed = True
-    return ElementTree.tostring(root) if is_changed else content
+    return ElementTree.tostring(root)
 
 
-def _is_seiscomp(content: bytes) -> bool:
-    return bool(_SEISCOMP.search(content[:1000]))
-
-
-def _loose_picks(content: bytes) -> Iterator[Entry]:
+def _loose_picks(root: Element) -> Iterator[Entry]:
     """Yield the picks of a SeisComP file that no event refers to: ObsPy leaves these out."""
-    from xml.etree import ElementTree
-
-    if not _is_seiscomp(content):
-        return
-    root = ElementTree.fromstring(content)
     of_events = {item.text for item in root.findall(".//{*}event/{*}originReference")}
     located = {
         item.text

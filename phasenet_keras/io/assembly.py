@@ -1,4 +1,4 @@
-"""From traces that come in time order to stretches of record: what `waveforms_of` makes of a whole.
+"""From traces to stretches of record without gaps: of a whole record, or as traces come in time.
 
 A sample is settled when no trace that is yet to come can reach it. Settled samples leave at once,
 so that what is held does not grow with the record.
@@ -17,21 +17,20 @@ import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.waveforms import (
-    MIN_PARTIAL_SAMPLES,
-    ends_before,
-    follows_on,
-    position_of,
-    time_step_s,
-    trace_order,
-    usable_samples,
-)
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
-__all__ = ["Assembler", "Piece"]
+__all__ = ["Assembler", "Piece", "position_of", "trace_order"]
 
+# Channels start and end a little apart: so short a stretch of some of them is cut off.
+MIN_PARTIAL_SAMPLES = 256
+# A clock that is off by less than this between two traces makes no gap and no overlap.
+CLOCK_JITTER_SAMPLES = 0.75
+# miniSEED 2 has the times of its records in steps of 1 us, without blockette 1001 of 100 us.
+FINE_STEP_NS, COARSE_STEP_NS = 1_000, 100_000
+# Of float32 half, so that an offset can be taken off.
+LARGEST = float(np.finfo(np.float32).max) / 2
 # A trace may be laid this far before its own time, by the jitter of clocks.
 SETTLING_SAMPLES = 2
 
@@ -49,6 +48,7 @@ class Piece:
         sampling_rate: in Hz.
         units: of ``data``, where known.
         source: name of the file in which the stretch begins.
+        zero_time: that the times of that file count from, where it has any.
         is_begin, is_end: the stretch begins, or ends, with this piece.
     """
 
@@ -58,6 +58,7 @@ class Piece:
     sampling_rate: float
     units: str | None
     source: str
+    zero_time: UTCDateTime | None
     is_begin: bool
     is_end: bool
 
@@ -105,9 +106,9 @@ class Assembler:
             return pieces + self._close()
         return pieces + self._span.settle(until)
 
-    def finish(self) -> list[Piece]:
-        """Return what is left: there are no more traces."""
-        due, self._waiting = self._waiting, []
+    def finish(self, pairs: Sequence[tuple[Trace, str]] = ()) -> list[Piece]:
+        """Take the last traces with their components; return all that is left."""
+        due, self._waiting = [*self._waiting, *pairs], []
         return self._lay(due) + self._close()
 
     def _lay(self, pairs: Sequence[tuple[Trace, str]]) -> list[Piece]:
@@ -144,17 +145,23 @@ class _Span:
         self._values = np.zeros((3, 0), np.int32)
         self._is_present = np.zeros((3, 0), bool)
         self._expected: dict[int, int] = {}
-        self._runs = _Runs(self._start, self._rate)
+        self._runs = _Runs(self._start, self._rate, first.stats.get("zero_time"))
 
     def is_over(self, time: UTCDateTime) -> bool:
         """Tell if a trace that starts at a time belongs to another span."""
-        step_s = time_step_s(self._format, self._start, time)
-        return ends_before(self._end, time, self._delta_s, step_s)
+        return self._ends_before(time, time_step_s(self._format, self._start, time))
 
     def is_over_from(self, until: UTCDateTime) -> bool:
         """Tell if all traces that start at a time or later belong to another span."""
-        step_s = time_step_s(self._format, self._start)
-        return ends_before(self._end, until, self._delta_s, step_s)
+        return self._ends_before(until, time_step_s(self._format, self._start))
+
+    def _ends_before(self, time: UTCDateTime, step_s: float) -> bool:
+        """Tell if there is a gap between the last sample and a time."""
+        longest_s = max(2 * self._delta_s, step_s + self._delta_s)
+        # ObsPy compares whole microseconds, which allows for odd rates; fast ones need more.
+        if self._delta_s >= 1e-5:
+            return time > self._end + longest_s
+        return time.ns - self._end.ns > 1e9 * longest_s
 
     def lay(self, trace: Trace, component: str) -> None:
         """Write a trace onto the axis; it wins over those before."""
@@ -164,14 +171,17 @@ class _Span:
         begin = round(position)
         expected = self._expected.get(column)
         step_samples = time_step_s(self._format, self._start, trace.stats.starttime) * self._rate
-        if expected is not None and follows_on(position - expected, step_samples):
-            begin = expected
+        if expected is not None:
+            off_samples = abs(position - expected)
+            if off_samples <= CLOCK_JITTER_SAMPLES or off_samples < step_samples:
+                begin = expected  # it follows on what its channel has
         self._expected[column] = begin + len(values)
         self._end = max(self._end, trace.stats.endtime)
         self._runs.note(trace, column)
         late = max(0, self._base - begin)
         if late >= min(len(values), self._settling + 1):
-            self._warn(f"{min(late, len(values))} samples came too late and are left out", trace)
+            n_late = min(late, len(values))
+            self._warn(trace, component, f"{n_late} samples came too late", "they are left out")
         values, is_good = values[late:], is_good[late:]
         low = max(begin, self._base) - self._base
         high = low + len(values)
@@ -183,9 +193,8 @@ class _Span:
         if is_here.any():
             both = is_here & is_good
             if not np.array_equal(row[both], values[both]):
-                count = int(both.sum())
-                text = f"{count} overlapping samples differ; those of the later trace are used"
-                self._warn(text, trace)
+                count = f"{int(both.sum())} overlapping samples differ"
+                self._warn(trace, component, count, "those of the later trace are used")
         if is_good.all():
             row[:], is_here[:] = values, True
         else:
@@ -226,9 +235,9 @@ class _Span:
         self._move(self._n_held)
         return self.__dict__
 
-    def _warn(self, text: str, trace: Trace) -> None:
-        where = f"{self._label} {trace.stats.channel}: from {trace.stats.starttime} on "
-        warnings.warn(where + text, RecordWarning, stacklevel=2)
+    def _warn(self, trace: Trace, component: str, what: str, outcome: str) -> None:
+        where = f"{self._label} {component}: {what}, from {trace.stats.starttime} on; {outcome}"
+        warnings.warn(where, RecordWarning, stacklevel=2)
 
 
 class _Runs:
@@ -238,9 +247,10 @@ class _Runs:
     is dropped: so short a stretch waits until it is known what follows.
     """
 
-    def __init__(self, start: UTCDateTime, rate: float) -> None:
+    def __init__(self, start: UTCDateTime, rate: float, zero_time: UTCDateTime | None) -> None:
         self._start = start
         self._rate = rate
+        self._zero_time = zero_time
         self._sources: dict[int, str] = {}
         self._units: set[str] = set()
         self._pattern = np.zeros(3, bool)
@@ -303,8 +313,59 @@ class _Runs:
             sampling_rate=self._rate,
             units=next(iter(self._units)) if len(self._units) == 1 else None,
             source=self._sources[columns[-1]],
+            zero_time=self._zero_time,
             is_begin=not self._is_open,
             is_end=is_end,
         )
         self._held, self._is_open = [], not is_end
         return piece
+
+
+def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
+    """Order traces by start; of two of the same start the longer is later, then by content."""
+    sample = trace.data[0]
+    first = 0.0 if sample is np.ma.masked or not math.isfinite(sample) else float(sample)
+    return (trace.stats.starttime, trace.stats.npts, trace.stats.get("source_path", ""), first)
+
+
+def position_of(time: UTCDateTime, start: UTCDateTime, rate_hz: float) -> float:
+    """Return the sample of a time; the difference of ObsPy's times is whole microseconds."""
+    return (time.ns - start.ns) * rate_hz / 1e9
+
+
+def time_step_s(file_format: str | None, *times: UTCDateTime) -> float:
+    """Return the step of the times that a file of some format has, in seconds; 0: there is none.
+
+    Times that are all whole steps of 100 us may have been written without the finer ones.
+
+    Example:
+        >>> from obspy import UTCDateTime
+        >>> time_step_s("MSEED", UTCDateTime(ns=302_000)), time_step_s("SAC", UTCDateTime(0))
+        (1e-06, 0.0)
+    """
+    if file_format != "MSEED":
+        return 0.0
+    is_coarse = all(time.ns % COARSE_STEP_NS == 0 for time in times)
+    return (COARSE_STEP_NS if is_coarse else FINE_STEP_NS) / 1e9
+
+
+def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """Return the samples of a trace, whole numbers or float64, and which of them are usable.
+
+    Not usable are those that are masked, not finite or too large for float32.
+    """
+    data = np.ma.asarray(trace.data)
+    values = np.asarray(data.filled(0) if data.mask is not np.ma.nomask else data.data)
+    if values.dtype.kind in "iub":
+        return values, ~np.ma.getmaskarray(data)
+    values = values.astype(np.float64)
+    is_number = np.isfinite(values) & ~np.ma.getmaskarray(data)
+    is_good = is_number & (np.abs(values) < LARGEST)
+    if n_large := int(is_number.sum() - is_good.sum()):
+        warnings.warn(
+            f"{trace.id}: from {trace.stats.starttime} on {n_large} samples are too large for "
+            f"float32 (from {LARGEST:.2g} on) and are left out: scale the record, in other units",
+            RecordWarning,
+            stacklevel=2,
+        )
+    return values, is_good

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
 from phasenet_keras.io.instruments import station_id
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arrival",
-    "NamelessMarkers",
     "Span",
     "arrivals_of",
     "label_by_time",
     "listed",
+    "nameless_markers",
     "numbers_inside",
     "phase_of",
     "read_arrivals",
@@ -89,18 +89,6 @@ class Span:
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.n_samples / self.sampling_rate
-
-
-class NamelessMarkers(RecordWarning):
-    """Arrivals in SAC headers that are left out, since nothing says their phase.
-
-    Attributes:
-        markers: e.g. ``("T0", "T1")``.
-    """
-
-    def __init__(self, markers: Sequence[str]) -> None:
-        self.markers = tuple(markers)
-        super().__init__(f"SAC arrivals left out, without a name: {', '.join(self.markers)}")
 
 
 def phase_of(name: str) -> str | None:
@@ -190,14 +178,12 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
     """Read the arrivals in the SAC headers of a trace: ``a`` and ``t0`` to ``t9``.
 
     A marker's name (``ka``, ``kt0``, …) says its phase; ``a`` without a name is P, the others
-    without a name are left out. Times count from the reference time of the headers ``nz…``, so
-    that a trace may have been cut since; where they are unset, from its start less ``b`` seconds.
+    without a name are left out, see `nameless_markers`. Times count from the reference time of the
+    headers ``nz…``, so that a trace may have been cut since; where they are unset, from its start
+    less ``b`` seconds.
 
     Returns:
         The arrivals by time; none for a trace without SAC headers.
-
-    Warns:
-        NamelessMarkers: for ``t0`` to ``t9`` that are set without a name.
 
     Example:
         >>> from obspy import Trace
@@ -209,36 +195,47 @@ def sac_arrivals(trace: Trace) -> list[Arrival]:
     headers = trace.stats.get("sac", {})
     network, station = codes_of(station_id(trace))
     event, record = _sac_text(headers, "kevnm"), own_record(trace)
-    found, nameless = [], []
-    for marker in SAC_MARKERS:
-        offset_s = float(headers.get(marker, SAC_UNSET))
-        if offset_s != offset_s or offset_s == SAC_UNSET:
-            continue
-        name = _sac_text(headers, f"k{marker}") or ("P" if marker == "a" else "")
+    found = []
+    for _, name, offset_s in _sac_markers(headers):
         phase = phase_of(name)
         if phase:
             time = _sac_reference(trace, headers) + offset_s
             found.append(Arrival(time, phase, network, station, event, record=record))
-        elif not name:
-            nameless.append(marker.upper())
-    if nameless:
-        warnings.warn(NamelessMarkers(nameless), stacklevel=2)
     return sorted(found, key=lambda arrival: arrival.time)
 
 
+def nameless_markers(trace: Trace) -> list[str]:
+    """Return the arrivals in the SAC headers of a trace whose phase nothing says.
+
+    Example:
+        >>> from obspy import Trace
+        >>> nameless_markers(Trace(header={"sac": {"a": 1.5, "t0": 2.5, "t1": 3.5, "kt1": "S"}}))
+        ['T0']
+    """
+    markers = _sac_markers(trace.stats.get("sac", {}))
+    return [marker.upper() for marker, name, _ in markers if not name]
+
+
+def _sac_markers(headers: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """Yield each marker that is set, its name and its time in seconds."""
+    for marker in SAC_MARKERS:
+        offset_s = float(headers.get(marker, SAC_UNSET))
+        if offset_s == offset_s and offset_s != SAC_UNSET:
+            name = _sac_text(headers, f"k{marker}") or ("P" if marker == "a" else "")
+            yield marker, name, offset_s
+
+
 def label_by_time(
-    waveforms: Iterable[Waveform], arrivals: Sequence[Arrival], *, complete: bool = False
+    waveforms: Iterable[Waveform], arrivals: Sequence[Arrival]
 ) -> list[LabelledWaveform]:
     """Give every record the arrivals of its station that fall in its span.
 
     Stations match by network and station code; where either side has no network, by station.
-    Arrivals of one phase at the same instant are one.
+    Arrivals of one phase at the same instant are one; a phase without an arrival is unknown.
 
     Args:
         waveforms: the records.
         arrivals: of any stations and times.
-        complete: True says that all arrivals in the records are among ``arrivals``: a phase
-            without one is then absent (an empty tuple). Else it is unknown (no key).
 
     Returns:
         One labelled record a waveform, in their order, also where there is no arrival. Names are
@@ -257,11 +254,11 @@ def label_by_time(
     names: Counter[str] = Counter()
     records = []
     for wave in waveforms:
-        samples: dict[str, set[float]] = {phase: set() for phase in PHASES if complete}
+        samples: dict[str, list[float]] = {}
         origins = []
         for number, sample in _inside(wave, arrivals, index):
             phase = arrivals[number].phase
-            samples.setdefault(phase, set()).add(sample)
+            samples.setdefault(phase, []).append(sample)
             origins.append((phase, sample, arrivals[number].event))
         station = codes_of(wave.station)[1]
         events = frozenset(event for _, _, event in origins)

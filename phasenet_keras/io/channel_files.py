@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from phasenet_keras.io.instruments import Heard, RecordKeys, station_id
 from phasenet_keras.io.record_names import has_date
-from phasenet_keras.io.registry import read_stream
-from phasenet_keras.types import FormatError
+from phasenet_keras.io.registry import headers_of
 
 __all__ = ["ChannelFiles", "channel_files", "said_of_channels", "said_of_lone_channels"]
 
@@ -43,17 +41,16 @@ class ChannelFiles:
     def are_one_record(self) -> bool:
         """Tell by the headers if these are channels of one station that begin and end together."""
         heads, channels = set(), set()
-        try:
-            with warnings.catch_warnings(action="ignore"):  # reading the samples warns as well
-                traces = [(p, t) for p in self.files for t in read_stream(p, headers_only=True)]
-        except FormatError:
-            return False
-        for path, trace in traces:
-            stats = trace.stats
-            # What is named after its file is a record of its own.
-            own = path if stats.get("station_name") else None
-            channels.add(stats.channel)
-            heads.add((station_id(trace), stats.starttime.ns, stats.npts, stats.delta, own))
+        for path in self.files:
+            traces = headers_of(path)
+            if not traces:
+                return False
+            for trace in traces:
+                stats = trace.stats
+                # What is named after its file is a record of its own.
+                own = path if stats.get("station_name") else None
+                channels.add(stats.channel)
+                heads.add((station_id(trace), stats.starttime.ns, stats.npts, stats.delta, own))
         return len(heads) == 1 and len(channels) == len(self.files)
 
 

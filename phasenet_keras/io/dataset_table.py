@@ -23,7 +23,7 @@ from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import NOT_A_NUMBER
-from phasenet_keras.io.times import NO_TIME, exact_time, iso_time
+from phasenet_keras.io.times import NO_TIME, iso_time, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
@@ -271,11 +271,7 @@ def start_of_row(row: Mapping[str, Any]) -> UTCDateTime:
     Raises:
         FormatError: if it is no time.
     """
-    text = text_in(row.get("trace_start_time"))
-    try:
-        return exact_time(text or NO_TIME)
-    except Exception as error:  # UTCDateTime raises many kinds for what is no date
-        raise FormatError(f"trace_start_time should be ISO 8601, received '{text}'") from error
+    return time_in(text_in(row.get("trace_start_time")) or NO_TIME, "trace_start_time")
 
 
 def split_of_row(row: Mapping[str, Any]) -> str:

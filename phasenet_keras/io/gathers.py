@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.geometry import RECEIVER, Geometry, name_key, number_of, rows_of_csv
+from phasenet_keras.io.assembly import position_of
+from phasenet_keras.io.geometry import RECEIVER, Geometry, rows_of_csv
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.text_tables import first_cell
-from phasenet_keras.io.times import date_time
-from phasenet_keras.io.waveforms import position_of
+from phasenet_keras.io.text_tables import first_cell, name_key, number_of
+from phasenet_keras.io.times import date_time, time_in
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def read_gather_picks(
     """
     import pandas as pd
 
-    header, rows, bad = rows_of_csv(Path(path))
+    header, rows, bad = rows_of_csv(path)
     pattern = read_names(names)
     columns = set(header)
     if set(CANDIDATES.values()) & columns:
@@ -368,7 +368,4 @@ def _one_rate(rates: Any, path: str | PathLike[str]) -> float | None:
 
 
 def _utc(text: str) -> UTCDateTime:
-    try:
-        return date_time(text)
-    except Exception as error:  # UTCDateTime raises many kinds for what is no date
-        raise FormatError(f"a time should be ISO 8601, received '{text}'") from error
+    return time_in(text, "a time", date_time)

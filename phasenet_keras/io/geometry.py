@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.text_tables import decoded, first_cell, split_table, with_point
-from phasenet_keras.io.times import exact_time
+from phasenet_keras.io.text_tables import (
+    first_cell,
+    name_key,
+    number_of,
+    read_table,
+    with_point,
+)
+from phasenet_keras.io.times import time_in
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
 
-__all__ = ["Geometry", "Xyz", "name_key", "number_of", "read_geometry", "rows_of_csv"]
+__all__ = ["Geometry", "Xyz", "read_geometry", "rows_of_csv"]
 
 Xyz = tuple[float, float, float]
 RECEIVER = ("receiver", "station", "station_id")
@@ -78,6 +82,7 @@ def read_geometry(path: str | PathLike[str]) -> Geometry:
         FormatError: if it cannot be read, or names no receiver or no source.
 
     Example:
+        >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     path = Path(folder) / "line.csv"
@@ -86,7 +91,7 @@ def read_geometry(path: str | PathLike[str]) -> Geometry:
         >>> geometry.receivers, geometry.source_of(7)
         ({'A': (4.0, 0.0, 1.5)}, (0.0, 0.0, 0.0))
     """
-    header, rows, bad = rows_of_csv(Path(path))
+    header, rows, bad = rows_of_csv(path)
     geometry = Geometry(bad=bad)
     if "x" not in header:
         raise FormatError(f"{path} has no column x: it is no geometry; {_EXPECTED}")
@@ -120,11 +125,7 @@ def _take(row: Mapping[str, str], geometry: Geometry) -> None:
     else:
         raise FormatError("it names neither a receiver nor a shot")
     if shot and row.get("start_time", "").strip():
-        try:
-            geometry.start_times[shot] = exact_time(row["start_time"])
-        except Exception as error:  # UTCDateTime raises many kinds for what is no date
-            text = row["start_time"]
-            raise FormatError(f"start_time should be ISO 8601, received '{text}'") from error
+        geometry.start_times[shot] = time_in(row["start_time"], "start_time")
 
 
 def _place(places: dict[str, Xyz], name: str, at: Xyz, what: str) -> None:
@@ -140,7 +141,9 @@ def _xyz(row: Mapping[str, str], prefix: str) -> Xyz:
     return (x, y, z)
 
 
-def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]], list[BadRow]]:
+def rows_of_csv(
+    path: str | PathLike[str],
+) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]], list[BadRow]]:
     """Read a table; return its columns in lower case, its rows by number from 1, and the bad rows.
 
     Commas, semicolons, tabs or blanks separate, as in tables of labels: where commas do not, a
@@ -149,13 +152,7 @@ def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]
     Raises:
         FormatError: if it cannot be read, is empty, or has a column twice.
     """
-    try:
-        columns, lines, delimiter = split_table(decoded(path.read_bytes()))
-    except FileNotFoundError as error:
-        raise FormatError(f"{path} cannot be read: no such file") from error
-    except (OSError, csv.Error) as error:
-        raise FormatError(f"{path} is no readable table: {error}") from error
-    header = list(columns)
+    header, lines, delimiter = read_table(path)
     if not header:
         raise FormatError(f"{path} is empty")
     rows, bad = [], []
@@ -167,36 +164,6 @@ def rows_of_csv(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]
         else:
             bad.append(BadRow(number, f"it has {len(cells)} cells, the header {len(header)}"))
     return header, rows, bad
-
-
-def name_key(name: str) -> str:
-    """Return a name as it is compared: whole numbers without zeros in front.
-
-    Example:
-        >>> [name_key(text) for text in ("01", " 7.0", "XX.A", "")]
-        ['1', '7', 'XX.A', '']
-    """
-    name = name.strip()
-    whole = name[:-2] if name.endswith(".0") else name
-    return str(int(whole)) if whole.removeprefix("-").isdecimal() else name
-
-
-def number_of(name: str, text: str) -> float:
-    """Return the number in a cell, NaN for an empty one.
-
-    Raises:
-        FormatError: if it is no finite number.
-    """
-    text = text.strip()
-    if not text or text.lower() == "nan":
-        return float("nan")
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("inf")
-    if abs(number) == float("inf"):
-        raise FormatError(f"{name} should be a number, received '{text}'")
-    return number
 
 
 def _forms(name: str) -> list[str]:

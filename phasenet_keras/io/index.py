@@ -16,7 +16,7 @@ from typing import Any
 from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import is_pressure
 from phasenet_keras.io.instruments import Heard
-from phasenet_keras.io.pressure import heard_of
+from phasenet_keras.io.pressure import heard_of, station_of
 from phasenet_keras.io.registry import RecordWarning, headers_of
 from phasenet_keras.types import ConfigError
 
@@ -216,27 +216,17 @@ def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
     """
     if len(paths) < 2:
         return [[path] for path in paths]
-    stations: list[set[tuple[str, str]]] = []
-    codes: list[set[tuple[str, str]]] = []
-    with_pressure: set[tuple[str, str]] = set()
-    heard: set[Heard] = set()
-    for path in paths:
-        traces = headers_of(path)
-        of_path = {heard_of(trace) for trace in traces}
-        heard |= of_path
-        stations.append({item.key[:2] for item in of_path})
-        codes.append({(trace.stats.network, trace.stats.station) for trace in traces})
-        with_pressure |= {
-            (trace.stats.network, trace.stats.station)
-            for trace in traces
-            if is_pressure(trace.stats.channel)
-        }
-    for text in said_of_lone_channels(heard):
+    heard = [{heard_of(trace) for trace in headers_of(path)} for path in paths]
+    of_all = frozenset[Heard]().union(*heard)
+    for text in said_of_lone_channels(of_all):
         warnings.warn(text, RecordWarning, stacklevel=2)
     # Whether pressure is wanted depends on the station's other instruments.
-    for names, of_file in zip(stations, codes, strict=True):
-        names |= of_file & with_pressure
-    return [[paths[number] for number in group] for group in tie_together(stations)]
+    with_pressure = {station_of(item) for item in of_all if is_pressure(item.code)}
+    keys = [
+        {item.key[:2] for item in of_file} | {station_of(item) for item in of_file} & with_pressure
+        for of_file in heard
+    ]
+    return [[paths[number] for number in group] for group in tie_together(keys)]
 
 
 def tie_together(stations: Sequence[Set[Hashable]]) -> list[list[int]]:

@@ -99,14 +99,18 @@ class RecordKeys:
 
 
 class Company:
-    """The channel codes of one instrument as they come and go over the years."""
+    """The channel codes of one instrument as they come and go over the years.
+
+    Attributes:
+        spans: when there are traces of each code, in ns.
+    """
 
     def __init__(self) -> None:
-        self._spans: dict[str, list[tuple[int, int]]] = {}
+        self.spans: dict[str, list[tuple[int, int]]] = {}
 
     def announce(self, code: str, start_ns: int, end_ns: int) -> None:
         """Note from when to when there is a code, whose traces may be yet to come."""
-        spans = self._spans.setdefault(code, [])
+        spans = self.spans.setdefault(code, [])
         for number in reversed(range(len(spans))):
             start, end = spans[number]
             if start_ns <= end + NEAR_NS and start <= end_ns + NEAR_NS:
@@ -127,19 +131,14 @@ class Company:
             start_ns = min(stats.starttime.ns for stats in of_code)
             self.announce(code, start_ns, max(stats.endtime.ns for stats in of_code))
         since = min(trace.stats.starttime for trace in traces).ns - COMPANY_NS
-        claims = claims_of(sorted(self._spans))
-        last = {code: max(spans, key=lambda span: span[1]) for code, spans in self._spans.items()}
+        claims = claims_of(sorted(self.spans))
+        last = {code: max(spans, key=lambda span: span[1]) for code, spans in self.spans.items()}
         living = {claims.get(code) for code, (_, end) in last.items() if end >= since}
-        self._spans = {
+        self.spans = {
             code: [span for span in spans if span[1] >= since] or [last[code]]
-            for code, spans in self._spans.items()
+            for code, spans in self.spans.items()
             if last[code][1] >= since or claims.get(code) not in living or code not in claims
         }
-
-    @property
-    def spans(self) -> Mapping[str, Sequence[tuple[int, int]]]:
-        """When there are traces of each code, in ns."""
-        return self._spans
 
 
 def with_components(

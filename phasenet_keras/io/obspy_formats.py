@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
@@ -12,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.gse_text import check_gse
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import FormatNote, Reader, RecordWarning, register_reader
-from phasenet_keras.io.sac_header import with_possible_longitudes
+from phasenet_keras.io.unsafe_headers import (
+    check_gse,
+    check_time_slices,
+    with_possible_longitudes,
+)
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -36,8 +38,6 @@ SAC_ROUNDING, FLOAT32_PART = "Sample spacing read from SAC file", 2e-7
 SEG2_TEXTS = ("Many companies use custom defined SEG2", "Non-zero value found in Trace's 'DELAY'")
 # What SEG-Y's times of a trace may be multiplied by, or divided where it is negative.
 TIME_SCALARS = (10, 100, 1000, 10_000)
-# Of a Fairfield file: enough for the headers of 99 channel sets; the least trace header.
-RG16_HEAD_BYTES, RG16_TRACE_BYTES = 4096, 20
 EXTENSIONS = {
     "MSEED": (".mseed", ".msd", ".miniseed"),
     "SAC": (".sac",),
@@ -126,7 +126,7 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     if format_name in GSE:
         check_gse(path)
     if format_name == "RG16":
-        _check_time_slices(path)
+        check_time_slices(path)
     try:
         mended = with_possible_longitudes(path) if format_name == "SAC" else None
         # ObsPy rounds intervals to whole microseconds, of which above 2 MHz nothing is left.
@@ -202,17 +202,6 @@ def _delay_s(stats: Stats, format_name: str) -> float | None:
     scalar = header.scalar_to_be_applied_to_times if format_name == "SEGY" else 1
     scale = float(scalar) if abs(scalar) in TIME_SCALARS else 1.0
     return header.delay_recording_time * (scale if scale > 0 else -1.0 / scale) / 1e3
-
-
-def _check_time_slices(path: Path) -> None:
-    """Refuse a Fairfield file that claims more time slices than fit: ObsPy would look for each."""
-    with path.open("rb") as file:
-        head = file.read(RG16_HEAD_BYTES)
-    n_channel_sets = 10 * (head[28] >> 4) + (head[28] & 15)
-    at = 32 * (3 + n_channel_sets) + 16  # in the second extended header
-    [n_slices] = struct.unpack(">I", head[at : at + 4].rjust(4, b"\0"))
-    if n_slices * RG16_TRACE_BYTES > path.stat().st_size:
-        raise FormatError(f"{path} is damaged: it claims {n_slices} time slices, too many for it")
 
 
 def _warn_if_truncated(path: Path, stream: Stream) -> None:

@@ -138,10 +138,6 @@ def _pyarrow() -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
-def _check() -> None:
-    _pyarrow()
-
-
 register_pick_format(
     PickFormat(
         name="parquet",
@@ -149,6 +145,6 @@ register_pick_format(
         content="the columns of the CSV with types (`pip install 'phasenet-keras[parquet]'`)",
         write=write_parquet,
         read=read_parquet,
-        check=_check,
+        check=_pyarrow,
     )
 )

@@ -15,10 +15,6 @@ from phasenet_keras.types import ConfigError, Pick, nearest_name
 __all__ = ["PickFormat", "pick_format_of", "pick_formats", "register_pick_format"]
 
 
-def _nothing_wanted() -> None:
-    """Stand for a format that needs no optional package."""
-
-
 @dataclass(frozen=True)
 class PickFormat:
     """One format.
@@ -31,7 +27,7 @@ class PickFormat:
             holds; the path; and standard deviations in seconds by phase (none where not known).
         read: the picks of a file, where all of a pick can be read back.
         holds_time_errors: it has a place for standard deviations.
-        check: raises `ConfigError` if a package is missing that it needs.
+        check: raises `ConfigError` if an optional package is missing that it needs.
     """
 
     name: str
@@ -40,7 +36,7 @@ class PickFormat:
     write: Callable[[Iterable[Pick], Path, Mapping[str, float]], None]
     read: Callable[[Path], list[Pick]] | None = None
     holds_time_errors: bool = False
-    check: Callable[[], None] = _nothing_wanted
+    check: Callable[[], object] = lambda: None
 
 
 _FORMATS: dict[str, PickFormat] = {}

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from phasenet_keras.io.blocks import Block
     from phasenet_keras.io.selection import Selection
 
-__all__ = ["blocks_without_pressure", "heard_of", "pressure_left_out", "without_pressure"]
+__all__ = [
+    "blocks_without_pressure",
+    "heard_of",
+    "pressure_left_out",
+    "station_of",
+    "without_pressure",
+]
 
 
 def without_pressure(traces: Sequence[Trace]) -> list[Trace]:
@@ -110,11 +116,11 @@ def _beside_verticals(heard: Iterable[Heard]) -> frozenset[Heard]:
         codes.setdefault(item.key[:2], set()).add(item.code)
     claims = {record: claims_of(sorted(found)) for record, found in codes.items()}
     with_vertical = {
-        _station(item)
+        station_of(item)
         for item in heard
         if is_of_seismometer(item.code) and claims[item.key[:2]].get(item.code) == "Z"
     }
-    return frozenset(item for item in pressure if _station(item) in with_vertical)
+    return frozenset(item for item in pressure if station_of(item) in with_vertical)
 
 
 def _said_of(heard: Iterable[Heard], left_out: frozenset[Heard]) -> list[str]:
@@ -136,7 +142,7 @@ def _said_of(heard: Iterable[Heard], left_out: frozenset[Heard]) -> list[str]:
     ]
 
 
-def _station(heard: Heard) -> tuple[str, str, str]:
+def station_of(heard: Heard) -> tuple[str, str, str]:
     """Return network and station code, and the file of a record that has no time."""
     name, record, _ = heard.key
     network, station, _, _ = seed_codes(name)

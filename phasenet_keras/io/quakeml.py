@@ -103,6 +103,7 @@ def _quake_pick(pick: Pick | Arrival, error_s: float | None, used: Counter[str])
     name = (
         f"{OURS}/pick/{pick.time.strftime('%Y%m%dT%H%M%S.%f')}_{_safe(codes)}_{_safe(pick.phase)}"
     )
+    preset = "" if isinstance(pick, Arrival) else pick.preset
     used[name] += 1
     if used[name] > 1:
         name = f"{name}_{used[name]}"
@@ -112,7 +113,7 @@ def _quake_pick(pick: Pick | Arrival, error_s: float | None, used: Counter[str])
         time_errors=None if error_s is None else {"uncertainty": float(error_s)},
         phase_hint=pick.phase,
         evaluation_mode="automatic",
-        method_id=_method(pick),
+        method_id=_id(f"{OURS}/preset/{_safe(preset)}") if preset else None,
         comments=_comments(pick),
         waveform_id=WaveformStreamID(
             network_code=network,
@@ -121,11 +122,6 @@ def _quake_pick(pick: Pick | Arrival, error_s: float | None, used: Counter[str])
             channel_code=None if channel == ANY else channel.rstrip(ANY),
         ),
     )
-
-
-def _method(pick: Pick | Arrival) -> ResourceIdentifier | None:
-    preset = "" if isinstance(pick, Arrival) else pick.preset
-    return _id(f"{OURS}/preset/{_safe(preset)}") if preset else None
 
 
 def _comments(pick: Pick | Arrival) -> list[Comment]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
-__all__ = ["DEFAULT_RATE_HZ", "rate_of", "said_of_no_rate", "says_rate"]
+__all__ = ["DEFAULT_RATE_HZ", "may_say_rate", "rate_of", "said_of_no_rate", "says_rate"]
 
 # PhaseNet's, where nothing says another.
 DEFAULT_RATE_HZ = 100.0
@@ -40,6 +40,16 @@ def says_rate(name: str) -> bool:
         (True, True, False)
     """
     return _plain(name) in RATES_HZ.keys() | STEPS_S.keys()
+
+
+def may_say_rate(name: str) -> bool:
+    """Tell if a value of this name may be a rate or a step, though no name that is known.
+
+    Example:
+        >>> may_say_rate("df_hz"), may_say_rate("station")
+        (True, False)
+    """
+    return bool(_LIKE_ONE.search(_plain(name)))
 
 
 def rate_of(names: Iterable[str], number_of: Callable[[str], float | None]) -> float | None:
@@ -78,6 +88,6 @@ def said_of_no_rate(where: str, names: Iterable[str]) -> str:
         >>> said_of_no_rate("a.h5", ["station", "df_hz"])
         'a.h5: no sampling rate (sampling_rate_hz, dt_s), 100 Hz is assumed: is it df_hz?'
     """
-    like_one = sorted({name for name in names if _LIKE_ONE.search(_plain(name))})
+    like_one = sorted({*filter(may_say_rate, names)})
     said = f"{where}: no sampling rate (sampling_rate_hz, dt_s), {DEFAULT_RATE_HZ:g} Hz is assumed"
     return f"{said}: is it {some(like_one)}?" if like_one else said

@@ -16,8 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.metadata_files import metadata_kind
-from phasenet_keras.io.other_arrays import OTHER_SHAPES, array_kind
+from phasenet_keras.io.no_waveforms import OTHER_SHAPES, array_kind, metadata_kind
 from phasenet_keras.io.record_names import note_source
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
@@ -32,7 +31,6 @@ __all__ = [
     "check_header",
     "gather_of",
     "headers_of",
-    "holds_numbers",
     "noted",
     "read_stream",
     "reader_of",
@@ -235,11 +233,14 @@ def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Tr
     Warns:
         RecordWarning: for samples that are neither real numbers nor text.
     """
+    if headers_only:  # what a header claims stays where a reader found no samples at all
+        return [trace for trace in traces if trace.stats.npts > 0 and not is_text(trace)]
     kept = []
     for trace in traces:
-        if holds_numbers(trace, headers_only):
+        kind = trace.data.dtype.kind
+        if trace.data.size and kind in NUMBER_KINDS:
             kept.append(trace)
-        elif not headers_only and trace.data.size and trace.data.dtype.kind not in TEXT_KINDS:
+        elif trace.data.size and kind not in TEXT_KINDS:
             warnings.warn(
                 f"{trace.id}: samples of type {trace.data.dtype} are left out, real numbers are "
                 "wanted",
@@ -247,14 +248,6 @@ def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Tr
                 stacklevel=3,
             )
     return kept
-
-
-def holds_numbers(trace: Trace, headers_only: bool = False) -> bool:
-    """Tell if a trace has samples and they are real numbers, not log messages."""
-    if headers_only:
-        return trace.stats.npts > 0 and not is_text(trace)
-    # What the header claims stays where a reader found no samples at all.
-    return trace.data.size > 0 and trace.data.dtype.kind in NUMBER_KINDS
 
 
 def is_text(trace: Trace) -> bool:
@@ -278,19 +271,16 @@ def check_header(trace: Trace, where: str = "") -> None:
 
 
 def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
-    has_no_codes = len(stream) > 1 and not any(
-        trace.stats.station or trace.stats.channel for trace in stream
-    )
-    # Else they follow one another, with gaps between them.
-    has_no_codes &= len({(t.stats.starttime.ns, t.stats.npts) for t in stream}) == 1
-    for number, trace in enumerate(stream, start=1):
-        if has_no_codes and not reader.one_trace_one_station:
+    is_gather = reader.one_trace_one_station
+    has_codes = any(trace.stats.station or trace.stats.channel for trace in stream)
+    # Of several lengths or starts, they follow one another, with gaps between them.
+    are_channels = len({(t.stats.starttime.ns, t.stats.npts) for t in stream}) == 1
+    if len(stream) > 1 and are_channels and not has_codes and not is_gather:
+        for number, trace in enumerate(stream, start=1):
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
     note_source(stream, path)
     for number, trace in enumerate(stream, start=1):
-        if reader.one_trace_one_station:
-            trace.stats.station_name = (
-                path.stem if len(stream) == 1 else f"{path.stem}-{number:04d}"
-            )
-        elif not trace.stats.station and not trace.stats.get("station_name"):
+        if is_gather and len(stream) > 1:
+            trace.stats.station_name = f"{path.stem}-{number:04d}"
+        elif is_gather or not (trace.stats.station or trace.stats.get("station_name")):
             trace.stats.station_name = path.stem

@@ -30,9 +30,8 @@ from phasenet_keras.io.dataset_table import (
     warn_of_outside,
     warn_of_rows,
 )
-from phasenet_keras.io.hdf5_nodes import DAMAGE
+from phasenet_keras.io.hdf5_files import DAMAGE, new_hdf5, opened
 from phasenet_keras.io.new_files import folder_to_write
-from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, Part, RecordFacts, blocks, check_records
 from phasenet_keras.types import (
     SPLITS,
@@ -278,8 +277,6 @@ def read_dataset(
         RecordWarning: for arrivals of other phases and arrivals outside of their records, for
             splits of other names, which are none, and for records that are there twice.
     """
-    import h5py
-
     folder = Path(folder)
     names = (names,) if isinstance(names, str) else names
     wanted = (splits,) if isinstance(splits, str) else splits
@@ -298,9 +295,8 @@ def read_dataset(
     found, there = [], set[str]()
     for table, waveforms in chunks:
         try:
-            rows = read_rows(table)
-            file = h5py.File(waveforms)
-        except (OSError, FormatError) as error:
+            rows, file = read_rows(table), opened(waveforms)
+        except FormatError as error:
             raise FormatError(
                 f"{folder} is no data set ({METADATA} and {WAVEFORMS}): {error}"
             ) from error
@@ -344,13 +340,7 @@ def _refuse_missing(names: Iterable[str], there: set[str], folder: Path) -> None
 
 
 def _read_rows(rows: Sequence[dict[str, Any]], before: int, waveforms: Path) -> Iterator[Item]:
-    import h5py
-
-    try:
-        file = h5py.File(waveforms)
-    except OSError as error:
-        raise FormatError(f"{waveforms} is no readable HDF5 file: {error}") from error
-    with file:
+    with opened(waveforms) as file:
         for number, row in enumerate(rows, start=before + 1):
             try:
                 yield _record(row, file, waveforms)

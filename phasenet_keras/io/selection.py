@@ -117,26 +117,21 @@ class Selection:
         first = -math.inf if self.start is None else self.start.ns / DAY_NS
         end = math.inf if self.end is None else self.end.ns / DAY_NS
         taken: set[int] = set()
-        last: dict[tuple[str, ...], tuple[int, list[int]]] = {}
+        days: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         for number, path in enumerate(paths):
             match = SDS_NAME.match(path.name)
             if match is None or match[5] == "0000" or not 1 <= int(match[6]) <= 366:
                 taken.add(number)
-                continue
-            codes = (match[1], match[2], match[3], match[4])
-            if not self.takes_codes(*codes):
-                continue
-            day = date(int(match[5]), 1, 1).toordinal() - EPOCH_DAY + int(match[6]) - 1
-            # Records reach over midnight.
-            if first <= day + 2 and day - 1 < end:
-                taken.add(number)
-            if day <= first:
-                last_day, numbers = last.get(codes, (day, []))
-                if day == last_day:  # two folders may each have a file of this name
-                    last[codes] = (day, [*numbers, number])
-                elif day > last_day:
-                    last[codes] = (day, [number])
-        taken.update(number for _, numbers in last.values() for number in numbers)
+            elif self.takes_codes(*match.group(1, 2, 3, 4)):
+                day = date(int(match[5]), 1, 1).toordinal() - EPOCH_DAY + int(match[6]) - 1
+                days.setdefault(match.group(1, 2, 3, 4), []).append((day, number))
+        for of_channel in days.values():
+            # Two folders may each have a file of the last day's name.
+            last = max((day for day, _ in of_channel if day <= first), default=None)
+            for day, number in of_channel:
+                # Records reach over midnight.
+                if day == last or (first <= day + 2 and day - 1 < end):
+                    taken.add(number)
         return [path for number, path in enumerate(paths) if number in taken]
 
     def cut(self, trace: Trace) -> Trace | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
-from phasenet_keras.io.catalogs import PHASES, NamelessMarkers
+from phasenet_keras.io.catalogs import PHASES
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
 from phasenet_keras.io.labels.csv_tables import csv_parts, hdf5_table_parts, npz_parts
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
@@ -21,7 +19,6 @@ from phasenet_keras.io.labels.files import (
     given_labels,
     label_files,
     label_table,
-    named_files,
     said_of_files,
     scan_arrivals,
     warn_of_coarse_times,
@@ -31,16 +28,14 @@ from phasenet_keras.io.labels.npz import is_npz
 from phasenet_keras.io.labels.rows import (
     SAMPLE_COLUMNS_IN_WORDS,
     TIME_COLUMNS_IN_WORDS,
-    LabelTable,
     read_label_table,
 )
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
@@ -189,7 +184,7 @@ def open_source(
     runs = find_specfem_runs(waveforms)
     if runs:
         _refuse_selection(selection, "SPECFEM2D runs: their records")
-        table = None if labels is None else label_table(label_files(labels), named_files(labels))
+        table = None if labels is None else label_table(labels)
         return Source("SPECFEM2D runs", tuple(specfem_parts(runs, table)))
     paths = input_files(waveforms, labels, output)
     if not any(path.is_file() for path in paths):
@@ -197,17 +192,17 @@ def open_source(
     files = label_files(labels)
     hdf5 = [path for path in paths if _is_hdf5(path)]
     if hdf5 and (labels is None or hdf5 == paths):
-        if files and not any(map(holds_labels, hdf5)):
-            parts, bad = hdf5_table_parts(hdf5, label_table(files, named_files(labels)))
+        if labels is not None and not any(map(holds_labels, hdf5)):
+            parts, bad = hdf5_table_parts(hdf5, label_table(labels))
             return Source("HDF5 and a table of samples", tuple(parts), tuple(bad))
         _refuse_labels(labels, "HDF5 files")
         _refuse_selection(selection, "HDF5: its records")
         return _from_hdf5(hdf5)
     if labels is None:
         return _from_own_labels(paths, waveforms, selection)
-    samples = _sample_table(files, labels, paths)
-    if samples is not None:
-        return Source("table of samples", tuple(csv_parts(paths, samples, selection)))
+    if any(_is_of_samples(path, paths) for path in files):
+        parts = csv_parts(paths, label_table(labels), selection)
+        return Source("table of samples", tuple(parts))
     return _from_times(paths, files, labels, selection)
 
 
@@ -255,7 +250,13 @@ def _from_own_labels(
     if any(map(is_npz, paths)):
         _refuse_selection(selection, "npz: its records")
         return Source("npz with labels", tuple(npz_parts([p for p in paths if is_npz(p)])))
-    scan, nameless = _scan(paths, selection)
+    scan = _scan(paths, selection)
+    nameless = [
+        f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
+        f"K{marker}, and left out: write P or S there, or bring arrivals with --labels "
+        "(in Python labels=)"
+        for marker, count in sorted(scan.nameless.items())
+    ]
     if not scan.arrivals:
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
@@ -268,37 +269,24 @@ def _from_own_labels(
     return Source("SAC headers", tuple(parts), scan.bad, says_all=False)
 
 
-def _scan(paths: Sequence[Path], selection: Selection) -> tuple[HeaderScan, list[str]]:
-    """Scan headers, and count the markers in them whose phase nothing says."""
-    with warnings.catch_warnings(record=True, action="always") as caught:
-        scan = scan_headers(paths, selection)
-    counts: Counter[str] = Counter()
-    for warning in caught:
-        if isinstance(warning.message, NamelessMarkers):
-            counts.update(warning.message.markers)
-        else:
-            warnings.warn(warning.message, stacklevel=3)
+def _scan(paths: Sequence[Path], selection: Selection) -> HeaderScan:
+    scan = scan_headers(paths, selection)
     if not scan.spans and not scan.bad:
         raise ConfigError(
             "no channel has such codes: see --network to --channel (in Python settings "
             "of these names)"
         )
-    return scan, [
-        f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
-        f"K{marker}, and left out: write P or S there, or bring arrivals with --labels "
-        "(in Python labels=)"
-        for marker, count in sorted(counts.items())
-    ]
+    return scan
 
 
 def _from_times(
     paths: Sequence[Path], files: Sequence[Path], labels: Labels, selection: Selection
 ) -> Source:
     try:
-        arrivals, damaged = scan_arrivals(files, named_files(labels))
+        arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
-        raise FormatError(f"{error}{_hint_of_labels(files, labels, paths)}") from error
-    scan, _ = _scan(paths, selection)
+        raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
+    scan = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
     where = said_of_files(files)
@@ -308,7 +296,7 @@ def _from_times(
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
 
 
-def _hint_of_labels(files: Sequence[Path], labels: Labels, paths: Sequence[Path]) -> str:
+def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:
     """Return what to look at where no arrival by time can be read."""
     folders = [str(item) for item in given_labels(labels) if Path(item).is_dir()]
     if folders:
@@ -320,12 +308,6 @@ def _hint_of_labels(files: Sequence[Path], labels: Labels, paths: Sequence[Path]
     is_by_station = has_times(columns) and bool(set(columns) & set(COLUMNS["station"]))
     if len(files) > 1 or len(columns) < 2 or is_by_station:
         return ""
-    named = [column for column in columns if column in _words_of(paths)]
-    if len(named) > 1:
-        return (
-            f". Its columns {some(named)} are named as the waveforms' stations or files: write one "
-            "row an arrival instead, with columns fname (or station), event, p_sample or p_ms"
-        )
     return (
         f". Or a table with a column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS}), or by "
         f"time since the first sample ({TIME_COLUMNS_IN_WORDS}), and of files (fname) or shots and "
@@ -333,23 +315,8 @@ def _hint_of_labels(files: Sequence[Path], labels: Labels, paths: Sequence[Path]
     )
 
 
-def _words_of(paths: Sequence[Path]) -> set[str]:
-    """Return what may be names of sensors: parts of the files' names, and the first's stations."""
-    words = {word.lower() for path in paths for word in (path.stem, *path.stem.split("_"))}
-    with suppress(FormatError):
-        words |= {trace.stats.station.lower() for trace in read_stream(paths[0], True)}
-    return words
-
-
-def _sample_table(
-    files: Sequence[Path], labels: Labels, paths: Sequence[Path]
-) -> LabelTable | None:
-    """Return the labels if they are a table of samples, or of npz files with labels."""
-    is_one = any(_is_of_samples(path, paths) for path in files)
-    return label_table(files, named_files(labels)) if is_one else None
-
-
 def _is_of_samples(file: Path, paths: Sequence[Path]) -> bool:
+    """Tell if labels are a table of samples, or of npz files with labels."""
     try:
         table = read_label_table(file)
     except FormatError:

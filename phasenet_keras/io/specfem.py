@@ -34,8 +34,12 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     ),
     "su": re.compile(r"^U(?P<axis>[xyz])_file_single_(?P<quantity>[dva])\.su$"),
 }
-UNITS: Mapping[str, str] = {"d": "m", "v": "m/s", "a": "m/s/s"}
-QUANTITIES: Mapping[str, str] = {"d": "displacement", "v": "velocity", "a": "acceleration"}
+# By preference: name and units.
+QUANTITIES: Mapping[str, tuple[str, str]] = {
+    "d": ("displacement", "m"),
+    "v": ("velocity", "m/s"),
+    "a": ("acceleration", "m/s/s"),
+}
 # SPECFEM2D names its channels BXX, BXY, BXZ; binary and SU files leave that unsaid.
 BAND = "BX"
 SU_HEADER_BYTES = 240
@@ -49,8 +53,14 @@ class _Output:
     axis: str
     quantity: str
     precision: str = ""
-    station: tuple[str, str] = ("", "")
+    network: str = ""
+    station: str = ""
     band: str = BAND
+
+    @property
+    def codes(self) -> tuple[str, str]:
+        """Network and station, where each has a file of its own."""
+        return self.network, self.station
 
 
 @dataclass(frozen=True)
@@ -141,7 +151,8 @@ def _choose(folder: Path, kind: str | None) -> tuple[str, list[_Output]]:
     for candidate in PATTERNS if kind is None else (kind,):
         matches = [match for match in map(PATTERNS[candidate].match, names) if match]
         if matches:
-            return candidate, _of_one_quantity(folder, [_output(folder, m) for m in matches])
+            outputs = [_Output(folder / match.string, **match.groupdict()) for match in matches]
+            return candidate, _of_one_quantity(folder, outputs)
     raise FormatError(
         f"{folder} should hold seismograms{f' of kind {kind}' if kind else ''} of displacement, "
         "velocity or acceleration (AA.S0001.BXZ.semd, Uz_file_single_d.bin or "
@@ -150,22 +161,10 @@ def _choose(folder: Path, kind: str | None) -> tuple[str, list[_Output]]:
     )
 
 
-def _output(folder: Path, match: re.Match[str]) -> _Output:
-    found = match.groupdict()
-    return _Output(
-        folder / match.string,
-        found["axis"].upper(),
-        found["quantity"],
-        found.get("precision", ""),
-        (found.get("network", ""), found.get("station", "")),
-        found.get("band", BAND),
-    )
-
-
 def _of_one_quantity(folder: Path, outputs: Sequence[_Output]) -> list[_Output]:
-    there = [letter for letter in UNITS if any(item.quantity == letter for item in outputs)]
+    there = [letter for letter in QUANTITIES if any(item.quantity == letter for item in outputs)]
     if len(there) > 1:
-        names = [QUANTITIES[letter] for letter in there]
+        names = [QUANTITIES[letter][0] for letter in there]
         _warn(f"{folder} holds {' and '.join(names)}: {names[0]} is read")
     return [item for item in outputs if item.quantity == there[0]]
 
@@ -175,17 +174,17 @@ def _read_ascii(run: RunInputs, outputs: Sequence[_Output]) -> list[list[_Column
     columns: dict[tuple[str, str], list[_Column]] = {
         (station.network, station.name): [] for station in run.stations
     }
-    unknown = sorted({".".join(o.station) for o in outputs if o.station not in columns})
+    unknown = sorted({".".join(o.codes) for o in outputs if o.codes not in columns})
     if unknown:
         _warn(f"{run.outputs}: not in STATIONS and left out: {', '.join(unknown)}")
     short = 0
     for output in outputs:
-        if output.station in columns:
+        if output.codes in columns:
             trace = read_stream(output.path)[0]
             stats = trace.stats
             short += stats.npts < run.n_samples
             column = _Column(trace.data, stats.sampling_rate, stats.starttime, output)
-            columns[output.station].append(column)
+            columns[output.codes].append(column)
     if short:
         _warn(
             f"{run.outputs}: {short} files have fewer than the {run.n_samples} samples of the "
@@ -256,7 +255,7 @@ def _waveform(station: Station, parts: Sequence[_Column]) -> Waveform:
         start_time=first.start_time,
         channels=tuple(components[part.output.axis] for part in parts),
         station=f"{station.network}.{station.name}..{first.output.band}",
-        units=UNITS[first.output.quantity],
+        units=QUANTITIES[first.output.quantity][1],
         offset_m=station.offset_m,
         source=last.output.path.name,
         zero_time=UTCDateTime(0),  # of the simulation

@@ -10,7 +10,7 @@ from dataclasses import replace
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.wording import free_name
+from phasenet_keras.io.wording import free_name, some
 from phasenet_keras.types import FormatError, Pick
 
 __all__ = ["ANY", "codes_of_pick", "with_plain_stations"]
@@ -20,7 +20,6 @@ ANY = "*"
 _NO_CODE = re.compile(r"[\s,*?\[\].]")
 # Also what would begin a comment, or be refused in XML.
 _NOT_PLAIN = re.compile(r"[^\w-]")
-MAX_LISTED = 3
 
 
 def codes_of_pick(pick: Pick | Arrival) -> tuple[str, str, str, str]:
@@ -73,13 +72,8 @@ def with_plain_stations(picks: Iterable[Pick]) -> list[Pick]:
             plain[name] = free_name(_plain(name), plain.values())
     changed = [f"'{old}' is '{new}'" for old, new in plain.items() if old != new]
     if changed:
-        others = f" and {len(changed) - MAX_LISTED} more" if len(changed) > MAX_LISTED else ""
-        warnings.warn(
-            "stations are written as codes of letters, digits, _ and -: "
-            f"{', '.join(changed[:MAX_LISTED])}{others}",
-            RecordWarning,
-            stacklevel=2,
-        )
+        text = f"stations are written as codes of letters, digits, _ and -: {some(changed)}"
+        warnings.warn(text, RecordWarning, stacklevel=2)
     return [
         pick if plain[pick.station] == pick.station else replace(pick, station=plain[pick.station])
         for pick in picks

@@ -122,7 +122,7 @@ def write_pyocto(
     """
     rows = (
         (
-            _without_channel(pick.station),
+            pick.station.rpartition(".")[0] if pick.station.count(".") == 3 else pick.station,
             pick.phase,
             f"{Decimal(pick.time.ns).scaleb(-9):.{time_decimals(pick.sampling_rate)}f}",
         )
@@ -134,11 +134,6 @@ def write_pyocto(
 def _write_rows(columns: Sequence[str], rows: Iterable[Sequence[str]], path: Path) -> None:
     with beside_then_rename(path) as file:
         write_rows(file, columns, rows)
-
-
-def _without_channel(station: str) -> str:
-    parts = station.split(".")
-    return ".".join(parts[:3]) if len(parts) == 4 else station
 
 
 def _usual_error_s(pick: Pick) -> float:

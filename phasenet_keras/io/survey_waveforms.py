@@ -7,9 +7,10 @@ from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.gathers import names_in, own_names, read_names, shots_of_files
-from phasenet_keras.io.geometry import Geometry, name_key
+from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.seisbench import dataset_chunks, read_dataset
+from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import LabelledWaveform, Waveform
 

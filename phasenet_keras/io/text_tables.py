@@ -8,6 +8,10 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from phasenet_keras.types import FormatError
 
 __all__ = [
     "EVENT_COLUMNS",
@@ -18,6 +22,9 @@ __all__ = [
     "decoded",
     "event_in",
     "first_cell",
+    "name_key",
+    "number_of",
+    "read_table",
     "split_table",
     "with_point",
 ]
@@ -40,6 +47,7 @@ _WITH_COMMA = re.compile(
 )
 # Two numbers, the second of which may be the decimals of the first.
 _COMMA_PAIR = re.compile(r"(\d+),(\d{1,2})")
+_WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 COMMENT = "#"
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
@@ -59,6 +67,20 @@ def decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]], str]:
+    """Return what `split_table` does of a file.
+
+    Raises:
+        FormatError: if it cannot be read as a table.
+    """
+    try:
+        return split_table(decoded(Path(path).read_bytes()))
+    except FileNotFoundError as error:
+        raise FormatError(f"{path} cannot be read: no such file") from error
+    except (OSError, csv.Error) as error:
+        raise FormatError(f"{path} is no readable table: {error}") from error
 
 
 def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
@@ -122,6 +144,38 @@ def decimal_pairs(cells: Iterable[str]) -> list[str]:
 def first_cell(row: Mapping[str, str], columns: Iterable[str]) -> str:
     """Return the first cell of these columns that holds something; empty where none does."""
     return next((row[column] for column in columns if row.get(column)), "")
+
+
+def name_key(name: str) -> str:
+    """Return a name as it is compared: whole numbers without zeros in front, and decimals.
+
+    Tables that had an empty cell anywhere in a column write its whole numbers with a decimal.
+
+    Example:
+        >>> [name_key(text) for text in ("007", " 11.0", "S07", "XX.A", "")]
+        ['7', '11', 'S07', 'XX.A', '']
+    """
+    name = name.strip()
+    whole = _WHOLE.fullmatch(name)
+    return str(int(whole[1])) if whole else name
+
+
+def number_of(name: str, text: str) -> float:
+    """Return the number in a cell, NaN for an empty one.
+
+    Raises:
+        FormatError: if it is no finite number.
+    """
+    text = text.strip()
+    if not text or text.lower() == "nan":
+        return float("nan")
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("inf")
+    if abs(number) == float("inf"):
+        raise FormatError(f"{name} should be a number, received '{text}'")
+    return number
 
 
 def are_fillers(zeros_and_others: Sequence[float]) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
@@ -20,6 +23,7 @@ __all__ = [
     "residual_unit",
     "seconds_after",
     "time_decimals",
+    "time_in",
     "unit_of_span",
 ]
 
@@ -141,6 +145,29 @@ def date_time(text: str) -> UTCDateTime:
     if re.fullmatch(r"[\d.\s]*", text):
         raise ValueError("it is no date")
     return exact_time(text)
+
+
+def time_in(text: str, what: str, parse: Callable[[str], UTCDateTime] = exact_time) -> UTCDateTime:
+    """Return the time in a cell or an attribute.
+
+    Args:
+        text: of the cell.
+        what: it should be, for the error.
+        parse: `exact_time`, or `date_time`.
+
+    Raises:
+        FormatError: if it is none.
+
+    Example:
+        >>> time_in("yesterday", "start_time")
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.FormatError: start_time should be ISO 8601, received yesterday
+    """
+    try:
+        return parse(text)
+    except Exception as error:  # UTCDateTime raises many kinds for what is no date
+        raise FormatError(f"{what} should be ISO 8601, received {text}") from error
 
 
 def seconds_after(time: UTCDateTime, start: UTCDateTime) -> float:

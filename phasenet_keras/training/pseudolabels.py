@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.data.settings import checked_type
-from phasenet_keras.io.geometry import Geometry, name_key
+from phasenet_keras.io.geometry import Geometry
+from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.physics import reciprocity_weights, shot_column

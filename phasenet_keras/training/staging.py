@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.dataset_table import NOT_IN_NAMES, metadata_row
+from phasenet_keras.io.hdf5_files import new_hdf5
 from phasenet_keras.io.new_files import read_json, write_json
-from phasenet_keras.io.new_hdf5 import new_hdf5
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import write_layout

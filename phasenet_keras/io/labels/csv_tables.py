@@ -20,7 +20,7 @@ from phasenet_keras.io.labels.rows import (
     Rows,
     numbered_rows,
 )
-from phasenet_keras.io.other_arrays import MOST_RECORDS, OTHER_SHAPES, check_are_channels
+from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import Selection

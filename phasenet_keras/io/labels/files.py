@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -21,14 +21,13 @@ from phasenet_keras.io.labels.rows import (
 )
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.wording import some
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = [
     "Labels",
     "given_labels",
     "label_files",
     "label_table",
-    "named_files",
     "said_of_files",
     "scan_arrivals",
     "warn_of_coarse_times",
@@ -58,24 +57,21 @@ def label_files(labels: Labels | None) -> list[Path]:
 def given_labels(labels: Labels | None) -> list[str | PathLike[str]]:
     """Return what was given for labels, as a list.
 
+    Raises:
+        ConfigError: for an empty list.
+
     Example:
         >>> given_labels("picks/"), given_labels(None)
         (['picks/'], [])
     """
-    items = [] if labels is None else as_list(labels)
+    if labels is None:
+        return []
+    items = as_list(labels)
+    if not items:
+        raise ConfigError("labels are files, folders or patterns; received an empty list")
     for item in items:
         check_path(item)
     return items
-
-
-def named_files(labels: Labels | None) -> set[Path]:
-    """Return what of labels was named itself: other files are met in a folder, or by a pattern.
-
-    Example:
-        >>> named_files(["picks.csv", "more/*.csv"]) & {Path("picks.csv"), Path("more/a.csv")}
-        {PosixPath('picks.csv')}
-    """
-    return {Path(item) for item in given_labels(labels)}
 
 
 def said_of_files(files: Sequence[Path]) -> str:
@@ -83,13 +79,11 @@ def said_of_files(files: Sequence[Path]) -> str:
     return str(files[0]) if len(files) == 1 else f"{len(files)} files of labels"
 
 
-def label_table(files: Sequence[Path], named: Collection[Path] | None = None) -> LabelTable:
+def label_table(labels: Labels) -> LabelTable:
     """Read a table of samples, or several with the same columns as one.
 
-    Args:
-        files: of `label_files`.
-        named: of `named_files`; what of the others has no columns of labels is passed over. None:
-            all.
+    What is not named itself, but met in a folder or by a pattern, is passed over if it has no
+    columns of labels.
 
     Raises:
         FormatError: if one is no table, or they have different columns.
@@ -97,7 +91,8 @@ def label_table(files: Sequence[Path], named: Collection[Path] | None = None) ->
     Warns:
         RecordWarning: for files that are passed over.
     """
-    meant = [path for path in files if named is None or path in named or is_label_table(path)]
+    files, named = label_files(labels), _named(labels)
+    meant = [path for path in files if path in named or is_label_table(path)]
     meant = meant or list(files)
     among = set(meant)
     _say_passed_over([path for path in files if path not in among])
@@ -112,18 +107,13 @@ def label_table(files: Sequence[Path], named: Collection[Path] | None = None) ->
     return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
 
 
-def scan_arrivals(
-    files: Sequence[Path], named: Collection[Path] | None = None
-) -> tuple[list[Arrival], list[str]]:
+def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
     """Read the arrivals of files one after the other, and say what of them cannot be used.
 
     An event's name that files use for arrivals far apart in time is several events: they get the
     names of their files. Else it is one event, whose phases, stations or pickers have a file each.
-
-    Args:
-        files: of `label_files`.
-        named: of `named_files`; what of the others is no table or catalogue is passed over. None:
-            all.
+    What is not named itself, but met in a folder or by a pattern, is passed over if it is no table
+    or catalogue.
 
     Raises:
         FormatError: if no file can be read, see `read_arrivals`, or there are arrivals but none is
@@ -132,6 +122,7 @@ def scan_arrivals(
     Warns:
         RecordWarning: for rejected picks, other phases, and files that are passed over.
     """
+    files, named = label_files(labels), _named(labels)
     found: dict[Path, list[Arrival]] = {}
     bad: list[str] = []
     passed_over: dict[Path, str] = {}
@@ -142,7 +133,7 @@ def scan_arrivals(
         except FormatError as error:
             if len(files) == 1:
                 raise
-            if isinstance(error, NoLabelsError) and named is not None and path not in named:
+            if isinstance(error, NoLabelsError) and path not in named:
                 passed_over[path] = str(error)
             else:
                 bad.append(str(error))
@@ -177,6 +168,11 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
             RecordWarning,
             stacklevel=3,
         )
+
+
+def _named(labels: Labels) -> set[Path]:
+    """Return what of labels was named itself: other files are met in a folder, or by a pattern."""
+    return {Path(item) for item in given_labels(labels)}
 
 
 def _say_passed_over(files: Sequence[Path]) -> None:

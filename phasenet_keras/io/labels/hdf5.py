@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,22 +14,21 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import COMPONENTS, components_of
-from phasenet_keras.io.hdf5_nodes import DAMAGE, attributes_of, dataset_of, nodes_of, opened
+from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, dataset_of, nodes_of
 from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS, SPLIT_NAMES
-from phasenet_keras.io.other_arrays import MOST_RECORDS, OTHER_SHAPES, check_are_channels
+from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import NO_SAMPLES
-from phasenet_keras.io.times import NO_TIME, exact_time
+from phasenet_keras.io.times import NO_TIME, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 if TYPE_CHECKING:
     import h5py
-    from obspy import UTCDateTime
 
-__all__ = ["hdf5_parts", "holds_labels", "read_labelled_hdf5", "record_names", "records_named"]
+__all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named"]
 
 # Attributes of an arrival in samples, by phase, in the order in which they are looked for.
 ARRIVALS: Mapping[str, tuple[str, ...]] = {
@@ -48,10 +46,8 @@ MAX_CHANNELS = 3
 CONTAINERS = {"data", "records", "waveforms"}
 
 
-def read_labelled_hdf5(
-    path: str | PathLike[str],
-) -> tuple[list[LabelledWaveform], list[BadRow]]:
-    """Read labelled records from an HDF5 file: PhaseNet's layout and its relatives.
+def hdf5_parts(path: Path) -> list[Part]:
+    """Plan the reading of labelled records, a few hundred a part: PhaseNet's layout, its relatives.
 
     A record is a group with a dataset ``data``, or a dataset; groups may hold others, e.g. one an
     event. Its attributes are the labels; all others are also looked for in the groups above it.
@@ -77,74 +73,47 @@ def read_labelled_hdf5(
     less and below the second. Phases are unknown, not absent, where they have no arrival, except
     where ``trace_category`` is ``noise``.
 
-    Args:
-        path: the file.
-
-    Returns:
-        The records in the order of the file, and those that cannot be used, numbered from 1.
-
-    Raises:
-        FormatError: if the file is no HDF5, or holds no labelled record.
-
-    Example:
-        >>> import h5py
-        >>> from tempfile import TemporaryDirectory
-        >>> with TemporaryDirectory() as folder, h5py.File(f"{folder}/a.h5", "w") as file:
-        ...     record = file.create_dataset("quake/XX.A", data=np.ones((300, 3), "f4"))
-        ...     record.attrs.update(p_index=120, s_index=np.nan)
-        ...     file.flush()
-        ...     [record], bad = read_labelled_hdf5(f"{folder}/a.h5")
-        >>> record.name, record.event, record.arrivals, bad
-        ('quake/XX.A', 'quake', {'P': (120.0,)}, [])
-    """
-    path = Path(path)
-    _check_are_channels(path)
-    items = list(_read(path))
-    records = [item for item in items if isinstance(item, LabelledWaveform)]
-    bad = [item for item in items if isinstance(item, BadRow)]
-    if not records:
-        reason = f"; {bad[0].text}" if bad else ""
-        raise FormatError(
-            f"{path} holds no labelled record among its {len(bad)} datasets: wanted are groups "
-            f"with a dataset 'data', or datasets, with attributes p_index, s_index or phase_index "
-            f"(a SeisBench data set is read from its folder){reason}"
-        )
-    return records, bad
-
-
-def hdf5_parts(path: Path) -> list[Part]:
-    """Plan the reading of a file in parts of some hundred records; see `read_labelled_hdf5`.
+    Records that cannot be used are numbered from 1, in the order of the file.
 
     Raises:
         FormatError: if the file is no HDF5, its records are of several sensors, or none is
             labelled.
+
+    Example:
+        >>> import h5py
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "a.h5"
+        ...     with h5py.File(path, "w") as file:
+        ...         record = file.create_dataset("quake/XX.A", data=np.ones((300, 3), "f4"))
+        ...         record.attrs.update(p_index=120, s_index=np.nan)
+        ...     [record] = [item for part in hdf5_parts(path) for item in part()]
+        >>> record.name, record.event, record.arrivals
+        ('quake/XX.A', 'quake', {'P': (120.0,)})
     """
     _check_are_channels(path)
     if not holds_labels(path):
         raise FormatError(_said_of_no_labels(path))
-    with opened(path) as file:
-        count = sum(1 for _ in nodes_of(file, "", {}))
+    count = sum(1 for _ in nodes_of(path))
     return [partial(_read, path, block.start, block.stop) for block in blocks(count)]
 
 
 def holds_labels(path: Path) -> bool:
     """Tell if a record of a file has attributes of arrivals, or is said to be noise."""
-    with opened(path) as file:
-        for _, node, _ in nodes_of(file, "", {}):
-            with suppress(FormatError):  # it is reported where it is read
-                if _is_labelled(_own_attributes(node)):
-                    return True
+    for _, node, _ in nodes_of(path):
+        with suppress(FormatError):  # it is reported where it is read
+            if _is_labelled(_own_attributes(node)):
+                return True
     return False
 
 
 def _said_of_no_labels(path: Path) -> str:
     """Return what a file holds in place of labelled records, and what can be done."""
-    with opened(path) as file:
-        found = [
-            f"{name} {getattr(dataset_of(node), 'shape', None)}"
-            for name, node, _ in nodes_of(file, "", {})
-            if not isinstance(node, Exception)
-        ]
+    found = [
+        f"{name} {getattr(dataset_of(node), 'shape', None)}"
+        for name, node, _ in nodes_of(path)
+        if not isinstance(node, Exception)
+    ]
     return (
         f"{path} holds no labelled record, but {some(found) or 'nothing'}: records have their "
         "arrivals as attributes (p_sample), or in a table that names them (--labels, column "
@@ -155,41 +124,37 @@ def _said_of_no_labels(path: Path) -> str:
 def _check_are_channels(path: Path) -> None:
     """Refuse a file whose records are of several sensors; see `check_are_channels`."""
     records = []
-    with opened(path) as file:
-        for _, node, above in islice(nodes_of(file, "", {}), MOST_RECORDS):
-            with suppress(FormatError, *DAMAGE):  # it is reported where it is read
-                own = _own_attributes(node)
-                shape = dataset_of(node).shape
-                n_channels = 1 if {*CHANNELS} & {*above, *own} else min(shape)
-                records.append((n_channels, _arrivals(own)))
+    for _, node, above in islice(nodes_of(path), MOST_RECORDS):
+        with suppress(FormatError, *DAMAGE):  # it is reported where it is read
+            own = _own_attributes(node)
+            shape = dataset_of(node).shape
+            n_channels = 1 if {*CHANNELS} & {*above, *own} else min(shape)
+            records.append((n_channels, _arrivals(own)))
     check_are_channels(records, str(path))
 
 
 def record_names(path: Path) -> list[str]:
     """Return the names of all records of a file."""
-    with opened(path) as file:
-        return [name for name, _, _ in nodes_of(file, "", {})]
+    return [name for name, _, _ in nodes_of(path)]
 
 
 def records_named(path: Path, names: Collection[str]) -> Iterator[Item]:
     """Yield the records of a file that have these names, whether they are labelled or not."""
-    with opened(path) as file:
-        for name, node, above in nodes_of(file, "", {}):
-            if name in names:
-                try:
-                    yield _record(name, node, above, path.name, needs_labels=False)
-                except (FormatError, ShapeError) as error:
-                    yield BadRow(None, f"{name}: {error} ({path.name})")
-
-
-def _read(path: Path, begin: int = 0, end: int | None = None) -> Iterator[Item]:
-    with opened(path) as file:
-        nodes = enumerate(nodes_of(file, "", {}), start=1)
-        for number, (name, node, above) in islice(nodes, begin, end):
+    for name, node, above in nodes_of(path):
+        if name in names:
             try:
-                yield _record(name, node, above, path.name)
+                yield _record(name, node, above, path.name, needs_labels=False)
             except (FormatError, ShapeError) as error:
-                yield BadRow(number, f"{name}: {error}")
+                yield BadRow(None, f"{name}: {error} ({path.name})")
+
+
+def _read(path: Path, begin: int, end: int) -> Iterator[Item]:
+    nodes = enumerate(nodes_of(path), start=1)
+    for number, (name, node, above) in islice(nodes, begin, end):
+        try:
+            yield _record(name, node, above, path.name)
+        except (FormatError, ShapeError) as error:
+            yield BadRow(number, f"{name}: {error}")
 
 
 def _record(
@@ -213,22 +178,22 @@ def _record(
     wave = Waveform(
         data=data,
         sampling_rate=_rate(attributes, source),
-        start_time=_start_time(attributes),
+        start_time=time_in(_first_text(attributes, *START_TIMES) or NO_TIME, START_TIMES[0]),
         channels=channels,
         station=_station(attributes, name),
-        units=_first_text(attributes, ("units", "unit")) or None,
+        units=_first_text(attributes, "units", "unit") or None,
         offset_m=_offset_m(attributes),
         source=source,
     )
     arrivals = _arrivals(own)
-    shot = _first_text(attributes, ("shot",))
-    split = _first_text(attributes, ("split",))
+    shot = _first_text(attributes, "shot")
+    split = _first_text(attributes, "split")
     return LabelledWaveform(
         wave,
         {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if _is_noise(own) else arrivals,
         name=name,
         event=_event(attributes, name),
-        gather=f"shot {shot}" if shot else _first_text(attributes, ("gather",)),
+        gather=f"shot {shot}" if shot else _first_text(attributes, "gather"),
         split=SPLIT_NAMES.get(split.lower(), ""),
     )
 
@@ -285,13 +250,13 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
 
 
 def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    found: dict[str, set[float]] = {}
+    found: dict[str, list[float]] = {}
     for phase, names in ARRIVALS.items():
         value = next((own[name] for name in names if name in own), None)
         samples = _numbers(value)
         if samples:
             # Further onsets alone would say that the main one, not labelled, is noise.
-            found[phase] = {*samples, *_numbers(own.get(OTHERS[phase]))}
+            found[phase] = [*samples, *_numbers(own.get(OTHERS[phase]))]
     types, indices = _texts(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
     if len(types) != len(indices):
         raise FormatError(
@@ -301,7 +266,7 @@ def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     for name, index in zip(types, indices, strict=True):
         known = phase_of(name)
         if known and _numbers(index):
-            found.setdefault(known, set()).update(_numbers(index))
+            found.setdefault(known, []).extend(_numbers(index))
     return {phase: tuple(samples) for phase, samples in found.items()}
 
 
@@ -335,7 +300,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _first_text(attributes: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _first_text(attributes: Mapping[str, Any], *names: str) -> str:
     """Return the text of the first of these attributes that says one thing."""
     for name in names:
         texts = set(_texts(attributes.get(name)))
@@ -344,48 +309,36 @@ def _first_text(attributes: Mapping[str, Any], names: tuple[str, ...]) -> str:
     return ""
 
 
-def _number(attributes: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
-    text = _first_text(attributes, names)
+def _number(attributes: Mapping[str, Any], name: str) -> float | None:
+    text = _first_text(attributes, name)
     try:
         return float(text) if text else None
     except ValueError as error:
-        raise FormatError(f"{' or '.join(names)} should be a number, received {text}") from error
+        raise FormatError(f"{name} should be a number, received {text}") from error
 
 
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
-    rate = rate_of(attributes, lambda name: _number(attributes, (name,)))
+    rate = rate_of(attributes, partial(_number, attributes))
     if rate is None:
         warnings.warn(said_of_no_rate(source, attributes), RecordWarning, stacklevel=4)
     return DEFAULT_RATE_HZ if rate is None else rate
 
 
-def _start_time(attributes: Mapping[str, Any]) -> UTCDateTime:
-    text = _first_text(attributes, START_TIMES)
-    try:
-        return exact_time(text or NO_TIME)
-    except Exception as error:  # UTCDateTime raises many kinds for what is no date
-        raise FormatError(f"{START_TIMES[0]} should be ISO 8601, received {text}") from error
-
-
 def _station(attributes: Mapping[str, Any], name: str) -> str:
-    station = _first_text(attributes, ("station_id", "station", "station_code", "receiver_code"))
-    network = _first_text(attributes, ("network", "network_code"))
+    station = _first_text(attributes, "station_id", "station", "station_code", "receiver_code")
+    network = _first_text(attributes, "network", "network_code")
     if station and network and "." not in station:
-        location, instrument = (
-            _first_text(attributes, (key,)) for key in ("location", "instrument")
-        )
-        return f"{network}.{station}.{location}.{instrument}"
+        location = _first_text(attributes, "location")
+        return f"{network}.{station}.{location}.{_first_text(attributes, 'instrument')}"
     return station or name.rsplit("/", 1)[-1]
 
 
 def _event(attributes: Mapping[str, Any], name: str) -> str:
     group = name.rsplit("/", 2)[-2] if "/" in name else ""
-    return _first_text(attributes, EVENTS) or ("" if group.lower() in CONTAINERS else group)
+    return _first_text(attributes, *EVENTS) or ("" if group.lower() in CONTAINERS else group)
 
 
 def _offset_m(attributes: Mapping[str, Any]) -> float | None:
-    offset_m, distance_km = (
-        _number(attributes, ("offset_m",)),
-        _number(attributes, ("distance_km",)),
-    )
+    distance_km = _number(attributes, "distance_km")
+    offset_m = _number(attributes, "offset_m")
     return offset_m if distance_km is None or offset_m is not None else 1000.0 * distance_km

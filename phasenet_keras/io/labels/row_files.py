@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in, plain
+from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in
 from phasenet_keras.io.labels.row_traces import (
     SHOT_HEADERS,
     names_of,
@@ -47,9 +47,10 @@ from phasenet_keras.io.labels.rows import (
     Rows,
     numbered_rows,
 )
-from phasenet_keras.io.metadata_files import said_of_metadata
+from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
 from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
@@ -99,10 +100,14 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
         asked = {name_in(row[column]).name for row in cells for column in columns}
         records = [r for r in channels if asked & r.all_names and r.are_one_record()]
         finders = {c: _finder_by_name([r[c] for r in cells], paths, records) for c in columns}
-        column = columns[0]
-        if len(columns) > 1:
-            files = {c: [finders[c](row[c])[0] for row in cells] for c in columns}
-            column = _column_of_records(table.path, files, channels)
+        column, *others = columns
+        for other in others:
+            pairs = ((finders[column](r[column])[0], finders[other](r[other])[0]) for r in cells)
+            if _differ(pairs, channels):
+                raise FormatError(
+                    f"{table.path}: columns '{column}' and '{other}' both hold names of files, and "
+                    "of different ones: call that of the records fname"
+                )
         groups = _grouped(rows, (row[column] for row in cells), finders[column])
         _join_channels(groups, records, [*table.sample_columns.values()])
         groups = [group for group in groups if group.rows]
@@ -190,39 +195,14 @@ def _finder_by_name(
     return find
 
 
-def _column_of_records(
-    path: Path, files: Mapping[str, Sequence[Sequence[Path]]], records: Sequence[ChannelFiles]
-) -> str:
-    """Return the first column that names waveforms, not figures; refuse two that differ."""
-    column, *others = [c for c, found in files.items() if _are_waveforms(found)] or files
-    for other in others:
-        if _differ(files[column], files[other], records):
-            raise FormatError(
-                f"{path}: columns '{column}' and '{other}' both hold names of files, and of "
-                "different ones: call that of the records fname"
-            )
-    return column
-
-
-def _are_waveforms(files: Iterable[Sequence[Path]]) -> bool:
-    """Tell if the first file that rows name is one of waveforms."""
-    first = next((found[0] for found in files if found), None)
-    try:
-        return first is not None and bool(reader_of(first))
-    except FormatError:
-        return False
-
-
 def _differ(
-    files: Sequence[Sequence[Path]],
-    others: Sequence[Sequence[Path]],
-    records: Sequence[ChannelFiles],
+    pairs: Iterable[tuple[Sequence[Path], Sequence[Path]]], records: Sequence[ChannelFiles]
 ) -> bool:
     """Tell if two columns name files of different records in any row where both name one."""
     firsts = {path: record.files[0] for record in records for path in record.files}
     return any(
         one and other and firsts.get(one[0], one[0]) != firsts.get(other[0], other[0])
-        for one, other in zip(files, others, strict=True)
+        for one, other in pairs
     )
 
 
@@ -326,7 +306,7 @@ def _by_headers_of_all(
         are_meant = (
             column in FIELD_RECORD_COLUMNS
             or len(found) > len(of_names)
-            or all(s in map(plain, re.findall(r"\d+", found[s][0].stem)) for s in others)
+            or all(s in map(name_key, re.findall(r"\d+", found[s][0].stem)) for s in others)
         )
         if others and are_meant:
             shot, path = next(iter(others.items()))

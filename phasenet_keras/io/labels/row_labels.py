@@ -1,4 +1,7 @@
-"""What the rows of one record say of it: its arrivals, event, gather, split and distance."""
+"""What the rows of one record say of it: its arrivals, event, gather, split and distance.
+
+Times count from the first sample, or from the time 0 of the file: trigger or shot.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,27 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from phasenet_keras.io.labels.row_order import plain
 from phasenet_keras.io.labels.rows import (
+    AFTER_TRIGGER,
     DISTANCE_COLUMNS,
     SHOT_COLUMNS,
     SPLIT_NAMES,
+    TIME_COLUMNS_S,
+    UNITS_S,
     Rows,
-    number_in,
     numbers_in,
 )
-from phasenet_keras.io.labels.time_origin import TIME_COLUMNS_S, samples_of_times
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import BadRow, Item
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.text_tables import event_in, first_cell
+from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
+from phasenet_keras.io.times import seconds_after
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = ["labelled_by_row", "labelled_by_rows"]
+__all__ = ["labelled_by_row", "labelled_by_rows", "samples_of_times"]
+
+# A time 0 so far from the first sample is said.
+LEAST_OFFSET_SAMPLES = 0.5
 
 Label = Callable[[Mapping[str, str]], LabelledWaveform]
 
@@ -42,17 +49,18 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
     for number, row in rows:
         try:
             record = label(row)
-            both = _merged([record] if found is None else [found, record])
-            if found is not None:
-                _warn_of_others(number, record, found)
-            if found is not None and both.arrivals == found.arrivals:
-                text = f"row {number} repeats an earlier one of {both.name}"
-                warnings.warn(text, RecordWarning, stacklevel=2)
-            elif found is not None:
-                _warn_of_one_onset(number, record, found)
-            found = both
+            both = record if found is None else _merged(found, record)
         except (FormatError, ShapeError) as error:
             yield BadRow(number, str(error))
+            continue
+        if found is not None:
+            _warn_of_others(number, record, found)
+            if both.arrivals == found.arrivals:
+                text = f"row {number} repeats an earlier one of {both.name}"
+                warnings.warn(text, RecordWarning, stacklevel=2)
+            else:
+                _warn_of_one_onset(number, record, found)
+        found = both
     if found is not None:
         yield found
 
@@ -75,7 +83,7 @@ def labelled_by_row(
         ShapeError: for an arrival outside of the record.
     """
     shot, gather = (
-        cell if cell.isdecimal() else plain(cell)  # 11.0 is 11; 007 keeps its zeros
+        cell if cell.isdecimal() else name_key(cell)  # 11.0 is 11; 007 keeps its zeros
         for cell in (first_cell(row, SHOT_COLUMNS), row.get("gather", ""))
     )
     split = row.get("split", "").lower()
@@ -99,43 +107,92 @@ def labelled_by_row(
     offset = first_cell(row, DISTANCE_COLUMNS)
     station, network = row.get("station", ""), row.get("network", "")
     if offset:
-        wave = replace(wave, offset_m=number_in(offset, "distance_m"))
+        wave = replace(wave, offset_m=number_of("distance_m", offset))
     if station and "." not in wave.station:
         wave = replace(wave, station=f"{network}.{station}.." if network else station)
     return replace(record, waveform=wave)
 
 
-def _merged(records: Sequence[LabelledWaveform]) -> LabelledWaveform:
-    """Bring the arrivals of several rows of one record together.
+def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWaveform:
+    """Bring the arrivals of two rows of one record together.
 
     Raises:
         ShapeError: if they do not agree on the event or the gather.
     """
-    first = records[0]
-    arrivals: dict[str, set[float]] = {}
-    for record in records:
-        if (record.event, record.gather) != (first.event, first.gather):
-            raise ShapeError(
-                f"record {first.name}: its rows name different events or shots "
-                f"({record.event or record.gather} and {first.event or first.gather}): "
-                "give each a file of its own (column fname)"
-            )
-        for phase, samples in record.arrivals.items():
-            arrivals.setdefault(phase, set()).update(samples)
-    return replace(
-        first,
-        waveform=next(
-            (r.waveform for r in records if r.waveform.offset_m is not None), first.waveform
-        ),
-        arrivals={phase: tuple(values) for phase, values in arrivals.items()},
-        split=next((record.split for record in records if record.split), ""),
-    )
+    if (other.event, other.gather) != (first.event, first.gather):
+        raise ShapeError(
+            f"record {first.name}: its rows name different events or shots "
+            f"({other.event or other.gather} and {first.event or first.gather}): "
+            "give each a file of its own (column fname)"
+        )
+    arrivals = {
+        phase: (*first.arrivals.get(phase, ()), *other.arrivals.get(phase, ()))
+        for phase in {**first.arrivals, **other.arrivals}
+    }
+    has_distance = other.waveform.offset_m is not None and first.waveform.offset_m is None
+    wave = other.waveform if has_distance else first.waveform
+    return replace(first, waveform=wave, arrivals=arrivals, split=first.split or other.split)
 
 
 def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
     """Return the arrivals of a cell in samples, also of a column of times."""
     values = numbers_in(cell, column)
     return samples_of_times(values, column, wave) if column in TIME_COLUMNS_S else values
+
+
+def samples_of_times(values: Sequence[float], column: str, wave: Waveform) -> tuple[float, ...]:
+    """Return the samples of arrivals in a column of times.
+
+    Args:
+        values: of a cell, in the unit that the column's name ends in.
+        column: one of `TIME_COLUMNS_S`.
+        wave: the record.
+
+    Raises:
+        FormatError: if they count from the trigger, and the record does not say when that was.
+
+    Warns:
+        RecordWarning: if they count from the first sample, and the record has another time 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from obspy import UTCDateTime
+        >>> start, zero = UTCDateTime(-0.05), UTCDateTime(0)
+        >>> wave = Waveform(np.ones((900, 1)), 4e3, start, ("Z",), "1", zero_time=zero)
+        >>> samples_of_times([20.0], "p_after_trigger_ms", wave)
+        (280.0,)
+    """
+    zero_sample = _zero_sample(wave, column) if values else 0.0
+    # Rounded: 0.0001005 s at 10 MHz is sample 1005.
+    scale = TIME_COLUMNS_S[column] * wave.sampling_rate
+    return tuple(round(zero_sample + value * scale, 6) for value in values)
+
+
+def _zero_sample(wave: Waveform, column: str) -> float:
+    """Return the sample that the times of a column count from."""
+    is_after_trigger = AFTER_TRIGGER in column
+    if wave.zero_time is None and is_after_trigger:
+        raise FormatError(
+            f"{column} counts from the trigger, and {wave.source or wave.station} does not say "
+            f"when that was: give times since the first sample, {column.replace(AFTER_TRIGGER, '')}"
+        )
+    if wave.zero_time is None:
+        return 0.0
+    begin_s = seconds_after(wave.start_time, wave.zero_time)
+    zero_sample = -begin_s * wave.sampling_rate
+    if is_after_trigger:
+        return zero_sample
+    if abs(zero_sample) >= LEAST_OFFSET_SAMPLES:
+        unit = column.rpartition("_")[2]
+        warnings.warn(  # the same for P and S
+            f"times in the table count from the first sample of a record, "
+            f"{abs(begin_s) / UNITS_S[unit]:.6g} {unit} ({abs(zero_sample):.6g} samples) "
+            f"{'before' if begin_s < 0 else 'after'} the time 0 of its file: if yours count from "
+            f"that (trigger or shot), name the column p_{AFTER_TRIGGER}{unit}",
+            RecordWarning,
+            stacklevel=4,
+        )
+    return 0.0
 
 
 def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:

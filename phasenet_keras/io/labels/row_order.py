@@ -15,9 +15,9 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.labels.rows import GATHER_COLUMNS, NUMBER_COLUMNS, TRACE_COLUMNS
-from phasenet_keras.io.text_tables import EVENT_COLUMNS
+from phasenet_keras.io.text_tables import EVENT_COLUMNS, name_key
 
-__all__ = ["against_order", "columns_of_names", "counting_column", "name_in", "plain"]
+__all__ = ["against_order", "columns_of_names", "counting_column", "name_in"]
 
 Cells = Mapping[str, str]
 
@@ -29,9 +29,6 @@ _OF_OTHERS = {*GATHER_COLUMNS, *TRACE_COLUMNS, "station", "network"}
 # What sensors and stations are called; times, words, remarks and hashes are no codes.
 _CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
 
-# Tables that had an empty cell anywhere in a column write its whole numbers with a decimal.
-_WHOLE = re.compile(r"(\d+)(?:\.0*)?")
-
 
 def name_in(cell: str) -> Path:
     r"""Return the path in a cell, as Windows writes it, too.
@@ -41,17 +38,6 @@ def name_in(cell: str) -> Path:
         'a.npz'
     """
     return Path(cell.replace("\\", "/"))
-
-
-def plain(cell: str) -> str:
-    """Return a whole number without leading zeros and decimals; other text as it is.
-
-    Example:
-        >>> plain("007"), plain("11.0"), plain("S07")
-        ('7', '11', 'S07')
-    """
-    whole = _WHOLE.fullmatch(cell)
-    return str(int(whole[1])) if whole else cell
 
 
 def columns_of_names(rows: Sequence[Cells], names: Collection[str]) -> list[str]:
@@ -130,7 +116,7 @@ def _columns(rows: Sequence[Cells]) -> Iterator[tuple[str, list[str]]]:
     """Yield the columns that may say which record a row is of, and their cells."""
     for name in rows[0] if rows else ():
         if name not in _OF_RECORDS:
-            yield name, [plain(row.get(name, "")) for row in rows]
+            yield name, [name_key(row.get(name, "")) for row in rows]
 
 
 def _parts(names: Sequence[str]) -> Iterator[list[str]]:
@@ -138,7 +124,7 @@ def _parts(names: Sequence[str]) -> Iterator[list[str]]:
     words, numbers = ([re.findall(p, name) for name in names] for p in (r"[^\W_]+", r"\d+"))
     alike = [found for found in (words, numbers) if len(set(map(len, found))) == 1]
     for part in chain([names], *(zip(*found, strict=True) for found in alike)):
-        yield [plain(text) for text in part]
+        yield [name_key(text) for text in part]
 
 
 def _by_group(cells: Sequence[str], rows: Sequence[Cells]) -> list[list[str]]:

@@ -18,24 +18,23 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.labels.npz import with_all_channels
-from phasenet_keras.io.labels.row_order import plain
 from phasenet_keras.io.labels.row_traces import rows_by_trace
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import gather_of, read_stream
 from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.text_tables import NOT_A_NUMBER, first_cell
+from phasenet_keras.io.text_tables import NOT_A_NUMBER, first_cell, name_key
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
 
-__all__ = ["rows_by_record"]
+__all__ = ["rows_by_codes", "rows_by_record"]
 
 SEED_PARTS = ("network", "station", "location", "channel")
 STATION_COLUMNS = ("station_id", "station", "station_code")
 LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
-# Of SEED, as `plain` leaves it; a column of that name may hold words, such as names of places.
+# Of SEED, as `name_key` leaves it; a column of that name may hold words, such as names of places.
 _LOCATION = re.compile(r"(?!NA)[A-Z\d]{1,2}")
 
 
@@ -70,14 +69,20 @@ def rows_by_record(
         found, bad = rows_by_trace(rows, sorted(records), traces, first)
     else:
         records = dict(enumerate(waves))
-        found, bad = _rows_by_codes(rows, waves, first)
+        found, bad = rows_by_codes(rows, waves, first)
     return [(with_all_channels(records[n], first), of_n) for n, of_n in found.items()], bad, gather
 
 
-def _rows_by_codes(
+def rows_by_codes(
     rows: Rows, waves: Sequence[Waveform], file: Path
 ) -> tuple[dict[int, Rows], list[BadRow]]:
-    """Return the rows of each of the records of a file, by its place, and those of none."""
+    """Return the rows of each of the records of a file, by its place, and those of none.
+
+    Args:
+        rows: all of the file.
+        waves: its records.
+        file: it, or the folder of a run.
+    """
     codes = [_codes_of(wave) for wave in waves]
     by_station: dict[str, list[int]] = {}
     for place, own in enumerate(codes):
@@ -141,15 +146,15 @@ def _fits(part: str, code: str, own: Mapping[str, str], wave: Waveform) -> bool:
     if part == "channel" and part in own:
         return own[part] in (code, code[:-1]) if len(code) > 1 else code in wave.channels
     if part == "location":
-        return plain(own.get(part, code)) == plain(code)
+        return name_key(own.get(part, code)) == name_key(code)
     return own.get(part, code) == code or (part == "network" and not own[part])
 
 
 def _contradicts(wanted: Mapping[str, str], own: Mapping[str, str]) -> bool:
     """Tell if network or location of a row and of its record are two; words are no location."""
-    network, location = wanted["network"].upper(), plain(wanted["location"]).upper()
+    network, location = wanted["network"].upper(), name_key(wanted["location"]).upper()
     other_network = own.get("network", "").upper() not in ("", network)
-    other_location = plain(own.get("location", "")).upper() not in ("", location)
+    other_location = name_key(own.get("location", "")).upper() not in ("", location)
     return (other_network and bool(network) and network.lower() not in NOT_A_NUMBER) or (
         other_location and _LOCATION.fullmatch(location) is not None
     )

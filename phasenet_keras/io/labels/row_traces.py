@@ -26,7 +26,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.labels.row_order import against_order, counting_column, plain
+from phasenet_keras.io.labels.row_order import against_order, counting_column
 from phasenet_keras.io.labels.rows import (
     GATHER_COLUMNS,
     RECEIVER_COLUMNS,
@@ -36,7 +36,7 @@ from phasenet_keras.io.labels.rows import (
 )
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.text_tables import first_cell
+from phasenet_keras.io.text_tables import first_cell, name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
@@ -136,13 +136,13 @@ def _check_shots(
 
 
 def shot_in(row: Mapping[str, str]) -> str:
-    """Return the shot that a row names, numbers as `plain`; empty where it names none.
+    """Return the shot that a row names, numbers as `name_key`; empty where it names none.
 
     Example:
         >>> shot_in({"ffid": "0012.0"}), shot_in({"trace": "3"})
         ('12', '')
     """
-    return plain(first_cell(row, GATHER_COLUMNS))
+    return name_key(first_cell(row, GATHER_COLUMNS))
 
 
 def names_of(file: Path) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def names_of(file: Path) -> tuple[str, ...]:
         >>> names_of(Path("line1_shot007.su"))
         ('line1_shot007', '7')
     """
-    return file.stem, *map(plain, re.findall(r"\d+", file.stem)[-1:])
+    return file.stem, *map(name_key, re.findall(r"\d+", file.stem)[-1:])
 
 
 def _shots_of_file(traces: Sequence[Trace], file: Path) -> set[str]:
@@ -228,7 +228,9 @@ def _column_of_numbers(
 def _numbers_traces(rows: Sequence[Mapping[str, str]], column: str) -> bool:
     """Tell if a column of a known name has numbers; channels of seismometers have codes."""
     cells = [row[column] for row in rows if row.get(column)]
-    return bool(cells) and (column != "channel" or all(plain(cell).isdecimal() for cell in cells))
+    return bool(cells) and (
+        column != "channel" or all(name_key(cell).isdecimal() for cell in cells)
+    )
 
 
 def _places(
@@ -265,5 +267,5 @@ def _places(
 
 
 def _number(row: Mapping[str, str], column: str) -> int | None:
-    cell = plain(row.get(column, ""))
+    cell = name_key(row.get(column, ""))
     return int(cell) if cell.isdecimal() else None

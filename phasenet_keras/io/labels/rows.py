@@ -13,9 +13,8 @@ from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
-from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
-from phasenet_keras.io.labels.time_origin import AFTER_TRIGGER, TIME_COLUMNS_S, TIME_NAMES_S
-from phasenet_keras.io.metadata_files import NOTE, metadata_kind
+from phasenet_keras.io.catalogs import PHASES, listed, phase_of, warn_of_left_out
+from phasenet_keras.io.no_waveforms import NOTE, metadata_kind
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
     NO_SAMPLES,
@@ -23,12 +22,15 @@ from phasenet_keras.io.text_tables import (
     are_fillers,
     decimal_pairs,
     decoded,
+    number_of,
+    read_table,
     split_table,
     with_point,
 )
 from phasenet_keras.types import FormatError
 
 __all__ = [
+    "AFTER_TRIGGER",
     "DISTANCE_COLUMNS",
     "FIELD_RECORD_COLUMNS",
     "FILE_COLUMNS",
@@ -40,13 +42,14 @@ __all__ = [
     "SHOT_COLUMNS",
     "SPLIT_NAMES",
     "TIME_COLUMNS_IN_WORDS",
+    "TIME_COLUMNS_S",
     "TRACE_COLUMNS",
     "TRACE_IN_FILE",
+    "UNITS_S",
     "LabelTable",
     "Rows",
     "is_label_table",
     "no_direct_phase",
-    "number_in",
     "numbered_rows",
     "numbers_in",
     "read_label_table",
@@ -65,6 +68,22 @@ SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_CO
 TIME_COLUMNS_IN_WORDS = (
     "p_time_s, p_ms, p_us and so for S, or phase with sample, time_s, time_ms or time_us"
 )
+# Before the unit in the name of a column whose times count from the file's own time 0.
+AFTER_TRIGGER = "after_trigger_"
+UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+# What follows the phase in a column's name, and its unit in seconds; time_ may be left out.
+TIME_NAMES_S: Mapping[str, float] = {
+    f"time_{since}{unit}": unit_s
+    for since in ("", AFTER_TRIGGER)
+    for unit, unit_s in UNITS_S.items()
+}
+# By column, in the order in which they are looked for.
+TIME_COLUMNS_S: Mapping[str, float] = {
+    f"{phase.lower()}_{name.removeprefix(left_out)}": unit_s
+    for phase in PHASES
+    for left_out in ("", "time_")
+    for name, unit_s in TIME_NAMES_S.items()
+}
 # Columns of tables with one arrival a row, beside that of its phase, and what they are by phase.
 VALUE_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("sample", "phase_sample", "phase_index"), "sample"),
@@ -147,11 +166,7 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
         >>> table.sample_columns, table.rows[0]["itp"]
         ({'P': 'itp'}, '100')
     """
-    path = Path(path)
-    try:
-        columns, cells, delimiter = split_table(decoded(path.read_bytes()))
-    except (OSError, csv.Error) as error:
-        raise FormatError(f"{path} is no readable table: {error}") from error
+    columns, cells, delimiter = read_table(path)
     for number, row in enumerate(cells, start=1):
         if any(row[len(columns) :]):
             raise FormatError(
@@ -162,7 +177,7 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     if delimiter != ",":
         for named in rows:
             named.update({name: with_point(named[name]) for name in NUMBER_COLUMNS & named.keys()})
-    return _by_phase(LabelTable(path, tuple(rows), columns))
+    return _by_phase(LabelTable(Path(path), tuple(rows), columns))
 
 
 def is_label_table(path: Path) -> bool:
@@ -311,20 +326,4 @@ def numbers_in(cell: str, column: str) -> tuple[float, ...]:
         number = float(cell)
         return (number,) if number == number else ()
     texts = [text for text in re.split(r"[\s,;|]+", cell.strip("[]() ")) if text]
-    return tuple(number_in(text, column) for text in texts if text.lower() not in NOT_A_NUMBER)
-
-
-def number_in(text: str, column: str) -> float:
-    """Return the number that a text in a column is.
-
-    Raises:
-        FormatError: if it is none.
-
-    Example:
-        >>> number_in("62.5", "itp")
-        62.5
-    """
-    try:
-        return float(text)
-    except ValueError as error:
-        raise FormatError(f"{column} should be a number, received '{text}'") from error
+    return tuple(number_of(column, text) for text in texts if text.lower() not in NOT_A_NUMBER)

@@ -14,6 +14,7 @@ from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
 from phasenet_keras.io.labels.row_order import against_order
+from phasenet_keras.io.labels.row_records import rows_by_codes
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows, read_label_table
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning
@@ -108,68 +109,49 @@ def _read(name: str, folder: Path, rows: Rows, table: LabelTable) -> Iterator[It
     """Yield the records of a run in the order of its stations, after the rows that give none."""
     try:
         waves = read_specfem_run(folder)
-        owners = _owners(waves, rows, table)
+        if "station" in table.columns:
+            found, bad = rows_by_codes(rows, waves, folder)
+        else:
+            found, bad = _in_order(rows, waves, table), []
     except FormatError as error:
         yield BadRow(None, f"run {name}: {error}")
         return
-    by_owner: dict[int, Rows] = {}
-    for item, owner in zip(rows, owners, strict=True):
-        if owner is None:
-            text = f"there is no seismogram of station {_code(item[1])} (run {name})"
-            yield BadRow(item[0], text)
-        else:
-            by_owner.setdefault(owner, []).append(item)
+    yield from (BadRow(item.row, f"{item.text} (run {name})") for item in bad)
     records = []
-    for owner in sorted(by_owner):
-        label = partial(_labelled, waves[owner], table=table, run=name)
-        for found in labelled_by_rows(by_owner[owner], label):
-            if isinstance(found, BadRow):
-                yield BadRow(found.row, f"{found.text} (run {name})")
+    for place in sorted(found):
+        label = partial(_labelled, waves[place], table=table, run=name)
+        for item in labelled_by_rows(found[place], label):
+            if isinstance(item, BadRow):
+                yield BadRow(item.row, f"{item.text} (run {name})")
             else:
-                records.append(found)
+                records.append(item)
     if len(records) < len(waves):
         text = f"run {name}: {len(waves) - len(records)} of {len(waves)} stations have no labels"
         warnings.warn(f"{text} and are left out", RecordWarning, stacklevel=2)
     yield from records
 
 
-def _owners(waves: Sequence[Waveform], rows: Rows, table: LabelTable) -> list[int | None]:
-    """Return the number of each row's seismogram."""
-    if "station" not in table.columns:
-        if len(rows) != len(waves):
-            raise FormatError(
-                f"{table.path} has {len(rows)} rows and no column 'station'; the run has "
-                f"{len(waves)} seismograms: name the stations"
-            )
-        codes_in_order = [".".join(seed_codes(wave.station)[:2]) for wave in waves]
-        column = against_order([row for _, row in rows], codes_in_order)
-        if column:
-            raise FormatError(
-                f"{table.path} has no column 'station', and by its column '{column}' the rows may "
-                "be in another order than STATIONS: name the stations"
-            )
-        warnings.warn(
-            f"{table.path} has no column 'station': rows are taken in the order of STATIONS, the "
-            f"first for {codes_in_order[0]}",
-            RecordWarning,
-            stacklevel=2,
+def _in_order(rows: Rows, waves: Sequence[Waveform], table: LabelTable) -> dict[int, Rows]:
+    """Return the row of each seismogram by its place, where no column names stations."""
+    if len(rows) != len(waves):
+        raise FormatError(
+            f"{table.path} has {len(rows)} rows and no column 'station'; the run has "
+            f"{len(waves)} seismograms: name the stations"
         )
-        return list(range(len(waves)))
-    codes: dict[str, int] = {}
-    for number, wave in enumerate(waves):
-        network, station = seed_codes(wave.station)[:2]
-        code = f"{network}.{station}" if "network" in table.columns else station
-        if codes.setdefault(code, number) != number and code in {_code(row) for _, row in rows}:
-            raise FormatError(
-                f"{table.path} has no column 'network', and several networks have a station "
-                f"{station}: name the networks"
-            )
-    return [codes.get(_code(row)) for _, row in rows]
-
-
-def _code(row: Mapping[str, str]) -> str:
-    station = row.get("station", "")
-    return f"{row['network']}.{station}" if "network" in row else station
+    codes = [".".join(seed_codes(wave.station)[:2]) for wave in waves]
+    column = against_order([row for _, row in rows], codes)
+    if column:
+        raise FormatError(
+            f"{table.path} has no column 'station', and by its column '{column}' the rows may "
+            "be in another order than STATIONS: name the stations"
+        )
+    warnings.warn(
+        f"{table.path} has no column 'station': rows are taken in the order of STATIONS, the "
+        f"first for {codes[0]}",
+        RecordWarning,
+        stacklevel=2,
+    )
+    return {place: [item] for place, item in enumerate(rows)}
 
 
 def _labelled(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from phasenet_keras.io.catalogs import (
     Arrival,
     Span,
     label_by_time,
+    nameless_markers,
     numbers_inside,
     sac_arrivals,
     unmatched_arrivals,
@@ -23,7 +24,7 @@ from phasenet_keras.io.catalogs import (
 from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.index import tie_together
 from phasenet_keras.io.instruments import Heard, record_key, station_id
-from phasenet_keras.io.metadata_files import said_of_metadata
+from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.record_names import is_dated
@@ -56,6 +57,7 @@ class HeaderScan:
         bad: files that cannot be read.
         selection: what is wanted of the files.
         left_out: files and stations of channels of pressure, where the station has a vertical.
+        nameless: how many files have each SAC marker without a name.
     """
 
     groups: tuple[tuple[tuple[Path, ...], frozenset[tuple[str, str]]], ...]
@@ -64,6 +66,7 @@ class HeaderScan:
     bad: tuple[BadRow, ...]
     selection: Selection
     left_out: frozenset[tuple[str, str]]
+    nameless: Mapping[str, int]
 
 
 def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> HeaderScan:
@@ -74,17 +77,17 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
             each, and for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
     """
     selection = selection or Selection()
-    spans: list[tuple[Path, str, Span]] = []
-    heard: list[Heard] = []
+    found: list[tuple[Path, str, Span, Heard]] = []
     # The files of a station's channels may all have its arrivals.
     arrivals: dict[tuple[int, str, str, str, str], Arrival] = {}
     bad = []
     passed_over: dict[Path, str] = {}
+    nameless: Counter[str] = Counter()
     for path in paths:
         try:
             for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
-                spans.append((path, *_span(trace)))
-                heard.append(heard_of(trace))
+                found.append((path, *_span(trace), heard_of(trace)))
+                nameless.update(nameless_markers(trace))
                 for arrival in sac_arrivals(trace):
                     codes = arrival.network, arrival.station, arrival.record
                     arrivals.setdefault((arrival.time.ns, arrival.phase, *codes), arrival)
@@ -92,27 +95,24 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
             passed_over[path] = error.kind
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
-    if passed_over and spans:
+    if passed_over and found:
         warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
     elif passed_over:
         bad.append(BadRow(None, said_of_metadata(passed_over)))
+    heard = [item for _, _, _, item in found]
     for text in said_of_lone_channels(heard):
         warnings.warn(text, RecordWarning, stacklevel=2)
     pressure = pressure_left_out(heard)
-    is_kept = [item not in pressure for item in heard]
-    left_out = frozenset(
-        (str(path), span.station)
-        for (path, _, span), kept in zip(spans, is_kept, strict=True)
-        if not kept
-    )
-    spans = list(compress(spans, is_kept))
+    left_out = {(str(path), span.station) for path, _, span, item in found if item in pressure}
+    spans = [(path, key, span) for path, key, span, item in found if item not in pressure]
     return HeaderScan(
         tuple(_groups(spans)),
         tuple(span for _, _, span in spans),
         tuple(arrivals.values()),
         tuple(bad),
         selection,
-        left_out,
+        frozenset(left_out),
+        nameless,
     )
 
 

@@ -1,0 +1,172 @@
+"""HDF5 files: what in one is a record, also where some are damaged; writing on a full disk."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasenet_keras.types import FormatError
+
+if TYPE_CHECKING:
+    import h5py
+
+__all__ = ["DAMAGE", "NewHdf5", "attributes_of", "dataset_of", "new_hdf5", "nodes_of", "opened"]
+
+# What h5py raises for files that are damaged, or are not what they should be.
+DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
+# Deeper than any layout; a link to a group above would have no end.
+MAX_DEPTH = 6
+
+
+def opened(path: Path) -> h5py.File:
+    """Open a file for reading.
+
+    Raises:
+        FormatError: if it is no HDF5.
+    """
+    import h5py
+
+    try:
+        return h5py.File(path)
+    except OSError as error:
+        raise FormatError(f"{path} is no readable HDF5 file: {error}") from error
+
+
+def nodes_of(path: Path) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    """Yield name, group or dataset, and the attributes of the groups above, of each record.
+
+    The file is open meanwhile. In place of a group or dataset that is damaged comes what was raised
+    for it.
+
+    Raises:
+        FormatError: if it is no HDF5.
+    """
+    with opened(path) as file:
+        yield from _nodes_below(file, "", {})
+
+
+def _nodes_below(
+    group: h5py.Group, prefix: str, above: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+    import h5py
+
+    try:
+        attributes = {**above, **attributes_of(group)}
+        keys = list(group)
+    except DAMAGE as error:
+        yield prefix.rstrip("/") or "/", error, above
+        return
+    for key in keys:
+        name = f"{prefix}{key}"
+        try:
+            # None for a link to what is not there; the record is then bad, not the file.
+            node = group.get(key)
+            is_record = not isinstance(node, h5py.Group) or isinstance(
+                node.get("data"), h5py.Dataset
+            )
+        except DAMAGE as error:
+            node, is_record = error, True
+        if not is_record:
+            if name.count("/") < MAX_DEPTH:
+                yield from _nodes_below(node, f"{name}/", attributes)
+        else:
+            yield name, node, attributes
+
+
+def dataset_of(node: Any) -> Any:
+    """Return the dataset of a record, which is it itself or ``data`` in its group."""
+    import h5py
+
+    return node["data"] if isinstance(node, h5py.Group) else node
+
+
+def attributes_of(node: Any) -> dict[str, Any]:
+    """Return the attributes of a group or dataset; those of types unknown to h5py are left out.
+
+    Raises:
+        FormatError: if they are damaged.
+    """
+    found = {}
+    try:
+        keys = list(getattr(node, "attrs", ()))
+    except DAMAGE as error:
+        raise FormatError(f"its attributes cannot be read: {error}") from error
+    for key in keys:
+        try:
+            value = node.attrs[key]
+        except (OSError, TypeError, ValueError, KeyError):
+            continue
+        if getattr(value, "shape", ()) is not None:  # an attribute may be there and hold nothing
+            found[key] = value
+    return found
+
+
+class _DiskFile(io.FileIO):
+    """A file that HDF5 writes to, which takes what the disk does not, and remembers that.
+
+    HDF5 does not survive a write that fails: closing the file ends the process.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        size = len(left)
+        while left and self.error is None:
+            try:
+                left = left[super().write(left) :]
+            except OSError as error:
+                self.error = error
+        return size
+
+
+class NewHdf5:
+    """A file being written: ``file`` as h5py has it, and `check` between two records."""
+
+    file: h5py.File
+
+    def __init__(self, disk: Any) -> None:
+        self._disk = disk
+
+    def check(self) -> None:
+        """Raise what the disk said since, so that nobody goes on in vain.
+
+        Raises:
+            OSError: naming the file.
+        """
+        if self._disk.error is not None:
+            code = self._disk.error.errno or 0
+            raise OSError(code, os.strerror(code), os.fspath(self._disk.name))
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[NewHdf5]:
+    """Open a new HDF5 file for writing; it is removed where it could not be written.
+
+    Raises:
+        OSError: naming the file, if the disk is full or fails.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder, new_hdf5(Path(folder) / "a.hdf5") as new:
+        ...     new.file["x"] = [1.0, 2.0]
+        ...     new.check()
+        ...     new.file["x"].shape
+        (2,)
+    """
+    import h5py
+
+    with _DiskFile(path, "w+") as disk:
+        new = NewHdf5(disk)
+        try:
+            with h5py.File(disk, "w") as new.file:
+                yield new
+            new.check()
+        except Exception:
+            path.unlink(missing_ok=True)
+            new.check()  # what h5py says after a write that failed is of no use
+            raise
