@@ -20,9 +20,10 @@ from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Annotation, ConfigError
 
 if TYPE_CHECKING:
-    from obspy import Trace
+    from obspy import Stream, Trace
 
 __all__ = [
+    "annotations_to_stream",
     "check_annotation_path",
     "file_stem",
     "files_at",
@@ -36,13 +37,25 @@ STEM_BYTES = 200
 CODE_LENGTHS = {"network": 2, "station": 5, "location": 2}
 
 
-def _traces_of(annotations: Iterable[Annotation]) -> Iterator[Trace]:
-    """Yield probabilities as ObsPy traces, one a phase; channels PRN, PRP, PRS.
+def annotations_to_stream(annotations: Iterable[Annotation]) -> Stream:
+    """Return probabilities as ObsPy traces, one a phase; channels PRN, PRP, PRS.
 
     Warns:
         RecordWarning: for a second instrument of a station (HH, HN), whose probabilities would
             have the same codes: it is left out.
+
+    Example:
+        >>> from phasenet_keras import Picker, read_waveforms
+        >>> annotations = Picker.from_preset("regional").annotate(read_waveforms())
+        >>> [trace.id for trace in annotations_to_stream(annotations)]
+        ['BW.RJOB..PRN', 'BW.RJOB..PRP', 'BW.RJOB..PRS']
     """
+    from obspy import Stream
+
+    return Stream(list(_traces_of(annotations)))
+
+
+def _traces_of(annotations: Iterable[Annotation]) -> Iterator[Trace]:
     from obspy import Trace
 
     owners: dict[tuple[str, str, str], tuple[str, str]] = {}
