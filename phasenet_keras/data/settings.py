@@ -212,6 +212,7 @@ def number(
     most: float = math.inf,
     *,
     above: float = -math.inf,
+    below: float = math.inf,
     is_finite: bool = True,
 ) -> Kind:
     """Return the kind of a number in a range.
@@ -220,6 +221,7 @@ def number(
         least: of the range, which it belongs to.
         most: of the range, which it belongs to.
         above: it is larger than this.
+        below: it is smaller than this.
         is_finite: without it infinity is a number, too.
     """
 
@@ -229,14 +231,16 @@ def number(
             raise ValueError
         if not (least <= found <= most and (found > above or above == -math.inf)):
             raise ValueError
+        if not (found < below or below == math.inf):
+            raise ValueError
         return int(value) if isinstance(value, numbers.Integral) else found
 
     if -math.inf < least and most < math.inf:
         limits = [f"in [{least:g}, {most:g}]"]
     else:
-        ends = (("above", above), ("at least", least), ("at most", most))
+        ends = (("above", above), ("at least", least), ("at most", most), ("below", below))
         limits = [f"{words} {end:g}" for words, end in ends if math.isfinite(end)]
-        if limits and is_finite and most == math.inf:
+        if limits and is_finite and min(most, below) == math.inf:
             limits.append("finite")
     return Kind(" and ".join(limits) or f"a {'finite ' if is_finite else ''}number", take)
 

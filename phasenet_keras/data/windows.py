@@ -16,9 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet_keras.types import ConfigError
-
-__all__ = ["Chunk", "check_core_samples", "chunks", "pad_to", "padded_length"]
+__all__ = ["Chunk", "chunks", "pad_to", "padded_length"]
 
 
 @dataclass(frozen=True)
@@ -63,17 +61,6 @@ def pad_to(data: np.ndarray, n_samples: int) -> np.ndarray:
     return padded
 
 
-def check_core_samples(core_samples: int) -> int:
-    """Return the kept samples a chunk as a whole number, from 1 on.
-
-    Raises:
-        ConfigError: for another value.
-    """
-    if isinstance(core_samples, bool) or not core_samples >= 1 or core_samples == float("inf"):
-        raise ConfigError(f"chunk_samples is 1 or more, received {core_samples!r}")
-    return int(core_samples)
-
-
 def chunks(
     n_padded: int, window_samples: int, grid_samples: int, halo_samples: int, core_samples: int
 ) -> Iterator[Chunk]:
@@ -90,14 +77,11 @@ def chunks(
         Chunks that begin at multiples of ``grid_samples`` and whose lengths are congruent to
         ``window_samples``; the last one ends where the record ends.
 
-    Raises:
-        ConfigError: for fewer than one kept sample a chunk.
-
     Example:
         >>> [(c.begin, c.end) for c in chunks(3000 + 256 * 40, 3000, 256, 1792, 8192)]
         [(0, 10168), (6400, 13240)]
     """
-    core = -(-check_core_samples(core_samples) // grid_samples) * grid_samples
+    core = -(-core_samples // grid_samples) * grid_samples
     remainder = n_padded % grid_samples
     for keep_begin in range(0, n_padded, core):
         keep_end = min(keep_begin + core, n_padded)

@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import convolutions
-from phasenet_keras.types import ConfigError, ShapeError, nearest_name
+from phasenet_keras.types import ConfigError, ShapeError
 
 __all__ = [
-    "ADAPT_RULES",
     "BATCH_NORM_EPSILON",
     "WeightSet",
     "adapt_channels",
@@ -35,7 +35,7 @@ WeightSet = Mapping[str, np.ndarray]
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
 FIRST_KERNEL = "input_conv/kernel"
-ADAPT_RULES = ("select", "sum", "mean")
+ADAPT_RULE = choice(("select", "sum", "mean"))
 
 
 def expected_shapes(config: PhaseNetConfig) -> dict[str, tuple[int, ...]]:
@@ -166,11 +166,7 @@ def adapt_channels(
         >>> adapt_channels(kernel, "ENZ", "Z", rule="mean")
         array([[[2., 3.]]])
     """
-    if rule not in ADAPT_RULES:
-        raise ConfigError(
-            f"no adaptation rule '{rule}'; choose {', '.join(ADAPT_RULES)}."
-            f"{nearest_name(rule, ADAPT_RULES)}"
-        )
+    settled("an adaptation rule", ADAPT_RULE, rule)
     if kernel.ndim != 3 or kernel.shape[1] != len(old):
         raise ShapeError(
             f"a first kernel of channels {','.join(old)} has shape (kernel_size, {len(old)}, "

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.data.preprocess import check_modes
-from phasenet_keras.data.settings import number, optional, settled
-from phasenet_keras.data.windows import check_core_samples
+from phasenet_keras.data.preprocess import MISSING, SAMPLING
+from phasenet_keras.data.settings import number, optional, settled, whole
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
 from phasenet_keras.picking.batches import Submit
@@ -156,15 +155,13 @@ class Picker:
         refuse_unknown(thresholds, preset.thresholds, "thresholds")
         for phase, value in thresholds.items():
             thresholds[phase] = settled(f"the threshold of {phase}", number(0, 1), value)
-        min_distance_s = settled("min_distance_s", optional(number(0)), min_distance_s)
-        check_modes(sampling, missing)
         self.net = net
         self.preset = preset
         self.thresholds = {**preset.thresholds, **thresholds}
-        self.min_distance_s = min_distance_s
-        self.sampling = sampling
-        self.missing = missing
-        self.chunk_samples = check_core_samples(chunk_samples)
+        self.min_distance_s = settled("min_distance_s", optional(number(0)), min_distance_s)
+        self.sampling = settled("sampling", SAMPLING, sampling)
+        self.missing = settled("missing", MISSING, missing)
+        self.chunk_samples = settled("chunk_samples", whole(1), chunk_samples)
         self.follow = follow
         self.engine = engine
         self._forward = compile_forward(net, preset.window_samples, follow=follow, engine=engine)
