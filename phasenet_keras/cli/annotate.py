@@ -14,8 +14,8 @@ from phasenet_keras.cli.common import (
     load_picker,
     refuse_empty,
     selection_of,
-    settle_inputs,
     settle_preset,
+    settled_inputs,
     stop_when_asked,
     until_asked,
 )
@@ -60,7 +60,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
 
     selection, named = selection_of(arguments), list(arguments.files)
     check_annotation_path(arguments.output)
-    settle_inputs(arguments, files_at(arguments.output))
+    arguments.files = settled_inputs(arguments.files, files_at(arguments.output))
     settle_preset(arguments, selection)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds), named)

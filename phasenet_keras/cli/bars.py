@@ -81,11 +81,12 @@ class CountBar(_Shown):
     """
 
     def __init__(self, console: Console, what: str) -> None:
-        super().__init__(console, TextColumn(what), BarColumn(), MofNCompleteColumn(), what=what)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        super().__init__(console, *columns, what=what)
 
-    def take(self, done: int, total: int) -> None:
-        """Note how many are done."""
-        self._bar.update(self._task, completed=done, total=total)
+    def take(self, done: int, total: int, what: str | None = None) -> None:
+        """Note how many are done, and what is being done now if it is something else."""
+        self._bar.update(self._task, completed=done, total=total, description=what)
 
 
 class RunsBar(_Shown):

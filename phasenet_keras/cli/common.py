@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +34,8 @@ __all__ = [
     "refuse_empty",
     "refuse_overwriting",
     "selection_of",
-    "settle_inputs",
     "settle_preset",
+    "settled_inputs",
     "stop_when_asked",
     "until_asked",
 ]
@@ -122,15 +122,15 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
         )
 
 
-def settle_inputs(
-    arguments: argparse.Namespace, written: Iterable[Path], parts: Path | None = None
-) -> None:
-    """Settle the files to be read, before any work is done: none that will be written.
+def settled_inputs(
+    files: Sequence[str | Path], written: Iterable[Path], parts: Path | None = None
+) -> Sequence[str | Path]:
+    """Return the files to be read, before any work is done: none that will be written.
 
     What an earlier run wrote is left out of folders and patterns.
 
     Args:
-        arguments: of a verb that reads files.
+        files: as they were named: files, folders and patterns.
         written: files that will be written, whatever they are called.
         parts: a folder of the run's own.
 
@@ -142,14 +142,13 @@ def settle_inputs(
 
     there = {os.path.realpath(path) for path in written if path.exists()}
     own = [*map(Path, there), *([] if parts is None else [parts])]
-    files = expand_paths(arguments.files, own) if own else arguments.files
-    among = expand_paths(arguments.files) if there else []
-    named = {os.path.realpath(path) for path in files}
-    for path in among:
+    left = expand_paths(files, own) if own else files
+    named = {os.path.realpath(path) for path in left}
+    for path in expand_paths(files) if there else ():
         real = os.path.realpath(path)
         if real in there and (real in named or first_rate_hz([path]) is not None):
             refuse_overwriting([path], [path])
-    arguments.files = files
+    return left
 
 
 def refuse_overwriting(read: Iterable[Path], written: Iterable[Path]) -> None:

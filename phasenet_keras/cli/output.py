@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import make_folder, settle_inputs
+from phasenet_keras.cli.common import make_folder, settled_inputs
+from phasenet_keras.cli.console import leave_output
 from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -63,7 +64,8 @@ def check_output(arguments: argparse.Namespace) -> None:
     if arguments.output:
         check_pick_path(arguments.output, arguments.format, time_errors_s=errors_s)
         written = (arguments.output, _kept_beside(arguments.output))
-        settle_inputs(arguments, written, parts_beside(arguments.output))
+        own = parts_beside(arguments.output)
+        arguments.files = settled_inputs(arguments.files, written, own)
     elif arguments.format or errors_s:
         raise ConfigError(
             "--format and time errors are for a file: name one with --output; standard output "
@@ -82,17 +84,36 @@ def put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunRep
         report: is told what had to be changed.
 
     Raises:
-        FormatError: naming the file that they were kept in.
+        FormatError: if they cannot be written, or naming the file that they were kept in.
+        BrokenPipeError: if the reader of standard output has gone.
     """
+    from phasenet_keras.io.tables import print_picks
+
+    try:
+        if arguments.output:
+            _write(picks, arguments, report)
+        else:
+            print_picks(picks, sys.stdout)
+            sys.stdout.flush()  # while an error can be said
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = f"cannot be written: {error.strerror or error}."
+        if not arguments.output:
+            leave_output()
+            raise FormatError(f"standard output {why} Name a file with --output") from error
+        kept = "Make" if arguments.plot else "Finished parts are kept: make"
+        raise FormatError(
+            f"{arguments.output} {why} {kept} room and give the same command again"
+        ) from error
+
+
+def _write(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
     from phasenet_keras.io.registry import noted
-    from phasenet_keras.io.tables import print_picks, write_picks
+    from phasenet_keras.io.tables import write_picks
     from phasenet_keras.picking.files import FileReport
 
     path = arguments.output
-    if not path:
-        print_picks(picks, sys.stdout)
-        sys.stdout.flush()  # while an error can be said
-        return
     with noted() as texts:
         try:
             errors_s = _time_errors_s(arguments)

@@ -19,14 +19,12 @@ from phasenet_keras.cli.common import (
     stop_when_asked,
     until_asked,
 )
-from phasenet_keras.cli.console import leave_output, open_console
+from phasenet_keras.cli.console import open_console
 from phasenet_keras.cli.options import add_record_options, add_selection_options
 from phasenet_keras.cli.output import add_output_options, check_output, parts_beside, put_out
-from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from phasenet_keras.cli.report import RunReport
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.picking.files import StationResult
@@ -109,24 +107,6 @@ def _check_dask(arguments: argparse.Namespace) -> None:
         raise ConfigError("--dask keeps its parts beside the picks: name a file with --output")
 
 
-def _put_out(picks: Iterable[Pick], arguments: argparse.Namespace, report: RunReport) -> None:
-    try:
-        put_out(picks, arguments, report)
-    except BrokenPipeError:  # the reader of standard output has gone
-        raise
-    except OSError as error:
-        if arguments.output is None:
-            leave_output()
-            raise FormatError(
-                f"standard output cannot be written: {error.strerror or error}. Name a file with "
-                "--output"
-            ) from error
-        raise FormatError(
-            f"{arguments.output} cannot be written: {error.strerror or error}. Finished parts are "
-            "kept: make room and give the same command again"
-        ) from error
-
-
 def _pick_in_parts(
     arguments: argparse.Namespace,
     picker: Picker,
@@ -160,7 +140,7 @@ def _pick_in_parts(
             raise
         finally:  # whatever else happens, what was picked is kept
             if not is_kept and (report.n_done or parts.has_any()):
-                _put_out(parts, arguments, report)
+                put_out(parts, arguments, report)
         if not stop:
             parts.remove()
     return stop

@@ -11,21 +11,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_channels
-from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
-from phasenet_keras.picking.files import FileReport, Progress, chosen_paths
+from phasenet_keras.picking.files import FileReport, Progress, StationSummary, chosen_paths
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
@@ -37,59 +36,6 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
 __all__ = ["GroupJob", "StationSummary", "network_facts", "pick_archive", "plan_archive", "said_of"]
-
-
-@dataclass
-class StationSummary:
-    """What became of one station of an archive.
-
-    Attributes:
-        station: SEED id without component.
-        n_records: stretches of record, between which there are gaps.
-        n_picked: those that could be run.
-        hours, hours_picked: length of all stretches, and of those that could be run.
-        counts: picks by phase.
-        failed: True if a stretch could not be run, of an instrument that is to be picked.
-        reason: why there is no pick, or why a stretch could not be run; the longest one's.
-    """
-
-    station: str
-    n_records: int = 0
-    n_picked: int = 0
-    hours: float = 0.0
-    hours_picked: float = 0.0
-    counts: Counter[str] = field(default_factory=Counter)
-    failed: bool = False
-    reason: str = ""
-    _longest: tuple[bool, float] = (False, -1.0)
-
-    def add(self, stretch: dict[str, Any]) -> None:
-        """Count a stretch."""
-        hours = stretch["duration_s"] / 3600.0
-        self.n_records += 1
-        self.hours += hours
-        self.counts.update(stretch["counts"])
-        self.failed |= stretch["failed"] and is_for_picks(self.station)
-        if not stretch["failed"]:
-            self.n_picked += 1
-            self.hours_picked += hours
-        if stretch["reason"] and (stretch["failed"], hours) > self._longest:
-            self._longest = (stretch["failed"], hours)
-            self.reason = stretch["reason"]
-
-    @classmethod
-    def of(cls, fact: dict[str, Any]) -> StationSummary:
-        """Return what the fields of another say, after JSON, too."""
-        longest = tuple(fact["_longest"])
-        return cls(**{**fact, "counts": Counter(fact["counts"]), "_longest": longest})
-
-    def closed(self) -> StationSummary:
-        """Settle the reason: all stretches are counted."""
-        if self.counts and not self.failed:
-            self.reason = ""
-        elif self.n_records > 1:
-            self.reason += f" (and {self.n_records - 1} more records)"
-        return self
 
 
 @dataclass(frozen=True)
@@ -376,8 +322,9 @@ def _sums_of(
         elif "n_records" in fact:
             stations[fact["station"]] = StationSummary.of(fact)
         else:
-            name = fact["station"]
-            stations.setdefault(name, StationSummary(name)).add(fact)
+            summary = stations.setdefault(fact["station"], StationSummary(fact["station"]))
+            said = {name: fact[name] for name in ("counts", "failed", "reason")}
+            summary.add(fact["duration_s"], **said)
     return reports, stations
 
 
