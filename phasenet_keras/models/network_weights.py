@@ -13,6 +13,7 @@ import numpy as np
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.litert import LiteRTForward
+from phasenet_keras.models.presets import load_preset, write_preset
 from phasenet_keras.models.weights import WeightSet
 from phasenet_keras.short_repr import ShortRepr
 
@@ -53,8 +54,6 @@ class NetworkWeights(ShortRepr):
 
         A preset that is a download is converted by Keras at its first use.
         """
-        from phasenet_keras.models.presets import load_preset
-
         return cls(*load_preset(name_or_path, channels=channels, adapt=adapt))
 
     def get_weight_set(self) -> dict[str, np.ndarray]:
@@ -65,8 +64,6 @@ class NetworkWeights(ShortRepr):
         self, path: str | PathLike[str], preset: Preset | None = None, **changes: Any
     ) -> Preset:
         """Write a preset folder; see `PhaseNet.save_preset`."""
-        from phasenet_keras.models.presets import write_preset
-
         return write_preset(self, path, preset=preset, **changes)
 
     def __call__(self, x: np.ndarray, training: bool = False) -> np.ndarray:
