@@ -16,14 +16,7 @@ from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
 from phasenet_keras.picking.batches import Submit
 from phasenet_keras.picking.no_picks import why_no_picks
-from phasenet_keras.picking.peaks import PeakFinder
-from phasenet_keras.picking.ratio import snr_db_at
-from phasenet_keras.picking.stream_state import (
-    AMPLITUDE_WINDOW_SAMPLES,
-    Found,
-    StreamSettings,
-    amplitude_at,
-)
+from phasenet_keras.picking.stream_state import Found, PickSearch, StreamSettings
 from phasenet_keras.picking.whole import WholeRun, whole_runs
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import (
@@ -287,21 +280,11 @@ class Picker:
         return result
 
     def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
-        scale = waveform.sampling_rate / annotation.sampling_rate
-        length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * scale))
-        reach = round(self.preset.window_samples // 2 * scale)
-        mpd = self.min_distance_samples(annotation.sampling_rate)
-        picks = []
-        for column, threshold in self._thresholds_by_column().items():
-            finder = PeakFinder(threshold, mpd)
-            series = annotation.probabilities[:, column]
-            for sample, probability in [*finder.feed(series), *finder.finish()]:
-                begin = min(round(sample * scale), waveform.n_samples - 1)
-                amplitude = amplitude_at(waveform.data, begin, length, reach)
-                snr_db = snr_db_at(waveform.data, begin, length)
-                found = Found(sample, column, probability, amplitude, snr_db)
-                picks.append(self.pick_of(found, annotation, waveform.units))
-        return sorted(picks)
+        settings = self.stream_settings(annotation.sampling_rate)
+        search = PickSearch(settings, waveform.sampling_rate / annotation.sampling_rate)
+        search.add(waveform.data)
+        search.feed(annotation.probabilities)
+        return sorted(self.pick_of(item, annotation, waveform.units) for item in search.finish())
 
     def pick_of(self, found: Found, annotation: Annotation, units: str | None) -> Pick:
         """Return what was found in samples as a pick of an annotation."""

@@ -28,15 +28,16 @@ from phasenet_keras.picking.peaks import PeakFinder
 from phasenet_keras.picking.ratio import snr_db_at
 
 __all__ = [
-    "AMPLITUDE_WINDOW_SAMPLES",
     "ChunkRunner",
     "Found",
+    "PickSearch",
     "RecordState",
     "StreamSettings",
-    "amplitude_at",
 ]
 
-# The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
+# The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz;
+# from the mean of the half window before and that after the pick, or of a record that is not longer
+# than a window.
 AMPLITUDE_WINDOW_SAMPLES = 300
 # Chunks that may wait for the network or for the search; reading a block takes as long as some.
 CHUNKS_AHEAD = 8
@@ -79,25 +80,6 @@ class Found:
     probability: float
     amplitude: float
     snr_db: float | None = field(default=None, compare=False)
-
-
-def amplitude_at(data: np.ndarray, begin: int, length: int, reach: int) -> float:
-    """Return the largest excursion, over all channels, from the mean about a sample.
-
-    Args:
-        data: ``(n_samples, n_channels)``.
-        begin: the sample.
-        length: samples from ``begin`` on in which the excursion is looked for.
-        reach: samples on each side over which the mean is taken; that of all ``data`` where they
-            are not more than twice as many.
-
-    Example:
-        >>> amplitude_at(np.array([[0.0], [0.0], [6.0], [-6.0]]), 2, 1, 2)
-        6.0
-    """
-    near = data if len(data) <= 2 * reach else data[max(0, begin - reach) : begin + reach]
-    mean = near.mean(axis=0, dtype=np.float64)
-    return float(np.abs(data[begin : begin + length] - mean).max())
 
 
 class ChunkRunner:
@@ -205,6 +187,93 @@ class _Tail:
                 self._pieces.appendleft((before, data[before - begin :]))
 
 
+class PickSearch:
+    """The peaks of a record's probabilities, measured on its samples; both may come in pieces.
+
+    Args:
+        settings: of the run.
+        scale: samples of the record in one of the probabilities.
+    """
+
+    def __init__(self, settings: StreamSettings, scale: float) -> None:
+        self._scale = scale
+        self._reach = round(settings.window_samples // 2 * scale)
+        self._length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * scale))
+        self._finders = {c: PeakFinder(t, settings.mpd) for c, t in settings.thresholds.items()}
+        # The record's own samples, as far back as an amplitude may be wanted.
+        self._raw = _Tail()
+        self._waiting: list[tuple[int, int, float]] = []
+        self.n_samples = 0  # of the probabilities
+
+    @property
+    def highest(self) -> dict[int, float]:
+        """The highest probability of each column so far; 0 before the first."""
+        return {column: max(0.0, finder.highest) for column, finder in self._finders.items()}
+
+    def add(self, data: np.ndarray) -> None:
+        """Take the next samples of the record, ``(n, channels)``, not to be changed afterwards."""
+        self._raw.add(data)
+
+    def feed(self, probabilities: np.ndarray) -> None:
+        """Take the next probabilities, ``(n, phases)``."""
+        self.n_samples += probabilities.shape[0]
+        for column, finder in self._finders.items():
+            self._wait(column, finder.feed(probabilities[:, column]))
+
+    def settled(self) -> list[Found]:
+        """Return the peaks that are certain and whose samples are there; drop old samples."""
+        n_samples, ahead = self._raw.n_samples, max(self._reach, self._length)
+        found, waiting = [], []
+        for peak in self._waiting:
+            begin = self._begin(peak[0])
+            if begin + ahead <= n_samples and n_samples > 2 * self._reach:
+                found.append(self._measured(*peak))
+            else:
+                waiting.append(peak)
+        self._waiting = waiting
+        self._forget()
+        return found
+
+    def finish(self) -> list[Found]:
+        """Return the peaks that are left: the record has ended."""
+        for column, finder in self._finders.items():
+            self._wait(column, finder.finish())
+        waiting, self._waiting = self._waiting, []
+        return [self._measured(*peak) for peak in waiting]
+
+    def _wait(self, column: int, peaks: list[tuple[int, float]]) -> None:
+        self._waiting += [(sample, column, height) for sample, height in peaks]
+
+    def _begin(self, sample: int) -> int:
+        """Return the sample of the record at one of the probabilities."""
+        return min(round(sample * self._scale), max(0, self._raw.n_samples - 1))
+
+    def _measured(self, sample: int, column: int, height: float) -> Found:
+        begin = self._begin(sample)
+        return Found(sample, column, height, self._amplitude(begin), self._snr_db(begin))
+
+    def _amplitude(self, begin: int) -> float:
+        """Return the largest excursion, over all channels, from the mean about a sample."""
+        n_samples = self._raw.n_samples
+        low, high = max(0, begin - self._reach), begin + self._reach
+        if n_samples <= 2 * self._reach:
+            low, high = 0, n_samples
+        mean = self._raw.between(low, high).mean(axis=0, dtype=np.float64)
+        return float(np.abs(self._raw.between(begin, begin + self._length) - mean).max())
+
+    def _snr_db(self, begin: int) -> float | None:
+        low = max(0, begin - self._length)
+        part = self._raw.between(low, begin + self._length)
+        return snr_db_at(part, begin - low, self._length)
+
+    def _forget(self) -> None:
+        samples = [finder.oldest for finder in self._finders.values()]
+        samples += [sample for sample, _, _ in self._waiting]
+        oldest = round(min(samples, default=self.n_samples) * self._scale) - 1
+        if self._raw.n_samples > 2 * self._reach:
+            self._raw.forget(oldest - max(self._reach, self._length))
+
+
 class RecordState:
     """Picks one record without gaps that comes in pieces of any size.
 
@@ -239,18 +308,16 @@ class RecordState:
         self._columns = tuple(columns)
         self._resampler = Resampler(old_hz, new_hz) if old_hz != new_hz else None
         self.sampling_rate = self._resampler.reached_hz if self._resampler else old_hz
-        self._scale = old_hz / self.sampling_rate
-        self._reach = round(settings.window_samples // 2 * self._scale)
-        self._length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * self._scale))
         self._normalizer = MovingNormalizer(settings.window_samples, len(self._columns))
         self._runner = ChunkRunner(settings)
-        self._finders = {c: PeakFinder(t, settings.mpd) for c, t in settings.thresholds.items()}
-        # The record's own samples, as far back as an amplitude may be wanted.
-        self._raw = _Tail()
-        self._waiting: list[tuple[int, int, float]] = []
+        self._search = PickSearch(settings, old_hz / self.sampling_rate)
         self._found: list[Found] = []
         self._is_ended = False
-        self.n_samples = 0  # of the probabilities
+
+    @property
+    def n_samples(self) -> int:
+        """Probabilities so far."""
+        return self._search.n_samples
 
     @property
     def is_live(self) -> np.ndarray:
@@ -260,8 +327,8 @@ class RecordState:
     @property
     def highest(self) -> dict[int, float]:
         """The highest probability of each column so far; 0 where no channel has held a signal."""
-        is_live = self.is_live.any()
-        return {c: max(0.0, item.highest) if is_live else 0.0 for c, item in self._finders.items()}
+        highest = self._search.highest
+        return highest if self.is_live.any() else dict.fromkeys(highest, 0.0)
 
     def feed(self, data: np.ndarray, n_ahead: int = 0) -> list[Found]:
         """Take the next samples of the record; return the picks now certain.
@@ -270,26 +337,27 @@ class RecordState:
             data: ``(n, channels)``, not to be changed afterwards.
             n_ahead: so many chunks may be left running; later calls give what they come to.
         """
-        self._raw.add(data)
+        self._search.add(data)
         step = max(STEP_SAMPLES, self._runner.core_samples)
         for begin in range(0, data.shape[0], step):
             x = arranged(data[begin : begin + step], self._columns)
             if self._resampler:
                 x = self._resampler.feed(x)
-            self._search(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
+            self._search.feed(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
         return self.wait(n_ahead)
 
     def wait(self, n_ahead: int = 0) -> list[Found]:
         """Return the picks that running chunks come to."""
-        self._search(self._runner.taken(n_ahead))
-        return self._measured(is_end=False)
+        self._search.feed(self._runner.taken(n_ahead))
+        self._found += self._search.settled()
+        return self._certain()
 
     def end(self) -> None:
         """Let the network run what is left, the record has ended; `finish` gives what is found."""
         if self._resampler:
             x = self._resampler.finish(len(self._columns))
-            self._search(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
-        self._search(self._runner.feed(self._normalizer.finish(), CHUNKS_AHEAD))
+            self._search.feed(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
+        self._search.feed(self._runner.feed(self._normalizer.finish(), CHUNKS_AHEAD))
         self._runner.end()
         self._is_ended = True
 
@@ -297,59 +365,16 @@ class RecordState:
         """Return the picks that are left: the record has ended."""
         if not self._is_ended:
             self.end()
-        self._search(self._runner.taken())
-        for column, finder in self._finders.items():
-            self._waiting += [(sample, column, height) for sample, height in finder.finish()]
+        self._search.feed(self._runner.taken())
+        self._found += self._search.finish()
+        return self._certain()
+
+    def _certain(self) -> list[Found]:
+        """Return what was found, none before a channel has held a signal.
+
+        A network's answer to nothing is not an observation.
+        """
         if not self.is_live.any():
-            # A network's answer to nothing is not an observation.
-            self._waiting, self._found = [], []
-        return self._measured(is_end=True)
-
-    def _search(self, probabilities: np.ndarray) -> None:
-        if not probabilities.size:
-            return
-        self.n_samples += probabilities.shape[0]
-        for column, finder in self._finders.items():
-            peaks = finder.feed(probabilities[:, column])
-            self._waiting += [(sample, column, height) for sample, height in peaks]
-
-    def _measured(self, is_end: bool) -> list[Found]:
-        """Give the waiting picks their amplitudes, as far as the record goes; drop old samples."""
-        waiting = []
-        ahead = max(self._reach, self._length)
-        for sample, column, height in self._waiting:
-            begin = min(round(sample * self._scale), max(0, self._raw.n_samples - 1))
-            if is_end or (
-                begin + ahead <= self._raw.n_samples and self._raw.n_samples > 2 * self._reach
-            ):
-                measured = self._amplitude(begin), self._snr_db(begin)
-                self._found.append(Found(sample, column, height, *measured))
-            else:
-                waiting.append((sample, column, height))
-        self._waiting = waiting
-        self._forget()
-        if not self.is_live.any():  # nothing is certain yet: see `finish`
             return []
         found, self._found = sorted(self._found), []
         return found
-
-    def _amplitude(self, begin: int) -> float:
-        n_samples = self._raw.n_samples
-        if n_samples <= 2 * self._reach:
-            return amplitude_at(self._raw.between(0, n_samples), begin, self._length, self._reach)
-        low = max(0, begin - self._reach)
-        part = self._raw.between(low, begin + max(self._reach, self._length))
-        near = part[: begin + self._reach - low].mean(axis=0, dtype=np.float64)
-        return float(np.abs(part[begin - low : begin - low + self._length] - near).max())
-
-    def _snr_db(self, begin: int) -> float | None:
-        low = max(0, begin - self._length)
-        part = self._raw.between(low, begin + self._length)
-        return snr_db_at(part, begin - low, self._length)
-
-    def _forget(self) -> None:
-        samples = [finder.oldest for finder in self._finders.values()]
-        samples += [sample for sample, _, _ in self._waiting]
-        oldest = round(min(samples, default=self.n_samples) * self._scale) - 1
-        if self._raw.n_samples > 2 * self._reach:
-            self._raw.forget(oldest - max(self._reach, self._length))
