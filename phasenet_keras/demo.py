@@ -11,9 +11,8 @@ from phasenet_keras.io.times import seconds_after
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.default_preset import NEAR_SURFACE, REGIONAL
-from phasenet_keras.picking.files import StationResult
 from phasenet_keras.picking.picker import Picker
-from phasenet_keras.plot import plot_station
+from phasenet_keras.plot import plot_station, save_figure
 from phasenet_keras.plot_line import save_line
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.types import LabelledWaveform, Pick
@@ -32,7 +31,7 @@ def pick_record(folder: Path) -> list[str]:
     picker = Picker(PhaseNet.from_preset(REGIONAL))
     [record] = read_waveforms()
     result = picker.pick_record(record)
-    plot_station(StationResult(record.station, [result])).savefig(folder / "record.png", dpi=110)
+    save_figure(plot_station(result), folder / "record.png")
     write_picks(result.picks, folder / "record.csv")
     return [
         f"preset {REGIONAL}: {record.station}, an earthquake, {record.duration_s:g} s from "

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import TimeUnit, unit_of_span
-from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain, visible_part
+from phasenet_keras.plot import (
+    PHASE_COLORS,
+    TRACE_COLOR,
+    color_of,
+    plain,
+    save_figure,
+    visible_part,
+)
 from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
@@ -71,9 +77,7 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
 
 def save_examples(records: Sequence[LabelledWaveform], path: str | PathLike[str]) -> None:
     """Draw records with their labels and save the figure; it appears when it is complete."""
-    path = Path(path)
-    with beside_then_rename(path, "wb") as file:
-        plot_examples(records).savefig(file, dpi=110, format=path.suffix.removeprefix("."))
+    save_figure(plot_examples(records), Path(path))
 
 
 def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import seconds_after
 from phasenet_keras.io.wording import some
-from phasenet_keras.plot import color_of, plain
+from phasenet_keras.plot import color_of, plain, save_figure
 from phasenet_keras.plot_gather import draw_wiggles
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 
@@ -97,4 +98,4 @@ def save_line(
     title: str,
 ) -> None:
     """Draw a line, as `plot_line` does, and save it."""
-    plot_line(records, picks, title).savefig(path, dpi=110)
+    save_figure(plot_line(records, picks, title), Path(path))

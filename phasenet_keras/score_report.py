@@ -60,6 +60,7 @@ def write_scores(
     Raises:
         ConfigError: for no scores.
     """
+    from phasenet_keras.plot import save_figure
     from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
 
     if not scores:
@@ -77,8 +78,7 @@ def write_scores(
     if errors and picker is not None:
         figures["worst_records.png"] = plot_worst(errors, scores, picker)
     for name, figure in figures.items():
-        with beside_then_rename(folder / name, "wb") as file:
-            figure.savefig(file, format="png", dpi=110)
+        save_figure(figure, folder / name)
     if offsets is None:
         offsets = label_offsets(picked, scores)
     said = [offset.text for offset in offsets.values()]
