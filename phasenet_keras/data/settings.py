@@ -110,16 +110,10 @@ def checked_type(value: Any, wanted: type[Wanted], name: str, hint: str = "") ->
 
 
 def checked_items(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> list[Wanted]:
-    """Return things of one class of ours as a list; one thing is a list of it.
-
-    Args:
-        values: what was given.
-        wanted: the class of each.
-        name: what they are, for the error.
-        hint: how to come by them.
+    """Return things of one class as a list, each as `checked_type`; one thing is a list of it.
 
     Raises:
-        ConfigError: for the first that is none, see `checked_type`.
+        ConfigError: for the first that is none.
 
     Example:
         >>> checked_items([whole(1), 3], Kind, "kinds")
@@ -133,16 +127,10 @@ def checked_items(values: Any, wanted: type[Wanted], name: str, hint: str = "") 
 
 
 def checked_table(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> None:
-    """Refuse what is no mapping to things of one class.
-
-    Args:
-        values: what was given.
-        wanted: the class of each.
-        name: what they are, for the error.
-        hint: how to come by them.
+    """Refuse what is no mapping to things of one class, each as `checked_type`.
 
     Raises:
-        ConfigError: see `checked_type`.
+        ConfigError: saying so.
 
     Example:
         >>> checked_table([whole(1)], Kind, "kinds")

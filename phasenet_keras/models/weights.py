@@ -90,15 +90,13 @@ def infer_config(
     weights: WeightSet,
     channels: Sequence[str] | None = None,
     phases: Sequence[str] = ("N", "P", "S"),
-    stride: int = 4,
 ) -> PhaseNetConfig:
-    """Read the hyper-parameters off the arrays' names and shapes.
+    """Read the hyper-parameters off the arrays' names and shapes; of a stride of 4.
 
     Args:
         weights: a weight set of `PhaseNet`'s names.
         channels: names of the input channels; None means E, N, Z for three and Z for one.
         phases: names of the outputs.
-        stride: of the network; arrays do not tell it.
 
     Raises:
         ShapeError: if the names are not those of a `PhaseNet`, or the numbers of channels or
@@ -128,7 +126,6 @@ def infer_config(
         depth=max(levels, default=0) + 1,
         filters_root=filters_root,
         kernel_size=kernel_size,
-        stride=stride,
     )
     check_weight_set(weights, config)
     return config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +27,7 @@ __all__ = [
     "StationSummary",
     "chosen_paths",
     "pick_files",
+    "shown_names",
 ]
 
 
@@ -165,8 +166,7 @@ def pick_files(
     selection = selection or Selection()
     paths, notes = chosen_paths(sources, selection)
     yield from notes
-    counts = Counter(path.name for path in paths)
-    repeated = {path for path in paths if counts[path.name] > 1}
+    shown = shown_names(paths)
     if not paths:
         return
     with noted() as texts:
@@ -174,7 +174,7 @@ def pick_files(
     yield from _notes(paths[0], texts)
     yield Progress(0, len(groups))
     for done, group in enumerate(groups, start=1):
-        yield from _pick_group(picker, group, repeated, selection)
+        yield from _pick_group(picker, group, shown, selection)
         yield Progress(done, len(groups))
 
 
@@ -192,8 +192,14 @@ def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list
     return chosen, [FileReport(paths[0], text, failed=False)]
 
 
+def shown_names(paths: Collection[Path]) -> dict[Path, str]:
+    """Return the whole names of those files whose last part alone would not tell them."""
+    counts = Counter(path.name for path in paths)
+    return {path: str(path) for path in paths if counts[path.name] > 1}
+
+
 def _pick_group(
-    picker: Picker, paths: list[Path], repeated: set[Path], selection: Selection
+    picker: Picker, paths: list[Path], shown: Mapping[Path, str], selection: Selection
 ) -> Iterator[StationResult | FileReport]:
     from obspy import Stream
 
@@ -202,9 +208,8 @@ def _pick_group(
         with noted() as texts:
             try:
                 traces = read_stream(path)
-                if path in repeated:  # the name alone would not tell the file
-                    for trace in traces:
-                        trace.stats.source_file = str(path)
+                for trace in traces if path in shown else ():
+                    trace.stats.source_file = shown[path]
                 stream += traces
                 sources.append(path)
             except FormatError as error:
