@@ -99,8 +99,8 @@ def test_a_remainder_shorter_than_the_grid_is_kept():
 # -- the network in chunks ------------------------------------------------------------------------
 
 
-@settings(max_examples=6)
-@given(n_samples=st.integers(1, 12_000), core=st.integers(256, 8000), seed=st.integers(0, 1000))
+@settings(max_examples=20)
+@given(n_samples=st.integers(1, 40_000), core=st.integers(256, 20_000), seed=st.integers(0, 1000))
 def test_chunks_give_what_the_whole_record_gives(random_net, n_samples, core, seed):
     wave = make_waveform(n_samples, seed)
     [whole] = Picker(random_net, chunk_samples=10**9).annotate(wave)
