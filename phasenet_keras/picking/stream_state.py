@@ -21,7 +21,7 @@ import numpy as np
 from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.preprocess import arranged
 from phasenet_keras.data.resampling import Resampler
-from phasenet_keras.data.windows import chunks, pad_to, padded_length
+from phasenet_keras.data.windows import pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.picking.batches import Result, Submit
 from phasenet_keras.picking.peaks import PeakFinder
@@ -85,6 +85,10 @@ class Found:
 class ChunkRunner:
     """Runs a normalised record that comes in pieces, in chunks with a halo.
 
+    A chunk begins at a multiple of the network's grid, its length is congruent to the training
+    window, and it has the halo to each side of the samples that are kept of it, as far as the
+    record goes: so it agrees with the whole record to rounding.
+
     Args:
         settings: of the run.
     """
@@ -92,7 +96,7 @@ class ChunkRunner:
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
         self._grid, self._halo = settings.config.grid_samples, settings.config.halo_samples
-        self.core_samples = -(-settings.chunk_samples // self._grid) * self._grid
+        self.core_samples = self._on_grid(settings.chunk_samples)
         self._held = np.empty((0, len(settings.config.channels)), np.float32)
         self._begin = 0  # of what is held
         self._kept = 0  # up to here the network was asked
@@ -106,29 +110,21 @@ class ChunkRunner:
             n_ahead: so many chunks may be left running; the next call gives what they come to.
         """
         self._held = np.concatenate([self._held, x])
-        grid, halo = self._grid, self._halo
-        remainder = self._settings.window_samples % grid
+        n_samples = self._begin + self._held.shape[0]
         parts: list[np.ndarray] = []
-        while True:
-            need = self._kept + self.core_samples + halo
-            end = -(-(need - remainder) // grid) * grid + remainder
-            if end > self._begin + self._held.shape[0]:
-                return self._joined(parts + self._finished(n_ahead))
-            self._run(end, self._kept + self.core_samples)
+        while self._next_end <= n_samples:
+            self._run(self._next_end, self._kept + self.core_samples)
             parts += self._finished(max(n_ahead, CHUNKS_AHEAD))
+        return self._joined(parts + self._finished(n_ahead))
 
     def end(self) -> None:
         """Let the network run what is left, the record has ended; `taken` gives it."""
-        settings = self._settings
         n_samples = self._begin + self._held.shape[0]
-        if self._kept == n_samples:
-            return
-        grid, halo = self._grid, self._halo
-        n_padded = padded_length(n_samples, settings.window_samples, grid)
+        n_padded = padded_length(n_samples, self._settings.window_samples, self._grid)
         self._held = pad_to(self._held, n_padded - self._begin)
-        for piece in chunks(n_padded, settings.window_samples, grid, halo, self.core_samples):
-            if self._kept <= piece.keep_begin < n_samples:
-                self._run(piece.end, min(piece.keep_end, n_samples))
+        while self._kept < n_samples:
+            keep_end = min(self._kept + self.core_samples, n_samples)
+            self._run(min(self._next_end, n_padded), keep_end)
 
     def finish(self) -> np.ndarray:
         """Return the probabilities that are left: the record has ended."""
@@ -138,6 +134,17 @@ class ChunkRunner:
     def taken(self, n_ahead: int = 0) -> np.ndarray:
         """Return what running chunks come to; so many may be left running."""
         return self._joined(self._finished(n_ahead))
+
+    def _on_grid(self, n_samples: int) -> int:
+        """Return a length rounded up to a multiple of the grid."""
+        return -(-n_samples // self._grid) * self._grid
+
+    @property
+    def _next_end(self) -> int:
+        """Where the next chunk ends, if the record goes on so far."""
+        remainder = self._settings.window_samples % self._grid
+        need = self._kept + self.core_samples + self._halo
+        return self._on_grid(need - remainder) + remainder
 
     def _run(self, end: int, keep_end: int) -> None:
         begin = max(0, self._kept - self._halo)
