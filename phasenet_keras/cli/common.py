@@ -27,11 +27,11 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
+    "concluded",
     "load_parent",
     "load_picker",
     "make_folder",
     "read_training_config",
-    "refuse_empty",
     "refuse_overwriting",
     "selection_of",
     "settle_preset",
@@ -77,15 +77,20 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     return Selection(**{name: getattr(arguments, name) for name in CODES}, **times)
 
 
-def refuse_empty(report: RunReport, selection: Selection) -> None:
-    """Refuse codes and times that no record has, once all files are gone through.
+def concluded(report: RunReport, selection: Selection, *, is_stopped: bool) -> int:
+    """Print what came of a run over files, and return its exit status.
 
     Raises:
-        ConfigError: saying so.
+        ConfigError: for codes and times that no record has.
     """
+    report.print()
     if not selection.is_all and not report.rows and not report.n_failed:
-        report.print()
         raise ConfigError("no record has such codes and times: see --network to --end")
+    if is_stopped:
+        return EXIT_INTERRUPTED
+    if not report.n_done:
+        return EXIT_NOTHING_DONE
+    return EXIT_SOME_FAILED if report.n_failed else 0
 
 
 def read_training_config(arguments: argparse.Namespace) -> TrainConfig:

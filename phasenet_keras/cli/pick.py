@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.cli.common import (
     EXIT_CODES,
-    EXIT_INTERRUPTED,
+    concluded,
     load_picker,
     make_folder,
-    refuse_empty,
     selection_of,
     settle_preset,
     stop_when_asked,
@@ -72,7 +71,7 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_pick(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.cli.report import RunReport, exit_status
+    from phasenet_keras.cli.report import RunReport
 
     selection, named = selection_of(arguments), list(arguments.files)
     _check_dask(arguments)
@@ -86,13 +85,10 @@ def _run_pick(arguments: argparse.Namespace) -> int:
         thresholds={phase: value for phase, value in thresholds.items() if value is not None},
         min_distance_s=arguments.min_distance_s,
     )
-    phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
-    report = RunReport(open_console(arguments.output is None), phases, named)
+    report = RunReport(open_console(arguments.output is None), picker.thresholds, named)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
     stop = run(arguments, picker, selection, report)
-    refuse_empty(report, selection)
-    report.print()
-    return EXIT_INTERRUPTED if stop else exit_status(report)
+    return concluded(report, selection, is_stopped=bool(stop))
 
 
 def _check_dask(arguments: argparse.Namespace) -> None:

@@ -28,7 +28,6 @@ __all__ = [
     "RunReport",
     "correction_table",
     "dataset_table",
-    "exit_status",
     "preset_table",
 ]
 
@@ -56,7 +55,7 @@ class RunReport:
     """
 
     def __init__(
-        self, console: Console, phases: Sequence[str], named: Iterable[str | PathLike[str]] = ()
+        self, console: Console, phases: Iterable[str], named: Iterable[str | PathLike[str]] = ()
     ) -> None:
         self.console = console
         self.phases = tuple(phases)
@@ -160,13 +159,6 @@ def correction_table(summary: DataFrame) -> Table:
             cells = [f"{v:.2g}" if 0 < v < 0.01 else f"{v:.2f}" for v in summary[name]]
         table.add_row(escape(text), *cells)
     return table
-
-
-def exit_status(report: RunReport) -> int:
-    """Return 0 if all went well, 1 if something failed, 2 if nothing could be done."""
-    if not report.n_done:
-        return 2
-    return 1 if report.n_failed else 0
 
 
 def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:
