@@ -33,6 +33,7 @@ SAFE_MODULES = {
     *("phasenet_keras.models.config", "phasenet_keras.picking.peaks", "phasenet_keras.types"),
     *("phasenet_keras.io.instruments", "phasenet_keras.picking.batches"),
     *("phasenet_keras.picking.station_stream", "phasenet_keras.picking.stream_state"),
+    "phasenet_keras.picking.search",
     *("obspy.core.utcdatetime", "obspy.core.trace", "obspy.core.util.attribdict"),
     "collections",
 }

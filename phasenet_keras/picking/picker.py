@@ -16,7 +16,8 @@ from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
 from phasenet_keras.picking.batches import Submit
 from phasenet_keras.picking.no_picks import why_no_picks
-from phasenet_keras.picking.stream_state import Found, PickSearch, StreamSettings
+from phasenet_keras.picking.search import Found, PickSearch
+from phasenet_keras.picking.stream_state import StreamSettings
 from phasenet_keras.picking.whole import WholeRun, whole_runs
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import (
@@ -280,8 +281,12 @@ class Picker:
         return result
 
     def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
-        settings = self.stream_settings(annotation.sampling_rate)
-        search = PickSearch(settings, waveform.sampling_rate / annotation.sampling_rate)
+        search = PickSearch(
+            self._thresholds_by_column(),
+            self.min_distance_samples(annotation.sampling_rate),
+            self.preset.window_samples,
+            waveform.sampling_rate / annotation.sampling_rate,
+        )
         search.add(waveform.data)
         search.feed(annotation.probabilities)
         return sorted(self.pick_of(item, annotation, waveform.units) for item in search.finish())

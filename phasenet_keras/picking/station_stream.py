@@ -23,7 +23,8 @@ from phasenet_keras.io.instruments import (
 from phasenet_keras.io.registry import check_header, with_numbers
 from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
 from phasenet_keras.picking.no_picks import why_no_picks
-from phasenet_keras.picking.stream_state import Found, RecordState
+from phasenet_keras.picking.search import Found
+from phasenet_keras.picking.stream_state import RecordState
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
 
 if TYPE_CHECKING:

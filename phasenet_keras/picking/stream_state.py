@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,21 +24,10 @@ from phasenet_keras.data.resampling import Resampler
 from phasenet_keras.data.windows import pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.picking.batches import Result, Submit
-from phasenet_keras.picking.peaks import PeakFinder
-from phasenet_keras.picking.ratio import snr_db_at
+from phasenet_keras.picking.search import Found, PickSearch
 
-__all__ = [
-    "ChunkRunner",
-    "Found",
-    "PickSearch",
-    "RecordState",
-    "StreamSettings",
-]
+__all__ = ["ChunkRunner", "RecordState", "StreamSettings"]
 
-# The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz;
-# from the mean of the half window before and that after the pick, or of a record that is not longer
-# than a window.
-AMPLITUDE_WINDOW_SAMPLES = 300
 # Chunks that may wait for the network or for the search; reading a block takes as long as some.
 CHUNKS_AHEAD = 8
 
@@ -62,24 +51,6 @@ class StreamSettings:
     chunk_samples: int
     thresholds: dict[int, float]
     mpd: int
-
-
-@dataclass(frozen=True, order=True)
-class Found:
-    """A pick, in samples.
-
-    Attributes:
-        sample: of the probabilities, from the record's first.
-        column: of the phase.
-        probability: at the sample.
-        amplitude, snr_db: as in `phasenet_keras.types.Pick`.
-    """
-
-    sample: int
-    column: int
-    probability: float
-    amplitude: float
-    snr_db: float | None = field(default=None, compare=False)
 
 
 class ChunkRunner:
@@ -167,120 +138,6 @@ class ChunkRunner:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-class _Tail:
-    """The last samples of a record, in the pieces in which they came."""
-
-    def __init__(self) -> None:
-        self.n_samples = 0
-        self._pieces: deque[tuple[int, np.ndarray]] = deque()
-
-    def add(self, data: np.ndarray) -> None:
-        self._pieces.append((self.n_samples, data))
-        self.n_samples += data.shape[0]
-
-    def between(self, low: int, high: int) -> np.ndarray:
-        """Return the samples from ``low`` to ``high``, as far as they are there."""
-        cut = [
-            data[max(0, low - begin) : max(0, high - begin)]
-            for begin, data in self._pieces
-            if begin < high and begin + data.shape[0] > low
-        ]
-        return cut[0] if len(cut) == 1 else np.concatenate(cut)
-
-    def forget(self, before: int) -> None:
-        while self._pieces and self._pieces[0][0] < before:
-            begin, data = self._pieces.popleft()
-            if begin + data.shape[0] > before:
-                self._pieces.appendleft((before, data[before - begin :]))
-
-
-class PickSearch:
-    """The peaks of a record's probabilities, measured on its samples; both may come in pieces.
-
-    Args:
-        settings: of the run.
-        scale: samples of the record in one of the probabilities.
-    """
-
-    def __init__(self, settings: StreamSettings, scale: float) -> None:
-        self._scale = scale
-        self._reach = round(settings.window_samples // 2 * scale)
-        self._length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * scale))
-        self._finders = {c: PeakFinder(t, settings.mpd) for c, t in settings.thresholds.items()}
-        # The record's own samples, as far back as an amplitude may be wanted.
-        self._raw = _Tail()
-        self._waiting: list[tuple[int, int, float]] = []
-        self.n_samples = 0  # of the probabilities
-
-    @property
-    def highest(self) -> dict[int, float]:
-        """The highest probability of each column so far; 0 before the first."""
-        return {column: max(0.0, finder.highest) for column, finder in self._finders.items()}
-
-    def add(self, data: np.ndarray) -> None:
-        """Take the next samples of the record, ``(n, channels)``, not to be changed afterwards."""
-        self._raw.add(data)
-
-    def feed(self, probabilities: np.ndarray) -> None:
-        """Take the next probabilities, ``(n, phases)``."""
-        self.n_samples += probabilities.shape[0]
-        for column, finder in self._finders.items():
-            self._wait(column, finder.feed(probabilities[:, column]))
-
-    def settled(self) -> list[Found]:
-        """Return the peaks that are certain and whose samples are there; drop old samples."""
-        n_samples, ahead = self._raw.n_samples, max(self._reach, self._length)
-        found, waiting = [], []
-        for peak in self._waiting:
-            begin = self._begin(peak[0])
-            if begin + ahead <= n_samples and n_samples > 2 * self._reach:
-                found.append(self._measured(*peak))
-            else:
-                waiting.append(peak)
-        self._waiting = waiting
-        self._forget()
-        return found
-
-    def finish(self) -> list[Found]:
-        """Return the peaks that are left: the record has ended."""
-        for column, finder in self._finders.items():
-            self._wait(column, finder.finish())
-        waiting, self._waiting = self._waiting, []
-        return [self._measured(*peak) for peak in waiting]
-
-    def _wait(self, column: int, peaks: list[tuple[int, float]]) -> None:
-        self._waiting += [(sample, column, height) for sample, height in peaks]
-
-    def _begin(self, sample: int) -> int:
-        """Return the sample of the record at one of the probabilities."""
-        return min(round(sample * self._scale), max(0, self._raw.n_samples - 1))
-
-    def _measured(self, sample: int, column: int, height: float) -> Found:
-        begin = self._begin(sample)
-        return Found(sample, column, height, self._amplitude(begin), self._snr_db(begin))
-
-    def _amplitude(self, begin: int) -> float:
-        """Return the largest excursion, over all channels, from the mean about a sample."""
-        n_samples = self._raw.n_samples
-        low, high = max(0, begin - self._reach), begin + self._reach
-        if n_samples <= 2 * self._reach:
-            low, high = 0, n_samples
-        mean = self._raw.between(low, high).mean(axis=0, dtype=np.float64)
-        return float(np.abs(self._raw.between(begin, begin + self._length) - mean).max())
-
-    def _snr_db(self, begin: int) -> float | None:
-        low = max(0, begin - self._length)
-        part = self._raw.between(low, begin + self._length)
-        return snr_db_at(part, begin - low, self._length)
-
-    def _forget(self) -> None:
-        samples = [finder.oldest for finder in self._finders.values()]
-        samples += [sample for sample, _, _ in self._waiting]
-        oldest = round(min(samples, default=self.n_samples) * self._scale) - 1
-        if self._raw.n_samples > 2 * self._reach:
-            self._raw.forget(oldest - max(self._reach, self._length))
-
-
 class RecordState:
     """Picks one record without gaps that comes in pieces of any size.
 
@@ -317,7 +174,12 @@ class RecordState:
         self.sampling_rate = self._resampler.reached_hz if self._resampler else old_hz
         self._normalizer = MovingNormalizer(settings.window_samples, len(self._columns))
         self._runner = ChunkRunner(settings)
-        self._search = PickSearch(settings, old_hz / self.sampling_rate)
+        self._search = PickSearch(
+            settings.thresholds,
+            settings.mpd,
+            settings.window_samples,
+            old_hz / self.sampling_rate,
+        )
         self._found: list[Found] = []
         self._is_ended = False
 
