@@ -18,7 +18,7 @@ from phasenet_keras.picking.batches import Submit
 from phasenet_keras.picking.no_picks import why_no_picks
 from phasenet_keras.picking.search import Found, PickSearch
 from phasenet_keras.picking.stream_state import StreamSettings
-from phasenet_keras.picking.whole import WholeRun, whole_runs
+from phasenet_keras.picking.whole import whole_runs
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import (
     Annotation,
@@ -228,8 +228,10 @@ class Picker:
             PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
         """
         picks = []
-        for run in whole_runs(self, _as_waveforms(records)):
-            picks += self._picks_of(run.annotation(), run.waveform)
+        for result in self.pick_each(records):
+            if result.error:
+                raise result.error
+            picks += result.picks
         return sorted(picks)
 
     def pick_each(
@@ -260,10 +262,27 @@ class Picker:
             if run.prepared is None:
                 yield RecordResult(run.waveform, None, error=run.error)
                 continue
-            annotation = run.annotation()
-            picks = self._picks_of(annotation, run.waveform)
-            reason = "" if picks else self._why_none(annotation, run)
-            yield RecordResult(run.waveform, annotation, picks, reason)
+            wave, annotation = run.waveform, run.annotation()
+            search = PickSearch(
+                self._thresholds_by_column(),
+                self.min_distance_samples(annotation.sampling_rate),
+                self.preset.window_samples,
+                wave.sampling_rate / annotation.sampling_rate,
+            )
+            search.add(wave.data)
+            search.feed(annotation.probabilities)
+            picks = sorted(self.pick_of(it, annotation, wave.units) for it in search.finish())
+            reason = ""
+            if not picks:
+                reason = why_no_picks(
+                    self.preset,
+                    search.highest,
+                    search.n_samples,
+                    bool(run.prepared.live_channels),
+                    wave.n_samples,
+                    wave.sampling_rate,
+                )
+            yield RecordResult(wave, annotation, picks, reason)
 
     def pick_record(self, waveform: Stream | Trace | Waveform) -> RecordResult:
         """Pick one record and say why, if there are no picks. Does not raise on bad records.
@@ -279,17 +298,6 @@ class Picker:
             raise ConfigError(f"one record is wanted, received {len(found)}: pick_each takes more")
         [result] = self.pick_each(found)
         return result
-
-    def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
-        search = PickSearch(
-            self._thresholds_by_column(),
-            self.min_distance_samples(annotation.sampling_rate),
-            self.preset.window_samples,
-            waveform.sampling_rate / annotation.sampling_rate,
-        )
-        search.add(waveform.data)
-        search.feed(annotation.probabilities)
-        return sorted(self.pick_of(item, annotation, waveform.units) for item in search.finish())
 
     def pick_of(self, found: Found, annotation: Annotation, units: str | None) -> Pick:
         """Return what was found in samples as a pick of an annotation."""
@@ -343,17 +351,6 @@ class Picker:
             return round(self.min_distance_s * sampling_rate)
         # Of the network's time: reinterpreted records keep the distance in samples.
         return round(self.preset.min_distance_s * self.preset.sampling_rate)
-
-    def _why_none(self, annotation: Annotation, run: WholeRun) -> str:
-        highest = {
-            column: float(annotation.probabilities[:, column].max())
-            for column in self._thresholds_by_column()
-        }
-        n_samples, wave = annotation.probabilities.shape[0], run.waveform
-        is_live = run.prepared is not None and bool(run.prepared.live_channels)
-        return why_no_picks(
-            self.preset, highest, n_samples, is_live, wave.n_samples, wave.sampling_rate
-        )
 
 
 def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> Iterator[Waveform]:
