@@ -13,7 +13,7 @@ from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.default_preset import NEAR_SURFACE, REGIONAL
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.plot import plot_station, save_figure
-from phasenet_keras.plot_line import save_line
+from phasenet_keras.plot_line import plot_line
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.types import LabelledWaveform, Pick
 
@@ -53,7 +53,8 @@ def pick_line(folder: Path) -> list[str]:
     write_picks(picks, folder / "line.csv")
     rate_hz = records[0].waveform.sampling_rate
     what = f"{len(records)} vertical geophones, {rate_hz:g} Hz"
-    save_line(records, picks, folder / "line.png", f"{what}, preset {NEAR_SURFACE}")
+    figure = plot_line(records, picks, f"{what}, preset {NEAR_SURFACE}")
+    save_figure(figure, folder / "line.png")
     return [
         f"preset {NEAR_SURFACE}: a simulated line, {what}",
         *_scores(records, picks, rate_hz),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +14,6 @@ from phasenet_keras.plot import (
     TRACE_COLOR,
     color_of,
     plain,
-    save_figure,
     visible_part,
 )
 from phasenet_keras.types import LabelledWaveform
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_examples", "save_examples"]
+__all__ = ["plot_examples"]
 
 COLUMNS = 3
 MAX_NAME = 44
@@ -73,11 +70,6 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
     figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
     figure.supxlabel(f"{unit.name} from the first sample", fontsize=10)
     return figure
-
-
-def save_examples(records: Sequence[LabelledWaveform], path: str | PathLike[str]) -> None:
-    """Draw records with their labels and save the figure; it appears when it is complete."""
-    save_figure(plot_examples(records), Path(path))
 
 
 def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:

@@ -41,12 +41,7 @@ class _Shown:
 
 
 class EpochBar(_Shown):
-    """Shows the epochs of a training run and what is left, on a terminal only.
-
-    Args:
-        console: where to print.
-        epochs: the most that the run can take.
-    """
+    """Shows the epochs of a training run, of at most so many, and what is left."""
 
     def __init__(self, console: Console, epochs: int) -> None:
         columns = (TextColumn("epoch {task.completed}"), BarColumn())
@@ -73,12 +68,7 @@ class EpochBar(_Shown):
 
 
 class CountBar(_Shown):
-    """Shows how many of something are done and how long the others take, on a terminal only.
-
-    Args:
-        console: where to print.
-        what: is done.
-    """
+    """Shows how many of something are done and how long the others take."""
 
     def __init__(self, console: Console, what: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -90,11 +80,7 @@ class CountBar(_Shown):
 
 
 class RunsBar(_Shown):
-    """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere.
-
-    Args:
-        console: where to print.
-    """
+    """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere."""
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -116,10 +116,9 @@ class Step:
 
     def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         """Apply it to one window, with its probability."""
-        return self.apply(data, arrivals, rng) if self._is_drawn(rng) else (data, arrivals)
+        return self._change(data, arrivals, rng) if self._is_drawn(rng) else (data, arrivals)
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         raise NotImplementedError
 
     def _is_drawn(self, rng: np.random.Generator) -> bool:
@@ -132,8 +131,7 @@ class Polarity(Step):
 
     probability: float = 0.5
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         return -data, arrivals
 
 
@@ -145,8 +143,7 @@ class WhiteNoise(Step):
     greatest_snr_db: float = 40.0
     probability: float = 0.5
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         snr_db = rng.uniform(self.least_snr_db, self.greatest_snr_db)
         return add_white_noise(data, snr_db, rng), arrivals
 
@@ -161,8 +158,7 @@ class DropChannels(Step):
         """Apply it to one window, if that has channels to spare."""
         return super().__call__(data, arrivals, rng) if data.shape[1] > 1 else (data, arrivals)
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_channels = data.shape[1]
         dropped = rng.permutation(n_channels)[: rng.integers(1, n_channels)]
         data = data.copy()
@@ -181,8 +177,7 @@ class Gap(Step):
     greatest_fraction: float = 0.2
     probability: float = 0.1
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_samples = data.shape[0]
         length = int(rng.integers(1, max(2, int(self.greatest_fraction * n_samples))))
         begin = int(rng.integers(0, n_samples - length + 1))
@@ -203,8 +198,7 @@ class Clip(Step):
     least_fraction: float = 0.2
     probability: float = 0.1
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         level = rng.uniform(self.least_fraction, 1.0) * np.abs(data).max()
         return np.clip(data, -level, level), arrivals
 
@@ -231,8 +225,7 @@ class TimeStretch(Step):
     greatest_factor: float = 1.1
     probability: float = 0.5
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         drawn = rng.uniform(self.least_factor, self.greatest_factor)
         ratio = Fraction(drawn).limit_denominator(LARGEST_DENOMINATOR)
         n_samples, n_channels = data.shape

@@ -60,8 +60,7 @@ class TimeWarp(Step):
     knot_samples: float = 256.0
     probability: float = 0.9
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         from scipy.ndimage import map_coordinates
 
         n_samples = data.shape[0]
@@ -128,8 +127,7 @@ class TimeGain(Step):
     loss_db: float = 0.0
     probability: float = 0.7
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_samples = data.shape[0]
         knots = _knots(n_samples, self.knot_samples, rng)
         slope = self.greatest_db * rng.uniform(-1.0, 1.0) / n_samples
@@ -169,8 +167,7 @@ class RandomResponse(Step):
     echo_db: float = 0.0
     probability: float = 0.9
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_samples = data.shape[0]
         # So long that no answer comes round to before its onset: P is weak.
         n_fft = 3 * n_samples
