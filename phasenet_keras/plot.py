@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "View",
     "color_of",
+    "draw_onsets",
     "plain",
     "plot_station",
     "save_figure",
@@ -246,16 +247,22 @@ def _draw_picks(axis: Axes, picks: Sequence[Pick], view: View) -> None:
     top = 1.0 if len(inside) <= MAX_LINES else 0.12
     for phase in {pick.phase for pick in inside}:
         times = [view.place(pick.time) for pick in inside if pick.phase == phase]
-        axis.vlines(
-            times,
-            1.0 - top,
-            1.0,
-            transform=axis.get_xaxis_transform(),
-            color=color_of(phase),
-            linewidth=1.0 if top == 1.0 else 0.7,
-            alpha=0.8,
-            linestyle="-" if phase == "P" else "--",
-        )
+        draw_onsets(axis, times, phase, top, linewidth=1.0 if top == 1.0 else 0.7, alpha=0.8)
+
+
+def draw_onsets(
+    axis: Axes, times: Sequence[float], phase: str, height: float = 1.0, **style: Any
+) -> None:
+    """Draw onsets as lines from an axis's top down, over a part of its height; solid for P."""
+    axis.vlines(
+        times,
+        1.0 - height,
+        1.0,
+        transform=axis.get_xaxis_transform(),
+        color=color_of(phase),
+        linestyle="-" if phase == "P" else "--",
+        **style,
+    )
 
 
 def visible_part(

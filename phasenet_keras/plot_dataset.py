@@ -12,7 +12,7 @@ from phasenet_keras.io.times import TimeUnit, unit_of_span
 from phasenet_keras.plot import (
     PHASE_COLORS,
     TRACE_COLOR,
-    color_of,
+    draw_onsets,
     plain,
     visible_part,
 )
@@ -88,16 +88,8 @@ def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:
         axis.plot(unit.per_s * time_s, shown, color=TRACE_COLOR, linewidth=0.6)
         ticks.append((level, name))
     for phase, samples in record.arrivals.items():
-        axis.vlines(
-            [unit.per_s * sample / rate_hz for sample in samples if begin <= sample < end],
-            0.0,
-            1.0,
-            transform=axis.get_xaxis_transform(),
-            color=color_of(phase),
-            linestyle="-" if phase == "P" else "--",
-            linewidth=1.2,
-            zorder=3,
-        )
+        times = [unit.per_s * sample / rate_hz for sample in samples if begin <= sample < end]
+        draw_onsets(axis, times, phase, linewidth=1.2, zorder=3)
     axis.set_yticks([level for level, _ in ticks], [name for _, name in ticks])
     axis.set_ylim(-SPACING * (len(ticks) - 1) - 0.6, 0.6)
     right_s = max(view[1] - 1 / rate_hz, view[0] + 1 / rate_hz)
