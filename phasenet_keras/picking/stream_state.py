@@ -144,8 +144,8 @@ class RecordState:
     Args:
         settings: of the run.
         columns: for each of the network's channels the record's column, or None where it has none.
-        old_hz, new_hz: sampling rates of the record and wanted of the network, in Hz; equal ones
-            are for records that are taken as they are.
+        old_hz: sampling rate of the record, in Hz.
+        resampler: from it to the network's; None takes the samples as they are.
 
     Example:
         >>> config = PhaseNetConfig(channels="Z")
@@ -166,19 +166,18 @@ class RecordState:
         settings: StreamSettings,
         columns: Sequence[int | None],
         old_hz: float = 1.0,
-        new_hz: float = 1.0,
+        resampler: Resampler | None = None,
     ) -> None:
         self._settings = settings
         self._columns = tuple(columns)
-        self._resampler = Resampler(old_hz, new_hz) if old_hz != new_hz else None
-        self.sampling_rate = self._resampler.reached_hz if self._resampler else old_hz
+        self._resampler = resampler
         self._normalizer = MovingNormalizer(settings.window_samples, len(self._columns))
         self._runner = ChunkRunner(settings)
         self._search = PickSearch(
             settings.thresholds,
             settings.mpd,
             settings.window_samples,
-            old_hz / self.sampling_rate,
+            old_hz / (resampler.reached_hz if resampler else old_hz),
         )
         self._found: list[Found] = []
         self._is_ended = False
