@@ -19,8 +19,7 @@ from phasenet_keras import PhaseNet, PhaseNetConfig, Picker, read_picks
 from phasenet_keras.cli import main
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.inference import compile_forward
-from phasenet_keras.models.litert import LiteRTForward
-from phasenet_keras.models.network_weights import NetworkWeights
+from phasenet_keras.models.litert import LiteRTForward, NetworkWeights
 from phasenet_keras.models.presets import check_preset
 from phasenet_keras.picking.archive import network_facts, pick_archive
 from phasenet_keras.picking.parts import PartFolder

@@ -13,8 +13,7 @@ import numpy as np
 
 from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.models.folding import window_of
-from phasenet_keras.models.litert import LiteRTForward
-from phasenet_keras.models.network_weights import NetworkWeights
+from phasenet_keras.models.litert import LiteRTForward, NetworkWeights
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from phasenet_keras.models.weights import adapt_channels, check_weight_set, reba
 from phasenet_keras.types import ConfigError, PresetError, ShapeError, nearest_name
 
 if TYPE_CHECKING:
-    from phasenet_keras.models.network_weights import NetworkWeights
+    from phasenet_keras.models.litert import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = [

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from obspy import Stream, Trace
 
     from phasenet_keras.models.contract import Preset
-    from phasenet_keras.models.network_weights import NetworkWeights
+    from phasenet_keras.models.litert import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = ["Picker", "RecordResult"]
