@@ -11,10 +11,9 @@ from phasenet_keras.io.times import seconds_after
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.default_preset import NEAR_SURFACE, REGIONAL
-from phasenet_keras.picking.files import StationResult
 from phasenet_keras.picking.picker import Picker
-from phasenet_keras.plot import plot_station
-from phasenet_keras.plot_line import save_line
+from phasenet_keras.plot import plot_station, save_figure
+from phasenet_keras.plot_line import plot_line
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.types import LabelledWaveform, Pick
 
@@ -32,7 +31,7 @@ def pick_record(folder: Path) -> list[str]:
     picker = Picker(PhaseNet.from_preset(REGIONAL))
     [record] = read_waveforms()
     result = picker.pick_record(record)
-    plot_station(StationResult(record.station, [result])).savefig(folder / "record.png", dpi=110)
+    save_figure(plot_station(result), folder / "record.png")
     write_picks(result.picks, folder / "record.csv")
     return [
         f"preset {REGIONAL}: {record.station}, an earthquake, {record.duration_s:g} s from "
@@ -54,7 +53,8 @@ def pick_line(folder: Path) -> list[str]:
     write_picks(picks, folder / "line.csv")
     rate_hz = records[0].waveform.sampling_rate
     what = f"{len(records)} vertical geophones, {rate_hz:g} Hz"
-    save_line(records, picks, folder / "line.png", f"{what}, preset {NEAR_SURFACE}")
+    figure = plot_line(records, picks, f"{what}, preset {NEAR_SURFACE}")
+    save_figure(figure, folder / "line.png")
     return [
         f"preset {NEAR_SURFACE}: a simulated line, {what}",
         *_scores(records, picks, rate_hz),

@@ -17,7 +17,7 @@ import numpy as np
 
 from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.annotations import file_stem
-from phasenet_keras.io.new_files import folder_to_write
+from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.times import TimeUnit, iso_time, seconds_after, unit_of_span
 from phasenet_keras.io.wording import free_name, some
 from phasenet_keras.types import ConfigError, Pick
@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import RecordResult
 
-__all__ = ["color_of", "plain", "plot_station", "save_station_figure", "visible_part"]
+__all__ = [
+    "View",
+    "color_of",
+    "draw_onsets",
+    "plain",
+    "plot_station",
+    "save_figure",
+    "save_station_figure",
+    "visible_part",
+]
 
 # Blue and vermilion of the Okabe-Ito palette: told apart with any colour vision, and in print.
 PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
@@ -48,8 +57,8 @@ MOST_HZ = 1e9
 
 
 @dataclass(frozen=True)
-class _View:
-    """What panels show: seconds after a time, in a unit."""
+class View:
+    """What panels show of records: seconds after a time, in a unit."""
 
     start: UTCDateTime
     left_s: float
@@ -58,6 +67,7 @@ class _View:
 
     @property
     def limits(self) -> tuple[float, float]:
+        """Ends of the axis of time."""
         return self.left_s * self.unit.per_s, self.right_s * self.unit.per_s
 
     @property
@@ -68,11 +78,13 @@ class _View:
         return f"{self.unit.name} after {text[: len('2024-01-01 00:00:00.') + places]} UTC"
 
     def place(self, time: UTCDateTime) -> float:
+        """Return where a time is on the axis."""
         return seconds_after(time, self.start) * self.unit.per_s
 
     def part(
         self, values: np.ndarray, rate_hz: float, begin: UTCDateTime
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Return places and values of what is seen of a series, see `visible_part`."""
         offset_s = seconds_after(begin, self.start)
         time_s, values = visible_part(values, rate_hz, offset_s, (self.left_s, self.right_s))
         return time_s * self.unit.per_s, values
@@ -124,7 +136,7 @@ def plot_station(
         views.append((parts[1], left, left + window_s))
     for part, left, right in views:
         axes = part.subplots(n_rows, 1, sharex=True)
-        view = _View(start, left, right, unit_of_span(right - left))
+        view = View(start, left, right, unit_of_span(right - left))
         for axis, channel in zip(axes, channels, strict=False):
             _draw_channel(axis, channel, records, view)
         _draw_probabilities(axes[-1], records, view)
@@ -163,8 +175,14 @@ def save_station_figure(
     result = _station_of(result)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{free_name(file_stem(result.station), taken)}.png"
-    plot_station(result, window_s).savefig(path, dpi=110)
+    save_figure(plot_station(result, window_s), path)
     return path
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save a figure in the format of the name's ending; it appears when it is complete."""
+    with beside_then_rename(path, "wb") as file:
+        figure.savefig(file, format=path.suffix.removeprefix("."), dpi=110)
 
 
 def _station_of(given: StationResult | RecordResult | Iterable[RecordResult]) -> StationResult:
@@ -183,7 +201,7 @@ def _station_of(given: StationResult | RecordResult | Iterable[RecordResult]) ->
     return StationResult(stations[0], records)
 
 
-def _draw_channel(axis: Axes, channel: str, records: Sequence[RecordResult], view: _View) -> None:
+def _draw_channel(axis: Axes, channel: str, records: Sequence[RecordResult], view: View) -> None:
     units = None
     for record in records:
         wave = record.waveform
@@ -201,7 +219,7 @@ def _draw_channel(axis: Axes, channel: str, records: Sequence[RecordResult], vie
     axis.tick_params(labelsize=8)
 
 
-def _draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: _View) -> None:
+def _draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: View) -> None:
     labelled = set()
     for record in records:
         annotation = record.annotation
@@ -223,22 +241,28 @@ def _draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: _View
         )
 
 
-def _draw_picks(axis: Axes, picks: Sequence[Pick], view: _View) -> None:
+def _draw_picks(axis: Axes, picks: Sequence[Pick], view: View) -> None:
     left, right = view.limits
     inside = [pick for pick in picks if left <= view.place(pick.time) <= right]
     top = 1.0 if len(inside) <= MAX_LINES else 0.12
     for phase in {pick.phase for pick in inside}:
         times = [view.place(pick.time) for pick in inside if pick.phase == phase]
-        axis.vlines(
-            times,
-            1.0 - top,
-            1.0,
-            transform=axis.get_xaxis_transform(),
-            color=color_of(phase),
-            linewidth=1.0 if top == 1.0 else 0.7,
-            alpha=0.8,
-            linestyle="-" if phase == "P" else "--",
-        )
+        draw_onsets(axis, times, phase, top, linewidth=1.0 if top == 1.0 else 0.7, alpha=0.8)
+
+
+def draw_onsets(
+    axis: Axes, times: Sequence[float], phase: str, height: float = 1.0, **style: Any
+) -> None:
+    """Draw onsets as lines from an axis's top down, over a part of its height; solid for P."""
+    axis.vlines(
+        times,
+        1.0 - height,
+        1.0,
+        transform=axis.get_xaxis_transform(),
+        color=color_of(phase),
+        linestyle="-" if phase == "P" else "--",
+        **style,
+    )
 
 
 def visible_part(

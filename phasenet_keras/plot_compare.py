@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.data.settings import checked_type
-from phasenet_keras.plot import color_of
+from phasenet_keras.plot import color_of, save_figure
 from phasenet_keras.training.comparison import ZERO_SHOT, Comparison
 from phasenet_keras.training.score_table import shown_interval
 
@@ -29,7 +29,7 @@ def save_comparison_figures(comparison: Comparison, folder: str | PathLike[str])
     paths = []
     for name, figure in figures.items():
         paths.append(Path(folder) / f"{name}.png")
-        figure.savefig(paths[-1], dpi=110)
+        save_figure(figure, paths[-1])
     return paths
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import TimeUnit, unit_of_span
-from phasenet_keras.plot import PHASE_COLORS, TRACE_COLOR, color_of, plain, visible_part
+from phasenet_keras.plot import (
+    PHASE_COLORS,
+    TRACE_COLOR,
+    draw_onsets,
+    plain,
+    visible_part,
+)
 from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_examples", "save_examples"]
+__all__ = ["plot_examples"]
 
 COLUMNS = 3
 MAX_NAME = 44
@@ -69,13 +72,6 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
     return figure
 
 
-def save_examples(records: Sequence[LabelledWaveform], path: str | PathLike[str]) -> None:
-    """Draw records with their labels and save the figure; it appears when it is complete."""
-    path = Path(path)
-    with beside_then_rename(path, "wb") as file:
-        plot_examples(records).savefig(file, dpi=110, format=path.suffix.removeprefix("."))
-
-
 def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:
     wave = record.waveform
     begin, end = _view(record)
@@ -92,16 +88,8 @@ def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:
         axis.plot(unit.per_s * time_s, shown, color=TRACE_COLOR, linewidth=0.6)
         ticks.append((level, name))
     for phase, samples in record.arrivals.items():
-        axis.vlines(
-            [unit.per_s * sample / rate_hz for sample in samples if begin <= sample < end],
-            0.0,
-            1.0,
-            transform=axis.get_xaxis_transform(),
-            color=color_of(phase),
-            linestyle="-" if phase == "P" else "--",
-            linewidth=1.2,
-            zorder=3,
-        )
+        times = [unit.per_s * sample / rate_hz for sample in samples if begin <= sample < end]
+        draw_onsets(axis, times, phase, linewidth=1.2, zorder=3)
     axis.set_yticks([level for level, _ in ticks], [name for _, name in ticks])
     axis.set_ylim(-SPACING * (len(ticks) - 1) - 0.6, 0.6)
     right_s = max(view[1] - 1 / rate_hz, view[0] + 1 / rate_hz)

@@ -15,7 +15,7 @@ from phasenet_keras.data.settings import checked_table, checked_type
 from phasenet_keras.io.annotations import file_stem
 from phasenet_keras.io.times import residual_unit, seconds_after
 from phasenet_keras.io.wording import some
-from phasenet_keras.plot import color_of, plain
+from phasenet_keras.plot import color_of, plain, save_figure
 from phasenet_keras.training.physics import shot_column
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -127,7 +127,7 @@ def save_gather(
         return None
     shot = rows[shot_column(rows)].iloc[0]
     path = Path(folder) / f"gather_{file_stem(str(shot))}.png"
-    plot_gather(rows, waveforms, sampling_rate_hz).savefig(path, dpi=110)
+    save_figure(plot_gather(rows, waveforms, sampling_rate_hz), path)
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot_line", "save_line"]
+__all__ = ["plot_line"]
 
 # What follows the last label or pick is shown for so much of the time before it.
 TAIL = 0.6
@@ -88,13 +87,3 @@ def plot_line(records: Sequence[LabelledWaveform], picks: Sequence[Pick], title:
     axis.set_title(plain(title), fontsize=11, loc="left")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
-
-
-def save_line(
-    records: Sequence[LabelledWaveform],
-    picks: Sequence[Pick],
-    path: str | PathLike[str],
-    title: str,
-) -> None:
-    """Draw a line, as `plot_line` does, and save it."""
-    plot_line(records, picks, title).savefig(path, dpi=110)

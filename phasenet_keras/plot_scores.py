@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.data.settings import checked_items, checked_table
-from phasenet_keras.io.times import TimeUnit, residual_unit, seconds_after, unit_of_span
-from phasenet_keras.plot import TRACE_COLOR, color_of, plain, visible_part
+from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
+from phasenet_keras.plot import TRACE_COLOR, View, color_of, plain
 from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.picked import RecordErrors
@@ -193,16 +193,14 @@ def plot_worst(
         [annotation] = picker.annotate([error.picked.record.waveform])
         axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         view = _view(error, scores)
-        unit = unit_of_span(view[1] - view[0])
-        _draw_record(axes[0], error.picked.record, view, unit)
-        _draw_probabilities(axes[1], annotation, scores, view, unit)
-        _draw_arrivals(axes, error, scores, view, unit)
-        record = error.picked.record
-        name = name_of(record)
+        _draw_record(axes[0], error.picked.record, view)
+        _draw_probabilities(axes[1], annotation, scores, view)
+        _draw_arrivals(axes, error, scores, view)
+        name = name_of(error.picked.record)
         name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
-        axes[1].set_xlabel(f"{unit.name} after the record's start", fontsize=8)
-        axes[1].set_xlim(*(unit.per_s * end for end in view))
+        axes[1].set_xlabel(f"{view.unit.name} after the record's start", fontsize=8)
+        axes[1].set_xlim(*view.limits)
     styles: list[Line2D] = []
     for phase in scores:
         color = color_of(phase)
@@ -229,32 +227,30 @@ def _check(scores: Mapping[str, PhaseScores]) -> None:
         raise ConfigError("there are no scores to be drawn: no phase was labelled in a record")
 
 
-def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> tuple[float, float]:
-    """Return what is shown of a record, in seconds: all labels and picks, and some beside them."""
+def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> View:
+    """Return what is shown of a record: all labels and picks, and some beside them."""
     wave = error.picked.record.waveform
     times = [seconds_after(pick.time, wave.start_time) for pick in error.picked.picks]
     for phase in scores:
         times += [s / wave.sampling_rate for s in error.picked.record.arrivals.get(phase, ())]
-    if not times:
-        return (0.0, wave.duration_s)
-    widest = max(score.tolerance.at(wave.sampling_rate) for score in scores.values())
-    margin = max(VIEW_SHARE * (max(times) - min(times)), VIEW_TOLERANCES * widest)
-    left, right = max(0.0, min(times) - margin), min(wave.duration_s, max(times) + margin)
-    return (left, right) if right > left else (0.0, wave.duration_s)
+    left, right = 0.0, wave.duration_s
+    if times:
+        widest = max(score.tolerance.at(wave.sampling_rate) for score in scores.values())
+        margin = max(VIEW_SHARE * (max(times) - min(times)), VIEW_TOLERANCES * widest)
+        left, right = max(left, min(times) - margin), min(right, max(times) + margin)
+    if not right > left:
+        left, right = 0.0, wave.duration_s
+    return View(wave.start_time, left, right, unit_of_span(right - left))
 
 
-def _draw_record(
-    axis: Axes, record: LabelledWaveform, view: tuple[float, float], unit: TimeUnit
-) -> None:
+def _draw_record(axis: Axes, record: LabelledWaveform, view: View) -> None:
     """Draw the channels below one another, each as high as its largest excursion in view."""
     wave = record.waveform
     for row, channel in enumerate(wave.channels):
         column = wave.data[:, row] - wave.data[:, row].mean(dtype=np.float64)
-        time_s, values = visible_part(column, wave.sampling_rate, 0.0, view)
+        times, values = view.part(column, wave.sampling_rate, wave.start_time)
         scale = np.abs(values).max(initial=0.0) or 1.0
-        axis.plot(
-            unit.per_s * time_s, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6
-        )
+        axis.plot(times, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6)
         axis.annotate(
             channel,
             (0.0, -row),
@@ -271,18 +267,14 @@ def _draw_record(
 
 
 def _draw_probabilities(
-    axis: Axes,
-    annotation: Annotation,
-    scores: Mapping[str, PhaseScores],
-    view: tuple[float, float],
-    unit: TimeUnit,
+    axis: Axes, annotation: Annotation, scores: Mapping[str, PhaseScores], view: View
 ) -> None:
     for column, phase in enumerate(annotation.phases):
         if phase not in scores:
             continue
         values = annotation.probabilities[:, column]
-        time_s, values = visible_part(values, annotation.sampling_rate, 0.0, view)
-        axis.plot(unit.per_s * time_s, values, color=color_of(phase), linewidth=1.0)
+        times, values = view.part(values, annotation.sampling_rate, annotation.start_time)
+        axis.plot(times, values, color=color_of(phase), linewidth=1.0)
     for threshold in {score.threshold for score in scores.values()}:
         axis.axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
     axis.set_ylim(0, 1.05)
@@ -292,24 +284,17 @@ def _draw_probabilities(
 
 
 def _draw_arrivals(
-    axes: Sequence[Axes],
-    error: RecordErrors,
-    scores: Mapping[str, PhaseScores],
-    view: tuple[float, float],
-    unit: TimeUnit,
+    axes: Sequence[Axes], error: RecordErrors, scores: Mapping[str, PhaseScores], view: View
 ) -> None:
     """Draw labels as bands as wide as the tolerance if they end in view, picks as dashed lines."""
     wave = error.picked.record.waveform
-    left, right = (unit.per_s * end for end in view)
+    left, right = view.limits
+    per_s = view.unit.per_s
     for phase, score in scores.items():
-        color, reach = color_of(phase), unit.per_s * score.tolerance.at(wave.sampling_rate)
+        color, reach = color_of(phase), per_s * score.tolerance.at(wave.sampling_rate)
         samples = error.picked.record.arrivals.get(phase, ())
-        labels = [unit.per_s * sample / wave.sampling_rate for sample in samples]
-        picks = [
-            unit.per_s * seconds_after(pick.time, wave.start_time)
-            for pick in error.picked.picks
-            if pick.phase == phase
-        ]
+        labels = [per_s * sample / wave.sampling_rate for sample in samples]
+        picks = [view.place(pick.time) for pick in error.picked.picks if pick.phase == phase]
         for axis in axes:
             for time in labels:
                 if left < time - reach or time + reach < right:

@@ -17,7 +17,7 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
 
-__all__ = ["score_values", "write_score_values", "write_scores"]
+__all__ = ["write_score_values", "write_scores"]
 
 VALUES, TABLE = "scores.json", "scores.md"
 FIGURES = {
@@ -60,6 +60,7 @@ def write_scores(
     Raises:
         ConfigError: for no scores.
     """
+    from phasenet_keras.plot import save_figure
     from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
 
     if not scores:
@@ -77,8 +78,7 @@ def write_scores(
     if errors and picker is not None:
         figures["worst_records.png"] = plot_worst(errors, scores, picker)
     for name, figure in figures.items():
-        with beside_then_rename(folder / name, "wb") as file:
-            figure.savefig(file, format="png", dpi=110)
+        save_figure(figure, folder / name)
     if offsets is None:
         offsets = label_offsets(picked, scores)
     said = [offset.text for offset in offsets.values()]
@@ -95,19 +95,7 @@ def write_score_values(
     preset: str = "",
     split: str = "",
 ) -> None:
-    """Write scores as JSON with sorted keys: see `score_values`."""
-    values = score_values(scores, curves, preset=preset, split=split)
-    write_json(values, path, indent=2, allow_nan=False)
-
-
-def score_values(
-    scores: Mapping[str, PhaseScores],
-    curves: Mapping[str, ScoreCurve],
-    *,
-    preset: str = "",
-    split: str = "",
-) -> dict[str, Any]:
-    """Return scores as plain values: those of each phase by its name, the rest beside them.
+    """Write scores as JSON with sorted keys: those of each phase by its name, the rest beside.
 
     ``evaluation`` holds preset, split, rule, tolerance, thresholds and counts; ``curves`` the
     scores at many thresholds. What is not a number is None.
@@ -126,7 +114,7 @@ def score_values(
         "counts": {phase: {name: values[phase][name] for name in counts} for phase in scores},
     }
     values["curves"] = {phase: curve.to_dict() for phase, curve in curves.items()}
-    return values
+    write_json(values, path, indent=2, allow_nan=False)
 
 
 def _page(

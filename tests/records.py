@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from obspy import Stream, Trace, UTCDateTime
 
-from phasenet_keras.data.moving import Statistics, mirrored_end, normalize, normalize_parts
+from phasenet_keras.data.moving import Statistics, mirrored_end, normalize_parts, normalize_whole
 
 START = UTCDateTime("2021-05-06T07:08:09")
 
@@ -31,6 +31,10 @@ def past_headers(events):
 
 def noise(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
+
+
+def normalize(data):
+    return normalize_whole(data)[0]
 
 
 def normalize_moving(data, window_samples):

@@ -250,7 +250,7 @@ def test_labels_by_name_and_by_width():
     [
         (lambda: RecordedNoise(30, 10), "least_snr_db is up to greatest_snr_db"),
         (lambda: RecordedNoise(least_samples=0), "least_samples"),
-        (lambda: RecordedNoise(margin_samples=2.5), "whole numbers"),
+        (lambda: RecordedNoise(margin_samples=2.5), "margin_samples is a whole number from 0"),
         (lambda: RecordedNoise(float("nan")), "finite number"),
         (lambda: StackEvents(0, 1), "least_ratio is above 0"),
         (lambda: StackEvents(2, 1), "least_ratio is up to"),
@@ -258,7 +258,7 @@ def test_labels_by_name_and_by_width():
         (lambda: RotateHorizontals(2), r"\[0, 1\]"),
         (lambda: RotateHorizontals().bind(pool(record(), channels=("Z",))), "channels E and N"),
         (lambda: augment(np.ones((9, 3)), {}, [RotateHorizontals()], rng()), "bind"),
-        (lambda: BlendRecords(0.5), "greatest_ratio is 1 or more"),
+        (lambda: BlendRecords(0.5), "greatest_ratio is at least 1"),
         (lambda: BlendRecords().bind(pool(record({"P": (3,)}))), "one P and one S"),
         (lambda: augment(np.ones((9, 1)), {}, [BlendRecords()], rng()), "bind"),
         (lambda: TimeStretch(1.2, 1.1), "least_factor is up to"),

@@ -146,13 +146,13 @@ def test_hum_is_a_line_in_the_spectrum():
     ("mistake", "words"),
     [
         (lambda: TimeWarp(-1), r"\[0, 3\]"),
-        (lambda: TimeWarp(knot_samples=0), "knot_samples is 1 or more"),
-        (lambda: TimeGain(knot_samples=0), "knot_samples is 1 or more"),
-        (lambda: TimeGain(loss_db=-1), "loss_db is 0 or more"),
+        (lambda: TimeWarp(knot_samples=0), "knot_samples is at least 1"),
+        (lambda: TimeGain(knot_samples=0), "knot_samples is at least 1"),
+        (lambda: TimeGain(loss_db=-1), "loss_db is at least 0"),
         (lambda: RandomResponse(2.0, 1.0), "least_order is up to"),
         (lambda: RandomResponse(-3.0, 1.0), r"\[-2, 3\]"),
         (lambda: FieldNoise(5.0, 1.0), "least_snr_db is up to"),
-        (lambda: FieldNoise(hum=2.0), "probabilities"),
+        (lambda: FieldNoise(hum=2.0), r"hum is in \[0, 1\]"),
     ],
 )
 def test_mistakes_are_refused(mistake, words):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from networks import network, noise, random_weights
 from obspy import Stream
 from records import write_station
 from test_archive import station, write_sds
@@ -18,10 +19,8 @@ from phasenet_keras import PhaseNet, PhaseNetConfig, Picker, read_picks
 from phasenet_keras.cli import main
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.models.inference import compile_forward
-from phasenet_keras.models.litert import LiteRTForward
-from phasenet_keras.models.network_weights import NetworkWeights
+from phasenet_keras.models.litert import LiteRTForward, NetworkWeights
 from phasenet_keras.models.presets import check_preset
-from phasenet_keras.models.weights import expected_shapes
 from phasenet_keras.picking.archive import network_facts, pick_archive
 from phasenet_keras.picking.parts import PartFolder
 from phasenet_keras.types import ConfigError, ShapeError
@@ -29,27 +28,6 @@ from phasenet_keras.types import ConfigError, ShapeError
 pytest.importorskip("ai_edge_litert", reason="needs the extra 'fast'")
 
 TOLERANCE = 1e-5
-
-
-def random_weights(config, seed, scale=1.0):
-    """Weights whose probabilities are neither all alike nor all zero or one."""
-    rng = np.random.default_rng(seed)
-    weights = {}
-    for name, shape in expected_shapes(config).items():
-        if name.endswith("/kernel"):
-            size = scale * (2 / (shape[0] * min(shape[1:]))) ** 0.5
-            weights[name] = rng.normal(0, size, shape)
-        elif name.endswith(("gamma", "moving_variance")):
-            weights[name] = rng.uniform(0.5, 1.5, shape)
-        else:
-            weights[name] = rng.normal(0, 0.3, shape)
-    return {name: array.astype("float32") for name, array in weights.items()}
-
-
-def network(config, weights):
-    net = PhaseNet(config)
-    net.set_weight_set(weights)
-    return net
 
 
 def with_usual_logits(config, weights):
@@ -61,11 +39,6 @@ def with_usual_logits(config, weights):
     x = noise(4 * config.grid_samples, len(config.channels))
     logits = np.log(np.maximum(network(config, weights)(x), 1e-20))
     return weights | {"output_conv/kernel": weights["output_conv/kernel"] / logits.std()}
-
-
-def noise(n_samples, n_channels=3, batch=1):
-    rng = np.random.default_rng(n_samples)
-    return rng.standard_normal((batch, n_samples, n_channels)).astype("float32")
 
 
 def by_last_bits(x):

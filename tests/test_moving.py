@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from records import normalize_moving
+from records import noise, normalize_moving
 
 from phasenet_keras.data.moving import MovingNormalizer
 from phasenet_keras.data.preprocess import normalize_record
@@ -42,6 +42,17 @@ def test_pieces_make_the_whole(n_samples, cuts, window, seed, dead):
     assert np.array_equal(ours_live, is_live)
     if n_samples > window and not dead:  # no channel to make up for
         assert np.array_equal(whole, normalize_moving(record, window))
+
+
+@settings(max_examples=40)
+@given(
+    cuts=st.lists(st.integers(1, 3999), max_size=12),
+    dtype=st.sampled_from(["float32", "int32", "float64"]),
+)
+def test_pieces_of_any_type_make_the_whole_to_the_last_bit(cuts, dtype):
+    record = (1000 * noise(4000, 3)).astype(dtype)
+    record[500], record[2222] = 2**30, -(2**31)  # some pieces hold such a value
+    assert np.array_equal(in_pieces(record, 300, cuts)[0], normalize_record(record, 300)[0])
 
 
 def test_an_empty_record_is_empty():

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from records import normalize
 
 from phasenet_keras import PhaseNet, PhaseNetConfig
-from phasenet_keras.data.moving import normalize
 from phasenet_keras.models.convert import read_foreign_weights, read_keras2_h5
 from phasenet_keras.models.stages import convolutions
 from phasenet_keras.models.weights import (
@@ -158,9 +158,7 @@ def test_other_shapes_are_refused(spike_net, shape):
         spike_net(np.zeros(shape, "float32"))
 
 
-def test_wrong_use_is_refused(spike_net):
-    with pytest.raises(ShapeError, match=r"takes \(batch, samples, 3\) for channels E,N,Z"):
-        spike_net(np.zeros((1, 100, 2), "float32"))
+def test_wrong_use_is_refused():
     with pytest.raises(ConfigError, match="Did you mean 'depth'"):
         PhaseNet(depht=3)
     with pytest.raises(ConfigError, match="distinct names"):

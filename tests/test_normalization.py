@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from records import noise, normalize_moving
+from records import noise, normalize, normalize_moving
 
-from phasenet_keras.data.moving import MovingNormalizer, normalize
 from phasenet_keras.data.preprocess import normalize_record
 
 # -- normalisation: the official outputs ----------------------------------------------------------
@@ -159,22 +156,6 @@ def test_a_glitch_that_begins_a_long_block_costs_no_precision(dtype, window):
     ours, _ = normalize_record(record[:, None], window)
     wanted = naive_moving(record.astype(np.float64), window)
     assert np.allclose(ours[:, 0], wanted, rtol=1e-6, atol=1e-6)
-
-
-@settings(max_examples=40)
-@given(
-    cuts=st.lists(st.integers(1, 3999), max_size=12),
-    dtype=st.sampled_from(["float32", "int32", "float64"]),
-)
-def test_a_record_in_pieces_is_normalized_to_the_last_bit_as_in_one(cuts, dtype):
-    record = (1000 * noise(4000, 3)).astype(dtype)
-    record[500], record[2222] = 2**30, -(2**31)  # some pieces hold such a value
-    edges = [0, *sorted(cuts), 4000]
-    moving = MovingNormalizer(300, 3)
-    parts = [moving.feed(record[begin:end]) for begin, end in pairwise(edges)]
-    assert np.array_equal(
-        np.concatenate([*parts, moving.finish()]), normalize_record(record, 300)[0]
-    )
 
 
 @settings(max_examples=40)

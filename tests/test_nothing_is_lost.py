@@ -82,7 +82,6 @@ def test_a_failed_figure_is_reported_and_the_picks_are_kept(preset, tmp_path, ca
         (["pick", "{file}", "--plot", "{file}"], "cannot be made"),
         (["pick", "{file}", "--min-distance-s", "inf"], "min_distance_s"),
         (["pick", "{file}", "--channels", "ENZH"], "channels are components"),
-        (["pick", "{file}", "--channels", "Q"], "channels are components"),
         (["pick", ""], "file name is empty"),
         (["annotate", "{file}", "--output", "{folder}/none/a.mseed"], "does not exist"),
         (["annotate", "{file}", "--output", "{file}"], "is a file"),

@@ -101,20 +101,6 @@ def test_records_of_any_length(spike_net, n_samples):
     assert ("P", at) in summary(Picker(spike_net).pick(spikes(n_samples, up=[at])))
 
 
-@settings(max_examples=15)
-@given(
-    n_samples=st.integers(3000, 40_000),
-    core=st.integers(256, 20_000),
-    seed=st.integers(0, 100),
-)
-def test_chunks_change_nothing(random_net, n_samples, core, seed):
-    data = np.random.default_rng(seed).standard_normal((n_samples, 3))
-    wave = Waveform(data, 100.0, START, ("E", "N", "Z"), "XX.AA..HH")
-    [whole] = Picker(random_net, chunk_samples=10**9).annotate(wave)
-    [cut] = Picker(random_net, chunk_samples=core).annotate(wave)
-    assert np.abs(whole.probabilities - cut.probabilities).max() < 1e-5
-
-
 def test_chunks_off_the_grid_would_change_something(random_net):
     """The remedy is needed: the network is not invariant under any shift."""
     data = np.random.default_rng(1).standard_normal((1, 6144, 3)).astype("float32")

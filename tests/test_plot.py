@@ -61,7 +61,7 @@ def test_a_record_that_could_not_be_run_is_drawn_all_the_same(spike_net):
         np.random.default_rng(0).standard_normal((100, 2)), 1.0, UTCDateTime(0), "AB", "X"
     )
     result = StationResult("X", [Picker(spike_net).pick_record(wave)])
-    assert result.failed
+    assert result.summary().failed
     assert "not picked" in plot_station(result).get_suptitle()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from networks import network, noise, random_weights
 
 from phasenet_keras import PhaseNet, PhaseNetConfig
 from phasenet_keras.models.folding import fold_batch_norms, level_offsets
@@ -17,26 +18,9 @@ from phasenet_keras.types import ConfigError, ShapeError
 TOLERANCE = 1e-5
 
 
-def randomized(seed=3, **settings):
-    """A network of random weights, batch-norm statistics included."""
-    net = PhaseNet(**settings)
-    rng = np.random.default_rng(seed)
-    weights = net.get_weight_set()
-    for name, array in weights.items():
-        if name.endswith("/kernel"):
-            scale = (2 / (array.shape[0] * min(array.shape[1:]))) ** 0.5
-            weights[name] = rng.normal(0, scale, array.shape)
-        elif name.endswith(("gamma", "moving_variance")):
-            weights[name] = rng.uniform(0.5, 1.5, array.shape)
-        else:
-            weights[name] = rng.normal(0, 0.3, array.shape)
-    net.set_weight_set(weights)
-    return net
-
-
-def noise(n_samples, n_channels=3, batch=1):
-    rng = np.random.default_rng(n_samples)
-    return rng.standard_normal((batch, n_samples, n_channels)).astype("float32")
+def randomized(**settings):
+    config = PhaseNetConfig(**settings)
+    return network(config, random_weights(config, 3))
 
 
 def largest_error(model, net, x):
@@ -138,8 +122,7 @@ def test_saved_and_loaded(random_net, tmp_path):
 def test_large_logits_do_not_overflow(random_net, scale):
     weights = random_net.get_weight_set()
     weights["output_conv/kernel"] = weights["output_conv/kernel"] * scale
-    net = PhaseNet(random_net.config)
-    net.set_weight_set(weights)
+    net = network(random_net.config, weights)
     y = np.asarray(build_polyphase(net, 256)(noise(512)))
     assert np.isfinite(y).all()
     assert np.allclose(y.sum(axis=-1), 1.0, atol=1e-5)
@@ -188,8 +171,7 @@ def test_folding_alone(random_net):
             plain[f"{conv.norm}/moving_variance"] = ones - np.float32(BATCH_NORM_EPSILON)
             bias = 0 * ones if conv.use_bias else folded[f"{conv.name}/bias"]
             plain[f"{conv.norm}/moving_mean"] = -bias
-    net = PhaseNet(random_net.config)
-    net.set_weight_set(plain)
+    net = network(random_net.config, plain)
     assert largest_error(net, random_net, noise(3001)) < TOLERANCE
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from obspy import UTCDateTime
-from records import noise, normalize_moving
+from records import noise, normalize, normalize_moving
 
 from phasenet_keras import Waveform
-from phasenet_keras.data.moving import normalize
 from phasenet_keras.data.preprocess import arrange_channels, prepare
 from phasenet_keras.data.resampling import resample
 from phasenet_keras.io.registry import RecordWarning

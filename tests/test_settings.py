@@ -28,6 +28,7 @@ NAN, INF = float("nan"), float("inf")
         (number(above=0), "above 0 and finite", [1e-9, 3], [0, -1, NAN, INF, "1", [1], 10**400]),
         (number(0, 1), r"in \[0, 1\]", [0, 1, 0.5], [-1e-9, 1.1, NAN, True]),
         (number(1), "at least 1 and finite", [1], [0.9, INF]),
+        (number(0, below=1), "at least 0 and below 1", [0, 0.5], [-1e-9, 1, NAN]),
         (number(above=0, most=9), "above 0 and at most 9", [9], [0, 9.1]),
         (number(is_finite=False), "a number", [-INF, INF], [NAN, "x"]),
         (optional(whole(1)), "a whole number from 1 on, or None", [None, 2], [0, "None"]),

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.cli.common import (
     EXIT_CODES,
-    EXIT_INTERRUPTED,
+    concluded,
     load_picker,
-    refuse_empty,
     selection_of,
-    settle_inputs,
     settle_preset,
+    settled_inputs,
     stop_when_asked,
     until_asked,
 )
@@ -53,17 +52,17 @@ def add_annotate(verbs: argparse._SubParsersAction) -> None:
 
 
 def _run_annotate(arguments: argparse.Namespace) -> int:
-    from phasenet_keras.cli.report import RunReport, exit_status
+    from phasenet_keras.cli.report import RunReport
     from phasenet_keras.io.annotations import check_annotation_path, files_at, write_annotations
     from phasenet_keras.io.registry import noted
     from phasenet_keras.picking.files import FileReport, pick_files
 
     selection, named = selection_of(arguments), list(arguments.files)
     check_annotation_path(arguments.output)
-    settle_inputs(arguments, files_at(arguments.output))
+    arguments.files = settled_inputs(arguments.files, files_at(arguments.output))
     settle_preset(arguments, selection)
     picker = load_picker(arguments)
-    report = RunReport(open_console(False), list(picker.thresholds), named)
+    report = RunReport(open_console(False), picker.thresholds, named)
     errors: list[BaseException] = []
     with report.bar(), stop_when_asked() as stop:
         events = until_asked(stop, pick_files(picker, arguments.files, selection))
@@ -76,9 +75,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
                 report.take(FileReport(arguments.output, text, failed=True))
     if errors:
         raise errors[0]
-    refuse_empty(report, selection)
-    report.print()
-    return EXIT_INTERRUPTED if stop else exit_status(report)
+    return concluded(report, selection, is_stopped=bool(stop))
 
 
 def _annotations(

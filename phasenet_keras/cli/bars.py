@@ -41,12 +41,7 @@ class _Shown:
 
 
 class EpochBar(_Shown):
-    """Shows the epochs of a training run and what is left, on a terminal only.
-
-    Args:
-        console: where to print.
-        epochs: the most that the run can take.
-    """
+    """Shows the epochs of a training run, of at most so many, and what is left."""
 
     def __init__(self, console: Console, epochs: int) -> None:
         columns = (TextColumn("epoch {task.completed}"), BarColumn())
@@ -73,27 +68,19 @@ class EpochBar(_Shown):
 
 
 class CountBar(_Shown):
-    """Shows how many of something are done and how long the others take, on a terminal only.
-
-    Args:
-        console: where to print.
-        what: is done.
-    """
+    """Shows how many of something are done and how long the others take."""
 
     def __init__(self, console: Console, what: str) -> None:
-        super().__init__(console, TextColumn(what), BarColumn(), MofNCompleteColumn(), what=what)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        super().__init__(console, *columns, what=what)
 
-    def take(self, done: int, total: int) -> None:
-        """Note how many are done."""
-        self._bar.update(self._task, completed=done, total=total)
+    def take(self, done: int, total: int, what: str | None = None) -> None:
+        """Note how many are done, and what is being done now if it is something else."""
+        self._bar.update(self._task, completed=done, total=total, description=what)
 
 
 class RunsBar(_Shown):
-    """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere.
-
-    Args:
-        console: where to print.
-    """
+    """Shows which run of a comparison is under way: a bar on a terminal, a line a run elsewhere."""
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -6,7 +6,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,15 +27,15 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
+    "concluded",
     "load_parent",
     "load_picker",
     "make_folder",
     "read_training_config",
-    "refuse_empty",
     "refuse_overwriting",
     "selection_of",
-    "settle_inputs",
     "settle_preset",
+    "settled_inputs",
     "stop_when_asked",
     "until_asked",
 ]
@@ -77,15 +77,20 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     return Selection(**{name: getattr(arguments, name) for name in CODES}, **times)
 
 
-def refuse_empty(report: RunReport, selection: Selection) -> None:
-    """Refuse codes and times that no record has, once all files are gone through.
+def concluded(report: RunReport, selection: Selection, *, is_stopped: bool) -> int:
+    """Print what came of a run over files, and return its exit status.
 
     Raises:
-        ConfigError: saying so.
+        ConfigError: for codes and times that no record has.
     """
+    report.print()
     if not selection.is_all and not report.rows and not report.n_failed:
-        report.print()
         raise ConfigError("no record has such codes and times: see --network to --end")
+    if is_stopped:
+        return EXIT_INTERRUPTED
+    if not report.n_done:
+        return EXIT_NOTHING_DONE
+    return EXIT_SOME_FAILED if report.n_failed else 0
 
 
 def read_training_config(arguments: argparse.Namespace) -> TrainConfig:
@@ -122,15 +127,15 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
         )
 
 
-def settle_inputs(
-    arguments: argparse.Namespace, written: Iterable[Path], parts: Path | None = None
-) -> None:
-    """Settle the files to be read, before any work is done: none that will be written.
+def settled_inputs(
+    files: Sequence[str | Path], written: Iterable[Path], parts: Path | None = None
+) -> Sequence[str | Path]:
+    """Return the files to be read, before any work is done: none that will be written.
 
     What an earlier run wrote is left out of folders and patterns.
 
     Args:
-        arguments: of a verb that reads files.
+        files: as they were named: files, folders and patterns.
         written: files that will be written, whatever they are called.
         parts: a folder of the run's own.
 
@@ -142,14 +147,13 @@ def settle_inputs(
 
     there = {os.path.realpath(path) for path in written if path.exists()}
     own = [*map(Path, there), *([] if parts is None else [parts])]
-    files = expand_paths(arguments.files, own) if own else arguments.files
-    among = expand_paths(arguments.files) if there else []
-    named = {os.path.realpath(path) for path in files}
-    for path in among:
+    left = expand_paths(files, own) if own else files
+    named = {os.path.realpath(path) for path in left}
+    for path in expand_paths(files) if there else ():
         real = os.path.realpath(path)
         if real in there and (real in named or first_rate_hz([path]) is not None):
             refuse_overwriting([path], [path])
-    arguments.files = files
+    return left
 
 
 def refuse_overwriting(read: Iterable[Path], written: Iterable[Path]) -> None:

@@ -14,7 +14,7 @@ from phasenet_keras.cli.common import (
     EXIT_SOME_FAILED,
     make_folder,
     refuse_overwriting,
-    settle_inputs,
+    settled_inputs,
 )
 from phasenet_keras.cli.console import open_console, say_some
 from phasenet_keras.types import ConfigError
@@ -249,7 +249,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     read = [path for path in (arguments.picks, arguments.geometry, settings) if path]
     read += [file for folder in waveforms for pair in dataset_chunks(folder) for file in pair]
     refuse_overwriting(read, written)
-    settle_inputs(argparse.Namespace(files=waveforms), written)
+    settled_inputs(waveforms, written)
     for path in (arguments.output, arguments.rules):
         if path:
             check_table_path(path)

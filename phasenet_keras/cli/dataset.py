@@ -256,9 +256,10 @@ def _draw(made: Prepared, path: Path, seed: int) -> None:
     import numpy as np
 
     from phasenet_keras.io.seisbench import read_dataset
-    from phasenet_keras.plot_dataset import save_examples
+    from phasenet_keras.plot import save_figure
+    from phasenet_keras.plot_dataset import plot_examples
 
     count = min(N_EXAMPLES, len(made.facts))
     chosen = np.random.default_rng(seed).choice(len(made.facts), count, replace=False)
     names = [made.facts[number].name for number in sorted(chosen.tolist())]
-    save_examples(read_dataset(path.parent, names=names), path)
+    save_figure(plot_examples(read_dataset(path.parent, names=names)), path)

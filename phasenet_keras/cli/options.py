@@ -16,7 +16,6 @@ __all__ = [
     "add_channel_options",
     "add_code_options",
     "add_engine_option",
-    "add_preset_option",
     "add_record_options",
     "add_sampling_option",
     "add_selection_options",
@@ -38,16 +37,6 @@ class HelpText(argparse.HelpFormatter):
             block if block.startswith(" ") else "\n".join(self._split_lines(block, width))
             for block in blocks
         )
-
-
-def add_preset_option(verb: argparse.ArgumentParser) -> None:
-    """Add the option that names the weights to start from."""
-    verb.add_argument(
-        "--preset",
-        default="ncedc",
-        metavar="NAME|DIR",
-        help="preset or run folder (default: %(default)s)",
-    )
 
 
 def add_channel_options(verb: argparse.ArgumentParser) -> None:
@@ -128,7 +117,12 @@ def add_training_options(verb: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="of waveforms that do not hold their own, as prepare takes them",
     )
-    add_preset_option(verb)
+    verb.add_argument(
+        "--preset",
+        default="ncedc",
+        metavar="NAME|DIR",
+        help="preset or run folder (default: %(default)s)",
+    )
     add_channel_options(verb)
     verb.add_argument(
         "--config",

@@ -11,19 +11,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
 from rich.table import Table
 
+from phasenet_keras.cli.bars import CountBar
 from phasenet_keras.cli.console import say
 from phasenet_keras.io.no_waveforms import said_of_metadata
-from phasenet_keras.picking.archive import StationSummary
-from phasenet_keras.picking.files import FileReport, Progress, StationResult
+from phasenet_keras.picking.files import FileReport, Progress, StationResult, StationSummary
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -35,7 +28,6 @@ __all__ = [
     "RunReport",
     "correction_table",
     "dataset_table",
-    "exit_status",
     "preset_table",
 ]
 
@@ -63,7 +55,7 @@ class RunReport:
     """
 
     def __init__(
-        self, console: Console, phases: Sequence[str], named: Iterable[str | PathLike[str]] = ()
+        self, console: Console, phases: Iterable[str], named: Iterable[str | PathLike[str]] = ()
     ) -> None:
         self.console = console
         self.phases = tuple(phases)
@@ -78,25 +70,15 @@ class RunReport:
         self.n_picks = 0
 
     @contextmanager
-    def bar(self) -> Iterator[Bar]:
+    def bar(self) -> Iterator[None]:
         """Show a progress bar, on a terminal only."""
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        with Bar(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
-            self._bar = bar
-            self._task = bar.add_task("picking", total=None)
-            yield bar
+        with CountBar(self.console, "picking") as self._bar:
+            yield
 
     def take(self, event: StationResult | StationSummary | FileReport | Progress) -> None:
         """Note one event of `pick_files` or `pick_archive`."""
         if isinstance(event, Progress):
-            self._bar.update(
-                self._task, completed=event.done, total=event.total, description=event.what
-            )
+            self._bar.take(event.done, event.total, event.what)
         elif isinstance(event, FileReport):
             if event.kind and event.path in self._named:
                 event = replace(event, failed=True)
@@ -108,13 +90,14 @@ class RunReport:
             self._notes.add(event.text)
             self.n_failed += event.failed
         else:
-            counts = [str(event.counts.get(phase, 0)) for phase in self.phases]
-            gaps = str(max(0, event.n_records - 1))
-            self.rows.append((event.station, gaps, *counts, event.reason))
-            self._hours.append((event.hours, event.hours_picked))
-            self.n_failed += event.failed
-            self.n_done += event.n_picked > 0
-            self.n_picks += sum(event.counts.values())
+            station = event.summary() if isinstance(event, StationResult) else event
+            counts = [str(station.counts.get(phase, 0)) for phase in self.phases]
+            gaps = str(max(0, station.n_records - 1))
+            self.rows.append((station.station, gaps, *counts, station.reason))
+            self._hours.append((station.hours, station.hours_picked))
+            self.n_failed += station.failed
+            self.n_done += station.n_picked > 0
+            self.n_picks += sum(station.counts.values())
 
     def print(self) -> None:
         """Print the table of stations, then what went wrong."""
@@ -176,13 +159,6 @@ def correction_table(summary: DataFrame) -> Table:
             cells = [f"{v:.2g}" if 0 < v < 0.01 else f"{v:.2f}" for v in summary[name]]
         table.add_row(escape(text), *cells)
     return table
-
-
-def exit_status(report: RunReport) -> int:
-    """Return 0 if all went well, 1 if something failed, 2 if nothing could be done."""
-    if not report.n_done:
-        return 2
-    return 1 if report.n_failed else 0
 
 
 def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:

@@ -6,16 +6,16 @@ returns new data and arrivals; labels are drawn afterwards, so that none is lost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from phasenet_keras.data.pool import Arrivals, rows_of
 from phasenet_keras.data.resampling import resample
-from phasenet_keras.data.settings import number, settle
+from phasenet_keras.data.settings import Kind, number, settle
 from phasenet_keras.types import ConfigError
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "Window",
     "add_white_noise",
     "augment",
-    "check_order",
     "power_of",
     "recipe",
 ]
@@ -86,24 +85,40 @@ def add_white_noise(data: np.ndarray, snr_db: float, rng: np.random.Generator) -
 
 
 class Step:
-    """What the augmentations here share: settings that are numbers, and how often one is applied.
+    """What the augmentations share: settings that are numbers, and how often one is applied.
+
+    Attributes:
+        ranges: what a setting may be, where not any number will do. Of two settings ``least_x``
+            and ``greatest_x`` the first is up to the second.
+        probability: of a window to be changed.
 
     Raises:
-        ConfigError: for a setting that is no number, or a probability that is none.
+        ConfigError: for a setting that is no number, or out of its range.
     """
 
+    ranges: ClassVar[Mapping[str, Kind]] = {}
     probability: float
 
     def __post_init__(self) -> None:
-        kinds = {item.name: number() for item in fields(cast(Any, self))}
-        settle(self, kinds | {"probability": number(0, 1)}, f"{type(self).__name__}: ")
+        names = [item.name for item in fields(cast(Any, self))]
+        what = f"{type(self).__name__}: "
+        kinds = dict.fromkeys(names, number()) | {"probability": number(0, 1)}
+        settle(self, kinds | dict(self.ranges), what)
+        for least in names:
+            greatest = least.replace("least_", "greatest_")
+            if greatest == least or greatest not in names:
+                continue
+            low, high = getattr(self, least), getattr(self, greatest)
+            if low > high:
+                raise ConfigError(
+                    f"{what}{least} is up to {greatest}, received {low!r} and {high!r}"
+                )
 
     def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         """Apply it to one window, with its probability."""
-        return self.apply(data, arrivals, rng) if self._is_drawn(rng) else (data, arrivals)
+        return self._change(data, arrivals, rng) if self._is_drawn(rng) else (data, arrivals)
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         raise NotImplementedError
 
     def _is_drawn(self, rng: np.random.Generator) -> bool:
@@ -116,8 +131,7 @@ class Polarity(Step):
 
     probability: float = 0.5
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         return -data, arrivals
 
 
@@ -129,12 +143,7 @@ class WhiteNoise(Step):
     greatest_snr_db: float = 40.0
     probability: float = 0.5
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_order(self, "least_snr_db", "greatest_snr_db")
-
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         snr_db = rng.uniform(self.least_snr_db, self.greatest_snr_db)
         return add_white_noise(data, snr_db, rng), arrivals
 
@@ -149,8 +158,7 @@ class DropChannels(Step):
         """Apply it to one window, if that has channels to spare."""
         return super().__call__(data, arrivals, rng) if data.shape[1] > 1 else (data, arrivals)
 
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_channels = data.shape[1]
         dropped = rng.permutation(n_channels)[: rng.integers(1, n_channels)]
         data = data.copy()
@@ -165,16 +173,11 @@ class Gap(Step):
     Arrivals inside of it are gone from the labels, too; their phases stay known.
     """
 
+    ranges: ClassVar = {"greatest_fraction": number(above=0, below=1)}
     greatest_fraction: float = 0.2
     probability: float = 0.1
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 < self.greatest_fraction < 1.0:
-            raise ConfigError(f"greatest_fraction is in (0, 1): {self.greatest_fraction!r}")
-
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_samples = data.shape[0]
         length = int(rng.integers(1, max(2, int(self.greatest_fraction * n_samples))))
         begin = int(rng.integers(0, n_samples - length + 1))
@@ -191,16 +194,11 @@ class Gap(Step):
 class Clip(Step):
     """Clip at a fraction of the window's peak, with a probability."""
 
+    ranges: ClassVar = {"least_fraction": number(above=0, most=1)}
     least_fraction: float = 0.2
     probability: float = 0.1
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 < self.least_fraction <= 1.0:
-            raise ConfigError(f"least_fraction is in (0, 1]: {self.least_fraction!r}")
-
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         level = rng.uniform(self.least_fraction, 1.0) * np.abs(data).max()
         return np.clip(data, -level, level), arrivals
 
@@ -222,21 +220,12 @@ class TimeStretch(Step):
         ConfigError: for a value out of range.
     """
 
+    ranges: ClassVar = dict.fromkeys(("least_factor", "greatest_factor"), number(0.1, 10))
     least_factor: float = 0.9
     greatest_factor: float = 1.1
     probability: float = 0.5
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_order(self, "least_factor", "greatest_factor")
-        if not 0.1 <= self.least_factor <= self.greatest_factor <= 10.0:
-            raise ConfigError(
-                "factors are in [0.1, 10], received "
-                f"{self.least_factor!r} and {self.greatest_factor!r}"
-            )
-
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         drawn = rng.uniform(self.least_factor, self.greatest_factor)
         ratio = Fraction(drawn).limit_denominator(LARGEST_DENOMINATOR)
         n_samples, n_channels = data.shape
@@ -248,16 +237,3 @@ class TimeStretch(Step):
             for phase, samples in arrivals.items()
         }
         return filled[:n_samples], moved
-
-
-def check_order(step: Any, least: str, greatest: str) -> None:
-    """Refuse a range whose least value is above the greatest.
-
-    Raises:
-        ConfigError: naming both.
-    """
-    low, high = getattr(step, least), getattr(step, greatest)
-    if low > high:
-        raise ConfigError(
-            f"{type(step).__name__}: {least} is up to {greatest}, received {low!r} and {high!r}"
-        )

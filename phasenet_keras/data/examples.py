@@ -71,9 +71,7 @@ class ExampleMaker:
         rates = {record.waveform.sampling_rate for record in self.records}
         if len(rates) > 1:
             raise ConfigError(f"records have different sampling rates: {sorted(rates)} Hz")
-        settle(self, {"window_samples": whole(1)})
-        if not 0.0 <= self.alpha <= 1.0:
-            raise ConfigError(f"alpha is in [0, 1], received {self.alpha!r}")
+        settle(self, {"window_samples": whole(1), "alpha": number(0, 1)})
         object.__setattr__(self, "weights", label_weights(self.weights))
         names = {record.name for record in self.records}
         _refuse_others(self.weights, names, "weights are by the name of a training record")

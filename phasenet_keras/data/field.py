@@ -8,13 +8,14 @@ noise. They keep onsets where they are: every filter is causal and answers at on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from phasenet_keras.data.augment import Step, Window, check_order, power_of
+from phasenet_keras.data.augment import Step, Window, power_of
 from phasenet_keras.data.mixing import add_noise
 from phasenet_keras.data.pool import Arrivals, rows_of
-from phasenet_keras.types import ConfigError
+from phasenet_keras.data.settings import number
 
 __all__ = ["FieldNoise", "RandomResponse", "TimeGain", "TimeWarp"]
 
@@ -49,23 +50,17 @@ class TimeWarp(Step):
         ConfigError: for a value out of range.
     """
 
+    ranges: ClassVar = {
+        "greatest_octaves": number(0, 3),
+        "local_octaves": number(0, 3),
+        "knot_samples": number(1),
+    }
     greatest_octaves: float = 2.0
     local_octaves: float = 0.3
     knot_samples: float = 256.0
     probability: float = 0.9
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (0 <= self.greatest_octaves <= 3 and 0 <= self.local_octaves <= 3):
-            raise ConfigError(
-                "octaves are in [0, 3], received "
-                f"{self.greatest_octaves!r} and {self.local_octaves!r}"
-            )
-        if not self.knot_samples >= 1:
-            raise ConfigError(f"knot_samples is 1 or more, received {self.knot_samples!r}")
-
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         from scipy.ndimage import map_coordinates
 
         n_samples = data.shape[0]
@@ -125,21 +120,14 @@ class TimeGain(Step):
         ConfigError: for a value that is no number, or out of range.
     """
 
+    ranges: ClassVar = {"knot_samples": number(1), "loss_db": number(0)}
     greatest_db: float = 30.0
     local_db: float = 6.0
     knot_samples: float = 256.0
     loss_db: float = 0.0
     probability: float = 0.7
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.knot_samples >= 1:
-            raise ConfigError(f"knot_samples is 1 or more, received {self.knot_samples!r}")
-        if not self.loss_db >= 0:
-            raise ConfigError(f"loss_db is 0 or more, received {self.loss_db!r}")
-
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_samples = data.shape[0]
         knots = _knots(n_samples, self.knot_samples, rng)
         slope = self.greatest_db * rng.uniform(-1.0, 1.0) / n_samples
@@ -173,21 +161,13 @@ class RandomResponse(Step):
         ConfigError: for a value out of range.
     """
 
+    ranges: ClassVar = dict.fromkeys(("least_order", "greatest_order"), number(-2, 3))
     least_order: float = -0.5
     greatest_order: float = 1.5
     echo_db: float = 0.0
     probability: float = 0.9
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_order(self, "least_order", "greatest_order")
-        if not -2.0 <= self.least_order <= self.greatest_order <= 3.0:
-            raise ConfigError(
-                f"orders are in [-2, 3], received {self.least_order!r} and {self.greatest_order!r}"
-            )
-
-    def apply(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
-        """Change a window."""
+    def _change(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         n_samples = data.shape[0]
         # So long that no answer comes round to before its onset: P is weak.
         n_fft = 3 * n_samples
@@ -253,19 +233,12 @@ class FieldNoise(Step):
         ConfigError: for a value out of range.
     """
 
+    ranges: ClassVar = {"hum": number(0, 1), "bursts": number(0, 1)}
     least_snr_db: float = 10.0
     greatest_snr_db: float = 55.0
     hum: float = 0.15
     bursts: float = 0.1
     probability: float = 0.9
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_order(self, "least_snr_db", "greatest_snr_db")
-        if not (0.0 <= self.hum <= 1.0 and 0.0 <= self.bursts <= 1.0):
-            raise ConfigError(
-                f"hum and bursts are probabilities, received {self.hum!r} and {self.bursts!r}"
-            )
 
     def __call__(self, data: np.ndarray, arrivals: Arrivals, rng: np.random.Generator) -> Window:
         """Apply it to one window."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phasenet_keras.types import ConfigError, nearest_name
+from phasenet_keras.data.settings import choice, number, optional, settle, settled
 
 __all__ = ["LABEL_SHAPES", "LabelShape", "draw_labels", "label_of"]
 
-KERNELS = ("gaussian", "triangle", "box")
+KINDS = {
+    "kernel": choice(("gaussian", "triangle", "box")),
+    "sigma_samples": number(above=0),
+    "reach_samples": optional(number(0)),
+}
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,7 @@ class LabelShape:
     on_grid: bool = False
 
     def __post_init__(self) -> None:
-        if self.kernel not in KERNELS:
-            raise ConfigError(f"a label's kernel is one of {', '.join(KERNELS)}: {self.kernel!r}")
-        if not self.sigma_samples > 0:
-            raise ConfigError(f"sigma_samples is above 0, received {self.sigma_samples!r}")
-        if self.reach_samples is not None and not self.reach_samples >= 0:
-            raise ConfigError(f"reach_samples is 0 or more, received {self.reach_samples!r}")
+        settle(self, KINDS, "a label's ")
 
     @classmethod
     def ancestor(cls, n_samples: int) -> LabelShape:
@@ -111,10 +110,7 @@ def label_of(name: str, n_samples: int) -> LabelShape:
         >>> label_of("ancestor", 1500).reach_samples
         30.0
     """
-    if name not in LABEL_SHAPES:
-        hint = nearest_name(name, LABEL_SHAPES)
-        raise ConfigError(f"a label is one of {', '.join(LABEL_SHAPES)}, received {name!r}.{hint}")
-    shape = LABEL_SHAPES[name]
+    shape = LABEL_SHAPES[settled("a label", choice(LABEL_SHAPES), name)]
     return shape if isinstance(shape, LabelShape) else shape(n_samples)
 
 

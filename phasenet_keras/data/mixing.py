@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn, Protocol, runtime_checkable
+from typing import ClassVar, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
-from phasenet_keras.data.augment import Augmentation, Step, Window, check_order, power_of
+from phasenet_keras.data.augment import Augmentation, Step, Window, power_of
 from phasenet_keras.data.pool import Arrivals, RecordPool, Stretch, channel_means, rows_of
+from phasenet_keras.data.settings import number, whole
 from phasenet_keras.types import ConfigError
 
 __all__ = [
@@ -98,21 +99,12 @@ class RecordedNoise(_Unbound):
         ConfigError: for a value out of range; by `bind`, if there is no noise.
     """
 
+    ranges: ClassVar = {"least_samples": whole(1), "margin_samples": whole(0)}
     least_snr_db: float = 10.0
     greatest_snr_db: float = 40.0
     probability: float = 0.5
     least_samples: int = 256
     margin_samples: int = 50
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_order(self, "least_snr_db", "greatest_snr_db")
-        counts = (self.least_samples, self.margin_samples)
-        if not all(isinstance(n, int) for n in counts) or counts[0] < 1 or counts[1] < 0:
-            raise ConfigError(
-                "least_samples and margin_samples are whole numbers from 1 and 0 on, received "
-                f"{counts[0]!r} and {counts[1]!r}"
-            )
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation with ``pool`` to draw from."""
@@ -164,15 +156,10 @@ class StackEvents(_Unbound):
         ConfigError: for a value out of range; by `bind`, if no record has an arrival.
     """
 
+    ranges: ClassVar = {"least_ratio": number(above=0)}
     least_ratio: float = 0.2
     greatest_ratio: float = 1.0
     probability: float = 0.2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_order(self, "least_ratio", "greatest_ratio")
-        if not self.least_ratio > 0:
-            raise ConfigError(f"least_ratio is above 0, received {self.least_ratio!r}")
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation with ``pool`` to draw from."""
@@ -260,13 +247,9 @@ class BlendRecords(_Unbound):
         ConfigError: for a value out of range; by `bind`, if no record has one P and one S.
     """
 
+    ranges: ClassVar = {"greatest_ratio": number(1)}
     greatest_ratio: float = 2.0
     probability: float = 0.7
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.greatest_ratio >= 1.0:
-            raise ConfigError(f"greatest_ratio is 1 or more, received {self.greatest_ratio!r}")
 
     def bind(self, pool: RecordPool) -> Augmentation:
         """Return the augmentation with ``pool`` to draw from."""

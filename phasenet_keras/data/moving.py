@@ -19,8 +19,7 @@ __all__ = [
     "STEP_SAMPLES",
     "MovingNormalizer",
     "make_up_for_dead",
-    "normalize",
-    "normalize_and_tell",
+    "normalize_whole",
 ]
 
 # Of all channels, 400 kB: larger temporaries cost more time to get than to fill.
@@ -35,24 +34,20 @@ LEAST_SQUARE, MOST_SQUARE, MOST_OF_SQUARE = 1e-25, 1e35, 0.9
 STEP_SAMPLES = 65_536
 
 
-def normalize(data: np.ndarray) -> np.ndarray:
+def normalize_whole(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Remove the mean and divide by the standard deviation, channel by channel.
 
     Args:
         data: ``(..., n_samples, n_channels)``; statistics are over the samples, in float64.
 
     Returns:
-        float32 of the same shape; a constant channel becomes zero.
+        float32 of the same shape, in which a constant channel is zero; and which channels are
+        constant, ``(..., n_channels)``.
 
     Example:
-        >>> normalize(np.array([[1.0], [3.0]])).ravel()
+        >>> normalize_whole(np.array([[1.0], [3.0]]))[0].ravel()
         array([-1.,  1.], dtype=float32)
     """
-    return normalize_and_tell(data)[0]
-
-
-def normalize_and_tell(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Normalise as `normalize`; return also which channels are constant: ``(..., n_channels)``."""
     # One row a channel: sums over contiguous samples cost a fifth of those over strided ones.
     rows = np.array(np.swapaxes(data, -1, -2), np.float64, order="C")
     is_constant = rows.max(axis=-1) == rows.min(axis=-1)
@@ -318,7 +313,7 @@ class MovingNormalizer:
             return self._normalized(parts, is_end=True)[: self._held.shape[0]]
         if not self._n_samples:
             return np.empty(self._held.shape, np.float32)
-        normalized, is_constant = normalize_and_tell(self._held)
+        normalized, is_constant = normalize_whole(self._held)
         self.is_live = ~is_constant
         make_up_for_dead(normalized, self._n_samples, self.is_live[None])
         return normalized

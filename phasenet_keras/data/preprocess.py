@@ -13,25 +13,27 @@ import numpy as np
 
 from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.resampling import SAME_RATE, resample_as_stream
+from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.io.channels import component_letter, components_of, is_for_picks
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.short_repr import ShortRepr
-from phasenet_keras.types import ConfigError, PresetError, Waveform, nearest_name
+from phasenet_keras.types import ConfigError, PresetError, Waveform
 
 __all__ = [
-    "SAMPLING_MODES",
+    "MISSING",
+    "SAMPLING",
     "Prepared",
     "arrange_channels",
     "arranged",
     "channel_columns",
-    "check_modes",
     "normalize_record",
     "prepare",
     "wanted_rate",
 ]
 
-SAMPLING_MODES = ("resample", "reinterpret")
-MISSING_MODES = ("zero", "error")
+# Ways to treat other sampling rates, and channels that a record lacks.
+SAMPLING = choice(("resample", "reinterpret"))
+MISSING = choice(("zero", "error"))
 # Below this part of the network's rate, a record holds next to nothing of what it was trained on.
 LEAST_RATE = 0.1
 
@@ -77,8 +79,8 @@ def prepare(
         ConfigError: for an unknown mode, or a record of far too low a sampling rate.
         PresetError: if the record has none of the channels, or not all with ``"error"``.
     """
-    check_modes(sampling, missing)
-    data = arrange_channels(waveform, channels, missing)
+    settled("sampling", SAMPLING, sampling)
+    data = arrange_channels(waveform, channels, settled("missing", MISSING, missing))
     wanted = wanted_rate(waveform.sampling_rate, sampling_rate, sampling, waveform.station)
     rate = waveform.sampling_rate
     if wanted != rate:
@@ -120,21 +122,6 @@ def wanted_rate(old_hz: float, new_hz: float, sampling: str, station: str = "") 
     return new_hz
 
 
-def check_modes(sampling: str = "resample", missing: str = "zero") -> None:
-    """Refuse unknown ways to treat sampling rates and missing channels.
-
-    Raises:
-        ConfigError: with those that there are.
-    """
-    for name, value, known in (
-        ("sampling", sampling, SAMPLING_MODES),
-        ("missing", missing, MISSING_MODES),
-    ):
-        if value not in known:
-            hint = nearest_name(str(value), known)
-            raise ConfigError(f"{name} is one of {', '.join(known)}, received {value!r}.{hint}")
-
-
 def arrange_channels(
     waveform: Waveform, channels: Sequence[str], missing: str = "zero"
 ) -> np.ndarray:
@@ -144,10 +131,8 @@ def arrange_channels(
     see `phasenet_keras.io.channels`.
 
     Raises:
-        ConfigError: for an unknown ``missing``.
         PresetError: as in `prepare`.
     """
-    check_modes(missing=missing)
     columns = channel_columns(waveform.channels, channels, missing, waveform.station)
     return arranged(waveform.data, columns)
 

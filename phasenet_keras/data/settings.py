@@ -110,16 +110,10 @@ def checked_type(value: Any, wanted: type[Wanted], name: str, hint: str = "") ->
 
 
 def checked_items(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> list[Wanted]:
-    """Return things of one class of ours as a list; one thing is a list of it.
-
-    Args:
-        values: what was given.
-        wanted: the class of each.
-        name: what they are, for the error.
-        hint: how to come by them.
+    """Return things of one class as a list, each as `checked_type`; one thing is a list of it.
 
     Raises:
-        ConfigError: for the first that is none, see `checked_type`.
+        ConfigError: for the first that is none.
 
     Example:
         >>> checked_items([whole(1), 3], Kind, "kinds")
@@ -133,16 +127,10 @@ def checked_items(values: Any, wanted: type[Wanted], name: str, hint: str = "") 
 
 
 def checked_table(values: Any, wanted: type[Wanted], name: str, hint: str = "") -> None:
-    """Refuse what is no mapping to things of one class.
-
-    Args:
-        values: what was given.
-        wanted: the class of each.
-        name: what they are, for the error.
-        hint: how to come by them.
+    """Refuse what is no mapping to things of one class, each as `checked_type`.
 
     Raises:
-        ConfigError: see `checked_type`.
+        ConfigError: saying so.
 
     Example:
         >>> checked_table([whole(1)], Kind, "kinds")
@@ -212,6 +200,7 @@ def number(
     most: float = math.inf,
     *,
     above: float = -math.inf,
+    below: float = math.inf,
     is_finite: bool = True,
 ) -> Kind:
     """Return the kind of a number in a range.
@@ -220,6 +209,7 @@ def number(
         least: of the range, which it belongs to.
         most: of the range, which it belongs to.
         above: it is larger than this.
+        below: it is smaller than this.
         is_finite: without it infinity is a number, too.
     """
 
@@ -229,14 +219,16 @@ def number(
             raise ValueError
         if not (least <= found <= most and (found > above or above == -math.inf)):
             raise ValueError
+        if not (found < below or below == math.inf):
+            raise ValueError
         return int(value) if isinstance(value, numbers.Integral) else found
 
     if -math.inf < least and most < math.inf:
         limits = [f"in [{least:g}, {most:g}]"]
     else:
-        ends = (("above", above), ("at least", least), ("at most", most))
+        ends = (("above", above), ("at least", least), ("at most", most), ("below", below))
         limits = [f"{words} {end:g}" for words, end in ends if math.isfinite(end)]
-        if limits and is_finite and most == math.inf:
+        if limits and is_finite and min(most, below) == math.inf:
             limits.append("finite")
     return Kind(" and ".join(limits) or f"a {'finite ' if is_finite else ''}number", take)
 

@@ -14,7 +14,7 @@ __all__ = ["PhaseNetConfig"]
 
 NOISE = "N"
 KINDS = dict.fromkeys(("depth", "filters_root", "kernel_size", "stride"), whole(1))
-KINDS["dropout_rate"] = number()
+KINDS["dropout_rate"] = number(0, below=1)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,6 @@ class PhaseNetConfig:
             raise ConfigError(f"the first phase is noise, '{NOISE}'; received {self.phases!r}")
         if self.stride < 2 <= self.depth:
             raise ConfigError(f"a network of {self.depth} levels has a stride of 2 or more")
-        if not 0.0 <= self.dropout_rate < 1.0:
-            raise ConfigError(f"dropout_rate is in [0, 1), received {self.dropout_rate!r}")
 
     @property
     def grid_samples(self) -> int:

@@ -6,17 +6,28 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from phasenet_keras.data.settings import FLAG, TABLE, TEXT, by_name, number, settle, settled, whole
+from phasenet_keras.data.settings import (
+    FLAG,
+    TABLE,
+    TEXT,
+    by_name,
+    choice,
+    number,
+    settle,
+    settled,
+    whole,
+)
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 
 __all__ = ["Preset"]
 
-NORMALIZATIONS = ("std",)
 # Shorter ones have no statistics to speak of, longer ones fit no memory.
 WINDOW_RANGE = (16, 10_000_000)
 KINDS = {
+    "architecture": choice(("phasenet",)),
+    "normalization": choice(("std",)),
     "sampling_rate": number(above=0),
     "window_samples": whole(*WINDOW_RANGE),
     "min_distance_s": number(above=0),
@@ -73,13 +84,6 @@ class Preset(ShortRepr):
     citation: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        if self.architecture != "phasenet":
-            raise PresetError(f"preset '{self.name}': unknown architecture '{self.architecture}'")
-        if self.normalization not in NORMALIZATIONS:
-            raise PresetError(
-                f"preset '{self.name}': normalization is one of {', '.join(NORMALIZATIONS)}, "
-                f"received {self.normalization!r}"
-            )
         settle(self, KINDS, f"preset '{self.name}': ", PresetError)
         thresholds = dict.fromkeys(self.config.phases[1:], 0.3) | dict(self.thresholds)
         refuse_unknown(thresholds, self.config.phases[1:], f"thresholds of preset '{self.name}'")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +19,11 @@ from phasenet_keras.data.settings import FLAG, Kind, number, settled
 from phasenet_keras.io.index import check_path
 from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.presets import FILES, sha256_of
 from phasenet_keras.models.stages import ConvSpec, convolutions
 from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
 from phasenet_keras.types import FormatError, PresetError, ShapeError, refuse_unknown
-
-if TYPE_CHECKING:
-    from phasenet_keras.models.contract import Preset
 
 __all__ = ["convert_preset", "read_foreign_weights", "read_keras2_h5", "read_tf1_checkpoint"]
 
@@ -91,9 +90,7 @@ def convert_preset(
         ConfigError: for a sampling rate that is none, a field that a contract does not have, or a
             place that cannot be written to.
     """
-    from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
-    from phasenet_keras.models.presets import sha256_of
 
     sampling_rate = settled("a sampling rate", RATE_HZ, sampling_rate)
     own = {"name", "config", "sampling_rate", "window_samples"}
@@ -131,8 +128,6 @@ def _check_place(path: Path, *, overwrite: bool) -> None:
     Raises:
         PresetError: naming a file in it.
     """
-    from phasenet_keras.models.presets import FILES
-
     names = sorted(item.name for item in path.iterdir()) if path.is_dir() else []
     foreign = [name for name in names if name not in FILES]
     if foreign:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from phasenet_keras.models.contract import Preset
-from phasenet_keras.models.presets import CACHE_VARIABLE, completed_place, sha256_of
+from phasenet_keras.models.presets import CACHE_VARIABLE, completed_place, read_preset, sha256_of
 from phasenet_keras.types import FormatError, PresetError, ShapeError
 
 __all__ = ["completed_folder"]
@@ -46,8 +46,6 @@ def _files(preset: Preset) -> list[tuple[str, str]]:
 
 def _is_of(complete: Path, preset: Preset) -> bool:
     """Tell if the cached copy was made from this contract, weights and all."""
-    from phasenet_keras.models.presets import read_preset
-
     try:
         return read_preset(complete) == preset
     except PresetError:

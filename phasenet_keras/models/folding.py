@@ -18,7 +18,7 @@ from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_w
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
-    from phasenet_keras.models.network_weights import NetworkWeights
+    from phasenet_keras.models.litert import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = ["LevelOffsets", "fold_batch_norms", "level_offsets", "window_of"]

@@ -11,37 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.models.folding import window_of
-from phasenet_keras.models.litert import LiteRTForward
-from phasenet_keras.models.network_weights import NetworkWeights
-from phasenet_keras.types import ConfigError, PhaseNetKerasError, nearest_name
+from phasenet_keras.models.litert import LiteRTForward, NetworkWeights
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["ENGINES", "NetworkThreads", "check_engine", "compile_forward", "load_network"]
+__all__ = ["NetworkThreads", "compile_forward", "load_network"]
 
 # What runs a network.
-ENGINES = ("keras", "litert")
+ENGINE = choice(("keras", "litert"))
 
 # Reading and normalising do not keep up with more.
 MOST_THREADS = 4
 
 Forward = Callable[[np.ndarray], np.ndarray]
-
-
-def check_engine(engine: str) -> str:
-    """Return the name of an engine.
-
-    Raises:
-        ConfigError: for another name.
-    """
-    if engine not in ENGINES:
-        raise ConfigError(
-            f"an engine is one of {', '.join(ENGINES)}, received {engine!r}."
-            f"{nearest_name(str(engine), ENGINES)}"
-        )
-    return engine
 
 
 def load_network(
@@ -57,7 +43,7 @@ def load_network(
     Raises:
         PresetError, ConfigError: as `PhaseNet.from_preset`; for an engine that there is not.
     """
-    if check_engine(engine) == "litert":
+    if settled("an engine", ENGINE, engine) == "litert":
         return NetworkWeights.from_preset(name_or_path, **options)
     from phasenet_keras.models.phasenet import PhaseNet
 
@@ -97,7 +83,7 @@ def compile_forward(
         >>> compile_forward(PhaseNet(depth=2))(np.zeros((1, 64, 3), "float32")).shape
         (1, 64, 3)
     """
-    if check_engine(engine) == "litert":
+    if settled("an engine", ENGINE, engine) == "litert":
         if follow:
             raise ConfigError("the engine 'litert' runs a copy: leave out follow, or take 'keras'")
         window = window_of(net, window_samples)

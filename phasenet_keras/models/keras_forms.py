@@ -111,17 +111,7 @@ def build_polyphase(net: PhaseNet, window_samples: int | None = None) -> keras.M
 
 
 def build_folded(net: PhaseNet, window_samples: int | None = None) -> keras.Model:
-    """Return a network with its batch norms folded, as plain Keras layers, for inference.
-
-    Args:
-        net: any `PhaseNet`; its weights are copied.
-        window_samples: the model takes lengths congruent to this one modulo
-            ``net.config.grid_samples`` and fails at others, because the crops are fixed amounts.
-            None takes the window of the network's contract, without one multiples of the grid.
-
-    Returns:
-        ``(batch, samples, channels)`` to probabilities ``(batch, samples, phases)``: those of
-        ``net`` within 1e-5.
+    """Return any network with its batch norms folded; the rest as in `build_polyphase`.
 
     Raises:
         ConfigError: for a window below one sample.

@@ -30,14 +30,7 @@ SAMPLES, ALL_AXES = 0b0100, 0b1111
 def model_file(weights: WeightSet, config: PhaseNetConfig, window_samples: int) -> bytes:
     """Return the model: ``(1, 1, samples, channels)`` to ``(1, 1, samples, phases)``.
 
-    Args:
-        weights: a weight set of `PhaseNet`'s names.
-        config: of its network: stride 4, kernel 7, two levels and two phases or more.
-        window_samples: of its training; it takes lengths that are congruent to this one.
-
-    Raises:
-        ConfigError: if the network has another stride or kernel, fewer levels or phases.
-        ShapeError: if the weights do not fit ``config``.
+    It takes lengths that are congruent to ``window_samples``; see `polyphase_weights`.
     """
     layers = _FileLayers(polyphase_weights(weights, config, window_samples))
     x = layers.tensor((1, 1, window_samples, len(config.channels)))

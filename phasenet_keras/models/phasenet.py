@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,12 +13,11 @@ from keras import layers, ops
 
 from phasenet_keras.models import loss, stage_adam  # noqa: F401 - a saved network may name them
 from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.presets import load_preset, write_preset
 from phasenet_keras.models.stages import ConvSpec, convolutions, stage_names
 from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_weight_set
 from phasenet_keras.types import ConfigError, ShapeError
-
-if TYPE_CHECKING:
-    from phasenet_keras.models.contract import Preset
 
 __all__ = ["PhaseNet"]
 
@@ -166,8 +165,6 @@ class PhaseNet(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> PhaseNet:
         """Rebuild from what `get_config` returned."""
-        from phasenet_keras.models.contract import Preset
-
         config = dict(config)
         preset, frozen = config.pop("preset", None), config.pop("frozen", ())
         net = cls(**config, preset=None if preset is None else Preset.from_dict(preset))
@@ -277,8 +274,6 @@ class PhaseNet(keras.Model):
             >>> net.config.channels  # doctest: +SKIP
             ('Z',)
         """
-        from phasenet_keras.models.presets import load_preset
-
         preset, weights = load_preset(
             name_or_path, channels=channels, phases=phases, adapt=adapt, rebalance=rebalance
         )
@@ -305,8 +300,6 @@ class PhaseNet(keras.Model):
             PresetError: if there is no contract, it does not fit the network, or ``path`` is
                 something else than a preset folder.
         """
-        from phasenet_keras.models.presets import write_preset
-
         return write_preset(self, path, preset=preset, **changes)
 
     def with_preset(self, preset: Preset) -> PhaseNet:

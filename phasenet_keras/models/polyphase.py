@@ -10,11 +10,8 @@ banks, polyphase networks, and applications, Proc. IEEE 78, 56-93).
 Transposed convolutions, of all levels, become ones of two taps and stride 1 that give four
 neighbouring samples at once, of which a few are cut from either end.
 
-**What was measured** (one Zen 4 core, CPU seconds a million samples): TensorFlow 0.191 where
-convolutions worked on blocks of two samples, whose kernels hold three zeros in ten, 0.180 as
-described; LiteRT 0.186 and 0.161, which is 78 % of the rate of a matrix product. The convolutions
-of the levels below run at 95 % of that rate and more, as they are. Of the 0.04 s of a softmax over
-three channels, exponentials of differences of logits save 0.03.
+The convolutions of the levels below run at 95 % of the rate of a matrix product, as they are. Of a
+softmax over three channels, exponentials of differences of logits save three quarters of the time.
 
 **Lengths.** With the offsets of the training window the result is the network's at every length
 congruent to the window modulo 256, at the borders too: the levels below the outermost keep ``same``

@@ -29,7 +29,7 @@ from phasenet_keras.models.weights import adapt_channels, check_weight_set, reba
 from phasenet_keras.types import ConfigError, PresetError, ShapeError, nearest_name
 
 if TYPE_CHECKING:
-    from phasenet_keras.models.network_weights import NetworkWeights
+    from phasenet_keras.models.litert import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = [
@@ -182,9 +182,8 @@ def write_preset(
     **changes: Any,
 ) -> Preset:
     """Write a network as a preset folder; see `PhaseNet.save_preset`."""
-    path = (
-        check_path(path, "a folder").expanduser().resolve()
-    )  # the folder itself, also for "." and links
+    # The folder itself, also for "." and links.
+    path = check_path(path, "a folder").expanduser().resolve()
     preset = preset or net.preset
     if preset is None:
         raise PresetError(
@@ -247,12 +246,10 @@ def check_golden(net: PhaseNet, folder: str | os.PathLike[str]) -> float:
             x, y = golden["x"], golden["y"]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise PresetError(f"{path} cannot be read: {error}") from error
-    if x.ndim != 3 or x.shape[2] != len(net.config.channels) or y.shape[:2] != x.shape[:2]:
+    n_channels, n_phases = len(net.config.channels), len(net.config.phases)
+    if x.ndim != 3 or x.shape[2] != n_channels or y.shape != (*x.shape[:2], n_phases):
         raise PresetError(f"{path} is for another network: x {x.shape}, y {y.shape}")
-    answer = _answer(net, x)
-    if answer.shape != y.shape:
-        raise PresetError(f"{path} is for another network: y {y.shape}, received {answer.shape}")
-    difference = float(np.abs(answer - y).max())
+    difference = float(np.abs(_answer(net, x) - y).max())
     if not difference <= GOLDEN_TOLERANCE:
         raise PresetError(
             f"preset {folder} does not reproduce its golden output on this machine: probabilities "

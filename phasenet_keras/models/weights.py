@@ -13,12 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.stages import convolutions
-from phasenet_keras.types import ConfigError, ShapeError, nearest_name
+from phasenet_keras.types import ConfigError, ShapeError
 
 __all__ = [
-    "ADAPT_RULES",
     "BATCH_NORM_EPSILON",
     "WeightSet",
     "adapt_channels",
@@ -35,7 +35,7 @@ WeightSet = Mapping[str, np.ndarray]
 BATCH_NORM_EPSILON = 1e-3
 BATCH_NORM_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
 FIRST_KERNEL = "input_conv/kernel"
-ADAPT_RULES = ("select", "sum", "mean")
+ADAPT_RULE = choice(("select", "sum", "mean"))
 
 
 def expected_shapes(config: PhaseNetConfig) -> dict[str, tuple[int, ...]]:
@@ -90,15 +90,13 @@ def infer_config(
     weights: WeightSet,
     channels: Sequence[str] | None = None,
     phases: Sequence[str] = ("N", "P", "S"),
-    stride: int = 4,
 ) -> PhaseNetConfig:
-    """Read the hyper-parameters off the arrays' names and shapes.
+    """Read the hyper-parameters off the arrays' names and shapes; of a stride of 4.
 
     Args:
         weights: a weight set of `PhaseNet`'s names.
         channels: names of the input channels; None means E, N, Z for three and Z for one.
         phases: names of the outputs.
-        stride: of the network; arrays do not tell it.
 
     Raises:
         ShapeError: if the names are not those of a `PhaseNet`, or the numbers of channels or
@@ -128,7 +126,6 @@ def infer_config(
         depth=max(levels, default=0) + 1,
         filters_root=filters_root,
         kernel_size=kernel_size,
-        stride=stride,
     )
     check_weight_set(weights, config)
     return config
@@ -166,11 +163,7 @@ def adapt_channels(
         >>> adapt_channels(kernel, "ENZ", "Z", rule="mean")
         array([[[2., 3.]]])
     """
-    if rule not in ADAPT_RULES:
-        raise ConfigError(
-            f"no adaptation rule '{rule}'; choose {', '.join(ADAPT_RULES)}."
-            f"{nearest_name(rule, ADAPT_RULES)}"
-        )
+    settled("an adaptation rule", ADAPT_RULE, rule)
     if kernel.ndim != 3 or kernel.shape[1] != len(old):
         raise ShapeError(
             f"a first kernel of channels {','.join(old)} has shape (kernel_size, {len(old)}, "

@@ -8,24 +8,28 @@ stations in the group, not on its length.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_channels
-from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
-from phasenet_keras.picking.files import FileReport, Progress, chosen_paths
+from phasenet_keras.picking.files import (
+    FileReport,
+    Progress,
+    StationSummary,
+    chosen_paths,
+    shown_names,
+)
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
@@ -36,60 +40,7 @@ if TYPE_CHECKING:
 
     from phasenet_keras.picking.picker import Picker
 
-__all__ = ["GroupJob", "StationSummary", "network_facts", "pick_archive", "plan_archive", "said_of"]
-
-
-@dataclass
-class StationSummary:
-    """What became of one station of an archive.
-
-    Attributes:
-        station: SEED id without component.
-        n_records: stretches of record, between which there are gaps.
-        n_picked: those that could be run.
-        hours, hours_picked: length of all stretches, and of those that could be run.
-        counts: picks by phase.
-        failed: True if a stretch could not be run, of an instrument that is to be picked.
-        reason: why there is no pick, or why a stretch could not be run; the longest one's.
-    """
-
-    station: str
-    n_records: int = 0
-    n_picked: int = 0
-    hours: float = 0.0
-    hours_picked: float = 0.0
-    counts: Counter[str] = field(default_factory=Counter)
-    failed: bool = False
-    reason: str = ""
-    _longest: tuple[bool, float] = (False, -1.0)
-
-    def add(self, stretch: dict[str, Any]) -> None:
-        """Count a stretch."""
-        hours = stretch["duration_s"] / 3600.0
-        self.n_records += 1
-        self.hours += hours
-        self.counts.update(stretch["counts"])
-        self.failed |= stretch["failed"] and is_for_picks(self.station)
-        if not stretch["failed"]:
-            self.n_picked += 1
-            self.hours_picked += hours
-        if stretch["reason"] and (stretch["failed"], hours) > self._longest:
-            self._longest = (stretch["failed"], hours)
-            self.reason = stretch["reason"]
-
-    @classmethod
-    def of(cls, fact: dict[str, Any]) -> StationSummary:
-        """Return what the fields of another say, after JSON, too."""
-        longest = tuple(fact["_longest"])
-        return cls(**{**fact, "counts": Counter(fact["counts"]), "_longest": longest})
-
-    def closed(self) -> StationSummary:
-        """Settle the reason: all stretches are counted."""
-        if self.counts and not self.failed:
-            self.reason = ""
-        elif self.n_records > 1:
-            self.reason += f" (and {self.n_records - 1} more records)"
-        return self
+__all__ = ["GroupJob", "GroupRun", "network_facts", "pick_archive", "plan_archive", "said_of"]
 
 
 @dataclass(frozen=True)
@@ -122,23 +73,6 @@ class GroupJob:
             blocks=tuple(replace(block, path=block.path.absolute()) for block in self.blocks),
             shown={path.absolute(): name for path, name in self.shown.items()},
         )
-
-    def run(self, picker: Picker, folder: Path, n_parts: int | None = None) -> Iterator[None]:
-        """Go on with the group, from its last part.
-
-        Args:
-            picker: the one that the name stands for.
-            folder: of the parts.
-            n_parts: to write at most; None for all.
-
-        Yields:
-            After each block that was read, also in an earlier run.
-
-        Raises:
-            PhaseNetKerasError: if a part cannot be written.
-        """
-        run = _GroupRun(picker, self, GroupParts(folder, self.name))
-        return run.run(n_parts)
 
 
 def pick_archive(
@@ -173,7 +107,7 @@ def pick_archive(
     done, total = 0, sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
     for job in jobs:
-        for _ in job.run(picker, parts.folder_of(job.name)):
+        for _ in GroupRun(picker, job, parts.folder_of(job.name)).run():
             done += 1
             yield Progress(done, total)
         yield from said_of([job], parts)
@@ -197,7 +131,7 @@ def plan_archive(
     selection = selection or Selection()
     paths, said = chosen_paths(sources, selection)
     yield from said
-    names = Counter(path.name for path in paths)
+    shown = shown_names(paths)
     settings = _settings_of(picker, selection, part_s, block_bytes)
     read: list[tuple[Path, list[Block], list[FileReport]]] = []
     for number, path in enumerate(paths):
@@ -230,7 +164,7 @@ def plan_archive(
             paths=tuple(order),
             blocks=tuple(sorted(blocks, key=lambda b: (b.start, order[b.path], b.offset))),
             notes=tuple(note for number in numbers for note in read[number][2]),
-            shown={path: str(path) for path in order if names[path.name] > 1},
+            shown={path: shown[path] for path in order if path in shown},
             selection=selection,
             part_s=part_s,
         )
@@ -267,11 +201,17 @@ def network_facts(picker: Picker) -> tuple[object, ...]:
     return picker.preset, weights_digest(picker.net.get_weight_set())
 
 
-class _GroupRun:
-    """Reads the blocks of a group that are left, and writes parts."""
+class GroupRun:
+    """Goes on with a group, from its last part: reads the blocks that are left, writes parts.
 
-    def __init__(self, picker: Picker, job: GroupJob, parts: GroupParts) -> None:
-        self.parts = parts
+    Args:
+        picker: the one that the job's name stands for.
+        job: the group.
+        folder: of the parts.
+    """
+
+    def __init__(self, picker: Picker, job: GroupJob, folder: Path) -> None:
+        self.parts = GroupParts(folder, job.name)
         self._picker = picker
         self._job = job
         self._known = picker.fixtures()
@@ -279,7 +219,14 @@ class _GroupRun:
         self._facts: list[dict[str, Any]] = []
 
     def run(self, n_parts: int | None = None) -> Iterator[None]:
-        """Read block after block; see `GroupJob.run`."""
+        """Read block after block, and write so many parts at most; None for all.
+
+        Yields:
+            After each block that was read, also in an earlier run.
+
+        Raises:
+            PhaseNetKerasError: if a part cannot be written.
+        """
         parts, blocks = self.parts, self._job.blocks
         yield from [None] * parts.n_blocks
         if parts.is_done:
@@ -299,7 +246,10 @@ class _GroupRun:
                 while n_ahead < len(blocks) and blocks[n_ahead].start < block.start + DAY_S:
                     codes |= blocks[n_ahead].codes
                     n_ahead += 1
-                self._take(stream, block, number, codes)
+                until = blocks[number].start if number < len(blocks) else None
+                with self._noted(block.path):
+                    traces = self._wanted(block)
+                    self._picks += stream.feed(traces, until, codes, CHUNKS_AHEAD)
                 if number < len(blocks):
                     yield
         except GeneratorExit:  # asked to stop: what is certain is kept
@@ -310,19 +260,6 @@ class _GroupRun:
             self._picks += stream.finish()
         self._save(stream, len(blocks), is_done=True)
         yield
-
-    def _take(
-        self,
-        stream: TraceStream,
-        block: Block,
-        number: int,
-        codes: set[Heard],
-    ) -> None:
-        blocks = self._job.blocks
-        until = blocks[number].start if number < len(blocks) else None
-        with self._noted(block.path):
-            traces = self._wanted(block)
-            self._picks += stream.feed(traces, until, codes, CHUNKS_AHEAD)
 
     def _wanted(self, block: Block) -> list[Trace]:
         try:
@@ -376,8 +313,9 @@ def _sums_of(
         elif "n_records" in fact:
             stations[fact["station"]] = StationSummary.of(fact)
         else:
-            name = fact["station"]
-            stations.setdefault(name, StationSummary(name)).add(fact)
+            summary = stations.setdefault(fact["station"], StationSummary(fact["station"]))
+            said = {name: fact[name] for name in ("counts", "failed", "reason")}
+            summary.add(fact["duration_s"], **said)
     return reports, stations
 
 

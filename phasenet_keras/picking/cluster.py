@@ -26,12 +26,12 @@ from phasenet_keras.io.index import Paths
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.picking.archive import (
     GroupJob,
-    StationSummary,
+    GroupRun,
     network_facts,
     plan_archive,
     said_of,
 )
-from phasenet_keras.picking.files import FileReport, Progress
+from phasenet_keras.picking.files import FileReport, Progress, StationSummary
 from phasenet_keras.picking.parts import PartFolder, digest_of, room_wanted
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError, MissingExtraError, PhaseNetKerasError
@@ -131,14 +131,9 @@ def pick_over_dask(
 ) -> Generator[StationSummary | FileReport | Progress, None, None]:
     """Pick files, folders and patterns on Dask workers; see `pick_archive`, which this equals.
 
-    Args:
-        client: connected to the scheduler, see `open_client`.
-        picker: what they are picked with; each worker loads its network once.
-        sources: files, folders and patterns, which the workers see under the same names.
-        parts: in a folder that the workers see, too.
-        selection: what is wanted; None for all.
-        part_s: a task and its part are over when so many seconds of record have been read.
-        block_bytes: miniSEED is read in pieces of so many bytes.
+    The arguments are the same, and a client that is connected to the scheduler, see `open_client`.
+    The workers see the sources and the folder of the parts under the same names; each loads the
+    network once, and a task writes one part.
 
     Yields:
         The same as `pick_archive`; groups of files that share a station in the order in which they
@@ -224,10 +219,10 @@ def _recipe_of(picker: Picker, parts: PartFolder) -> _Recipe:
 
 def _pick_part(job: GroupJob, recipe: _Recipe, folder: Path) -> tuple[int, bool]:
     """Write the next part of a group; return how many blocks are read, and if that is all."""
-    for _ in job.run(_picker_of(recipe), folder, n_parts=1):
+    run = GroupRun(_picker_of(recipe), job, folder)
+    for _ in run.run(n_parts=1):
         pass
-    written = PartFolder(folder).group(job.name)
-    return written.n_blocks, written.is_done
+    return run.parts.n_blocks, run.parts.is_done
 
 
 @lru_cache(maxsize=2)

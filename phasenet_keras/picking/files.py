@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, expand_paths, group_by_station
@@ -20,7 +20,15 @@ from phasenet_keras.types import FormatError, Pick, TextOnlyError
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker, RecordResult
 
-__all__ = ["FileReport", "Progress", "StationResult", "chosen_paths", "pick_files"]
+__all__ = [
+    "FileReport",
+    "Progress",
+    "StationResult",
+    "StationSummary",
+    "chosen_paths",
+    "pick_files",
+    "shown_names",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,61 @@ class FileReport:
         return cls(path, str(error), failed=not isinstance(error, TextOnlyError))
 
 
+@dataclass
+class StationSummary:
+    """What became of one station, in numbers.
+
+    Attributes:
+        station: SEED id without component.
+        n_records: stretches of record, between which there are gaps.
+        n_picked: those that could be run.
+        hours, hours_picked: length of all stretches, and of those that could be run.
+        counts: picks by phase.
+        failed: True if a stretch could not be run, of an instrument that is to be picked.
+        reason: why there is no pick, or why a stretch could not be run; the longest one's.
+    """
+
+    station: str
+    n_records: int = 0
+    n_picked: int = 0
+    hours: float = 0.0
+    hours_picked: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: bool = False
+    reason: str = ""
+    _longest: tuple[bool, float] = (False, -1.0)
+
+    def add(
+        self, duration_s: float, counts: Mapping[str, int], *, failed: bool, reason: str
+    ) -> None:
+        """Count a stretch."""
+        hours = duration_s / 3600.0
+        self.n_records += 1
+        self.hours += hours
+        self.counts.update(counts)
+        self.failed |= failed and is_for_picks(self.station)
+        if not failed:
+            self.n_picked += 1
+            self.hours_picked += hours
+        if reason and (failed, hours) > self._longest:
+            self._longest = (failed, hours)
+            self.reason = reason
+
+    @classmethod
+    def of(cls, fact: dict[str, Any]) -> StationSummary:
+        """Return what the fields of another say, after JSON, too."""
+        longest = tuple(fact["_longest"])
+        return cls(**{**fact, "counts": Counter(fact["counts"]), "_longest": longest})
+
+    def closed(self) -> StationSummary:
+        """Settle the reason: all stretches are counted."""
+        if self.counts and not self.failed:
+            self.reason = ""
+        elif self.n_records > 1:
+            self.reason += f" (and {self.n_records - 1} more records)"
+        return self
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class StationResult(ShortRepr):
     """What became of one station.
@@ -64,45 +127,15 @@ class StationResult(ShortRepr):
         """All picks, by time."""
         return sorted(pick for record in self.records for pick in record.picks)
 
-    @property
-    def counts(self) -> Counter[str]:
-        """Picks by phase."""
-        return Counter(pick.phase for pick in self.picks)
-
-    @property
-    def n_records(self) -> int:
-        """Stretches of record, between which there are gaps."""
-        return len(self.records)
-
-    @property
-    def n_picked(self) -> int:
-        """Stretches of record that could be run."""
-        return sum(not record.failed for record in self.records)
-
-    @property
-    def hours_picked(self) -> float:
-        """Length of the records that could be run."""
-        return sum(r.waveform.duration_s for r in self.records if not r.failed) / 3600.0
-
-    @property
-    def hours(self) -> float:
-        """Length of all records together."""
-        return sum(record.waveform.duration_s for record in self.records) / 3600.0
-
-    @property
-    def failed(self) -> bool:
-        """True if a record could not be run, of an instrument that is to be picked."""
-        return is_for_picks(self.station) and any(record.failed for record in self.records)
-
-    @property
-    def reason(self) -> str:
-        """Why there is no pick, or why a record could not be run; the longest record's."""
-        if self.picks and not self.failed:
-            return ""
-        given = [record for record in self.records if record.failed] or self.records
-        longest = max(given, key=lambda record: record.waveform.duration_s)
-        others = len(self.records) - 1
-        return longest.reason + (f" (and {others} more records)" if others else "")
+    def summary(self) -> StationSummary:
+        """Count the records and their picks."""
+        summary = StationSummary(self.station)
+        for record in self.records:
+            counts = Counter(pick.phase for pick in record.picks)
+            summary.add(
+                record.waveform.duration_s, counts, failed=record.failed, reason=record.reason
+            )
+        return summary.closed()
 
 
 @dataclass(frozen=True)
@@ -133,8 +166,7 @@ def pick_files(
     selection = selection or Selection()
     paths, notes = chosen_paths(sources, selection)
     yield from notes
-    counts = Counter(path.name for path in paths)
-    repeated = {path for path in paths if counts[path.name] > 1}
+    shown = shown_names(paths)
     if not paths:
         return
     with noted() as texts:
@@ -142,7 +174,7 @@ def pick_files(
     yield from _notes(paths[0], texts)
     yield Progress(0, len(groups))
     for done, group in enumerate(groups, start=1):
-        yield from _pick_group(picker, group, repeated, selection)
+        yield from _pick_group(picker, group, shown, selection)
         yield Progress(done, len(groups))
 
 
@@ -160,8 +192,14 @@ def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list
     return chosen, [FileReport(paths[0], text, failed=False)]
 
 
+def shown_names(paths: Collection[Path]) -> dict[Path, str]:
+    """Return the whole names of those files whose last part alone would not tell them."""
+    counts = Counter(path.name for path in paths)
+    return {path: str(path) for path in paths if counts[path.name] > 1}
+
+
 def _pick_group(
-    picker: Picker, paths: list[Path], repeated: set[Path], selection: Selection
+    picker: Picker, paths: list[Path], shown: Mapping[Path, str], selection: Selection
 ) -> Iterator[StationResult | FileReport]:
     from obspy import Stream
 
@@ -170,9 +208,8 @@ def _pick_group(
         with noted() as texts:
             try:
                 traces = read_stream(path)
-                if path in repeated:  # the name alone would not tell the file
-                    for trace in traces:
-                        trace.stats.source_file = str(path)
+                for trace in traces if path in shown else ():
+                    trace.stats.source_file = shown[path]
                 stream += traces
                 sources.append(path)
             except FormatError as error:

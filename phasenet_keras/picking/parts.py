@@ -33,6 +33,7 @@ SAFE_MODULES = {
     *("phasenet_keras.models.config", "phasenet_keras.picking.peaks", "phasenet_keras.types"),
     *("phasenet_keras.io.instruments", "phasenet_keras.picking.batches"),
     *("phasenet_keras.picking.station_stream", "phasenet_keras.picking.stream_state"),
+    "phasenet_keras.picking.search",
     *("obspy.core.utcdatetime", "obspy.core.trace", "obspy.core.util.attribdict"),
     "collections",
 }
@@ -189,6 +190,7 @@ class GroupParts:
     Attributes:
         n_blocks: blocks of the group that need not be read again.
         is_done: nothing is left to do.
+        facts: what is to be said of the finished parts, as it was given with the last one.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -197,17 +199,12 @@ class GroupParts:
         self._n_parts = 0
         self.n_blocks = 0
         self.is_done = False
-        self._facts: list[dict[str, Any]] = []
+        self.facts: list[dict[str, Any]] = []
         progress = folder / f"{name}.json"
         if progress.is_file():
             content = json.loads(progress.read_text(encoding="utf-8"))
             self._n_parts, self.n_blocks = content["n_parts"], content["n_blocks"]
-            self.is_done, self._facts = content["is_done"], content["facts"]
-
-    @property
-    def facts(self) -> list[dict[str, Any]]:
-        """What is to be said of the finished parts, as it was given with the last one."""
-        return list(self._facts)
+            self.is_done, self.facts = content["is_done"], content["facts"]
 
     def paths(self) -> list[Path]:
         """Return the tables of the finished parts, each of picks by time."""
@@ -254,7 +251,7 @@ class GroupParts:
             }
             write_json(content, self._folder / f"{self._name}.json")
         self._n_parts, self.n_blocks, self.is_done = done + 1, n_blocks, state is None
-        self._facts = content["facts"]
+        self.facts = content["facts"]
         (self._folder / f"{self._name}-{done:05d}.state").unlink(missing_ok=True)
 
     def _part(self, number: int) -> Path:

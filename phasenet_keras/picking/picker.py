@@ -10,22 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.data.preprocess import check_modes
-from phasenet_keras.data.settings import number, optional, settled
-from phasenet_keras.data.windows import check_core_samples
+from phasenet_keras.data.preprocess import MISSING, SAMPLING
+from phasenet_keras.data.settings import number, optional, settled, whole
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
 from phasenet_keras.picking.batches import Submit
 from phasenet_keras.picking.no_picks import why_no_picks
-from phasenet_keras.picking.peaks import PeakFinder
-from phasenet_keras.picking.ratio import snr_db_at
-from phasenet_keras.picking.stream_state import (
-    AMPLITUDE_WINDOW_SAMPLES,
-    Found,
-    StreamSettings,
-    amplitude_at,
-)
-from phasenet_keras.picking.whole import WholeRun, whole_runs
+from phasenet_keras.picking.search import Found, PickSearch
+from phasenet_keras.picking.stream_state import StreamSettings
+from phasenet_keras.picking.whole import whole_runs
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import (
     Annotation,
@@ -43,7 +36,7 @@ if TYPE_CHECKING:
     from obspy import Stream, Trace
 
     from phasenet_keras.models.contract import Preset
-    from phasenet_keras.models.network_weights import NetworkWeights
+    from phasenet_keras.models.litert import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = ["Picker", "RecordResult"]
@@ -156,15 +149,13 @@ class Picker:
         refuse_unknown(thresholds, preset.thresholds, "thresholds")
         for phase, value in thresholds.items():
             thresholds[phase] = settled(f"the threshold of {phase}", number(0, 1), value)
-        min_distance_s = settled("min_distance_s", optional(number(0)), min_distance_s)
-        check_modes(sampling, missing)
         self.net = net
         self.preset = preset
         self.thresholds = {**preset.thresholds, **thresholds}
-        self.min_distance_s = min_distance_s
-        self.sampling = sampling
-        self.missing = missing
-        self.chunk_samples = check_core_samples(chunk_samples)
+        self.min_distance_s = settled("min_distance_s", optional(number(0)), min_distance_s)
+        self.sampling = settled("sampling", SAMPLING, sampling)
+        self.missing = settled("missing", MISSING, missing)
+        self.chunk_samples = settled("chunk_samples", whole(1), chunk_samples)
         self.follow = follow
         self.engine = engine
         self._forward = compile_forward(net, preset.window_samples, follow=follow, engine=engine)
@@ -237,8 +228,10 @@ class Picker:
             PhaseNetKerasError: if a record cannot be run: wrong channels, far too low a rate.
         """
         picks = []
-        for run in whole_runs(self, _as_waveforms(records)):
-            picks += self._picks_of(run.annotation(), run.waveform)
+        for result in self.pick_each(records):
+            if result.error:
+                raise result.error
+            picks += result.picks
         return sorted(picks)
 
     def pick_each(
@@ -269,10 +262,27 @@ class Picker:
             if run.prepared is None:
                 yield RecordResult(run.waveform, None, error=run.error)
                 continue
-            annotation = run.annotation()
-            picks = self._picks_of(annotation, run.waveform)
-            reason = "" if picks else self._why_none(annotation, run)
-            yield RecordResult(run.waveform, annotation, picks, reason)
+            wave, annotation = run.waveform, run.annotation()
+            search = PickSearch(
+                self._thresholds_by_column(),
+                self.min_distance_samples(annotation.sampling_rate),
+                self.preset.window_samples,
+                wave.sampling_rate / annotation.sampling_rate,
+            )
+            search.add(wave.data)
+            search.feed(annotation.probabilities)
+            picks = sorted(self.pick_of(it, annotation, wave.units) for it in search.finish())
+            reason = ""
+            if not picks:
+                reason = why_no_picks(
+                    self.preset,
+                    search.highest,
+                    search.n_samples,
+                    bool(run.prepared.live_channels),
+                    wave.n_samples,
+                    wave.sampling_rate,
+                )
+            yield RecordResult(wave, annotation, picks, reason)
 
     def pick_record(self, waveform: Stream | Trace | Waveform) -> RecordResult:
         """Pick one record and say why, if there are no picks. Does not raise on bad records.
@@ -288,23 +298,6 @@ class Picker:
             raise ConfigError(f"one record is wanted, received {len(found)}: pick_each takes more")
         [result] = self.pick_each(found)
         return result
-
-    def _picks_of(self, annotation: Annotation, waveform: Waveform) -> list[Pick]:
-        scale = waveform.sampling_rate / annotation.sampling_rate
-        length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * scale))
-        reach = round(self.preset.window_samples // 2 * scale)
-        mpd = self.min_distance_samples(annotation.sampling_rate)
-        picks = []
-        for column, threshold in self._thresholds_by_column().items():
-            finder = PeakFinder(threshold, mpd)
-            series = annotation.probabilities[:, column]
-            for sample, probability in [*finder.feed(series), *finder.finish()]:
-                begin = min(round(sample * scale), waveform.n_samples - 1)
-                amplitude = amplitude_at(waveform.data, begin, length, reach)
-                snr_db = snr_db_at(waveform.data, begin, length)
-                found = Found(sample, column, probability, amplitude, snr_db)
-                picks.append(self.pick_of(found, annotation, waveform.units))
-        return sorted(picks)
 
     def pick_of(self, found: Found, annotation: Annotation, units: str | None) -> Pick:
         """Return what was found in samples as a pick of an annotation."""
@@ -358,17 +351,6 @@ class Picker:
             return round(self.min_distance_s * sampling_rate)
         # Of the network's time: reinterpreted records keep the distance in samples.
         return round(self.preset.min_distance_s * self.preset.sampling_rate)
-
-    def _why_none(self, annotation: Annotation, run: WholeRun) -> str:
-        highest = {
-            column: float(annotation.probabilities[:, column].max())
-            for column in self._thresholds_by_column()
-        }
-        n_samples, wave = annotation.probabilities.shape[0], run.waveform
-        is_live = run.prepared is not None and bool(run.prepared.live_channels)
-        return why_no_picks(
-            self.preset, highest, n_samples, is_live, wave.n_samples, wave.sampling_rate
-        )
 
 
 def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> Iterator[Waveform]:

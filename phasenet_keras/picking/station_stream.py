@@ -23,7 +23,8 @@ from phasenet_keras.io.instruments import (
 from phasenet_keras.io.registry import check_header, with_numbers
 from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
 from phasenet_keras.picking.no_picks import why_no_picks
-from phasenet_keras.picking.stream_state import Found, RecordState
+from phasenet_keras.picking.search import Found
+from phasenet_keras.picking.stream_state import RecordState
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Pick
 
 if TYPE_CHECKING:
@@ -189,13 +190,13 @@ class _OpenStretch:
             new_hz = wanted_rate(
                 piece.sampling_rate, preset.sampling_rate, picker.sampling, station
             )
-            reached_hz = new_hz
-            if new_hz != piece.sampling_rate:
-                reached_hz = Resampler(piece.sampling_rate, new_hz).reached_hz
+            is_left = new_hz == piece.sampling_rate
+            resampler = None if is_left else Resampler(piece.sampling_rate, new_hz)
         except PhaseNetKerasError as error:
             self._state = None
             self.stretch.reason, self.stretch.failed = str(error), True
             return
+        reached_hz = resampler.reached_hz if resampler else piece.sampling_rate
         self._annotation = Annotation(
             probabilities=np.empty((0, len(preset.config.phases)), np.float32),
             phases=preset.config.phases,
@@ -205,7 +206,7 @@ class _OpenStretch:
             source=piece.source,
         )
         settings = picker.stream_settings(reached_hz, submit)
-        self._state = RecordState(settings, columns, piece.sampling_rate, new_hz)
+        self._state = RecordState(settings, columns, piece.sampling_rate, resampler)
 
     def feed(self, piece: Piece, n_ahead: int = 0) -> list[Pick]:
         self.stretch.n_samples += piece.data.shape[0]

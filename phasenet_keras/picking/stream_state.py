@@ -14,30 +14,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.preprocess import arranged
 from phasenet_keras.data.resampling import Resampler
-from phasenet_keras.data.windows import chunks, pad_to, padded_length
+from phasenet_keras.data.windows import pad_to, padded_length
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.picking.batches import Result, Submit
-from phasenet_keras.picking.peaks import PeakFinder
-from phasenet_keras.picking.ratio import snr_db_at
+from phasenet_keras.picking.search import Found, PickSearch
 
-__all__ = [
-    "AMPLITUDE_WINDOW_SAMPLES",
-    "ChunkRunner",
-    "Found",
-    "RecordState",
-    "StreamSettings",
-    "amplitude_at",
-]
+__all__ = ["ChunkRunner", "RecordState", "StreamSettings"]
 
-# The amplitude is read in this many samples of the network's rate from the pick on: 3 s at 100 Hz.
-AMPLITUDE_WINDOW_SAMPLES = 300
 # Chunks that may wait for the network or for the search; reading a block takes as long as some.
 CHUNKS_AHEAD = 8
 
@@ -63,45 +53,12 @@ class StreamSettings:
     mpd: int
 
 
-@dataclass(frozen=True, order=True)
-class Found:
-    """A pick, in samples.
-
-    Attributes:
-        sample: of the probabilities, from the record's first.
-        column: of the phase.
-        probability: at the sample.
-        amplitude, snr_db: as in `phasenet_keras.types.Pick`.
-    """
-
-    sample: int
-    column: int
-    probability: float
-    amplitude: float
-    snr_db: float | None = field(default=None, compare=False)
-
-
-def amplitude_at(data: np.ndarray, begin: int, length: int, reach: int) -> float:
-    """Return the largest excursion, over all channels, from the mean about a sample.
-
-    Args:
-        data: ``(n_samples, n_channels)``.
-        begin: the sample.
-        length: samples from ``begin`` on in which the excursion is looked for.
-        reach: samples on each side over which the mean is taken; that of all ``data`` where they
-            are not more than twice as many.
-
-    Example:
-        >>> amplitude_at(np.array([[0.0], [0.0], [6.0], [-6.0]]), 2, 1, 2)
-        6.0
-    """
-    near = data if len(data) <= 2 * reach else data[max(0, begin - reach) : begin + reach]
-    mean = near.mean(axis=0, dtype=np.float64)
-    return float(np.abs(data[begin : begin + length] - mean).max())
-
-
 class ChunkRunner:
     """Runs a normalised record that comes in pieces, in chunks with a halo.
+
+    A chunk begins at a multiple of the network's grid, its length is congruent to the training
+    window, and it has the halo to each side of the samples that are kept of it, as far as the
+    record goes: so it agrees with the whole record to rounding.
 
     Args:
         settings: of the run.
@@ -110,7 +67,7 @@ class ChunkRunner:
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
         self._grid, self._halo = settings.config.grid_samples, settings.config.halo_samples
-        self.core_samples = -(-settings.chunk_samples // self._grid) * self._grid
+        self.core_samples = self._on_grid(settings.chunk_samples)
         self._held = np.empty((0, len(settings.config.channels)), np.float32)
         self._begin = 0  # of what is held
         self._kept = 0  # up to here the network was asked
@@ -124,29 +81,21 @@ class ChunkRunner:
             n_ahead: so many chunks may be left running; the next call gives what they come to.
         """
         self._held = np.concatenate([self._held, x])
-        grid, halo = self._grid, self._halo
-        remainder = self._settings.window_samples % grid
+        n_samples = self._begin + self._held.shape[0]
         parts: list[np.ndarray] = []
-        while True:
-            need = self._kept + self.core_samples + halo
-            end = -(-(need - remainder) // grid) * grid + remainder
-            if end > self._begin + self._held.shape[0]:
-                return self._joined(parts + self._finished(n_ahead))
-            self._run(end, self._kept + self.core_samples)
+        while self._next_end <= n_samples:
+            self._run(self._next_end, self._kept + self.core_samples)
             parts += self._finished(max(n_ahead, CHUNKS_AHEAD))
+        return self._joined(parts + self._finished(n_ahead))
 
     def end(self) -> None:
         """Let the network run what is left, the record has ended; `taken` gives it."""
-        settings = self._settings
         n_samples = self._begin + self._held.shape[0]
-        if self._kept == n_samples:
-            return
-        grid, halo = self._grid, self._halo
-        n_padded = padded_length(n_samples, settings.window_samples, grid)
+        n_padded = padded_length(n_samples, self._settings.window_samples, self._grid)
         self._held = pad_to(self._held, n_padded - self._begin)
-        for piece in chunks(n_padded, settings.window_samples, grid, halo, self.core_samples):
-            if self._kept <= piece.keep_begin < n_samples:
-                self._run(piece.end, min(piece.keep_end, n_samples))
+        while self._kept < n_samples:
+            keep_end = min(self._kept + self.core_samples, n_samples)
+            self._run(min(self._next_end, n_padded), keep_end)
 
     def finish(self) -> np.ndarray:
         """Return the probabilities that are left: the record has ended."""
@@ -156,6 +105,17 @@ class ChunkRunner:
     def taken(self, n_ahead: int = 0) -> np.ndarray:
         """Return what running chunks come to; so many may be left running."""
         return self._joined(self._finished(n_ahead))
+
+    def _on_grid(self, n_samples: int) -> int:
+        """Return a length rounded up to a multiple of the grid."""
+        return -(-n_samples // self._grid) * self._grid
+
+    @property
+    def _next_end(self) -> int:
+        """Where the next chunk ends, if the record goes on so far."""
+        remainder = self._settings.window_samples % self._grid
+        need = self._kept + self.core_samples + self._halo
+        return self._on_grid(need - remainder) + remainder
 
     def _run(self, end: int, keep_end: int) -> None:
         begin = max(0, self._kept - self._halo)
@@ -178,41 +138,14 @@ class ChunkRunner:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-class _Tail:
-    """The last samples of a record, in the pieces in which they came."""
-
-    def __init__(self) -> None:
-        self.n_samples = 0
-        self._pieces: deque[tuple[int, np.ndarray]] = deque()
-
-    def add(self, data: np.ndarray) -> None:
-        self._pieces.append((self.n_samples, data))
-        self.n_samples += data.shape[0]
-
-    def between(self, low: int, high: int) -> np.ndarray:
-        """Return the samples from ``low`` to ``high``, as far as they are there."""
-        cut = [
-            data[max(0, low - begin) : max(0, high - begin)]
-            for begin, data in self._pieces
-            if begin < high and begin + data.shape[0] > low
-        ]
-        return cut[0] if len(cut) == 1 else np.concatenate(cut)
-
-    def forget(self, before: int) -> None:
-        while self._pieces and self._pieces[0][0] < before:
-            begin, data = self._pieces.popleft()
-            if begin + data.shape[0] > before:
-                self._pieces.appendleft((before, data[before - begin :]))
-
-
 class RecordState:
     """Picks one record without gaps that comes in pieces of any size.
 
     Args:
         settings: of the run.
         columns: for each of the network's channels the record's column, or None where it has none.
-        old_hz, new_hz: sampling rates of the record and wanted of the network, in Hz; equal ones
-            are for records that are taken as they are.
+        old_hz: sampling rate of the record, in Hz.
+        resampler: from it to the network's; None takes the samples as they are.
 
     Example:
         >>> config = PhaseNetConfig(channels="Z")
@@ -233,24 +166,26 @@ class RecordState:
         settings: StreamSettings,
         columns: Sequence[int | None],
         old_hz: float = 1.0,
-        new_hz: float = 1.0,
+        resampler: Resampler | None = None,
     ) -> None:
         self._settings = settings
         self._columns = tuple(columns)
-        self._resampler = Resampler(old_hz, new_hz) if old_hz != new_hz else None
-        self.sampling_rate = self._resampler.reached_hz if self._resampler else old_hz
-        self._scale = old_hz / self.sampling_rate
-        self._reach = round(settings.window_samples // 2 * self._scale)
-        self._length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * self._scale))
+        self._resampler = resampler
         self._normalizer = MovingNormalizer(settings.window_samples, len(self._columns))
         self._runner = ChunkRunner(settings)
-        self._finders = {c: PeakFinder(t, settings.mpd) for c, t in settings.thresholds.items()}
-        # The record's own samples, as far back as an amplitude may be wanted.
-        self._raw = _Tail()
-        self._waiting: list[tuple[int, int, float]] = []
+        self._search = PickSearch(
+            settings.thresholds,
+            settings.mpd,
+            settings.window_samples,
+            old_hz / (resampler.reached_hz if resampler else old_hz),
+        )
         self._found: list[Found] = []
         self._is_ended = False
-        self.n_samples = 0  # of the probabilities
+
+    @property
+    def n_samples(self) -> int:
+        """Probabilities so far."""
+        return self._search.n_samples
 
     @property
     def is_live(self) -> np.ndarray:
@@ -260,8 +195,8 @@ class RecordState:
     @property
     def highest(self) -> dict[int, float]:
         """The highest probability of each column so far; 0 where no channel has held a signal."""
-        is_live = self.is_live.any()
-        return {c: max(0.0, item.highest) if is_live else 0.0 for c, item in self._finders.items()}
+        highest = self._search.highest
+        return highest if self.is_live.any() else dict.fromkeys(highest, 0.0)
 
     def feed(self, data: np.ndarray, n_ahead: int = 0) -> list[Found]:
         """Take the next samples of the record; return the picks now certain.
@@ -270,26 +205,27 @@ class RecordState:
             data: ``(n, channels)``, not to be changed afterwards.
             n_ahead: so many chunks may be left running; later calls give what they come to.
         """
-        self._raw.add(data)
+        self._search.add(data)
         step = max(STEP_SAMPLES, self._runner.core_samples)
         for begin in range(0, data.shape[0], step):
             x = arranged(data[begin : begin + step], self._columns)
             if self._resampler:
                 x = self._resampler.feed(x)
-            self._search(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
+            self._search.feed(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
         return self.wait(n_ahead)
 
     def wait(self, n_ahead: int = 0) -> list[Found]:
         """Return the picks that running chunks come to."""
-        self._search(self._runner.taken(n_ahead))
-        return self._measured(is_end=False)
+        self._search.feed(self._runner.taken(n_ahead))
+        self._found += self._search.settled()
+        return self._certain()
 
     def end(self) -> None:
         """Let the network run what is left, the record has ended; `finish` gives what is found."""
         if self._resampler:
             x = self._resampler.finish(len(self._columns))
-            self._search(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
-        self._search(self._runner.feed(self._normalizer.finish(), CHUNKS_AHEAD))
+            self._search.feed(self._runner.feed(self._normalizer.feed(x), CHUNKS_AHEAD))
+        self._search.feed(self._runner.feed(self._normalizer.finish(), CHUNKS_AHEAD))
         self._runner.end()
         self._is_ended = True
 
@@ -297,59 +233,16 @@ class RecordState:
         """Return the picks that are left: the record has ended."""
         if not self._is_ended:
             self.end()
-        self._search(self._runner.taken())
-        for column, finder in self._finders.items():
-            self._waiting += [(sample, column, height) for sample, height in finder.finish()]
+        self._search.feed(self._runner.taken())
+        self._found += self._search.finish()
+        return self._certain()
+
+    def _certain(self) -> list[Found]:
+        """Return what was found, none before a channel has held a signal.
+
+        A network's answer to nothing is not an observation.
+        """
         if not self.is_live.any():
-            # A network's answer to nothing is not an observation.
-            self._waiting, self._found = [], []
-        return self._measured(is_end=True)
-
-    def _search(self, probabilities: np.ndarray) -> None:
-        if not probabilities.size:
-            return
-        self.n_samples += probabilities.shape[0]
-        for column, finder in self._finders.items():
-            peaks = finder.feed(probabilities[:, column])
-            self._waiting += [(sample, column, height) for sample, height in peaks]
-
-    def _measured(self, is_end: bool) -> list[Found]:
-        """Give the waiting picks their amplitudes, as far as the record goes; drop old samples."""
-        waiting = []
-        ahead = max(self._reach, self._length)
-        for sample, column, height in self._waiting:
-            begin = min(round(sample * self._scale), max(0, self._raw.n_samples - 1))
-            if is_end or (
-                begin + ahead <= self._raw.n_samples and self._raw.n_samples > 2 * self._reach
-            ):
-                measured = self._amplitude(begin), self._snr_db(begin)
-                self._found.append(Found(sample, column, height, *measured))
-            else:
-                waiting.append((sample, column, height))
-        self._waiting = waiting
-        self._forget()
-        if not self.is_live.any():  # nothing is certain yet: see `finish`
             return []
         found, self._found = sorted(self._found), []
         return found
-
-    def _amplitude(self, begin: int) -> float:
-        n_samples = self._raw.n_samples
-        if n_samples <= 2 * self._reach:
-            return amplitude_at(self._raw.between(0, n_samples), begin, self._length, self._reach)
-        low = max(0, begin - self._reach)
-        part = self._raw.between(low, begin + max(self._reach, self._length))
-        near = part[: begin + self._reach - low].mean(axis=0, dtype=np.float64)
-        return float(np.abs(part[begin - low : begin - low + self._length] - near).max())
-
-    def _snr_db(self, begin: int) -> float | None:
-        low = max(0, begin - self._length)
-        part = self._raw.between(low, begin + self._length)
-        return snr_db_at(part, begin - low, self._length)
-
-    def _forget(self) -> None:
-        samples = [finder.oldest for finder in self._finders.values()]
-        samples += [sample for sample, _, _ in self._waiting]
-        oldest = round(min(samples, default=self.n_samples) * self._scale) - 1
-        if self._raw.n_samples > 2 * self._reach:
-            self._raw.forget(oldest - max(self._reach, self._length))

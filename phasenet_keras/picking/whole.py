@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from phasenet_keras.data.preprocess import Prepared, prepare
-from phasenet_keras.data.windows import chunks, pad_to, padded_length
-from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Result, Submit
+from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
+from phasenet_keras.picking.stream_state import ChunkRunner
 from phasenet_keras.types import Annotation, PhaseNetKerasError, Waveform
 
 if TYPE_CHECKING:
@@ -38,14 +37,12 @@ class WholeRun:
         self.waveform = waveform
         self.prepared: Prepared | None = None
         self.error: PhaseNetKerasError | None = None
-        self._config = picker.preset.config
-        # What the network was asked, from which sample on, and which are kept.
-        self._parts: list[tuple[Future[np.ndarray] | Result, int, slice]] = []
         preset = picker.preset
+        self._phases = preset.config.phases
         try:
             self.prepared = prepare(
                 waveform,
-                self._config.channels,
+                preset.config.channels,
                 preset.sampling_rate,
                 preset.window_samples,
                 sampling=picker.sampling,
@@ -54,17 +51,11 @@ class WholeRun:
         except PhaseNetKerasError as error:
             self.error = error
             return
-        if not self.prepared.live_channels:
-            return
-        grid, halo = self._config.grid_samples, self._config.halo_samples
-        n_samples = self.prepared.data.shape[0]
-        n_padded = padded_length(n_samples, preset.window_samples, grid)
-        x = pad_to(self.prepared.data, n_padded)
-        for piece in chunks(n_padded, preset.window_samples, grid, halo, picker.chunk_samples):
-            kept = slice(piece.keep_begin, min(piece.keep_end, n_samples))
-            if kept.stop > kept.start:
-                future = submit(x[None, piece.begin : piece.end])
-                self._parts.append((future, piece.begin, kept))
+        self._runner = ChunkRunner(picker.stream_settings(self.prepared.sampling_rate, submit))
+        if self.prepared.live_channels:
+            # All chunks are left running: other records are prepared meanwhile.
+            self._runner.feed(self.prepared.data, n_ahead=len(self.prepared.data))
+            self._runner.end()
 
     def annotation(self) -> Annotation:
         """Return the probabilities, when they are there.
@@ -75,16 +66,14 @@ class WholeRun:
         if self.prepared is None:
             assert self.error is not None
             raise self.error
-        shape = self.prepared.data.shape[0], len(self._config.phases)
-        probabilities = np.zeros(shape, np.float32)
-        if not self._parts:
-            # Nothing to see: a network's answer to nothing is not an observation.
+        if self.prepared.live_channels:
+            probabilities = self._runner.taken()
+        else:  # a network's answer to nothing is not an observation
+            probabilities = np.zeros((len(self.prepared.data), len(self._phases)), np.float32)
             probabilities[:, 0] = 1.0
-        for future, begin, kept in self._parts:
-            probabilities[kept] = future.result()[0, kept.start - begin : kept.stop - begin]
         return Annotation(
             probabilities=probabilities,
-            phases=self._config.phases,
+            phases=self._phases,
             sampling_rate=self.prepared.sampling_rate,
             start_time=self.waveform.start_time,
             station=self.waveform.station,
