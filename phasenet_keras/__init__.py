@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from phasenet_keras.training.transfer import FreezePhase, FreezeSchedule, TransferStrategy
     from phasenet_keras.types import Annotation, LabelledWaveform, Pick, Waveform
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0.dev1"
 
 _HOMES = {
     "Annotation": "types",
