@@ -29,7 +29,7 @@ from phasenet_keras.training.demands import check_network, check_training
 from phasenet_keras.training.devices import generators_kept
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import choose_thresholds
-from phasenet_keras.training.examination import Examination, examine
+from phasenet_keras.training.examination import examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner
 from phasenet_keras.training.proof import Proof, before_and_after
@@ -220,7 +220,7 @@ def _trained(
     best = best_epoch(history, learner.n_dev_labels)
     if keep_parent and best is not None and not beats(history[best], parent_loss, parent_f1):
         best = None
-    findings = _findings(learner, history, sets[1], best)
+    findings = examine(learner, history, sets[1], best)
     net, n_refitted = parent, 0
     if best is None:
         kept = kept_contract(parent.preset, learner.contract)
@@ -314,35 +314,6 @@ def _result_of(
         net = learner.net
     net.save_preset(folder / BEST, contract)
     return PhaseNet.from_preset(folder / BEST)
-
-
-def _findings(
-    learner: Learner,
-    history: Sequence[EpochReport],
-    dev_records: Sequence[LabelledWaveform],
-    kept_epoch: int | None,
-) -> tuple[Finding, ...]:
-    """Return what the doctor finds wrong with a run."""
-    return examine(
-        Examination(
-            net=learner.net,
-            parent=learner.parent,
-            start=learner.start,
-            strategy=learner.strategy,
-            learning_rates=[report.learning_rate for report in history],
-            train_losses=[report.train_loss for report in history],
-            dev_losses=[report.dev_loss for report in history],
-            kept_epoch=kept_epoch,
-            train_records=learner.examples.records,
-            dev_records=dev_records,
-            x=learner.dev_x,
-            y=learner.dev_y,
-            loss=learner.loss,
-            scored_records=learner.dev_records,
-            dev_found=learner.dev_found,
-            tolerance_samples=learner.config.tolerance_samples,
-        )
-    )
 
 
 def _data_facts(
