@@ -117,10 +117,6 @@ def check_training(
 def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[LabelledWaveform]) -> None:
     """Refuse test records that say nothing of others: known, of known events, of another rate.
 
-    Args:
-        known: records that train or validate.
-        test_records: of the same kind, as they should be.
-
     Raises:
         ConfigError: saying what they share, or their rates.
     """
@@ -138,9 +134,6 @@ def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[Labelle
 
 def check_one_rate(parts: Mapping[str, Sequence[LabelledWaveform]]) -> None:
     """Refuse records of several sampling rates: samples are taken as they are.
-
-    Args:
-        parts: records by what they are for.
 
     Raises:
         ConfigError: naming the rates of each part.

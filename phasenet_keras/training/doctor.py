@@ -90,13 +90,7 @@ def check_history(
 def check_losses(
     train_losses: Sequence[float], dev_losses: Sequence[float], kept_epoch: int | None = None
 ) -> list[Finding]:
-    """Look at how the losses went on.
-
-    Args:
-        train_losses: of each epoch, in nats a sample.
-        dev_losses: the same on the validation records.
-        kept_epoch: that the result is of; None where the parent is kept.
-    """
+    """Look at how the losses went on; without an epoch that is kept, the parent is."""
     sick = [
         epoch
         for epoch, pair in enumerate(zip(train_losses, dev_losses, strict=True))
@@ -137,15 +131,7 @@ def check_weights(
     stages: Sequence[str],
     n_epochs: int,
 ) -> list[Finding]:
-    """Compare weights before and after training with what the strategy asked for.
-
-    Args:
-        before: the weights that training started from.
-        after: the weights that it ended with.
-        strategy: of the run.
-        stages: of the network.
-        n_epochs: that were run.
-    """
+    """Compare weights before and after training with what the strategy asked for."""
     moved = {name.split("_")[0] for name in after if not np.array_equal(before[name], after[name])}
     frozen_always = set(stages)
     for epoch in range(n_epochs):

@@ -254,12 +254,7 @@ def mean_f1(scores: Mapping[str, PhaseScores], without: float = math.nan) -> flo
 
 
 def score_curve(phase: str, matches: Mapping[float, Sequence[RecordMatches]]) -> ScoreCurve:
-    """Add up the matches of many records at each of many thresholds.
-
-    Args:
-        phase: name of the phase.
-        matches: those of all records, by threshold.
-    """
+    """Add up the matches of many records at each of many thresholds."""
     thresholds = tuple(sorted(matches))
     scores = [score_matches(phase, matches[t], 0.0, bootstrap=0) for t in thresholds]
     return ScoreCurve(
