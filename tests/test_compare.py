@@ -11,18 +11,18 @@ from test_train import onsets, small_parent
 from phasenet_keras import PhaseNet
 from phasenet_keras.plot_compare import plot_learning_curve, plot_losses, plot_scores
 from phasenet_keras.training import compare as module
-from phasenet_keras.training.compare import compare
+from phasenet_keras.training.compare import compare, fold_splits
 from phasenet_keras.training.comparison import (
     ZERO_SHOT,
     Comparison,
-    RecordTimes,
     Run,
     RunResult,
     recommendation,
 )
 from phasenet_keras.training.config import TrainConfig
-from phasenet_keras.training.folds import fold_splits, spread
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.picked import RecordTimes
+from phasenet_keras.training.splits import spread
 from phasenet_keras.types import ConfigError
 
 CONFIG = TrainConfig(

@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from obspy import UTCDateTime
 from sources import T0, labelled, noise, run, splits_of, write_text_files
 
 from phasenet_keras import Waveform
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
-from phasenet_keras.training.grouping import event_length_s, groups_of
+from phasenet_keras.training.grouping import event_length_s, groups_of, tied_groups
 from phasenet_keras.training.splits import (
     check_leakage,
     choose_split_by,
     facts_of,
-    group_names,
     split_facts,
 )
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -158,14 +156,9 @@ def test_records_of_several_events_and_of_none_stay_with_what_they_are_of(joint)
         splits = split_facts(facts, "event", seed)
         assert splits[:12] == splits[12::2] == splits[13::2]
         assert set(splits) == {"train", "dev", "test"}
-    groups = group_names([LabelledWaveform(wave_of(fact), {}, event=fact.event) for fact in facts])
+    groups = tied_groups(facts, "event")
     assert groups[:12] == groups[12::2] == groups[13::2]
     assert len(set(groups)) == 12
-
-
-def wave_of(fact):
-    data = np.ones((300, 1), "f4")
-    return Waveform(data, 100.0, UTCDateTime(fact.start_s), ("Z",), fact.station)
 
 
 def test_too_few_earthquakes_that_have_nothing_in_common_are_no_groups():

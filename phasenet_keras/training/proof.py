@@ -19,13 +19,12 @@ from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import pick_records, score_picked
-from phasenet_keras.training.folds import spread
 from phasenet_keras.training.label_offset import label_offsets, moved
 from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores, mean_f1
-from phasenet_keras.training.splits import drawn_groups, is_lone
+from phasenet_keras.training.splits import drawn_groups, is_lone, spread
 from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 if TYPE_CHECKING:

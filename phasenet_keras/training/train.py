@@ -14,7 +14,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.data.examples import label_weights
 from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
@@ -22,7 +21,6 @@ from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
-from phasenet_keras.training.best_epoch import beats, best_epoch, is_over
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training
@@ -31,7 +29,7 @@ from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import examine
 from phasenet_keras.training.journal import open_journal
-from phasenet_keras.training.learner import EpochReport, Learner
+from phasenet_keras.training.learner import EpochReport, Learner, beats, best_epoch, is_over
 from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.run_report import facts_of_run, run_report
 from phasenet_keras.training.teacher import Teacher
@@ -195,14 +193,21 @@ def _claimed(
     config = config_of(config)
     check_training(parent, config, learn, check, test, has_teacher=teacher is not None)
     config = config.settled(learn, check)
-    weights = None if weights is None else label_weights(weights)
     if teacher is not None:
         checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
     contract = _contract(parent, learn[0], config, folder)
     learner = Learner(parent, learn, check, strategy, config, contract, weights, teacher)
-    data = _data_facts(learn, check, weights, teacher)
-    plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
-    claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
+    facts = {
+        "config": config.to_dict(),
+        "strategy": strategy.to_dict(),
+        **parent_facts(parent),
+        "train_records": records_digest(learn),
+        "dev_records": records_digest(check),
+        "label_weights": None if weights is None else values_digest(learner.examples.weights),
+    }
+    if teacher is not None:
+        facts["teacher"] = teacher.facts()
+    claim(folder / CONFIG, facts, "a run")
     return learner
 
 
@@ -300,35 +305,11 @@ def _result_of(
     chosen = choose_thresholds(Picker(net), sets[1], config.tolerance_samples)
     contract = replace(learner.contract, thresholds=chosen)
     if config.refit:
-        learner = Learner(
-            learner.parent,
-            [*sets[0], *sets[1]],
-            (),
-            learner.strategy,
-            config,
-            contract,
-            learner.weights,
-            learner.teacher,
-        )
+        learner = learner.anew([*sets[0], *sets[1]], contract)
         _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
         net = learner.net
     net.save_preset(folder / BEST, contract)
     return PhaseNet.from_preset(folder / BEST)
-
-
-def _data_facts(
-    train_records: Sequence[LabelledWaveform],
-    dev_records: Sequence[LabelledWaveform],
-    weights: Mapping[str, Mapping[str, float]] | None,
-    teacher: Teacher | None,
-) -> dict[str, Any]:
-    """Return what tells the data of a run; the teacher is among them only where there is one."""
-    facts = {
-        "train_records": records_digest(train_records),
-        "dev_records": records_digest(dev_records),
-        "label_weights": None if weights is None else values_digest(weights),
-    }
-    return facts | {"teacher": teacher.facts()} if teacher else facts
 
 
 def _contract(
@@ -350,12 +331,7 @@ def _contract(
 
 
 def kept_contract(own: Preset | None, contract: Preset) -> Preset:
-    """Return the contract of a parent that was not beaten, at the rate that it was compared at.
-
-    Args:
-        own: of the parent, if it has one.
-        contract: of what did not beat it.
-    """
+    """Return the contract of a parent that was not beaten, at the rate that it was compared at."""
     note = "kept, for training did not beat it on the validation records"
     if own is None:
         return replace(contract, description=f"the parent, {note}")
