@@ -303,8 +303,6 @@ def test_impossible_splits_are_refused():
     facts = [facts_of(record) for record in make_records(20)]
     with pytest.raises(ConfigError, match="Did you mean 'event'"):
         split_facts(facts, "events")
-    with pytest.raises(ConfigError, match="no record names its gather"):
-        split_facts(facts, "gather")
     with pytest.raises(ConfigError, match=r"three stations at least .* there are 1: label"):
         split_facts(facts, "station")
 

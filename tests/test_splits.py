@@ -18,6 +18,7 @@ from phasenet_keras.training.grouping import event_length_s, groups_of, tied_gro
 from phasenet_keras.training.splits import (
     check_leakage,
     choose_split_by,
+    digest_of,
     facts_of,
     split_facts,
 )
@@ -227,9 +228,13 @@ def test_two_of_five_times_validate():
         assert Counter(splits) == {"train": 4, "dev": 4, "test": 2}
 
 
+def with_digest(record):
+    return replace(facts_of(record), digest=digest_of(record))
+
+
 def test_leaks_are_told(tmp_path):
     def fact(number, split, **fields):
-        return facts_of(labelled(number, split=split, **fields))
+        return with_digest(labelled(number, split=split, **fields))
 
     clean = [fact(0, "train", event="a"), fact(1, "test", event="b")]
     assert check_leakage(clean) == []
@@ -237,22 +242,23 @@ def test_leaks_are_told(tmp_path):
     assert said == "warning: 1 of 1 events is in several splits: a (test, train)"
     [said] = check_leakage([fact(0, "train", gather="s"), fact(1, "test", gather="s")])
     assert said.startswith("warning: 1 of 1 gathers is in several splits: s")
-    copy = labelled(0, split="test")
+    copy = with_digest(labelled(0, split="test"))
     said = check_leakage([fact(0, "train"), copy])
     assert said[0] == "error: 1 names are used by several records: r0"
     assert said[1].startswith("error: 1 pairs of records in two splits have the same samples: r0")
     shifted = Waveform(noise(77, 300, 3), 100.0, T0 + 1001, tuple("ENZ"), "XX.A..HH")
-    other = LabelledWaveform(shifted, {}, name="shifted", split="test")
+    other = with_digest(LabelledWaveform(shifted, {}, name="shifted", split="test"))
     [said] = check_leakage([fact(1, "train"), other])
     assert said.startswith("warning: 1 pairs of records in two splits are of one station and overl")
     elsewhere = Waveform(noise(78, 300, 3), 100.0, T0, tuple("ENZ"), "XX.B..HH")
-    both = [*clean, LabelledWaveform(elsewhere, {}, name="b", event="c", split="test")]
+    third = LabelledWaveform(elsewhere, {}, name="b", event="c", split="test")
+    both = [*clean, with_digest(third)]
     [said] = check_leakage(both)  # several stations, one of them on two sides
     assert said.startswith("warning: 1 of 2 stations is in several splits: XX.A..HH (test, train)")
 
 
 def test_copies_and_overlaps_stay_together_and_given_ones_are_refused(tmp_path, capsys):
-    facts = [facts_of(labelled(n // 2, event=f"e{n}")) for n in range(40)]
+    facts = [with_digest(labelled(n // 2, event=f"e{n}")) for n in range(40)]
     splits = split_facts(facts, "event")
     assert splits[::2] == splits[1::2]
     assert set(splits) == {"train", "dev", "test"}

@@ -68,10 +68,6 @@ def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> 
 def unknown_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> str:
     """Say which arrivals are of phases that the network does not have; empty where none are.
 
-    Args:
-        records: with labels.
-        phases: the network's, without noise.
-
     Example:
         >>> unknown_labels([], ["P", "S"])
         ''
@@ -191,7 +187,7 @@ def check_split(
 def check_variety(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
     """Look whether all validation records are of one event, as far as names or times are known."""
     n = len(dev_records)
-    moment = _one_moment([facts_of(record, with_digest=False) for record in dev_records])
+    moment = _one_moment([facts_of(record) for record in dev_records])
     if moment is None and n != 1:
         return []
     by, name = moment or ("event", "")

@@ -158,7 +158,7 @@ with splits, or ask for folds
                     "ask for folds"
                 )
         return [parts]
-    facts = [facts_of(record, with_digest=False) for record in records]
+    facts = [facts_of(record) for record in records]
     by = choose_split_by(facts)
     groups = tied_groups(facts, by)
     if "" in groups:

@@ -79,13 +79,7 @@ def check_training(
 ) -> None:
     """Refuse a run that could not be trained, or whose validation would say nothing.
 
-    Args:
-        parent: to start from.
-        config: of the run.
-        train_records: to learn from.
-        dev_records: to validate on.
-        test_records: to report on.
-        has_teacher: whose answers may be learnt in place of labels.
+    With a teacher its answers may be learnt in place of labels.
 
     Raises:
         ConfigError: for no records, no arrival to learn or to validate on, an event on two sides,
@@ -180,11 +174,6 @@ def check_labelled(
     records: Sequence[LabelledWaveform], phases: Sequence[str], what: str = "to train on"
 ) -> None:
     """Refuse records without a single arrival: they teach nothing, and choose nothing.
-
-    Args:
-        records: of one side.
-        phases: the network's, without noise.
-        what: the records are for, for the error.
 
     Raises:
         ConfigError: saying which labels they have, if any.

@@ -179,14 +179,6 @@ def score_picked(
 ) -> dict[str, PhaseScores]:
     """Score what `pick_records` picked; see `evaluate`.
 
-    Args:
-        picked: labelled records with their picks.
-        thresholds: least probability of a pick, by phase.
-        tolerance: of `tolerance_of`.
-        bootstrap: number of bootstrap samples for the intervals; 0 for none.
-        seed: of the bootstrap.
-        noise: more records, without arrivals, for the false picks an hour.
-
     Raises:
         ConfigError: for a threshold below the one that was picked at.
     """

@@ -54,12 +54,7 @@ def examine(
     """Return what is wrong with a run; nothing if it is well.
 
     The network's layers get the flags of the last epoch, which a resumed run has not set yet.
-
-    Args:
-        run: as it is after the last epoch.
-        history: of all epochs.
-        dev_records: all that it was validated on.
-        kept_epoch: that the result is of; None where the parent is kept.
+    Without an epoch that is kept, the parent is.
     """
     apply_phase(run.net, run.strategy.at(len(history) - 1))
     return (

@@ -235,6 +235,6 @@ def _reciprocal(picks: DataFrame) -> Iterator[Broken]:
     both = _both_ways(picks)
     for phase, pairs in both[both["shot"] < both["receiver"]].groupby("phase"):
         differences = pairs["difference"]
-        bound = 3 * MAD_TO_SIGMA * float((differences - differences.median()).abs().median())
+        bound = 3 * (MAD_TO_SIGMA * float((differences - differences.median()).abs().median()))
         for row in pairs[differences.abs() > bound].itertuples(index=False):
             yield "reciprocity", row.shot, row.receiver, phase, float(row.difference), bound

@@ -98,7 +98,7 @@ def matches_of(
 def residuals_by_phase(
     picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores]
 ) -> dict[str, list[float]]:
-    """Return the residuals, in seconds, of all pairs up to `FAR` times the tolerance apart.
+    """Return the residuals, in seconds, of all pairs up to five times the tolerance apart.
 
     The scores, of the same records, say which phases, thresholds and tolerances.
     """

@@ -19,9 +19,9 @@ from phasenet_keras.training.grouping import (
     names_of,
     overlaps_of,
     tied_groups,
+    twice_named,
     unsure_spans,
 )
-from phasenet_keras.training.twice_named import twice_named
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = [
@@ -103,7 +103,7 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
 
 def drawn_groups(records: Iterable[LabelledWaveform]) -> list[str]:
     """Return what each record is drawn with in a bootstrap: event, gather, time, or itself."""
-    return drawn_with([facts_of(record, with_digest=False) for record in records])
+    return drawn_with([facts_of(record) for record in records])
 
 
 def is_lone(records: Sequence[LabelledWaveform], groups: Sequence[str]) -> bool:
@@ -125,11 +125,11 @@ def spread(records: Sequence[LabelledWaveform], n_records: int) -> list[Labelled
     return [records[number] for number in numbers]
 
 
-def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str]:
+def check_leakage(facts: Sequence[RecordFacts]) -> list[str]:
     """Return what is in two splits and should not be.
 
     Args:
-        records: of a data set, with their splits; of each no more than a digest is kept.
+        facts: of the records of a data set, with their splits and digests.
 
     Returns:
         Sentences. Those that begin with ``error:`` are of names used twice and of records with
@@ -143,7 +143,6 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
         >>> check_leakage(facts)
         ['warning: 1 of 1 events is in several splits: quake (test, train)']
     """
-    facts = [facts_of(r) if isinstance(r, LabelledWaveform) else r for r in records]
     said = []
     twice = [name for name, count in Counter(fact.name for fact in facts).items() if count > 1]
     if twice:
@@ -170,8 +169,8 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     return said + [text for by in kinds for text in _in_several(facts, by)]
 
 
-def facts_of(record: LabelledWaveform, with_digest: bool = True) -> RecordFacts:
-    """Return what there is to know of a record without its samples."""
+def facts_of(record: LabelledWaveform) -> RecordFacts:
+    """Return what there is to know of a record without its samples, but for their digest."""
     wave = record.waveform
     return RecordFacts(
         name=record.name,
@@ -182,7 +181,6 @@ def facts_of(record: LabelledWaveform, with_digest: bool = True) -> RecordFacts:
         arrivals=record.arrivals,
         sampling_rate=wave.sampling_rate,
         channels=wave.channels,
-        digest=digest_of(record) if with_digest else "",
         start_s=float(wave.start_time),
         duration_s=wave.duration_s,
     )

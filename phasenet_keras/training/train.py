@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
@@ -39,12 +39,23 @@ from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 __all__ = ["TrainResult", "kept_contract", "train"]
 
 CONFIG, REPORT = "config.json", "report.md"
-# Records to train on, to validate on, and to test.
-Sets = tuple[list[LabelledWaveform], list[LabelledWaveform], list[LabelledWaveform]]
 # The best network on the validation records, the one trained anew, and the one that is used.
 VALIDATED, REFIT, BEST = "validated", "refit", "best"
 # As the official post-processing: 50 samples between two picks of one phase.
 MIN_DISTANCE_SAMPLES = 50
+
+
+class _Sets(NamedTuple):
+    """The records of a run."""
+
+    train: list[LabelledWaveform]
+    dev: list[LabelledWaveform]
+    test: list[LabelledWaveform]
+
+    @property
+    def known(self) -> list[LabelledWaveform]:
+        """Those that the network learns from or is chosen by."""
+        return [*self.train, *self.dev]
 
 
 @dataclass(frozen=True, repr=False)
@@ -163,7 +174,7 @@ def train(
             sampling rates, or a folder that holds a run of other settings, records or parent, or a
             state that cannot be read. A call that is refused leaves a new folder unclaimed.
     """
-    sets = (
+    sets = _Sets(
         list(check_records(train_records, "records to train on")),
         list(check_records(dev_records, "records to validate on")),
         list(check_records(test_records, "records to test")),
@@ -175,7 +186,7 @@ def train(
 
 def _claimed(
     parent: PhaseNet,
-    sets: Sets,
+    sets: _Sets,
     folder: Path,
     strategy: str | TransferStrategy,
     config: TrainConfig | None,
@@ -186,23 +197,22 @@ def _claimed(
 
     The claim is last of what may fail: a call that is corrected and given again finds it free.
     """
-    learn, check, test = sets
     check_network(parent)
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     config = config_of(config)
-    check_training(parent, config, learn, check, test, has_teacher=teacher is not None)
-    config = config.settled(learn, check)
+    check_training(parent, config, *sets, has_teacher=teacher is not None)
+    config = config.settled(sets.train, sets.dev)
     if teacher is not None:
         checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
-    contract = _contract(parent, learn[0], config, folder)
-    learner = Learner(parent, learn, check, strategy, config, contract, weights, teacher)
+    contract = _contract(parent, sets.train[0], config, folder)
+    learner = Learner(parent, sets.train, sets.dev, strategy, config, contract, weights, teacher)
     facts = {
         "config": config.to_dict(),
         "strategy": strategy.to_dict(),
         **parent_facts(parent),
-        "train_records": records_digest(learn),
-        "dev_records": records_digest(check),
+        "train_records": records_digest(sets.train),
+        "dev_records": records_digest(sets.dev),
         "label_weights": None if weights is None else values_digest(learner.examples.weights),
     }
     if teacher is not None:
@@ -213,7 +223,7 @@ def _claimed(
 
 def _trained(
     learner: Learner,
-    sets: Sets,
+    sets: _Sets,
     folder: Path,
     keep_parent: bool,
     on_epoch: Callable[[EpochReport], None] | None,
@@ -225,7 +235,7 @@ def _trained(
     best = best_epoch(history, learner.n_dev_labels)
     if keep_parent and best is not None and not beats(history[best], parent_loss, parent_f1):
         best = None
-    findings = examine(learner, history, sets[1], best)
+    findings = examine(learner, history, sets.dev, best)
     net, n_refitted = parent, 0
     if best is None:
         kept = kept_contract(parent.preset, learner.contract)
@@ -233,15 +243,15 @@ def _trained(
         if parent.preset is None or parent.preset.sampling_rate != kept.sampling_rate:
             net = PhaseNet.from_preset(folder / BEST)  # at the rate that it was compared at
     else:
-        n_refitted = sum(map(len, sets[:2])) if config.refit else 0
+        n_refitted = len(sets.known) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
     proof = before_and_after(
         parent,
         _rejected(folder) if best is None else net,
-        sets[2],
+        sets.test,
         config.tolerance_samples,
         is_kept=best is not None,
-        known=[*sets[0], *sets[1]],
+        known=sets.known,
     )
     findings += proof.findings(was_validated=not math.isnan(parent_f1))
     result = TrainResult(
@@ -296,16 +306,16 @@ def _run(
 def _result_of(
     learner: Learner,
     best: int,
-    sets: Sets,
+    sets: _Sets,
     folder: Path,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> PhaseNet:
     """Choose thresholds for the best network, train it anew where asked, and save it."""
     net, config = PhaseNet.from_preset(folder / VALIDATED), learner.config
-    chosen = choose_thresholds(Picker(net), sets[1], config.tolerance_samples)
+    chosen = choose_thresholds(Picker(net), sets.dev, config.tolerance_samples)
     contract = replace(learner.contract, thresholds=chosen)
     if config.refit:
-        learner = learner.anew([*sets[0], *sets[1]], contract)
+        learner = learner.anew(sets.known, contract)
         _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
         net = learner.net
     net.save_preset(folder / BEST, contract)
