@@ -94,13 +94,7 @@ def tied_groups(facts: Sequence[RecordFacts], by: str) -> list[str]:
     if by not in NAMED or not any(groups):
         return groups
     other = NAMED[1 - NAMED.index(by)]
-    names = [names_of(fact, by) or names_of(fact, other) for fact in facts]
-    first: dict[str, int] = {}
-    pairs = [
-        (first.setdefault(name, number), number)
-        for number, of_fact in enumerate(names)
-        for name in of_fact
-    ]
+    pairs = _sharing([names_of(fact, by) or names_of(fact, other) for fact in facts])
     pairs += _meetings(facts)
     known = {number for pair in pairs for number in pair}
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
@@ -144,12 +138,7 @@ def unsure_spans(facts: Sequence[RecordFacts]) -> list[str]:
 
 def copies_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
     """Return the numbers of records that have the same samples, in pairs."""
-    first: dict[str, int] = {}
-    pairs = [
-        (first.setdefault(fact.digest, number), number)
-        for number, fact in enumerate(facts)
-        if fact.digest
-    ]
+    pairs = _sharing([[fact.digest] if fact.digest else [] for fact in facts])
     return [(one, other) for one, other in pairs if one != other]
 
 
@@ -169,6 +158,16 @@ def overlaps_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
                     continue
         last = number
     return pairs
+
+
+def _sharing(names: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """Return each number that has a name, once a name, paired with the first that has it."""
+    first: dict[str, int] = {}
+    return [
+        (first.setdefault(name, number), number)
+        for number, of_one in enumerate(names)
+        for name in of_one
+    ]
 
 
 def joined(groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:

@@ -34,7 +34,7 @@ from phasenet_keras.training.freezing import (
     build_optimizer,
     initial_weights,
 )
-from phasenet_keras.training.scores import mean_f1
+from phasenet_keras.training.scores import as_good_as, mean_f1
 from phasenet_keras.training.splits import spread
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy
@@ -74,15 +74,13 @@ class EpochReport:
 def best_epoch(history: Sequence[EpochReport], n_labels: int) -> int | None:
     """Return the last epoch whose F1 is within one standard error of the highest; None without.
 
-    Few validation labels tell epochs apart but roughly, and the later one has learnt more. The
-    error is that of a proportion, ``sqrt(F1 (1 - F1) / n_labels)``.
+    Few validation labels tell epochs apart but roughly, and the later one has learnt more.
     """
     rated = [report for report in history if math.isfinite(report.dev_f1)]
     if not rated:
         return None
-    highest = max(report.dev_f1 for report in rated)
-    error = math.sqrt(highest * (1.0 - highest) / max(1, n_labels))
-    return max(report.epoch for report in rated if report.dev_f1 >= highest - error)
+    least = as_good_as(max(report.dev_f1 for report in rated), n_labels)
+    return max(report.epoch for report in rated if report.dev_f1 >= least)
 
 
 def beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:

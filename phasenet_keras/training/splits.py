@@ -170,7 +170,7 @@ def check_leakage(facts: Sequence[RecordFacts]) -> list[str]:
 
 
 def facts_of(record: LabelledWaveform) -> RecordFacts:
-    """Return what there is to know of a record without its samples, but for their digest."""
+    """Return what there is to know of a record without its samples, nor a digest of these."""
     wave = record.waveform
     return RecordFacts(
         name=record.name,
