@@ -129,6 +129,12 @@ def test_impossible_folds_are_refused(folds, words):
         fold_splits([r for g in range(4) for r in onsets(2, 2 * g, gather=str(g))], folds)
 
 
+def test_folds_need_a_group_of_each_record():
+    records = [r for g in range(4) for r in onsets(2, 2 * g, gather=str(g))]
+    with pytest.raises(ConfigError, match="record 9 has no gather, as others have"):
+        fold_splits([*records, *onsets(1, 90)], 2)
+
+
 def test_smaller_sets_are_spread_over_the_line():
     assert spread(list(range(64)), 16)[0] == 0
     assert spread(list(range(64)), 16)[-1] == 63
