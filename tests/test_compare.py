@@ -11,18 +11,18 @@ from test_train import onsets, small_parent
 from phasenet_keras import PhaseNet
 from phasenet_keras.plot_compare import plot_learning_curve, plot_losses, plot_scores
 from phasenet_keras.training import compare as module
-from phasenet_keras.training.compare import compare
+from phasenet_keras.training.compare import compare, fold_splits
 from phasenet_keras.training.comparison import (
     ZERO_SHOT,
     Comparison,
-    RecordTimes,
     Run,
     RunResult,
     recommendation,
 )
 from phasenet_keras.training.config import TrainConfig
-from phasenet_keras.training.folds import fold_splits, spread
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.picked import RecordTimes
+from phasenet_keras.training.splits import spread
 from phasenet_keras.types import ConfigError
 
 CONFIG = TrainConfig(
@@ -127,6 +127,12 @@ def test_folds_test_each_record_once_and_keep_groups_together():
 def test_impossible_folds_are_refused(folds, words):
     with pytest.raises(ConfigError, match=words):
         fold_splits([r for g in range(4) for r in onsets(2, 2 * g, gather=str(g))], folds)
+
+
+def test_folds_need_a_group_of_each_record():
+    records = [r for g in range(4) for r in onsets(2, 2 * g, gather=str(g))]
+    with pytest.raises(ConfigError, match="record 9 has no gather, as others have"):
+        fold_splits([*records, *onsets(1, 90)], 2)
 
 
 def test_smaller_sets_are_spread_over_the_line():

@@ -22,7 +22,7 @@ from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import read_labelled
-from phasenet_keras.training.splits import assign_splits
+from phasenet_keras.training.splits import facts_of, split_facts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 
@@ -290,24 +290,21 @@ def make_records(count, **fields):
 
 @pytest.mark.parametrize(("by", "size"), [("event", 5), ("block", 8)])
 def test_splits_keep_groups_together(by, size):
-    records = assign_splits(make_records(240), by=by)
-    assert {record.split for record in records} == {"train", "dev", "test"}
+    facts = [facts_of(record) for record in make_records(240)]
+    splits = split_facts(facts, by)
+    assert set(splits) == {"train", "dev", "test"}
     for begin in range(0, 240, size):
-        assert len({record.split for record in records[begin : begin + size]}) == 1
-    share = sum(record.split == "train" for record in records) / 240
-    assert share == pytest.approx(0.6, abs=0.05)
-    assert [r.split for r in records] == [r.split for r in assign_splits(make_records(240), by=by)]
+        assert len(set(splits[begin : begin + size])) == 1
+    assert splits.count("train") / 240 == pytest.approx(0.6, abs=0.05)
+    assert splits == split_facts(facts, by)
 
 
 def test_impossible_splits_are_refused():
+    facts = [facts_of(record) for record in make_records(20)]
     with pytest.raises(ConfigError, match="Did you mean 'event'"):
-        assign_splits(make_records(20), by="events")
-    with pytest.raises(ConfigError, match="has no gather"):
-        assign_splits(make_records(20), by="gather")
+        split_facts(facts, "events")
     with pytest.raises(ConfigError, match=r"three stations at least .* there are 1: label"):
-        assign_splits(make_records(20), by="station")
-    with pytest.raises(ConfigError, match="add up to 1"):
-        assign_splits(make_records(20), fractions=(0.5, 0.2, 0.2))
+        split_facts(facts, "station")
 
 
 @pytest.mark.parametrize("verb", [["train", "set"], ["prepare", "a.npz"]], ids=lambda v: v[0])

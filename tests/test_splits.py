@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from obspy import UTCDateTime
 from sources import T0, labelled, noise, run, splits_of, write_text_files
 
 from phasenet_keras import Waveform
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
-from phasenet_keras.training.grouping import event_length_s, groups_of
+from phasenet_keras.training.grouping import event_length_s, groups_of, tied_groups
 from phasenet_keras.training.splits import (
     check_leakage,
     choose_split_by,
+    digest_of,
     facts_of,
-    group_names,
     split_facts,
 )
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -158,14 +157,9 @@ def test_records_of_several_events_and_of_none_stay_with_what_they_are_of(joint)
         splits = split_facts(facts, "event", seed)
         assert splits[:12] == splits[12::2] == splits[13::2]
         assert set(splits) == {"train", "dev", "test"}
-    groups = group_names([LabelledWaveform(wave_of(fact), {}, event=fact.event) for fact in facts])
+    groups = tied_groups(facts, "event")
     assert groups[:12] == groups[12::2] == groups[13::2]
     assert len(set(groups)) == 12
-
-
-def wave_of(fact):
-    data = np.ones((300, 1), "f4")
-    return Waveform(data, 100.0, UTCDateTime(fact.start_s), ("Z",), fact.station)
 
 
 def test_too_few_earthquakes_that_have_nothing_in_common_are_no_groups():
@@ -234,9 +228,13 @@ def test_two_of_five_times_validate():
         assert Counter(splits) == {"train": 4, "dev": 4, "test": 2}
 
 
+def with_digest(record):
+    return replace(facts_of(record), digest=digest_of(record))
+
+
 def test_leaks_are_told(tmp_path):
     def fact(number, split, **fields):
-        return facts_of(labelled(number, split=split, **fields))
+        return with_digest(labelled(number, split=split, **fields))
 
     clean = [fact(0, "train", event="a"), fact(1, "test", event="b")]
     assert check_leakage(clean) == []
@@ -244,22 +242,23 @@ def test_leaks_are_told(tmp_path):
     assert said == "warning: 1 of 1 events is in several splits: a (test, train)"
     [said] = check_leakage([fact(0, "train", gather="s"), fact(1, "test", gather="s")])
     assert said.startswith("warning: 1 of 1 gathers is in several splits: s")
-    copy = labelled(0, split="test")
+    copy = with_digest(labelled(0, split="test"))
     said = check_leakage([fact(0, "train"), copy])
     assert said[0] == "error: 1 names are used by several records: r0"
     assert said[1].startswith("error: 1 pairs of records in two splits have the same samples: r0")
     shifted = Waveform(noise(77, 300, 3), 100.0, T0 + 1001, tuple("ENZ"), "XX.A..HH")
-    other = LabelledWaveform(shifted, {}, name="shifted", split="test")
+    other = with_digest(LabelledWaveform(shifted, {}, name="shifted", split="test"))
     [said] = check_leakage([fact(1, "train"), other])
     assert said.startswith("warning: 1 pairs of records in two splits are of one station and overl")
     elsewhere = Waveform(noise(78, 300, 3), 100.0, T0, tuple("ENZ"), "XX.B..HH")
-    both = [*clean, LabelledWaveform(elsewhere, {}, name="b", event="c", split="test")]
+    third = LabelledWaveform(elsewhere, {}, name="b", event="c", split="test")
+    both = [*clean, with_digest(third)]
     [said] = check_leakage(both)  # several stations, one of them on two sides
     assert said.startswith("warning: 1 of 2 stations is in several splits: XX.A..HH (test, train)")
 
 
 def test_copies_and_overlaps_stay_together_and_given_ones_are_refused(tmp_path, capsys):
-    facts = [facts_of(labelled(n // 2, event=f"e{n}")) for n in range(40)]
+    facts = [with_digest(labelled(n // 2, event=f"e{n}")) for n in range(40)]
     splits = split_facts(facts, "event")
     assert splits[::2] == splits[1::2]
     assert set(splits) == {"train", "dev", "test"}

@@ -19,10 +19,9 @@ from texts import unaligned
 
 from phasenet_keras import PhaseNet, Picker, Preset, Waveform
 from phasenet_keras.models.loss import MaskedCrossEntropy
-from phasenet_keras.training.best_epoch import beats, best_epoch
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
-from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.learner import EpochReport, beats, best_epoch
 from phasenet_keras.training.train import TrainResult, kept_contract, train
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -219,6 +218,7 @@ def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):
     train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", config=CONFIG)
     settings = json.loads((tmp_path / "run" / "config.json").read_text())
     assert TrainConfig.from_dict(settings["config"]) == CONFIG.settled(onsets(12))
+    assert read_config(tmp_path / "run" / "config.json") == CONFIG.settled(onsets(12))
     assert settings["config"]["refit"] is True
     assert settings["strategy"]["name"] == "finetune"
     lines = (tmp_path / "run" / "history.csv").read_text().splitlines()
@@ -243,11 +243,6 @@ def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):
         # Digests say nothing to a person.
         with pytest.raises(ConfigError, match=rf"a run of other settings \({differ}\): [^;]*$"):
             train(parent, records, dev, tmp_path / "run", config=CONFIG, weights=given)
-
-
-def test_a_run_s_settings_serve_as_a_configuration(tmp_path):
-    train(small_parent(), onsets(8), onsets(4, 50), tmp_path / "run", config=CONFIG)
-    assert read_config(tmp_path / "run" / "config.json") == CONFIG.settled(onsets(12))
 
 
 def test_unknown_phases_teach_nothing():

@@ -9,8 +9,8 @@ from sources import T0, run
 from phasenet_keras import LabelledWaveform, Waveform
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
+from phasenet_keras.training.grouping import twice_named
 from phasenet_keras.training.splits import check_leakage
-from phasenet_keras.training.twice_named import twice_named
 
 START_S = float(T0)
 # Stations by their times from P to S, in s.

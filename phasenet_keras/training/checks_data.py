@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +16,8 @@ from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.doctor import Finding
-from phasenet_keras.training.splits import common_name, common_span
+from phasenet_keras.training.grouping import NAMED, groups_of, names_of
+from phasenet_keras.training.splits import facts_of
 from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
@@ -40,12 +42,7 @@ FIRST_SAMPLES, FIRST_PART, LEAST_PART = 2, 0.01, 0.001
 
 
 def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str]) -> list[Finding]:
-    """Look for channels that are dead in most records. Scale is normalised away, and harmless.
-
-    Args:
-        records: to train on.
-        channels: the network's, in order.
-    """
+    """Look for channels that are dead in most records. Scale is normalised away, and harmless."""
     alive = [np.ptp(arrange_channels(r.waveform, channels), axis=0) > 0 for r in records]
     n_dead = len(records) - np.sum(alive, axis=0)
     good = "".join(name for name, n in zip(channels, n_dead, strict=True) if 2 * n <= len(records))
@@ -62,12 +59,7 @@ def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str])
 
 
 def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> list[Finding]:
-    """Look for labels that the network has no phase for, and for those of `check_places`.
-
-    Args:
-        records: with labels.
-        phases: the network's, noise first.
-    """
+    """Look for labels that the network has no phase for, and for those of `check_places`."""
     unknown = unknown_labels(records, phases[1:])
     found = [Finding("labels of unknown phases", unknown)] if unknown else []
     return found + check_places(records)
@@ -75,10 +67,6 @@ def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> 
 
 def unknown_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> str:
     """Say which arrivals are of phases that the network does not have; empty where none are.
-
-    Args:
-        records: with labels.
-        phases: the network's, without noise.
 
     Example:
         >>> unknown_labels([], ["P", "S"])
@@ -95,11 +83,7 @@ def unknown_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -
 
 
 def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:
-    """Look for S before P, and for arrivals that may be in seconds or stand for none.
-
-    Args:
-        records: with labels, or what is known of them.
-    """
+    """Look for S before P, and for arrivals that may be in seconds or stand for none."""
     found = []
     given = [(record.arrivals or {}, _latest_in_seconds(record)) for record in records]
     both = [(record, a) for record, (a, _) in zip(records, given, strict=True) if _has_both(a)]
@@ -178,12 +162,7 @@ def _labelled_twice(records: Sequence[LabelledWaveform | RecordFacts]) -> list[F
 def check_split(
     train_records: Sequence[LabelledWaveform], dev_records: Sequence[LabelledWaveform]
 ) -> list[Finding]:
-    """Look for events, gathers, names or waveforms that are in training and validation.
-
-    Args:
-        train_records: to learn from.
-        dev_records: to validate on.
-    """
+    """Look for events, gathers, names or waveforms that are in training and validation."""
     found = [
         Finding(
             f"{field}s in two splits",
@@ -206,23 +185,18 @@ def check_split(
 
 
 def check_variety(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
-    """Look whether all validation records are of one event, as far as names or times are known.
-
-    Args:
-        dev_records: to validate on.
-    """
+    """Look whether all validation records are of one event, as far as names or times are known."""
     n = len(dev_records)
-    named, span = common_name(dev_records), common_span(dev_records)
-    of_one, by = "", "event"
-    if named:
-        by, name = named
-        of_one = f"{' are' if n > 1 else ','} of 1 {by}, {name}"
-    elif span:
-        by, (begin, length_s) = "time", span
-        of_one = f"{' overlap in time' if n > 1 else ''}, {length_s:.3g} s from "
-        of_one += f"{begin:%Y-%m-%dT%H:%M:%S} on: one moment (one earthquake, one shot)"
-    elif n != 1:
+    moment = _one_moment([facts_of(record) for record in dev_records])
+    if moment is None and n != 1:
         return []
+    by, name = moment or ("event", "")
+    of_one = ""
+    if by == "time":
+        of_one = f"{' overlap in time' if n > 1 else ''}, {name}: one moment (one earthquake, one "
+        of_one += "shot)"
+    elif name:
+        of_one = f"{' are' if n > 1 else ','} of 1 {by}, {name}"
     records = f"all {n} validation records" if n > 1 else "there is 1 validation record"
     return [
         Finding(
@@ -233,6 +207,28 @@ def check_variety(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
             "takes two)",
         )
     ]
+
+
+def _one_moment(facts: Sequence[RecordFacts]) -> tuple[str, str] | None:
+    """Return the one event that all records are of, else the one gather, else the one time.
+
+    Of one time are records that overlap, each with another, at whatever station. None is returned
+    where names tell several, and where neither names nor times tell of all.
+    """
+    names = {by: [names_of(fact, by) for fact in facts] for by in NAMED}
+    # What an earthquake is, names say better than times.
+    if any(len({n for of_fact in found for n in of_fact}) > 1 for found in names.values()):
+        return None
+    for by, found in names.items():
+        if found and all(found):
+            return by, found[0][0]
+    spans = set(groups_of(facts, "time"))
+    if len(spans) != 1 or "" in spans:
+        return None
+    begin_s = min(fact.start_s for fact in facts)
+    length_s = max(fact.start_s + fact.duration_s for fact in facts) - begin_s
+    begin = datetime.fromtimestamp(begin_s, UTC)
+    return "time", f"{length_s:.3g} s from {begin:%Y-%m-%dT%H:%M:%S} on"
 
 
 def shared_groups(

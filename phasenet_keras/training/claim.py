@@ -32,11 +32,6 @@ SHOWN = 100
 def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
     """Write the settings of what a folder holds, or refuse a folder that holds another.
 
-    Args:
-        path: of the JSON file.
-        settings: plain values.
-        what: the folder holds, for the error.
-
     Raises:
         ConfigError: naming the settings that differ, with the values there and those asked for.
     """

@@ -13,34 +13,36 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from phasenet_keras.data.settings import SEED, Kind, settled, whole
 from phasenet_keras.io.new_files import folder_to_write, read_json, write_json
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.io.times import seconds_after
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.claim import claim, parent_facts, records_digest
 from phasenet_keras.training.comparison import (
     ZERO_SHOT,
     Comparison,
-    RecordTimes,
     Run,
     RunResult,
 )
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_labelled, check_network, check_training
 from phasenet_keras.training.evaluate import pick_records
-from phasenet_keras.training.folds import fold_splits, spread
+from phasenet_keras.training.grouping import tied_groups
 from phasenet_keras.training.matching import tolerance_of
-from phasenet_keras.training.picked import picks_of
-from phasenet_keras.training.splits import drawn_groups
+from phasenet_keras.training.picked import RecordTimes, times_of
+from phasenet_keras.training.splits import choose_split_by, drawn_groups, facts_of, spread
 from phasenet_keras.training.train import CONFIG, train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
-__all__ = ["compare"]
+__all__ = ["compare", "fold_splits"]
 
 RESULT = "result.json"
+# Of the groups that are not for test, one in this many validates.
+GROUPS_A_DEV_GROUP = 6
 
 
 def compare(
@@ -125,6 +127,60 @@ def compare(
     return Comparison(tuple(results), tolerances_s, folder)
 
 
+def fold_splits(
+    records: Sequence[LabelledWaveform], folds: int = 1
+) -> list[dict[str, list[LabelledWaveform]]]:
+    """Return the records of train, dev and test for each fold.
+
+    Args:
+        records: a data set.
+        folds: 1 takes the splits that the records have; with more, each record is in test once.
+            What stays together is chosen as for splits, see `choose_split_by`.
+
+    Raises:
+        ConfigError: for a split without records, fewer groups than ``folds + 2``, or a record of
+            none (without event, of no time, where others have one).
+
+    Example:
+        >>> fold_splits([], 1)
+        Traceback (most recent call last):
+        ...
+        phasenet_keras.types.ConfigError: no record is in the split 'train': prepare the data set \
+with splits, or ask for folds
+    """
+    folds = settled("folds", whole(1), folds)
+    if folds == 1:
+        parts = {part: [r for r in records if r.split == part] for part in SPLITS}
+        for part, inside in parts.items():
+            if not inside:
+                raise ConfigError(
+                    f"no record is in the split '{part}': prepare the data set with splits, or "
+                    "ask for folds"
+                )
+        return [parts]
+    facts = [facts_of(record) for record in records]
+    by = choose_split_by(facts)
+    groups = tied_groups(facts, by)
+    if "" in groups:
+        raise ConfigError(
+            f"record {groups.index('') + 1} has no {by}, as others have: folds need one of each"
+        )
+    names = sorted(set(groups))
+    if len(names) < folds + 2:
+        raise ConfigError(f"{folds} folds need {folds + 2} groups at least, there are {len(names)}")
+    order = np.random.default_rng(0).permutation(len(names)).tolist()
+    found = []
+    for fold in range(folds):
+        rest = [names[i] for rank, i in enumerate(order) if rank % folds != fold]
+        of_group = dict.fromkeys(rest, "train")
+        of_group |= dict.fromkeys(rest[:: max(2, min(GROUPS_A_DEV_GROUP, len(rest)))], "dev")
+        parts = {part: [] for part in SPLITS}
+        for record, group in zip(records, groups, strict=True):
+            parts[of_group.get(group, "test")].append(record)
+        found.append(parts)
+    return found
+
+
 def _runs(
     parts: Sequence[Mapping[str, Sequence[LabelledWaveform]]],
     strategies: Sequence[str],
@@ -168,12 +224,9 @@ def _picked(run: Run, net: PhaseNet, records: Sequence[LabelledWaveform]) -> Run
     times: dict[str, list[RecordTimes]] = {}
     groups = drawn_groups(records)
     for picked, group in zip(pick_records(picker, records), groups, strict=True):
-        record, wave = picked.record, picked.record.waveform
-        for phase in sorted(set(record.arrivals) & set(picker.thresholds)):
-            picks = picks_of(picked, phase, picker.thresholds[phase])
-            found = tuple(seconds_after(pick.time, wave.start_time) for pick in picks)
-            labels = tuple(sample / wave.sampling_rate for sample in record.arrivals[phase])
-            times.setdefault(phase, []).append(RecordTimes(group, labels, found))
+        for phase in sorted(set(picked.record.arrivals) & set(picker.thresholds)):
+            row = times_of(picked, phase, picker.thresholds[phase], group)
+            times.setdefault(phase, []).append(row)
     return RunResult(run, {phase: tuple(rows) for phase, rows in sorted(times.items())})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,12 @@ from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
 from phasenet_keras.training.learner import EpochReport
-from phasenet_keras.training.matching import match_picks
-from phasenet_keras.training.picked import FAR
+from phasenet_keras.training.picked import FAR, RecordTimes
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 from phasenet_keras.types import ConfigError, nearest_name
 
-__all__ = ["ZERO_SHOT", "Comparison", "RecordTimes", "Run", "RunResult", "recommendation"]
+__all__ = ["ZERO_SHOT", "Comparison", "Run", "RunResult", "recommendation"]
 
 ZERO_SHOT = "zero-shot"
 # A smaller gain in F1 than this is no reason to label more records.
@@ -46,25 +45,6 @@ class Run:
     def folder_in(self, folder: Path) -> Path:
         """Return its folder in that of the comparison."""
         return folder / "runs" / self.name
-
-
-@dataclass(frozen=True)
-class RecordTimes:
-    """Labels and picks of one phase in one test record, in seconds from its first sample."""
-
-    event: str
-    labels_s: tuple[float, ...]
-    picks_s: tuple[float, ...]
-
-    def matches(self, tolerance_s: float) -> RecordMatches:
-        """Match picks and labels within a tolerance."""
-        pairs = match_picks(self.picks_s, self.labels_s, tolerance_s)
-        residuals = tuple(self.picks_s[pick] - self.labels_s[label] for pick, label in pairs)
-        return RecordMatches(len(self.labels_s), len(self.picks_s), residuals, self.event)
-
-    def moved(self, by_s: float) -> RecordTimes:
-        """Return the same with the picks moved, in seconds."""
-        return replace(self, picks_s=tuple(time_s + by_s for time_s in self.picks_s))
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,14 +148,11 @@ class Comparison(ShortRepr):
             raise ConfigError(f"{n_records!r} training records were not compared, but {there}")
         size = 0 if strategy == ZERO_SHOT else n_records or max(self.sizes)
         if (strategy, size) not in self._scored:  # each takes a thousand bootstrap samples
-            self._scored[strategy, size] = self._score(strategy, size)
+            self._scored[strategy, size] = {
+                p: [score_matches(p, of_seed, self.tolerances_s[p]) for of_seed in matches]
+                for p, matches in self._matches(strategy, size).items()
+            }
         return self._scored[strategy, size]
-
-    def _score(self, strategy: str, size: int) -> dict[str, list[PhaseScores]]:
-        return {
-            phase: [score_matches(phase, of_seed, self.tolerances_s[phase]) for of_seed in matches]
-            for phase, matches in self._matches(strategy, size).items()
-        }
 
     def _matches(self, strategy: str, size: int) -> dict[str, list[list[RecordMatches]]]:
         """Return the matches of each record, by phase, for each seed in order."""

@@ -193,12 +193,7 @@ class TrainConfig:
         records: Sequence[LabelledWaveform],
         dev_records: Sequence[LabelledWaveform] = (),
     ) -> TrainConfig:
-        """Return a copy in which what was left open is chosen from the records.
-
-        Args:
-            records: to train on.
-            dev_records: to validate on.
-        """
+        """Return a copy in which what was left open is chosen from the records."""
         n_records = len(records) + len(dev_records)
         augmentation = self.augmentation
         if augmentation is None:

@@ -79,13 +79,7 @@ def check_training(
 ) -> None:
     """Refuse a run that could not be trained, or whose validation would say nothing.
 
-    Args:
-        parent: to start from.
-        config: of the run.
-        train_records: to learn from.
-        dev_records: to validate on.
-        test_records: to report on.
-        has_teacher: whose answers may be learnt in place of labels.
+    With a teacher its answers may be learnt in place of labels.
 
     Raises:
         ConfigError: for no records, no arrival to learn or to validate on, an event on two sides,
@@ -117,10 +111,6 @@ def check_training(
 def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[LabelledWaveform]) -> None:
     """Refuse test records that say nothing of others: known, of known events, of another rate.
 
-    Args:
-        known: records that train or validate.
-        test_records: of the same kind, as they should be.
-
     Raises:
         ConfigError: saying what they share, or their rates.
     """
@@ -138,9 +128,6 @@ def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[Labelle
 
 def check_one_rate(parts: Mapping[str, Sequence[LabelledWaveform]]) -> None:
     """Refuse records of several sampling rates: samples are taken as they are.
-
-    Args:
-        parts: records by what they are for.
 
     Raises:
         ConfigError: naming the rates of each part.
@@ -187,11 +174,6 @@ def check_labelled(
     records: Sequence[LabelledWaveform], phases: Sequence[str], what: str = "to train on"
 ) -> None:
     """Refuse records without a single arrival: they teach nothing, and choose nothing.
-
-    Args:
-        records: of one side.
-        phases: the network's, without noise.
-        what: the records are for, for the error.
 
     Raises:
         ConfigError: saying which labels they have, if any.

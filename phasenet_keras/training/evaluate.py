@@ -179,14 +179,6 @@ def score_picked(
 ) -> dict[str, PhaseScores]:
     """Score what `pick_records` picked; see `evaluate`.
 
-    Args:
-        picked: labelled records with their picks.
-        thresholds: least probability of a pick, by phase.
-        tolerance: of `tolerance_of`.
-        bootstrap: number of bootstrap samples for the intervals; 0 for none.
-        seed: of the bootstrap.
-        noise: more records, without arrivals, for the false picks an hour.
-
     Raises:
         ConfigError: for a threshold below the one that was picked at.
     """
@@ -214,15 +206,8 @@ def score_curves(
     picked: Sequence[PickedRecord],
     phases: Iterable[str],
     tolerance: Tolerance,
-    thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[str, ScoreCurve]:
     """Score what `pick_records` picked at many thresholds: the precision-recall curve.
-
-    Args:
-        picked: labelled records with their picks.
-        phases: names of the phases.
-        tolerance: of `tolerance_of`.
-        thresholds: least probabilities of a pick.
 
     Returns:
         A curve for each phase that was labelled in a record.
@@ -231,7 +216,7 @@ def score_curves(
         ConfigError: for a threshold below the one that was picked at.
     """
     return {
-        phase: score_curve(phase, {t: matches_of(picked, phase, t, tolerance) for t in thresholds})
+        phase: score_curve(phase, {t: matches_of(picked, phase, t, tolerance) for t in THRESHOLDS})
         for phase in phases
         if any(phase in one.record.arrivals for one in picked)
     }
@@ -239,10 +224,6 @@ def score_curves(
 
 def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) -> str:
     """Say that a tolerance is too wide for records, by their medians; empty where it is not.
-
-    Args:
-        tolerance: of `tolerance_of`.
-        records: to be scored.
 
     Example:
         >>> from obspy import UTCDateTime
@@ -272,12 +253,7 @@ def _check_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) ->
 
 
 def far_rates(picker: Picker, records: Sequence[LabelledWaveform]) -> str:
-    """Say that records were resampled to far another rate; empty where none were.
-
-    Args:
-        picker: that picked them.
-        records: that were scored.
-    """
+    """Say that records were resampled to far another rate; empty where none were."""
     own = picker.preset.sampling_rate
     rates = sorted({record.waveform.sampling_rate for record in records})
     far = [rate for rate in rates if not own / FAR_FACTOR <= rate <= own * FAR_FACTOR]

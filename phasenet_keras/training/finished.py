@@ -135,11 +135,7 @@ def refuse_other(
 ) -> None:
     """Refuse a folder that holds another data set than the one asked for.
 
-    Args:
-        output: the folder.
-        note: of `read_note`.
-        order: of `order_of`.
-        begun: the order that an ended run had begun with there: it was allowed to.
+    An ended run that had begun with the same order there was allowed to.
 
     Raises:
         ConfigError: saying what differs.

@@ -1,13 +1,21 @@
-"""Which records belong together: by their names, by what they overlap with, by their samples."""
+"""Which records belong together: by their names, by what they overlap with, by their samples.
+
+And which events of two names look like one earthquake, as a catalogue that has it twice says.
+"""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
+from statistics import median
 
+from phasenet_keras.io.arrival_formats import codes_of
+from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import RecordFacts, events_in
 from phasenet_keras.io.record_names import has_date
 
@@ -21,6 +29,7 @@ __all__ = [
     "names_of",
     "overlaps_of",
     "tied_groups",
+    "twice_named",
     "unsure_spans",
 ]
 
@@ -36,6 +45,28 @@ EVENT_LENGTH = 2.4
 LONGEST_OF_USUAL = 0.9
 # Where fewer spans are left, as of a swarm whose earthquakes follow closely, overlap alone counts.
 LEAST_SPANS = 3
+# From origin to P in times of S-P, 1 / (vP/vS - 1): for vP/vS of 1.73, and how far that is from
+# what 1.82 and 1.65 give.
+P_TIME, P_TIME_MARGIN = 1.37, 0.15
+# Network and station code, and phase.
+Place = tuple[tuple[str, str], str]
+
+
+@dataclass(frozen=True)
+class _Event:
+    """What the records of one event say of when it was.
+
+    Attributes:
+        name: of the event.
+        onsets: time and sampling rate of the arrival at each place.
+        origin_s: of the earthquake, by P and S; NaN where no record has both.
+        longest_s: time from P to S.
+    """
+
+    name: str
+    onsets: Mapping[Place, tuple[float, float]]
+    origin_s: float
+    longest_s: float
 
 
 def groups_of(facts: Sequence[RecordFacts], by: str) -> list[str]:
@@ -63,13 +94,7 @@ def tied_groups(facts: Sequence[RecordFacts], by: str) -> list[str]:
     if by not in NAMED or not any(groups):
         return groups
     other = NAMED[1 - NAMED.index(by)]
-    names = [names_of(fact, by) or names_of(fact, other) for fact in facts]
-    first: dict[str, int] = {}
-    pairs = [
-        (first.setdefault(name, number), number)
-        for number, of_fact in enumerate(names)
-        for name in of_fact
-    ]
+    pairs = _sharing([names_of(fact, by) or names_of(fact, other) for fact in facts])
     pairs += _meetings(facts)
     known = {number for pair in pairs for number in pair}
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
@@ -113,12 +138,7 @@ def unsure_spans(facts: Sequence[RecordFacts]) -> list[str]:
 
 def copies_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
     """Return the numbers of records that have the same samples, in pairs."""
-    first: dict[str, int] = {}
-    pairs = [
-        (first.setdefault(fact.digest, number), number)
-        for number, fact in enumerate(facts)
-        if fact.digest
-    ]
+    pairs = _sharing([[fact.digest] if fact.digest else [] for fact in facts])
     return [(one, other) for one, other in pairs if one != other]
 
 
@@ -138,6 +158,16 @@ def overlaps_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
                     continue
         last = number
     return pairs
+
+
+def _sharing(names: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """Return each number that has a name, once a name, paired with the first that has it."""
+    first: dict[str, int] = {}
+    return [
+        (first.setdefault(name, number), number)
+        for number, of_one in enumerate(names)
+        for name in of_one
+    ]
 
 
 def joined(groups: Sequence[str], pairs: Iterable[tuple[int, int]]) -> list[str]:
@@ -252,3 +282,77 @@ def _meetings(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
 
 def _said_time(time_s: float) -> str:
     return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="microseconds")
+
+
+def twice_named(facts: Sequence[RecordFacts]) -> list[tuple[str, str]]:
+    """Return pairs of names of events that seem to be one earthquake.
+
+    Where both were recorded at one station, their arrivals there are as near as two picks of one
+    onset; else their origin times are, by P and S, as near as these tell. Earthquakes of a swarm
+    that follow each other by more are two. Nothing is known of records without a true time, nor
+    of an event that has no P and S at one station, and no station in common with the other.
+
+    Args:
+        facts: of the records, with one event each; those of several are left out.
+
+    Example:
+        >>> at = dict(start_s=1e9, arrivals={"P": (100.0,), "S": (300.0,)}, sampling_rate=100.0)
+        >>> twice_named([RecordFacts(n, event=n, station=n, **at) for n in "ab"])
+        [('a', 'b')]
+    """
+    pairs = {
+        (min(one.name, other.name), max(one.name, other.name))
+        for one, other in _neighbours(_events(facts))
+        if _are_one(one, other)
+    }
+    return sorted(pairs)
+
+
+def _events(facts: Sequence[RecordFacts]) -> list[_Event]:
+    onsets: dict[str, dict[Place, tuple[float, float]]] = defaultdict(dict)
+    p_and_s: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for fact in facts:
+        # Of several arrivals of a phase all but one are of others, which no name tells.
+        samples = {phase: at[0] for phase, at in (fact.arrivals or {}).items() if len(at) == 1}
+        if len(events_in(fact.event)) != 1 or not has_date(fact.start_s):
+            continue
+        times_s = {
+            phase: fact.start_s + sample / fact.sampling_rate for phase, sample in samples.items()
+        }
+        for phase, time_s in times_s.items():
+            place = codes_of(fact.station), phase
+            onsets[fact.event].setdefault(place, (time_s, fact.sampling_rate))
+        if times_s.get("S", -math.inf) > times_s.get("P", math.inf):
+            p_and_s[fact.event].append((times_s["P"], times_s["S"]))
+    return [
+        _Event(
+            name,
+            of_event,
+            median([p - P_TIME * (s - p) for p, s in p_and_s[name]] or [math.nan]),
+            max((s - p for p, s in p_and_s[name]), default=0.0),
+        )
+        for name, of_event in onsets.items()
+    ]
+
+
+def _neighbours(events: Sequence[_Event]) -> Iterator[tuple[_Event, _Event]]:
+    """Yield pairs of events that may be one: next to each other at a station, or by origin."""
+    by_place: dict[Place, list[tuple[float, int]]] = defaultdict(list)
+    for number, event in enumerate(events):
+        for place, (time_s, _) in event.onsets.items():
+            by_place[place].append((time_s, number))
+    for arrivals in by_place.values():
+        for (_, one), (_, other) in pairwise(sorted(arrivals)):
+            yield events[one], events[other]
+    located = [event for event in events if not math.isnan(event.origin_s)]
+    yield from pairwise(sorted(located, key=lambda event: event.origin_s))
+
+
+def _are_one(one: _Event, other: _Event) -> bool:
+    """Tell if two events are as near in time as one earthquake's."""
+    shared = one.onsets.keys() & other.onsets.keys()
+    if shared:
+        gaps = [abs(one.onsets[at][0] - other.onsets[at][0]) * one.onsets[at][1] for at in shared]
+        return median(gaps) < ONE_ONSET_SAMPLES
+    margin_s = P_TIME_MARGIN * max(one.longest_s, other.longest_s)
+    return abs(one.origin_s - other.origin_s) <= margin_s

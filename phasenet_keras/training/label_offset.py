@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from phasenet_keras.io.times import residual_unit
-from phasenet_keras.training.picked import FAR, PickedRecord, matches_of, residuals_by_phase
+from phasenet_keras.training.picked import PickedRecord, matches_of, residuals_by_phase
 from phasenet_keras.training.scores import PhaseScores, RecordMatches
 
 __all__ = ["LabelOffset", "commonest", "label_offsets", "moved", "offset_worth_saying"]
@@ -56,17 +56,12 @@ class LabelOffset:
 
 
 def label_offsets(
-    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], times: float = FAR
+    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores]
 ) -> dict[str, LabelOffset]:
     """Find the phases whose picks would be right if they were moved by a constant time.
 
     The time is the median of the residuals in that window of twice the tolerance which holds most
     of them. It is reported if F1 would rise by 0.2 and eight pairs agree.
-
-    Args:
-        picked: labelled records with their picks.
-        scores: of the same records; they say which phases, thresholds and tolerances.
-        times: the tolerance, for the greatest distance of a pair.
 
     Returns:
         By phase; nothing for phases whose labels and picks agree, or differ without a rule.
@@ -76,7 +71,7 @@ def label_offsets(
         {}
     """
     found = {}
-    for phase, residuals in residuals_by_phase(picked, scores, times).items():
+    for phase, residuals in residuals_by_phase(picked, scores).items():
         score = scores[phase]
         offset_s = commonest(residuals, score.tolerance_s)
         fitted = [moved(one, {phase: -offset_s}) for one in picked]
@@ -93,10 +88,7 @@ def offset_worth_saying(
 ) -> LabelOffset | None:
     """Return a constant time between picks and labels; None where it explains little.
 
-    Args:
-        score: of a phase, as it is.
-        offset_s: median of pick minus label, in seconds.
-        fitted: matches of the same records with the picks moved by that.
+    ``fitted`` are the matches of the same records with the picks moved by ``-offset_s``.
     """
     n_pairs = sum(len(match.residuals_s) for match in fitted)
     f1 = 2 * n_pairs / max(1, score.n_true + score.n_pred)

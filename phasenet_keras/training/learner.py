@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 
-from phasenet_keras.data.examples import ExampleMaker, label_weights
+from phasenet_keras.data.examples import ExampleMaker
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.loss import MaskedCrossEntropy
@@ -28,19 +28,19 @@ from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.devices import built_for_devices, made_repeatable
 from phasenet_keras.training.evaluate import evaluate
-from phasenet_keras.training.folds import spread
 from phasenet_keras.training.freezing import (
     StageAdam,
     apply_phase,
     build_optimizer,
     initial_weights,
 )
-from phasenet_keras.training.scores import mean_f1
+from phasenet_keras.training.scores import as_good_as, mean_f1
+from phasenet_keras.training.splits import spread
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.transfer import TransferStrategy
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
-__all__ = ["EpochReport", "Learner"]
+__all__ = ["EpochReport", "Learner", "beats", "best_epoch", "is_over"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -69,6 +69,37 @@ class EpochReport:
     train_loss: float
     dev_loss: float
     dev_f1: float
+
+
+def best_epoch(history: Sequence[EpochReport], n_labels: int) -> int | None:
+    """Return the last epoch whose F1 is within one standard error of the highest; None without.
+
+    Few validation labels tell epochs apart but roughly, and the later one has learnt more.
+    """
+    rated = [report for report in history if math.isfinite(report.dev_f1)]
+    if not rated:
+        return None
+    least = as_good_as(max(report.dev_f1 for report in rated), n_labels)
+    return max(report.epoch for report in rated if report.dev_f1 >= least)
+
+
+def beats(report: EpochReport, parent_loss: float, parent_f1: float) -> bool:
+    """Tell if an epoch is better than the parent: in F1, or where that is equal in loss.
+
+    Where neither finds a label, a lower loss is no success.
+    """
+    if math.isnan(parent_f1) or report.dev_f1 > parent_f1:
+        return True
+    return 0 < report.dev_f1 == parent_f1 and report.dev_loss < parent_loss
+
+
+def is_over(history: Sequence[EpochReport], patience: int) -> bool:
+    """Tell if neither F1 nor loss has been as good as its best for long enough."""
+    if not history:
+        return False
+    best = max(history, key=lambda report: (report.dev_f1, report.epoch))
+    lowest = int(np.argmin([report.dev_loss for report in history]))
+    return len(history) - 1 - max(best.epoch, lowest) >= patience
 
 
 class Learner:
@@ -122,7 +153,7 @@ class Learner:
             steps=config.steps,
             alpha=config.alpha,
             seed=config.seed,
-            weights=label_weights(weights),
+            weights={} if weights is None else weights,
             **common,
         )
         if self.devices.strategy:  # Keras builds its loss from whole batches only
@@ -139,6 +170,11 @@ class Learner:
             self.dev_x, self.dev_y = dev.batch(0, range(min(2 * len(dev_records), 512)))
         self._picker = Picker(self.net, preset=contract, sampling="reinterpret", follow=True)
         self._phase_start = -1
+
+    def anew(self, records: Sequence[LabelledWaveform], contract: Preset) -> Learner:
+        """Return what trains by the same settings from the start, on other records, all of them."""
+        again = (self.parent, records, (), self.strategy, self.config, contract)
+        return Learner(*again, self.weights, self.teacher)
 
     def parent_scores(self) -> tuple[float, float]:
         """Return validation loss and F1 of the parent; NaN if nothing of it is loaded."""

@@ -10,37 +10,19 @@ The threshold of a pick is no part of a rule: it is the picker's. The paper's wa
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from phasenet_keras.data.settings import number, settled
 from phasenet_keras.types import ConfigError, nearest_name
 
-__all__ = ["RULES", "Rule", "Tolerance", "match_picks", "tolerance_of"]
+__all__ = ["RULES", "Tolerance", "match_picks", "tolerance_of"]
 
 # A tolerance of 0.1 s includes ten samples of 0.01 s.
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Rule:
-    """When a pick counts as right.
-
-    Attributes:
-        name: as in `RULES`.
-        tolerance_s: greatest distance of a pick from its label, inclusive, in seconds.
-        residual_window_s: residual statistics are over the pairs up to this far apart, in seconds.
-    """
-
-    name: str
-    tolerance_s: float
-    residual_window_s: float
-
-
-RULES: Mapping[str, Rule] = {"phasenet": Rule("phasenet", 0.1, 0.5)}
+SIZE = replace(number(0), words="a number of 0 or more")
 
 
 @dataclass(frozen=True)
@@ -70,11 +52,17 @@ class Tolerance:
         """Return the window of residuals in seconds, for records of a sampling rate in Hz."""
         return max(self.at(sampling_rate), self.window_s or 0.0)
 
+    def widened(self, times: float) -> Tolerance:
+        """Return so many times the tolerance; residual statistics are over its matches."""
+        if self.samples is not None:
+            return Tolerance(self.rule, None, times * self.samples)
+        return Tolerance(self.rule, times * (self.seconds or 0.0))
+
     @property
     def text(self) -> str:
         """Return the rule in words."""
         size = f"{self.seconds:g} s" if self.samples is None else f"{self.samples:g} samples"
-        changed = self.rule in RULES and self.seconds != RULES[self.rule].tolerance_s
+        changed = self.rule in RULES and self.seconds != RULES[self.rule].seconds
         name = f"Rule {self.rule}, with a tolerance of {size}" if changed else f"Rule {self.rule}"
         within = "of the matches"
         if self.window_s is not None:
@@ -84,6 +72,10 @@ class Tolerance:
             f"at most {size} apart, one to one, the closest pairs first. Residuals (pick minus "
             f"label) are {within}."
         )
+
+
+# Rules by name, as they are applied where no other tolerance is given.
+RULES: Mapping[str, Tolerance] = {"phasenet": Tolerance("phasenet", 0.1, window_s=0.5)}
 
 
 def tolerance_of(
@@ -111,15 +103,11 @@ def tolerance_of(
         raise ConfigError(f"there is no rule '{rule}'; known: {', '.join(RULES)}.{hint}")
     if tolerance_s is not None and tolerance_samples is not None:
         raise ConfigError("give tolerance_s or tolerance_samples, not both")
-    for name, value in (("tolerance_s", tolerance_s), ("tolerance_samples", tolerance_samples)):
-        if value is None:
-            continue
-        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not (is_number and 0.0 <= value < math.inf):
-            raise ConfigError(f"{name} is a number of 0 or more, received {value!r}")
-    if tolerance_s is None and tolerance_samples is None:
-        return Tolerance(rule, RULES[rule].tolerance_s, None, RULES[rule].residual_window_s)
-    return Tolerance(rule, tolerance_s, tolerance_samples)
+    if tolerance_s is not None:
+        return Tolerance(rule, settled("tolerance_s", SIZE, tolerance_s))
+    if tolerance_samples is not None:
+        return Tolerance(rule, None, settled("tolerance_samples", SIZE, tolerance_samples))
+    return RULES[rule]
 
 
 def match_picks(

@@ -24,35 +24,24 @@ FEWEST_FOR_WADATI = 8
 SAME_PATH = 0.05
 
 
-def check_physics(
-    table: DataFrame,
-    vp_vs: tuple[float, float] = (1.4, 6.0),
-    *,
-    origin: float | None = None,
-    tolerance: float = 0.0,
-    reciprocity_limit: float | None = None,
-) -> DataFrame:
+def check_physics(table: DataFrame, vp_vs: tuple[float, float] = (1.4, 6.0)) -> DataFrame:
     """Return which picks break which rule; changes nothing.
 
     Rules, as named in column ``rule``:
 
     - ``p_before_s``: S of a trace is not earlier than its P; ``value`` is S minus P.
-    - ``vp_vs``: the ratio lies within ``vp_vs``. With ``origin``, of each trace: (S - origin) /
-      (P - origin). Without, of each gather: 1 + the slope of S - P over P (Wadati 1933), by
-      Theil and Sen's median of slopes, from 8 traces on. It means Vp/Vs where P and S take the
-      same path; refracted P beside direct S gives more.
+    - ``vp_vs``: the ratio of each gather lies within ``vp_vs``. It is 1 + the slope of S - P over
+      P (Wadati 1933), by Theil and Sen's median of slopes, from 8 traces on, and means Vp/Vs where
+      P and S take the same path; refracted P beside direct S gives more.
     - ``monotone``: times do not fall with offset. On each side of the source those picks are
       named that are not in the longest rising sequence; ``value`` is the greatest fall.
-    - ``reciprocity``: shot i at receiver j and shot j at receiver i agree within
-      ``reciprocity_limit``: see `reciprocity`.
+    - ``reciprocity``: shot i at receiver j and shot j at receiver i agree within three robust
+      standard deviations of the phase's differences: see `reciprocity`.
 
     Args:
         table: as `correct_picks` takes or returns; corrected times are judged where there are
             any. ``offset_m``, or else receiver minus shot number, tells the sides.
         vp_vs: least and greatest ratio.
-        origin: time of the shots, in the unit of the times.
-        tolerance: falls with offset up to this are passed over.
-        reciprocity_limit: default three robust standard deviations of the phase's differences.
 
     Returns:
         A table ``rule, shot, receiver, phase, value, limit``; ``receiver`` is missing where a
@@ -75,9 +64,9 @@ def check_physics(
     picks = _picks(table)
     broken = [
         *_order(picks),
-        *_ratio(picks, vp_vs, origin),
-        *_monotone(picks, tolerance),
-        *_reciprocal(picks, reciprocity_limit),
+        *_ratio(picks, vp_vs),
+        *_monotone(picks),
+        *_reciprocal(picks),
     ]
     return pd.DataFrame(
         broken, columns=["rule", "shot", "receiver", "phase", "value", "limit"]
@@ -201,44 +190,36 @@ def _order(picks: DataFrame) -> Iterator[Broken]:
             yield "p_before_s", shot, receiver, "PS", float(value), 0.0
 
 
-def _ratio(picks: DataFrame, bounds: tuple[float, float], origin: float | None) -> Iterator[Broken]:
+def _ratio(picks: DataFrame, bounds: tuple[float, float]) -> Iterator[Broken]:
     from scipy.stats import theilslopes
 
-    pairs = _pairs(picks)
-    for shot, gather in pairs.groupby("shot"):
+    for shot, gather in _pairs(picks).groupby("shot"):
         p, s = (gather[f"time_{phase}"].to_numpy() for phase in "ps")
-        if origin is not None:
-            away = p > origin
-            ratio = (s[away] - origin) / (p[away] - origin)
-            found = list(zip(gather["receiver"][away], ratio, strict=True))
-        elif len(p) >= FEWEST_FOR_WADATI and np.ptp(p) > 0:
-            found = [(None, 1 + theilslopes(s - p, p)[0])]
-        else:
-            found = []
-        for receiver, value in found:
-            if not bounds[0] <= value <= bounds[1]:
-                limit = bounds[0] if value < bounds[0] else bounds[1]
-                yield "vp_vs", shot, receiver, "PS", float(value), limit
+        if len(p) < FEWEST_FOR_WADATI or not np.ptp(p) > 0:
+            continue
+        value = 1 + float(theilslopes(s - p, p)[0])
+        if not bounds[0] <= value <= bounds[1]:
+            yield "vp_vs", shot, None, "PS", value, bounds[0] if value < bounds[0] else bounds[1]
 
 
-def _monotone(picks: DataFrame, tolerance: float) -> Iterator[Broken]:
+def _monotone(picks: DataFrame) -> Iterator[Broken]:
     picks = picks[np.isfinite(picks["offset"])]
     for (shot, phase), gather in picks.groupby(["shot", "phase"]):
         for side in (gather[gather["offset"] >= 0], gather[gather["offset"] < 0]):
             side = side.iloc[np.lexsort((side["time"], side["offset"].abs()))]
             times = side["time"].to_numpy()
-            rising = _longest_rising(times, tolerance)
+            rising = _longest_rising(times)
             for i in np.flatnonzero(~rising):
                 fall = max(np.max(times[:i], initial=-np.inf) - times[i], 0.0)
                 value = max(fall, times[i] - np.min(times[i + 1 :], initial=np.inf))
-                yield "monotone", shot, side["receiver"].iloc[i], phase, float(value), tolerance
+                yield "monotone", shot, side["receiver"].iloc[i], phase, float(value), 0.0
 
 
-def _longest_rising(times: np.ndarray, tolerance: float) -> np.ndarray:
-    """Tell which picks are in the longest sequence whose neighbours fall by at most tolerance."""
+def _longest_rising(times: np.ndarray) -> np.ndarray:
+    """Tell which picks are in the longest sequence that does not fall."""
     length, before = np.ones(len(times), int), np.full(len(times), -1)
     for i in range(1, len(times)):
-        fits = np.where(times[:i] <= times[i] + tolerance, length[:i], 0)
+        fits = np.where(times[:i] <= times[i], length[:i], 0)
         j = int(np.argmax(fits))
         if fits[j]:
             length[i], before[i] = fits[j] + 1, j
@@ -250,11 +231,10 @@ def _longest_rising(times: np.ndarray, tolerance: float) -> np.ndarray:
     return chosen
 
 
-def _reciprocal(picks: DataFrame, limit: float | None) -> Iterator[Broken]:
+def _reciprocal(picks: DataFrame) -> Iterator[Broken]:
     both = _both_ways(picks)
     for phase, pairs in both[both["shot"] < both["receiver"]].groupby("phase"):
         differences = pairs["difference"]
-        spread = MAD_TO_SIGMA * float((differences - differences.median()).abs().median())
-        bound = 3 * spread if limit is None else limit
+        bound = 3 * (MAD_TO_SIGMA * float((differences - differences.median()).abs().median()))
         for row in pairs[differences.abs() > bound].itertuples(index=False):
             yield "reciprocity", row.shot, row.receiver, phase, float(row.difference), bound

@@ -16,9 +16,10 @@ __all__ = [
     "FAR",
     "PickedRecord",
     "RecordErrors",
+    "RecordTimes",
     "matches_of",
-    "picks_of",
     "residuals_by_phase",
+    "times_of",
     "worst_records",
 ]
 
@@ -33,6 +34,28 @@ class PickedRecord(ShortRepr):
     record: LabelledWaveform
     picks: tuple[Pick, ...]
     lowest: float
+
+
+@dataclass(frozen=True)
+class RecordTimes:
+    """Labels and picks of one phase in one record, in seconds from its first sample.
+
+    ``event`` is what the record is drawn with in a bootstrap.
+    """
+
+    event: str
+    labels_s: tuple[float, ...]
+    picks_s: tuple[float, ...]
+
+    def matches(self, tolerance_s: float) -> RecordMatches:
+        """Match picks and labels within a tolerance."""
+        pairs = match_picks(self.picks_s, self.labels_s, tolerance_s)
+        residuals = tuple(self.picks_s[pick] - self.labels_s[label] for pick, label in pairs)
+        return RecordMatches(len(self.labels_s), len(self.picks_s), residuals, self.event)
+
+    def moved(self, by_s: float) -> RecordTimes:
+        """Return the same with the picks moved, in seconds."""
+        return replace(self, picks_s=tuple(time_s + by_s for time_s in self.picks_s))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,39 +86,25 @@ def matches_of(
 ) -> list[RecordMatches]:
     """Match the picks from a threshold up; one entry a record in which the phase was labelled.
 
-    Args:
-        picked: labelled records with their picks.
-        phase: name of the phase.
-        threshold: least probability of a pick.
-        tolerance: of a match.
-        groups: what each record is drawn with in a bootstrap; left out where nothing is drawn.
+    ``groups`` are what the records are drawn with in a bootstrap, if they are.
     """
     return [
-        _match_record(picks_of(one, phase, threshold), one.record, phase, tolerance, group)
+        _match_record(times_of(one, phase, threshold, group), one.record, tolerance)
         for one, group in zip(picked, groups, strict=False)
         if phase in one.record.arrivals
     ]
 
 
 def residuals_by_phase(
-    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], times: float = FAR
+    picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores]
 ) -> dict[str, list[float]]:
-    """Return the residuals, in seconds, of all pairs up to some times the tolerance apart.
+    """Return the residuals, in seconds, of all pairs up to five times the tolerance apart.
 
-    Args:
-        picked: labelled records with their picks.
-        scores: of the same records; they say which phases, thresholds and tolerances.
-        times: the tolerance, for the greatest distance of a pair.
+    The scores, of the same records, say which phases, thresholds and tolerances.
     """
     found: dict[str, list[float]] = {}
     for phase, score in scores.items():
-        seconds, samples = score.tolerance.seconds, score.tolerance.samples
-        wide = Tolerance(
-            score.rule,
-            None if seconds is None else times * seconds,
-            None if samples is None else times * samples,
-        )
-        matches = matches_of(picked, phase, score.threshold, wide)
+        matches = matches_of(picked, phase, score.threshold, score.tolerance.widened(FAR))
         found[phase] = [residual for match in matches for residual in match.residuals_s]
     return found
 
@@ -103,13 +112,7 @@ def residuals_by_phase(
 def worst_records(
     picked: Sequence[PickedRecord], scores: Mapping[str, PhaseScores], count: int = 6
 ) -> list[RecordErrors]:
-    """Return the records with the most missed and false picks; of equals, the largest residuals.
-
-    Args:
-        picked: labelled records with their picks.
-        scores: of the same records; they say which phases, thresholds and tolerances.
-        count: of records at most.
-    """
+    """Return the records with the most missed and false picks; of equals, the largest residuals."""
     errors = [_errors(one, scores) for one in picked if set(scores) & set(one.record.arrivals)]
     errors.sort(key=lambda e: (-(e[0].n_missed + e[0].n_false), -e[0].largest_residual_s))
     # One unit for all that is shown side by side.
@@ -126,11 +129,10 @@ def _errors(
     largest, found = 0.0, []
     kept: list[Pick] = []
     for phase, score in scores.items():
-        picks = picks_of(picked, phase, score.threshold)
-        kept += picks
+        kept += _picks_of(picked, phase, score.threshold)
         if phase not in record.arrivals:
             continue
-        match = _match_record(picks, record, phase, score.tolerance)
+        match = _match_record(times_of(picked, phase, score.threshold), record, score.tolerance)
         missed, false = (n - len(match.residuals_s) for n in (match.n_true, match.n_pred))
         n_missed, n_false = n_missed + missed, n_false + false
         worst_s = max(match.residuals_s, key=abs, default=None)
@@ -152,12 +154,24 @@ def _in_words(found: Sequence[tuple[str, int, int, float | None]], unit: TimeUni
     return "; ".join(words) or "nothing to find"
 
 
-def picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:
-    """Return the picks of a phase from a threshold up.
+def times_of(picked: PickedRecord, phase: str, threshold: float, group: str = "") -> RecordTimes:
+    """Return labels and picks of a labelled phase, from a threshold up.
 
     Raises:
         ConfigError: for a threshold below the one that was picked at.
     """
+    wave = picked.record.waveform
+    return RecordTimes(
+        group,
+        tuple(sample / wave.sampling_rate for sample in picked.record.arrivals[phase]),
+        tuple(
+            seconds_after(pick.time, wave.start_time)
+            for pick in _picks_of(picked, phase, threshold)
+        ),
+    )
+
+
+def _picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:
     if threshold < picked.lowest:
         raise ConfigError(
             f"these records were picked from probability {picked.lowest:g} up, {phase} is wanted "
@@ -167,29 +181,21 @@ def picks_of(picked: PickedRecord, phase: str, threshold: float) -> list[Pick]:
 
 
 def _match_record(
-    picks: Sequence[Pick],
-    record: LabelledWaveform,
-    phase: str,
-    tolerance: Tolerance,
-    group: str = "",
+    times: RecordTimes, record: LabelledWaveform, tolerance: Tolerance
 ) -> RecordMatches:
     wave = record.waveform
     nearest, window = tolerance.at(wave.sampling_rate), tolerance.window_at(wave.sampling_rate)
-    picked = [seconds_after(pick.time, wave.start_time) for pick in picks]
-    labels = [sample / wave.sampling_rate for sample in record.arrivals[phase]]
     # The closest pairs go first: those within the tolerance are the same with a wider window.
-    pairs = match_picks(picked, labels, window)
-    near = tuple(picked[pick] - labels[label] for pick, label in pairs)
-    quiet_s, n_quiet = wave.duration_s, len(picked)
-    if labels:
+    wide = times.matches(window)
+    near = wide.residuals_s
+    quiet_s, n_quiet = wave.duration_s, wide.n_pred
+    if times.labels_s:
         arrivals = [s / wave.sampling_rate for found in record.arrivals.values() for s in found]
         quiet_s -= _covered(arrivals, nearest, wave.duration_s)
-        n_quiet = sum(min(abs(t - a) for a in arrivals) > nearest + ROUNDING for t in picked)
-    return RecordMatches(
-        n_true=len(labels),
-        n_pred=len(picked),
+        n_quiet = sum(min(abs(t - a) for a in arrivals) > nearest + ROUNDING for t in times.picks_s)
+    return replace(
+        wide,
         residuals_s=tuple(residual for residual in near if abs(residual) <= nearest + ROUNDING),
-        event=group,
         near_residuals_s=None if tolerance.window_s is None else near,
         quiet_s=quiet_s,
         n_quiet=n_quiet,

@@ -19,13 +19,12 @@ from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import pick_records, score_picked
-from phasenet_keras.training.folds import spread
 from phasenet_keras.training.label_offset import label_offsets, moved
 from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores, mean_f1
-from phasenet_keras.training.splits import drawn_groups, is_lone
+from phasenet_keras.training.splits import drawn_groups, is_lone, spread
 from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 if TYPE_CHECKING:
@@ -116,25 +115,24 @@ class Proof:
         of_parent = {name: m for name, m in means.items() if _is_of(name, self.parent)}
         if ours is None or not of_parent:
             return ()
-        plain = {name: m for name, m in of_parent.items() if not name.endswith(MOVED)}
+        plain = max(mean for name, mean in of_parent.items() if not name.endswith(MOVED))
+        is_kept = self._trained == TRAINED
         found = []
-        if self._trained == TRAINED and ours < max(of_parent.values()):
+        if is_kept and ours < max(of_parent.values()):
             best = max(of_parent, key=of_parent.__getitem__)
             found.append(self._lost_to(best, ours, of_parent[best], was_validated))
-        elif self._trained == NOT_KEPT and ours > max(plain.values()):
+        elif not is_kept and ours > plain:
             text = (
                 "the network that was not kept finds more in the test records than the parent "
-                f"(mean F1 {ours:.3f}, {max(plain.values()):.3f}), though not in the validation "
+                f"(mean F1 {ours:.3f}, {plain:.3f}), though not in the validation "
                 f"records; {self.advice}; the network is in the run's folder 'validated'"
             )
             found.append(Finding("test and validation disagree", text))
-        kept = ours if self._trained == TRAINED else max(plain.values())
+        kept = ours if is_kept else plain
         others = {n: m for n, m in means.items() if n not in of_parent and not n.endswith(MOVED)}
         name = max(others, key=others.__getitem__, default="")
         if name and others[name] > kept + WORTH_CHANGING:
-            held = (
-                "the trained network" if self._trained == TRAINED else "the parent, which is kept"
-            )
+            held = "the trained network" if is_kept else "the parent, which is kept"
             text = (
                 f"'{name}' as it is, which `pick` takes for such records when none is named, finds "
                 f"more in the test records than {held} (mean F1 {others[name]:.3f}, {kept:.3f}): "

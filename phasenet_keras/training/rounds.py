@@ -48,13 +48,9 @@ class SelfTrainRound(ShortRepr):
         """Of the round, as in tables."""
         return f"round {self.number}" if self.number else "before"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SelfTrainRound:
-        """Build from what `to_dict` returned, from JSON or not."""
+        """Build from plain values, as `write_rounds` writes them."""
         scores = {
             phase: PhaseScores(**{**score, "f1_interval": tuple(score["f1_interval"])})
             for phase, score in values["scores"].items()
@@ -75,10 +71,6 @@ def best_round(dev_f1s: Sequence[float]) -> int:
 
 def goes_on(dev_f1s: Sequence[float], rounds: int) -> bool:
     """Tell if another round is worth it: there may be one, and the last one was the best so far.
-
-    Args:
-        dev_f1s: validation F1 before and after each round.
-        rounds: most rounds.
 
     Example:
         >>> goes_on([0.6, 0.8], rounds=3), goes_on([0.6, 0.8, 0.8], rounds=3)
@@ -117,7 +109,7 @@ def read_rounds(path: Path) -> list[SelfTrainRound]:
 
 def write_rounds(rounds: Sequence[SelfTrainRound], path: Path) -> None:
     """Write all rounds for `read_rounds`."""
-    write_json([item.to_dict() for item in rounds], path, indent=1)
+    write_json([asdict(item) for item in rounds], path, indent=1)
 
 
 def rounds_report(rounds: Sequence[SelfTrainRound]) -> str:

@@ -34,17 +34,7 @@ def run_report(
     kept_epoch: int | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the report of a run as Markdown.
-
-    Args:
-        verdict: whether training helped, in a sentence.
-        findings: of the doctor.
-        settings: by name, as they are to be shown.
-        epochs: the history, a row an epoch, with the same keys in each.
-        test_table: scores before and after on untouched records, as Markdown.
-        kept_epoch: that the result is of; None where the parent is kept.
-        facts: what was trained, on what and by what, by name.
-    """
+    """Return the report of a run as Markdown; without an epoch that is kept, the parent is."""
     lines = ["# Training run", "", f"{verdict[:1].upper()}{verdict[1:]}.", ""]
     if test_table:
         lines += ["## Before and after, on the test records", "", test_table]
@@ -88,10 +78,7 @@ def facts_of_run(
 ) -> dict[str, str]:
     """Return what a reader wants to know of a run, to repeat it or to cite it.
 
-    Args:
-        parent: that it started from.
-        contract: of the network that came of it.
-        sets: the records to train on, to validate on, and to test.
+    The sets are the records to train on, to validate on, and to test.
     """
     own = parent.preset
     window_s = contract.window_samples / contract.sampling_rate

@@ -68,24 +68,14 @@ def _aligned(table: Sequence[Mapping[str, str]]) -> str:
 
 
 def with_interval(score: PhaseScores, name: str = "f1") -> str:
-    """Return a score as text, its interval in brackets where it says something.
-
-    Args:
-        score: of a phase.
-        name: ``"f1"``, ``"precision"`` or ``"recall"``.
-    """
+    """Return F1, precision or recall as text, the interval in brackets where it says something."""
     interval = shown_interval(score, name)
     ends = "" if interval is None else f" ({interval[0]:.3f}-{interval[1]:.3f})"
     return f"{getattr(score, name):.3f}{ends}"
 
 
 def shown_interval(score: PhaseScores, name: str = "f1") -> tuple[float, float] | None:
-    """Return the interval of a score; None for too few events, or where it has no width.
-
-    Args:
-        score: of a phase.
-        name: ``"f1"``, ``"precision"`` or ``"recall"``.
-    """
+    """Return the interval of a score; None for too few events, or where it has no width."""
     low, high = getattr(score, f"{name}_interval")
     return None if _has_few_events(score) or not high > low else (low, high)
 

@@ -18,6 +18,7 @@ __all__ = [
     "PhaseScores",
     "RecordMatches",
     "ScoreCurve",
+    "as_good_as",
     "mean_f1",
     "score_curve",
     "score_matches",
@@ -167,14 +168,13 @@ class ScoreCurve(ShortRepr):
     def best_threshold(self, near: float) -> float:
         """Return the threshold nearest to ``near`` among those as good as the best.
 
-        As good is an F1 within one standard error of the highest, ``sqrt(F1 (1 - F1) / n_true)``:
-        few labels are no reason to go far from a threshold that is known to work. NaN if the
-        highest F1 is 0.
+        As good is an F1 within one standard error of the highest, see `as_good_as`: few labels are
+        no reason to go far from a threshold that is known to work. NaN if the highest F1 is 0.
         """
         highest = max(self.f1, default=0.0)
         if not highest > 0:
             return math.nan
-        least = highest - math.sqrt(highest * (1.0 - highest) / max(1, self.n_true))
+        least = as_good_as(highest, self.n_true)
         good = [t for t, f1 in zip(self.thresholds, self.f1, strict=True) if f1 >= least]
         return min(good, key=lambda threshold: abs(threshold - near))
 
@@ -247,6 +247,18 @@ def score_matches(
     )
 
 
+def as_good_as(f1: float, n_labels: int) -> float:
+    """Return the F1 that is one standard error below another: few labels cannot tell the two.
+
+    The error is that of a proportion, ``sqrt(F1 (1 - F1) / n_labels)``.
+
+    Example:
+        >>> round(as_good_as(0.8, 16), 3)
+        0.7
+    """
+    return f1 - math.sqrt(f1 * (1.0 - f1) / max(1, n_labels))
+
+
 def mean_f1(scores: Mapping[str, PhaseScores], without: float = math.nan) -> float:
     """Return the mean F1 of the phases that have labels, or what stands for it where none has."""
     values = [score.f1 for score in scores.values() if score.n_true]
@@ -254,12 +266,7 @@ def mean_f1(scores: Mapping[str, PhaseScores], without: float = math.nan) -> flo
 
 
 def score_curve(phase: str, matches: Mapping[float, Sequence[RecordMatches]]) -> ScoreCurve:
-    """Add up the matches of many records at each of many thresholds.
-
-    Args:
-        phase: name of the phase.
-        matches: those of all records, by threshold.
-    """
+    """Add up the matches of many records at each of many thresholds."""
     thresholds = tuple(sorted(matches))
     scores = [score_matches(phase, matches[t], 0.0, bootstrap=0) for t in thresholds]
     return ScoreCurve(

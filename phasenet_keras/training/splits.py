@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 
@@ -21,24 +19,21 @@ from phasenet_keras.training.grouping import (
     names_of,
     overlaps_of,
     tied_groups,
+    twice_named,
     unsure_spans,
 )
-from phasenet_keras.training.twice_named import twice_named
 from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = [
     "SPLIT_BY",
-    "assign_splits",
     "check_leakage",
     "choose_split_by",
-    "common_name",
-    "common_span",
     "digest_of",
     "drawn_groups",
     "facts_of",
-    "group_names",
     "is_lone",
     "split_facts",
+    "spread",
 ]
 
 SPLIT_BY = ("event", "gather", "station", "time", "block")
@@ -46,7 +41,8 @@ LEAST_GROUPS = 3
 # Of so many events, gathers or times two validate: one says nothing of others.
 LEAST_GROUPS_FOR_TWO = 5
 MOMENTS = (*NAMED, "time")
-FRACTIONS = (0.6, 0.1, 0.3)
+# Of the records; the others train.
+DEV_FRACTION, TEST_FRACTION = 0.1, 0.3
 REMEDIES = {
     "station": " (scores will be of known stations; phasenet-keras prepare --split-by station "
     "keeps them apart)",
@@ -54,32 +50,6 @@ REMEDIES = {
     "them apart)",
 }
 NAMES_OF_SEVERAL = {"time": "spans of overlapping records"}
-
-
-def assign_splits(
-    records: Sequence[LabelledWaveform],
-    by: str = "block",
-    fractions: tuple[float, float, float] = FRACTIONS,
-    seed: int = 0,
-) -> list[LabelledWaveform]:
-    """Return the records with their splits.
-
-    Args:
-        records: in order of their receivers, for ``"block"``.
-        by: ``"event"``, ``"gather"`` or ``"station"`` keep each of these together; ``"time"``
-            what overlaps in time, at whatever station; ``"block"`` eight neighbouring records
-            (fewer in a small set).
-        fractions: of train, dev and test, by number of records; each part gets one group at least,
-            train the largest, and dev two of five or more events, gathers or times.
-        seed: of the drawing.
-
-    Raises:
-        ConfigError: for an unknown ``by``, fractions that do not add up to 1, records without the
-            group's name, or fewer than three groups.
-    """
-    _refuse_unknown(by)
-    splits = _draw(group_names(records, by), by, fractions, seed)
-    return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
 
 def choose_split_by(facts: Sequence[RecordFacts]) -> str:
@@ -97,26 +67,6 @@ def choose_split_by(facts: Sequence[RecordFacts]) -> str:
     return "time" if has_times and len(set(groups_of(facts, "station"))) > 1 else "block"
 
 
-def group_names(records: Sequence[LabelledWaveform], by: str = "") -> list[str]:
-    """Return the name of the group of each record, that is never split.
-
-    Args:
-        records: in order of their receivers, for ``"block"``.
-        by: as in `assign_splits`; empty chooses, see `choose_split_by`.
-
-    Raises:
-        ConfigError: for an unknown ``by``, or records without the group's name; without event
-            (gather) may be those that overlap in time with what has one, see `split_facts`.
-    """
-    facts = [facts_of(record, with_digest=False) for record in records]
-    by = by or choose_split_by(facts)
-    _refuse_unknown(by)
-    groups = tied_groups(facts, by)
-    if "" in groups:
-        raise ConfigError(f"record {groups.index('') + 1} has no {by}: split by something else")
-    return groups
-
-
 def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[str]:
     """Return the split of each record.
 
@@ -126,14 +76,21 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
 
     Args:
         facts: of the records, in their order.
-        by: as in `assign_splits`. A record without event (gather) that overlaps with none is a
+        by: ``"event"``, ``"gather"`` or ``"station"`` keep each of these together; ``"time"``
+            what overlaps in time, at whatever station; ``"block"`` eight neighbouring records
+            (fewer in a small set). A record without event (gather) that overlaps with none is a
             group of its own, where others have one.
         seed: of the drawing.
+
+    Returns:
+        Six in ten records train, one validates, three test; each part has one group at least,
+        train the largest, and dev two of five or more events, gathers or times.
 
     Raises:
         ConfigError: for an unknown ``by``, no record with such a group, or fewer than three.
     """
-    _refuse_unknown(by)
+    if by not in SPLIT_BY:
+        raise ConfigError(f"split by {', '.join(SPLIT_BY)}.{nearest_name(by, SPLIT_BY)}")
     groups = tied_groups(facts, by)
     if not any(groups_of(facts, by)):
         raise ConfigError(
@@ -141,12 +98,12 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
             "split_by='block')"
         )
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
-    return _draw(joined(groups, [*copies_of(facts), *overlaps_of(facts)]), by, FRACTIONS, seed)
+    return _draw(joined(groups, [*copies_of(facts), *overlaps_of(facts)]), by, seed)
 
 
 def drawn_groups(records: Iterable[LabelledWaveform]) -> list[str]:
     """Return what each record is drawn with in a bootstrap: event, gather, time, or itself."""
-    return drawn_with([facts_of(record, with_digest=False) for record in records])
+    return drawn_with([facts_of(record) for record in records])
 
 
 def is_lone(records: Sequence[LabelledWaveform], groups: Sequence[str]) -> bool:
@@ -155,53 +112,24 @@ def is_lone(records: Sequence[LabelledWaveform], groups: Sequence[str]) -> bool:
     return len(records) > 1 and list(groups) == names
 
 
-def common_name(records: Sequence[LabelledWaveform]) -> tuple[str, str] | None:
-    """Return the one event that all records are of, or else the one gather, and which it is.
-
-    Args:
-        records: None is returned for those of several events or gathers, and those of which one
-            has no name.
+def spread(records: Sequence[LabelledWaveform], n_records: int) -> list[LabelledWaveform]:
+    """Return some of the records, evenly spaced from the first to the last.
 
     Example:
-        >>> common_name([]) is None
-        True
+        >>> spread(list(range(10)), 4)
+        [0, 3, 6, 9]
     """
-    facts = [facts_of(record, with_digest=False) for record in records]
-    names = {by: [names_of(fact, by) for fact in facts] for by in NAMED}
-    if any(len({n for of_fact in found for n in of_fact}) > 1 for found in names.values()):
-        return None
-    return next(((by, of[0][0]) for by, of in names.items() if of and all(of)), None)
+    if n_records >= len(records):
+        return list(records)
+    numbers = np.linspace(0, len(records) - 1, n_records).round().astype(int)
+    return [records[number] for number in numbers]
 
 
-def common_span(records: Sequence[LabelledWaveform]) -> tuple[datetime, float] | None:
-    """Return the one span of time that all records are in: when it begins (UTC), its length in s.
-
-    Records are of one span if they overlap, each with another, at whatever station.
-
-    Args:
-        records: None is returned for those of several spans, those of several events or gathers
-            by their names, and those of which one has no true time.
-
-    Example:
-        >>> common_span([]) is None
-        True
-    """
-    facts = [facts_of(record, with_digest=False) for record in records]
-    spans = set(groups_of(facts, "time"))
-    # What an earthquake is, names say better than times.
-    are_several = any(len({n for fact in facts for n in names_of(fact, by)}) > 1 for by in NAMED)
-    if len(spans) != 1 or "" in spans or are_several:
-        return None
-    begin_s = min(fact.start_s for fact in facts)
-    end_s = max(fact.start_s + fact.duration_s for fact in facts)
-    return datetime.fromtimestamp(begin_s, UTC), end_s - begin_s
-
-
-def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str]:
+def check_leakage(facts: Sequence[RecordFacts]) -> list[str]:
     """Return what is in two splits and should not be.
 
     Args:
-        records: of a data set, with their splits; of each no more than a digest is kept.
+        facts: of the records of a data set, with their splits and digests.
 
     Returns:
         Sentences. Those that begin with ``error:`` are of names used twice and of records with
@@ -215,7 +143,6 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
         >>> check_leakage(facts)
         ['warning: 1 of 1 events is in several splits: quake (test, train)']
     """
-    facts = [facts_of(r) if isinstance(r, LabelledWaveform) else r for r in records]
     said = []
     twice = [name for name, count in Counter(fact.name for fact in facts).items() if count > 1]
     if twice:
@@ -242,8 +169,8 @@ def check_leakage(records: Iterable[LabelledWaveform | RecordFacts]) -> list[str
     return said + [text for by in kinds for text in _in_several(facts, by)]
 
 
-def facts_of(record: LabelledWaveform, with_digest: bool = True) -> RecordFacts:
-    """Return what there is to know of a record without its samples."""
+def facts_of(record: LabelledWaveform) -> RecordFacts:
+    """Return what there is to know of a record without its samples, nor a digest of these."""
     wave = record.waveform
     return RecordFacts(
         name=record.name,
@@ -254,7 +181,6 @@ def facts_of(record: LabelledWaveform, with_digest: bool = True) -> RecordFacts:
         arrivals=record.arrivals,
         sampling_rate=wave.sampling_rate,
         channels=wave.channels,
-        digest=digest_of(record) if with_digest else "",
         start_s=float(wave.start_time),
         duration_s=wave.duration_s,
     )
@@ -300,11 +226,6 @@ def _twice_named(facts: Sequence[RecordFacts]) -> list[str]:
     ]
 
 
-def _refuse_unknown(by: str) -> None:
-    if by not in SPLIT_BY:
-        raise ConfigError(f"split by {', '.join(SPLIT_BY)}.{nearest_name(by, SPLIT_BY)}")
-
-
 def _across(facts: Sequence[RecordFacts], pairs: Iterable[tuple[int, int]]) -> list[str]:
     """Return the pairs that are in two splits, in words."""
     found = [(facts[one], facts[other]) for one, other in pairs]
@@ -313,11 +234,7 @@ def _across(facts: Sequence[RecordFacts], pairs: Iterable[tuple[int, int]]) -> l
     ]
 
 
-def _draw(
-    groups: Sequence[str], by: str, fractions: tuple[float, float, float], seed: int
-) -> list[str]:
-    if abs(sum(fractions) - 1.0) > 1e-6 or min(fractions) <= 0:
-        raise ConfigError(f"three fractions above 0 that add up to 1, received {fractions}")
+def _draw(groups: Sequence[str], by: str, seed: int) -> list[str]:
     sizes = Counter(groups)
     names = sorted(sizes)
     if len(names) < LEAST_GROUPS:
@@ -332,7 +249,7 @@ def _draw(
     largest = max(reversed(order), key=lambda name: sizes[name])
     left = [name for name in order if name != largest]
     split_of = {}
-    for split, fraction, n_to_leave in (("test", fractions[2], 1), ("dev", fractions[1], 0)):
+    for split, fraction, n_to_leave in (("test", TEST_FRACTION, 1), ("dev", DEV_FRACTION, 0)):
         wanted, count = fraction * len(groups), 0
         for name in list(left):
             if len(left) > n_to_leave and count + sizes[name] / 2 < wanted:

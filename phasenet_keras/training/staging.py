@@ -76,14 +76,10 @@ class Stage:
         keep_unlabelled: bool = True,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Read the parts that are not here yet.
+        """Read the parts that are not here yet, and finish the items of each.
 
-        Args:
-            parts: all parts of the source.
-            finish: applied to the items of each.
-            channels: the ones wanted of records that have more, e.g. ``"NZ"``.
-            keep_unlabelled: False leaves out records no phase of which is labelled.
-            on_progress: told the numbers of parts done and of all.
+        Records that have more channels give those that are wanted, e.g. ``"NZ"``. Without
+        ``keep_unlabelled`` those are left out no phase of which is labelled.
         """
         self._keep_unlabelled = keep_unlabelled
         while self._n_parts < len(parts):

@@ -202,10 +202,6 @@ def record_offsets(
 def summary_of(corrected: DataFrame, broken: DataFrame) -> DataFrame:
     """Count what became of the picks of each phase, and the rules that they break.
 
-    Args:
-        corrected: of `correct_picks`.
-        broken: of `check_physics`.
-
     Returns:
         One row a phase: ``picks`` (rows with a time), ``kept, moved, filled, dropped``,
         ``median_residual`` (absolute, of kept picks, in the unit of the times), and a column a

@@ -12,9 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from phasenet_keras.data.examples import label_weights
 from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
@@ -22,16 +21,15 @@ from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
-from phasenet_keras.training.best_epoch import beats, best_epoch, is_over
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training
 from phasenet_keras.training.devices import generators_kept
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import choose_thresholds
-from phasenet_keras.training.examination import Examination, examine
+from phasenet_keras.training.examination import examine
 from phasenet_keras.training.journal import open_journal
-from phasenet_keras.training.learner import EpochReport, Learner
+from phasenet_keras.training.learner import EpochReport, Learner, beats, best_epoch, is_over
 from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.run_report import facts_of_run, run_report
 from phasenet_keras.training.teacher import Teacher
@@ -41,12 +39,23 @@ from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 __all__ = ["TrainResult", "kept_contract", "train"]
 
 CONFIG, REPORT = "config.json", "report.md"
-# Records to train on, to validate on, and to test.
-Sets = tuple[list[LabelledWaveform], list[LabelledWaveform], list[LabelledWaveform]]
 # The best network on the validation records, the one trained anew, and the one that is used.
 VALIDATED, REFIT, BEST = "validated", "refit", "best"
 # As the official post-processing: 50 samples between two picks of one phase.
 MIN_DISTANCE_SAMPLES = 50
+
+
+class _Sets(NamedTuple):
+    """The records of a run."""
+
+    train: list[LabelledWaveform]
+    dev: list[LabelledWaveform]
+    test: list[LabelledWaveform]
+
+    @property
+    def known(self) -> list[LabelledWaveform]:
+        """Those that the network learns from or is chosen by."""
+        return [*self.train, *self.dev]
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,7 +174,7 @@ def train(
             sampling rates, or a folder that holds a run of other settings, records or parent, or a
             state that cannot be read. A call that is refused leaves a new folder unclaimed.
     """
-    sets = (
+    sets = _Sets(
         list(check_records(train_records, "records to train on")),
         list(check_records(dev_records, "records to validate on")),
         list(check_records(test_records, "records to test")),
@@ -177,7 +186,7 @@ def train(
 
 def _claimed(
     parent: PhaseNet,
-    sets: Sets,
+    sets: _Sets,
     folder: Path,
     strategy: str | TransferStrategy,
     config: TrainConfig | None,
@@ -188,27 +197,33 @@ def _claimed(
 
     The claim is last of what may fail: a call that is corrected and given again finds it free.
     """
-    learn, check, test = sets
     check_network(parent)
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     config = config_of(config)
-    check_training(parent, config, learn, check, test, has_teacher=teacher is not None)
-    config = config.settled(learn, check)
-    weights = None if weights is None else label_weights(weights)
+    check_training(parent, config, *sets, has_teacher=teacher is not None)
+    config = config.settled(sets.train, sets.dev)
     if teacher is not None:
         checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
-    contract = _contract(parent, learn[0], config, folder)
-    learner = Learner(parent, learn, check, strategy, config, contract, weights, teacher)
-    data = _data_facts(learn, check, weights, teacher)
-    plan = {"config": config.to_dict(), "strategy": strategy.to_dict()}
-    claim(folder / CONFIG, {**plan, **parent_facts(parent), **data}, "a run")
+    contract = _contract(parent, sets.train[0], config, folder)
+    learner = Learner(parent, sets.train, sets.dev, strategy, config, contract, weights, teacher)
+    facts = {
+        "config": config.to_dict(),
+        "strategy": strategy.to_dict(),
+        **parent_facts(parent),
+        "train_records": records_digest(sets.train),
+        "dev_records": records_digest(sets.dev),
+        "label_weights": None if weights is None else values_digest(learner.examples.weights),
+    }
+    if teacher is not None:
+        facts["teacher"] = teacher.facts()
+    claim(folder / CONFIG, facts, "a run")
     return learner
 
 
 def _trained(
     learner: Learner,
-    sets: Sets,
+    sets: _Sets,
     folder: Path,
     keep_parent: bool,
     on_epoch: Callable[[EpochReport], None] | None,
@@ -220,7 +235,7 @@ def _trained(
     best = best_epoch(history, learner.n_dev_labels)
     if keep_parent and best is not None and not beats(history[best], parent_loss, parent_f1):
         best = None
-    findings = _findings(learner, history, sets[1], best)
+    findings = examine(learner, history, sets.dev, best)
     net, n_refitted = parent, 0
     if best is None:
         kept = kept_contract(parent.preset, learner.contract)
@@ -228,15 +243,15 @@ def _trained(
         if parent.preset is None or parent.preset.sampling_rate != kept.sampling_rate:
             net = PhaseNet.from_preset(folder / BEST)  # at the rate that it was compared at
     else:
-        n_refitted = sum(map(len, sets[:2])) if config.refit else 0
+        n_refitted = len(sets.known) if config.refit else 0
         net = _result_of(learner, best, sets, folder, on_epoch)
     proof = before_and_after(
         parent,
         _rejected(folder) if best is None else net,
-        sets[2],
+        sets.test,
         config.tolerance_samples,
         is_kept=best is not None,
-        known=[*sets[0], *sets[1]],
+        known=sets.known,
     )
     findings += proof.findings(was_validated=not math.isnan(parent_f1))
     result = TrainResult(
@@ -291,73 +306,20 @@ def _run(
 def _result_of(
     learner: Learner,
     best: int,
-    sets: Sets,
+    sets: _Sets,
     folder: Path,
     on_epoch: Callable[[EpochReport], None] | None,
 ) -> PhaseNet:
     """Choose thresholds for the best network, train it anew where asked, and save it."""
     net, config = PhaseNet.from_preset(folder / VALIDATED), learner.config
-    chosen = choose_thresholds(Picker(net), sets[1], config.tolerance_samples)
+    chosen = choose_thresholds(Picker(net), sets.dev, config.tolerance_samples)
     contract = replace(learner.contract, thresholds=chosen)
     if config.refit:
-        learner = Learner(
-            learner.parent,
-            [*sets[0], *sets[1]],
-            (),
-            learner.strategy,
-            config,
-            contract,
-            learner.weights,
-            learner.teacher,
-        )
+        learner = learner.anew(sets.known, contract)
         _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
         net = learner.net
     net.save_preset(folder / BEST, contract)
     return PhaseNet.from_preset(folder / BEST)
-
-
-def _findings(
-    learner: Learner,
-    history: Sequence[EpochReport],
-    dev_records: Sequence[LabelledWaveform],
-    kept_epoch: int | None,
-) -> tuple[Finding, ...]:
-    """Return what the doctor finds wrong with a run."""
-    return examine(
-        Examination(
-            net=learner.net,
-            parent=learner.parent,
-            start=learner.start,
-            strategy=learner.strategy,
-            learning_rates=[report.learning_rate for report in history],
-            train_losses=[report.train_loss for report in history],
-            dev_losses=[report.dev_loss for report in history],
-            kept_epoch=kept_epoch,
-            train_records=learner.examples.records,
-            dev_records=dev_records,
-            x=learner.dev_x,
-            y=learner.dev_y,
-            loss=learner.loss,
-            scored_records=learner.dev_records,
-            dev_found=learner.dev_found,
-            tolerance_samples=learner.config.tolerance_samples,
-        )
-    )
-
-
-def _data_facts(
-    train_records: Sequence[LabelledWaveform],
-    dev_records: Sequence[LabelledWaveform],
-    weights: Mapping[str, Mapping[str, float]] | None,
-    teacher: Teacher | None,
-) -> dict[str, Any]:
-    """Return what tells the data of a run; the teacher is among them only where there is one."""
-    facts = {
-        "train_records": records_digest(train_records),
-        "dev_records": records_digest(dev_records),
-        "label_weights": None if weights is None else values_digest(weights),
-    }
-    return facts | {"teacher": teacher.facts()} if teacher else facts
 
 
 def _contract(
@@ -379,12 +341,7 @@ def _contract(
 
 
 def kept_contract(own: Preset | None, contract: Preset) -> Preset:
-    """Return the contract of a parent that was not beaten, at the rate that it was compared at.
-
-    Args:
-        own: of the parent, if it has one.
-        contract: of what did not beat it.
-    """
+    """Return the contract of a parent that was not beaten, at the rate that it was compared at."""
     note = "kept, for training did not beat it on the validation records"
     if own is None:
         return replace(contract, description=f"the parent, {note}")

@@ -241,19 +241,16 @@ def strategy_of(strategy: str | Mapping[str, Any] | TransferStrategy) -> Transfe
     )
 
 
-def gradual(epochs_per_stage: int = 3, encoder_scale: float = 0.3) -> TransferStrategy:
+def _gradual() -> TransferStrategy:
     """Return the strategy that thaws the output first, then the decoder upwards, then the rest.
 
-    Args:
-        epochs_per_stage: epochs between one thaw and the next.
-        encoder_scale: factor of the learning rate of ``input`` and ``down*``, which hold what
-            carries over best.
+    Three epochs lie between one thaw and the next. ``input`` and ``down*`` hold what carries over
+    best, and learn more slowly.
     """
     steps = ("output", "up0", "up1", "up2", "up3", "down*", "input")
-    scale = {"input": encoder_scale, "down*": encoder_scale}
+    scale = {"input": 0.3, "down*": 0.3}
     phases = tuple(
-        FreezePhase(number * epochs_per_stage, steps[: number + 1], scale)
-        for number in range(len(steps))
+        FreezePhase(3 * number, steps[: number + 1], scale) for number in range(len(steps))
     )
     return TransferStrategy(
         "gradual", ("*",), FreezeSchedule(phases), "output first, then stage by stage"
@@ -284,6 +281,6 @@ STRATEGIES: Mapping[str, TransferStrategy] = {
             ("input", "down3", "down4", "up3", "output"),
             "down0 to down2 and up0 to up2 stay as they are",
         ),
-        gradual(),
+        _gradual(),
     )
 }
