@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from obspy import UTCDateTime
 from test_train import onsets, small_parent
 
 from phasenet_keras import PhaseNet
@@ -127,6 +128,30 @@ def test_folds_test_each_record_once_and_keep_groups_together():
 def test_impossible_folds_are_refused(folds, words):
     with pytest.raises(ConfigError, match=words):
         fold_splits([r for g in range(4) for r in onsets(2, 2 * g, gather=str(g))], folds)
+
+
+def test_folds_keep_overlaps_of_a_station_and_copies_together():
+    records = []
+    for pair in range(6):
+        at = UTCDateTime(2024, 1, 1 + pair)
+        for number, (record, off_s) in enumerate(zip(onsets(2, 2 * pair), (0, 1), strict=True)):
+            wave = replace(record.waveform, start_time=at + off_s, station="A")
+            records.append(replace(record, waveform=wave, event=f"e{pair}-{number}"))
+    copy = replace(records[0], name="copy", event="another")
+    wave = replace(copy.waveform, start_time=UTCDateTime(2024, 3, 1))
+    records.append(replace(copy, waveform=wave))
+    for part in fold_splits(records, 3):
+        place = {record.name: name for name, inside in part.items() for record in inside}
+        pairs = [(records[2 * n].name, records[2 * n + 1].name) for n in range(6)]
+        assert all(place[one] == place[other] for one, other in pairs)
+        assert place["copy"] == place[records[0].name]
+
+
+@pytest.mark.parametrize(("n_groups", "n_validate"), [(5, 1), (8, 2), (12, 2), (24, 3)])
+def test_of_the_groups_of_a_fold_two_validate_where_there_are_five(n_groups, n_validate):
+    records = [r for g in range(n_groups) for r in onsets(1, g, gather=f"shot {g}")]
+    for part in fold_splits(records, 3):
+        assert len({record.gather for record in part["dev"]}) == n_validate
 
 
 def test_folds_need_a_group_of_each_record():

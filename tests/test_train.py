@@ -384,6 +384,14 @@ def test_tensorboard_files_hold_the_history(tmp_path):
     assert b"dev_f1" in content
 
 
+def test_tensorboard_that_cannot_be_leaves_the_folder_unclaimed(tmp_path, monkeypatch):
+    monkeypatch.setattr("phasenet_keras.training.journal.find_spec", lambda name: None)
+    config = TrainConfig.from_dict({**CONFIG.to_dict(), "tensorboard": True})
+    with pytest.raises(ConfigError, match="pip install tensorboard"):
+        train(small_parent(), onsets(4), onsets(2, 50), tmp_path / "run", config=config)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -7,6 +7,7 @@ nor chose its epoch or thresholds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -33,7 +34,15 @@ from phasenet_keras.training.evaluate import pick_records
 from phasenet_keras.training.grouping import tied_groups
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import RecordTimes, times_of
-from phasenet_keras.training.splits import choose_split_by, drawn_groups, facts_of, spread
+from phasenet_keras.training.splits import (
+    LEAST_GROUPS_FOR_TWO,
+    choose_split_by,
+    digest_of,
+    drawn_groups,
+    facts_of,
+    kept_together,
+    spread,
+)
 from phasenet_keras.training.train import CONFIG, train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
@@ -43,6 +52,8 @@ __all__ = ["compare", "fold_splits"]
 RESULT = "result.json"
 # Of the groups that are not for test, one in this many validates.
 GROUPS_A_DEV_GROUP = 6
+# Of how folds are made: runs of another rule had other records.
+FOLD_RULE = 2
 
 
 def compare(
@@ -110,6 +121,8 @@ def compare(
         "records": records_digest(records),
         "folds": folds,
     }
+    if folds > 1:
+        settings["fold_rule"] = FOLD_RULE
     claim(folder / "settings.json", settings, "a comparison")
     todo = list(_runs(parts, tuple(plans), seeds, sizes))
     results = []
@@ -135,7 +148,8 @@ def fold_splits(
     Args:
         records: a data set.
         folds: 1 takes the splits that the records have; with more, each record is in test once.
-            What stays together is chosen as for splits, see `choose_split_by`.
+            What stays together is chosen as for splits, see `choose_split_by`; copies, and records
+            of one station that overlap, do as well. Of five or more groups two validate.
 
     Raises:
         ConfigError: for a split without records, fewer groups than ``folds + 2``, or a record of
@@ -158,13 +172,14 @@ with splits, or ask for folds
                     "ask for folds"
                 )
         return [parts]
-    facts = [facts_of(record) for record in records]
+    facts = [replace(facts_of(record), digest=digest_of(record)) for record in records]
     by = choose_split_by(facts)
     groups = tied_groups(facts, by)
     if "" in groups:
         raise ConfigError(
             f"record {groups.index('') + 1} has no {by}, as others have: folds need one of each"
         )
+    groups = kept_together(groups, facts)
     names = sorted(set(groups))
     if len(names) < folds + 2:
         raise ConfigError(f"{folds} folds need {folds + 2} groups at least, there are {len(names)}")
@@ -172,8 +187,10 @@ with splits, or ask for folds
     found = []
     for fold in range(folds):
         rest = [names[i] for rank, i in enumerate(order) if rank % folds != fold]
-        of_group = dict.fromkeys(rest, "train")
-        of_group |= dict.fromkeys(rest[:: max(2, min(GROUPS_A_DEV_GROUP, len(rest)))], "dev")
+        step = GROUPS_A_DEV_GROUP
+        if len(rest) <= step:  # one of them, or two
+            step = math.ceil(len(rest) / (2 if len(rest) >= LEAST_GROUPS_FOR_TWO else 1))
+        of_group = dict.fromkeys(rest, "train") | dict.fromkeys(rest[::step], "dev")
         parts = {part: [] for part in SPLITS}
         for record, group in zip(records, groups, strict=True):
             parts[of_group.get(group, "test")].append(record)

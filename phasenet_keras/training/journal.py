@@ -16,24 +16,28 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from phasenet_keras.training.learner import EpochReport
 
-__all__ = ["open_journal"]
+__all__ = ["check_journal", "open_journal"]
 
 
-@contextmanager
-def open_journal(folder: Path, enabled: bool) -> Iterator[Callable[[EpochReport], None]]:
-    """Give a function that writes an epoch to ``folder/tensorboard``; it does nothing if disabled.
+def check_journal(enabled: bool) -> None:
+    """Refuse TensorBoard where it cannot be.
 
     Raises:
         ConfigError: on a backend other than TensorFlow, or without the package tensorboard.
     """
-    if not enabled:
-        yield lambda report: None
-        return
-    if keras.backend.backend() != "tensorflow" or find_spec("tensorboard") is None:
+    if enabled and (keras.backend.backend() != "tensorflow" or find_spec("tensorboard") is None):
         raise ConfigError(
             "tensorboard needs Keras' TensorFlow backend and the package tensorboard "
             "(pip install tensorboard); history.csv has the same numbers"
         )
+
+
+@contextmanager
+def open_journal(folder: Path, enabled: bool) -> Iterator[Callable[[EpochReport], None]]:
+    """Give a function that writes an epoch to ``folder/tensorboard``, or does nothing."""
+    if not enabled:
+        yield lambda report: None
+        return
     import tensorflow as tf
 
     writer = tf.summary.create_file_writer(str(folder / "tensorboard"))

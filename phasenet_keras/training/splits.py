@@ -32,6 +32,7 @@ __all__ = [
     "drawn_groups",
     "facts_of",
     "is_lone",
+    "kept_together",
     "split_facts",
     "spread",
 ]
@@ -98,7 +99,12 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
             "split_by='block')"
         )
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
-    return _draw(joined(groups, [*copies_of(facts), *overlaps_of(facts)]), by, seed)
+    return _draw(kept_together(groups, facts), by, seed)
+
+
+def kept_together(groups: Sequence[str], facts: Sequence[RecordFacts]) -> list[str]:
+    """Return the groups, those as one that share samples: copies, or one station's overlaps."""
+    return joined(groups, [*copies_of(facts), *overlaps_of(facts)])
 
 
 def drawn_groups(records: Iterable[LabelledWaveform]) -> list[str]:

@@ -28,7 +28,7 @@ from phasenet_keras.training.devices import generators_kept
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import examine
-from phasenet_keras.training.journal import open_journal
+from phasenet_keras.training.journal import check_journal, open_journal
 from phasenet_keras.training.learner import EpochReport, Learner, beats, best_epoch, is_over
 from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.run_report import facts_of_run, run_report
@@ -201,6 +201,7 @@ def _claimed(
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     config = config_of(config)
+    check_journal(config.tensorboard)
     check_training(parent, config, *sets, has_teacher=teacher is not None)
     config = config.settled(sets.train, sets.dev)
     if teacher is not None:
