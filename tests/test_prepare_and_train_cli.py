@@ -245,7 +245,7 @@ def test_a_comma_between_digits_is_a_decimal_comma_where_commas_do_not_separate(
     [record] = read_labelled(tmp_path / "line", labels)
     assert record.arrivals == {"P": (117.2,), "S": (120.5, 130.0)}
     assert (record.event, record.waveform.offset_m) == ("a,1", 2.5)
-    labels.write_text('fname,itp\ntrace_000.txt,"117,200"\n')  # there it lists arrivals
+    labels.write_text('fname,itp\ntrace_000.txt,"117, 200"\n')  # with a blank it lists arrivals
     [record] = read_labelled(tmp_path / "line", labels)
     assert record.arrivals == {"P": (117.0, 200.0)}
     labels.write_text("fname;itp\ntrace_000.txt;100,200,300\n")  # whatever is meant

@@ -73,7 +73,7 @@ def labelled_by_row(
     Args:
         wave: the record.
         row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
-            ``"100,900"``, which only a table separated by commas can hold).
+            ``"100, 900"``).
         columns: the column of each phase. An empty cell is a phase that was looked for and not
             found; a phase without a column one that was not looked for.
         name: of the record; else its station's.
