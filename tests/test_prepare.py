@@ -107,6 +107,21 @@ def test_a_number_that_stands_for_no_arrival_is_asked_about_once(tmp_path, capsy
     assert "stands for no" not in capsys.readouterr().out
 
 
+def test_labels_of_dead_records_are_no_labels(tmp_path, capsys):
+    alive, half, zeros = noise(0, n_channels=3), noise(3, n_channels=3), np.zeros((400, 3), "f4")
+    half[:, 1:] = 7.0
+    records = [(alive, 100), (zeros, 0), (zeros + 7, 50), (zeros, np.nan), (half, 200)]
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        for number, (data, label) in enumerate(records):
+            made = file.create_dataset(f"r{number}", data=data)
+            made.attrs.update({"itp": label, "sampling_rate_hz": 100.0})
+    assert run(tmp_path / "in.h5", "--complete", "--output", tmp_path / "set") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    for name in ("r1", "r2"):
+        assert f"skipped {name}: dead: every channel is constant, and it has labels" in said
+    assert sorted(by_name(tmp_path / "set")) == ["r0", "r3", "r4"]
+
+
 def test_codes_that_look_like_numbers_or_nothing_stay_codes(tmp_path):
     for station in ("001", "002", "003"):
         trace = Trace(noise(int(station))[:, 0], {"network": "NA", "station": station})

@@ -182,17 +182,21 @@ class Stage:
 
     def _take(self, item: Item, file: h5py.File) -> None:
         self.n_unsure += isinstance(item, JoinedRecord) and bool(item.unsure)
+        digest = "" if isinstance(item, BadRow) else digest_of(item)
         if isinstance(item, BadRow):
             self.bad.append(item)
         elif not item.arrivals and not self._keep_unlabelled:
             self.n_unlabelled += 1
+        elif not digest and any(item.arrivals.values()):
+            text = f"{item.name}: dead: every channel is constant, and it has labels"
+            self.bad.append(BadRow(None, text))
         else:
             name = self._free_name(item.name)
             data = item.waveform.data
             file.create_dataset(f"data/{name}", data=data.T, compression="gzip")
             meta = {key: _plain(value) for key, value in metadata_row(name, item).items()}
             channels = list(item.waveform.channels)
-            self.rows.append({"meta": meta, "channels": channels, "digest": digest_of(item)})
+            self.rows.append({"meta": meta, "channels": channels, "digest": digest})
 
     def _free_name(self, wanted: str) -> str:
         """Return a name that is not taken yet and that SeisBench can find again."""
