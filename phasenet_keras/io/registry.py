@@ -28,6 +28,7 @@ __all__ = [
     "NoWaveformError",
     "Reader",
     "RecordWarning",
+    "UnknownFormatError",
     "check_header",
     "gather_of",
     "headers_of",
@@ -64,6 +65,10 @@ class NoWaveformError(FormatError):
     def __init__(self, path: object, kind: str) -> None:
         self.kind = kind
         super().__init__(f"{path} is no waveform, but {kind}")
+
+
+class UnknownFormatError(FormatError):
+    """A file is of no format known here, and nothing says what it is."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,8 @@ def reader_of(path: Path) -> Reader:
 
     Raises:
         NoWaveformError: if it is known to be none.
-        FormatError: if it cannot be opened, is empty or of no known format.
+        UnknownFormatError: if it is of no known format.
+        FormatError: if it cannot be opened, or is empty.
     """
     try:
         with path.open("rb") as file:
@@ -187,9 +193,9 @@ def reader_of(path: Path) -> Reader:
         raise NoWaveformError(path, kind)
     arrays = array_kind(head)
     if arrays:
-        raise FormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
+        raise UnknownFormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
     known = ", ".join(item.name for item in readers())
-    raise FormatError(f"{path} is of no format known here ({known})")
+    raise UnknownFormatError(f"{path} is of no format known here ({known})")
 
 
 @contextmanager
