@@ -69,3 +69,33 @@ def test_lists_in_a_cell_are_several_arrivals(tmp_path, cell):
     (tmp_path / "labels.csv").write_text(f'fname,itp\nt0.txt,"{cell}"\n')
     [record] = read_labelled(tmp_path / "raw", tmp_path / "labels.csv")
     assert record.arrivals == {"P": (62.0, 90.0)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("station,P,S\n5,{t},\n", "understood station; not understood p, s. A row is"),
+        ("Station,Phase,Arrival\n5,P,{t}\n", "phase; not understood arrival (arrival_time?)."),
+        ("ffid,channel,fb_ms\n1,1,12\n", "understood ffid, channel; not understood fb_ms (p_ms?)."),
+        (
+            "FFID;CHAN;p_arrival_ms\n1;1;12,0\n",
+            "ffid, chan; not understood p_arrival_ms (p_time_ms?)",
+        ),
+        (
+            "ffid," + ",".join(f"r{n}" for n in range(9)) + "\n1\n",
+            "r0, r1, r2, r3, r4, …. A row is",
+        ),
+        ("file,p_time\nt0.txt,{t}\n", "understood file, p_time. Times (UTC) go to the records of"),
+    ],
+)
+def test_columns_that_are_nearly_those_wanted_are_named(tmp_path, text, said, capsys):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    labels = tmp_path / "labels.csv"
+    labels.write_text(text.replace("{t}", "2020-01-01T00:00:00"))
+    assert run(tmp_path / "raw", "--labels", labels, "--output", tmp_path / "set") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "labels.csv: understood " in err
+    assert said in err
+    assert "p_time" in err
+    assert len(err) < 500 + len(str(tmp_path))
+    assert "b'" not in err

@@ -248,12 +248,12 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         kind = _other_kind(content)
         if kind:
             raise FormatError(f"{path} is {kind}") from error
-        table = "; ".join(f"{role}: {', '.join(COLUMNS[role])}" for role in ONE_A_ROW)
         is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
         raise (FormatError if is_damaged else NoLabelsError)(
             f"{path} is no file of arrivals known here. Accepted are catalogues that ObsPy reads "
             "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
-            f"files, and tables with columns {table}. It begins with {content[:40]!r}"
+            "files, and tables with columns station, phase and time (UTC). It begins with "
+            f"{decoded(content[:40])!r}"
         ) from error
     loose = [] if seiscomp is None else list(_loose_picks(seiscomp))
     yield from loose
