@@ -304,7 +304,7 @@ def test_impossible_splits_are_refused():
         assign_splits(make_records(20), by="events")
     with pytest.raises(ConfigError, match="has no gather"):
         assign_splits(make_records(20), by="gather")
-    with pytest.raises(ConfigError, match=r"three stations at least .* there are 1: label"):
+    with pytest.raises(ConfigError, match=r"three stations at least .* there is 1: label"):
         assign_splits(make_records(20), by="station")
     with pytest.raises(ConfigError, match="add up to 1"):
         assign_splits(make_records(20), fractions=(0.5, 0.2, 0.2))

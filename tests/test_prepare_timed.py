@@ -230,6 +230,20 @@ def test_tables_of_times_say_what_is_wrong_and_nothing_of_samples(tmp_path, caps
     assert "arrivals in samples" not in said
 
 
+@pytest.mark.parametrize(("seconds", "is_long"), [(900, True), (200, False)])
+def test_a_single_long_record_is_to_be_cut(tmp_path, seconds, is_long, capsys):
+    write_stations(tmp_path / "in", stations="A", seconds=seconds)
+    labels = tmp_path / "picks.csv"
+    rows = [f"XX.A,{T0 + at}\n" for at in (30, 90, 150)]
+    labels.write_text("station,p_time\n" + "".join(rows))
+    options = ["--labels", labels, "--output", tmp_path / "set"]
+    assert run(tmp_path / "in", *options) == 2
+    said = capsys.readouterr().err
+    assert "there is 1: label records of others, or " in said
+    assert ("--window-s 30" in said, "--split-by station" in said) == (is_long, not is_long)
+    assert run(tmp_path / "in", *options, "--window-s", 30) == 0
+
+
 def test_exchanged_waveforms_and_labels_are_named(tmp_path, capsys):
     write_stations(tmp_path / "in", stations="A")
     labels = tmp_path / "picks.csv"
