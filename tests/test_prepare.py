@@ -49,6 +49,8 @@ def test_bad_rows_are_named_and_several_rows_are_one_record(tmp_path, capsys):
     assert run(tmp_path / "raw", "--labels", labels, "--output", tmp_path / "set") == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "skipped row 2: record t1: the P arrival at sample 4000 is outside" in said
+    assert "(itp '4000'): leave the cell empty where the phase is not there" in said
+    assert "give ()" not in said  # which is for Python
     assert "skipped row 3: itp should be a number, received 'soon'" in said
     assert "skipped row 7: there is no file of this name or station (t9.txt)" in said
     assert "note 2 files have no row and are left out: t6.txt, t7.txt" in said
