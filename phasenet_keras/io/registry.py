@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES, array_kind, metadata_kind
 from phasenet_keras.io.record_names import note_source
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 HEAD_BYTES = 4096
+# So many formats are named where a file is of none: many files may be.
+MOST_FORMATS = 4
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
 NUMBER_KINDS = "iufb"
 TEXT_KINDS = "SU"
@@ -194,8 +197,10 @@ def reader_of(path: Path) -> Reader:
     arrays = array_kind(head)
     if arrays:
         raise UnknownFormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
-    known = ", ".join(item.name for item in readers())
-    raise UnknownFormatError(f"{path} is of no format known here ({known})")
+    known = some((item.name for item in readers()), MOST_FORMATS)
+    raise UnknownFormatError(
+        f"{path} is of no format known here ({known}; docs/reference/formats.md lists all)"
+    )
 
 
 @contextmanager
