@@ -8,6 +8,7 @@ import pytest
 from sources import run, write_text_files
 
 from phasenet_keras import read_labelled
+from phasenet_keras.io.catalogs import read_arrivals
 from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.types import FormatError
 
@@ -61,6 +62,31 @@ def test_quoted_decimal_commas_are_refused(tmp_path, text, said, capsys):
     assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 2
     assert re.search(said, " ".join(capsys.readouterr().err.split()))
     assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "\n", "\n  \n# by K.\n\n"])
+def test_lines_before_the_names_of_columns_are_left_out(tmp_path, first):
+    table = table_of(tmp_path, f"{first}fname;itp\nt0.txt;62,5\n")
+    assert table.rows == ({"fname": "t0.txt", "itp": "62.5"},)
+    path = tmp_path / "times.csv"
+    path.write_text(f"{first}station;p_time\nA;2020-01-01T00:00:10,25\n")
+    [arrival] = read_arrivals(path)
+    assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "station,phase,date,time\nA,P,2020-01-01,00:00:10.25\n",
+        "station;phase;date;time\nA;P;2020-01-01;00:00:10,25\n",
+        "station,Date,P_time\nA,2020-01-01,00:00:10.25\n",
+        "station,date,p_time\nA,1999-09-09,2020-01-01T00:00:10.25\n",
+    ],
+)
+def test_date_and_time_in_two_columns(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    [arrival] = read_arrivals(tmp_path / "a.csv")
+    assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
 
 
 @pytest.mark.parametrize("cell", ["62, 90", "[62,90]", "62 90"])

@@ -47,7 +47,8 @@ _WITH_COMMA = re.compile(
 )
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
-COMMENT = "#"
+# Lines of comment, Excel's of the separator, and blank ones may come before the names of columns.
+_BEFORE_NAMES = re.compile(r"#|\"?sep=.\"?\s*$|\s*$", re.IGNORECASE)
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
@@ -86,8 +87,8 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
 
     A unit in brackets becomes the end of a column's name: ``P (us)`` is ``p_us``.
-    Commas, semicolons or tabs separate, else blanks. Lines of comment (``#``) before the names of
-    the columns, and empty rows, are left out.
+    Commas, semicolons or tabs separate, else blanks. Empty rows are left out, and before the names
+    of the columns lines of comment (``#``), Excel's ``sep=;`` and blank ones.
 
     Raises:
         csv.Error: for what cannot be told apart into cells, and a column that is there twice.
@@ -97,7 +98,7 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
         (('station', 'phase'), [['A', 'P']], ' ')
     """
     lines = list(io.StringIO(text, newline=""))  # a cell in quotes may hold ends of lines
-    while lines and lines[0].startswith(COMMENT):
+    while lines and _BEFORE_NAMES.match(lines[0]):
         del lines[0]
     header = lines[0].strip() if lines else ""
     delimiter = max(DELIMITERS, key=header.count)
