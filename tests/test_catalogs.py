@@ -185,13 +185,12 @@ def test_damaged_rows_are_left_out_and_named(tmp_path):
         b"\x00\x01\x02" * 2000,
         b"\xef\xbb\xbf \n",
         b"<?xml version='1.0'?><q:quakeml xmlns:q='http://quakeml.org/xmlns/quakeml/1.2'><ev",
-        b"\n\nstation,phase,time\n",
     ],
 )
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "file"
     path.write_bytes(content)
-    with pytest.raises(FormatError, match=r"Accepted are.*QuakeML.*Snuffler.*station_id.*begins"):
+    with pytest.raises(FormatError, match=r"Accepted are.*QuakeML.*Snuffler.*station, .*begins"):
         read_arrivals(path)
 
 

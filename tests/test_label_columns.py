@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 
 import pytest
-from sources import by_name, run, write_text_files
+from sources import run, write_text_files
 
-from phasenet_keras.io.labels.rows import read_label_table, warn_of_fillers
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras import read_labelled
+from phasenet_keras.io.catalogs import read_arrivals
+from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.types import FormatError
 
 
@@ -44,28 +45,83 @@ def test_decimal_commas_among_several_arrivals(tmp_path):
         assert row == {"fname": "a,1.txt", "itp": read}
 
 
-def test_quoted_decimal_commas_are_said(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('fname,itp\nt0.txt,100\nt1.txt,"62,5"\n', r"itp of row 2 .* '62,5': write 62\.5 with"),
+        ('fname,p_us\nt0.txt,"313,000"\n', "p_us of row 1 .* '313,000': write 313.000 with"),
+        ('fname,phase,time_ms\nt0.txt,P,"12,0"\n', "time_ms of row 1 .* '12,0': write 12.0"),
+        ('fname,itp\nt0.txt,"62,5 88"\n', "itp of row 1 .* several arrivals with blanks"),
+        ('fname,itp,offset_m\nt0.txt,62,"2,5"\n', "offset_m of row 1 .* '2,5': write 2.5"),
+    ],
+)
+def test_quoted_decimal_commas_are_refused(tmp_path, text, said, capsys):
     write_text_files(tmp_path / "raw", ["t0.txt", "t1.txt"])
-    (tmp_path / "labels.csv").write_text(
-        'fname,itp,split\nt0.txt,"62,5",train\nt1.txt,"88,25",dev\n'
-    )
+    (tmp_path / "labels.csv").write_text(text)
     labels = ["--labels", tmp_path / "labels.csv"]
-    assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "itp is '62,5' and such in 2 of 2 rows, taken for two arrivals, 62 and 5" in out
-    assert by_name(tmp_path / "set")["t0"].arrivals == {"P": (5.0, 62.0)}
+    assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 2
+    assert re.search(said, " ".join(capsys.readouterr().err.split()))
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "\n", "\n  \n# by K.\n\n"])
+def test_lines_before_the_names_of_columns_are_left_out(tmp_path, first):
+    table = table_of(tmp_path, f"{first}fname;itp\nt0.txt;62,5\n")
+    assert table.rows == ({"fname": "t0.txt", "itp": "62.5"},)
+    path = tmp_path / "times.csv"
+    path.write_text(f"{first}station;p_time\nA;2020-01-01T00:00:10,25\n")
+    [arrival] = read_arrivals(path)
+    assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        'itp\n"100,900"\n',  # two arrivals, in their order
-        'itp\n"62,5"\n"100,900"\n',  # one of the cells cannot be a decimal number
-        "itp\n62 5\n",
-        "itp;its\n62,5;70\n",
+        "station,phase,date,time\nA,P,2020-01-01,00:00:10.25\n",
+        "station;phase;date;time\nA;P;2020-01-01;00:00:10,25\n",
+        "station,Date,P_time\nA,2020-01-01,00:00:10.25\n",
+        "station,date,p_time\nA,1999-09-09,2020-01-01T00:00:10.25\n",
     ],
 )
-def test_other_pairs_are_not(tmp_path, text):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", RecordWarning)
-        warn_of_fillers(table_of(tmp_path, text))
+def test_date_and_time_in_two_columns(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    [arrival] = read_arrivals(tmp_path / "a.csv")
+    assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
+
+
+@pytest.mark.parametrize("cell", ["62, 90", "[62,90]", "62 90"])
+def test_lists_in_a_cell_are_several_arrivals(tmp_path, cell):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    (tmp_path / "labels.csv").write_text(f'fname,itp\nt0.txt,"{cell}"\n')
+    [record] = read_labelled(tmp_path / "raw", tmp_path / "labels.csv")
+    assert record.arrivals == {"P": (62.0, 90.0)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("station,P,S\n5,{t},\n", "understood station; not understood p, s. A row is"),
+        ("Station,Phase,Arrival\n5,P,{t}\n", "phase; not understood arrival (arrival_time?)."),
+        ("ffid,channel,fb_ms\n1,1,12\n", "understood ffid, channel; not understood fb_ms (p_ms?)."),
+        (
+            "FFID;CHAN;p_arrival_ms\n1;1;12,0\n",
+            "ffid, chan; not understood p_arrival_ms (p_time_ms?)",
+        ),
+        (
+            "ffid," + ",".join(f"r{n}" for n in range(9)) + "\n1\n",
+            "r0, r1, r2, r3, r4, …. A row is",
+        ),
+        ("file,p_time\nt0.txt,{t}\n", "understood file, p_time. Times (UTC) go to the records of"),
+    ],
+)
+def test_columns_that_are_nearly_those_wanted_are_named(tmp_path, text, said, capsys):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    labels = tmp_path / "labels.csv"
+    labels.write_text(text.replace("{t}", "2020-01-01T00:00:00"))
+    assert run(tmp_path / "raw", "--labels", labels, "--output", tmp_path / "set") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    assert "labels.csv: understood " in err
+    assert said in err
+    assert "p_time" in err
+    assert len(err) < 500 + len(str(tmp_path))
+    assert "b'" not in err

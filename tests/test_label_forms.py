@@ -359,7 +359,7 @@ def test_units_in_brackets_are_those_of_columns(tmp_path, header):
     [
         (
             "FFID TRACE TIME\n1001 1 199.8\n",
-            r"p_time_s, p_ms, p_us .* and of files \(fname\) or sh",
+            r"understood ffid, trace, time\. .* first sample are in p_time_s, p_ms",
         ),
     ],
 )

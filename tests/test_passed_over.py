@@ -12,7 +12,7 @@ from sources import run as prepare
 from phasenet_keras.cli import main
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.no_waveforms import metadata_kind
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
+from phasenet_keras.io.registry import NoWaveformError, RecordWarning, UnknownFormatError, reader_of
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError
@@ -52,6 +52,14 @@ def test_metadata_is_known_by_its_content(tmp_path):
         reader_of(tmp_path / "scope.csv")
     assert not isinstance(caught.value, NoWaveformError)
     assert metadata_kind(tmp_path / "README", b"\0\1") == ""
+
+
+def test_a_file_of_no_known_format_is_said_in_a_line(tmp_path):
+    (tmp_path / "obs.log").write_text("a b c\n")
+    with pytest.raises(UnknownFormatError) as caught:
+        reader_of(tmp_path / "obs.log")
+    assert "two-column text, miniSEED, SAC, …; docs/reference/formats.md lists" in str(caught.value)
+    assert len(str(caught.value)) < 140 + len(str(tmp_path))
 
 
 @pytest.mark.parametrize("verb", ["pick", "plot", "annotate"])

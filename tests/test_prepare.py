@@ -49,6 +49,8 @@ def test_bad_rows_are_named_and_several_rows_are_one_record(tmp_path, capsys):
     assert run(tmp_path / "raw", "--labels", labels, "--output", tmp_path / "set") == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "skipped row 2: record t1: the P arrival at sample 4000 is outside" in said
+    assert "(itp '4000'): leave the cell empty where the phase is not there" in said
+    assert "give ()" not in said  # which is for Python
     assert "skipped row 3: itp should be a number, received 'soon'" in said
     assert "skipped row 7: there is no file of this name or station (t9.txt)" in said
     assert "note 2 files have no row and are left out: t6.txt, t7.txt" in said
@@ -105,6 +107,21 @@ def test_a_number_that_stands_for_no_arrival_is_asked_about_once(tmp_path, capsy
     labels.write_text("fname,itp,its\n" + "".join(rows))
     assert run(tmp_path / "raw", *options) == 1
     assert "stands for no" not in capsys.readouterr().out
+
+
+def test_labels_of_dead_records_are_no_labels(tmp_path, capsys):
+    alive, half, zeros = noise(0, n_channels=3), noise(3, n_channels=3), np.zeros((400, 3), "f4")
+    half[:, 1:] = 7.0
+    records = [(alive, 100), (zeros, 0), (zeros + 7, 50), (zeros, np.nan), (half, 200)]
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        for number, (data, label) in enumerate(records):
+            made = file.create_dataset(f"r{number}", data=data)
+            made.attrs.update({"itp": label, "sampling_rate_hz": 100.0})
+    assert run(tmp_path / "in.h5", "--complete", "--output", tmp_path / "set") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    for name in ("r1", "r2"):
+        assert f"skipped {name}: dead: every channel is constant, and it has labels" in said
+    assert sorted(by_name(tmp_path / "set")) == ["r0", "r3", "r4"]
 
 
 def test_codes_that_look_like_numbers_or_nothing_stay_codes(tmp_path):

@@ -245,7 +245,7 @@ def test_a_comma_between_digits_is_a_decimal_comma_where_commas_do_not_separate(
     [record] = read_labelled(tmp_path / "line", labels)
     assert record.arrivals == {"P": (117.2,), "S": (120.5, 130.0)}
     assert (record.event, record.waveform.offset_m) == ("a,1", 2.5)
-    labels.write_text('fname,itp\ntrace_000.txt,"117,200"\n')  # there it lists arrivals
+    labels.write_text('fname,itp\ntrace_000.txt,"117, 200"\n')  # with a blank it lists arrivals
     [record] = read_labelled(tmp_path / "line", labels)
     assert record.arrivals == {"P": (117.0, 200.0)}
     labels.write_text("fname;itp\ntrace_000.txt;100,200,300\n")  # whatever is meant
@@ -303,7 +303,7 @@ def test_impossible_splits_are_refused():
     facts = [facts_of(record) for record in make_records(20)]
     with pytest.raises(ConfigError, match="Did you mean 'event'"):
         split_facts(facts, "events")
-    with pytest.raises(ConfigError, match=r"three stations at least .* there are 1: label"):
+    with pytest.raises(ConfigError, match=r"three stations at least .* there is 1: label"):
         split_facts(facts, "station")
 
 

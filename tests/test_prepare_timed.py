@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from obspy import Stream, Trace, read
 from obspy.core.event import Arrival as LocatedArrival
@@ -9,7 +11,7 @@ from obspy.core.event import Catalog, Event, Origin, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run, write_stations
 
 from phasenet_keras.cli import main
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.io.seisbench import read_dataset
 from phasenet_keras.io.sources import open_source, read_labelled
 
@@ -46,6 +48,32 @@ def test_quakeml(tmp_path, capsys):
     records = by_name(tmp_path / "all")
     assert records["XX.B..HH_20200101T001640.000000"].arrivals["S"] == ()
     assert records["XX.D..HH_20200101T005000.000000"].arrivals == {"P": (), "S": ()}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("A a 0b 01", "3 of 4 arrivals are in no record: no record has the 3 stations 0b, 01, a "),
+        (
+            "A a B Z.B",
+            r"2 of 4 .*: no record has the 2 stations Z.B, a \(records have XX.A, XX.B\)",
+        ),
+        ("A a B", r"1 of 3 .*: no record has the station a \(records have A, B\)"),
+        ("A a B+", r"2 of 3 .*: .* a \(records have A, B\); the other 1 are at other times"),
+        ("A B+", r"1 of 2 arrivals are in no record: B P 2020-01-31T"),
+    ],
+)
+def test_stations_of_labels_that_no_record_has_are_named(tmp_path, rows, said):
+    times = write_stations(tmp_path / "in", stations="AB")
+    lines = ["station,p_time\n"]
+    for row in rows.split():
+        later_s = 30 * 86400 if "+" in row else 0
+        time = times["B" if "B" in row else "A", "P"]
+        lines.append(f"{row.strip('+')},{time + later_s}\n")
+    (tmp_path / "l.csv").write_text("".join(lines))
+    with noted() as texts:
+        list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    assert re.search(said, " ".join(texts))
 
 
 def test_two_picks_of_one_onset_are_one_label(tmp_path):
@@ -200,6 +228,20 @@ def test_tables_of_times_say_what_is_wrong_and_nothing_of_samples(tmp_path, caps
     said = capsys.readouterr().err
     assert words in said
     assert "arrivals in samples" not in said
+
+
+@pytest.mark.parametrize(("seconds", "is_long"), [(900, True), (200, False)])
+def test_a_single_long_record_is_to_be_cut(tmp_path, seconds, is_long, capsys):
+    write_stations(tmp_path / "in", stations="A", seconds=seconds)
+    labels = tmp_path / "picks.csv"
+    rows = [f"XX.A,{T0 + at}\n" for at in (30, 90, 150)]
+    labels.write_text("station,p_time\n" + "".join(rows))
+    options = ["--labels", labels, "--output", tmp_path / "set"]
+    assert run(tmp_path / "in", *options) == 2
+    said = capsys.readouterr().err
+    assert "there is 1: label records of others, or " in said
+    assert ("--window-s 30" in said, "--split-by station" in said) == (is_long, not is_long)
+    assert run(tmp_path / "in", *options, "--window-s", 30) == 0
 
 
 def test_exchanged_waveforms_and_labels_are_named(tmp_path, capsys):

@@ -136,6 +136,29 @@ def write_shots(folder, ffids):
         (folder.parent / f"l{n}/line.su").rename(folder / f"{name}.su")
 
 
+@pytest.mark.parametrize("strays", [["obs.txt"], ["obs.txt", "geometry.xlsx", "log.pdf"]])
+@pytest.mark.parametrize("column", ["ffid", "event"])
+def test_files_of_no_known_format_do_not_count(tmp_path, strays, column):
+    write_shots(tmp_path / "in", {"1": 1, "2": 2, "3": 3})
+    for name in strays:
+        (tmp_path / "in" / name).write_bytes(b"observer\n report\n1\n")
+    rows = [f"{shot},{trace},{50 + shot}" for shot in (1, 2, 3) for trace in range(1, 5)]
+    if column == "event":  # in the order of the files
+        rows = ["1,1,51", "2,1,52", "3,1,53"]
+    records, bad, said = read(tmp_path / "in", f"{column},trace,itp", rows)
+    assert (len(records), bad) == (len(rows), [])
+    [said] = [text for text in said if "passed over: " in text]
+    for name in strays:
+        assert name in said
+
+
+def test_an_empty_file_counts_in_the_order_of_the_files(tmp_path):
+    write_shots(tmp_path / "in", {"1": 1, "2": 2})
+    (tmp_path / "in" / "3.su").touch()
+    with pytest.raises(FormatError, match=r"2 rows .* there are 3 files"):
+        read(tmp_path / "in", "trace,itp", ["1,51", "1,53"])
+
+
 @pytest.mark.parametrize(
     ("ffids", "column", "shots"),
     [

@@ -165,7 +165,7 @@ def test_records_of_several_events_and_of_none_stay_with_what_they_are_of(joint)
 def test_too_few_earthquakes_that_have_nothing_in_common_are_no_groups():
     facts = [RecordFacts(f"r{n}", "", f"e{n} + e{n + 1}") for n in range(20)]
     assert choose_split_by(facts) == "block"
-    with pytest.raises(ConfigError, match=r"three events at least .* there are 1: label"):
+    with pytest.raises(ConfigError, match=r"three events at least .* there is 1: label"):
         split_facts(facts, "event")
 
 

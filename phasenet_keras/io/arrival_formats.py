@@ -39,6 +39,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "station": ("station_id", "station", "station_code", "id", "trace_id"),
     "network": ("network", "network_code"),
     "event": EVENT_COLUMNS,
+    # Of times that are hours, minutes and seconds alone.
+    "date": ("date",),
     # Of both phases in one row; an empty cell is no arrival.
     "P": ("p_time", "p_arrival_time"),
     "S": ("s_time", "s_arrival_time"),
@@ -48,6 +50,7 @@ PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
 
 _SEISCOMP = re.compile(rb"<(?:\w+:)?seiscomp\b")
+_CLOCK = re.compile(r"\d{1,2}:\d{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds.
@@ -192,11 +195,11 @@ def has_times(columns: Iterable[str]) -> bool:
 
 def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     """Return what a table's rows say; None if this is no table of arrivals."""
-    if not text.split("\n", 1)[0].strip():
-        return None
     try:
         columns, rows, delimiter = split_table(text)
     except csv.Error as error:
+        if not text.split("\n", 1)[0].strip():  # so begin catalogues, and few tables
+            return None
         raise FormatError(f"{path} is no readable table of arrivals: {error}") from error
     found = {
         role: columns.index(next(name for name in known if name in columns))
@@ -228,12 +231,18 @@ def _row_entries(
         network, station = codes_of(cells.get("station", ""))
         network, event = network or cells.get("network", ""), event_in(cells, ("event",))
         if not phases:
-            time, phase = cells.get("time", ""), cells.get("phase", "")
+            time, phase = _dated(cells, "time"), cells.get("phase", "")
             yield Entry(where, time, phase, network, station, event)
         for phase in phases:
-            time = cells.get(phase, "")
+            time = _dated(cells, phase)
             if time.lower() not in NO_TIME:
                 yield Entry(where, time, phase, network, station, event)
+
+
+def _dated(cells: Mapping[str, str], role: str) -> str:
+    """Return the time in a cell, with the date of the row where it has none."""
+    time, date = cells.get(role, ""), cells.get("date", "")
+    return f"{date}T{time}" if date and _CLOCK.match(time) else time
 
 
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
@@ -248,12 +257,12 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         kind = _other_kind(content)
         if kind:
             raise FormatError(f"{path} is {kind}") from error
-        table = "; ".join(f"{role}: {', '.join(COLUMNS[role])}" for role in ONE_A_ROW)
         is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
         raise (FormatError if is_damaged else NoLabelsError)(
             f"{path} is no file of arrivals known here. Accepted are catalogues that ObsPy reads "
             "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
-            f"files, and tables with columns {table}. It begins with {content[:40]!r}"
+            "files, and tables with columns station, phase and time (UTC). It begins with "
+            f"{decoded(content[:40])!r}"
         ) from error
     loose = [] if seiscomp is None else list(_loose_picks(seiscomp))
     yield from loose

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES, array_kind, metadata_kind
 from phasenet_keras.io.record_names import note_source
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "NoWaveformError",
     "Reader",
     "RecordWarning",
+    "UnknownFormatError",
     "check_header",
     "gather_of",
     "headers_of",
@@ -41,6 +43,8 @@ __all__ = [
 ]
 
 HEAD_BYTES = 4096
+# So many formats are named where a file is of none: many files may be.
+MOST_FORMATS = 4
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
 NUMBER_KINDS = "iufb"
 TEXT_KINDS = "SU"
@@ -64,6 +68,10 @@ class NoWaveformError(FormatError):
     def __init__(self, path: object, kind: str) -> None:
         self.kind = kind
         super().__init__(f"{path} is no waveform, but {kind}")
+
+
+class UnknownFormatError(FormatError):
+    """A file is of no format known here, and nothing says what it is."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,8 @@ def reader_of(path: Path) -> Reader:
 
     Raises:
         NoWaveformError: if it is known to be none.
-        FormatError: if it cannot be opened, is empty or of no known format.
+        UnknownFormatError: if it is of no known format.
+        FormatError: if it cannot be opened, or is empty.
     """
     try:
         with path.open("rb") as file:
@@ -187,9 +196,11 @@ def reader_of(path: Path) -> Reader:
         raise NoWaveformError(path, kind)
     arrays = array_kind(head)
     if arrays:
-        raise FormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
-    known = ", ".join(item.name for item in readers())
-    raise FormatError(f"{path} is of no format known here ({known})")
+        raise UnknownFormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
+    known = some((item.name for item in readers()), MOST_FORMATS)
+    raise UnknownFormatError(
+        f"{path} is of no format known here ({known}; docs/reference/formats.md lists all)"
+    )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.arrival_formats import COLUMNS, has_times
+from phasenet_keras.io.arrival_formats import COLUMNS, NoLabelsError, has_times
 from phasenet_keras.io.catalogs import PHASES
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
 from phasenet_keras.io.labels.csv_tables import csv_parts, hdf5_table_parts, npz_parts
@@ -32,6 +32,7 @@ from phasenet_keras.io.labels.rows import (
 )
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
+from phasenet_keras.io.labels.understood import said_of_columns
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
@@ -285,6 +286,8 @@ def _from_times(
     try:
         arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
+        if isinstance(error, NoLabelsError) and (said := _said_of_columns(files[0])):
+            raise FormatError(f"{files[0]}: {said}") from error
         raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
     scan = _scan(paths, selection)
     if not scan.spans:
@@ -294,6 +297,14 @@ def _from_times(
     bad = (*(BadRow(None, text) for text in damaged), *scan.bad)
     parts = timed_parts(scan, arrivals, where)
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
+
+
+def _said_of_columns(file: Path) -> str:
+    """Say which columns of a file are understood; empty if it is no table, or none is."""
+    try:
+        return said_of_columns(read_label_table(file).columns)
+    except FormatError:
+        return ""
 
 
 def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:

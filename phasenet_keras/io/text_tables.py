@@ -18,10 +18,10 @@ __all__ = [
     "NOT_A_NUMBER",
     "NO_SAMPLES",
     "are_fillers",
-    "decimal_pairs",
     "decoded",
     "event_in",
     "first_cell",
+    "has_comma_in_number",
     "name_key",
     "number_of",
     "read_table",
@@ -45,10 +45,10 @@ _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
-# Two numbers, the second of which may be the decimals of the first.
-_COMMA_PAIR = re.compile(r"(\d+),(\d{1,2})")
+_COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
-COMMENT = "#"
+# Lines of comment, Excel's of the separator, and blank ones may come before the names of columns.
+_BEFORE_NAMES = re.compile(r"#|\"?sep=.\"?\s*$|\s*$", re.IGNORECASE)
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
@@ -87,8 +87,8 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
 
     A unit in brackets becomes the end of a column's name: ``P (us)`` is ``p_us``.
-    Commas, semicolons or tabs separate, else blanks. Lines of comment (``#``) before the names of
-    the columns, and empty rows, are left out.
+    Commas, semicolons or tabs separate, else blanks. Empty rows are left out, and before the names
+    of the columns lines of comment (``#``), Excel's ``sep=;`` and blank ones.
 
     Raises:
         csv.Error: for what cannot be told apart into cells, and a column that is there twice.
@@ -98,7 +98,7 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
         (('station', 'phase'), [['A', 'P']], ' ')
     """
     lines = list(io.StringIO(text, newline=""))  # a cell in quotes may hold ends of lines
-    while lines and lines[0].startswith(COMMENT):
+    while lines and _BEFORE_NAMES.match(lines[0]):
         del lines[0]
     header = lines[0].strip() if lines else ""
     delimiter = max(DELIMITERS, key=header.count)
@@ -128,17 +128,14 @@ def with_point(cell: str) -> str:
     return _WITH_COMMA.sub(lambda number: number[0].replace(",", "."), cell)
 
 
-def decimal_pairs(cells: Iterable[str]) -> list[str]:
-    """Return the pairs of numbers that may be one with a decimal comma; none if others are not.
+def has_comma_in_number(cell: str) -> bool:
+    """Tell if a comma stands between digits, which may be that of a decimal; not so in a list.
 
     Example:
-        >>> decimal_pairs(["117,2", "90", "88,15"]), decimal_pairs(["117,2", "88,150"])
-        (['117,2', '88,15'], [])
+        >>> [has_comma_in_number(cell) for cell in ("12,0", "12,5 13", "12, 40", "[12,40]")]
+        [True, True, False, False]
     """
-    several = [cell for cell in cells if re.search(r"\d,\d", cell)]
-    found = [_COMMA_PAIR.fullmatch(cell) for cell in several]
-    pairs = [match[0] for match in found if match and int(match[2]) < int(match[1])]
-    return pairs if len(pairs) == len(several) else []
+    return bool(_COMMA_IN_NUMBER.search(cell)) and not cell.startswith(("[", "("))
 
 
 def first_cell(row: Mapping[str, str], columns: Iterable[str]) -> str:

@@ -32,10 +32,12 @@ EPOCH = datetime(1970, 1, 1)
 NO_TIME = "1970-01-01"
 # A microsecond is a tenth of a sample there.
 MICROSECONDS_UP_TO_HZ = 1e5
-# What ObsPy's parsing leaves out: the decimals behind microseconds.
+# ISO 8601 has either sign before decimals, ObsPy a point.
+_COMMA = re.compile(r"(?<=:\d{2}),(?=\d)")
 _BLANK = re.compile(r"(?<=^\d{4}-\d{2}-\d{2}) (?=\d{2}:)")
 # Seconds since 1970, from 2001 to 2033.
-_POSIX = re.compile(r"(1\d{9})\.(\d+)")
+_POSIX = re.compile(r"(1\d{9})[.,](\d+)")
+# What ObsPy's parsing leaves out: the decimals behind microseconds.
 _NANOSECONDS = re.compile(r"(?<=\.\d{6})\d+")
 
 
@@ -104,7 +106,8 @@ def time_decimals(sampling_rate: float) -> int:
 def exact_time(text: str) -> UTCDateTime:
     """Return the time that a text stands for, to the nanosecond: ObsPy reads microseconds.
 
-    A blank may be between date and time, also before a zone, as pandas writes it.
+    A blank may be between date and time, also before a zone, as pandas writes it; and a comma
+    before decimals.
 
     Raises:
         Exception: whatever `obspy.UTCDateTime` raises for what is no time.
@@ -112,12 +115,12 @@ def exact_time(text: str) -> UTCDateTime:
     Example:
         >>> exact_time("1970-01-01T00:00:00.0000974").ns
         97400
-        >>> str(exact_time("1970-01-01 01:00:00.25+01:00"))
+        >>> str(exact_time("1970-01-01 01:00:00,25+01:00"))
         '1970-01-01T00:00:00.250000Z'
     """
     from obspy import UTCDateTime
 
-    text = _BLANK.sub("T", text)
+    text = _COMMA.sub(".", _BLANK.sub("T", text))
     rest = _NANOSECONDS.search(text)
     if rest is None:
         return UTCDateTime(text)

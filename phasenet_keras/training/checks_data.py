@@ -114,16 +114,18 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
         for sample in samples
     ]
     n_first = sum(sample < FIRST_SAMPLES for sample, _ in places)
-    n_low = sum(sample <= latest for sample, latest in places)
-    if len(places) >= LEAST_ARRIVALS and (
-        n_first >= NEARLY_ALL * len(places) or n_low == len(places)
-    ):
+    why = ""
+    if n_first >= NEARLY_ALL * len(places):
+        why = f"of {len(places)} arrivals {n_first} are before sample {FIRST_SAMPLES}"
+    elif all(sample <= latest for sample, latest in places):
+        latest = max(sample for sample, _ in places)
+        why = f"all {len(places)} arrivals are where records begin, the latest at sample {latest:g}"
+    if why and len(places) >= LEAST_ARRIVALS:
         found.append(
             Finding(
                 "labels look like seconds",
-                f"of {len(places)} arrivals {n_first} are before sample {FIRST_SAMPLES}, the "
-                f"latest is at sample {max(sample for sample, _ in places):g}: are they in "
-                "seconds? Samples are wanted: multiply by the sampling rate",
+                f"{why}: are they in seconds? In a table call the column p_time_s (s_time_s), else "
+                "multiply by the sampling rate",
             )
         )
     for phase in sorted({phase for arrivals, _ in given for phase in arrivals}):

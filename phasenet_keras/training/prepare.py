@@ -36,6 +36,7 @@ from phasenet_keras.training.finished import (
     whole_marks,
 )
 from phasenet_keras.training.grouping import groups_of
+from phasenet_keras.training.onsets import check_growth
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
 from phasenet_keras.training.staging import ORDER, Stage
 from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
@@ -284,7 +285,8 @@ def _finish(
         notes.append(f"the splits that {n_given} records had are not used")
     if split_by == "block" and settings.split_by is None and _lack_events(facts):
         notes.append(NO_EVENTS)
-    notes += [f"{finding.name}: {finding.text}" for finding in check_places(facts)]
+    found = check_places(facts) + check_growth(row.get("growth", (0, 0)) for row in rows)
+    notes += [f"{finding.name}: {finding.text}" for finding in found]
     facts = [replace(fact, split=split) for fact, split in zip(facts, splits, strict=True)]
     leaks = check_leakage(facts)
     errors = [text for text in leaks if text.startswith("error:")]

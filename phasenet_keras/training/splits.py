@@ -42,6 +42,8 @@ LEAST_GROUPS = 3
 # Of so many events, gathers or times two validate: one says nothing of others.
 LEAST_GROUPS_FOR_TWO = 5
 MOMENTS = (*NAMED, "time")
+# Records of so many windows, of so many seconds, are long.
+USUAL_WINDOW_S, LONG_WINDOWS = 30, 10
 # Of the records; the others train.
 DEV_FRACTION, TEST_FRACTION = 0.1, 0.3
 REMEDIES = {
@@ -99,7 +101,7 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
             "split_by='block')"
         )
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
-    return _draw(kept_together(groups, facts), by, seed)
+    return _draw(kept_together(groups, facts), by, seed, are_long=_are_long(facts))
 
 
 def kept_together(groups: Sequence[str], facts: Sequence[RecordFacts]) -> list[str]:
@@ -240,15 +242,29 @@ def _across(facts: Sequence[RecordFacts], pairs: Iterable[tuple[int, int]]) -> l
     ]
 
 
-def _draw(groups: Sequence[str], by: str, seed: int) -> list[str]:
+def _are_long(facts: Sequence[RecordFacts]) -> bool:
+    """Tell if windows about the arrivals would make enough records of fewer, long ones."""
+    counts: Counter[str] = Counter()
+    for fact in facts:
+        counts += Counter({phase: len(at) for phase, at in (fact.arrivals or {}).items()})
+    has_long = any(fact.duration_s >= LONG_WINDOWS * USUAL_WINDOW_S for fact in facts)
+    return has_long and max(counts.values(), default=0) >= LEAST_GROUPS
+
+
+def _draw(groups: Sequence[str], by: str, seed: int, *, are_long: bool) -> list[str]:
     sizes = Counter(groups)
     names = sorted(sizes)
     if len(names) < LEAST_GROUPS:
         others = " or ".join(f"--split-by {other}" for other in ("station", "block") if other != by)
+        remedy = f"split by something else (phasenet-keras prepare {others}: scores are then of "
+        remedy += "known events)"
+        if are_long:
+            remedy = f"cut the long records around their arrivals (--window-s {USUAL_WINDOW_S}, in "
+            remedy += f"Python window_s={USUAL_WINDOW_S})"
+        is_one = len(names) == 1
         raise ConfigError(
-            f"three {by}s at least are needed for three splits, there are {len(names)}: label "
-            f"records of others, or split by something else (phasenet-keras prepare {others}: "
-            "scores are then of known events)"
+            f"three {by}s at least are needed for three splits, there {'is' if is_one else 'are'} "
+            f"{len(names)}: label records of others, or {remedy}"
         )
     order = [names[i] for i in np.random.default_rng(seed).permutation(len(names)).tolist()]
     # The largest trains: a swarm among a few other earthquakes is no test of much.

@@ -8,13 +8,13 @@
    their record.
 2. Else ``network`` and ``station`` name all files that hold such a station. It may be a SEED id; a
    network that is empty, in the row or in the files, fits any.
-3. Else a shot names its gather, if all files are gathers: by the headers of a file of several, or
-   by the file's name or the last number in it. Where the headers of files of one shot each have all
-   shots, too, and give them to other files, the table is refused if it names field records (FFID),
-   if names have fewer of the shots, or if the names of such files have these numbers as well; a
-   mere counter in the headers says nothing. Where no shot is in a name they are those of such
-   headers. A shot does not name a file of one trace for several rows of one phase; and if there are
-   as many rows as files all shots have to name one.
+3. Else a shot names its gather, if all files are gathers, but for those of no known format: by the
+   headers of a file of several, or by the file's name or the last number in it. Where the headers
+   of files of one shot each have all shots, too, and give them to other files, the table is refused
+   if it names field records (FFID), if names have fewer of the shots, or if the names of such files
+   have these numbers as well; a mere counter in the headers says nothing. Where no shot is in a
+   name they are those of such headers. A shot does not name a file of one trace for several rows of
+   one phase; and if there are as many rows as files all shots have to name one.
 4. Else rows are in the order of the files, if they are as many and no column says otherwise.
 5. Otherwise the table is refused. A row of no file, or of more than one, is refused alone.
 """
@@ -48,7 +48,14 @@ from phasenet_keras.io.labels.rows import (
     numbered_rows,
 )
 from phasenet_keras.io.no_waveforms import said_of_metadata
-from phasenet_keras.io.registry import NoWaveformError, Reader, RecordWarning, headers_of, reader_of
+from phasenet_keras.io.registry import (
+    NoWaveformError,
+    Reader,
+    RecordWarning,
+    UnknownFormatError,
+    headers_of,
+    reader_of,
+)
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.wording import some
@@ -116,10 +123,9 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     if "station" in table.columns:
         named = [f"{row.get('network', '')}.{row['station']}" for row in cells]
         return _grouped(rows, named, _finder_by_station(paths, selection))
-    readers = _readers(paths)
-    paths = sorted(readers, key=natural_key)
-    are_gathers = all(reader and reader.one_trace_one_station for reader in readers.values())
     shot_column = table.first_of(GATHER_COLUMNS)
+    readers, are_gathers = _readers(paths, shot_column, len(rows))
+    paths = sorted(readers, key=natural_key)
     if shot_column and are_gathers:
         traces = {path: headers_of(path) for path in paths}
         named = list(map(shot_in, cells))
@@ -331,20 +337,33 @@ def _check_one_trace(group: FileRows, columns: Sequence[str]) -> None:
         group.files = []
 
 
-def _readers(paths: Iterable[Path]) -> dict[Path, Reader | None]:
-    """Return the formats of files but those known to be no waveforms; None: said of its row."""
+def _readers(
+    paths: Iterable[Path], shot_column: str | None, n_rows: int
+) -> tuple[dict[Path, Reader | None], bool]:
+    """Return the formats of files, and if all are gathers; what is no waveform is passed over.
+
+    So is a file of no known format, but where it may have a row, in the order of the files. There
+    it is None, as one that cannot be read: that is said of the row.
+    """
     found: dict[Path, Reader | None] = {}
     kinds: dict[Path, str] = {}
+    unknown: dict[Path, str] = {}
     for path in paths:
         try:
             found[path] = reader_of(path)
         except NoWaveformError as error:
             kinds[path] = error.kind
-        except FormatError:
+        except FormatError as error:
             found[path] = None
+            if isinstance(error, UnknownFormatError):
+                unknown[path] = "of no format known here"
+    known = {path: reader for path, reader in found.items() if path not in unknown}
+    are_gathers = all(reader and reader.one_trace_one_station for reader in known.values())
+    if known and ((shot_column and are_gathers) or len(found) != n_rows):
+        found, kinds = known, kinds | unknown
     if kinds:
         warnings.warn(said_of_metadata(kinds), RecordWarning, stacklevel=4)
-    return found
+    return found, are_gathers and found == known
 
 
 def _warn_of_unused(paths: Sequence[Path], groups: Sequence[FileRows]) -> None:

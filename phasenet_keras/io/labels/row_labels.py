@@ -73,15 +73,15 @@ def labelled_by_row(
     Args:
         wave: the record.
         row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
-            ``"100,900"``, which only a table separated by commas can hold).
+            ``"100, 900"``).
         columns: the column of each phase. An empty cell is a phase that was looked for and not
             found; a phase without a column one that was not looked for.
         name: of the record; else its station's.
 
     Raises:
-        FormatError: for a cell that is not a number.
-        ShapeError: for an arrival outside of the record.
+        FormatError: for a cell that is not a number, or an arrival outside of the record.
     """
+    name = name or wave.station
     shot, gather = (
         cell if cell.isdecimal() else name_key(cell)  # 11.0 is 11; 007 keeps its zeros
         for cell in (first_cell(row, SHOT_COLUMNS), row.get("gather", ""))
@@ -90,7 +90,7 @@ def labelled_by_row(
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
     arrivals = {
-        phase: _arrivals(row[column], column, wave)
+        phase: _arrivals(row[column], column, wave, f"record {name}: the {phase} arrival")
         for phase, column in columns.items()
         if column in row
     }
@@ -99,7 +99,7 @@ def labelled_by_row(
     record = LabelledWaveform(
         wave,
         arrivals,
-        name=name or wave.station,
+        name=name,
         event=event_in(row),
         gather=f"shot {shot}" if shot else gather,
         split=SPLIT_NAMES.get(split, ""),
@@ -134,10 +134,19 @@ def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWavefor
     return replace(first, waveform=wave, arrivals=arrivals, split=first.split or other.split)
 
 
-def _arrivals(cell: str, column: str, wave: Waveform) -> tuple[float, ...]:
-    """Return the arrivals of a cell in samples, also of a column of times."""
-    values = numbers_in(cell, column)
-    return samples_of_times(values, column, wave) if column in TIME_COLUMNS_S else values
+def _arrivals(cell: str, column: str, wave: Waveform, what: str) -> tuple[float, ...]:
+    """Return the arrivals of a cell in samples, also of a column of times; what: for errors."""
+    samples = numbers_in(cell, column)
+    if column in TIME_COLUMNS_S:
+        samples = samples_of_times(samples, column, wave)
+    for sample in samples:
+        if not 0 <= sample <= wave.n_samples - 1:
+            raise FormatError(
+                f"{what} at sample {sample:g} is outside of its {wave.n_samples} samples ({column} "
+                f"'{cell}'): leave the cell empty where the phase is not there, the row out where "
+                "nobody looked"
+            )
+    return samples
 
 
 def samples_of_times(values: Sequence[float], column: str, wave: Waveform) -> tuple[float, ...]:

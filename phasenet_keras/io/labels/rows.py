@@ -20,8 +20,8 @@ from phasenet_keras.io.text_tables import (
     NO_SAMPLES,
     NOT_A_NUMBER,
     are_fillers,
-    decimal_pairs,
     decoded,
+    has_comma_in_number,
     number_of,
     read_table,
     split_table,
@@ -213,11 +213,12 @@ def numbered_rows(table: LabelTable) -> Rows:
     Where a number stands for no arrival the cell is left out: the phase is not known there.
 
     Raises:
-        FormatError: if there are rows, and all are of other phases.
+        FormatError: if there are rows, and all are of other phases, or a number has a comma.
 
     Warns:
         RecordWarning: for rows of other phases, and as `warn_of_fillers`.
     """
+    _refuse_commas(table)
     warn_of_fillers(table)
     rows = [dict(row) for row in table.rows]
     for column in table.sample_columns.values():
@@ -237,6 +238,20 @@ def numbered_rows(table: LabelTable) -> Rows:
     return [item for item, phase in zip(numbered, phases, strict=True) if phase_of(phase)]
 
 
+def _refuse_commas(table: LabelTable) -> None:
+    """Refuse commas in numbers that are left: a decimal's and that of a list look alike."""
+    columns = [column for column in table.columns if column in NUMBER_COLUMNS]
+    for number, row in enumerate(table.rows, start=1):
+        for column in columns:
+            cell = row.get(column, "")
+            if has_comma_in_number(cell):
+                raise FormatError(
+                    f"{table.path}: {column} of row {number} should be a number, received '{cell}'"
+                    f": write {cell.replace(',', '.')} with a point, or several arrivals with "
+                    "blanks between them (12.5 40)"
+                )
+
+
 def no_direct_phase(where: str, others: Counter[str]) -> FormatError:
     """Return the error for labels that are all of other phases."""
     return FormatError(
@@ -250,22 +265,13 @@ def warn_of_fillers(table: LabelTable) -> None:
 
     Warns:
         RecordWarning: for each column of arrivals whose negative numbers are all one and whole,
-            in which a number is taken for no arrival, or which has cells without an arrival, and
-            for each of which pairs of numbers look like one with a decimal comma.
+            in which a number is taken for no arrival, or which has cells without an arrival.
     """
     for phase, column in table.sample_columns.items():
         values = _values(table, column)
         filler, of_rows = _filler(values, column), f"of {len(table.rows)} rows"
         negative = [number for found in values for number in found or () if number < 0]
-        pairs = decimal_pairs(row.get(column, "") for row in table.rows)
         said = []
-        if pairs:
-            first, second = pairs[0].split(",")
-            said.append(
-                f"'{pairs[0]}' and such in {len(pairs)} {of_rows}, taken for two arrivals, {first} "
-                f"and {second}: if these are decimal commas, write points, or separate the cells "
-                "by semicolons"
-            )
         if filler is not None:
             count = sum(set(found or ()) == {filler} for found in values)
             said.append(

@@ -22,7 +22,7 @@ from phasenet_keras.io.catalogs import (
     unmatched_arrivals,
 )
 from phasenet_keras.io.channel_files import said_of_lone_channels
-from phasenet_keras.io.index import tie_together
+from phasenet_keras.io.index import natural_key, tie_together
 from phasenet_keras.io.instruments import Heard, record_key, station_id
 from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
@@ -43,6 +43,8 @@ __all__ = ["HeaderScan", "scan_headers", "timed_parts"]
 JOIN_SAMPLES = 2.0
 # Picks of one phase are no closer (0.5 s at 100 Hz): nearer labels of one event are one onset.
 ONE_ONSET_SAMPLES = 50
+# So many are named of stations that labels and records do not share.
+MOST_STATIONS = 5
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,9 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
             f"{_period([arrival.time for arrival in others])}: check codes and times"
         )
     if others:
-        text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record"
-        warnings.warn(f"{text}: {some(map(_said, others))}", RecordWarning, stacklevel=3)
+        text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record: "
+        text += _said_of_stations(scan.spans, others) or some(map(_said, others))
+        warnings.warn(text, RecordWarning, stacklevel=3)
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
         by_record.setdefault((arrival.station, arrival.record), []).append(arrival)
@@ -258,8 +261,29 @@ def _groups(
         yield tuple(tied), frozenset().union(*(records[path] for path in tied))
 
 
+def _said_of_stations(spans: Iterable[Span], others: Sequence[Arrival]) -> str:
+    """Say which stations of arrivals no record has, empty where it has all; times are another."""
+    there = {codes_of(span.station) for span in spans}
+    wanted = {(arrival.network, arrival.station) for arrival in others}
+    anywhere = {("", station) for _, station in there}
+    lacking = {(n, s) for n, s in wanted if not {(n, s), ("", s)} & (there if n else anywhere)}
+    if not lacking:
+        return ""
+    count = sum((a.network, a.station) in lacking for a in others)
+    rest = f"; the other {len(others) - count} are at other times" if count < len(others) else ""
+    names = _joined(lacking)
+    stations = f"the {len(names)} stations" if len(names) > 1 else "the station"
+    have = some(_joined(there if any(n for n, _ in lacking) else anywhere), MOST_STATIONS)
+    return f"no record has {stations} {some(names, MOST_STATIONS)} (records have {have}){rest}"
+
+
 def _names(arrivals: Iterable[Arrival]) -> list[str]:
-    return sorted({".".join(filter(None, (a.network, a.station))) for a in arrivals})
+    return _joined((arrival.network, arrival.station) for arrival in arrivals)
+
+
+def _joined(codes: Iterable[tuple[str, str]]) -> list[str]:
+    """Return stations as messages call them, in their natural order."""
+    return sorted({".".join(filter(None, pair)) for pair in codes}, key=natural_key)
 
 
 def _said(arrival: Arrival) -> str:

@@ -1,0 +1,81 @@
+"""What is said of a table in which no arrivals are found: which columns are understood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from phasenet_keras.io.arrival_formats import COLUMNS, has_times
+from phasenet_keras.io.labels.rows import (
+    AFTER_TRIGGER,
+    DISTANCE_COLUMNS,
+    FILE_COLUMNS,
+    GATHER_COLUMNS,
+    SAMPLE_COLUMNS,
+    TIME_COLUMNS_S,
+    TRACE_COLUMNS,
+    UNITS_S,
+    VALUE_COLUMNS,
+)
+from phasenet_keras.io.wording import some
+
+__all__ = ["said_of_columns"]
+
+# Those of P come first: of two that are as near as each other it is the first.
+ARRIVALS = (
+    *(name for names in SAMPLE_COLUMNS.values() for name in names),
+    *TIME_COLUMNS_S,
+    *VALUE_COLUMNS,
+    *(name for role in ("time", "P", "S") for name in COLUMNS[role]),
+)
+OTHERS = (
+    *(name for role in ("station", "network", "phase", "event") for name in COLUMNS[role]),
+    *(*FILE_COLUMNS, *GATHER_COLUMNS, *TRACE_COLUMNS, *DISTANCE_COLUMNS, "location", "split"),
+)
+# How alike a name is to the one that may be meant; of the same unit less will do.
+ALIKE, ALIKE_IN_UNIT = 0.6, 0.5
+
+
+def said_of_columns(columns: Sequence[str]) -> str:
+    """Say which columns of a table are understood and which not; empty where none is.
+
+    Example:
+        >>> print(said_of_columns(["station", "p", "s"]).partition(". ")[0])
+        understood station; not understood p, s
+        >>> print(said_of_columns(["ffid", "channel", "fb_ms"]).partition(". ")[0])
+        understood ffid, channel; not understood fb_ms (p_ms?)
+        >>> said_of_columns(["colour", "shape"])
+        ''
+    """
+    understood = [name for name in columns if name in (*ARRIVALS, *OTHERS)]
+    others = [name for name in columns if name and name not in understood]
+    if not understood:
+        return ""
+    said = f"understood {some(understood, 5)}"
+    if others:
+        said += f"; not understood {some(map(_with_nearest, others), 5)}"
+    if has_times(columns) and not set(columns) & set(COLUMNS["station"]):
+        return (
+            f"{said}. Times (UTC) go to the records of their station: a column station is wanted; "
+            "those since the record's first sample are in p_time_s, p_ms and such"
+        )
+    return (
+        f"{said}. A row is of one record, with its arrivals in columns such as p_sample, p_ms or "
+        "p_time_s (since the record's first sample) or p_time (UTC, with station), and so for S; "
+        "or of one arrival, in phase and sample, time_ms, time_s or time (UTC)"
+    )
+
+
+def _with_nearest(name: str) -> str:
+    """Return a name, and in brackets that which may be meant."""
+    _, separator, unit = name.rpartition("_")
+    has_unit = bool(separator) and unit in UNITS_S
+    known = [
+        other
+        for other in (ARRIVALS if has_unit else (*ARRIVALS, *OTHERS))
+        if not has_unit or other.endswith(f"_{unit}")
+        if AFTER_TRIGGER not in other or "trigger" in name
+    ]
+    ratios = [SequenceMatcher(None, name, other).ratio() for other in known]
+    is_alike = max(ratios) >= (ALIKE_IN_UNIT if has_unit else ALIKE)
+    return f"{name} ({known[ratios.index(max(ratios))]}?)" if is_alike else name
