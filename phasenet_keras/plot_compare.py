@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.data.settings import checked_type
-from phasenet_keras.plot import color_of, save_figure
+from phasenet_keras.plot import color_of, save_figure, without_offsets
 from phasenet_keras.training.comparison import ZERO_SHOT, Comparison
 from phasenet_keras.training.score_table import shown_interval
 
@@ -69,7 +69,7 @@ def plot_scores(comparison: Comparison) -> Figure:
         axis.spines[["top", "right"]].set_visible(False)
     intervals = ", with 95 % intervals" if has_intervals else ""
     figure.suptitle(f"F1 on untouched records{intervals}", fontsize=11)
-    return figure
+    return without_offsets(figure)
 
 
 def plot_losses(comparison: Comparison) -> Figure:
@@ -104,7 +104,7 @@ def plot_losses(comparison: Comparison) -> Figure:
         axes[0].legend(fontsize=8, frameon=False)
         figure.supxlabel("epoch", fontsize=9)
         figure.supylabel("loss (nats a sample)", fontsize=9)
-    return figure
+    return without_offsets(figure)
 
 
 def plot_learning_curve(comparison: Comparison) -> Figure:
@@ -134,7 +134,7 @@ def plot_learning_curve(comparison: Comparison) -> Figure:
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("F1 on untouched records")
     axes[-1].legend(fontsize=8, frameon=False, loc="lower right")
-    return figure
+    return without_offsets(figure)
 
 
 def _check(given: object) -> None:

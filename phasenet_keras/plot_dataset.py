@@ -15,6 +15,7 @@ from phasenet_keras.plot import (
     draw_onsets,
     plain,
     visible_part,
+    without_offsets,
 )
 from phasenet_keras.types import LabelledWaveform
 
@@ -69,7 +70,7 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
     ]
     figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
     figure.supxlabel(f"{unit.name} from the first sample", fontsize=10)
-    return figure
+    return without_offsets(figure)
 
 
 def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:

@@ -11,7 +11,7 @@ from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import seconds_after
 from phasenet_keras.io.wording import some
-from phasenet_keras.plot import color_of, plain
+from phasenet_keras.plot import color_of, plain, without_offsets
 from phasenet_keras.plot_gather import draw_wiggles
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 
@@ -86,4 +86,4 @@ def plot_line(records: Sequence[LabelledWaveform], picks: Sequence[Pick], title:
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_title(plain(title), fontsize=11, loc="left")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    return figure
+    return without_offsets(figure)

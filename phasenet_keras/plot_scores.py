@@ -10,7 +10,7 @@ import numpy as np
 
 from phasenet_keras.data.settings import checked_items, checked_table
 from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
-from phasenet_keras.plot import TRACE_COLOR, View, color_of, plain
+from phasenet_keras.plot import View, color_of, draw_channels, plain, shortened, without_offsets
 from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.picked import RecordErrors
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from phasenet_keras.picking.picker import Picker
-    from phasenet_keras.types import Annotation, LabelledWaveform
+    from phasenet_keras.types import Annotation
 
 __all__ = ["plot_curves", "plot_residuals", "plot_worst"]
 
@@ -95,7 +95,7 @@ def plot_residuals(
         axis.set_xlabel(f"pick minus label ({unit.symbol}); {ends}")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("picks")
-    return figure
+    return without_offsets(figure)
 
 
 def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScores]) -> Figure:
@@ -158,7 +158,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
     if axis.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", fontsize=9, edgecolor="none")
     axis.spines[["top", "right"]].set_visible(False)
-    return figure
+    return without_offsets(figure)
 
 
 def plot_worst(
@@ -193,11 +193,10 @@ def plot_worst(
         [annotation] = picker.annotate([error.picked.record.waveform])
         axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         view = _view(error, scores)
-        _draw_record(axes[0], error.picked.record, view)
+        draw_channels(axes[0], error.picked.record.waveform, view)
         _draw_probabilities(axes[1], annotation, scores, view)
         _draw_arrivals(axes, error, scores, view)
-        name = name_of(error.picked.record)
-        name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+        name = shortened(name_of(error.picked.record), MAX_NAME)
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
         axes[1].set_xlabel(f"{view.unit.name} after the record's start", fontsize=8)
         axes[1].set_xlim(*view.limits)
@@ -218,7 +217,7 @@ def plot_worst(
         )
     styles.append(Line2D([], [], color=MARK_COLOR, linestyle=":", label="threshold"))
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9)
-    return figure
+    return without_offsets(figure)
 
 
 def _check(scores: Mapping[str, PhaseScores]) -> None:
@@ -241,29 +240,6 @@ def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> View:
     if not right > left:
         left, right = 0.0, wave.duration_s
     return View(wave.start_time, left, right, unit_of_span(right - left))
-
-
-def _draw_record(axis: Axes, record: LabelledWaveform, view: View) -> None:
-    """Draw the channels below one another, each as high as its largest excursion in view."""
-    wave = record.waveform
-    for row, channel in enumerate(wave.channels):
-        column = wave.data[:, row] - wave.data[:, row].mean(dtype=np.float64)
-        times, values = view.part(column, wave.sampling_rate, wave.start_time)
-        scale = np.abs(values).max(initial=0.0) or 1.0
-        axis.plot(times, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6)
-        axis.annotate(
-            channel,
-            (0.0, -row),
-            xycoords=("axes fraction", "data"),
-            xytext=(-6, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=9,
-        )
-    axis.set_ylim(0.55 - len(wave.channels), 0.55)
-    axis.set_yticks([])
-    axis.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _draw_probabilities(

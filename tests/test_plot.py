@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +41,73 @@ def test_long_record_has_a_close_up_of_the_best_pick(spike_net):
     left, right = figure.axes[4].get_xlim()
     assert right - left == 30.0
     assert any(left < second < right for second in (10.0, 500.0))
+
+
+def records_of(net, starts, up=1000, n_samples=3000):
+    rng = np.random.default_rng(0)
+    for number, start in enumerate(starts):
+        data = 0.05 * rng.standard_normal((n_samples, 3))
+        data[up] += 30.0
+        wave = Waveform(data, 100.0, UTCDateTime(start), ("E", "N", "Z"), "A", source=f"{number}.x")
+        yield Picker(net).pick_record(wave)
+
+
+def test_short_records_long_after_one_another_get_a_panel_each(spike_net):
+    starts = [1.7e9 + 7200 * number for number in range(8)]
+    records = list(records_of(spike_net, starts))
+    picks = [replace(pick, probability=0.9) for pick in records[2].picks + records[5].picks]
+    unsure = [replace(records[n], picks=picks[n == 5 :][:1]) for n in (2, 5)]
+    figure = plot_station([*records[:2], unsure[0], *records[3:5], unsure[1], *records[6:]])
+    titles = [axis.get_title(loc="left") for axis in figure.axes[::2]]
+    assert [title.split(", ")[1] for title in titles] == [f"{n}.x" for n in (0, 1, 3, 4, 6, 7)]
+    assert titles[1] == "2023-11-15 00:13:20.000 UTC, 1.x"
+    assert figure.get_suptitle() == "A: 8 P, 0 S; 6 of 8 records, those with the surest picks"
+    for axis in figure.axes:
+        assert axis.get_xlim() == (0.0, 30.0)
+    for axis in figure.axes[::2]:
+        [marks] = axis.collections
+        assert marks.get_segments()[0][0][0] == 10.0
+
+
+def test_a_long_record_in_a_panel_is_shown_about_its_surest_pick(spike_net):
+    records = records_of(spike_net, [1.7e9, 1.8e9], 50_000, 60_000)
+    for axis in plot_station(records, window_s=30.0).axes:
+        assert axis.get_xlim() == (490.0, 520.0)
+
+
+def test_records_without_a_time_do_not_lie_upon_one_another(spike_net):
+    figure = plot_station(records_of(spike_net, [0, 0, 0]))
+    assert [axis.get_title(loc="left") for axis in figure.axes[::2]] == ["0.x", "1.x", "2.x"]
+    assert figure.get_suptitle() == "A: 3 P, 0 S; 3 records"
+
+
+def test_a_day_with_gaps_stays_on_one_axis(spike_net):
+    figure = plot_station(records_of(spike_net, [1.7e9, 1.7e9 + 40, 1.7e9 + 200]))
+    assert len(figure.axes) == 4
+
+
+def numbers_on(axis):
+    """What its ticks and its corner show, when it is drawn."""
+    axis.figure.canvas.draw()
+    texts = [label.get_text() for label in axis.get_xticklabels()]
+    return axis.xaxis.get_offset_text().get_text(), texts
+
+
+def test_no_axis_counts_from_an_offset(spike_net):
+    result = result_of(spike_net, 3_000_000, [2_999_000])
+    ends = [(axis.get_xlabel(), *numbers_on(axis)) for axis in plot_station(result, 1.0).axes]
+    assert {corner for _, corner, _ in ends} == {""}
+    assert ends[3][0] == "seconds after 1970-01-01 00:00:00.000 UTC"
+    assert "29990.0" in ends[-1][2]
+    # Of larger numbers the close-up counts from its own begin.
+    label, corner, texts = [
+        (axis.get_xlabel(), *numbers_on(axis)) for axis in plot_station(result, 0.5).axes
+    ][-1]
+    assert label == "milliseconds after 1970-01-01 08:19:49.833333 UTC"
+    assert (corner, texts[0]) == ("", "0")
+    wave = Waveform(np.ones((3_000_000, 1)), 100.0, UTCDateTime(0), ("Z",), "A")
+    figure = plot_examples([LabelledWaveform(wave, {"P": 2_999_000}, "r")])
+    assert numbers_on(figure.axes[0])[0] == ""
 
 
 def test_file_name_holds_no_path(spike_net, tmp_path):
