@@ -7,13 +7,16 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 from obspy import Stream, UTCDateTime, read
+from reading import write_seg2
+from records import write_station
 
 from phasenet_keras import LabelledWaveform, Pick, Picker, Waveform, correct_picks
-from phasenet_keras.picking.files import StationResult
+from phasenet_keras.cli import main
+from phasenet_keras.picking.files import StationResult, pick_files
 from phasenet_keras.plot import plot_station, save_station_figure, visible_part
 from phasenet_keras.plot_dataset import plot_examples
 from phasenet_keras.plot_gather import plot_gather, save_gather
-from phasenet_keras.plot_line import plot_line
+from phasenet_keras.plot_line import plot_line, plot_traces, trace_of
 from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.types import ConfigError
@@ -189,6 +192,46 @@ def test_picks_of_no_record_of_a_line_are_refused():
         plot_line(line, picks, "title")
     with pytest.raises(ConfigError, match=r"picks of a line is a Pick, received str: Picker\.pick"):
         plot_line(line, ["P"], "title")
+
+
+def shot(path, n_traces):
+    """A SEG-2 file whose traces have a spike ten samples after that of the trace before."""
+    data = 0.05 * np.random.default_rng(0).standard_normal((n_traces, 900))
+    for number, trace in enumerate(data, start=1):
+        trace[300 + 10 * number] += 30.0
+    write_seg2(path, data, 0.01)
+
+
+def test_traces_of_a_file_are_drawn_side_by_side(spike_net, tmp_path):
+    shot(tmp_path / "s7.dat", 3)
+    [*results] = [
+        event
+        for event in pick_files(Picker(spike_net), tmp_path)
+        if isinstance(event, StationResult)
+    ]
+    assert [trace_of(result) for result in results] == [("s7.dat", n) for n in (1, 2, 3)]
+    figure = plot_traces(results[::-1])
+    [axis] = figure.axes
+    assert axis.get_title(loc="left") == "s7.dat: 3 traces, 3 P, 0 S"
+    assert axis.get_xlabel() == "trace"
+    circles = [marks for marks in axis.collections if "pick" in str(marks.get_label())]
+    [places] = [sorted(map(tuple, marks.get_offsets())) for marks in circles]
+    np.testing.assert_allclose(places, [(1, 3100), (2, 3200), (3, 3300)])
+    # No S was picked, and nothing is labelled.
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["P pick"]
+    assert trace_of(result_of(spike_net, 3000, [1000])) is None
+
+
+def test_pick_draws_a_gather_a_file_and_a_station_alone(preset, tmp_path):
+    for name, n_traces in (("a.dat", 3), ("b.dat", 3), ("c.dat", 2)):
+        shot(tmp_path / name, n_traces)
+    write_station(tmp_path / "d.mseed")
+    files = [str(tmp_path / name) for name in ("a.dat", "b.dat", "c.dat", "d.mseed")]
+    out = ["--output", str(tmp_path / "picks.csv"), "--plot", str(tmp_path / "figures")]
+    assert main(["pick", *files, "--preset", preset, *out]) == 0
+    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert drawn == {"a.png", "b.png", "c-0001.png", "c-0002.png", "XX.AA..HH.png"}
 
 
 def test_a_gather_is_of_one_shot_with_the_records_of_its_receivers():
