@@ -11,15 +11,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.annotations import file_stem
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
-from phasenet_keras.io.times import TimeUnit, iso_time, seconds_after, unit_of_span
+from phasenet_keras.io.times import TimeUnit, iso_time, residual_unit, seconds_after, unit_of_span
 from phasenet_keras.io.wording import free_name, some
+from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import ConfigError, Pick, Waveform
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ __all__ = [
     "save_figure",
     "save_station_figure",
     "shortened",
+    "style_of",
+    "tolerance_text",
     "visible_part",
     "without_offsets",
 ]
@@ -328,7 +331,7 @@ def draw_onsets(
         1.0,
         transform=axis.get_xaxis_transform(),
         color=color_of(phase),
-        linestyle="-" if phase == "P" else "--",
+        linestyle=style_of(phase),
         **style,
     )
 
@@ -362,9 +365,20 @@ def color_of(phase: str) -> str:
     return PHASE_COLORS.get(phase, OTHER_COLOR)
 
 
+def tolerance_text(seconds: float) -> str:
+    """Return a tolerance as figures have it, as "within 1.67 ms"."""
+    unit = residual_unit(seconds)
+    return f"within {three_digits(unit.per_s * seconds)} {unit.symbol}"
+
+
 def shortened(name: str, most: int) -> str:
     """Return a name, cut where it has more characters than so many."""
     return name if len(name) <= most else f"{name[:most]}…"
+
+
+def style_of(phase: str) -> Literal["-", "--"]:
+    """Return the style of a phase's lines: solid for P, dashed for others."""
+    return "-" if phase == "P" else "--"
 
 
 def plain(text: str) -> str:

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.data.settings import checked_items, checked_table
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
-from phasenet_keras.plot import View, color_of, draw_channels, plain, shortened, without_offsets
+from phasenet_keras.plot import (
+    View,
+    color_of,
+    draw_channels,
+    plain,
+    shortened,
+    tolerance_text,
+    without_offsets,
+)
 from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.picked import RecordErrors
@@ -84,9 +93,8 @@ def plot_residuals(
         else:
             axis.set_ylim(0, 1)
             text = "no pick near a label"
-        whole = residual_unit(score.tolerance_s)
-        within = f"{whole.per_s * score.tolerance_s:g} {whole.symbol}"
-        found = f"{score.n_matched} of {score.n_true} labels found within {within}"
+        within = tolerance_text(score.tolerance_s)
+        found = f"{score.n_matched} of {score.n_true} labels found {within}"
         axis.set_title(f"{phase}: {found}\n{text}", fontsize=10)
         axis.set_xlim(-reach, reach)
         axis.locator_params(axis="x", nbins=7)
@@ -130,7 +138,10 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
             continue
         recall, precision, thresholds = zip(*points, strict=True)
         color = color_of(phase)
-        axis.plot(recall, precision, ".-", color=color, markersize=5, linewidth=1.2, clip_on=False)
+        # Of phases that score alike the first must be seen behind the next.
+        wider = max(0, 1 - row)
+        width = 1.2 * (1 + wider)
+        axis.plot(recall, precision, ".-", color=color, ms=5, linewidth=width, clip_on=False)
         for end in dict.fromkeys((0, len(points) - 1)):
             # Below the line, clear of the frame, the marks, and the numbers of other phases.
             offset = (0, -15 - 10 * row)
@@ -144,7 +155,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
             score.recall,
             score.precision,
             "o",
-            markersize=10,
+            markersize=9 + 5 * wider,
             markerfacecolor="white",
             markeredgewidth=2.0,
             color=color,
@@ -198,23 +209,19 @@ def plot_worst(
         _draw_arrivals(axes, error, scores, view)
         name = shortened(name_of(error.picked.record), MAX_NAME)
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
-        axes[1].set_xlabel(f"{view.unit.name} after the record's start", fontsize=8)
+        after_start = f"{view.unit.name} after the record's start"
+        is_known = is_dated(view.start)
+        axes[1].set_xlabel(view.label if is_known else after_start, fontsize=8)
         axes[1].set_xlim(*view.limits)
     styles: list[Line2D] = []
     for phase in scores:
         color = color_of(phase)
-        styles.append(Line2D([], [], color=color, linewidth=5, alpha=0.35, label=f"{phase} label"))
-        styles.append(
-            Line2D(
-                [],
-                [],
-                color=color,
-                linewidth=1.3,
-                linestyle="--",
-                marker="v",
-                label=f"{phase} pick",
-            )
-        )
+        if any(error.picked.record.arrivals.get(phase) for error in errors):
+            label = f"{phase} label"
+            styles.append(Line2D([], [], color=color, linewidth=5, alpha=0.35, label=label))
+        if any(pick.phase == phase for error in errors for pick in error.picked.picks):
+            marks: dict[str, Any] = {"linewidth": 1.3, "linestyle": "--", "marker": "v"}
+            styles.append(Line2D([], [], color=color, label=f"{phase} pick", **marks))
     styles.append(Line2D([], [], color=MARK_COLOR, linestyle=":", label="threshold"))
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9)
     return without_offsets(figure)

@@ -113,6 +113,19 @@ def test_no_axis_counts_from_an_offset(spike_net):
     assert numbers_on(figure.axes[0])[0] == ""
 
 
+def test_examples_say_when_they_are_and_what_is_labelled():
+    waves = [
+        Waveform(np.ones((300, 1)), 100.0, UTCDateTime(start), ("Z",), "A") for start in (1.7e9, 0)
+    ]
+    records = [LabelledWaveform(wave, {"P": 120, "S": ()}, "r", split="dev") for wave in waves]
+    figure = plot_examples(records)
+    titles = [axis.get_title(loc="left") for axis in figure.axes[:2]]
+    assert titles == ["r\n2023-11-14 22:13:20, dev, no S", "r\ndev, no S"]
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["P label"]
+    assert plot_examples([LabelledWaveform(waves[0], {})]).legends == []
+
+
 def test_file_name_holds_no_path(spike_net, tmp_path):
     path = save_station_figure(result_of(spike_net, 3000, [1000]), tmp_path / "new")
     assert path == tmp_path / "new" / "XX.A_B_C..HH.png"
