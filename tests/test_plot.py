@@ -261,3 +261,16 @@ def test_a_gather_is_of_one_shot_with_the_records_of_its_receivers():
     records = {n: LabelledWaveform(wave, {}) for n in receivers}
     n_lines = [len(plot_gather(table, given).axes[0].lines) for given in (records, None)]
     assert n_lines[0] - n_lines[1] == 8  # the numbers of receivers name them, too
+
+
+def test_a_gather_shows_no_time_before_its_record_and_names_what_is_drawn():
+    receivers = np.arange(1, 25)
+    picks = pd.DataFrame({"shot": 1, "receiver": receivers, "phase": "P", "sample": 9 * receivers})
+    for late, named in ((0.0, []), (50.0, ["outlier"]), (900.0, ["outlier beyond the view"])):
+        sample = picks["sample"] + np.where(receivers == 12, late, 0.0)
+        table = correct_picks(picks.assign(sample=sample), CorrectionConfig(choose="given"))
+        figure = plot_gather(table)
+        reach = np.ptp(table["corrected_sample"])
+        assert figure.axes[0].get_ylim()[1] == pytest.approx(-0.02 * reach)
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert names == ["P corrected", "pick", *named, "± 2 uncertainties"]
