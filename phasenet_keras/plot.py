@@ -59,8 +59,10 @@ TRACE_COLOR = "#333333"
 MAX_POINTS = 4000
 # Records longer than this many windows get a second row of panels around the best pick.
 ZOOM_FROM_WINDOWS = 4
-# With more picks than this the lines would hide the record: short marks on top instead.
+# With more picks than this the lines would hide the record, as one hides its earthquake in a day:
+# short marks on top instead, so high as a share of the axis.
 MAX_LINES = 40
+MARK = 0.12
 MAX_NAME = 60
 # A close-up whose axis would have larger numbers counts from its own left end.
 MOST_COUNTED = 1e5
@@ -171,7 +173,7 @@ def plot_station(
                 loc="upper right", ncols=len(labels), fontsize=9, framealpha=0.85, edgecolor="none"
             )
         for axis in axes:
-            draw_picks(axis, result.picks, view)
+            draw_picks(axis, result.picks, view, as_marks=bool(best) and view is views[0])
             axis.set_xlim(*view.limits)
             axis.spines[["top", "right"]].set_visible(False)
         axes[-1].set_xlabel(view.label)
@@ -311,24 +313,31 @@ def draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: View) 
     axis.set_ylim(0, 1.05)
 
 
-def draw_picks(axis: Axes, picks: Sequence[Pick], view: View) -> None:
-    """Draw the picks in view as lines, many of them as marks."""
+def draw_picks(axis: Axes, picks: Sequence[Pick], view: View, *, as_marks: bool = False) -> None:
+    """Draw the picks in view as lines; as marks, in a row a phase, where lines would hide much."""
     left, right = view.limits
     inside = [pick for pick in picks if left <= view.place(pick.time) <= right]
-    top = 1.0 if len(inside) <= MAX_LINES else 0.12
-    for phase in sorted({pick.phase for pick in inside}):
+    as_marks |= len(inside) > MAX_LINES
+    for row, phase in enumerate(sorted({pick.phase for pick in inside})):
         times = [view.place(pick.time) for pick in inside if pick.phase == phase]
-        draw_onsets(axis, times, phase, top, linewidth=1.0 if top == 1.0 else 0.7, alpha=0.8)
+        if as_marks:
+            top = 1.0 - row * MARK
+            draw_onsets(axis, times, phase, (top - MARK, top), linewidth=0.9, alpha=0.8)
+        else:
+            draw_onsets(axis, times, phase, linewidth=1.0, alpha=0.8)
 
 
 def draw_onsets(
-    axis: Axes, times: Sequence[float], phase: str, height: float = 1.0, **style: Any
+    axis: Axes,
+    times: Sequence[float],
+    phase: str,
+    ends: tuple[float, float] = (0.0, 1.0),
+    **style: Any,
 ) -> None:
-    """Draw onsets as lines from an axis's top down, over a part of its height; solid for P."""
+    """Draw onsets as lines over a part of an axis's height; solid for P."""
     axis.vlines(
         times,
-        1.0 - height,
-        1.0,
+        *ends,
         transform=axis.get_xaxis_transform(),
         color=color_of(phase),
         linestyle=style_of(phase),

@@ -44,6 +44,10 @@ def test_long_record_has_a_close_up_of_the_best_pick(spike_net):
     left, right = figure.axes[4].get_xlim()
     assert right - left == 30.0
     assert any(left < second < right for second in (10.0, 500.0))
+    # Lines would hide the pulses of a long record.
+    for axis, ends in ((figure.axes[0], [0.88, 1.0]), (figure.axes[4], [0.0, 1.0])):
+        for marks in axis.collections:
+            assert marks.get_segments()[0][:, 1] == pytest.approx(ends)
 
 
 def records_of(net, starts, up=1000, n_samples=3000):
