@@ -11,16 +11,24 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.annotations import file_stem
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
-from phasenet_keras.io.times import TimeUnit, iso_time, residual_unit, seconds_after, unit_of_span
+from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.io.times import TimeUnit, iso_time, seconds_after, unit_of_span
 from phasenet_keras.io.wording import free_name, some
-from phasenet_keras.short_repr import three_digits
+from phasenet_keras.plot_style import (
+    TRACE_COLOR,
+    color_of,
+    plain,
+    shortened,
+    style_of,
+    without_offsets,
+)
 from phasenet_keras.types import ConfigError, Pick, Waveform
 
 if TYPE_CHECKING:
@@ -34,27 +42,17 @@ if TYPE_CHECKING:
 __all__ = [
     "View",
     "close_up",
-    "color_of",
     "counts_of",
     "draw_channels",
     "draw_onsets",
     "draw_picks",
     "draw_probabilities",
-    "plain",
     "plot_station",
     "save_figure",
     "save_station_figure",
-    "shortened",
-    "style_of",
-    "tolerance_text",
     "visible_part",
-    "without_offsets",
 ]
 
-# Blue and vermilion of the Okabe-Ito palette: told apart with any colour vision, and in print.
-PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
-OTHER_COLOR = "#009E73"
-TRACE_COLOR = "#333333"
 # A record is drawn as its envelope when it has many more samples than the figure has pixels.
 MAX_POINTS = 4000
 # Records longer than this many windows get a second row of panels around the best pick.
@@ -178,7 +176,10 @@ def plot_station(
             axis.spines[["top", "right"]].set_visible(False)
         axes[-1].set_xlabel(view.label)
     below = "; below: around the pick of highest probability" if best else ""
-    figure.suptitle(plain(f"{counts_of(result)}{below}"), fontsize=11)
+    # Without a time it is the file that tells a record from others of its station.
+    sources = [] if is_dated(start) else sorted({r.waveform.source for r in records} - {""})
+    of_files = f"; {shortened(some(sources), MAX_NAME)}" if sources else ""
+    figure.suptitle(plain(f"{counts_of(result)}{of_files}{below}"), fontsize=11)
     return without_offsets(figure)
 
 
@@ -200,21 +201,6 @@ def close_up(
     best = max(picks, key=lambda pick: pick.probability)
     left = min(max(seconds_after(best.time, start) - window_s / 3, 0.0), end_s - window_s)
     return left, left + window_s
-
-
-def without_offsets(figure: Figure) -> Figure:
-    """Write the numbers of all linear axes whole: "+7.422e6" in a corner is overlooked."""
-    from matplotlib.ticker import ScalarFormatter
-
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            formatter = axis.get_major_formatter()
-            if isinstance(formatter, ScalarFormatter):
-                formatter.set_useOffset(False)
-        formatter = axes.xaxis.get_major_formatter()
-        if isinstance(formatter, ScalarFormatter):
-            formatter.set_scientific(False)
-    return figure
 
 
 def save_station_figure(
@@ -367,29 +353,3 @@ def visible_part(
 def _phases(records: Sequence[RecordResult]) -> list[str]:
     annotations = [record.annotation for record in records if record.annotation]
     return [phase for phase in annotations[0].phases if phase != "N"] if annotations else []
-
-
-def color_of(phase: str) -> str:
-    """Return the colour of a phase in all figures."""
-    return PHASE_COLORS.get(phase, OTHER_COLOR)
-
-
-def tolerance_text(seconds: float) -> str:
-    """Return a tolerance as figures have it, as "within 1.67 ms"."""
-    unit = residual_unit(seconds)
-    return f"within {three_digits(unit.per_s * seconds)} {unit.symbol}"
-
-
-def shortened(name: str, most: int) -> str:
-    """Return a name, cut where it has more characters than so many."""
-    return name if len(name) <= most else f"{name[:most]}…"
-
-
-def style_of(phase: str) -> Literal["-", "--"]:
-    """Return the style of a phase's lines: solid for P, dashed for others."""
-    return "-" if phase == "P" else "--"
-
-
-def plain(text: str) -> str:
-    """Return a text in which no dollar begins a formula."""
-    return text.replace("$", r"\$")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.data.settings import checked_type
-from phasenet_keras.plot import color_of, save_figure, tolerance_text, without_offsets
+from phasenet_keras.plot import save_figure
+from phasenet_keras.plot_style import color_of, tolerance_text, without_offsets
 from phasenet_keras.training.comparison import ZERO_SHOT, Comparison
 from phasenet_keras.training.score_table import shown_interval
 

@@ -10,14 +10,13 @@ import numpy as np
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import TimeUnit, unit_of_span
-from phasenet_keras.plot import (
+from phasenet_keras.plot import draw_onsets, visible_part
+from phasenet_keras.plot_style import (
     PHASE_COLORS,
     TRACE_COLOR,
     color_of,
-    draw_onsets,
     plain,
     style_of,
-    visible_part,
     without_offsets,
 )
 from phasenet_keras.types import LabelledWaveform

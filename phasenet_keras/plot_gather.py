@@ -15,7 +15,8 @@ from phasenet_keras.data.settings import checked_table, checked_type
 from phasenet_keras.io.annotations import file_stem
 from phasenet_keras.io.times import residual_unit, seconds_after
 from phasenet_keras.io.wording import some
-from phasenet_keras.plot import color_of, plain, save_figure, without_offsets
+from phasenet_keras.plot import save_figure
+from phasenet_keras.plot_style import color_of, plain, without_offsets
 from phasenet_keras.training.physics import shot_column
 from phasenet_keras.types import ConfigError, LabelledWaveform
 

@@ -15,8 +15,9 @@ from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import residual_unit, seconds_after
 from phasenet_keras.io.wording import free_name, some
-from phasenet_keras.plot import color_of, plain, save_figure, without_offsets
+from phasenet_keras.plot import save_figure
 from phasenet_keras.plot_gather import draw_wiggles
+from phasenet_keras.plot_style import color_of, plain, without_offsets
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick
 
 if TYPE_CHECKING:

@@ -14,10 +14,8 @@ from phasenet_keras.plot import (
     draw_channels,
     draw_picks,
     draw_probabilities,
-    plain,
-    shortened,
-    without_offsets,
 )
+from phasenet_keras.plot_style import plain, shortened, without_offsets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +56,8 @@ def plot_records(result: StationResult, window_s: float | None = None) -> Figure
 
     n_all = len(result.records)
     surest = sorted(result.records, key=_surest, reverse=True)[:MOST_RECORDS]
-    records = sorted(surest, key=lambda record: record.waveform.start_time)
+    records = [record for record in result.records if record in surest]
+    records.sort(key=lambda record: record.waveform.start_time)
     n_columns = min(2, len(records))
     n_rows = -(-len(records) // n_columns)
     figure: Figure = Figure(figsize=(6.4 * n_columns, 3.0 * n_rows + 0.7), layout="constrained")

@@ -11,15 +11,8 @@ import numpy as np
 from phasenet_keras.data.settings import checked_items, checked_table
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
-from phasenet_keras.plot import (
-    View,
-    color_of,
-    draw_channels,
-    plain,
-    shortened,
-    tolerance_text,
-    without_offsets,
-)
+from phasenet_keras.plot import View, draw_channels
+from phasenet_keras.plot_style import color_of, plain, shortened, tolerance_text, without_offsets
 from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.picked import RecordErrors

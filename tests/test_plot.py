@@ -83,9 +83,13 @@ def test_a_long_record_in_a_panel_is_shown_about_its_surest_pick(spike_net):
 
 
 def test_records_without_a_time_do_not_lie_upon_one_another(spike_net):
-    figure = plot_station(records_of(spike_net, [0, 0, 0]))
+    first, *others = records_of(spike_net, [0, 0, 0])
+    unsure = replace(first, picks=[replace(first.picks[0], probability=0.4)])
+    figure = plot_station([unsure, *others])
     assert [axis.get_title(loc="left") for axis in figure.axes[::2]] == ["0.x", "1.x", "2.x"]
     assert figure.get_suptitle() == "A: 3 P, 0 S; 3 records"
+    assert plot_station(records_of(spike_net, [0])).get_suptitle() == "A: 1 P, 0 S; 0.x"
+    assert plot_station(records_of(spike_net, [1.7e9])).get_suptitle() == "A: 1 P, 0 S"
 
 
 def test_a_day_with_gaps_stays_on_one_axis(spike_net):
