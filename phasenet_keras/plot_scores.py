@@ -72,7 +72,7 @@ def plot_residuals(
         unit = residual_unit(reach_s)
         values, reach, tolerance = (unit.per_s * s for s in (values_s, reach_s, score.tolerance_s))
         axis.hist(values, HISTOGRAM_BINS, range=(-reach, reach), color=color_of(phase))
-        axis.axvspan(-tolerance, tolerance, color="#000000", alpha=0.06, linewidth=0)
+        axis.axvspan(-tolerance, tolerance, color="#000000", alpha=0.06, linewidth=0, zorder=0)
         for side in (-tolerance, tolerance):
             axis.axvline(side, color=MARK_COLOR, linewidth=1.0, linestyle="--")
         if not math.isnan(score.residual_mean_s):
@@ -132,8 +132,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
         recall, precision, thresholds = zip(*points, strict=True)
         color = color_of(phase)
         # Of phases that score alike the first must be seen behind the next.
-        wider = max(0, 1 - row)
-        width = 1.2 * (1 + wider)
+        width, size = (2.0, 14) if row == 0 else (1.2, 9)
         axis.plot(recall, precision, ".-", color=color, ms=5, linewidth=width, clip_on=False)
         for end in dict.fromkeys((0, len(points) - 1)):
             # Below the line, clear of the frame, the marks, and the numbers of other phases.
@@ -148,7 +147,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
             score.recall,
             score.precision,
             "o",
-            markersize=9 + 5 * wider,
+            markersize=size,
             markerfacecolor="white",
             markeredgewidth=2.0,
             color=color,

@@ -237,6 +237,13 @@ def test_figures_have_a_panel_a_phase_and_two_a_record(scored):
     assert [t.get_text() for t in legend.get_texts()] == ["P label", "P pick", "threshold"]
 
 
+def test_phases_of_one_score_are_both_seen(scored):
+    score, curve = scored.scores["P"], scored.curves["P"]
+    [axis] = plot_curves({"P": curve, "S": curve}, {"P": score, "S": score}).axes
+    rings = [line.get_markersize() for line in axis.lines if line.get_marker() == "o"]
+    assert rings[0] >= rings[1] + 4  # the second is drawn upon the first
+
+
 def test_a_tolerance_has_three_digits(scored):
     scores = {"P": replace(scored.scores["P"], tolerance_s=5 / 3000)}
     [axis] = plot_residuals({}, scores).axes
