@@ -14,6 +14,7 @@ from phasenet_keras.picking.default_preset import NEAR_SURFACE, REGIONAL
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.plot import plot_station, save_figure
 from phasenet_keras.plot_line import plot_line
+from phasenet_keras.short_repr import three_digits
 from phasenet_keras.training.matching import match_picks
 from phasenet_keras.types import LabelledWaveform, Pick
 
@@ -80,5 +81,5 @@ def _scores(
             n_right += len(match_picks(found, labels, tolerance))
         yield (
             f"  {phase}  {n_picks} picks; {n_right} of {n_labels} onsets within "
-            f"{1e3 * tolerance / rate_hz:g} ms"
+            f"{three_digits(1e3 * tolerance / rate_hz)} ms"
         )

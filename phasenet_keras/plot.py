@@ -18,9 +18,18 @@ import numpy as np
 from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.annotations import file_stem
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import TimeUnit, iso_time, seconds_after, unit_of_span
 from phasenet_keras.io.wording import free_name, some
-from phasenet_keras.types import ConfigError, Pick
+from phasenet_keras.plot_style import (
+    TRACE_COLOR,
+    color_of,
+    plain,
+    shortened,
+    style_of,
+    without_offsets,
+)
+from phasenet_keras.types import ConfigError, Pick, Waveform
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,26 +41,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "View",
-    "color_of",
+    "close_up",
+    "counts_of",
+    "draw_channels",
     "draw_onsets",
-    "plain",
+    "draw_picks",
+    "draw_probabilities",
     "plot_station",
     "save_figure",
     "save_station_figure",
     "visible_part",
 ]
 
-# Blue and vermilion of the Okabe-Ito palette: told apart with any colour vision, and in print.
-PHASE_COLORS = {"P": "#0072B2", "S": "#D55E00"}
-OTHER_COLOR = "#009E73"
-TRACE_COLOR = "#333333"
 # A record is drawn as its envelope when it has many more samples than the figure has pixels.
 MAX_POINTS = 4000
 # Records longer than this many windows get a second row of panels around the best pick.
 ZOOM_FROM_WINDOWS = 4
-# With more picks than this the lines would hide the record: short marks on top instead.
+# With more picks than this the lines would hide the record, as one hides its earthquake in a day:
+# short marks on top instead, so high as a share of the axis.
 MAX_LINES = 40
+MARK = 0.12
 MAX_NAME = 60
+# A close-up whose axis would have larger numbers counts from its own left end.
+MOST_COUNTED = 1e5
 # Of records of such rates times are told to the nanosecond.
 MOST_HZ = 1e9
 
@@ -73,13 +85,22 @@ class View:
     @property
     def label(self) -> str:
         """Return the axis label; its time has three decimals more than the unit."""
+        return f"{self.unit.name} after {self.start_text}"
+
+    @property
+    def start_text(self) -> str:
+        """Return the time that is counted from."""
         text = iso_time(self.start, MOST_HZ).replace("T", " ")
         places = 3 + round(math.log10(self.unit.per_s))
-        return f"{self.unit.name} after {text[: len('2024-01-01 00:00:00.') + places]} UTC"
+        return f"{text[: len('2024-01-01 00:00:00.') + places]} UTC"
 
     def place(self, time: UTCDateTime) -> float:
         """Return where a time is on the axis."""
         return seconds_after(time, self.start) * self.unit.per_s
+
+    def from_its_left(self) -> View:
+        """Return the same view, which counts from its left end."""
+        return View(self.start + self.left_s, 0.0, self.right_s - self.left_s, self.unit)
 
     def part(
         self, values: np.ndarray, rate_hz: float, begin: UTCDateTime
@@ -94,6 +115,9 @@ def plot_station(
     result: StationResult | RecordResult | Iterable[RecordResult], window_s: float | None = None
 ) -> Figure:
     """Draw a station's records with picks above the probabilities, on one time axis.
+
+    Short records, long after one another, get a panel each: see
+    `phasenet_keras.plot_records.plot_records`.
 
     Args:
         result: of `Picker.pick_record`, or several of one station, as of `Picker.pick_each`; or of
@@ -113,45 +137,70 @@ def plot_station(
     """
     from matplotlib.figure import Figure
 
+    from phasenet_keras.plot_records import are_scattered, plot_records
+
     result = _station_of(result)
     records = result.records
+    if are_scattered(records):
+        return plot_records(result, window_s)
     names = dict.fromkeys(name for record in records for name in record.waveform.channels)
     channels = sorted(names, key=lambda name: "ENZ".find(name) if name in "ENZ" else 3)
     start = min(record.waveform.start_time for record in records)
     end_s = max(
         seconds_after(r.waveform.start_time, start) + r.waveform.duration_s for r in records
     )
-    window_s = window_s or 0.0
-    has_zoom = bool(window_s and end_s > ZOOM_FROM_WINDOWS * window_s and result.picks)
+    best = close_up(result.picks, start, end_s, window_s)
     n_rows = len(channels) + 1
     figure: Figure = Figure(
-        figsize=(11, 1.35 * n_rows * (2 if has_zoom else 1) + 1.0), layout="constrained"
+        figsize=(11, 1.35 * n_rows * (2 if best else 1) + 1.0), layout="constrained"
     )
-    parts: Any = figure.subfigures(2, 1) if has_zoom else [figure]
-    views = [(parts[0], 0.0, end_s)]
-    if has_zoom:
-        best = max(result.picks, key=lambda pick: pick.probability)
-        best_s = seconds_after(best.time, start)
-        left = min(max(best_s - window_s / 3, 0.0), end_s - window_s)
-        views.append((parts[1], left, left + window_s))
-    for part, left, right in views:
+    parts: Any = figure.subfigures(2, 1) if best else [figure]
+    views = [View(start, 0.0, end_s, unit_of_span(end_s))]
+    if best:
+        zoom = View(start, *best, unit_of_span(best[1] - best[0]))
+        views.append(zoom if zoom.limits[1] <= MOST_COUNTED else zoom.from_its_left())
+    for part, view in zip(parts, views, strict=True):
         axes = part.subplots(n_rows, 1, sharex=True)
-        view = View(start, left, right, unit_of_span(right - left))
         for axis, channel in zip(axes, channels, strict=False):
             _draw_channel(axis, channel, records, view)
-        _draw_probabilities(axes[-1], records, view)
+        draw_probabilities(axes[-1], records, view)
+        axes[-1].set_ylabel("probability", rotation=0, ha="right", va="center")
+        handles, labels = axes[-1].get_legend_handles_labels()
+        if handles:
+            axes[-1].legend(
+                loc="upper right", ncols=len(labels), fontsize=9, framealpha=0.85, edgecolor="none"
+            )
         for axis in axes:
-            _draw_picks(axis, result.picks, view)
+            draw_picks(axis, result.picks, view, as_marks=bool(best) and view is views[0])
             axis.set_xlim(*view.limits)
             axis.spines[["top", "right"]].set_visible(False)
         axes[-1].set_xlabel(view.label)
+    below = "; below: around the pick of highest probability" if best else ""
+    # Without a time it is the file that tells a record from others of its station.
+    sources = [] if is_dated(start) else sorted({r.waveform.source for r in records} - {""})
+    of_files = f"; {shortened(some(sources), MAX_NAME)}" if sources else ""
+    figure.suptitle(plain(f"{counts_of(result)}{of_files}{below}"), fontsize=11)
+    return without_offsets(figure)
+
+
+def counts_of(result: StationResult) -> str:
+    """Return a station's name and its picks in numbers: the title of its figure."""
     counts = ", ".join(
-        f"{sum(pick.phase == phase for pick in result.picks)} {phase}" for phase in _phases(records)
+        f"{sum(pick.phase == phase for pick in result.picks)} {phase}"
+        for phase in _phases(result.records)
     )
-    close_up = "; below: around the pick of highest probability" if has_zoom else ""
-    name = result.station if len(result.station) <= MAX_NAME else result.station[:MAX_NAME] + "…"
-    figure.suptitle(plain(f"{name}: {counts or 'not picked'}{close_up}"), fontsize=11)
-    return figure
+    return f"{shortened(result.station, MAX_NAME)}: {counts or 'not picked'}"
+
+
+def close_up(
+    picks: Sequence[Pick], start: UTCDateTime, end_s: float, window_s: float | None
+) -> tuple[float, float] | None:
+    """Return the seconds after the start of a window around the best pick; None: all is shown."""
+    if not (window_s and end_s > ZOOM_FROM_WINDOWS * window_s and picks):
+        return None
+    best = max(picks, key=lambda pick: pick.probability)
+    left = min(max(seconds_after(best.time, start) - window_s / 3, 0.0), end_s - window_s)
+    return left, left + window_s
 
 
 def save_station_figure(
@@ -219,7 +268,21 @@ def _draw_channel(axis: Axes, channel: str, records: Sequence[RecordResult], vie
     axis.tick_params(labelsize=8)
 
 
-def _draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: View) -> None:
+def draw_channels(axis: Axes, wave: Waveform, view: View) -> None:
+    """Draw a record's channels below one another, each as high as its largest excursion in view."""
+    for row, column in enumerate(wave.data.T):
+        column = column - column.mean(dtype=np.float64)
+        times, values = view.part(column, wave.sampling_rate, wave.start_time)
+        scale = np.abs(values).max(initial=0.0) or 1.0
+        axis.plot(times, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6)
+    axis.set_yticks(-np.arange(len(wave.channels)), wave.channels, fontsize=9)
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(0.55 - len(wave.channels), 0.55)
+    axis.spines[["top", "right", "left"]].set_visible(False)
+
+
+def draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: View) -> None:
+    """Draw the probabilities of P, S and others; the first line of each phase has its label."""
     labelled = set()
     for record in records:
         annotation = record.annotation
@@ -234,33 +297,36 @@ def _draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: View)
             labelled.add(phase)
             axis.plot(times, values, color=color_of(phase), linewidth=1.0, label=label)
     axis.set_ylim(0, 1.05)
-    axis.set_ylabel("probability", rotation=0, ha="right", va="center")
-    if labelled:
-        axis.legend(
-            loc="upper right", ncols=len(labelled), fontsize=9, framealpha=0.85, edgecolor="none"
-        )
 
 
-def _draw_picks(axis: Axes, picks: Sequence[Pick], view: View) -> None:
+def draw_picks(axis: Axes, picks: Sequence[Pick], view: View, *, as_marks: bool = False) -> None:
+    """Draw the picks in view as lines; as marks, in a row a phase, where lines would hide much."""
     left, right = view.limits
     inside = [pick for pick in picks if left <= view.place(pick.time) <= right]
-    top = 1.0 if len(inside) <= MAX_LINES else 0.12
-    for phase in {pick.phase for pick in inside}:
+    as_marks |= len(inside) > MAX_LINES
+    for row, phase in enumerate(sorted({pick.phase for pick in inside})):
         times = [view.place(pick.time) for pick in inside if pick.phase == phase]
-        draw_onsets(axis, times, phase, top, linewidth=1.0 if top == 1.0 else 0.7, alpha=0.8)
+        if as_marks:
+            top = 1.0 - row * MARK
+            draw_onsets(axis, times, phase, (top - MARK, top), linewidth=0.9, alpha=0.8)
+        else:
+            draw_onsets(axis, times, phase, linewidth=1.0, alpha=0.8)
 
 
 def draw_onsets(
-    axis: Axes, times: Sequence[float], phase: str, height: float = 1.0, **style: Any
+    axis: Axes,
+    times: Sequence[float],
+    phase: str,
+    ends: tuple[float, float] = (0.0, 1.0),
+    **style: Any,
 ) -> None:
-    """Draw onsets as lines from an axis's top down, over a part of its height; solid for P."""
+    """Draw onsets as lines over a part of an axis's height; solid for P."""
     axis.vlines(
         times,
-        1.0 - height,
-        1.0,
+        *ends,
         transform=axis.get_xaxis_transform(),
         color=color_of(phase),
-        linestyle="-" if phase == "P" else "--",
+        linestyle=style_of(phase),
         **style,
     )
 
@@ -287,13 +353,3 @@ def visible_part(
 def _phases(records: Sequence[RecordResult]) -> list[str]:
     annotations = [record.annotation for record in records if record.annotation]
     return [phase for phase in annotations[0].phases if phase != "N"] if annotations else []
-
-
-def color_of(phase: str) -> str:
-    """Return the colour of a phase in all figures."""
-    return PHASE_COLORS.get(phase, OTHER_COLOR)
-
-
-def plain(text: str) -> str:
-    """Return a text in which no dollar begins a formula."""
-    return text.replace("$", r"\$")

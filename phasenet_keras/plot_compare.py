@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.data.settings import checked_type
-from phasenet_keras.plot import color_of, save_figure
+from phasenet_keras.plot import save_figure
+from phasenet_keras.plot_style import color_of, tolerance_text, without_offsets
 from phasenet_keras.training.comparison import ZERO_SHOT, Comparison
 from phasenet_keras.training.score_table import shown_interval
 
@@ -63,13 +64,13 @@ def plot_scores(comparison: Comparison) -> Figure:
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.7)
         axis.set_xlim(-0.02, 1.04)
-        axis.set_xlabel(f"F1 of {phase}, within {1000 * comparison.tolerances_s[phase]:g} ms")
+        axis.set_xlabel(f"F1 of {phase}, {tolerance_text(comparison.tolerances_s[phase])}")
         axis.grid(axis="x", color="#dddddd", linewidth=0.6)
         axis.set_axisbelow(True)
         axis.spines[["top", "right"]].set_visible(False)
     intervals = ", with 95 % intervals" if has_intervals else ""
     figure.suptitle(f"F1 on untouched records{intervals}", fontsize=11)
-    return figure
+    return without_offsets(figure)
 
 
 def plot_losses(comparison: Comparison) -> Figure:
@@ -100,11 +101,16 @@ def plot_losses(comparison: Comparison) -> Figure:
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[len(names) :]:
         axis.set_visible(False)
+    for axis in axes[max(0, len(names) - n_columns) : len(names)]:
+        axis.tick_params(labelbottom=True)  # also where there is no panel below
     if names:
-        axes[0].legend(fontsize=8, frameon=False)
+        figure.legend(
+            *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=8,
+            frameon=False,
+        )  # fmt: skip
         figure.supxlabel("epoch", fontsize=9)
         figure.supylabel("loss (nats a sample)", fontsize=9)
-    return figure
+    return without_offsets(figure)
 
 
 def plot_learning_curve(comparison: Comparison) -> Figure:
@@ -114,7 +120,7 @@ def plot_learning_curve(comparison: Comparison) -> Figure:
     _check(comparison)
     names = [name for name in comparison.strategies if name != ZERO_SHOT]
     phases = list(dict.fromkeys(p for name in names for p in comparison.scores(name)))
-    figure: Figure = Figure(figsize=(1.0 + 4.5 * len(phases), 3.6), layout="constrained")
+    figure: Figure = Figure(figsize=(2.4 + 4.5 * len(phases), 3.6), layout="constrained")
     axes = figure.subplots(1, len(phases), sharey=True, squeeze=False)[0]
     for axis, phase in zip(axes, phases, strict=True):
         for number, name in enumerate(names):
@@ -128,13 +134,16 @@ def plot_learning_curve(comparison: Comparison) -> Figure:
         axis.set_xscale("log", base=2)
         axis.set_xticks(comparison.sizes, [str(n) for n in comparison.sizes])
         axis.set_ylim(0, 1.02)
-        axis.set_title(f"{phase}, within {1000 * comparison.tolerances_s[phase]:g} ms", fontsize=10)
+        within = tolerance_text(comparison.tolerances_s[phase])
+        axis.set_title(f"{phase}, {within}", fontsize=10)
         axis.set_xlabel("labelled training records")
         axis.grid(color="#dddddd", linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("F1 on untouched records")
-    axes[-1].legend(fontsize=8, frameon=False, loc="lower right")
-    return figure
+    figure.legend(
+        *axes[-1].get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False
+    )
+    return without_offsets(figure)
 
 
 def _check(given: object) -> None:

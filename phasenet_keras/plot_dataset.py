@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.parts import check_records
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import TimeUnit, unit_of_span
-from phasenet_keras.plot import (
+from phasenet_keras.plot import draw_onsets, visible_part
+from phasenet_keras.plot_style import (
     PHASE_COLORS,
     TRACE_COLOR,
-    draw_onsets,
+    color_of,
     plain,
-    visible_part,
+    style_of,
+    without_offsets,
 )
 from phasenet_keras.types import LabelledWaveform
 
@@ -63,13 +66,15 @@ def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
         _draw(axis, record, unit)
     for axis in axes[len(records) :]:
         axis.set_axis_off()
+    labelled = {phase for record in records for phase, at in record.arrivals.items() if at}
     handles = [
-        Line2D([], [], color=PHASE_COLORS["P"], linestyle="-", label="P label"),
-        Line2D([], [], color=PHASE_COLORS["S"], linestyle="--", label="S label"),
+        Line2D([], [], color=color_of(phase), linestyle=style_of(phase), label=f"{phase} label")
+        for phase in sorted(labelled)
     ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=2, frameon=False)
+    if handles:
+        figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False)
     figure.supxlabel(f"{unit.name} from the first sample", fontsize=10)
-    return figure
+    return without_offsets(figure)
 
 
 def _draw(axis: Axes, record: LabelledWaveform, unit: TimeUnit) -> None:
@@ -114,7 +119,9 @@ def _title(record: LabelledWaveform) -> str:
     name = record.name if len(record.name) <= MAX_NAME else f"…{record.name[-MAX_NAME:]}"
     unknown = [phase for phase in PHASE_COLORS if phase not in record.arrivals]
     absent = [phase for phase in PHASE_COLORS if record.arrivals.get(phase) == ()]
-    said = [record.split] if record.split else []
+    start = record.waveform.start_time
+    said = [f"{start.datetime:%Y-%m-%d %H:%M:%S}"] if is_dated(start) else []
+    said += [record.split] if record.split else []
     said += [f"{' and '.join(unknown)} unknown"] if unknown else []
     said += [f"no {' and '.join(absent)}"] if absent else []
     return plain(f"{name}\n{', '.join(said)}")

@@ -15,7 +15,8 @@ from phasenet_keras.data.settings import checked_table, checked_type
 from phasenet_keras.io.annotations import file_stem
 from phasenet_keras.io.times import residual_unit, seconds_after
 from phasenet_keras.io.wording import some
-from phasenet_keras.plot import color_of, plain, save_figure
+from phasenet_keras.plot import save_figure
+from phasenet_keras.plot_style import color_of, plain, without_offsets
 from phasenet_keras.training.physics import shot_column
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -34,6 +35,8 @@ REACH = 0.8
 # Share of the curves' range that is shown above and below them; picks farther off go to the edge.
 MARGIN = 0.2
 LEAST_MARGIN_SAMPLES = 25.0
+# The same above time 0, for the circles of picks there.
+ROOM = 0.02
 CLIP_PERCENTILE = 98.0
 # Of a table: of each pick, and before, after and uncertainty of its time.
 COLUMNS = ("phase", "how", "is_outlier", "mirrored")
@@ -101,8 +104,8 @@ def plot_gather(
     axis.set_ylabel(units.time)
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_title(_title(rows), fontsize=11, loc="left")
-    _legend(figure, rows)
-    return figure
+    _legend(figure, rows, units, view)
+    return without_offsets(figure)
 
 
 def save_gather(
@@ -187,7 +190,10 @@ def _view(rows: DataFrame, units: _Units) -> tuple[float, float]:
         return 0.0, 1.0
     least = LEAST_MARGIN_SAMPLES * units.scale if units.before == "sample" else 0.0
     margin = max(MARGIN * np.ptp(times), least, 1e-6)
-    return float(times.min() - margin), float(times.max() + margin)
+    first, last = float(times.min()), float(times.max())
+    # Before the record there is nothing to see.
+    begin = max(first - margin, -ROOM * (last - first)) if first >= 0.0 else first - margin
+    return begin, last + margin
 
 
 def _draw_phase(
@@ -206,7 +212,7 @@ def _draw_phase(
         axis.fill_between(
             x[on], (after - 2 * sigma)[on], (after + 2 * sigma)[on], color=color, alpha=0.18, lw=0
         )
-    filled = known & ((rows["how"] == "filled") | rows["mirrored"]).to_numpy(bool)
+    filled = known & _is_filled(rows)
     style: dict[str, Any] = {"linestyle": "none", "color": color, "zorder": 6}
     axis.plot(x[filled], after[filled], marker="s", ms=4.5, mfc="white", **style)
     outlier = rows["is_outlier"].to_numpy(bool)
@@ -222,6 +228,10 @@ def _draw_phase(
         if on.any():  # an empty line that is not clipped would widen the margins
             at = np.full(on.sum(), edge)
             axis.plot(x[on], at, marker=marker, ms=7, mew=1.2, clip_on=False, **style)
+
+
+def _is_filled(rows: DataFrame) -> np.ndarray:
+    return ((rows["how"] == "filled") | rows["mirrored"]).to_numpy(bool)
 
 
 def _sides(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -298,7 +308,8 @@ def _title(rows: DataFrame) -> str:
     return plain(f"shot {shot}: {'; '.join(said)}")
 
 
-def _legend(figure: Figure, rows: DataFrame) -> None:
+def _legend(figure: Figure, rows: DataFrame, units: _Units, view: tuple[float, float]) -> None:
+    """Name what is drawn, and nothing else."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -307,13 +318,19 @@ def _legend(figure: Figure, rows: DataFrame) -> None:
         for phase in sorted(rows["phase"].unique())
     ]
     style: dict[str, Any] = {"color": "black", "linestyle": "none"}
-    handles += [
-        Line2D([], [], marker="o", ms=4, mfc="none", label="pick", **style),
-        Line2D([], [], marker="x", ms=6, mew=1.6, label="outlier", **style),
-        Line2D([], [], marker="v", ms=7, label="outlier beyond the view", **style),
-        Line2D([], [], marker="s", ms=4.5, mfc="white", label="filled or mirrored", **style),
-        Patch(color="black", alpha=0.18, lw=0, label="± 2 uncertainties"),
-    ]
+    before = rows[units.before].to_numpy(float) * units.scale
+    outlier = rows["is_outlier"].to_numpy(bool)
+    inside = (before >= view[0]) & (before <= view[1])
+    beyond = (before < view[0]) | (before > view[1])
+    filled = np.isfinite(rows[units.after].to_numpy(float)) & _is_filled(rows)
+    marks: tuple[tuple[np.ndarray, dict[str, Any]], ...] = (
+        (~outlier, {"marker": "o", "ms": 4, "mfc": "none", "label": "pick"}),
+        (outlier & inside, {"marker": "x", "ms": 6, "mew": 1.6, "label": "outlier"}),
+        (outlier & beyond, {"marker": "v", "ms": 7, "label": "outlier beyond the view"}),
+        (filled, {"marker": "s", "ms": 4.5, "mfc": "white", "label": "filled or mirrored"}),
+    )
+    handles += [Line2D([], [], **style, **mark) for is_so, mark in marks if is_so.any()]
+    handles.append(Patch(color="black", alpha=0.18, lw=0, label="± 2 uncertainties"))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9
     )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.data.settings import checked_items, checked_table
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
-from phasenet_keras.plot import TRACE_COLOR, View, color_of, plain
+from phasenet_keras.plot import View, draw_channels
+from phasenet_keras.plot_style import color_of, plain, shortened, tolerance_text, without_offsets
 from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.picked import RecordErrors
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from phasenet_keras.picking.picker import Picker
-    from phasenet_keras.types import Annotation, LabelledWaveform
+    from phasenet_keras.types import Annotation
 
 __all__ = ["plot_curves", "plot_residuals", "plot_worst"]
 
@@ -70,7 +72,7 @@ def plot_residuals(
         unit = residual_unit(reach_s)
         values, reach, tolerance = (unit.per_s * s for s in (values_s, reach_s, score.tolerance_s))
         axis.hist(values, HISTOGRAM_BINS, range=(-reach, reach), color=color_of(phase))
-        axis.axvspan(-tolerance, tolerance, color="#000000", alpha=0.06, linewidth=0)
+        axis.axvspan(-tolerance, tolerance, color="#000000", alpha=0.06, linewidth=0, zorder=0)
         for side in (-tolerance, tolerance):
             axis.axvline(side, color=MARK_COLOR, linewidth=1.0, linestyle="--")
         if not math.isnan(score.residual_mean_s):
@@ -84,9 +86,8 @@ def plot_residuals(
         else:
             axis.set_ylim(0, 1)
             text = "no pick near a label"
-        whole = residual_unit(score.tolerance_s)
-        within = f"{whole.per_s * score.tolerance_s:g} {whole.symbol}"
-        found = f"{score.n_matched} of {score.n_true} labels found within {within}"
+        within = tolerance_text(score.tolerance_s)
+        found = f"{score.n_matched} of {score.n_true} labels found {within}"
         axis.set_title(f"{phase}: {found}\n{text}", fontsize=10)
         axis.set_xlim(-reach, reach)
         axis.locator_params(axis="x", nbins=7)
@@ -95,7 +96,7 @@ def plot_residuals(
         axis.set_xlabel(f"pick minus label ({unit.symbol}); {ends}")
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("picks")
-    return figure
+    return without_offsets(figure)
 
 
 def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScores]) -> Figure:
@@ -130,7 +131,9 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
             continue
         recall, precision, thresholds = zip(*points, strict=True)
         color = color_of(phase)
-        axis.plot(recall, precision, ".-", color=color, markersize=5, linewidth=1.2, clip_on=False)
+        # Of phases that score alike the first must be seen behind the next.
+        width, size = (2.0, 14) if row == 0 else (1.2, 9)
+        axis.plot(recall, precision, ".-", color=color, ms=5, linewidth=width, clip_on=False)
         for end in dict.fromkeys((0, len(points) - 1)):
             # Below the line, clear of the frame, the marks, and the numbers of other phases.
             offset = (0, -15 - 10 * row)
@@ -144,7 +147,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
             score.recall,
             score.precision,
             "o",
-            markersize=10,
+            markersize=size,
             markerfacecolor="white",
             markeredgewidth=2.0,
             color=color,
@@ -158,7 +161,7 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
     if axis.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", fontsize=9, edgecolor="none")
     axis.spines[["top", "right"]].set_visible(False)
-    return figure
+    return without_offsets(figure)
 
 
 def plot_worst(
@@ -193,32 +196,27 @@ def plot_worst(
         [annotation] = picker.annotate([error.picked.record.waveform])
         axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         view = _view(error, scores)
-        _draw_record(axes[0], error.picked.record, view)
+        draw_channels(axes[0], error.picked.record.waveform, view)
         _draw_probabilities(axes[1], annotation, scores, view)
         _draw_arrivals(axes, error, scores, view)
-        name = name_of(error.picked.record)
-        name = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+        name = shortened(name_of(error.picked.record), MAX_NAME)
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
-        axes[1].set_xlabel(f"{view.unit.name} after the record's start", fontsize=8)
+        after_start = f"{view.unit.name} after the record's start"
+        is_known = is_dated(view.start)
+        axes[1].set_xlabel(view.label if is_known else after_start, fontsize=8)
         axes[1].set_xlim(*view.limits)
     styles: list[Line2D] = []
     for phase in scores:
         color = color_of(phase)
-        styles.append(Line2D([], [], color=color, linewidth=5, alpha=0.35, label=f"{phase} label"))
-        styles.append(
-            Line2D(
-                [],
-                [],
-                color=color,
-                linewidth=1.3,
-                linestyle="--",
-                marker="v",
-                label=f"{phase} pick",
-            )
-        )
+        if any(error.picked.record.arrivals.get(phase) for error in errors):
+            label = f"{phase} label"
+            styles.append(Line2D([], [], color=color, linewidth=5, alpha=0.35, label=label))
+        if any(pick.phase == phase for error in errors for pick in error.picked.picks):
+            marks: dict[str, Any] = {"linewidth": 1.3, "linestyle": "--", "marker": "v"}
+            styles.append(Line2D([], [], color=color, label=f"{phase} pick", **marks))
     styles.append(Line2D([], [], color=MARK_COLOR, linestyle=":", label="threshold"))
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9)
-    return figure
+    return without_offsets(figure)
 
 
 def _check(scores: Mapping[str, PhaseScores]) -> None:
@@ -241,29 +239,6 @@ def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> View:
     if not right > left:
         left, right = 0.0, wave.duration_s
     return View(wave.start_time, left, right, unit_of_span(right - left))
-
-
-def _draw_record(axis: Axes, record: LabelledWaveform, view: View) -> None:
-    """Draw the channels below one another, each as high as its largest excursion in view."""
-    wave = record.waveform
-    for row, channel in enumerate(wave.channels):
-        column = wave.data[:, row] - wave.data[:, row].mean(dtype=np.float64)
-        times, values = view.part(column, wave.sampling_rate, wave.start_time)
-        scale = np.abs(values).max(initial=0.0) or 1.0
-        axis.plot(times, 0.45 * values / scale - row, color=TRACE_COLOR, linewidth=0.6)
-        axis.annotate(
-            channel,
-            (0.0, -row),
-            xycoords=("axes fraction", "data"),
-            xytext=(-6, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=9,
-        )
-    axis.set_ylim(0.55 - len(wave.channels), 0.55)
-    axis.set_yticks([])
-    axis.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _draw_probabilities(

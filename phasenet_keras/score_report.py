@@ -25,6 +25,7 @@ FIGURES = {
     "precision_recall.png": "Precision against recall",
     "worst_records.png": "Records with the most missed and false picks",
 }
+NO_ERRORS = "Records with the largest residuals: no pick is missed or false"
 
 
 def write_scores(
@@ -74,7 +75,10 @@ def write_scores(
         figures["residuals.png"] = plot_residuals(residuals_by_phase(picked, scores), scores)
     if curves:
         figures["precision_recall.png"] = plot_curves(curves, scores)
+    headings = dict(FIGURES)
     errors = worst_records(picked, scores, n_worst)
+    if not any(error.n_missed or error.n_false for error in errors):
+        headings["worst_records.png"] = NO_ERRORS
     if errors and picker is not None:
         figures["worst_records.png"] = plot_worst(errors, scores, picker)
     for name, figure in figures.items():
@@ -83,7 +87,7 @@ def write_scores(
         offsets = label_offsets(picked, scores)
     said = [offset.text for offset in offsets.values()]
     with beside_then_rename(folder / TABLE) as file:
-        file.write(_page(scores, preset, split, list(figures), said))
+        file.write(_page(scores, preset, split, {name: headings[name] for name in figures}, said))
     return [folder / name for name in (VALUES, TABLE, *figures)]
 
 
@@ -121,7 +125,7 @@ def _page(
     scores: Mapping[str, PhaseScores],
     preset: str,
     split: str,
-    figures: Sequence[str],
+    figures: Mapping[str, str],
     said: Sequence[str],
 ) -> str:
     name = ", ".join(part for part in (preset, split) if part) or "scores"
@@ -131,7 +135,7 @@ def _page(
         f"{_noise(score)}"
         for phase, score in scores.items()
     ]
-    pictures = [f"## {FIGURES[figure]}\n\n![{FIGURES[figure]}]({figure})" for figure in figures]
+    pictures = [f"## {heading}\n\n![{heading}]({name})" for name, heading in figures.items()]
     intervals = "Intervals are 95 % bootstrap intervals by event."
     parts = (f"# {name}", markdown_table({name: scores}).rstrip(), intervals, "\n".join(details))
     notes = [f"{text}." for text in said]

@@ -1,4 +1,4 @@
-"""How the nouns of the project show themselves: on a line, without their samples."""
+"""How nouns and numbers show themselves: on a line, without samples, with few digits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ShortRepr"]
+__all__ = ["ShortRepr", "three_digits"]
 
 # So many values of a list or a mapping are shown; of more, their number and type.
 MOST_VALUES = 6
@@ -37,6 +37,16 @@ class ShortRepr:
             if item.repr and not _is_default(getattr(self, item.name), item)
         ]
         return f"{type(self).__name__}({', '.join(said)})"
+
+
+def three_digits(value: float) -> str:
+    """Return a number as texts and figures have it: three digits that count, no power of ten.
+
+    Example:
+        >>> [three_digits(value) for value in (5 / 3, 0.5, 12.0, 25 / 3000, 12345.6)]
+        ['1.67', '0.5', '12', '0.00833', '12300']
+    """
+    return f"{float(f'{value:.3g}'):g}"
 
 
 def _is_default(value: Any, item: Any) -> bool:

@@ -215,7 +215,8 @@ def test_figures_are_in_microseconds_and_show_picks_at_their_samples(spike_net):
         scores = score_picked(picked, picker.thresholds, tolerance)
         figure = plot_worst(worst_records(picked, scores), scores, picker)
         assert figure.axes[0].get_title(loc="left") == "r: P +0.3 µs"
-        assert figure.axes[1].get_xlabel() == "microseconds after the record's start"
+        begin = "2024-02-29 01:02:03.000000050 UTC"
+        assert figure.axes[1].get_xlabel() == f"microseconds after {begin}"
         dashed = [line.get_xdata()[0] for line in figure.axes[1].lines if line.is_dashed()]
         assert dashed[-1:] == pytest.approx([97.4], abs=1e-6)
         assert len(figure.axes[1].patches) == (tolerance.samples is not None)  # the band

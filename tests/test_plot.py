@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
 from obspy import Stream, UTCDateTime, read
+from reading import write_seg2
+from records import write_station
 
 from phasenet_keras import LabelledWaveform, Pick, Picker, Waveform, correct_picks
-from phasenet_keras.picking.files import StationResult
+from phasenet_keras.cli import main
+from phasenet_keras.picking.files import StationResult, pick_files
 from phasenet_keras.plot import plot_station, save_station_figure, visible_part
 from phasenet_keras.plot_dataset import plot_examples
 from phasenet_keras.plot_gather import plot_gather, save_gather
-from phasenet_keras.plot_line import plot_line
+from phasenet_keras.plot_line import plot_line, plot_traces, trace_of
 from phasenet_keras.plot_scores import plot_curves, plot_residuals, plot_worst
 from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.types import ConfigError
@@ -39,6 +44,94 @@ def test_long_record_has_a_close_up_of_the_best_pick(spike_net):
     left, right = figure.axes[4].get_xlim()
     assert right - left == 30.0
     assert any(left < second < right for second in (10.0, 500.0))
+    # Lines would hide the pulses of a long record.
+    for axis, ends in ((figure.axes[0], [0.88, 1.0]), (figure.axes[4], [0.0, 1.0])):
+        for marks in axis.collections:
+            assert marks.get_segments()[0][:, 1] == pytest.approx(ends)
+
+
+def records_of(net, starts, up=1000, n_samples=3000):
+    rng = np.random.default_rng(0)
+    for number, start in enumerate(starts):
+        data = 0.05 * rng.standard_normal((n_samples, 3))
+        data[up] += 30.0
+        wave = Waveform(data, 100.0, UTCDateTime(start), ("E", "N", "Z"), "A", source=f"{number}.x")
+        yield Picker(net).pick_record(wave)
+
+
+def test_short_records_long_after_one_another_get_a_panel_each(spike_net):
+    starts = [1.7e9 + 7200 * number for number in range(8)]
+    records = list(records_of(spike_net, starts))
+    picks = [replace(pick, probability=0.9) for pick in records[2].picks + records[5].picks]
+    unsure = [replace(records[n], picks=picks[n == 5 :][:1]) for n in (2, 5)]
+    figure = plot_station([*records[:2], unsure[0], *records[3:5], unsure[1], *records[6:]])
+    titles = [axis.get_title(loc="left") for axis in figure.axes[::2]]
+    assert [title.split(", ")[1] for title in titles] == [f"{n}.x" for n in (0, 1, 3, 4, 6, 7)]
+    assert titles[1] == "2023-11-15 00:13:20.000 UTC, 1.x"
+    assert figure.get_suptitle() == "A: 8 P, 0 S; 6 of 8 records, those with the surest picks"
+    for axis in figure.axes:
+        assert axis.get_xlim() == (0.0, 30.0)
+    for axis in figure.axes[::2]:
+        [marks] = axis.collections
+        assert marks.get_segments()[0][0][0] == 10.0
+
+
+def test_a_long_record_in_a_panel_is_shown_about_its_surest_pick(spike_net):
+    records = records_of(spike_net, [1.7e9, 1.8e9], 50_000, 60_000)
+    for axis in plot_station(records, window_s=30.0).axes:
+        assert axis.get_xlim() == (490.0, 520.0)
+
+
+def test_records_without_a_time_do_not_lie_upon_one_another(spike_net):
+    first, *others = records_of(spike_net, [0, 0, 0])
+    unsure = replace(first, picks=[replace(first.picks[0], probability=0.4)])
+    figure = plot_station([unsure, *others])
+    assert [axis.get_title(loc="left") for axis in figure.axes[::2]] == ["0.x", "1.x", "2.x"]
+    assert figure.get_suptitle() == "A: 3 P, 0 S; 3 records"
+    assert plot_station(records_of(spike_net, [0])).get_suptitle() == "A: 1 P, 0 S; 0.x"
+    assert plot_station(records_of(spike_net, [1.7e9])).get_suptitle() == "A: 1 P, 0 S"
+
+
+def test_a_day_with_gaps_stays_on_one_axis(spike_net):
+    figure = plot_station(records_of(spike_net, [1.7e9, 1.7e9 + 40, 1.7e9 + 200]))
+    assert len(figure.axes) == 4
+
+
+def numbers_on(axis):
+    """What its ticks and its corner show, when it is drawn."""
+    axis.figure.canvas.draw()
+    texts = [label.get_text() for label in axis.get_xticklabels()]
+    return axis.xaxis.get_offset_text().get_text(), texts
+
+
+def test_no_axis_counts_from_an_offset(spike_net):
+    result = result_of(spike_net, 3_000_000, [2_999_000])
+    ends = [(axis.get_xlabel(), *numbers_on(axis)) for axis in plot_station(result, 1.0).axes]
+    assert {corner for _, corner, _ in ends} == {""}
+    assert ends[3][0] == "seconds after 1970-01-01 00:00:00.000 UTC"
+    assert "29990.0" in ends[-1][2]
+    # Of larger numbers the close-up counts from its own begin.
+    label, corner, texts = [
+        (axis.get_xlabel(), *numbers_on(axis)) for axis in plot_station(result, 0.5).axes
+    ][-1]
+    assert label == "milliseconds after 1970-01-01 08:19:49.833333 UTC"
+    assert (corner, texts[0]) == ("", "0")
+    wave = Waveform(np.ones((3_000_000, 1)), 100.0, UTCDateTime(0), ("Z",), "A")
+    figure = plot_examples([LabelledWaveform(wave, {"P": 2_999_000}, "r")])
+    assert numbers_on(figure.axes[0])[0] == ""
+
+
+def test_examples_say_when_they_are_and_what_is_labelled():
+    waves = [
+        Waveform(np.ones((300, 1)), 100.0, UTCDateTime(start), ("Z",), "A") for start in (1.7e9, 0)
+    ]
+    records = [LabelledWaveform(wave, {"P": 120, "S": ()}, "r", split="dev") for wave in waves]
+    figure = plot_examples(records)
+    titles = [axis.get_title(loc="left") for axis in figure.axes[:2]]
+    assert titles == ["r\n2023-11-14 22:13:20, dev, no S", "r\ndev, no S"]
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["P label"]
+    assert plot_examples([LabelledWaveform(waves[0], {})]).legends == []
 
 
 def test_file_name_holds_no_path(spike_net, tmp_path):
@@ -122,6 +215,46 @@ def test_picks_of_no_record_of_a_line_are_refused():
         plot_line(line, ["P"], "title")
 
 
+def shot(path, n_traces):
+    """A SEG-2 file whose traces have a spike ten samples after that of the trace before."""
+    data = 0.05 * np.random.default_rng(0).standard_normal((n_traces, 900))
+    for number, trace in enumerate(data, start=1):
+        trace[300 + 10 * number] += 30.0
+    write_seg2(path, data, 0.01)
+
+
+def test_traces_of_a_file_are_drawn_side_by_side(spike_net, tmp_path):
+    shot(tmp_path / "s7.dat", 3)
+    [*results] = [
+        event
+        for event in pick_files(Picker(spike_net), tmp_path)
+        if isinstance(event, StationResult)
+    ]
+    assert [trace_of(result) for result in results] == [("s7.dat", n) for n in (1, 2, 3)]
+    figure = plot_traces(results[::-1])
+    [axis] = figure.axes
+    assert axis.get_title(loc="left") == "s7.dat: 3 traces, 3 P, 0 S"
+    assert axis.get_xlabel() == "trace"
+    circles = [marks for marks in axis.collections if "pick" in str(marks.get_label())]
+    [places] = [sorted(map(tuple, marks.get_offsets())) for marks in circles]
+    np.testing.assert_allclose(places, [(1, 3100), (2, 3200), (3, 3300)])
+    # No S was picked, and nothing is labelled.
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["P pick"]
+    assert trace_of(result_of(spike_net, 3000, [1000])) is None
+
+
+def test_pick_draws_a_gather_a_file_and_a_station_alone(preset, tmp_path):
+    for name, n_traces in (("a.dat", 3), ("b.dat", 3), ("c.dat", 2)):
+        shot(tmp_path / name, n_traces)
+    write_station(tmp_path / "d.mseed")
+    files = [str(tmp_path / name) for name in ("a.dat", "b.dat", "c.dat", "d.mseed")]
+    out = ["--output", str(tmp_path / "picks.csv"), "--plot", str(tmp_path / "figures")]
+    assert main(["pick", *files, "--preset", preset, *out]) == 0
+    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert drawn == {"a.png", "b.png", "c-0001.png", "c-0002.png", "XX.AA..HH.png"}
+
+
 def test_a_gather_is_of_one_shot_with_the_records_of_its_receivers():
     receivers = np.arange(1, 9)
     picks = pd.DataFrame({"shot": 1, "receiver": receivers, "phase": "P", "sample": 9 * receivers})
@@ -136,3 +269,16 @@ def test_a_gather_is_of_one_shot_with_the_records_of_its_receivers():
     records = {n: LabelledWaveform(wave, {}) for n in receivers}
     n_lines = [len(plot_gather(table, given).axes[0].lines) for given in (records, None)]
     assert n_lines[0] - n_lines[1] == 8  # the numbers of receivers name them, too
+
+
+def test_a_gather_shows_no_time_before_its_record_and_names_what_is_drawn():
+    receivers = np.arange(1, 25)
+    picks = pd.DataFrame({"shot": 1, "receiver": receivers, "phase": "P", "sample": 9 * receivers})
+    for late, named in ((0.0, []), (50.0, ["outlier"]), (900.0, ["outlier beyond the view"])):
+        sample = picks["sample"] + np.where(receivers == 12, late, 0.0)
+        table = correct_picks(picks.assign(sample=sample), CorrectionConfig(choose="given"))
+        figure = plot_gather(table)
+        reach = np.ptp(table["corrected_sample"])
+        assert figure.axes[0].get_ylim()[1] == pytest.approx(-0.02 * reach)
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert names == ["P corrected", "pick", *named, "± 2 uncertainties"]

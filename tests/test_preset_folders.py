@@ -7,6 +7,7 @@ import http.server
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,13 @@ def test_round_trip_is_exact(spike_net, folder):
         assert np.array_equal(again.get_weight_set()[name], array)
     assert check_golden(again, folder) < 1e-6
     assert "P at upward spikes" in (folder / "README.md").read_text()
+
+
+def test_the_card_has_few_digits(spike_net, tmp_path):
+    preset = replace(spike_net.preset, min_distance_s=25 / 3000)
+    spike_net.with_preset(preset).save_preset(tmp_path / "mine")
+    card = (tmp_path / "mine" / "README.md").read_text()
+    assert "| least distance of two picks | 0.00833 s |" in card
 
 
 def test_contract_is_sorted_json_and_whole(folder):

@@ -232,6 +232,36 @@ def test_figures_have_a_panel_a_phase_and_two_a_record(scored):
     assert left < 10.3 < right
     assert right - left < 3.0
     assert len(plot_worst(errors[:1], scored.scores, scored.picker).axes) == 2
+    # No S is labelled or picked.
+    [legend] = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == ["P label", "P pick", "threshold"]
+
+
+def test_phases_of_one_score_are_both_seen(scored):
+    score, curve = scored.scores["P"], scored.curves["P"]
+    [axis] = plot_curves({"P": curve, "S": curve}, {"P": score, "S": score}).axes
+    rings = [line.get_markersize() for line in axis.lines if line.get_marker() == "o"]
+    assert rings[0] >= rings[1] + 4  # the second is drawn upon the first
+
+
+def test_a_tolerance_has_three_digits(scored):
+    scores = {"P": replace(scored.scores["P"], tolerance_s=5 / 3000)}
+    [axis] = plot_residuals({}, scores).axes
+    assert "labels found within 1.67 ms\n" in axis.get_title()
+
+
+def test_records_without_errors_are_not_called_the_worst(scored, tmp_path):
+    right = [one for one in scored.picked if one.record.name in ("r1", "r2")]
+    for picked, heading in (
+        (scored.picked, "Records with the most missed and false picks"),
+        (right, "Records with the largest residuals: no pick is missed or false"),
+    ):
+        write_scores(
+            tmp_path, scored.scores, scored.curves, picked=picked, offsets={}, picker=scored.picker
+        )
+        assert f"## {heading}\n\n![{heading}](worst_records.png)" in (
+            tmp_path / "scores.md"
+        ).read_text(encoding="utf-8")
 
 
 def test_lines_of_equal_f1_are_whole_where_all_precision_is_1(scored):

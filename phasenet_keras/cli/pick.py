@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from phasenet_keras.types import Pick
 
 __all__ = ["add_pick"]
+
+# So many traces of one file are drawn side by side.
+LEAST_TRACES = 3
 
 
 def add_pick(verbs: argparse._SubParsersAction) -> None:
@@ -68,7 +72,10 @@ def add_pick(verbs: argparse._SubParsersAction) -> None:
         "side, one on one worker: more workers than stations gain nothing",
     )
     verb.add_argument(
-        "--plot", type=Path, metavar="DIR", help="write a figure a station here (no parts then)"
+        "--plot",
+        type=Path,
+        metavar="DIR",
+        help="write a figure a station, or a gather, here (no parts then)",
     )
     verb.set_defaults(run=_run_pick)
 
@@ -181,35 +188,68 @@ def _pick_and_plot(
     from phasenet_keras.picking.files import StationResult, pick_files
 
     picks: list[Pick] = []
-    drawn: list[str] = []
+    figures = _Figures(arguments.plot, picker, report)
     try:
         with report.bar(), stop_when_asked() as stop:
             for event in until_asked(stop, pick_files(picker, arguments.files, selection)):
                 report.take(event)
                 if isinstance(event, StationResult):
                     picks += event.picks
-                    _plot(event, arguments.plot, picker, drawn, report)
+                    figures.take(event)
+            figures.finish()
     finally:  # whatever happens, what was picked is kept
         if report.n_done:
             _put_out(sorted(picks), arguments, report)
     return stop
 
 
-def _plot(
-    result: StationResult, folder: Path, picker: Picker, drawn: list[str], report: RunReport
-) -> None:
-    from phasenet_keras.picking.files import FileReport
-    from phasenet_keras.plot import save_station_figure
+class _Figures:
+    """Draws stations as they come; three or more traces of one gather in one figure."""
 
-    annotation = next((r.annotation for r in result.records if r.annotation), None)
-    if annotation is None:
-        return
-    window_s = picker.preset.window_samples / annotation.sampling_rate
-    try:
-        drawn.append(save_station_figure(result, folder, window_s, drawn).stem)
-    except (OSError, ValueError, RuntimeError) as error:  # a figure must not cost the picks
-        text = f"no figure of {result.station}: {error}"
-        report.take(FileReport(folder, text, failed=True))
+    def __init__(self, folder: Path, picker: Picker, report: RunReport) -> None:
+        self._folder, self._picker, self._report = folder, picker, report
+        self._drawn: list[str] = []
+        self._file = ""
+        self._traces: list[StationResult] = []
+
+    def take(self, result: StationResult) -> None:
+        """Draw a station, or keep it until all traces of its file are there."""
+        from phasenet_keras.plot_line import trace_of
+
+        trace = trace_of(result)
+        if not trace or trace[0] != self._file:
+            self.finish()
+        self._file = trace[0] if trace else ""
+        self._traces.append(result)
+        if not trace:
+            self.finish()
+
+    def finish(self) -> None:
+        """Draw what is kept."""
+        from phasenet_keras.plot import save_station_figure
+        from phasenet_keras.plot_line import save_traces
+
+        results, self._traces = self._traces, []
+        if len(results) >= LEAST_TRACES:
+            if any(record.annotation for result in results for record in result.records):
+                self._try(self._file, partial(save_traces, results, self._folder, self._drawn))
+            return
+        for result in results:
+            annotation = next((r.annotation for r in result.records if r.annotation), None)
+            if annotation is None:
+                continue
+            window_s = self._picker.preset.window_samples / annotation.sampling_rate
+            draw = partial(save_station_figure, result, self._folder, window_s, self._drawn)
+            self._try(result.station, draw)
+
+    def _try(self, name: str, draw: Callable[[], Path]) -> None:
+        from phasenet_keras.picking.files import FileReport
+
+        try:
+            self._drawn.append(draw().stem)
+        except (OSError, ValueError, RuntimeError) as error:  # a figure must not cost the picks
+            text = f"no figure of {name}: {error}"
+            self._report.take(FileReport(self._folder, text, failed=True))
 
 
 def _check_output(arguments: argparse.Namespace) -> None:

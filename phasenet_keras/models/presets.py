@@ -26,6 +26,7 @@ from phasenet_keras.io.index import check_path
 from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.weights import adapt_channels, check_weight_set, rebalance_kernels
+from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import ConfigError, PresetError, ShapeError, nearest_name
 
 if TYPE_CHECKING:
@@ -390,7 +391,7 @@ def _model_card(preset: Preset) -> str:
 | training window | {preset.window_samples} samples |
 | normalisation | {preset.normalization} |
 | thresholds | {thresholds} |
-| least distance of two picks | {preset.min_distance_s:g} s |
+| least distance of two picks | {three_digits(preset.min_distance_s)} s |
 | origin | {origin} |
 | licence | {preset.license} |
 | citation | {preset.citation or "none"} |
