@@ -22,7 +22,7 @@ from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import read_labelled
-from phasenet_keras.training.splits import facts_of, split_facts
+from phasenet_keras.training.splits import assign_splits, facts_of, split_facts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 
@@ -299,7 +299,25 @@ def test_splits_keep_groups_together(by, size):
     assert splits == split_facts(facts, by)
 
 
+def test_records_in_memory_get_their_splits():
+    """By event where there are three; copies, which only the samples tell, stay together."""
+    records = assign_splits(make_records(240))
+    facts = [facts_of(record) for record in records]
+    assert [record.split for record in records] == split_facts(facts, "event")
+    assert [record.name for record in records] == [str(n) for n in range(240)]
+    data = [np.random.default_rng(n % 12).random((9, 1)) for n in range(24)]
+    waves = [Waveform(d, 9.0, UTCDateTime(0), ("Z",), f"{n}") for n, d in enumerate(data)]
+    copies = [LabelledWaveform(wave, {}, wave.station) for wave in waves]
+    for seed in range(5):
+        splits = [record.split for record in assign_splits(copies, "station", seed)]
+        assert splits[:12] == splits[12:]
+
+
 def test_impossible_splits_are_refused():
+    with pytest.raises(ConfigError, match="Did you mean 'event'"):
+        assign_splits(make_records(20), by="events")
+    with pytest.raises(ConfigError, match="no record names its gather"):
+        assign_splits(make_records(20), by="gather")
     facts = [facts_of(record) for record in make_records(20)]
     with pytest.raises(ConfigError, match="Did you mean 'event'"):
         split_facts(facts, "events")

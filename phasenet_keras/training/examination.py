@@ -24,6 +24,7 @@ from phasenet_keras.training.doctor import (
     check_label_order,
     check_losses,
     check_outputs,
+    check_regularizer,
     check_weights,
 )
 from phasenet_keras.training.freezing import apply_phase
@@ -77,6 +78,7 @@ def _of_history(
     return [
         *check_history(losses[0], rates, n_phases, float(run.loss(run.dev_y, alike))),
         *check_losses(losses, dev_losses, kept_epoch),
+        *check_regularizer(dev_losses[-1], float(sum(run.net.losses))),
     ]
 
 
