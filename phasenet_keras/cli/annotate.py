@@ -12,6 +12,7 @@ from phasenet_keras.cli.common import (
     EXIT_CODES,
     EXIT_INTERRUPTED,
     load_picker,
+    note_unpicked,
     refuse_empty,
     selection_of,
     settle_inputs,
@@ -64,6 +65,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     settle_preset(arguments, selection)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), list(picker.thresholds), named)
+    note_unpicked(picker, report, arguments.preset)
     errors: list[BaseException] = []
     with report.bar(), stop_when_asked() as stop:
         events = until_asked(stop, pick_files(picker, arguments.files, selection))

@@ -30,6 +30,7 @@ __all__ = [
     "load_parent",
     "load_picker",
     "make_folder",
+    "note_unpicked",
     "read_training_config",
     "refuse_empty",
     "refuse_overwriting",
@@ -120,6 +121,17 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
             sampling=arguments.sampling,
             **options,
         )
+
+
+def note_unpicked(picker: Picker, report: RunReport, preset: str) -> None:
+    """Note in a run's report which phases a preset was not taught, where nothing else was asked."""
+    from phasenet_keras.models.contract import NEVER
+    from phasenet_keras.picking.files import FileReport
+
+    for phase in picker.preset.unpicked:
+        if picker.thresholds[phase] >= NEVER:
+            text = f"{phase} is not picked: its threshold is 1"
+            report.take(FileReport(Path(preset), text, failed=False))
 
 
 def settle_inputs(

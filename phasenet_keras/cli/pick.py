@@ -13,6 +13,7 @@ from phasenet_keras.cli.common import (
     EXIT_INTERRUPTED,
     load_picker,
     make_folder,
+    note_unpicked,
     refuse_empty,
     selection_of,
     settle_preset,
@@ -90,6 +91,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
     )
     phases = [phase for phase in picker.preset.config.phases if phase in picker.thresholds]
     report = RunReport(open_console(arguments.output is None), phases, named)
+    note_unpicked(picker, report, arguments.preset)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
     stop = run(arguments, picker, selection, report)
     refuse_empty(report, selection)

@@ -26,11 +26,13 @@ __all__ = [
     "check_labels",
     "check_places",
     "check_split",
+    "check_taught",
     "check_variety",
     "identical_records",
     "name_of",
     "shared_groups",
     "unknown_labels",
+    "untaught_phases",
 ]
 
 GROUPS = ("event", "gather", "name")
@@ -80,6 +82,39 @@ def unknown_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -
         f"arrivals of {', '.join(unknown)} are ignored, the network's phases are "
         f"{', '.join(phases)}: rename them.{nearest_name(unknown[0], phases)}"
     )
+
+
+def untaught_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> list[str]:
+    """Return the phases that are unknown in all records: no record teaches anything of them.
+
+    Example:
+        >>> untaught_phases([], ["P", "S"])
+        ['P', 'S']
+    """
+    return [phase for phase in phases if not any(phase in r.arrivals for r in records)]
+
+
+def check_taught(untaught: Sequence[str], *, has_parent: bool) -> list[Finding]:
+    """Say which phases were not taught, and that they are not picked.
+
+    Args:
+        untaught: the phases, of `untaught_phases`.
+        has_parent: whether the network began with the weights of a parent.
+    """
+    return [
+        Finding(
+            "a phase was not taught",
+            f"no record has a label of {phase}, so {phase} is not picked (its threshold is 1): "
+            "label some"
+            + (
+                ", or ask for what the parent's weights make of it with "
+                f'--{phase.lower()}-threshold 0.3 (in Python thresholds={{"{phase}": 0.3}})'
+                if has_parent
+                else ""
+            ),
+        )
+        for phase in untaught
+    ]
 
 
 def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:

@@ -15,6 +15,7 @@ from phasenet_keras.training.checks_data import (
     check_channels,
     check_labels,
     check_split,
+    check_taught,
     check_variety,
 )
 from phasenet_keras.training.doctor import (
@@ -60,7 +61,7 @@ def examine(
     apply_phase(run.net, run.strategy.at(len(history) - 1))
     return (
         *_of_history(run, history, kept_epoch),
-        *_of_data(run, dev_records),
+        *_of_data(run, dev_records, kept_epoch is not None),
         *_of_scores(run),
         *_of_network(run, len(history), dev_records),
     )
@@ -82,9 +83,11 @@ def _of_history(
     ]
 
 
-def _of_data(run: Learner, dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
+def _of_data(run: Learner, dev_records: Sequence[LabelledWaveform], is_kept: bool) -> list[Finding]:
     config, records = run.net.config, run.examples.records
+    untaught = run.contract.unpicked if is_kept else ()  # a parent keeps its thresholds
     return [
+        *check_taught(untaught, has_parent=bool(run.strategy.load)),
         *check_channels(records, config.channels),
         *check_labels([*records, *dev_records], config.phases),
         *check_split(records, dev_records),

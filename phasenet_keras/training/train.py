@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.contract import NEVER, Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
+from phasenet_keras.training.checks_data import untaught_phases
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training
@@ -205,7 +206,10 @@ def _claimed(
     config = config.settled(sets.train, sets.dev)
     if teacher is not None:
         checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
-    contract = _contract(parent, sets.train[0], config, folder)
+    untaught = untaught_phases(sets.known, parent.config.phases[1:])
+    if teacher is not None or not config.mask_unknown:
+        untaught = []
+    contract = _contract(parent, sets.train[0], config, folder, untaught)
     learner = Learner(parent, sets.train, sets.dev, strategy, config, contract, weights, teacher)
     facts = {
         "config": config.to_dict(),
@@ -323,21 +327,27 @@ def _result_of(
 
 
 def _contract(
-    parent: PhaseNet, record: LabelledWaveform, config: TrainConfig, folder: Path
+    parent: PhaseNet,
+    record: LabelledWaveform,
+    config: TrainConfig,
+    folder: Path,
+    untaught: Sequence[str],
 ) -> Preset:
-    rate = record.waveform.sampling_rate
+    rate, own = record.waveform.sampling_rate, parent.preset
+    # What the parent was not taught may be taught now.
+    thresholds = {p: t for p, t in own.thresholds.items() if t < NEVER} if own else {}
     changes: dict[str, Any] = {
         "name": folder.resolve().name,
         "sampling_rate": rate,
         "window_samples": config.window_samples,
+        "thresholds": {**thresholds, **dict.fromkeys(untaught, NEVER)},
         "min_distance_s": MIN_DISTANCE_SAMPLES / rate,
         "rebalance": False,
     }
-    if parent.preset is None:
+    if own is None:
         return Preset(config=parent.config, **changes)
-    source = {**parent.preset.origin, "fine_tuned_from": parent.preset.name}
-    text = f"fine-tuned from {parent.preset.name}"
-    return replace(parent.preset, source=source, description=text, **changes)
+    source = {**own.origin, "fine_tuned_from": own.name}
+    return replace(own, source=source, description=f"fine-tuned from {own.name}", **changes)
 
 
 def kept_contract(own: Preset | None, contract: Preset) -> Preset:
