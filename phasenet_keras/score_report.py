@@ -38,6 +38,7 @@ def write_scores(
     preset: str = "",
     split: str = "",
     n_worst: int = 6,
+    notes: Sequence[str] = (),
 ) -> list[Path]:
     """Write scores as JSON, as a Markdown table and as figures.
 
@@ -52,6 +53,7 @@ def write_scores(
         preset: name of what was scored.
         split: name of the records.
         n_worst: number of records in the figure of the worst.
+        notes: what else is to be said of the scores in ``scores.md``, a sentence each.
 
     Returns:
         The files: ``scores.json``, ``scores.md``, and of ``residuals.png``,
@@ -81,7 +83,7 @@ def write_scores(
             figure.savefig(file, format="png", dpi=110)
     if offsets is None:
         offsets = label_offsets(picked, scores)
-    said = [offset.text for offset in offsets.values()]
+    said = [*notes, *(offset.text for offset in offsets.values())]
     with beside_then_rename(folder / TABLE) as file:
         file.write(_page(scores, preset, split, list(figures), said))
     return [folder / name for name in (VALUES, TABLE, *figures)]

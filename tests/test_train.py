@@ -141,6 +141,10 @@ def test_killed_and_resumed_ends_with_the_same_weights(tmp_path):
             assert a.files == b.files
             for name in a.files:
                 assert np.array_equal(a[name], b[name], equal_nan=True), name
+    learnt = [(tmp_path / name / "best/learnt.csv").read_text() for name in ("whole", "killed")]
+    assert learnt[0] == learnt[1]
+    names = [line.partition(",")[0] for line in learnt[0].splitlines()]
+    assert names == ["name", *(f"r{n}" for n in (*range(8), *range(50, 54)))]  # validation, too
     assert same(*(PhaseNet.from_preset(tmp_path / name) for name in ("whole", "killed")))
 
 

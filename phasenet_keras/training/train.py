@@ -31,6 +31,7 @@ from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner, beats, best_epoch, is_over
+from phasenet_keras.training.learnt import write_learnt
 from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.run_report import facts_of_run, run_report
 from phasenet_keras.training.teacher import Teacher
@@ -166,7 +167,8 @@ def train(
     Returns:
         The best network and how it came about. In ``folder``: ``config.json``, ``history.csv``,
         ``last.npz`` (weights and optimizer of the last epoch), ``best``, a preset folder (of the
-        parent, if it was not beaten), and ``report.md``, with what the doctor found and the scores
+        parent, if it was not beaten; else with ``learnt.csv``, which records trained it), and
+        ``report.md``, with what the doctor found and the scores
         before and after.
 
     Raises:
@@ -323,6 +325,7 @@ def _result_of(
         _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
         net = learner.net
     net.save_preset(folder / BEST, contract)
+    write_learnt(folder / BEST, learner.examples.records)
     return PhaseNet.from_preset(folder / BEST)
 
 
