@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from dataclasses import replace
 
 import keras
@@ -342,6 +343,43 @@ def test_impossible_settings_are_refused_before_anything_is_read(tmp_path, capsy
         command = [verb, "no-set", "--config", str(config), "--output", str(tmp_path / "out")]
         assert main(command) == 2
         assert "refit is true or false, or None, received 'no'" in capsys.readouterr().err
+
+
+def test_the_train_that_compare_names_learns_from_all_records(
+    tmp_path, parent, capsys, monkeypatch
+):
+    records = [
+        replace(record, split=split, event=f"e{record.name}")
+        for split, first, count in (("train", 0, 8), ("dev", 50, 4), ("test", 80, 4))
+        for record in onsets(count, first)
+    ]
+    data = tmp_path / "a set"
+    write_dataset(records, data)
+    config, out = tmp_path / "config.json", tmp_path / "out"
+    config.write_text(json.dumps({"window_samples": 256, "shift_samples": 64, "refit": False}))
+    given = []
+
+    def note(comparison, command):
+        given.append(command)
+        return command
+
+    monkeypatch.setattr("phasenet_keras.training.comparison.recommendation", note)
+    options = ["--preset", parent, "--config", str(config), "--epochs", "1"]
+    command = ["compare", str(data), *options, "--strategies", "finetune", "--folds", "2"]
+    assert main([*command, "--output", str(out)]) == 0
+    [train] = given
+    assert train == (
+        f"phasenet-keras train '{data}' --preset {parent} --channels Z --config {config} "
+        f"--epochs 1 --output {out}/all"
+    )
+    capsys.readouterr()
+    words = [*shlex.split(train)[1:], "--strategy", "scratch", "--all-records"]
+    assert main(words) in (0, 1)
+    printed = said(capsys)
+    assert "note no record is left to test this network on: compare --folds is its test" in printed
+    assert "then trained anew on all 16 records" in printed
+    assert "on the test records" not in printed + (out / "all" / "report.md").read_text()
+    assert len((out / "all" / "best" / "learnt.csv").read_text().splitlines()) == 17
 
 
 def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from phasenet_keras.data.settings import Kind
 
 __all__ = [
+    "ADAPT",
     "HelpText",
     "add_channel_options",
     "add_code_options",
@@ -24,6 +25,8 @@ __all__ = [
     "join_empty_location",
     "whole_number",
 ]
+
+ADAPT = "select"
 
 
 class HelpText(argparse.HelpFormatter):
@@ -61,7 +64,7 @@ def add_channel_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--adapt",
         choices=("select", "sum", "mean"),
-        default="select",
+        default=ADAPT,
         help="how --channels changes the first kernel: keep the rows of these channels, or give "
         "each channel the sum or the mean of all rows (default: %(default)s)",
     )
