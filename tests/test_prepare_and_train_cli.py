@@ -23,6 +23,7 @@ from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.training.checks_data import channels_there
 from phasenet_keras.training.splits import assign_splits, facts_of, split_facts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
@@ -380,6 +381,44 @@ def test_the_train_that_compare_names_learns_from_all_records(
     assert "then trained anew on all 16 records" in printed
     assert "on the test records" not in printed + (out / "all" / "report.md").read_text()
     assert len((out / "all" / "best" / "learnt.csv").read_text().splitlines()) == 17
+
+
+def test_a_parent_is_adapted_to_the_channels_that_there_are(tmp_path, preset, capsys):
+    records = [
+        replace(record, split=split)
+        for split, first, count in (("train", 0, 4), ("dev", 50, 2), ("test", 80, 2))
+        for record in onsets(count, first)
+    ]
+    write_dataset(records, tmp_path / "set")
+    config = tmp_path / "config.json"
+    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
+    command = ["train", str(tmp_path / "set"), "--preset", preset, "--config", str(config)]
+    words = "note records have Z alone: the network is adapted to it (--channels ENZ pads them)"
+    for name, options, channels in (
+        ("z", [], ("Z",)),
+        ("enz", ["--channels", "ENZ"], tuple("ENZ")),
+    ):
+        assert main([*command, "--output", str(tmp_path / name), *options]) in (0, 1)
+        printed = said(capsys)
+        assert (words in printed) == (not options)
+        assert ("dead channel" in printed) == bool(options)
+        assert PhaseNet.from_preset(tmp_path / name).config.channels == channels
+
+
+def in_channels(wave, names):
+    return replace(wave, data=np.repeat(wave.data, len(names), axis=1), channels=tuple(names))
+
+
+def test_the_channels_that_some_record_has():
+    [record] = onsets(1)
+    few = [replace(record, waveform=in_channels(record.waveform, n)) for n in ("2Z", "Z")]
+    assert channels_there(few, "ENZ") == ("E", "Z")
+    assert channels_there(few[1:], "ENZ") == ("Z",)
+    assert channels_there(few, "Z") == ("Z",)  # others than the network's
+    assert channels_there(few, "NZ") == ("N", "Z")
+    data = few[0].waveform.data * np.float32([0, 1])
+    dead = replace(few[0], waveform=replace(few[0].waveform, data=data))
+    assert channels_there([dead], "ENZ") == ("Z",)
 
 
 def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):

@@ -100,7 +100,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         from phasenet_keras.training.compare import compare
         from phasenet_keras.training.comparison import recommendation
 
-    parent = load_parent(arguments)
+    parent = load_parent(arguments, records, console)
     with RunsBar(console) as bar:
         comparison = compare(
             parent,

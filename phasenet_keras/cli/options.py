@@ -59,7 +59,7 @@ def add_channel_options(verb: argparse.ArgumentParser) -> None:
         "--channels",
         metavar="ZN…",
         help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
-        "record lacks are padded)",
+        "record lacks are padded, but those that all records to train on lack are left out)",
     )
     verb.add_argument(
         "--adapt",

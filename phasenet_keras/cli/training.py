@@ -77,7 +77,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
         from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.train import train
 
-    parent = load_parent(arguments)
+    parent = load_parent(arguments, [*train_records, *dev_records, *test_records], console)
     with EpochBar(console, config.epochs) as bar:
         result = train(
             parent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from phasenet_keras.data.preprocess import arrange_channels
+from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
@@ -22,6 +23,7 @@ from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
     "UNLABELLED",
+    "channels_there",
     "check_channels",
     "check_labels",
     "check_places",
@@ -41,6 +43,24 @@ UNLABELLED = "unlabelled/"
 # Numbers of so many arrivals, and such a part of them, are no chance.
 LEAST_ARRIVALS, NEARLY_ALL = 3, 0.9
 FIRST_SAMPLES, FIRST_PART, LEAST_PART = 2, 0.01, 0.001
+
+
+def channels_there(records: Iterable[LabelledWaveform], channels: Sequence[str]) -> tuple[str, ...]:
+    """Return those of a network's channels that some record has, and not constant.
+
+    All are returned where records have others, or none of them.
+
+    Example:
+        >>> channels_there([], ["E", "N", "Z"])
+        ('E', 'N', 'Z')
+    """
+    there: set[str] = set()
+    for wave in (record.waveform for record in records):
+        for name, component in components_of(wave.channels).items():
+            column = wave.data[:, wave.channels.index(name)]
+            if component not in there and np.ptp(column) > 0:
+                there.add(component)
+    return tuple(c for c in channels if c in there or not there or not there < set(channels))
 
 
 def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str]) -> list[Finding]:
