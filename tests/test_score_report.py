@@ -111,6 +111,24 @@ def test_evaluate_writes_a_folder(dataset, preset, tmp_path, capsys):
         assert imread(out / f"{name}.png").std() > 0.05
 
 
+def test_few_records_give_neither_rates_nor_talk_of_intervals(scored, tmp_path):
+    tolerance = tolerance_of(tolerance_samples=5)
+    pages = []
+    for chosen in (scored.picked, scored.picked[4:6]):
+        scores = score_picked(chosen, scored.picker.thresholds, tolerance, bootstrap=100)
+        write_scores(tmp_path, scores, {})
+        pages.append(unaligned((tmp_path / "scores.md").read_text()))
+    many, few = pages
+    assert "Intervals are 95 % bootstrap intervals by event." in many
+    assert "12.0 false picks an hour between arrivals (0.0831 hours)" in many
+    assert "| 0.0 | 0 |" in many
+    assert "No interval is given for 1 event: it takes at least 5." in few
+    assert "Intervals are" not in few
+    assert "1 false pick in 59.8 s between arrivals" in few
+    assert "no record with an arrival; 0 in 60 s of records without one" in few
+    assert "| 0 in 60 s | 0 |" in few
+
+
 def test_records_that_trained_the_network_are_counted(dataset, preset, tmp_path, capsys):
     """By their samples: a name may be another's; a network saved in its place forgets them."""
     mine, out = shutil.copytree(preset, tmp_path / "run/best"), tmp_path / "scores"
