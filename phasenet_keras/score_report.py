@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write, write_json
 from phasenet_keras.training.label_offset import LabelOffset, label_offsets
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
-from phasenet_keras.training.score_table import markdown_table
+from phasenet_keras.training.score_table import (
+    LEAST_HOURS,
+    counted_picks,
+    has_intervals,
+    markdown_table,
+)
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve
 from phasenet_keras.types import ConfigError
 
@@ -39,6 +44,7 @@ def write_scores(
     preset: str = "",
     split: str = "",
     n_worst: int = 6,
+    notes: Sequence[str] = (),
 ) -> list[Path]:
     """Write scores as JSON, as a Markdown table and as figures.
 
@@ -53,6 +59,7 @@ def write_scores(
         preset: name of what was scored.
         split: name of the records.
         n_worst: number of records in the figure of the worst.
+        notes: what else is to be said of the scores in ``scores.md``, a sentence each.
 
     Returns:
         The files: ``scores.json``, ``scores.md``, and of ``residuals.png``,
@@ -85,7 +92,7 @@ def write_scores(
         save_figure(figure, folder / name)
     if offsets is None:
         offsets = label_offsets(picked, scores)
-    said = [offset.text for offset in offsets.values()]
+    said = [*notes, *(offset.text for offset in offsets.values())]
     with beside_then_rename(folder / TABLE) as file:
         file.write(_page(scores, preset, split, {name: headings[name] for name in figures}, said))
     return [folder / name for name in (VALUES, TABLE, *figures)]
@@ -136,22 +143,23 @@ def _page(
         for phase, score in scores.items()
     ]
     pictures = [f"## {heading}\n\n![{heading}]({name})" for name, heading in figures.items()]
-    intervals = "Intervals are 95 % bootstrap intervals by event."
-    parts = (f"# {name}", markdown_table({name: scores}).rstrip(), intervals, "\n".join(details))
+    parts = [f"# {name}", markdown_table({name: scores}).rstrip()]
+    if has_intervals(scores.values()):
+        parts.append("Intervals are 95 % bootstrap intervals by event.")
     notes = [f"{text}." for text in said]
-    return "\n\n".join((*parts, *notes, *pictures)) + "\n"
+    return "\n\n".join((*parts, "\n".join(details), *notes, *pictures)) + "\n"
 
 
 def _noise(score: PhaseScores) -> str:
     between = "no record with an arrival"
-    if score.hours_between:
-        between = (
-            f"{score.false_picks_per_hour_between:.1f} false picks an hour between arrivals "
-            f"({score.hours_between:.3g} hours)"
-        )
-    if not score.noise_hours:
+    rate, hours = score.false_picks_per_hour_between, score.hours_between
+    if hours >= LEAST_HOURS:
+        between = f"{rate:.1f} false picks an hour between arrivals ({hours:.3g} hours)"
+    elif hours:
+        between = f"{counted_picks(rate, hours, ' false pick')} between arrivals"
+    rate, hours = score.false_picks_per_hour, score.noise_hours
+    if not hours:
         return f"{between}; no record without an arrival"
-    return (
-        f"{between}; {score.false_picks_per_hour:.1f} an hour in records without one "
-        f"({score.noise_hours:.3g} hours)"
-    )
+    if hours < LEAST_HOURS:
+        return f"{between}; {counted_picks(rate, hours)} of records without one"
+    return f"{between}; {rate:.1f} an hour in records without one ({hours:.3g} hours)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,6 +124,21 @@ def test_thresholds_distance_channels_and_sampling_reach_the_picker(preset, tmp_
     assert len(rows_of(out)) == 1
     assert main([*base, "--p-threshold", "0.999"]) == 0
     assert rows_of(out) == []
+
+
+def test_a_phase_that_the_preset_was_not_taught_is_noted(preset, tmp_path, capsys):
+    file, said = write_station(tmp_path / "a.mseed"), "note S is not picked: its threshold is 1"
+    mine = shutil.copytree(preset, tmp_path / "mine")
+    contract = json.loads((mine / "preset.json").read_text())
+    contract["thresholds"]["S"] = 1.0
+    (mine / "preset.json").write_text(json.dumps(contract))
+    out = ["--preset", str(mine), "--output"]
+    assert main(["pick", file, *out, str(tmp_path / "picks.csv")]) == 0
+    assert capsys.readouterr().out.count(said) == 1
+    assert main(["annotate", file, *out, str(tmp_path / "p.npz")]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["pick", file, *out, str(tmp_path / "picks.csv"), "--s-threshold", "0.3"]) == 0
+    assert "is not picked" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,8 @@ def test_the_picker_that_is_recommended_can_be_found(compared, tmp_path):
     ]
     said = recommendation(Comparison(tuple(folds), {"P": 0.01}, tmp_path))
     assert "--preset" not in said
-    assert said.endswith("phasenet-keras train ... --strategy finetune makes one of all.")
+    train = "`phasenet-keras train RECORDS --output RUN --strategy finetune --all-records`"
+    assert said.endswith(f"{train} makes one of all.")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 
+import phasenet_keras.training.learner as learner_module
 from phasenet_keras import PhaseNet, Preset, Waveform
 from phasenet_keras.training.checks_data import (
     check_channels,
@@ -23,6 +24,7 @@ from phasenet_keras.training.doctor import (
     check_label_order,
     check_losses,
     check_outputs,
+    check_regularizer,
     check_weights,
 )
 from phasenet_keras.training.examination import check_batch_norms, check_filters
@@ -129,7 +131,11 @@ def test_collapsed_output():
     assert names(check_outputs(flat, ("N", "P", "S"))) == ["output not finite"]
 
 
-def test_weights_that_hardly_move(run):
+def test_a_schedule_that_is_over_at_once_and_weights_that_hardly_move(run):
+    rates = [1e-3, 1e-3, *[1e-6] * 8]
+    [finding] = check_history(1.0, rates, 3)
+    assert finding.name == "learning rate near zero"
+    assert "in 8 of 10 epochs" in finding.text
     before, after, net, _, _ = run(FreezePhase(), learning_rate=1e-6)
     found = check_weights(before, after, strategy_of("finetune"), net.stages, 1)
     assert names(found) == ["learning rate near zero"]
@@ -151,6 +157,13 @@ def test_losses_that_rise_again_or_are_not_finite():
     [finding] = check_losses([math.nan, math.inf], [0.1, 0.1])
     assert finding.name == "loss not finite"
     assert "in 2 epochs, first in epoch 0" in finding.text
+
+
+def test_regulariser_larger_than_the_data_term():
+    [finding] = check_regularizer(0.05, 5.0)
+    assert finding.name == "regulariser larger than the data term"
+    assert "divide the regularisers' factors by 1000" in finding.text
+    assert check_regularizer(0.05, 0.0) == check_regularizer(0.05, 0.01) == []
 
 
 def test_exchanged_answers_are_found_without_training(ncedc_like_output):
@@ -300,8 +313,27 @@ def test_filters_that_are_dead_or_explode(tune, healthy):
     assert "up1" in finding.text
 
 
+def test_regularisers_that_outweigh_the_labels(tune, monkeypatch):
+    class Regularized(PhaseNet):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            for layer in self.layers:
+                if hasattr(layer, "kernel"):
+                    layer.kernel.regularizer = keras.regularizers.L2(1.0)
+
+    monkeypatch.setattr(learner_module, "PhaseNet", Regularized)
+    assert "regulariser larger than the data term" in tune()
+
+
 def test_a_learning_rate_of_next_to_nothing(tune):
     assert "learning rate near zero" in tune(learning_rate=1e-8)
+
+
+def test_a_schedule_that_is_over_before_half_of_the_run(tune, monkeypatch):
+    monkeypatch.setattr(
+        learner_module.Learner, "learning_rate", lambda self, epoch: 1e-3 if not epoch else 1e-6
+    )
+    assert "in 2 of 3 epochs" in tune(epochs=3)["learning rate near zero"]
 
 
 def test_labels_that_weigh_nothing_teach_noise(tune):

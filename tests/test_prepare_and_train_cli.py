@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from dataclasses import replace
 
 import keras
@@ -22,7 +23,8 @@ from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import read_labelled
-from phasenet_keras.training.splits import facts_of, split_facts
+from phasenet_keras.training.checks_data import channels_there
+from phasenet_keras.training.splits import assign_splits, facts_of, split_facts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 
@@ -299,7 +301,25 @@ def test_splits_keep_groups_together(by, size):
     assert splits == split_facts(facts, by)
 
 
+def test_records_in_memory_get_their_splits():
+    """By event where there are three; copies, which only the samples tell, stay together."""
+    records = assign_splits(make_records(240))
+    facts = [facts_of(record) for record in records]
+    assert [record.split for record in records] == split_facts(facts, "event")
+    assert [record.name for record in records] == [str(n) for n in range(240)]
+    data = [np.random.default_rng(n % 12).random((9, 1)) for n in range(24)]
+    waves = [Waveform(d, 9.0, UTCDateTime(0), ("Z",), f"{n}") for n, d in enumerate(data)]
+    copies = [LabelledWaveform(wave, {}, wave.station) for wave in waves]
+    for seed in range(5):
+        splits = [record.split for record in assign_splits(copies, "station", seed)]
+        assert splits[:12] == splits[12:]
+
+
 def test_impossible_splits_are_refused():
+    with pytest.raises(ConfigError, match="Did you mean 'event'"):
+        assign_splits(make_records(20), by="events")
+    with pytest.raises(ConfigError, match="no record names its gather"):
+        assign_splits(make_records(20), by="gather")
     facts = [facts_of(record) for record in make_records(20)]
     with pytest.raises(ConfigError, match="Did you mean 'event'"):
         split_facts(facts, "events")
@@ -324,6 +344,81 @@ def test_impossible_settings_are_refused_before_anything_is_read(tmp_path, capsy
         command = [verb, "no-set", "--config", str(config), "--output", str(tmp_path / "out")]
         assert main(command) == 2
         assert "refit is true or false, or None, received 'no'" in capsys.readouterr().err
+
+
+def test_the_train_that_compare_names_learns_from_all_records(
+    tmp_path, parent, capsys, monkeypatch
+):
+    records = [
+        replace(record, split=split, event=f"e{record.name}")
+        for split, first, count in (("train", 0, 8), ("dev", 50, 4), ("test", 80, 4))
+        for record in onsets(count, first)
+    ]
+    data = tmp_path / "a set"
+    write_dataset(records, data)
+    config, out = tmp_path / "config.json", tmp_path / "out"
+    config.write_text(json.dumps({"window_samples": 256, "shift_samples": 64, "refit": False}))
+    given = []
+
+    def note(comparison, command):
+        given.append(command)
+        return command
+
+    monkeypatch.setattr("phasenet_keras.training.comparison.recommendation", note)
+    options = ["--preset", parent, "--config", str(config), "--epochs", "1"]
+    command = ["compare", str(data), *options, "--strategies", "finetune", "--folds", "2"]
+    assert main([*command, "--output", str(out)]) == 0
+    [train] = given
+    assert train == (
+        f"phasenet-keras train '{data}' --preset {parent} --channels Z --config {config} "
+        f"--epochs 1 --output {out}/all"
+    )
+    capsys.readouterr()
+    words = [*shlex.split(train)[1:], "--strategy", "scratch", "--all-records"]
+    assert main(words) in (0, 1)
+    printed = said(capsys)
+    assert "note no record is left to test this network on: compare --folds is its test" in printed
+    assert "then trained anew on all 16 records" in printed
+    assert "on the test records" not in printed + (out / "all" / "report.md").read_text()
+    assert len((out / "all" / "best" / "learnt.csv").read_text().splitlines()) == 17
+
+
+def test_a_parent_is_adapted_to_the_channels_that_there_are(tmp_path, preset, capsys):
+    records = [
+        replace(record, split=split)
+        for split, first, count in (("train", 0, 4), ("dev", 50, 2), ("test", 80, 2))
+        for record in onsets(count, first)
+    ]
+    write_dataset(records, tmp_path / "set")
+    config = tmp_path / "config.json"
+    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
+    command = ["train", str(tmp_path / "set"), "--preset", preset, "--config", str(config)]
+    words = "note records have Z alone: the network is adapted to it (--channels ENZ pads them)"
+    for name, options, channels in (
+        ("z", [], ("Z",)),
+        ("enz", ["--channels", "ENZ"], tuple("ENZ")),
+    ):
+        assert main([*command, "--output", str(tmp_path / name), *options]) in (0, 1)
+        printed = said(capsys)
+        assert (words in printed) == (not options)
+        assert ("dead channel" in printed) == bool(options)
+        assert PhaseNet.from_preset(tmp_path / name).config.channels == channels
+
+
+def in_channels(wave, names):
+    return replace(wave, data=np.repeat(wave.data, len(names), axis=1), channels=tuple(names))
+
+
+def test_the_channels_that_some_record_has():
+    [record] = onsets(1)
+    few = [replace(record, waveform=in_channels(record.waveform, n)) for n in ("2Z", "Z")]
+    assert channels_there(few, "ENZ") == ("E", "Z")
+    assert channels_there(few[1:], "ENZ") == ("Z",)
+    assert channels_there(few, "Z") == ("Z",)  # others than the network's
+    assert channels_there(few, "NZ") == ("N", "Z")
+    data = few[0].waveform.data * np.float32([0, 1])
+    dead = replace(few[0], waveform=replace(few[0].waveform, data=data))
+    assert channels_there([dead], "ENZ") == ("Z",)
 
 
 def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):

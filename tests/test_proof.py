@@ -42,6 +42,15 @@ def test_a_parent_of_another_rate_is_scored_both_ways():
     assert before_and_after(parent, child, [], 20) == Proof()
 
 
+@pytest.mark.parametrize(("factor", "is_shown"), [(50.0, True), (51.0, False)])
+def test_records_of_which_resampling_leaves_nothing_are_not_shown_resampled(factor, is_shown):
+    parent = at_rate(small_parent(), 100.0 / factor)
+    proof = before_and_after(parent, None, onsets(3), 10)
+    shown = [name for name in proof.scores if "resampled" in name]
+    assert bool(shown or proof.left_out) is is_shown
+    assert "small, samples as they are" in proof.scores
+
+
 def test_a_parent_that_cannot_pick_such_records_costs_its_own_row_alone():
     parent, child, records = at_rate(small_parent(), 2000.0), small_parent(2), onsets(3)
     proof = before_and_after(parent, child, records, 10)

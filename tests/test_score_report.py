@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from obspy import UTCDateTime
 from rich.console import Console
 from texts import unaligned
 
-from phasenet_keras import Picker, Waveform
+from phasenet_keras import PhaseNet, Picker, Waveform
 from phasenet_keras.cli import main
 from phasenet_keras.cli.bars import CountBar
 from phasenet_keras.io.seisbench import write_dataset
@@ -27,6 +28,7 @@ from phasenet_keras.training.evaluate import (
     score_picked,
     wide_tolerance,
 )
+from phasenet_keras.training.learnt import write_learnt
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import residuals_by_phase, worst_records
 from phasenet_keras.training.scores import ScoreCurve
@@ -107,6 +109,44 @@ def test_evaluate_writes_a_folder(dataset, preset, tmp_path, capsys):
         assert words in page
     for name in ("residuals", "precision_recall", "worst_records"):
         assert imread(out / f"{name}.png").std() > 0.05
+
+
+def test_few_records_give_neither_rates_nor_talk_of_intervals(scored, tmp_path):
+    tolerance = tolerance_of(tolerance_samples=5)
+    pages = []
+    for chosen in (scored.picked, scored.picked[4:6]):
+        scores = score_picked(chosen, scored.picker.thresholds, tolerance, bootstrap=100)
+        write_scores(tmp_path, scores, {})
+        pages.append(unaligned((tmp_path / "scores.md").read_text()))
+    many, few = pages
+    assert "Intervals are 95 % bootstrap intervals by event." in many
+    assert "12.0 false picks an hour between arrivals (0.0831 hours)" in many
+    assert "| 0.0 | 0 |" in many
+    assert "No interval is given for 1 event: it takes at least 5." in few
+    assert "Intervals are" not in few
+    assert "1 false pick in 59.8 s between arrivals" in few
+    assert "no record with an arrival; 0 in 60 s of records without one" in few
+    assert "| 0 in 60 s | 0 |" in few
+
+
+def test_records_that_trained_the_network_are_counted(dataset, preset, tmp_path, capsys):
+    """By their samples: a name may be another's; a network saved in its place forgets them."""
+    mine, out = shutil.copytree(preset, tmp_path / "run/best"), tmp_path / "scores"
+    records = records_with_spikes()
+    wave = records[9].waveform
+    other = replace(records[9], waveform=replace(wave, data=2 * wave.data))
+    write_learnt(mine, [*records[:3], other])
+    command = ["evaluate", str(tmp_path / "run"), dataset, "--output", str(out)]
+    assert main(command) == 0
+    words = "3 of 10 records trained this network: their scores say nothing of others."
+    assert f"note {words}" in " ".join(capsys.readouterr().out.split())
+    assert words in (out / "scores.md").read_text()
+    (mine / "learnt.csv").write_text("these,are\nno,digests\n")
+    assert main(command) == 2
+    assert "learnt.csv cannot be read" in capsys.readouterr().err
+    PhaseNet.from_preset(mine).save_preset(mine)
+    assert main(command) == 0
+    assert "trained this network" not in capsys.readouterr().out
 
 
 def test_a_json_file_alone_has_the_same_values(dataset, preset, tmp_path):

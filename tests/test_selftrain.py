@@ -290,6 +290,8 @@ def test_rules_of_any_run_and_a_kill_in_between(tmp_path, learner):
     assert epochs[0] == 1  # epoch 0 was done before the kill
     assert (tmp_path / "a/round_1/pseudo_labels.csv").read_bytes() == labels
 
+    learnt = tmp_path / f"a/round_{result.best}/best/learnt.csv"
+    assert learnt.is_file() == (tmp_path / "a/best/learnt.csv").is_file() == bool(result.best)
     # Rounds end as the rules say, and the best network is the one that is left.
     f1s = [item.dev_f1 for item in result.rounds]
     assert [item.number for item in said] == list(range(len(f1s)))

@@ -22,6 +22,7 @@ from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport, beats, best_epoch
+from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.train import TrainResult, kept_contract, train
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -69,7 +70,7 @@ def test_a_small_network_learns_onsets_and_becomes_a_preset(tmp_path):
     assert result.history[0].train_loss > 2 * result.history[-1].train_loss
     net = PhaseNet.from_preset(tmp_path / "run" / "best")
     assert same(net, result.net)
-    assert result.findings == ()
+    assert [finding.name for finding in result.findings] == ["a phase was not taught"]  # S
     assert net.preset.name == "run"
     assert net.preset.window_samples == 256
     assert evaluate(Picker(net), onsets(20, 200), tolerance_samples=5)["P"].f1 > 0.9
@@ -140,6 +141,10 @@ def test_killed_and_resumed_ends_with_the_same_weights(tmp_path):
             assert a.files == b.files
             for name in a.files:
                 assert np.array_equal(a[name], b[name], equal_nan=True), name
+    learnt = [(tmp_path / name / "best/learnt.csv").read_text() for name in ("whole", "killed")]
+    assert learnt[0] == learnt[1]
+    names = [line.partition(",")[0] for line in learnt[0].splitlines()]
+    assert names == ["name", *(f"r{n}" for n in (*range(8), *range(50, 54)))]  # validation, too
     assert same(*(PhaseNet.from_preset(tmp_path / name) for name in ("whole", "killed")))
 
 
@@ -243,6 +248,36 @@ def test_run_folder_repeats_the_run_and_refuses_another(tmp_path):
         # Digests say nothing to a person.
         with pytest.raises(ConfigError, match=rf"a run of other settings \({differ}\): [^;]*$"):
             train(parent, records, dev, tmp_path / "run", config=CONFIG, weights=given)
+
+
+def test_a_phase_that_nobody_taught_is_not_picked(tmp_path):
+    """Until it is: a network that is made of this one, of records that say something of S."""
+
+    def made(name, parent, phases, **settings):
+        config = TrainConfig.from_dict({**CONFIG.to_dict(), **settings})
+        records, dev = onsets(8, phases=phases), onsets(4, 50, phases=phases)
+        return train(parent, records, dev, tmp_path / name, config=config, keep_parent=False)
+
+    result = made("p", small_parent(), "P")
+    assert result.net.preset.thresholds["S"] == 1.0
+    assert result.net.preset.thresholds["P"] < 1.0
+    assert PhaseNet.from_preset(tmp_path / "p").preset.unpicked == ("S",)
+    [text] = [f.text for f in result.findings if f.name == "a phase was not taught"]
+    assert text == (
+        "no record has a label of S, so S is not picked (its threshold is 1): label some, or ask "
+        "for what the parent's weights make of it with --s-threshold 0.3 (in Python "
+        'thresholds={"S": 0.3})'
+    )
+    others = [made("ps", result.net, "PS"), made("absent", result.net, "P", mask_unknown=False)]
+    for other in others:
+        assert other.net.preset.thresholds["S"] == 0.3
+        assert "a phase was not taught" not in [finding.name for finding in other.findings]
+    teacher = Teacher(small_parent(2), share=0.5)
+    taught = train(
+        result.net, onsets(8), onsets(4, 50), tmp_path / "taught", config=CONFIG, teacher=teacher,
+        keep_parent=False,
+    )  # fmt: skip
+    assert taught.net.preset.unpicked == ()
 
 
 def test_unknown_phases_teach_nothing():

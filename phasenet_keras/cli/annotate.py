@@ -12,6 +12,7 @@ from phasenet_keras.cli.common import (
     EXIT_CODES,
     concluded,
     load_picker,
+    note_unpicked,
     selection_of,
     settle_preset,
     settled_inputs,
@@ -63,6 +64,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
     settle_preset(arguments, selection)
     picker = load_picker(arguments)
     report = RunReport(open_console(False), picker.thresholds, named)
+    note_unpicked(picker, report, arguments.preset)
     errors: list[BaseException] = []
     with report.bar(), stop_when_asked() as stop:
         events = until_asked(stop, pick_files(picker, arguments.files, selection))

@@ -12,15 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from phasenet_keras.cli.console import say
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from phasenet_keras.cli.report import RunReport
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
     from phasenet_keras.training.config import TrainConfig
+    from phasenet_keras.types import LabelledWaveform
 
 __all__ = [
     "EXIT_CODES",
@@ -31,6 +35,7 @@ __all__ = [
     "load_parent",
     "load_picker",
     "make_folder",
+    "note_unpicked",
     "read_training_config",
     "refuse_overwriting",
     "selection_of",
@@ -102,13 +107,29 @@ def read_training_config(arguments: argparse.Namespace) -> TrainConfig:
     return replace(read_config(arguments.config), **changed)
 
 
-def load_parent(arguments: argparse.Namespace) -> PhaseNet:
-    """Load the preset that the arguments name, balanced for training."""
+def load_parent(
+    arguments: argparse.Namespace, records: Iterable[LabelledWaveform], console: Console
+) -> PhaseNet:
+    """Load the preset that the arguments name, balanced for training.
+
+    Without ``--channels`` it is adapted to those of its channels that the records have.
+    """
+    from phasenet_keras.models.presets import read_preset
+    from phasenet_keras.training.checks_data import channels_there
+
+    channels = arguments.channels
+    if channels is None:
+        own = read_preset(arguments.preset).config.channels
+        channels = channels_there(records, own)
+        if channels != own:
+            it = "it" if len(channels) == 1 else "them"
+            text = f"records have {' and '.join(channels)} alone: the network is adapted to {it}"
+            say(console, f"{text} (--channels {''.join(own)} pads them)", "[cyan]note[/]")
     with quiet_start():
         from phasenet_keras.models.phasenet import PhaseNet
 
         return PhaseNet.from_preset(
-            arguments.preset, channels=arguments.channels, adapt=arguments.adapt, rebalance=True
+            arguments.preset, channels=channels, adapt=arguments.adapt, rebalance=True
         )
 
 
@@ -125,6 +146,17 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
             sampling=arguments.sampling,
             **options,
         )
+
+
+def note_unpicked(picker: Picker, report: RunReport, preset: str) -> None:
+    """Note in a run's report which phases a preset was not taught, where nothing else was asked."""
+    from phasenet_keras.models.contract import NEVER
+    from phasenet_keras.picking.files import FileReport
+
+    for phase in picker.preset.unpicked:
+        if picker.thresholds[phase] >= NEVER:
+            text = f"{phase} is not picked: its threshold is 1"
+            report.take(FileReport(Path(preset), text, failed=False))
 
 
 def settled_inputs(

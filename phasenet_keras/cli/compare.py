@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +11,19 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli.common import load_parent, make_folder, read_training_config
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.dataset import settle_dataset
-from phasenet_keras.cli.options import add_training_options, whole_number
+from phasenet_keras.cli.options import ADAPT, add_training_options, whole_number
 from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES, strategy_of
 
 if TYPE_CHECKING:
+    from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.training.comparison import Comparison
 
 __all__ = ["add_compare"]
+
+# The folder that is proposed for a network of all records, in that of the comparison.
+ALL = "all"
 
 
 def add_compare(verbs: argparse._SubParsersAction) -> None:
@@ -88,13 +93,14 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     make_folder(arguments.output)
     console = open_console(False)
     # Folds are splits of their own.
-    records = read_dataset(settle_dataset(arguments, console, needs_splits=arguments.folds == 1))
+    dataset = settle_dataset(arguments, console, needs_splits=arguments.folds == 1)
+    records = read_dataset(dataset)
     with quiet_start():
         from phasenet_keras.cli.bars import RunsBar
         from phasenet_keras.training.compare import compare
         from phasenet_keras.training.comparison import recommendation
 
-    parent = load_parent(arguments)
+    parent = load_parent(arguments, records, console)
     with RunsBar(console) as bar:
         comparison = compare(
             parent,
@@ -108,11 +114,27 @@ def _run_compare(arguments: argparse.Namespace) -> int:
             tolerance_samples=arguments.tolerance_samples,
             on_run=bar.take,
         )
-    advice = recommendation(comparison)
+    advice = recommendation(comparison, _command(arguments, dataset, parent))
     table = _write(comparison, advice, arguments.output)
     say(console, table, end="")
     say(console, f"\n{advice}")
     return 0
+
+
+def _command(arguments: argparse.Namespace, dataset: Path, parent: PhaseNet) -> str:
+    """Return the `train` that trains as the runs of a comparison, without its strategy."""
+    given = {
+        "--preset": arguments.preset,
+        "--channels": "".join(parent.config.channels),
+        "--adapt": None if arguments.adapt == ADAPT else arguments.adapt,
+        "--config": arguments.config,
+        "--epochs": arguments.epochs,
+        "--output": arguments.output / ALL,
+    }
+    words = ["phasenet-keras", "train", str(dataset)]
+    for option, value in given.items():
+        words += [] if value is None else [option, str(value)]
+    return shlex.join(words)
 
 
 def _write(comparison: Comparison, advice: str, folder: Path) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from phasenet_keras.data.settings import Kind
 
 __all__ = [
+    "ADAPT",
     "HelpText",
     "add_channel_options",
     "add_code_options",
@@ -23,6 +24,8 @@ __all__ = [
     "join_empty_location",
     "whole_number",
 ]
+
+ADAPT = "select"
 
 
 class HelpText(argparse.HelpFormatter):
@@ -45,12 +48,12 @@ def add_channel_options(verb: argparse.ArgumentParser) -> None:
         "--channels",
         metavar="ZN…",
         help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
-        "record lacks are padded)",
+        "record lacks are padded, but those that all records to train on lack are left out)",
     )
     verb.add_argument(
         "--adapt",
         choices=("select", "sum", "mean"),
-        default="select",
+        default=ADAPT,
         help="how --channels changes the first kernel: keep the rows of these channels, or give "
         "each channel the sum or the mean of all rows (default: %(default)s)",
     )

@@ -16,6 +16,7 @@ from phasenet_keras.cli.common import (
     concluded,
     load_picker,
     make_folder,
+    note_unpicked,
     selection_of,
     settle_preset,
     settled_inputs,
@@ -123,6 +124,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
         min_distance_s=arguments.min_distance_s,
     )
     report = RunReport(open_console(arguments.output is None), picker.thresholds, named)
+    note_unpicked(picker, report, arguments.preset)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
     stop = run(arguments, picker, selection, report)
     return concluded(report, selection, is_stopped=bool(stop))

@@ -74,6 +74,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         wide_tolerance,
     )
     from phasenet_keras.training.label_offset import label_offsets
+    from phasenet_keras.training.learnt import said_of_learnt
     from phasenet_keras.training.matching import tolerance_of
     from phasenet_keras.training.score_table import markdown_table
     from phasenet_keras.training.scores import THRESHOLDS
@@ -99,7 +100,9 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     say(console, table, end="")
     has_own = arguments.tolerance_s is not None or arguments.tolerance_samples is not None
-    for note in (far_rates(picker, records), "" if has_own else wide_tolerance(tolerance, records)):
+    learnt = said_of_learnt(arguments.preset, records)
+    wide = "" if has_own else wide_tolerance(tolerance, records)
+    for note in (learnt, far_rates(picker, records), wide):
         if note:
             say(console, f"{note}.", "\n[yellow]note[/]")
     offsets = label_offsets(picked, scores)
@@ -121,6 +124,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
             picked=picked,
             offsets=offsets,
             picker=picker,
+            notes=[learnt] if learnt else [],
             **names,
         )
     return 0

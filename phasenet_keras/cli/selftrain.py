@@ -88,9 +88,9 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
         from phasenet_keras.training.pseudo_records import PseudoSettings
         from phasenet_keras.training.selftrain import self_train
 
-    parent = load_parent(arguments)
     config = read_config(arguments.config)
     console = open_console(False)
+    parent = load_parent(arguments, [*labelled, *(t.record for t in traces)], console)
     with EpochBar(console, config.epochs) as bar:
         result = self_train(
             parent,

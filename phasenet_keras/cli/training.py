@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_train"]
+
+NO_SCORES = "no scores before and after"
+NONE_LEFT = "no record is left to test this network on: compare --folds is its test"
 
 
 def add_train(verbs: argparse._SubParsersAction) -> None:
@@ -45,6 +49,12 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--seed", type=whole_number(SEED), metavar="N", help="in place of the configuration's"
     )
+    verb.add_argument(
+        "--all-records",
+        action="store_true",
+        help="learn from the validation and test records as well, so that none is left to test the "
+        "network on: for a strategy that compare --folds has tested",
+    )
     verb.add_argument("--output", type=Path, required=True, metavar="RUN", help="run folder")
     verb.set_defaults(run=_run_train)
 
@@ -59,11 +69,15 @@ def _run_train(arguments: argparse.Namespace) -> int:
     train_records = read_dataset(dataset, "train")
     dev_records = read_dataset(dataset, "dev")
     test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
+    if arguments.all_records:
+        train_records += read_dataset(dataset, "test")
+        test_records, why_none = [], NONE_LEFT
+        config = replace(config, refit=True)
     with quiet_start():
         from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.train import train
 
-    parent = load_parent(arguments)
+    parent = load_parent(arguments, [*train_records, *dev_records, *test_records], console)
     with EpochBar(console, config.epochs) as bar:
         result = train(
             parent,
@@ -81,7 +95,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
     if result.proof.text:
         say(console, f"\non the test records, before and after:\n\n{result.proof.text}")
     else:
-        say(console, f"no scores before and after: {why_none}", "[yellow]note[/]")
+        say(console, why_none, "[yellow]note[/]")
     say(console, f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1
 
@@ -97,5 +111,6 @@ def _untouched(
         records = read_dataset(dataset, "test")
         check_test(known, records)
     except PhaseNetKerasError as error:
-        return [], str(error)
-    return records, "no test record has a label" if records else "there is no test record"
+        return [], f"{NO_SCORES}: {error}"
+    why = "no test record has a label" if records else "there is no test record"
+    return records, f"{NO_SCORES}: {why}"

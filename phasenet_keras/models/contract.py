@@ -21,10 +21,12 @@ from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, refuse_unknown
 
-__all__ = ["Preset"]
+__all__ = ["NEVER", "Preset"]
 
 # Shorter ones have no statistics to speak of, longer ones fit no memory.
 WINDOW_RANGE = (16, 10_000_000)
+# The threshold of a phase that nobody taught.
+NEVER = 1.0
 KINDS = {
     "architecture": choice(("phasenet",)),
     "normalization": choice(("std",)),
@@ -50,7 +52,8 @@ class Preset(ShortRepr):
             lengths congruent to it, see `phasenet_keras.data.windows`.
         normalization: ``"std"``: mean removed and divided by the standard deviation, channel by
             channel.
-        thresholds: default probability threshold of each phase but noise.
+        thresholds: default probability threshold of each phase but noise; 1 for one that was not
+            taught.
         min_distance_s: default least time between two picks of one phase, in seconds.
         architecture: ``"phasenet"``.
         rebalance: True if weights are to be re-balanced on loading, for training.
@@ -94,6 +97,11 @@ class Preset(ShortRepr):
         }
         object.__setattr__(self, "thresholds", checked)
         object.__setattr__(self, "sampling_rate", float(self.sampling_rate))
+
+    @property
+    def unpicked(self) -> tuple[str, ...]:
+        """Phases whose threshold is `NEVER`: nobody taught them."""
+        return tuple(phase for phase, value in self.thresholds.items() if value >= NEVER)
 
     @property
     def origin(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Presets: a folder with weights and the whole signal contract that they need.
 
-``preset.json`` (the contract), ``model.weights.h5``, ``golden.npz`` (an input and its output) and
-``README.md`` (the model card). A folder without weights but with a download source, as that of
-the official ``ncedc``, is completed in the cache on first use.
+``preset.json`` (the contract), ``model.weights.h5``, ``golden.npz`` (an input and its output),
+``README.md`` (the model card), of a run ``learnt.csv`` (what trained it). A folder without weights
+but with a download source, as the official ``ncedc``, is completed in the cache on first use.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CACHE_VARIABLE",
     "FILES",
+    "LEARNT",
     "PRESETS_VARIABLE",
     "cache_folder",
     "check_golden",
@@ -52,7 +53,8 @@ __all__ = [
 PRESETS_VARIABLE = "PHASENET_KERAS_PRESETS"
 CACHE_VARIABLE = "PHASENET_KERAS_CACHE"
 CONTRACT, WEIGHTS, GOLDEN, CARD = "preset.json", "model.weights.h5", "golden.npz", "README.md"
-FILES = (CONTRACT, WEIGHTS, GOLDEN, CARD)
+LEARNT = "learnt.csv"
+FILES = (CONTRACT, WEIGHTS, GOLDEN, CARD, LEARNT)
 GOLDEN_TOLERANCE = 1e-5
 
 
@@ -306,8 +308,7 @@ def _with_channels(
 
 def _read_contract(folder: Path) -> Preset:
     values = _contract_values(folder)
-    values.pop("files_sha256", None)
-    return Preset.from_dict(values)
+    return Preset.from_dict({k: v for k, v in values.items() if k != "files_sha256"})
 
 
 def _contract_values(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from phasenet_keras.data.preprocess import arrange_channels
+from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
@@ -22,15 +23,18 @@ from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
     "UNLABELLED",
+    "channels_there",
     "check_channels",
     "check_labels",
     "check_places",
     "check_split",
+    "check_taught",
     "check_variety",
     "identical_records",
     "name_of",
     "shared_groups",
     "unknown_labels",
+    "untaught_phases",
 ]
 
 GROUPS = ("event", "gather", "name")
@@ -39,6 +43,24 @@ UNLABELLED = "unlabelled/"
 # Numbers of so many arrivals, and such a part of them, are no chance.
 LEAST_ARRIVALS, NEARLY_ALL = 3, 0.9
 FIRST_SAMPLES, FIRST_PART, LEAST_PART = 2, 0.01, 0.001
+
+
+def channels_there(records: Iterable[LabelledWaveform], channels: Sequence[str]) -> tuple[str, ...]:
+    """Return those of a network's channels that some record has, and not constant.
+
+    All are returned where records have others, or none of them.
+
+    Example:
+        >>> channels_there([], ["E", "N", "Z"])
+        ('E', 'N', 'Z')
+    """
+    there: set[str] = set()
+    for wave in (record.waveform for record in records):
+        for name, component in components_of(wave.channels).items():
+            column = wave.data[:, wave.channels.index(name)]
+            if component not in there and np.ptp(column) > 0:
+                there.add(component)
+    return tuple(c for c in channels if c in there or not there or not there < set(channels))
 
 
 def check_channels(records: Sequence[LabelledWaveform], channels: Sequence[str]) -> list[Finding]:
@@ -80,6 +102,39 @@ def unknown_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -
         f"arrivals of {', '.join(unknown)} are ignored, the network's phases are "
         f"{', '.join(phases)}: rename them.{nearest_name(unknown[0], phases)}"
     )
+
+
+def untaught_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> list[str]:
+    """Return the phases that are unknown in all records: no record teaches anything of them.
+
+    Example:
+        >>> untaught_phases([], ["P", "S"])
+        ['P', 'S']
+    """
+    return [phase for phase in phases if not any(phase in r.arrivals for r in records)]
+
+
+def check_taught(untaught: Sequence[str], *, has_parent: bool) -> list[Finding]:
+    """Say which phases were not taught, and that they are not picked.
+
+    Args:
+        untaught: the phases, of `untaught_phases`.
+        has_parent: whether the network began with the weights of a parent.
+    """
+    return [
+        Finding(
+            "a phase was not taught",
+            f"no record has a label of {phase}, so {phase} is not picked (its threshold is 1): "
+            "label some"
+            + (
+                ", or ask for what the parent's weights make of it with "
+                f'--{phase.lower()}-threshold 0.3 (in Python thresholds={{"{phase}": 0.3}})'
+                if has_parent
+                else ""
+            ),
+        )
+        for phase in untaught
+    ]
 
 
 def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:

@@ -220,12 +220,19 @@ class Comparison(ShortRepr):
         return tuple(dict.fromkeys(result.run.strategy for result in self.results))
 
 
-def recommendation(comparison: Comparison) -> str:
+def recommendation(
+    comparison: Comparison, command: str = "phasenet-keras train RECORDS --output RUN"
+) -> str:
     """Say which strategy to take, if more labels would help, and where the picker lies.
 
     The first sentences compare the best strategy with the network as it was and with training from
     scratch, on the same events; another compares the largest number of training records with the
     next smaller.
+
+    Args:
+        comparison: of which.
+        command: that trains as the runs did; it is named, where there were folds, with the strategy
+            and ``--all-records``.
     """
     names = [name for name in comparison.strategies if name != ZERO_SHOT]
     best = max(names, key=lambda name: _mean_f1(comparison.scores(name)))
@@ -255,7 +262,8 @@ def recommendation(comparison: Comparison) -> str:
     ]
     if equals:
         text += f" Within its interval: {', '.join(equals)}."
-    return text + _label_more(comparison, best) + (_where(comparison, best) if is_beaten else "")
+    text += _label_more(comparison, best)
+    return text + (_where(comparison, best, command) if is_beaten else "")
 
 
 def _moved_f1(comparison: Comparison, offsets: Mapping[str, LabelOffset]) -> float:
@@ -267,7 +275,7 @@ def _moved_f1(comparison: Comparison, offsets: Mapping[str, LabelOffset]) -> flo
     return float(np.mean([*moved.values()])) if moved else 0.0
 
 
-def _where(comparison: Comparison, best: str) -> str:
+def _where(comparison: Comparison, best: str, command: str) -> str:
     """Say where the picker of a strategy lies, or with folds how to make one."""
     runs = sorted(
         result.run
@@ -276,8 +284,8 @@ def _where(comparison: Comparison, best: str) -> str:
     )
     if len({run.fold for run in runs}) > 1:
         return (
-            " Each fold's network has learnt from a part of the records; phasenet-keras train ... "
-            f"--strategy {best} makes one of all."
+            " Each fold's network has learnt from a part of the records; "
+            f"`{command} --strategy {best} --all-records` makes one of all."
         )
     return f" Its picker: --preset {runs[0].folder_in(comparison.folder)}."
 

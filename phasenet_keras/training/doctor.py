@@ -22,12 +22,16 @@ __all__ = [
     "check_label_order",
     "check_losses",
     "check_outputs",
+    "check_regularizer",
     "check_weights",
 ]
 
 # A network that answers every phase alike everywhere has a loss of ln(n); a little more is luck.
 INITIAL_LOSS_MARGIN = 1.2
 LEAST_LEARNING_RATE = 1e-7
+# Part of its highest value below which a learning rate counts as zero: the usual schedule ends at
+# a hundredth, and is below a fiftieth in a few epochs only.
+LEAST_RATE_PART = 0.02
 # Largest step of a kernel, as a part of its size, that is no learning.
 LEAST_STEP = 1e-4
 # Outputs that differ by less than this between samples and records say nothing.
@@ -77,11 +81,20 @@ def check_history(
             )
         )
     highest = max(learning_rates)
+    low = sum(rate < LEAST_RATE_PART * highest for rate in learning_rates)
     if highest < LEAST_LEARNING_RATE:
         found.append(
             Finding(
                 "learning rate near zero",
                 f"the learning rate never exceeded {highest:.1g}: raise it",
+            )
+        )
+    elif 2 * low > len(learning_rates):
+        found.append(
+            Finding(
+                "learning rate near zero",
+                f"in {low} of {len(learning_rates)} epochs the learning rate was below a fiftieth "
+                f"of its highest, {highest:.1g}: let it fall later, or train fewer epochs",
             )
         )
     return found
@@ -122,6 +135,25 @@ def check_losses(
             )
         ]
     return []
+
+
+def check_regularizer(data_loss: float, regularizer_loss: float) -> list[Finding]:
+    """Compare what the regularizers add to the loss with the loss of the answers.
+
+    Args:
+        data_loss: of the answers, in nats a sample.
+        regularizer_loss: sum of the regularizers' terms, as it is added to ``data_loss``.
+    """
+    if not regularizer_loss > data_loss:
+        return []
+    return [
+        Finding(
+            "regulariser larger than the data term",
+            f"the regularisers add {regularizer_loss:.3g} to a loss of {data_loss:.3g}: training "
+            "shrinks the weights instead of fitting the labels; divide the regularisers' factors "
+            f"by {10 * regularizer_loss / max(data_loss, 1e-12):.0f} or more",
+        )
+    ]
 
 
 def check_weights(

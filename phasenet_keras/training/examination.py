@@ -15,6 +15,7 @@ from phasenet_keras.training.checks_data import (
     check_channels,
     check_labels,
     check_split,
+    check_taught,
     check_variety,
 )
 from phasenet_keras.training.doctor import (
@@ -24,6 +25,7 @@ from phasenet_keras.training.doctor import (
     check_label_order,
     check_losses,
     check_outputs,
+    check_regularizer,
     check_weights,
 )
 from phasenet_keras.training.freezing import apply_phase
@@ -59,7 +61,7 @@ def examine(
     apply_phase(run.net, run.strategy.at(len(history) - 1))
     return (
         *_of_history(run, history, kept_epoch),
-        *_of_data(run, dev_records),
+        *_of_data(run, dev_records, kept_epoch is not None),
         *_of_scores(run),
         *_of_network(run, len(history), dev_records),
     )
@@ -77,12 +79,15 @@ def _of_history(
     return [
         *check_history(losses[0], rates, n_phases, float(run.loss(run.dev_y, alike))),
         *check_losses(losses, dev_losses, kept_epoch),
+        *check_regularizer(dev_losses[-1], float(sum(run.net.losses))),
     ]
 
 
-def _of_data(run: Learner, dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
+def _of_data(run: Learner, dev_records: Sequence[LabelledWaveform], is_kept: bool) -> list[Finding]:
     config, records = run.net.config, run.examples.records
+    untaught = run.contract.unpicked if is_kept else ()  # a parent keeps its thresholds
     return [
+        *check_taught(untaught, has_parent=bool(run.strategy.load)),
         *check_channels(records, config.channels),
         *check_labels([*records, *dev_records], config.phases),
         *check_split(records, dev_records),

@@ -42,6 +42,8 @@ LONE = (
     "Nothing says which records are of one event or shot: intervals draw each record by itself, "
     "and are too narrow if some are"
 )
+# Records of a rate so many times the parent's are not shown resampled: nothing is left of them.
+FARTHEST = 50
 # A smaller mean F1 than this is no reason to begin with another preset.
 WORTH_CHANGING = 0.02
 
@@ -175,7 +177,8 @@ def before_and_after(
     """Score a parent and the network that came of it on the same records.
 
     Where the records have another rate than the parent, it is scored both ways: on records
-    resampled to its rate, as it would pick them, and on the samples as they are, as it was trained.
+    resampled to its rate, as it would pick them (up to `FARTHEST` times its own), and on the
+    samples as they are, as it was trained.
 
     Args:
         parent: as it was; one that has no preset has no weights to speak of, and is left out.
@@ -235,15 +238,16 @@ def _ways_of(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> dict[str,
     if parent.preset is None:
         return {}
     name, rate = _name_of(parent), parent.preset.sampling_rate
-    if all(abs(record.waveform.sampling_rate / rate - 1) <= SAME_RATE for record in records):
+    factors = [record.waveform.sampling_rate / rate for record in records]
+    if all(abs(factor - 1) <= SAME_RATE for factor in factors):
         return {name: Picker(parent)}
     resampled = Picker(parent)
     as_they_are = copy(resampled)  # one compiled network serves both
     as_they_are.sampling = "reinterpret"
-    return {
-        f"{name}, resampled to {rate:g} Hz": resampled,
-        f"{name}, samples as they are": as_they_are,
-    }
+    ways = {f"{name}, samples as they are": as_they_are}
+    if max(factors) > FARTHEST:
+        return ways
+    return {f"{name}, resampled to {rate:g} Hz": resampled, **ways}
 
 
 def _of_itself(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> dict[str, Picker]:

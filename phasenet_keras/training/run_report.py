@@ -11,6 +11,7 @@ import keras
 
 import phasenet_keras
 from phasenet_keras.models.weights import weights_digest
+from phasenet_keras.short_repr import three_digits
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.splits import drawn_groups, is_lone
 from phasenet_keras.types import LabelledWaveform
@@ -89,7 +90,7 @@ def facts_of_run(
         "records": f"{','.join(contract.config.channels)} at {contract.sampling_rate:g} Hz; "
         f"windows of {contract.window_samples} samples ({window_s:g} s)",
         "thresholds": ", ".join(f"{p} {t:g}" for p, t in contract.thresholds.items()),
-        "least distance of picks": f"{contract.min_distance_s:g} s",
+        "least distance of picks": f"{three_digits(contract.min_distance_s)} s",
     }
     if own is not None:
         digest = weights_digest(parent.get_weight_set())[:12]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from phasenet_keras.io.times import TimeUnit, residual_unit
+from phasenet_keras.io.times import TimeUnit, residual_unit, unit_of_span
 from phasenet_keras.training.scores import PhaseScores
 
 __all__ = [
     "LEAST_EVENTS",
+    "LEAST_HOURS",
+    "counted_picks",
+    "has_intervals",
     "interval_notes",
     "markdown_table",
     "mean_and_std",
@@ -23,6 +26,8 @@ __all__ = [
 # the scores of the worst and the best event. Of normally distributed values the 95 % interval holds
 # the mean in 50 % of cases with two events, 76 % with three, 81 % with four, 83 % with five.
 LEAST_EVENTS = 5
+# A rate of false picks in less, 3 minutes, says nothing of an hour: their number is given.
+LEAST_HOURS = 0.05
 # Scores that tables show with intervals.
 WITH_INTERVALS = ("f1", "precision", "recall")
 # In a table, where there is nothing to average.
@@ -46,7 +51,7 @@ def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
             "recall (95 %)": with_interval(score, "recall"),
             f"residual mean ± std ({unit.symbol})": mean_and_std(score, unit),
             f"MAE ({unit.symbol})": _or_none(unit.per_s * score.mae_s, ".2f"),
-            "false picks an hour": _or_none(score.false_picks_per_hour, ".1f"),
+            "false picks an hour": _false_picks(score),
             "labels": str(score.n_true),
         }
         for name, of_phases in rows.items()
@@ -78,6 +83,11 @@ def shown_interval(score: PhaseScores, name: str = "f1") -> tuple[float, float] 
     """Return the interval of a score; None for too few events, or where it has no width."""
     low, high = getattr(score, f"{name}_interval")
     return None if _has_few_events(score) or not high > low else (low, high)
+
+
+def has_intervals(scores: Iterable[PhaseScores]) -> bool:
+    """Tell if `with_interval` shows one of these scores' intervals."""
+    return any(shown_interval(score, name) for score in scores for name in WITH_INTERVALS)
 
 
 def interval_notes(scores: Iterable[PhaseScores]) -> list[str]:
@@ -114,6 +124,26 @@ def mean_and_std(score: PhaseScores, unit: TimeUnit) -> str:
     """Return the mean of the residuals of a phase and its standard deviation, as text."""
     mean = _or_none(unit.per_s * score.residual_mean_s, "+.2f")
     return f"{mean} ± {unit.per_s * score.residual_std_s:.2f}" if mean != NO_VALUE else mean
+
+
+def counted_picks(per_hour: float, hours: float, what: str = "") -> str:
+    """Return how many picks there were in less than `LEAST_HOURS`, as text.
+
+    Example:
+        >>> counted_picks(319.1, 11.28 / 3600, " false pick")
+        '1 false pick in 11.3 s'
+        >>> counted_picks(2 / 1e-5, 1e-5, " false pick")
+        '2 false picks in 36 ms'
+    """
+    n, span_s = round(per_hour * hours), 3600 * hours
+    unit, plural = unit_of_span(span_s), "s" if what and n != 1 else ""
+    return f"{n}{what}{plural} in {unit.per_s * span_s:.3g} {unit.symbol}"
+
+
+def _false_picks(score: PhaseScores) -> str:
+    if 0 < score.noise_hours < LEAST_HOURS:
+        return counted_picks(score.false_picks_per_hour, score.noise_hours)
+    return _or_none(score.false_picks_per_hour, ".1f")
 
 
 def _or_none(value: float, form: str) -> str:

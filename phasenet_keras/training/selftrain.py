@@ -7,6 +7,7 @@ validation records; the test records are only reported on.
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
@@ -17,6 +18,7 @@ from phasenet_keras.data.settings import checked_type, settled, whole
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.models.presets import LEARNT
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
@@ -185,6 +187,9 @@ class _Run:
         # The parent's own rate may be another than that of the records.
         kept = net.preset if number or first is None else kept_contract(net.preset, first)
         net.save_preset(self.folder / BEST, kept)
+        learnt = self.folder / f"round_{number}" / BEST / LEARNT
+        if learnt.is_file():  # of the parent, round 0, there is none
+            shutil.copyfile(learnt, self.folder / BEST / LEARNT)
         return PhaseNet.from_preset(self.folder / BEST)
 
     def judged(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = [
     "SPLIT_BY",
+    "assign_splits",
     "check_leakage",
     "choose_split_by",
     "digest_of",
@@ -53,6 +55,24 @@ REMEDIES = {
     "them apart)",
 }
 NAMES_OF_SEVERAL = {"time": "spans of overlapping records"}
+
+
+def assign_splits(
+    records: Sequence[LabelledWaveform], by: str = "", seed: int = 0
+) -> list[LabelledWaveform]:
+    """Return the records with their splits.
+
+    Args:
+        records: in order of their receivers, for ``"block"``.
+        by: as in `split_facts`; empty chooses, see `choose_split_by`.
+        seed: of the drawing.
+
+    Raises:
+        ConfigError: for an unknown ``by``, no record with such a group, or fewer than three.
+    """
+    facts = [replace(facts_of(record), digest=digest_of(record)) for record in records]
+    splits = split_facts(facts, by or choose_split_by(facts), seed)
+    return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
 
 def choose_split_by(facts: Sequence[RecordFacts]) -> str:

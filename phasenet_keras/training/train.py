@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.contract import NEVER, Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
+from phasenet_keras.training.checks_data import untaught_phases
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.demands import check_network, check_training
@@ -30,6 +31,7 @@ from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import examine
 from phasenet_keras.training.journal import check_journal, open_journal
 from phasenet_keras.training.learner import EpochReport, Learner, beats, best_epoch, is_over
+from phasenet_keras.training.learnt import write_learnt
 from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.run_report import facts_of_run, run_report
 from phasenet_keras.training.teacher import Teacher
@@ -165,7 +167,8 @@ def train(
     Returns:
         The best network and how it came about. In ``folder``: ``config.json``, ``history.csv``,
         ``last.npz`` (weights and optimizer of the last epoch), ``best``, a preset folder (of the
-        parent, if it was not beaten), and ``report.md``, with what the doctor found and the scores
+        parent, if it was not beaten; else with ``learnt.csv``, which records trained it), and
+        ``report.md``, with what the doctor found and the scores
         before and after.
 
     Raises:
@@ -206,7 +209,10 @@ def _claimed(
     config = config.settled(sets.train, sets.dev)
     if teacher is not None:
         checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
-    contract = _contract(parent, sets.train[0], config, folder)
+    untaught = untaught_phases(sets.known, parent.config.phases[1:])
+    if teacher is not None or not config.mask_unknown:
+        untaught = []
+    contract = _contract(parent, sets.train[0], config, folder, untaught)
     learner = Learner(parent, sets.train, sets.dev, strategy, config, contract, weights, teacher)
     facts = {
         "config": config.to_dict(),
@@ -320,25 +326,32 @@ def _result_of(
         _run(learner, folder / REFIT, on_epoch, n_epochs=best + 1)
         net = learner.net
     net.save_preset(folder / BEST, contract)
+    write_learnt(folder / BEST, learner.examples.records)
     return PhaseNet.from_preset(folder / BEST)
 
 
 def _contract(
-    parent: PhaseNet, record: LabelledWaveform, config: TrainConfig, folder: Path
+    parent: PhaseNet,
+    record: LabelledWaveform,
+    config: TrainConfig,
+    folder: Path,
+    untaught: Sequence[str],
 ) -> Preset:
-    rate = record.waveform.sampling_rate
+    rate, own = record.waveform.sampling_rate, parent.preset
+    # What the parent was not taught may be taught now.
+    thresholds = {p: t for p, t in own.thresholds.items() if t < NEVER} if own else {}
     changes: dict[str, Any] = {
         "name": folder.resolve().name,
         "sampling_rate": rate,
         "window_samples": config.window_samples,
+        "thresholds": {**thresholds, **dict.fromkeys(untaught, NEVER)},
         "min_distance_s": MIN_DISTANCE_SAMPLES / rate,
         "rebalance": False,
     }
-    if parent.preset is None:
+    if own is None:
         return Preset(config=parent.config, **changes)
-    source = {**parent.preset.origin, "fine_tuned_from": parent.preset.name}
-    text = f"fine-tuned from {parent.preset.name}"
-    return replace(parent.preset, source=source, description=text, **changes)
+    source = {**own.origin, "fine_tuned_from": own.name}
+    return replace(own, source=source, description=f"fine-tuned from {own.name}", **changes)
 
 
 def kept_contract(own: Preset | None, contract: Preset) -> Preset:
