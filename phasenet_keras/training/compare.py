@@ -101,7 +101,6 @@ def compare(
     named = [strategies] if isinstance(strategies, str) else strategies
     plans = {plan.name: plan for plan in map(strategy_of, named)}
     config = config_of(config)
-    folds = settled("folds", whole(1), folds)
     parts = fold_splits(records, folds)
     for part in parts:
         check_training(parent, config, part["train"], part["dev"], part["test"])
@@ -119,10 +118,9 @@ def compare(
         "config": {k: v for k, v in config.to_dict().items() if k != "seed"},
         **parent_facts(parent),
         "records": records_digest(records),
-        "folds": folds,
+        "folds": len(parts),
+        **({"fold_rule": FOLD_RULE} if len(parts) > 1 else {}),
     }
-    if folds > 1:
-        settings["fold_rule"] = FOLD_RULE
     claim(folder / "settings.json", settings, "a comparison")
     todo = list(_runs(parts, tuple(plans), seeds, sizes))
     results = []
