@@ -43,10 +43,10 @@ def three_digits(value: float) -> str:
     """Return a number as texts and figures have it: three digits that count, no power of ten.
 
     Example:
-        >>> [three_digits(value) for value in (5 / 3, 0.5, 12.0, 25 / 3000, 12345.6)]
-        ['1.67', '0.5', '12', '0.00833', '12300']
+        >>> [three_digits(value) for value in (5 / 3, 0.5, 12.0, 25 / 3000, 12345.6, 5e-6)]
+        ['1.67', '0.5', '12', '0.00833', '12300', '0.000005']
     """
-    return f"{float(f'{value:.3g}'):g}"
+    return np.format_float_positional(float(f"{value:.3g}"), trim="-")
 
 
 def _is_default(value: Any, item: Any) -> bool:

@@ -130,6 +130,14 @@ def test_impossible_folds_are_refused(folds, words):
         fold_splits([r for g in range(4) for r in onsets(2, 2 * g, gather=str(g))], folds)
 
 
+def test_tensorboard_that_cannot_be_leaves_the_folder_unclaimed(tmp_path, monkeypatch):
+    monkeypatch.setattr("phasenet_keras.training.journal.find_spec", lambda name: None)
+    config = TrainConfig.from_dict({**CONFIG.to_dict(), "tensorboard": True})
+    with pytest.raises(ConfigError, match="pip install tensorboard"):
+        compare(small_parent(), with_splits(), tmp_path / "all", config=config)
+    assert not (tmp_path / "all").exists()
+
+
 def test_folds_keep_overlaps_of_a_station_and_copies_together():
     records = []
     for pair in range(6):

@@ -48,11 +48,20 @@ def test_decimal_commas_among_several_arrivals(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('fname,itp\nt0.txt,100\nt1.txt,"62,5"\n', r"itp of row 2 .* '62,5': write 62\.5 with"),
-        ('fname,p_us\nt0.txt,"313,000"\n', "p_us of row 1 .* '313,000': write 313.000 with"),
-        ('fname,phase,time_ms\nt0.txt,P,"12,0"\n', "time_ms of row 1 .* '12,0': write 12.0"),
+        (
+            'fname,itp\nt0.txt,100\nt1.txt,"62,5"\n',
+            r"itp of row 2 .* '62,5': write decimals with a point",
+        ),
+        (
+            'fname,p_us\nt0.txt,"313,000"\n',
+            "p_us of row 1 .* '313,000': .* thousands without a sign",
+        ),
+        ('fname,phase,time_ms\nt0.txt,P,"12,0"\n', "time_ms of row 1 .* '12,0': write decimals"),
         ('fname,itp\nt0.txt,"62,5 88"\n', "itp of row 1 .* several arrivals with blanks"),
-        ('fname,itp,offset_m\nt0.txt,62,"2,5"\n', "offset_m of row 1 .* '2,5': write 2.5"),
+        (
+            'fname,itp,offset_m\nt0.txt,62,"2,5"\n',
+            r"offset_m of row 1 .* '2,5': .*without a sign \(1234\)$",
+        ),
     ],
 )
 def test_quoted_decimal_commas_are_refused(tmp_path, text, said, capsys):
@@ -64,7 +73,9 @@ def test_quoted_decimal_commas_are_refused(tmp_path, text, said, capsys):
     assert not (tmp_path / "set").exists()
 
 
-@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "\n", "\n  \n# by K.\n\n"])
+@pytest.mark.parametrize(
+    "first", ["sep=;\n", '"sep=;"\r\n', "\n", ";;\n", "sep=;;\n", "\n  \n# by K.\n\n"]
+)
 def test_lines_before_the_names_of_columns_are_left_out(tmp_path, first):
     table = table_of(tmp_path, f"{first}fname;itp\nt0.txt;62,5\n")
     assert table.rows == ({"fname": "t0.txt", "itp": "62.5"},)
@@ -111,6 +122,9 @@ def test_lists_in_a_cell_are_several_arrivals(tmp_path, cell):
             "ffid," + ",".join(f"r{n}" for n in range(9)) + "\n1\n",
             "r0, r1, r2, r3, r4, …. A row is",
         ),
+        ("station,date,time\n5,{t},{t}\n", "understood station, date, time. A row is"),
+        ("station,start_s,distance_km\n5,0,1\n", "not understood start_s, distance_km. A row"),
+        ("station,p_arrival_sample\n5,0\n", "not understood p_arrival_sample (p_sample?). A row"),
         ("file,p_time\nt0.txt,{t}\n", "understood file, p_time. Times (UTC) go to the records of"),
     ],
 )

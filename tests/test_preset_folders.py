@@ -7,7 +7,6 @@ import http.server
 import json
 import shutil
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +42,7 @@ def test_round_trip_is_exact(spike_net, folder):
 
 
 def test_the_card_has_few_digits(spike_net, tmp_path):
-    preset = replace(spike_net.preset, min_distance_s=25 / 3000)
-    spike_net.with_preset(preset).save_preset(tmp_path / "mine")
+    spike_net.save_preset(tmp_path / "mine", min_distance_s=25 / 3000)
     card = (tmp_path / "mine" / "README.md").read_text()
     assert "| least distance of two picks | 0.00833 s |" in card
 

@@ -28,7 +28,7 @@ from phasenet_keras.training.evaluate import (
     score_picked,
     wide_tolerance,
 )
-from phasenet_keras.training.learnt import write_learnt
+from phasenet_keras.training.learnt import carry_learnt, write_learnt
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import residuals_by_phase, worst_records
 from phasenet_keras.training.scores import ScoreCurve
@@ -144,6 +144,11 @@ def test_records_that_trained_the_network_are_counted(dataset, preset, tmp_path,
     (mine / "learnt.csv").write_text("these,are\nno,digests\n")
     assert main(command) == 2
     assert "learnt.csv cannot be read" in capsys.readouterr().err
+    write_learnt(mine, records[:3])
+    kept = tmp_path / "kept"
+    shutil.copytree(preset, kept / "best")
+    carry_learnt(str(tmp_path / "run"), kept)
+    assert (kept / "best/learnt.csv").read_text() == (mine / "learnt.csv").read_text()
     PhaseNet.from_preset(mine).save_preset(mine)
     assert main(command) == 0
     assert "trained this network" not in capsys.readouterr().out

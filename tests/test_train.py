@@ -193,7 +193,10 @@ def test_a_kept_parent_is_of_the_rate_that_it_was_compared_at():
     assert kept.source == {"origin": "o"}
     assert kept.description.startswith("small at 2000 Hz, kept, for training did not beat it")
     parent.preset = None
-    assert kept_contract(parent.preset, contract).description.startswith("the parent, kept")
+    untaught = replace(contract, thresholds={"P": 0.2, "S": 1.0})
+    kept = kept_contract(parent.preset, untaught)
+    assert kept.description.startswith("the parent, kept")
+    assert kept.thresholds == {"P": 0.2, "S": 0.3}
 
 
 def test_a_parent_that_is_kept_picks_at_the_rate_that_it_was_compared_at(tmp_path):

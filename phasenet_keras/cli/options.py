@@ -42,13 +42,14 @@ class HelpText(argparse.HelpFormatter):
         )
 
 
-def add_channel_options(verb: argparse.ArgumentParser) -> None:
+def add_channel_options(verb: argparse.ArgumentParser, *, trains: bool = False) -> None:
     """Add the options that adapt a network to other channels."""
+    lacking = ", but those that all records to train on lack are left out" if trains else ""
     verb.add_argument(
         "--channels",
         metavar="ZN…",
         help="adapt the network to these channels, e.g. Z (default: the preset's; channels that a "
-        "record lacks are padded, but those that all records to train on lack are left out)",
+        f"record lacks are padded{lacking})",
     )
     verb.add_argument(
         "--adapt",
@@ -126,7 +127,7 @@ def add_training_options(verb: argparse.ArgumentParser) -> None:
         metavar="NAME|DIR",
         help="preset or run folder (default: %(default)s)",
     )
-    add_channel_options(verb)
+    add_channel_options(verb, trains=True)
     verb.add_argument(
         "--config",
         type=Path,

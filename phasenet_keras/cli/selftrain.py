@@ -54,7 +54,7 @@ def add_selftrain(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument(
         "--rounds", type=int, default=3, metavar="N", help="at most (default: %(default)s)"
     )
-    add_channel_options(verb)
+    add_channel_options(verb, trains=True)
     verb.add_argument(
         "--strategy",
         default="finetune",

@@ -71,10 +71,11 @@ def _run_train(arguments: argparse.Namespace) -> int:
     test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
     if arguments.all_records:
         train_records += read_dataset(dataset, "test")
-        test_records, why_none = [], NONE_LEFT
+        test_records, why_none = [], ""
         config = replace(config, refit=True)
     with quiet_start():
         from phasenet_keras.cli.bars import EpochBar
+        from phasenet_keras.training.learnt import carry_learnt
         from phasenet_keras.training.train import train
 
     parent = load_parent(arguments, [*train_records, *dev_records, *test_records], console)
@@ -92,9 +93,13 @@ def _run_train(arguments: argparse.Namespace) -> int:
     for finding in result.findings:
         say(console, f"{finding.name}: {finding.text}", "[yellow]doctor[/]")
     say(console, result.verdict)
+    if result.best_epoch is None:
+        carry_learnt(arguments.preset, arguments.output)
+    elif arguments.all_records:
+        why_none = NONE_LEFT
     if result.proof.text:
         say(console, f"\non the test records, before and after:\n\n{result.proof.text}")
-    else:
+    elif why_none:
         say(console, why_none, "[yellow]note[/]")
     say(console, f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1

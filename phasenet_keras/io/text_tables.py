@@ -48,7 +48,7 @@ _WITH_COMMA = re.compile(
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 # Lines of comment, Excel's of the separator, and blank ones may come before the names of columns.
-_BEFORE_NAMES = re.compile(r"#|\"?sep=.\"?\s*$|\s*$", re.IGNORECASE)
+_BEFORE_NAMES = re.compile(r"#|\"?sep=.\"?[\s,;]*$|[\s,;]*$", re.IGNORECASE)
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")

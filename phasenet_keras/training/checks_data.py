@@ -121,20 +121,16 @@ def check_taught(untaught: Sequence[str], *, has_parent: bool) -> list[Finding]:
         untaught: the phases, of `untaught_phases`.
         has_parent: whether the network began with the weights of a parent.
     """
-    return [
-        Finding(
-            "a phase was not taught",
-            f"no record has a label of {phase}, so {phase} is not picked (its threshold is 1): "
-            "label some"
-            + (
-                ", or ask for what the parent's weights make of it with "
-                f'--{phase.lower()}-threshold 0.3 (in Python thresholds={{"{phase}": 0.3}})'
-                if has_parent
-                else ""
-            ),
-        )
-        for phase in untaught
-    ]
+    found = []
+    for phase in untaught:
+        text = f"no record has a label of {phase}, so {phase} is not picked (its threshold is 1): "
+        text += "label some"
+        if has_parent:
+            option = f"--{phase.lower()}-threshold 0.3, " if phase in ("P", "S") else ""
+            text += f", or ask for what the parent's weights make of it ({option}in Python "
+            text += f'thresholds={{"{phase}": 0.3}})'
+        found.append(Finding("a phase was not taught", text))
+    return found
 
 
 def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:

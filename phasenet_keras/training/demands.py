@@ -14,6 +14,7 @@ from phasenet_keras.training.checks_data import (
     shared_groups,
     unknown_labels,
 )
+from phasenet_keras.training.journal import check_journal
 from phasenet_keras.training.splits import LEAST_GROUPS
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -83,9 +84,10 @@ def check_training(
 
     Raises:
         ConfigError: for no records, no arrival to learn or to validate on, an event on two sides,
-            test records that are copies of others, several sampling rates, or settings for another
-            number of phases.
+            test records that are copies of others, several sampling rates, settings for another
+            number of phases, or TensorBoard where it cannot be.
     """
+    check_journal(config.tensorboard)
     phases = parent.config.phases
     if config.class_weights and len(config.class_weights) != len(phases):
         raise ConfigError(

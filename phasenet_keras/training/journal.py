@@ -9,8 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
-
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +23,11 @@ def check_journal(enabled: bool) -> None:
     Raises:
         ConfigError: on a backend other than TensorFlow, or without the package tensorboard.
     """
-    if enabled and (keras.backend.backend() != "tensorflow" or find_spec("tensorboard") is None):
+    if not enabled:
+        return
+    import keras  # not for those who only ask about records
+
+    if keras.backend.backend() != "tensorflow" or find_spec("tensorboard") is None:
         raise ConfigError(
             "tensorboard needs Keras' TensorFlow backend and the package tensorboard "
             "(pip install tensorboard); history.csv has the same numbers"

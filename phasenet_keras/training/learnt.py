@@ -11,7 +11,7 @@ from phasenet_keras.models.presets import LEARNT, find_preset
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.types import LabelledWaveform, PresetError
 
-__all__ = ["said_of_learnt", "write_learnt"]
+__all__ = ["carry_learnt", "said_of_learnt", "write_learnt"]
 
 DIGEST = "samples_sha256"
 
@@ -22,6 +22,14 @@ def write_learnt(folder: Path, records: Sequence[LabelledWaveform]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("name", DIGEST))
         writer.writerows((record.name, digest_of(record)) for record in records)
+
+
+def carry_learnt(preset: str, run: Path) -> None:
+    """Copy the table of a parent that was kept into the run's folder: it is the same network."""
+    table = find_preset(preset) / LEARNT
+    if table.is_file():
+        with beside_then_rename(find_preset(run) / LEARNT) as file:
+            file.write(table.read_text(encoding="utf-8"))
 
 
 def said_of_learnt(preset: str, records: Sequence[LabelledWaveform]) -> str:

@@ -61,7 +61,7 @@ def check_growth(counts: Iterable[tuple[int, int]]) -> list[Finding]:
             "labels at no onset",
             f"at only {n_grown} of {n_labels} labels of {PHASE} does the trace grow (by half, "
             f"within {AFTER_SAMPLES} samples): are they samples from the record's first, and of "
-            "these records? Look at examples.png",
+            "these records? Look at examples.png; where onsets emerge slowly, all may be well",
         )
     ]
 

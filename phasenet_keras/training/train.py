@@ -29,7 +29,7 @@ from phasenet_keras.training.devices import generators_kept
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import examine
-from phasenet_keras.training.journal import check_journal, open_journal
+from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner, beats, best_epoch, is_over
 from phasenet_keras.training.learnt import write_learnt
 from phasenet_keras.training.proof import Proof, before_and_after
@@ -204,7 +204,6 @@ def _claimed(
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     config = config_of(config)
-    check_journal(config.tensorboard)
     check_training(parent, config, *sets, has_teacher=teacher is not None)
     config = config.settled(sets.train, sets.dev)
     if teacher is not None:
@@ -358,7 +357,8 @@ def kept_contract(own: Preset | None, contract: Preset) -> Preset:
     """Return the contract of a parent that was not beaten, at the rate that it was compared at."""
     note = "kept, for training did not beat it on the validation records"
     if own is None:
-        return replace(contract, description=f"the parent, {note}")
+        taught = {phase: t for phase, t in contract.thresholds.items() if t < NEVER}
+        return replace(contract, thresholds=taught, description=f"the parent, {note}")
     return replace(
         own,
         sampling_rate=contract.sampling_rate,

@@ -245,10 +245,11 @@ def _refuse_commas(table: LabelTable) -> None:
         for column in columns:
             cell = row.get(column, "")
             if has_comma_in_number(cell):
+                several = column in table.sample_columns.values()
                 raise FormatError(
                     f"{table.path}: {column} of row {number} should be a number, received '{cell}'"
-                    f": write {cell.replace(',', '.')} with a point, or several arrivals with "
-                    "blanks between them (12.5 40)"
+                    ": write decimals with a point (12.5), thousands without a sign (1234)"
+                    + (", and several arrivals with blanks between them (12.5 40)" * several)
                 )
 
 

@@ -29,9 +29,12 @@ ARRIVALS = (
     *(name for role in ("time", "P", "S") for name in COLUMNS[role]),
 )
 OTHERS = (
-    *(name for role in ("station", "network", "phase", "event") for name in COLUMNS[role]),
+    *(name for role in ("station", "network", "phase", "event", "date") for name in COLUMNS[role]),
     *(*FILE_COLUMNS, *GATHER_COLUMNS, *TRACE_COLUMNS, *DISTANCE_COLUMNS, "location", "split"),
 )
+# Ends of names that another column has to share, and what else may be so long or then.
+UNITS = {*UNITS_S, "sample", "index", "m", "km"}
+NO_ARRIVALS = {"start", "begin", "end", "origin", "duration", "length", "depth"}
 # How alike a name is to the one that may be meant; of the same unit less will do.
 ALIKE, ALIKE_IN_UNIT = 0.6, 0.5
 
@@ -68,8 +71,10 @@ def said_of_columns(columns: Sequence[str]) -> str:
 
 def _with_nearest(name: str) -> str:
     """Return a name, and in brackets that which may be meant."""
-    _, separator, unit = name.rpartition("_")
-    has_unit = bool(separator) and unit in UNITS_S
+    stem, separator, unit = name.rpartition("_")
+    has_unit = bool(separator) and unit in UNITS
+    if stem in NO_ARRIVALS:
+        return name
     known = [
         other
         for other in (ARRIVALS if has_unit else (*ARRIVALS, *OTHERS))
@@ -77,5 +82,5 @@ def _with_nearest(name: str) -> str:
         if AFTER_TRIGGER not in other or "trigger" in name
     ]
     ratios = [SequenceMatcher(None, name, other).ratio() for other in known]
-    is_alike = max(ratios) >= (ALIKE_IN_UNIT if has_unit else ALIKE)
+    is_alike = max(ratios, default=0.0) >= (ALIKE_IN_UNIT if has_unit else ALIKE)
     return f"{name} ({known[ratios.index(max(ratios))]}?)" if is_alike else name
