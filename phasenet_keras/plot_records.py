@@ -90,7 +90,8 @@ def plot_records(result: StationResult, window_s: float | None = None) -> Figure
         )  # fmt: skip
     shown_of_all = f"{n_all} records"
     if len(records) < n_all:
-        shown_of_all = f"{len(records)} of {n_all} records, those with the surest picks"
+        which = "those with the surest picks" if any(r.picks for r in records) else "the first"
+        shown_of_all = f"{len(records)} of {n_all} records, {which}"
     figure.suptitle(plain(f"{counts_of(result)}; {shown_of_all}"), fontsize=11)
     return without_offsets(figure)
 

@@ -107,6 +107,38 @@ def test_quakeml(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("weights", "kept"), [((1, 0), 1), ((0, 0), 2), ((None, 0), 1)])
+def test_picks_of_weight_0_in_the_location_are_left_out_if_others_have_more(
+    tmp_path, weights, kept
+):
+    picks = [make_pick(10 + n, phase_hint="P") for n in range(2)]
+    located = [
+        LocatedArrival(pick_id=pick.resource_id, phase="P", time_weight=weight)
+        for pick, weight in zip(picks, weights, strict=True)
+    ]
+    event = Event(picks=picks, origins=[Origin(time=T0, arrivals=located)])
+    Catalog([event]).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        assert len(read_arrivals(tmp_path / "c.xml")) == kept
+    said = " ".join(str(item.message) for item in caught)
+    assert ("P of weight 0 1" in said) == (kept == 1)
+
+
+def test_a_nordic_file_whose_first_line_has_a_number_twice(tmp_path):
+    time = UTCDateTime("2024-05-07T18:07:49.4")
+    origin = Origin(time=time, latitude=64.1, longitude=-21.2, depth=5000.0)
+    pick = make_pick(0, phase_hint="P")
+    pick.time = time + 2.5
+    event = Event(origins=[origin], picks=[pick])
+    Catalog([event]).write(str(tmp_path / "c.nor"), format="NORDIC", userid="TEST", evtype="L")
+    assert (tmp_path / "c.nor").read_text().split("\n")[0].split().count("7") == 2
+    [arrival] = read_arrivals(tmp_path / "c.nor")
+    assert (arrival.station, arrival.phase, arrival.time) == ("A", "P", time + 2.5)
+    (tmp_path / "c.csv").write_text("a,a\n1,2\n")
+    with pytest.raises(FormatError, match=r"c\.csv is no readable table .* 'a' is there twice"):
+        read_arrivals(tmp_path / "c.csv")
+
+
 def test_an_event_without_an_id_has_the_same_name_at_every_reading(tmp_path):
     pick = make_pick(1, phase_hint="P")
     origin = Origin(time=T0, arrivals=[LocatedArrival(pick_id=pick.resource_id, phase="P")])

@@ -230,6 +230,19 @@ def test_tables_of_times_say_what_is_wrong_and_nothing_of_samples(tmp_path, caps
     assert "arrivals in samples" not in said
 
 
+def test_a_pick_of_no_event_beside_one_of_an_event_is_one_onset(tmp_path, capsys):
+    write_stations(tmp_path / "in", stations="A")
+    labels = tmp_path / "picks.csv"
+    rows = [("e1", 10.0), ("", 10.08), ("e2", 10.2), ("", 15.0)]
+    lines = [f"XX.A..HHZ,P,{T0 + at},{event}" for event, at in rows]
+    labels.write_text("seed_id,phase,time,event\n" + "\n".join(lines) + "\n")
+    with pytest.warns(RecordWarning, match="1 arrivals have another of their station"):
+        [record] = read_labelled(tmp_path / "in", labels)
+    begin = record.waveform.start_time
+    found = [round((T0 + at) - begin, 3) for at in (10.0, 10.2, 15.0)]
+    assert [round(s / record.waveform.sampling_rate, 3) for s in record.arrivals["P"]] == found
+
+
 @pytest.mark.parametrize(("seconds", "is_long"), [(900, True), (200, False)])
 def test_a_single_long_record_is_to_be_cut(tmp_path, seconds, is_long, capsys):
     write_stations(tmp_path / "in", stations="A", seconds=seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,6 +185,7 @@ def settle_dataset(
     from phasenet_keras.io.seisbench import holds_dataset, lacks_splits
     from phasenet_keras.models.presets import find_preset
     from phasenet_keras.training.prepare import PrepareSettings
+    from phasenet_keras.training.splits import USUAL_WINDOW_S, are_long
 
     find_preset(arguments.preset)
     records = Path(arguments.records)
@@ -202,6 +204,13 @@ def settle_dataset(
             f"{records}: there is no labelled record to train on; phasenet-keras prepare has "
             "options that choose, cut and resample records, and train takes its data set"
         )
+    if are_long(made.facts):
+        cut = f"{arguments.output}-windows"
+        words = ["phasenet-keras", "prepare", arguments.records, "--output", cut]
+        words += ["--window-s", str(USUAL_WINDOW_S)]
+        words += [word for item in arguments.labels or () for word in ("--labels", str(item))]
+        text = "records are long and hold several arrivals: windows around these may serve better, "
+        say(console, f"{text}made by `{shlex.join(words)}`, to be given here", "[cyan]note[/]")
     return dataset
 
 

@@ -24,7 +24,7 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-    from obspy import UTCDateTime
+    from obspy import Catalog, UTCDateTime
     from obspy.core.event import Event, Pick
 
 __all__ = ["Entry", "NoLabelsError", "codes_of", "entries_of", "has_times"]
@@ -36,7 +36,7 @@ SNUFFLER_MAGIC = "# Snuffler Markers File Version"
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "time": ("phase_time", "time", "arrival_time", "pick_time", "timestamp", "peak_time"),
     "phase": ("phase_type", "phase", "phase_hint", "type"),
-    "station": ("station_id", "station", "station_code", "id", "trace_id"),
+    "station": ("station_id", "station", "station_code", "id", "trace_id", "seed_id"),
     "network": ("network", "network_code"),
     "event": EVENT_COLUMNS,
     # Of times that are hours, minutes and seconds alone.
@@ -102,7 +102,10 @@ def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
         return _snuffler_entries(text)
     if _is_nlloc(text):
         return _nlloc_entries(text, path)
-    table = _table_entries(text, path)
+    try:
+        table = _table_entries(text)
+    except csv.Error as error:  # the first line of a Nordic file may have a number twice
+        return _catalogue_or_raise(content, path, error)
     return _catalogue_entries(content, path) if table is None else table
 
 
@@ -193,14 +196,9 @@ def has_times(columns: Iterable[str]) -> bool:
     return any(set(columns) & set(COLUMNS[role]) for role in ("time", *PHASE_TIMES))
 
 
-def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
+def _table_entries(text: str) -> Iterator[Entry] | None:
     """Return what a table's rows say; None if this is no table of arrivals."""
-    try:
-        columns, rows, delimiter = split_table(text)
-    except csv.Error as error:
-        if not text.split("\n", 1)[0].strip():  # so begin catalogues, and few tables
-            return None
-        raise FormatError(f"{path} is no readable table of arrivals: {error}") from error
+    columns, rows, delimiter = split_table(text)
     found = {
         role: columns.index(next(name for name in known if name in columns))
         for role, known in COLUMNS.items()
@@ -245,6 +243,14 @@ def _dated(cells: Mapping[str, str], role: str) -> str:
     return f"{date}T{time}" if date and _CLOCK.match(time) else time
 
 
+def _catalogue_or_raise(content: bytes, path: Path, error: csv.Error) -> Iterator[Entry]:
+    """Yield the picks of a catalogue; what is none is a table that cannot be read."""
+    try:
+        yield from _catalogue_entries(content, path)
+    except NoLabelsError:
+        raise FormatError(f"{path} is no readable table of arrivals: {error}") from error
+
+
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
     from obspy import read_events
 
@@ -271,6 +277,7 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             f"{path} holds {len(catalogue)} events and no picks: ask for them when you download "
             "a catalogue (includearrivals=true)"
         )
+    unused = _unused_picks(catalogue)
     for number, event in enumerate(catalogue, start=1):
         # ObsPy invents another id at every reading where the file has none.
         name = str(event.resource_id)
@@ -287,6 +294,8 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             phase = pick.phase_hint or located.get(str(pick.resource_id)) or ""
             if pick.evaluation_status == "rejected":
                 phase = f"{phase} rejected"
+            elif str(pick.resource_id) in unused:
+                phase = f"{phase} of weight 0"
             seed, where = pick.waveform_id, f"event {number}, pick {count}"
             network, station = (seed.network_code, seed.station_code) if seed else ("", "")
             # Some formats write blanks for a code that is not known, ObsPy's GSE2 reader XX.
@@ -296,6 +305,19 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             station = (station or "").strip()
             rank = _rank(pick, preferred)
             yield Entry(where, pick.time or "", phase, network, station, name, rank)
+
+
+def _unused_picks(catalogue: Catalog) -> set[str]:
+    """Return the ids of picks that have the weight 0 in every location, if others have more."""
+    weights: dict[str, float] = {}
+    for event in catalogue:
+        for arrival in (item for origin in event.origins for item in origin.arrivals):
+            weight = 1.0 if arrival.time_weight is None else arrival.time_weight
+            pick = str(arrival.pick_id)
+            weights[pick] = max(weight, weights.get(pick, 0.0))
+    if not any(weights.values()):
+        return set()
+    return {pick for pick, weight in weights.items() if not weight}
 
 
 def _seiscomp_root(content: bytes) -> Element | None:

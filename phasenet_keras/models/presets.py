@@ -22,6 +22,7 @@ import numpy as np
 
 from phasenet_keras.data.settings import by_name
 from phasenet_keras.io.channels import channel_names
+from phasenet_keras.io.hdf5_files import new_hdf5
 from phasenet_keras.io.index import check_path
 from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.models.contract import Preset
@@ -361,11 +362,9 @@ def _read_weights(folder: Path, preset: Preset) -> dict[str, np.ndarray]:
 
 def _write_weights(weights: Mapping[str, np.ndarray], path: Path) -> None:
     # By layer name: Keras' own weight files number most layers of a subclassed model.
-    import h5py
-
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as new:
         for name, array in weights.items():
-            file.create_dataset(name, data=array, track_times=False)
+            new.file.create_dataset(name, data=array, track_times=False)
 
 
 def sha256_of(path: Path) -> str:

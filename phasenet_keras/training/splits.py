@@ -27,6 +27,7 @@ from phasenet_keras.types import ConfigError, LabelledWaveform, nearest_name
 
 __all__ = [
     "SPLIT_BY",
+    "are_long",
     "assign_splits",
     "check_leakage",
     "choose_split_by",
@@ -121,7 +122,7 @@ def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[st
             "split_by='block')"
         )
     groups = [group or f"record {number}" for number, group in enumerate(groups)]
-    return _draw(kept_together(groups, facts), by, seed, are_long=_are_long(facts))
+    return _draw(kept_together(groups, facts), by, seed, can_be_cut=are_long(facts))
 
 
 def kept_together(groups: Sequence[str], facts: Sequence[RecordFacts]) -> list[str]:
@@ -262,7 +263,7 @@ def _across(facts: Sequence[RecordFacts], pairs: Iterable[tuple[int, int]]) -> l
     ]
 
 
-def _are_long(facts: Sequence[RecordFacts]) -> bool:
+def are_long(facts: Sequence[RecordFacts]) -> bool:
     """Tell if windows about the arrivals would make enough records of fewer, long ones."""
     return any(
         max(map(len, (fact.arrivals or {}).values()), default=0) >= LEAST_GROUPS
@@ -271,14 +272,14 @@ def _are_long(facts: Sequence[RecordFacts]) -> bool:
     )
 
 
-def _draw(groups: Sequence[str], by: str, seed: int, *, are_long: bool) -> list[str]:
+def _draw(groups: Sequence[str], by: str, seed: int, *, can_be_cut: bool) -> list[str]:
     sizes = Counter(groups)
     names = sorted(sizes)
     if len(names) < LEAST_GROUPS:
         others = " or ".join(f"--split-by {other}" for other in ("station", "block") if other != by)
         remedy = f"split by something else (phasenet-keras prepare {others}: scores are then of "
         remedy += "known events)"
-        if are_long:
+        if can_be_cut:
             remedy = f"cut the long records around their arrivals (--window-s {USUAL_WINDOW_S}, in "
             remedy += f"Python window_s={USUAL_WINDOW_S})"
         is_one = len(names) == 1

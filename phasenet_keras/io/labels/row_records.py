@@ -31,7 +31,7 @@ from phasenet_keras.types import FormatError, Waveform
 __all__ = ["rows_by_codes", "rows_by_record"]
 
 SEED_PARTS = ("network", "station", "location", "channel")
-STATION_COLUMNS = ("station_id", "station", "station_code")
+STATION_COLUMNS = ("station_id", "station", "station_code", "seed_id")
 LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
 # Of SEED, as `name_key` leaves it; a column of that name may hold words, such as names of places.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +43,8 @@ __all__ = ["HeaderScan", "scan_headers", "timed_parts"]
 JOIN_SAMPLES = 2.0
 # Picks of one phase are no closer (0.5 s at 100 Hz): nearer labels of one event are one onset.
 ONE_ONSET_SAMPLES = 50
+# Behind all names.
+LAST = "\U0010ffff"
 # So many are named of stations that labels and records do not share.
 MOST_STATIONS = 5
 
@@ -189,20 +191,22 @@ def _one_an_onset(
     for span in spans:
         code = codes_of(span.station)[1]
         rates_hz[code] = max(span.sampling_rate, rates_hz.get(code, 0.0))
-    kept_ns: dict[tuple[str, ...], list[int]] = {}
+    kept: dict[tuple[str, ...], list[tuple[float, str]]] = {}
     left_out = []
     for arrival in sorted(arrivals, key=lambda item: (item.rank, item.time.ns)):
-        codes = arrival.network, arrival.station, arrival.record
-        key = (*codes, arrival.phase, arrival.event)
-        rate_hz = rates_hz.get(arrival.station, float("inf"))
-        others_ns, time_ns = kept_ns.setdefault(key, []), arrival.time.ns
-        place = bisect_left(others_ns, time_ns)
-        apart_ns = [abs(time_ns - other) for other in others_ns[max(0, place - 1) : place + 1]]
-        # What two files say of one instant is one arrival.
-        if any(0 < apart * rate_hz < ONE_ONSET_SAMPLES * 1e9 for apart in apart_ns):
+        codes = arrival.network, arrival.station, arrival.record, arrival.phase
+        others, time_ns = kept.setdefault(codes, []), arrival.time.ns
+        reach_ns = ONE_ONSET_SAMPLES * 1e9 / rates_hz.get(arrival.station, float("inf"))
+        begin = bisect_right(others, (time_ns - reach_ns, LAST))
+        near = others[begin : bisect_left(others, (time_ns + reach_ns, ""))]
+        # What two files say of one instant is one arrival; a pick of no event may be of any.
+        if any(
+            other_ns != time_ns and (event == arrival.event or not (event and arrival.event))
+            for other_ns, event in near
+        ):
             left_out.append(arrival)
             continue
-        others_ns.insert(place, time_ns)
+        insort(others, (time_ns, arrival.event))
         yield arrival
     if left_out:
         text = (
