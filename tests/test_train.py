@@ -268,7 +268,7 @@ def test_a_phase_that_nobody_taught_is_not_picked(tmp_path):
     [text] = [f.text for f in result.findings if f.name == "a phase was not taught"]
     assert text == (
         "no record has a label of S, so S is not picked (its threshold is 1): label some, or ask "
-        "for what the parent's weights make of it with --s-threshold 0.3 (in Python "
+        "for what the parent's weights make of it (--s-threshold 0.3, in Python "
         'thresholds={"S": 0.3})'
     )
     others = [made("ps", result.net, "PS"), made("absent", result.net, "P", mask_unknown=False)]
