@@ -140,3 +140,17 @@ def preset(make_net, tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("presets") / "spikes"
     make_net().save_preset(folder)
     return str(folder)
+
+
+@pytest.fixture
+def parent(tmp_path) -> str:
+    """A preset folder of a small network of random weights, of Z at 100 Hz."""
+    import keras
+
+    from phasenet_keras import PhaseNet, Preset
+
+    keras.utils.set_random_seed(1)
+    net = PhaseNet(channels="Z", depth=3, filters_root=4)
+    preset = Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
+    net.with_preset(preset).save_preset(tmp_path / "small")
+    return str(tmp_path / "small")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-from dataclasses import replace
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 from obspy import UTCDateTime
 from test_train import onsets
-from texts import unaligned
+from texts import said, unaligned
 
-from phasenet_keras import PhaseNet, Preset, Waveform
+from phasenet_keras import PhaseNet, Waveform
 from phasenet_keras.cli import main
 from phasenet_keras.cli.console import open_console
 from phasenet_keras.cli.dataset import settle_dataset
@@ -23,7 +20,6 @@ from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.io.sources import read_labelled
-from phasenet_keras.training.checks_data import channels_there
 from phasenet_keras.training.splits import assign_splits, facts_of, split_facts
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
@@ -42,15 +38,6 @@ def write_line(folder, count):
         (folder / f"trace_{n:03d}.txt").write_text("\n".join(lines) + "\n")
         onsets.append(at)
     return onsets
-
-
-@pytest.fixture
-def parent(tmp_path):
-    keras.utils.set_random_seed(1)
-    net = PhaseNet(channels="Z", depth=3, filters_root=4)
-    preset = Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
-    net.with_preset(preset).save_preset(tmp_path / "small")
-    return str(tmp_path / "small")
 
 
 def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
@@ -190,11 +177,6 @@ def test_what_is_wrong_with_an_order_to_train_is_said_before_waveforms_are_read(
         assert main([verb, *order, str(tmp_path / output), *options]) == 2
         assert words in capsys.readouterr().err
         assert not (tmp_path / output / "dataset").exists()
-
-
-def said(capsys):
-    """What was printed, in one line."""
-    return " ".join(capsys.readouterr().out.split())
 
 
 def test_rows_find_their_files_by_name_and_bad_rows_are_named(tmp_path, capsys):
@@ -344,118 +326,3 @@ def test_impossible_settings_are_refused_before_anything_is_read(tmp_path, capsy
         command = [verb, "no-set", "--config", str(config), "--output", str(tmp_path / "out")]
         assert main(command) == 2
         assert "refit is true or false, or None, received 'no'" in capsys.readouterr().err
-
-
-def test_the_train_that_compare_names_learns_from_all_records(
-    tmp_path, parent, capsys, monkeypatch
-):
-    records = [
-        replace(record, split=split, event=f"e{record.name}")
-        for split, first, count in (("train", 0, 8), ("dev", 50, 4), ("test", 80, 4))
-        for record in onsets(count, first)
-    ]
-    data = tmp_path / "a set"
-    write_dataset(records, data)
-    config, out = tmp_path / "config.json", tmp_path / "out"
-    config.write_text(json.dumps({"window_samples": 256, "shift_samples": 64, "refit": False}))
-    given = []
-
-    def note(comparison, command):
-        given.append(command)
-        return command
-
-    monkeypatch.setattr("phasenet_keras.training.comparison.recommendation", note)
-    options = ["--preset", parent, "--config", str(config), "--epochs", "1"]
-    command = ["compare", str(data), *options, "--strategies", "finetune", "--folds", "2"]
-    assert main([*command, "--output", str(out)]) == 0
-    [train] = given
-    assert train == (
-        f"phasenet-keras train '{data}' --preset {parent} --channels Z --config {config} "
-        f"--epochs 1 --output {out}/all"
-    )
-    capsys.readouterr()
-    words = [*shlex.split(train)[1:], "--strategy", "scratch", "--all-records"]
-    assert main(words) in (0, 1)
-    printed = said(capsys)
-    assert "note no record is left to test this network on: compare --folds is its test" in printed
-    assert "then trained anew on all 16 records" in printed
-    assert "on the test records" not in printed + (out / "all" / "report.md").read_text()
-    assert len((out / "all" / "best" / "learnt.csv").read_text().splitlines()) == 17
-
-
-def test_a_parent_is_adapted_to_the_channels_that_there_are(tmp_path, preset, capsys):
-    records = [
-        replace(record, split=split)
-        for split, first, count in (("train", 0, 4), ("dev", 50, 2), ("test", 80, 2))
-        for record in onsets(count, first)
-    ]
-    write_dataset(records, tmp_path / "set")
-    config = tmp_path / "config.json"
-    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
-    command = ["train", str(tmp_path / "set"), "--preset", preset, "--config", str(config)]
-    words = "note records have Z alone: the network is adapted to it (--channels ENZ pads them)"
-    for name, options, channels in (
-        ("z", [], ("Z",)),
-        ("enz", ["--channels", "ENZ"], tuple("ENZ")),
-    ):
-        assert main([*command, "--output", str(tmp_path / name), *options]) in (0, 1)
-        printed = said(capsys)
-        assert (words in printed) == (not options)
-        assert ("dead channel" in printed) == bool(options)
-        assert PhaseNet.from_preset(tmp_path / name).config.channels == channels
-
-
-def in_channels(wave, names):
-    return replace(wave, data=np.repeat(wave.data, len(names), axis=1), channels=tuple(names))
-
-
-def test_the_channels_that_some_record_has():
-    [record] = onsets(1)
-    few = [replace(record, waveform=in_channels(record.waveform, n)) for n in ("2Z", "Z")]
-    assert channels_there(few, "ENZ") == ("E", "Z")
-    assert channels_there(few[1:], "ENZ") == ("Z",)
-    assert channels_there(few, "Z") == ("Z",)  # others than the network's
-    assert channels_there(few, "NZ") == ("N", "Z")
-    data = few[0].waveform.data * np.float32([0, 1])
-    dead = replace(few[0], waveform=replace(few[0].waveform, data=data))
-    assert channels_there([dead], "ENZ") == ("Z",)
-
-
-def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):
-    records = [
-        replace(record, split=split)
-        for split, first, count in (("train", 0, 8), ("dev", 50, 4), ("test", 80, 4))
-        for record in onsets(count, first)
-    ]
-    write_dataset(records, tmp_path / "set")
-    command = ["compare", str(tmp_path / "set"), "--preset", preset, "--channels", "Z"]
-    command += ["--strategies", "scratch,finetune", "--sizes", "4", "--epochs", "1"]
-    command += ["--output", str(tmp_path / "out")]
-    assert main(command) == 0
-    printed = capsys.readouterr().out
-    assert "run 1 of 5: zero-shot" in printed
-    assert "| finetune | P |" in unaligned(printed)
-    table = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert set(table["scores"]) == {"zero-shot", "scratch", "finetune"}
-    assert table["recommendation"] in " ".join(printed.split())
-    assert table["recommendation"] in (tmp_path / "out" / "comparison.md").read_text()
-    for name in ("scores", "losses", "learning_curve"):
-        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
-    results = sorted((tmp_path / "out" / "runs").glob("*/*"))
-    before = [path.stat().st_mtime_ns for path in results]
-    assert len(results) > 5
-    assert main(command) == 0  # nothing is run again
-    assert [path.stat().st_mtime_ns for path in results] == before
-    with pytest.raises(SystemExit, match="2"):
-        main([*command, "--seeds", "0,x"])
-    assert "whole numbers with commas, received '0,x'" in capsys.readouterr().err
-    for options, words in (
-        (["--sizes", "-3"], "argument --sizes: a whole number from 1 on, received '-3'"),
-        (["--sizes", "8,0"], "argument --sizes: a whole number from 1 on, received '0'"),
-        (["--seeds", "0,-1"], "--seeds: a whole number from 0 to 4294967295, received '-1'"),
-    ):
-        with pytest.raises(SystemExit, match="2"):
-            main([*command, *options])
-        assert words in capsys.readouterr().err
-    assert main([*command[:-2], "--folds", "40", "--output", str(tmp_path / "folds")]) == 2
-    assert "40 folds need 42 groups at least" in capsys.readouterr().err

@@ -8,3 +8,8 @@ import re
 def unaligned(text: str) -> str:
     """Return a text in which the cells of tables have no blanks but the one on either side."""
     return re.sub(r" +\|", " |", text)
+
+
+def said(capsys) -> str:
+    """Return what was printed, in one line."""
+    return " ".join(capsys.readouterr().out.split())

@@ -68,11 +68,13 @@ def _run_train(arguments: argparse.Namespace) -> int:
     dataset = settle_dataset(arguments, console)
     train_records = read_dataset(dataset, "train")
     dev_records = read_dataset(dataset, "dev")
-    test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
+    test_records: list[LabelledWaveform] = []
+    why_none = NONE_LEFT
     if arguments.all_records:
         train_records += read_dataset(dataset, "test")
-        test_records, why_none = [], ""
         config = replace(config, refit=True)
+    else:
+        test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
     with quiet_start():
         from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.learnt import carry_learnt
@@ -95,11 +97,9 @@ def _run_train(arguments: argparse.Namespace) -> int:
     say(console, result.verdict)
     if result.best_epoch is None:
         carry_learnt(arguments.preset, arguments.output)
-    elif arguments.all_records:
-        why_none = NONE_LEFT
     if result.proof.text:
         say(console, f"\non the test records, before and after:\n\n{result.proof.text}")
-    elif why_none:
+    elif not arguments.all_records or result.best_epoch is not None:  # a kept parent learnt nothing
         say(console, why_none, "[yellow]note[/]")
     say(console, f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1

@@ -280,8 +280,8 @@ def _draw(groups: Sequence[str], by: str, seed: int, *, can_be_cut: bool) -> lis
         remedy = f"split by something else (phasenet-keras prepare {others}: scores are then of "
         remedy += "known events)"
         if can_be_cut:
-            remedy = f"cut the long records around their arrivals (--window-s {USUAL_WINDOW_S}, in "
-            remedy += f"Python window_s={USUAL_WINDOW_S})"
+            remedy = "cut the long records around their arrivals (phasenet-keras prepare "
+            remedy += f"--window-s {USUAL_WINDOW_S}, in Python window_s={USUAL_WINDOW_S})"
         is_one = len(names) == 1
         raise ConfigError(
             f"three {by}s at least are needed for three splits, there {'is' if is_one else 'are'} "

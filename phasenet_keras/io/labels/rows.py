@@ -245,12 +245,12 @@ def _refuse_commas(table: LabelTable) -> None:
         for column in columns:
             cell = row.get(column, "")
             if has_comma_in_number(cell):
-                several = column in table.sample_columns.values()
-                raise FormatError(
-                    f"{table.path}: {column} of row {number} should be a number, received '{cell}'"
-                    ": write decimals with a point (12.5), thousands without a sign (1234)"
-                    + (", and several arrivals with blanks between them (12.5 40)" * several)
-                )
+                text = f"{table.path}: {column} of row {number} should be a number, received "
+                text += f"'{cell}': write decimals with a point (12.5), thousands without a sign "
+                text += "(1234)"
+                if column in table.sample_columns.values():
+                    text += ", and several arrivals with blanks between them (12.5 40)"
+                raise FormatError(text)
 
 
 def no_direct_phase(where: str, others: Counter[str]) -> FormatError:
