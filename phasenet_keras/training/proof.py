@@ -1,8 +1,9 @@
 """Before and after: what a parent and the network made of it find in records that neither saw.
 
 "Before" is all that one has without training: the parent both ways, the shipped preset that `pick`
-takes for such records, and the parent's picks moved by a constant time, where the labels are of
-another definition. What a network gains over that is what training was good for.
+takes for such records, the parent's picks moved by a constant time, where the labels are of
+another definition, and the labels of neighbouring records, where these alone tell more than any of
+the others. What a network gains over that is what training was good for.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import pick_records, score_picked
 from phasenet_keras.training.label_offset import label_offsets, moved
 from phasenet_keras.training.matching import Tolerance, tolerance_of
+from phasenet_keras.training.neighbours import NEIGHBOURS, foretold
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores, mean_f1
@@ -36,12 +38,27 @@ TRAINED, NOT_KEPT = "trained", "trained, not kept"
 MOVED = ", moved"
 # Of the records that a constant time is found in.
 MOST_KNOWN = 128
+BESIDE_RECORDS = (
+    "the labels of neighbouring records alone, without a look at a waveform, give a mean F1 of "
+    "{beside:.3f} in the test records, the network that is kept {kept:.3f}: they stand beside "
+    "records that were learnt from, or were cut at one time before their arrivals, and tell little "
+    "of how well the network picks others. Label some of another shot or event and name these (a "
+    "column 'event' in the table), so that it is tested on one that it has not seen"
+)
+# A lower mean F1 is nothing that a reader would take for a success.
+LEAST_BESIDE = 0.5
 # So many events, shots or blocks make three folds.
 LEAST_FOR_FOLDS = 5
 LONE = (
     "Nothing says which records are of one event or shot: intervals draw each record by itself, "
     "and are too narrow if some are"
 )
+BESIDE = (
+    f"'{NEIGHBOURS}' looks at no waveform: straight lines through the labels learnt from, in the "
+    "order of the records' names"
+)
+# The thresholds of a way to pick, and what it picked.
+Found = tuple[Mapping[str, float], Sequence[PickedRecord]]
 # Records of a rate so many times the parent's are not shown resampled: nothing is left of them.
 FARTHEST = 50
 # A smaller mean F1 than this is no reason to begin with another preset.
@@ -101,7 +118,8 @@ class Proof:
     @property
     def _is_unsure(self) -> bool:
         """Whether what the kept network has over the best that there was before may be chance."""
-        before = {name: mean for name, mean in self._means.items() if name in self.gains}
+        networks = self.gains.keys() - {NEIGHBOURS}
+        before = {name: mean for name, mean in self._means.items() if name in networks}
         if self._trained == NOT_KEPT or not before:
             return False
         return not all(one.is_sure for one in self.gains[max(before, key=before.__getitem__)])
@@ -114,6 +132,7 @@ class Proof:
         """
         means = self._means
         ours = means.pop(self._trained, None)
+        beside = means.pop(NEIGHBOURS, 0.0)
         of_parent = {name: m for name, m in means.items() if _is_of(name, self.parent)}
         if ours is None or not of_parent:
             return ()
@@ -131,6 +150,9 @@ class Proof:
             )
             found.append(Finding("test and validation disagree", text))
         kept = ours if is_kept else plain
+        if beside >= max(kept, LEAST_BESIDE):
+            text = BESIDE_RECORDS.format(beside=beside, kept=kept)
+            found.append(Finding("neighbours say as much", text))
         others = {n: m for n, m in means.items() if n not in of_parent and not n.endswith(MOVED)}
         name = max(others, key=others.__getitem__, default="")
         if name and others[name] > kept + WORTH_CHANGING:
@@ -191,36 +213,50 @@ def before_and_after(
     """
     if not records:
         return Proof()
-    tolerance, name_of_parent = tolerance_of(tolerance_samples=tolerance_samples), _name_of(parent)
-    pickers = {**_ways_of(parent, records), **_of_itself(parent, records)}
-    if trained is not None:
-        pickers[TRAINED if is_kept else NOT_KEPT] = Picker(trained, sampling="reinterpret")
-    found: dict[str, tuple[Picker, list[PickedRecord]]] = {}
+    tolerance = tolerance_of(tolerance_samples=tolerance_samples)
+    found: dict[str, Found] = {}
     left_out, shifts = [], {}
+    pickers = {**_ways_of(parent, records), **_of_itself(parent, records)}
     for name, picker in pickers.items():
         try:
-            found[name] = (picker, pick_records(picker, records))
-            by_s = {} if name in (TRAINED, NOT_KEPT) else _shifts(picker, known, tolerance)
+            picked = pick_records(picker, records)
+            by_s = _shifts(picker, known, tolerance)
         except PhaseNetKerasError as error:  # of a rate too far for resampling: a run is not lost
             left_out.append(f"{name} has no scores: {error}")
             continue
+        found[name] = (picker.thresholds, picked)
         if by_s:
-            found[name + MOVED] = (picker, [moved(one, by_s) for one in found[name][1]])
+            found[name + MOVED] = (picker.thresholds, [moved(one, by_s) for one in picked])
             shifts[name + MOVED] = _in_words(by_s)
-    scores = {
-        name: score_picked(picked, picker.thresholds, tolerance)
-        for name, (picker, picked) in found.items()
-    }
+    scores = {name: _scored(one, tolerance) for name, one in found.items()}
     groups = drawn_groups(records)
+    remarks = [LONE] * is_lone(records, groups)
+    beside = (dict.fromkeys(parent.config.phases[1:], 1.0), foretold(records, known))
+    told = _scored(beside, tolerance)
+    if mean_f1(told, 0.0) > max((mean_f1(of, 0.0) for of in scores.values()), default=0.0):
+        found[NEIGHBOURS], scores[NEIGHBOURS] = beside, told
+        remarks.append(BESIDE)
+    if trained is not None:
+        ours, picker = TRAINED if is_kept else NOT_KEPT, Picker(trained, sampling="reinterpret")
+        try:
+            found[ours] = (picker.thresholds, pick_records(picker, records))
+            scores[ours] = _scored(found[ours], tolerance)
+        except PhaseNetKerasError as error:
+            left_out.append(f"{ours} has no scores: {error}")
     return Proof(
         scores,
         tuple(left_out),
-        (LONE,) if is_lone(records, groups) else (),
+        tuple(remarks),
         {} if trained is None else _gains(found, scores, tolerance, groups),
-        name_of_parent,
+        _name_of(parent),
         shifts,
         _advice(parent, [*known, *records]),
     )
+
+
+def _scored(found: Found, tolerance: Tolerance) -> dict[str, PhaseScores]:
+    thresholds, picked = found
+    return score_picked(picked, thresholds, tolerance)
 
 
 def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
@@ -288,7 +324,7 @@ def _in_words(shifts: Mapping[str, float]) -> str:
 
 
 def _gains(
-    found: Mapping[str, tuple[Picker, Sequence[PickedRecord]]],
+    found: Mapping[str, Found],
     scores: Mapping[str, Mapping[str, PhaseScores]],
     tolerance: Tolerance,
     groups: Sequence[str],
@@ -296,11 +332,11 @@ def _gains(
     ours = next((name for name in (TRAINED, NOT_KEPT) if name in found), None)
     matches = {
         name: {
-            phase: matches_of(picked, phase, picker.thresholds[phase], tolerance, groups)
+            phase: matches_of(picked, phase, thresholds[phase], tolerance, groups)
             for phase, score in scores[name].items()
             if score.n_true
         }
-        for name, (picker, picked) in found.items()
+        for name, (thresholds, picked) in found.items()
     }
     return {
         name: tuple(f1_difference(p, matches[ours][p], m) for p, m in of_phases.items())

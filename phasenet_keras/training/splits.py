@@ -138,7 +138,8 @@ def drawn_groups(records: Iterable[LabelledWaveform]) -> list[str]:
 def is_lone(records: Sequence[LabelledWaveform], groups: Sequence[str]) -> bool:
     """Tell if each record is drawn by itself for want of any name or date; see `drawn_groups`."""
     names = [r.name or f"record {number}" for number, r in enumerate(records)]
-    return len(records) > 1 and list(groups) == names
+    is_named = any(record.event or record.gather for record in records)
+    return len(records) > 1 and not is_named and list(groups) == names
 
 
 def spread(records: Sequence[LabelledWaveform], n_records: int) -> list[LabelledWaveform]:
