@@ -8,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_train import small_parent
 
+from phasenet_keras.training.compare import compare
+from phasenet_keras.training.comparison import recommendation
+from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.neighbours import NEIGHBOURS, foretold
 from phasenet_keras.training.proof import TRAINED, before_and_after
 from phasenet_keras.types import LabelledWaveform, Waveform
@@ -109,3 +112,21 @@ def test_what_neighbours_tell_is_no_row_where_a_network_finds_more():
     proof = before_and_after(small_parent(), None, records[1::2], 5, known=records[::2])
     assert NEIGHBOURS not in proof.scores
     assert proof.findings() == ()
+
+
+@pytest.mark.parametrize(("event", "is_said"), [("", True), ("quake", False)])
+def test_a_comparison_says_what_neighbours_tell_where_they_tell_as_much(event, is_said, tmp_path):
+    """Every second record is a test: known on both sides, unless events tell them apart."""
+    records = line({f"r{n}": 100.0 + 3 * n for n in range(20)})
+    splits = ["train", "test", "dev", "test"] * 5
+    records = [
+        replace(r, split=split, event=event and f"{event} {n}")
+        for n, (r, split) in enumerate(zip(records, splits, strict=True))
+    ]
+    config = TrainConfig(epochs=1, batch_size=8, window_samples=256, tolerance_samples=5)
+    found = compare(small_parent(), records, tmp_path, strategies="finetune", config=config)
+    said = (
+        "The labels of neighbouring records alone, without a look at a waveform, come to P F1 1.000"
+    )
+    assert (said in recommendation(found)) == is_said
+    assert set(found.neighbours) == ({"P"} if is_said else set())

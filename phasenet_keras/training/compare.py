@@ -8,7 +8,7 @@ nor chose its epoch or thresholds.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -33,7 +33,8 @@ from phasenet_keras.training.demands import check_labelled, check_network, check
 from phasenet_keras.training.evaluate import pick_records
 from phasenet_keras.training.grouping import tied_groups
 from phasenet_keras.training.matching import tolerance_of
-from phasenet_keras.training.picked import RecordTimes, times_of
+from phasenet_keras.training.neighbours import foretold
+from phasenet_keras.training.picked import PickedRecord, RecordTimes, times_of
 from phasenet_keras.training.splits import (
     LEAST_GROUPS_FOR_TWO,
     choose_split_by,
@@ -135,7 +136,7 @@ def compare(
             place.mkdir(parents=True, exist_ok=True)
             write_json(result.to_dict(), place / RESULT, sort_keys=False)
         results.append(result)
-    return Comparison(tuple(results), tolerances_s, folder)
+    return Comparison(tuple(results), tolerances_s, folder, _neighbours(parts, tolerances_s))
 
 
 def fold_splits(
@@ -236,13 +237,27 @@ def _tolerances(
 def _picked(run: Run, net: PhaseNet, records: Sequence[LabelledWaveform]) -> RunResult:
     # Reinterpreted, as in training: the samples as they are, whatever the preset's rate.
     picker = Picker(net, sampling="reinterpret")
+    return RunResult(run, _times(pick_records(picker, records), picker.thresholds))
+
+
+def _neighbours(
+    parts: Sequence[Mapping[str, Sequence[LabelledWaveform]]], phases: Iterable[str]
+) -> dict[str, tuple[RecordTimes, ...]]:
+    """Return what the labels learnt from tell of the test records of all folds, if of any."""
+    told = [foretold(part["test"], [*part["train"], *part["dev"]]) for part in parts]
+    return _times([one for of_fold in told for one in of_fold], dict.fromkeys(phases, 0.0))
+
+
+def _times(
+    picked: Sequence[PickedRecord], thresholds: Mapping[str, float]
+) -> dict[str, tuple[RecordTimes, ...]]:
+    """Return labels and picks of each phase, by phase."""
     times: dict[str, list[RecordTimes]] = {}
-    groups = drawn_groups(records)
-    for picked, group in zip(pick_records(picker, records), groups, strict=True):
-        for phase in sorted(set(picked.record.arrivals) & set(picker.thresholds)):
-            row = times_of(picked, phase, picker.thresholds[phase], group)
-            times.setdefault(phase, []).append(row)
-    return RunResult(run, {phase: tuple(rows) for phase, rows in sorted(times.items())})
+    groups = drawn_groups(one.record for one in picked)
+    for one, group in zip(picked, groups, strict=True):
+        for phase in sorted(set(one.record.arrivals) & set(thresholds)):
+            times.setdefault(phase, []).append(times_of(one, phase, thresholds[phase], group))
+    return {phase: tuple(rows) for phase, rows in sorted(times.items())}
 
 
 def _result(

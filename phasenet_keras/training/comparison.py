@@ -15,6 +15,7 @@ from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.neighbours import LEAST_BESIDE
 from phasenet_keras.training.picked import FAR, RecordTimes
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
@@ -96,6 +97,8 @@ class Comparison(ShortRepr):
         tolerances_s: greatest residual of a match, in seconds, by phase.
         folder: where ``compare`` put the runs and the command the tables: each run has a folder
             ``runs/<strategy>-n<records>-fold<k>-seed<s>``, which serves as a preset.
+        neighbours: labels of the test records and what those learnt from tell of them without a
+            look at a waveform, by phase; see `foretold`.
 
     Example:
         >>> comparison = compare(parent, read_dataset("set"), "compared")  # doctest: +SKIP
@@ -108,6 +111,7 @@ class Comparison(ShortRepr):
     results: tuple[RunResult, ...]
     tolerances_s: Mapping[str, float]
     folder: Path
+    neighbours: Mapping[str, tuple[RecordTimes, ...]] = field(default_factory=dict)
     _scored: dict[tuple[str, int], dict[str, list[PhaseScores]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -169,6 +173,14 @@ class Comparison(ShortRepr):
                 for seed in seeds
             ]
             for phase in (chosen[0].times if chosen else ())
+        }
+
+    def neighbour_scores(self) -> dict[str, PhaseScores]:
+        """Return the scores of `neighbours`; empty where no record has any."""
+        return {
+            phase: score_matches(phase, [row.matches(tolerance_s) for row in rows], tolerance_s)
+            for phase, rows in self.neighbours.items()
+            for tolerance_s in (self.tolerances_s[phase],)
         }
 
     def gains(self, strategy: str, over: str) -> tuple[Difference, ...]:
@@ -255,6 +267,13 @@ def recommendation(
             text += f" F1 of {best} less that of {name}: {gains}."
     for offset in offsets.values():
         text += f" Of zero-shot, {offset.text}."
+    told = comparison.neighbour_scores()
+    if _mean_f1(told) >= max(score, LEAST_BESIDE):
+        text += (
+            f" The labels of neighbouring records alone, without a look at a waveform, come to "
+            f"{_phrase(told)}: test records of another shot or event, named in a column 'event', "
+            "would say more of a network."
+        )
     equals = [
         name
         for name in names

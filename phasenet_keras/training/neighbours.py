@@ -16,9 +16,11 @@ from phasenet_keras.training.picked import PickedRecord
 from phasenet_keras.training.splits import drawn_groups, is_lone
 from phasenet_keras.types import LabelledWaveform, Pick
 
-__all__ = ["NEIGHBOURS", "foretold"]
+__all__ = ["LEAST_BESIDE", "NEIGHBOURS", "foretold"]
 
 NEIGHBOURS = "labels of neighbours"
+# A lower mean F1 is nothing that a reader would take for a success.
+LEAST_BESIDE = 0.5
 # Where in the line a label is, and its time in seconds, by phase.
 Points = dict[str, tuple[list[int], list[float]]]
 

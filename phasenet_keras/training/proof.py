@@ -22,7 +22,7 @@ from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import pick_records, score_picked
 from phasenet_keras.training.label_offset import label_offsets, moved
 from phasenet_keras.training.matching import Tolerance, tolerance_of
-from phasenet_keras.training.neighbours import NEIGHBOURS, foretold
+from phasenet_keras.training.neighbours import LEAST_BESIDE, NEIGHBOURS, foretold
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores, mean_f1
@@ -45,8 +45,6 @@ BESIDE_RECORDS = (
     "of how well the network picks others. Label some of another shot or event and name these (a "
     "column 'event' in the table), so that it is tested on one that it has not seen"
 )
-# A lower mean F1 is nothing that a reader would take for a success.
-LEAST_BESIDE = 0.5
 # So many events, shots or blocks make three folds.
 LEAST_FOR_FOLDS = 5
 LONE = (
