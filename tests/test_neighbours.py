@@ -78,10 +78,12 @@ def test_neighbours_of_a_gather_are_its_own():
     assert samples_of(found) == [{"P": 170.0}, {"P": 85.0}, {}]
 
 
-def test_dated_records_have_no_neighbours():
-    days = [f"2024-01-0{day}" for day in (1, 2, 3)]
-    a1, a2, a3 = (line({f"a{n}": 80.0}, day)[0] for n, day in enumerate(days, start=1))
-    assert foretold([a2], [a1, a3]) == []
+@pytest.mark.parametrize(("dates", "n_told"), [((1, 2, 3), 0), ((1, 1, 1), 1)])
+def test_dated_records_have_those_of_their_moment_for_neighbours(dates, n_told):
+    a1, a2, a3 = (
+        line({f"a{n}": 80.0}, f"2024-01-0{date}")[0] for n, date in enumerate(dates, start=1)
+    )
+    assert len(foretold([a2], [a1, a3])) == n_told
 
 
 def test_a_phase_that_nobody_has_and_a_time_behind_the_record_are_no_picks():

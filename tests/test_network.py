@@ -143,6 +143,23 @@ def test_receptive_field_is_what_the_halo_says(random_net):
     assert 4096 + 1000 < reached.max() < 4096 + 1792
 
 
+def test_features_are_what_the_next_stage_is_given(random_net):
+    n_channels = len(random_net.config.channels)
+    x = np.random.default_rng(0).normal(size=(2, 700, n_channels)).astype("float32")
+    output = keras.ops.softmax(random_net.output_conv(random_net.features(x, "up0")))
+    np.testing.assert_allclose(output, random_net(x), atol=1e-6)
+    for stage in random_net.stages[:-1]:
+        found = np.asarray(random_net.features(x, stage))
+        assert found.min() == 0.0  # behind its ReLU
+        signal = keras.Input((700, n_channels))
+        model = keras.Model(signal, random_net.features(signal, stage))
+        np.testing.assert_allclose(model.predict(x, verbose=0), found, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ConfigError, match="no stage 'down9'"):
+        random_net.features(x, "down9")
+    with pytest.raises(ConfigError, match="'output', whose output is that of the network"):
+        random_net.features(x, "output")
+
+
 @pytest.mark.parametrize("dtype", ["int16", "int32", "int64", "uint8", "bool"])
 def test_whole_numbers_are_samples_as_well(random_net, dtype):
     x = np.random.default_rng(0).integers(0, 100, (2, 300, 3)).astype(dtype)

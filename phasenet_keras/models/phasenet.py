@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -30,6 +31,9 @@ class PhaseNet(keras.Model):
     TensorFlow's ``same`` padding, as in the official graph, so that the official checkpoint's
     outputs are reproduced at any length. (For lengths that cost no accuracy, see
     `phasenet_keras.data.windows`.)
+
+    The input is what a `Picker` makes of a record, at the preset's sampling rate: each channel less
+    its mean, divided by its standard deviation. In raw counts nothing is found.
 
     `keras.models.load_model` finds the class, `StageAdam` and `MaskedCrossEntropy` once this module
     is imported, as by ``from phasenet_keras import PhaseNet``; ``import phasenet_keras`` alone
@@ -124,6 +128,43 @@ class PhaseNet(keras.Model):
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Return the probabilities, ``(batch, samples, phases)``."""
+        _, passed = deque(self._passed(x, training), maxlen=1).pop()
+        # The softmax stays in float32 under mixed precision: half precision rounds probabilities.
+        return ops.softmax(ops.cast(self.output_conv(passed), "float32"), axis=-1)
+
+    def features(self, x: Any, stage: str) -> Any:
+        """Return what a stage hands on: ``(batch, samples, filters)``, with its ReLU and skips.
+
+        Args:
+            x: as for a call; or a `keras.Input` of a fixed number of samples, which makes a model.
+            stage: one of ``stages``, but not the last: its output is that of the network.
+
+        Raises:
+            ConfigError: for another stage.
+            ShapeError: for an input of other channels.
+
+        Example:
+            >>> net = PhaseNet(channels="Z")
+            >>> signal = keras.Input((3000, 1))
+            >>> keras.Model(signal, net.features(signal, "down4")).output_shape
+            (None, 12, 128)
+        """
+        self.stage_layers(stage)
+        if stage == self.stages[-1]:
+            raise ConfigError(
+                f"features are those of a stage before the last, received '{stage}', whose output "
+                f"is that of the network: call it, or take one of {', '.join(self.stages[:-1])}"
+            )
+        found = None
+        for conv, passed in self._passed(x, training=False):
+            if conv.stage == stage:
+                found = passed
+            elif found is not None:
+                break
+        return found
+
+    def _passed(self, x: Any, training: bool | None) -> Iterator[tuple[ConvSpec, Any]]:
+        """Yield each convolution before the last, and what has passed through it."""
         self._check_shape(x.shape)
         x = ops.cast(x, self.compute_dtype)  # Keras does so, but not for whole numbers
         skips = []
@@ -139,8 +180,7 @@ class PhaseNet(keras.Model):
             if conv.transposed:
                 skip = skips.pop()
                 x = ops.concatenate([skip, _centre_crop(x, skip)], axis=-1)
-        # The softmax stays in float32 under mixed precision: half precision rounds probabilities.
-        return ops.softmax(ops.cast(self.output_conv(x), "float32"), axis=-1)
+            yield conv, x
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the input's shape with one column a phase."""
@@ -204,7 +244,7 @@ class PhaseNet(keras.Model):
             layer.trainable = is_trainable
 
     def stage_layers(self, stage: str) -> tuple[keras.Layer, ...]:
-        """Return the layers of a stage, in the order in which data pass through them.
+        """Return the layers of a stage that have weights, in their order; see also `features`.
 
         Raises:
             ConfigError: if there is no such stage; it lists the stages.

@@ -30,9 +30,9 @@ def foretold(
 ) -> list[PickedRecord]:
     """Pick records by straight lines through the labels of others, in the order of their names.
 
-    The others are those of the record's gather. Where no record has an event, a gather or a date,
-    all are taken for neighbours. The first arrival of a phase counts; beyond the first and the last
-    known record its time is that of the nearest.
+    The others are those of the record's event, gather or moment (`drawn_groups`). Where no record
+    has any of these, all are taken for neighbours. The first arrival of a phase counts; beyond the
+    first and the last known record its time is that of the nearest.
 
     Args:
         records: to be picked.
@@ -50,26 +50,30 @@ def foretold(
         UTCDateTime(1970, 1, 1, 0, 0, 0, 800000)
     """
     everything = [*records, *known]
-    is_one_line = is_lone(everything, drawn_groups(everything))
-    lines = {record.gather for record in known if record.gather or is_one_line}
-    if not any(record.gather in lines for record in records):
+    groups = drawn_groups(everything)
+    if is_lone(everything, groups):
+        groups = [""] * len(everything)
+    ours, others = groups[: len(records)], groups[len(records) :]
+    if not set(ours) & set(others):
         return []
     order = sorted(range(len(everything)), key=lambda number: natural_key(everything[number].name))
     places = np.argsort(order)
-    points = _points(known, places[len(records) :])
+    points = _points(known, others, places[len(records) :])
     return [
-        PickedRecord(record, _picks(record, place, points.get(record.gather, {})), 0.0)
-        for record, place in zip(records, places, strict=False)
+        PickedRecord(record, _picks(record, place, points.get(group, {})), 0.0)
+        for record, group, place in zip(records, ours, places, strict=False)
     ]
 
 
-def _points(known: Sequence[LabelledWaveform], places: np.ndarray) -> dict[str, Points]:
-    """Return the labels of each gather, by phase, in the order of the records."""
+def _points(
+    known: Sequence[LabelledWaveform], groups: Sequence[str], places: np.ndarray
+) -> dict[str, Points]:
+    """Return the labels of each group, by phase, in the order of the records."""
     points: dict[str, Points] = {}
     for number in np.argsort(places):
         record = known[number]
         for phase, (sample, *_) in ((p, at) for p, at in record.arrivals.items() if at):
-            of_phase = points.setdefault(record.gather, {}).setdefault(phase, ([], []))
+            of_phase = points.setdefault(groups[number], {}).setdefault(phase, ([], []))
             of_phase[0].append(places[number])
             of_phase[1].append(sample / record.waveform.sampling_rate)
     return points
