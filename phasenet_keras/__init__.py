@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phasenet_keras.io.annotations import annotations_to_stream
+    from phasenet_keras.io.quakeml import picks_to_catalog
     from phasenet_keras.io.seisbench import read_dataset, write_dataset
     from phasenet_keras.io.sources import read_labelled
     from phasenet_keras.io.tables import read_picks, write_picks
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
     from phasenet_keras.training.compare import compare
     from phasenet_keras.training.config import TrainConfig
+    from phasenet_keras.training.correction import CorrectionConfig
     from phasenet_keras.training.evaluate import evaluate
-    from phasenet_keras.training.prepare import prepare
+    from phasenet_keras.training.prepare import PrepareSettings, prepare
     from phasenet_keras.training.pseudolabels import correct_picks
+    from phasenet_keras.training.splits import assign_splits
     from phasenet_keras.training.train import train
     from phasenet_keras.training.transfer import FreezePhase, FreezeSchedule, TransferStrategy
     from phasenet_keras.types import Annotation, LabelledWaveform, Pick, Waveform
@@ -32,6 +36,7 @@ __version__ = "0.1.0.dev1"
 
 _HOMES = {
     "Annotation": "types",
+    "CorrectionConfig": "training.correction",
     "FreezePhase": "training.transfer",
     "FreezeSchedule": "training.transfer",
     "LabelledWaveform": "types",
@@ -39,15 +44,19 @@ _HOMES = {
     "PhaseNetConfig": "models.config",
     "Pick": "types",
     "Picker": "picking.picker",
+    "PrepareSettings": "training.prepare",
     "Preset": "models.contract",
     "TrainConfig": "training.config",
     "TransferStrategy": "training.transfer",
     "Waveform": "types",
+    "annotations_to_stream": "io.annotations",
+    "assign_splits": "training.splits",
     "compare": "training.compare",
     "correct_picks": "training.pseudolabels",
     "detect_peaks": "picking.peaks",
     "evaluate": "training.evaluate",
     "list_presets": "models.presets",
+    "picks_to_catalog": "io.quakeml",
     "prepare": "training.prepare",
     "read_dataset": "io.seisbench",
     "read_labelled": "io.sources",
@@ -60,6 +69,7 @@ _HOMES = {
 
 __all__ = [
     "Annotation",
+    "CorrectionConfig",
     "FreezePhase",
     "FreezeSchedule",
     "LabelledWaveform",
@@ -67,16 +77,20 @@ __all__ = [
     "PhaseNetConfig",
     "Pick",
     "Picker",
+    "PrepareSettings",
     "Preset",
     "TrainConfig",
     "TransferStrategy",
     "Waveform",
     "__version__",
+    "annotations_to_stream",
+    "assign_splits",
     "compare",
     "correct_picks",
     "detect_peaks",
     "evaluate",
     "list_presets",
+    "picks_to_catalog",
     "prepare",
     "read_dataset",
     "read_labelled",

@@ -20,15 +20,51 @@ from phasenet_keras.io.times import time_decimals
 from phasenet_keras.types import Pick
 
 if TYPE_CHECKING:
-    from obspy.core.event import Comment, Event, ResourceIdentifier
+    from obspy.core.event import Catalog, Comment, Event, ResourceIdentifier
     from obspy.core.event import Pick as QuakePick
 
-__all__ = ["write_quakeml"]
+__all__ = ["picks_to_catalog", "write_quakeml"]
 
 AUTHORITY = "smi:local"
 OURS = f"{AUTHORITY}/phasenet-keras"
 # What a resource id may hold.
 _NO_ID = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def picks_to_catalog(
+    picks: Iterable[Pick | Arrival], *, time_errors_s: Mapping[str, float] | None = None
+) -> Catalog:
+    """Return picks as an ObsPy catalogue: an event for each event named, one for all without any.
+
+    A picker does not know events, so that its picks are all in one: an associator tells them apart.
+    A `Pick` has its preset as ``method_id``, and probability, amplitude and signal-to-noise ratio
+    as comments. Resource ids are made of what a pick is, so that the same picks have the same ids.
+
+    Args:
+        picks: any number, also none.
+        time_errors_s: standard deviation of times by phase, where known.
+
+    Raises:
+        FormatError: for a station whose name is no code.
+
+    Example:
+        >>> from phasenet_keras import Picker, read_waveforms
+        >>> picks = Picker.from_preset("regional").pick(read_waveforms())
+        >>> [(pick.phase_hint, str(pick.time)) for pick in picks_to_catalog(picks)[0].picks]
+        [('P', '2009-08-24T00:20:07.690000Z'), ('S', '2009-08-24T00:20:08.680000Z')]
+    """
+    from obspy.core.event import Catalog, Event
+
+    events: dict[str, Event] = {}
+    used: Counter[str] = Counter()
+    for pick in picks:
+        name = pick.event if isinstance(pick, Arrival) else ""
+        if name not in events:
+            event_id = f"{AUTHORITY}/{_safe(name)}" if name else NO_EVENT_ID
+            events[name] = Event(resource_id=_id(event_id))
+        error_s = (time_errors_s or {}).get(pick.phase)
+        events[name].picks.append(_quake_pick(pick, error_s, used))
+    return Catalog(events=list(events.values()), resource_id=_id(f"{OURS}/catalog"))
 
 
 def write_quakeml(
@@ -37,10 +73,8 @@ def write_quakeml(
     *,
     time_errors_s: Mapping[str, float] | None = None,
 ) -> int:
-    """Write picks as QuakeML: an event for each event named, one for all picks without any.
+    """Write picks as QuakeML; see `picks_to_catalog`. The same picks give the same file.
 
-    A `Pick` has its preset as ``method_id``, and probability, amplitude and signal-to-noise ratio
-    as comments. Resource ids are made of what a pick is, so that the same picks give the same file.
     Station names stay whole, though the schema of QuakeML has no more than 8 characters for them.
 
     Args:
@@ -63,23 +97,12 @@ def write_quakeml(
         ...     write_quakeml([], Path(folder) / "picks.xml")
         0
     """
-    from obspy.core.event import Catalog, Event
-
     picks = list(picks)
     _warn_of_lost_digits(picks)
-    events: dict[str, Event] = {}
-    used: Counter[str] = Counter()
-    for pick in picks:
-        name = pick.event if isinstance(pick, Arrival) else ""
-        if name not in events:
-            event_id = f"{AUTHORITY}/{_safe(name)}" if name else NO_EVENT_ID
-            events[name] = Event(resource_id=_id(event_id))
-        error_s = (time_errors_s or {}).get(pick.phase)
-        events[name].picks.append(_quake_pick(pick, error_s, used))
-    catalog = Catalog(events=list(events.values()), resource_id=_id(f"{OURS}/catalog"))
+    catalog = picks_to_catalog(picks, time_errors_s=time_errors_s)
     with beside_then_rename(Path(path), "wb") as file:
         catalog.write(file, format="QUAKEML")
-    return used.total()
+    return len(picks)
 
 
 def _warn_of_lost_digits(picks: Iterable[Pick | Arrival]) -> None:
