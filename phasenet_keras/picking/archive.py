@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_channels
+from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
@@ -25,6 +26,7 @@ from phasenet_keras.io.record_names import name_source
 from phasenet_keras.io.registry import LostNote, noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
+from phasenet_keras.picking.far_rates import said_of_far_rates
 from phasenet_keras.picking.files import (
     FileReport,
     Progress,
@@ -157,8 +159,11 @@ def plan_archive(
         else:
             yield from notes
     of_files, texts = blocks_without_pressure([blocks for _, blocks, _ in read], selection)
-    wanted = (h for _, bs, _ in read for b in bs for h in filter(selection.takes_heard, b.codes))
+    wanted = [h for _, bs, _ in read for b in bs for h in filter(selection.takes_heard, b.codes)]
     texts += said_of_channels(wanted)
+    rates_hz = {heard.key[2] for heard in wanted if is_for_picks(heard.key[0])}
+    if far := said_of_far_rates(rates_hz, picker.preset.sampling_rate, picker.sampling):
+        texts.append(far)
     read = [(path, b, notes) for (path, _, notes), b in zip(read, of_files, strict=True) if b]
     yield from (FileReport(paths[0], text, failed=False) for text in texts)
     stations = [

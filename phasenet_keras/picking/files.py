@@ -22,6 +22,7 @@ from phasenet_keras.io.registry import (
 )
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.picking.far_rates import said_of_far_rates
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import FormatError, Pick, TextOnlyError, Waveform
 
@@ -195,10 +196,16 @@ def pick_files(
         groups = group_by_station(paths)
     yield from _notes(paths[0], texts)
     yield Progress(0, len(groups))
+    rates_hz: set[float] = set()
     for done, group in enumerate(groups, start=1):
         for items in _read_at_once(group):
-            yield from _pick_group(picker, items, shown, selection)
+            for event in _pick_group(picker, items, shown, selection):
+                if isinstance(event, StationResult) and is_for_picks(event.station):
+                    rates_hz |= {record.waveform.sampling_rate for record in event.records}
+                yield event
         yield Progress(done, len(groups))
+    if far := said_of_far_rates(rates_hz, picker.preset.sampling_rate, picker.sampling):
+        yield FileReport(paths[0], far, failed=False)
 
 
 def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list[FileReport]]:
