@@ -209,7 +209,7 @@ def save_station_figure(
     window_s: float | None = None,
     taken: Collection[str] = (),
 ) -> Path:
-    """Draw a station and save it as ``<station>.png``.
+    """Draw a station and save it as ``<station>.png``, a record of HDF5 under its own name.
 
     Args:
         result: as in `plot_station`.
@@ -223,7 +223,7 @@ def save_station_figure(
     folder = folder_to_write(folder)
     result = _station_of(result)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{free_name(file_stem(result.station), taken)}.png"
+    path = folder / f"{free_name(file_stem(result.name or result.station), taken)}.png"
     save_figure(plot_station(result, window_s), path)
     return path
 

@@ -20,6 +20,7 @@ from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, Waveform
 
 __all__ = [
+    "LEAST_RATE",
     "MISSING",
     "SAMPLING",
     "Prepared",

@@ -325,7 +325,8 @@ def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
     """Order traces by start; of two of the same start the longer is later, then by content."""
     sample = trace.data[0]
     first = 0.0 if sample is np.ma.masked or not math.isfinite(sample) else float(sample)
-    return (trace.stats.starttime, trace.stats.npts, trace.stats.get("source_path", ""), first)
+    place = f"{trace.stats.get('source_path', '')}/{trace.stats.get('record_name', '')}"
+    return (trace.stats.starttime, trace.stats.npts, place, first)
 
 
 def position_of(time: UTCDateTime, start: UTCDateTime, rate_hz: float) -> float:

@@ -1,9 +1,10 @@
-"""Files read piece by piece: blocks of miniSEED records, other formats as a whole."""
+"""Files read piece by piece: blocks of miniSEED or of named records, other formats as a whole."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,8 +15,11 @@ from phasenet_keras.io.mseed_headers import (
     LEAST_RECORD_BYTES,
     bytes_of_whole_records,
 )
+from phasenet_keras.io.no_waveforms import said_of_no_record
 from phasenet_keras.io.record_names import is_dated, note_source
 from phasenet_keras.io.registry import (
+    LostRecord,
+    Reader,
     RecordWarning,
     headers_of,
     keep_usable_traces,
@@ -32,6 +36,8 @@ __all__ = ["BLOCK_BYTES", "Block", "blocks_of", "read_block"]
 
 # Half a day of one channel, or less: a few times as much is held while channels come together.
 BLOCK_BYTES = 1 << 21
+# Of a record that is held, whatever the file has.
+SAMPLE_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,13 @@ class Block:
 
     Attributes:
         path: of the file.
-        offset: of the part, in bytes.
-        size: in bytes, None for the whole file.
+        offset: of the part, in bytes; of named records their number.
+        size: in bytes, or records; None for the whole file.
         start: of its earliest trace, UTC.
         codes: record keys and channel codes of its traces, and from when to when there are any.
         stations: SEED ids without component of its traces; `read_block` gives those of no others.
+        is_of_records: True if the part is so many records that have names, which have nothing in
+            common with those of other blocks.
     """
 
     path: Path
@@ -53,13 +61,15 @@ class Block:
     start: UTCDateTime
     codes: frozenset[Heard]
     stations: frozenset[str]
+    is_of_records: bool = False
 
 
 def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Block, list[Trace]]]:
     """Yield the blocks of a file, each with the headers of its traces.
 
     miniSEED of more than ``block_bytes`` is cut between records, of whatever lengths; what is
-    damaged is left out with a warning.
+    damaged is left out with a warning. Files of records that have names (HDF5) are cut between
+    these; one that cannot be used is in some block, and said when that is read.
 
     Raises:
         FormatError: if the file cannot be read at all.
@@ -67,12 +77,23 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
     Warns:
         RecordWarning: for a block that cannot be read, and a last record that is not whole.
     """
-    length = _record_bytes(path) if _is_long_miniseed(path, block_bytes) else None
+    reader = reader_of(path) if path.is_file() else None
+    if reader and reader.records:
+        yield from _blocks_of_records(path, reader, block_bytes)
+        return
+    is_long = reader and reader.name == "miniSEED" and path.stat().st_size > block_bytes
+    length = _record_bytes(path) if is_long else None
     if length is None:
         with warnings.catch_warnings(action="ignore"):  # said when it is read for good
             traces = list(read_stream(path, headers_only=True))
         yield _block(path, 0, None, traces), traces
-        return
+    else:
+        yield from _blocks_of_miniseed(path, block_bytes, length)
+
+
+def _blocks_of_miniseed(
+    path: Path, block_bytes: int, length: int
+) -> Iterator[tuple[Block, list[Trace]]]:
     offset, has_text, is_readable = 0, False, False
     codes: frozenset[str] | None = None
     with path.open("rb") as file:
@@ -99,12 +120,56 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
         warnings.warn(text, RecordWarning, stacklevel=2)
 
 
+def _blocks_of_records(
+    path: Path, reader: Reader, block_bytes: int
+) -> Iterator[tuple[Block, list[Trace]]]:
+    """Yield blocks of so many bytes of samples, or of one record; each holds a usable one."""
+    begin, end, n_bytes = 0, 0, 0
+    traces: list[Trace] = []
+    lost: list[str] = []
+    for item in _items(path, reader, slice(None), headers_only=True):
+        if isinstance(item, str):
+            lost.append(item)
+        else:
+            of_item = SAMPLE_BYTES * sum(trace.stats.npts for trace in item)
+            if traces and n_bytes + of_item > block_bytes:
+                yield _block(path, begin, end - begin, traces, is_of_records=True), traces
+                begin, n_bytes, traces = end, 0, []
+            traces += item
+            n_bytes += of_item
+        end += 1
+    if not traces:
+        raise FormatError(said_of_no_record(path, lost))
+    yield _block(path, begin, end - begin, traces, is_of_records=True), traces
+
+
+def _items(
+    path: Path, reader: Reader, which: slice, *, headers_only: bool
+) -> Iterator[list[Trace] | str]:
+    """Yield the records of a file as traces of it; where headers will do nothing else is said."""
+    items = reader.records(path, which, headers_only) if reader.records else iter(())
+    while True:
+        # Not around the yield: warnings of those who take the items are theirs.
+        with warnings.catch_warnings(action="ignore") if headers_only else nullcontext():
+            item = next(items, None)
+        if item is None:
+            return
+        if not isinstance(item, str):
+            note_source(item, path)
+        yield item
+
+
 def read_block(block: Block) -> list[Trace]:
     """Read the traces of a block's stations.
 
     Raises:
         FormatError: if it cannot be read.
+
+    Warns:
+        LostRecord: for records that cannot be read, where it is of such.
     """
+    if block.is_of_records:
+        return _read_records(block)
     keys = {heard.key for heard in block.codes}
     is_all = block.stations == {station for station, _, _ in keys}
     if block.size is None:
@@ -122,6 +187,17 @@ def read_block(block: Block) -> list[Trace]:
     return [trace for trace in stream if is_all or station_id(trace) in block.stations]
 
 
+def _read_records(block: Block) -> list[Trace]:
+    which = slice(block.offset, block.offset + (block.size or 0))
+    traces: list[Trace] = []
+    for item in _items(block.path, reader_of(block.path), which, headers_only=False):
+        if isinstance(item, str):
+            warnings.warn(f"{block.path}: {item}", LostRecord, stacklevel=3)
+        else:
+            traces += [trace for trace in item if station_id(trace) in block.stations]
+    return traces
+
+
 def _codes_of(path: Path) -> frozenset[str]:
     """Return the channel codes of a whole file; none if it cannot be read at once."""
     return frozenset(trace.stats.channel for trace in headers_of(path))
@@ -136,7 +212,13 @@ def _records_of(stations: frozenset[str], keys: set[RecordKey]) -> dict[str, str
     return {"sourcename": f"{next(iter(stations))}*"} if len(stations) == 1 and has_codes else {}
 
 
-def _block(path: Path, offset: int, size: int | None, traces: list[Trace]) -> Block:
+def _block(
+    path: Path,
+    offset: int,
+    size: int | None,
+    traces: list[Trace],
+    is_of_records: bool = False,
+) -> Block:
     return Block(
         path,
         offset,
@@ -144,6 +226,7 @@ def _block(path: Path, offset: int, size: int | None, traces: list[Trace]) -> Bl
         min(trace.stats.starttime for trace in traces),
         frozenset(_heard(traces)),
         frozenset(station_id(trace) for trace in traces),
+        is_of_records,
     )
 
 
@@ -154,12 +237,6 @@ def _heard(traces: list[Trace]) -> Iterator[Heard]:
     for (key, code), of_code in found.items():
         start_ns = min(trace.stats.starttime.ns for trace in of_code)
         yield Heard(key, code, start_ns, max(trace.stats.endtime.ns for trace in of_code))
-
-
-def _is_long_miniseed(path: Path, block_bytes: int) -> bool:
-    return (
-        path.is_file() and path.stat().st_size > block_bytes and reader_of(path).name == "miniSEED"
-    )
 
 
 def _record_bytes(path: Path) -> int | None:

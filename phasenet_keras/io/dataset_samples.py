@@ -16,6 +16,7 @@ from phasenet_keras.io.dataset_table import (
     station_of_row,
     text_in,
 )
+from phasenet_keras.io.hdf5_files import values_of
 from phasenet_keras.types import FormatError, Waveform
 
 if TYPE_CHECKING:
@@ -30,14 +31,18 @@ BUCKET = re.compile(
 )
 
 
-def waveform_of_row(row: Mapping[str, Any], file: h5py.File) -> Waveform:
+def waveform_of_row(
+    row: Mapping[str, Any], file: h5py.File, headers_only: bool = False
+) -> Waveform:
     """Return the record of a row; what h5py raises for a damaged one is not caught.
+
+    Of headers alone the samples are zeros.
 
     Raises:
         FormatError: saying what of it is missing or cannot be.
         ShapeError: as `Waveform`.
     """
-    data, components = _samples(row, file)
+    data, components = _samples(row, file, headers_only)
     step_s = number_in(row.get("trace_dt_s"))
     rate = number_in(row.get("trace_sampling_rate_hz")) or (1.0 / step_s if step_s else None)
     rate = rate or number_in(_layout(file, "sampling_rate"))
@@ -56,14 +61,14 @@ def waveform_of_row(row: Mapping[str, Any], file: h5py.File) -> Waveform:
     )
 
 
-def _samples(row: Mapping[str, Any], file: h5py.File) -> tuple[np.ndarray, str]:
+def _samples(row: Mapping[str, Any], file: h5py.File, headers_only: bool) -> tuple[np.ndarray, str]:
     """Return ``(samples, channels)`` and the components; SeisBench may keep several in a bucket."""
     name = text_in(row["trace_name"])
     bucket = BUCKET.match(name)
     place = f"data/{bucket['bucket'] if bucket else name}"
     if place not in file:
         raise FormatError("the file has no such record")
-    block = file[place][int(bucket["index"])] if bucket else file[place][()]
+    block = values_of(file[place], int(bucket["index"]) if bucket else (), headers_only)
     components = text_in(row.get("trace_component_order")) or _layout(file, "component_order")
     if getattr(block, "ndim", 0) != 2:
         raise FormatError(

@@ -9,12 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["DAMAGE", "NewHdf5", "attributes_of", "dataset_of", "new_hdf5", "nodes_of", "opened"]
+__all__ = [
+    "DAMAGE",
+    "NewHdf5",
+    "attributes_of",
+    "dataset_of",
+    "new_hdf5",
+    "node_named",
+    "nodes_of",
+    "opened",
+    "values_of",
+]
 
 # What h5py raises for files that are damaged, or are not what they should be.
 DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
@@ -75,6 +87,29 @@ def _nodes_below(
                 yield from _nodes_below(node, f"{name}/", attributes)
         else:
             yield name, node, attributes
+
+
+def node_named(file: h5py.File, name: str) -> tuple[Any, Mapping[str, Any]]:
+    """Return the group or dataset of a record, and the attributes of the groups above it.
+
+    Raises:
+        FormatError: if they cannot be read.
+    """
+    node, above = file, dict[str, Any]()
+    try:
+        for part in name.split("/"):
+            above |= attributes_of(node)
+            node = node.get(part)
+    except DAMAGE as error:
+        raise FormatError(f"it cannot be read: {error}") from error
+    return node, above
+
+
+def values_of(dataset: Any, place: int | tuple[()] = (), headers_only: bool = False) -> Any:
+    """Return the values of a dataset, or of one of the records in it; of headers alone zeros."""
+    if headers_only:
+        return np.broadcast_to(np.zeros((), dataset.dtype), dataset.shape)[place]
+    return dataset[place]
 
 
 def dataset_of(node: Any) -> Any:

@@ -18,6 +18,7 @@ __all__ = [
     "check_are_channels",
     "metadata_kind",
     "said_of_metadata",
+    "said_of_no_record",
 ]
 
 ROOTS = {"FDSNStationXML": "StationXML", "quakeml": "QuakeML", "seiscomp": "SeisComP XML"}
@@ -33,7 +34,11 @@ _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1f]")
 CHUNK_BYTES = 1 << 20
 # A table with such a column is of stations or of arrivals; others may be waveforms of some form.
 COLUMNS = {"station", "station_id", "sta", "network", "latitude", "phase", "fname", "file_name"}
+COLUMNS |= {"trace_name"}
 NOTES = (".md", ".rst")
+# What lies beside the waveforms of a data set; SeisBench lists its parts in a file of this name.
+PNG = b"\x89PNG\r\n"
+CHUNKS = "chunks"
 # What messages name for data that are no records.
 OTHER_SHAPES = '"Arrays of another shape" in docs/how-to/labels.md shows how to make records of it'
 # So many records are looked at; of fewer than this nothing is concluded.
@@ -66,7 +71,13 @@ def metadata_kind(path: Path, head: bytes) -> str:
         return "dataless SEED" if _is_text(path) else ""
     if _RESP.search(head):
         return "a SEED response (RESP)"
+    if head.startswith(PNG):
+        return "a figure"
     text = head.decode("utf-8-sig", "ignore").lstrip()
+    if re.match(r'\{\s*"', text):
+        return "JSON"
+    if path.name == CHUNKS and (path.parent / f"metadata{text.split()[0]}.csv").is_file():
+        return "a list of chunks"
     if text.startswith("<"):
         root = _ROOT.search(text)
         return ROOTS.get(root[1], "XML") if root else "XML"
@@ -118,6 +129,17 @@ def array_kind(head: bytes) -> str:
         if len(cells) > 2 and all(re.fullmatch(r"[-+\d.,eE]+", cell) for cell in cells):
             return f"text of {len(cells)} columns"
     return ""
+
+
+def said_of_no_record(path: Path, lost: Sequence[str]) -> str:
+    """Say that none of the records of a file can be used, for these reasons."""
+    why = f", of {len(lost)}: {lost[0]}" if lost else ""
+    return (
+        f"{path} holds no record that can be used{why}. In HDF5 a record is a dataset of (samples, "
+        "channels), or a group with such a one called data, with the attributes sampling_rate_hz, "
+        f"channels, station and start_time. If an array is of several events or sensors: "
+        f"{OTHER_SHAPES}"
+    )
 
 
 def check_are_channels(

@@ -18,7 +18,7 @@ from phasenet_keras.io.channels import (
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
-__all__ = ["has_date", "is_dated", "note_source", "own_record", "record_of_file"]
+__all__ = ["has_date", "is_dated", "name_source", "note_source", "own_record", "record_of_file"]
 
 # Without a clock a record begins with 1970, less what SAC's B puts before the origin.
 UNDATED_S = -86_400.0, 365 * 86_400.0
@@ -58,10 +58,25 @@ def note_source(traces: Collection[Trace], path: Path, codes: Iterable[str] | No
     """
     codes = {trace.stats.channel for trace in traces} if codes is None else codes
     record = record_of_file(path, codes)
+    name_source(traces, path.name)
     for trace in traces:
-        trace.stats.source_file = path.name
         trace.stats.source_path = str(path)
         trace.stats.source_record = record
+
+
+def name_source(traces: Iterable[Trace], name: str) -> None:
+    """Write into the headers of traces what their file is called; a record in it has its own name.
+
+    Example:
+        >>> from obspy import Trace
+        >>> traces = Trace(), Trace(header={"record_name": "quake/A"})
+        >>> name_source(traces, "a.h5")
+        >>> [trace.stats.source_file for trace in traces]
+        ['a.h5', 'a.h5/quake/A']
+    """
+    for trace in traces:
+        record = trace.stats.get("record_name", "")
+        trace.stats.source_file = f"{name}/{record}" if record else name
 
 
 def own_record(trace: Trace) -> str:
@@ -69,7 +84,8 @@ def own_record(trace: Trace) -> str:
 
     That is so of what is named after its file, and of what has no time: equal names, and equal
     times, are chance. Of channels that have a file each it is what their names have in common.
-    Empty is a record that its station and its time tell from others.
+    Empty is a record that its station and its time tell from others. What is named in its file
+    (HDF5, data sets) is a record of its own, also where others overlap with it.
 
     Example:
         >>> from obspy import Trace
@@ -82,6 +98,8 @@ def own_record(trace: Trace) -> str:
     """
     stats = trace.stats
     path = stats.get("source_path", "")
+    if stats.get("record_name"):
+        return f"{_absolute(path)}/{stats.record_name}"
     if not path or (is_dated(stats.starttime) and not stats.get("station_name")):
         return ""
     if stats.get("station_name"):

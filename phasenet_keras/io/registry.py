@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FormatNote",
+    "LostNote",
+    "LostRecord",
     "NoWaveformError",
     "Reader",
     "RecordWarning",
@@ -33,6 +35,7 @@ __all__ = [
     "check_header",
     "gather_of",
     "headers_of",
+    "holds_records",
     "noted",
     "read_stream",
     "reader_of",
@@ -44,7 +47,7 @@ __all__ = [
 
 HEAD_BYTES = 4096
 # So many formats are named where a file is of none: many files may be.
-MOST_FORMATS = 4
+MOST_FORMATS = 6
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
 NUMBER_KINDS = "iufb"
 TEXT_KINDS = "SU"
@@ -56,6 +59,14 @@ class RecordWarning(UserWarning):
 
 class FormatNote(RecordWarning):
     """What is to be known of files of a format: it names none of them, and is said once for all."""
+
+
+class LostRecord(RecordWarning):
+    """One of the records of a file could not be read at all; the others were."""
+
+
+class LostNote(str):
+    """What a `LostRecord` said."""
 
 
 class NoWaveformError(FormatError):
@@ -84,6 +95,9 @@ class Reader:
         sniff: told the path and the first 4096 bytes, says if the file is of this format.
         read: returns the traces; with True as its second argument headers alone will do.
         one_trace_one_station: True for gathers, whose traces carry no SEED id of their own.
+        records: for files of many records that have names, each of which is a record of its own:
+            told which of them, by number, and if headers will do, yields the traces of each, or why
+            it is lost.
     """
 
     name: str
@@ -91,6 +105,7 @@ class Reader:
     sniff: Callable[[Path, bytes], bool]
     read: Callable[[Path, bool], Stream]
     one_trace_one_station: bool = False
+    records: Callable[[Path, slice, bool], Iterator[list[Trace] | str]] | None = None
 
 
 _READERS: dict[str, Reader] = {}
@@ -104,7 +119,7 @@ def register_reader(reader: Reader) -> Reader:
 
 def readers() -> tuple[Reader, ...]:
     """Return all formats, in the order in which they are tried."""
-    from phasenet_keras.io import arrays, obspy_formats  # noqa: F401 - they register themselves
+    from phasenet_keras.io import arrays, hdf5_records, obspy_formats  # noqa: F401 - they register themselves
 
     return tuple(_READERS.values())
 
@@ -135,7 +150,9 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
             warnings.warn(item.message, stacklevel=2)
         else:
             for text in said_of_records([item]):
-                warnings.warn(f"{path}: {text}", RecordWarning, stacklevel=2)
+                is_lost = issubclass(item.category, LostRecord)
+                category = LostRecord if is_lost else RecordWarning
+                warnings.warn(f"{path}: {text}", category, stacklevel=2)
     keep_usable_traces(stream, str(path), headers_only)
     _name_stations(stream, path, reader)
     return stream
@@ -151,6 +168,14 @@ def headers_of(path: Path) -> list[Trace]:
             return list(read_stream(path, headers_only=True))
         except FormatError:
             return []
+
+
+def holds_records(path: Path) -> bool:
+    """Tell if a file holds many records that have names, each of which is one of its own."""
+    try:
+        return path.is_file() and reader_of(path).records is not None
+    except FormatError:
+        return False
 
 
 def gather_of(path: Path, station: str) -> str:
@@ -209,7 +234,10 @@ def noted() -> Iterator[list[str]]:
     texts: list[str] = []
     with warnings.catch_warnings(record=True, action="always", category=RecordWarning) as caught:
         yield texts
-    texts += [str(item.message) for item in caught if issubclass(item.category, RecordWarning)]
+    for item in caught:
+        if issubclass(item.category, RecordWarning):
+            note = LostNote if issubclass(item.category, LostRecord) else str
+            texts.append(note(item.message))
 
 
 def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:

@@ -37,6 +37,7 @@ from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
@@ -201,6 +202,11 @@ def open_source(
         return _from_hdf5(hdf5)
     if labels is None:
         return _from_own_labels(paths, waveforms, selection)
+    if hdf5:
+        paths = [path for path in paths if path not in hdf5]
+        names = some(path.name for path in hdf5)
+        text = f"{names}: HDF5 beside other waveforms is left out: give it alone, with its labels"
+        warnings.warn(text, RecordWarning, stacklevel=2)
     if any(_is_of_samples(path, paths) for path in files):
         parts = csv_parts(paths, label_table(labels), selection)
         return Source("table of samples", tuple(parts))

@@ -9,10 +9,11 @@ from pathlib import Path
 from phasenet_keras.io.gathers import names_in, own_names, read_names, shots_of_files
 from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.index import expand_paths
+from phasenet_keras.io.registry import holds_records
 from phasenet_keras.io.seisbench import dataset_chunks, read_dataset
 from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.waveforms import read_waveforms
-from phasenet_keras.types import LabelledWaveform, Waveform
+from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 __all__ = ["GatherRecord", "read_gather_records"]
 
@@ -52,7 +53,13 @@ def read_gather_records(
     if len(sources) == 1 and dataset_chunks(Path(sources[0])):
         records = read_dataset(sources[0])
     else:
-        records = map(_unlabelled, read_waveforms(expand_paths(sources)))
+        paths = expand_paths(sources)
+        for path in filter(holds_records, paths):
+            raise FormatError(
+                f"{path} holds records of its own labels and shots: make a data set of it by "
+                "`phasenet-keras prepare`, and give that folder alone"
+            )
+        records = map(_unlabelled, read_waveforms(paths))
     records = list(records)
     own = [_own_names(record, geometry) if pattern is None else None for record in records]
     shots = shots_of_files((pair[0] for pair in own if pair), geometry)

@@ -11,18 +11,22 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_channels
+from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
-from phasenet_keras.io.registry import noted
+from phasenet_keras.io.record_names import name_source
+from phasenet_keras.io.registry import LostNote, noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
+from phasenet_keras.picking.far_rates import said_of_far_rates
 from phasenet_keras.picking.files import (
     FileReport,
     Progress,
@@ -40,7 +44,15 @@ if TYPE_CHECKING:
 
     from phasenet_keras.picking.picker import Picker
 
-__all__ = ["GroupJob", "GroupRun", "network_facts", "pick_archive", "plan_archive", "said_of"]
+__all__ = [
+    "GroupJob",
+    "GroupRun",
+    "by_group",
+    "network_facts",
+    "pick_archive",
+    "plan_archive",
+    "said_of",
+]
 
 
 @dataclass(frozen=True)
@@ -106,11 +118,12 @@ def pick_archive(
     jobs = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
     done, total = 0, sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
-    for job in jobs:
-        for _ in GroupRun(picker, job, parts.folder_of(job.name)).run():
-            done += 1
-            yield Progress(done, total)
-        yield from said_of([job], parts)
+    for group in by_group(jobs):
+        for job in group:
+            for _ in GroupRun(picker, job, parts.folder_of(job.name)).run():
+                done += 1
+                yield Progress(done, total)
+        yield from said_of(group, parts)
 
 
 def plan_archive(
@@ -126,7 +139,7 @@ def plan_archive(
         A `FileReport` for each file that cannot be used, and a `Progress` before each file.
 
     Returns:
-        A job for each group of files that share a station.
+        A job for each group of files that share a station, or each block of named records.
     """
     selection = selection or Selection()
     paths, said = chosen_paths(sources, selection)
@@ -146,15 +159,18 @@ def plan_archive(
         else:
             yield from notes
     of_files, texts = blocks_without_pressure([blocks for _, blocks, _ in read], selection)
-    wanted = (h for _, bs, _ in read for b in bs for h in filter(selection.takes_heard, b.codes))
+    wanted = [h for _, bs, _ in read for b in bs for h in filter(selection.takes_heard, b.codes)]
     texts += said_of_channels(wanted)
+    rates_hz = {heard.key[2] for heard in wanted if is_for_picks(heard.key[0])}
+    if far := said_of_far_rates(rates_hz, picker.preset.sampling_rate, picker.sampling):
+        texts.append(far)
     read = [(path, b, notes) for (path, _, notes), b in zip(read, of_files, strict=True) if b]
     yield from (FileReport(paths[0], text, failed=False) for text in texts)
     stations = [
         {heard.key[:2] for b in blocks for heard in b.codes if heard.key[0] in b.stations}
         for _, blocks, _ in read
     ]
-    jobs = []
+    jobs: list[GroupJob] = []
     for numbers in tie_together(stations):
         order = {read[number][0]: number for number in sorted(numbers)}
         blocks = [block for number in numbers for block in read[number][1]]
@@ -168,8 +184,22 @@ def plan_archive(
             selection=selection,
             part_s=part_s,
         )
-        jobs.append(job)
+        jobs += _by_block(job) if blocks[0].is_of_records else [job]
     return jobs
+
+
+def _by_block(job: GroupJob) -> Iterator[GroupJob]:
+    """Yield a job for each block of a file of named records: none goes on in another block."""
+    for number, block in enumerate(job.blocks):
+        # A data set's table may change beside its samples.
+        facts = block.offset, block.size, sorted(block.codes)
+        notes = job.notes if number == 0 else ()
+        yield replace(job, name=digest_of([job.name, *facts]), blocks=(block,), notes=notes)
+
+
+def by_group(jobs: Iterable[GroupJob]) -> list[list[GroupJob]]:
+    """Return the jobs of each group of files together, which `said_of` is told at once."""
+    return [list(group) for _, group in groupby(jobs, key=lambda job: job.paths)]
 
 
 def _read_headers(
@@ -268,8 +298,7 @@ class GroupRun:
             self._note(block.path, str(error), failed=True)
             return []
         if block.path in self._job.shown:
-            for trace in traces:
-                trace.stats.source_file = self._job.shown[block.path]
+            name_source(traces, self._job.shown[block.path])
         wanted = [self._job.selection.cut(trace) for trace in traces]
         return [trace for trace in wanted if trace is not None]
 
@@ -279,7 +308,7 @@ class GroupRun:
         with noted() as texts:
             yield
         for text in texts:
-            self._note(path, text, failed=False)
+            self._note(path, text, failed=isinstance(text, LostNote))
 
     def _note(self, path: Path, text: str, failed: bool) -> None:
         self._facts.append({"path": str(path), "text": text, "failed": failed})
@@ -311,7 +340,8 @@ def _sums_of(
             report = FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])
             reports.setdefault(report, fact)
         elif "n_records" in fact:
-            stations[fact["station"]] = StationSummary.of(fact)
+            name = fact["station"]
+            stations.setdefault(name, StationSummary(name)).join(StationSummary.of(fact))
         else:
             summary = stations.setdefault(fact["station"], StationSummary(fact["station"]))
             said = {name: fact[name] for name in ("counts", "failed", "reason")}

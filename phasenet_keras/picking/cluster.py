@@ -27,6 +27,7 @@ from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.picking.archive import (
     GroupJob,
     GroupRun,
+    by_group,
     network_facts,
     plan_archive,
     said_of,
@@ -146,7 +147,9 @@ def pick_over_dask(
 
     parts.begin()
     planned = yield from plan_archive(picker, sources, selection, part_s, block_bytes)
-    groups = [[job.absolute() for job in _by_station(group)] for group in planned]
+    groups = [
+        [one.absolute() for job in group for one in _by_station(job)] for group in by_group(planned)
+    ]
     jobs = [job for group in groups for job in group]
     total = sum(len(job.blocks) for job in jobs)
     yield Progress(0, total)
@@ -186,9 +189,12 @@ def pick_over_dask(
 
 
 def _by_station(group: GroupJob) -> list[GroupJob]:
-    """Return a job for each station of a group; each reads the blocks that they share."""
+    """Return a job for each station of a group; each reads the blocks that they share.
+
+    Named records come with a job for each block already.
+    """
     names = sorted({name for block in group.blocks for name in block.stations})
-    if len(names) < 2:
+    if len(names) < 2 or group.blocks[0].is_of_records:
         return [group]
     jobs: list[GroupJob] = []
     for name in names:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phasenet_keras.io.blocks import Block, blocks_of, read_block
 from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, expand_paths, group_by_station
-from phasenet_keras.io.registry import NoWaveformError, noted, read_stream
+from phasenet_keras.io.record_names import name_source
+from phasenet_keras.io.registry import (
+    LostNote,
+    NoWaveformError,
+    holds_records,
+    noted,
+    read_stream,
+)
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.picking.far_rates import said_of_far_rates
 from phasenet_keras.short_repr import ShortRepr
-from phasenet_keras.types import FormatError, Pick, TextOnlyError
+from phasenet_keras.types import FormatError, Pick, TextOnlyError, Waveform
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker, RecordResult
@@ -95,6 +104,17 @@ class StationSummary:
             self._longest = (failed, hours)
             self.reason = reason
 
+    def join(self, other: StationSummary) -> None:
+        """Add what became of others of its stretches."""
+        self.n_records += other.n_records
+        self.n_picked += other.n_picked
+        self.hours += other.hours
+        self.hours_picked += other.hours_picked
+        self.counts.update(other.counts)
+        self.failed |= other.failed
+        if other._longest > self._longest:
+            self._longest, self.reason = other._longest, other.reason
+
     @classmethod
     def of(cls, fact: dict[str, Any]) -> StationSummary:
         """Return what the fields of another say, after JSON, too."""
@@ -117,10 +137,12 @@ class StationResult(ShortRepr):
     Attributes:
         station: SEED id without component.
         records: one result for each stretch of record, by time.
+        name: of the record in its file, where it has one (HDF5).
     """
 
     station: str
     records: list[RecordResult]
+    name: str = ""
 
     @property
     def picks(self) -> list[Pick]:
@@ -160,8 +182,9 @@ def pick_files(
         selection: what is wanted; None for all.
 
     Yields:
-        A `StationResult` a station, a `FileReport` for each file with a problem, and a `Progress`
-        after each group of files that belong together. Only one group is in memory at a time.
+        A `StationResult` a station, or a named record (HDF5), a `FileReport` for each file with a
+        problem, and a `Progress` after each group of files that belong together. Only one group is
+        in memory at a time, of named records a block.
     """
     selection = selection or Selection()
     paths, notes = chosen_paths(sources, selection)
@@ -173,9 +196,16 @@ def pick_files(
         groups = group_by_station(paths)
     yield from _notes(paths[0], texts)
     yield Progress(0, len(groups))
+    rates_hz: set[float] = set()
     for done, group in enumerate(groups, start=1):
-        yield from _pick_group(picker, group, shown, selection)
+        for items in _read_at_once(group):
+            for event in _pick_group(picker, items, shown, selection):
+                if isinstance(event, StationResult) and is_for_picks(event.station):
+                    rates_hz |= {record.waveform.sampling_rate for record in event.records}
+                yield event
         yield Progress(done, len(groups))
+    if far := said_of_far_rates(rates_hz, picker.preset.sampling_rate, picker.sampling):
+        yield FileReport(paths[0], far, failed=False)
 
 
 def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list[FileReport]]:
@@ -198,19 +228,32 @@ def shown_names(paths: Collection[Path]) -> dict[Path, str]:
     return {path: str(path) for path in paths if counts[path.name] > 1}
 
 
+def _read_at_once(paths: list[Path]) -> Iterator[Sequence[Path | Block]]:
+    """Yield the files of a group, or block after block of one of named records."""
+    if len(paths) > 1 or not holds_records(paths[0]):
+        yield paths
+        return
+    try:
+        for block, _ in blocks_of(paths[0]):
+            yield [block]
+    except FormatError:  # said where it is read
+        yield paths
+
+
 def _pick_group(
-    picker: Picker, paths: list[Path], shown: Mapping[Path, str], selection: Selection
+    picker: Picker, items: Sequence[Path | Block], shown: Mapping[Path, str], selection: Selection
 ) -> Iterator[StationResult | FileReport]:
     from obspy import Stream
 
     stream, sources = Stream(), []
-    for path in paths:
+    for item in items:
+        path = item.path if isinstance(item, Block) else item
         with noted() as texts:
             try:
-                traces = read_stream(path)
-                for trace in traces if path in shown else ():
-                    trace.stats.source_file = shown[path]
-                stream += traces
+                traces = read_block(item) if isinstance(item, Block) else read_stream(item)
+                if path in shown:
+                    name_source(traces, shown[path])
+                stream.extend(traces)
                 sources.append(path)
             except FormatError as error:
                 yield FileReport.of_error(path, error)
@@ -223,9 +266,14 @@ def _pick_group(
     yield from _notes(sources[0], texts)
     if not waveforms:
         yield FileReport(sources[0], f"{sources[0]} holds no usable samples", failed=True)
-    for station, records in groupby(waveforms, key=lambda wave: wave.station):
-        yield StationResult(station, list(picker.pick_each(records)))
+    file = f"{shown.get(sources[0], sources[0].name)}/" if isinstance(items[0], Block) else None
+
+    def of_one(wave: Waveform) -> tuple[str, str]:
+        return wave.station, wave.source.removeprefix(file) if file else ""
+
+    for (station, name), records in groupby(waveforms, key=of_one):
+        yield StationResult(station, list(picker.pick_each(records)), name)
 
 
 def _notes(path: Path, texts: list[str]) -> Iterator[FileReport]:
-    return (FileReport(path, text, failed=False) for text in texts)
+    return (FileReport(path, text, failed=isinstance(text, LostNote)) for text in texts)

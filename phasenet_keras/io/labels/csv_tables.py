@@ -118,8 +118,8 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
     """Plan the reading of HDF5 files with a table, one part a file; records without a row are not.
 
     A row belongs to the record that its column ``fname`` names: by its whole name in the file
-    (``quake/A``), or by its last part, where only one record has it; or by its file, where there is
-    no other record in it.
+    (``quake/A``), with that of the file as picks have it (``a.h5/quake/A``), or by its last part,
+    where only one record has it; or by its file, where there is no other record in it.
 
     Returns:
         The parts, and the rows of no record.
@@ -141,7 +141,8 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
         names = record_names(path)
         for name in names:
             of_file = (path.name, path.stem) if len(names) == 1 else ()
-            for key in dict.fromkeys((name, name.rsplit("/", 1)[-1], *of_file)):
+            called = (name, name.rsplit("/", 1)[-1], f"{path.name}/{name}", *of_file)
+            for key in dict.fromkeys(called):
                 places.setdefault(key, []).append((path, name))
     rows: dict[Path, dict[str, Rows]] = {path: {} for path in paths}
     bad = []

@@ -14,7 +14,14 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import COMPONENTS, components_of
-from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, dataset_of, nodes_of
+from phasenet_keras.io.hdf5_files import (
+    DAMAGE,
+    attributes_of,
+    dataset_of,
+    node_named,
+    nodes_of,
+    values_of,
+)
 from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS, SPLIT_NAMES
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
@@ -28,7 +35,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named"]
+__all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named", "waveform_named"]
 
 # Attributes of an arrival in samples, by phase, in the order in which they are looked for.
 ARRIVALS: Mapping[str, tuple[str, ...]] = {
@@ -39,6 +46,7 @@ TYPES, INDICES = "phase_type", "phase_index"
 LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], INDICES}
 START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
+STATIONS = ("station_id", "station", "station_code", "receiver_code")
 EVENTS = ("event", "event_id", "source_id")
 DEFAULT_CHANNELS = {3: COMPONENTS, 1: ("Z",)}
 MAX_CHANNELS = 3
@@ -160,31 +168,14 @@ def _read(path: Path, begin: int, end: int) -> Iterator[Item]:
 def _record(
     name: str, node: Any, above: Mapping[str, Any], source: str, *, needs_labels: bool = True
 ) -> LabelledWaveform:
-    import h5py
-
-    if isinstance(node, Exception):
-        raise FormatError(f"it cannot be read: {node}")
-    own = _own_attributes(node)
-    dataset = dataset_of(node)
-    if not isinstance(dataset, h5py.Dataset):
-        raise FormatError("it is a link to nothing")
+    own = _attributes_of_record(node)
     if needs_labels and not _is_labelled(own):
         raise FormatError(
             f"it has no attribute of arrivals (one of {', '.join(sorted(LABELS))}): write it, or "
             "give a table with the record's name in a column fname (--labels)"
         )
     attributes = {**above, **own}
-    data, channels = _samples(dataset, attributes)
-    wave = Waveform(
-        data=data,
-        sampling_rate=_rate(attributes, source),
-        start_time=time_in(_first_text(attributes, *START_TIMES) or NO_TIME, START_TIMES[0]),
-        channels=channels,
-        station=_station(attributes, name),
-        units=_first_text(attributes, "units", "unit") or None,
-        offset_m=_offset_m(attributes),
-        source=source,
-    )
+    wave = _waveform(name, dataset_of(node), attributes, source)
     arrivals = _arrivals(own)
     shot = _first_text(attributes, "shot")
     split = _first_text(attributes, "split")
@@ -196,6 +187,69 @@ def _record(
         gather=f"shot {shot}" if shot else _first_text(attributes, "gather"),
         split=SPLIT_NAMES.get(split.lower(), ""),
     )
+
+
+def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool = False) -> Waveform:
+    """Return a record by its name, labelled or not; of headers alone the samples are zeros.
+
+    Raises:
+        FormatError: saying what is wrong with it; what has no labels says its rate, and something
+            of its own (files of one array a quantity have a rate, too).
+        ShapeError: as `Waveform`.
+    """
+    node, above = node_named(file, name)
+    own = _attributes_of_record(node)
+    attributes = {**above, **own}
+    if not (_is_labelled(own) or _is_record(own, attributes)):
+        raise FormatError(
+            "nothing says that it is a record: write its sampling_rate_hz as an attribute, and its "
+            "channels, station and start_time"
+        )
+    return _waveform(name, dataset_of(node), attributes, source, headers_only)
+
+
+def _is_record(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
+    """Tell by its attributes if what has no labels is a record."""
+    if rate_of(attributes, partial(_number, attributes)) is None:
+        return False
+    says_itself = bool({*CHANNELS, *START_TIMES, *STATIONS} & set(own))
+    return says_itself or rate_of(own, partial(_number, own)) is not None
+
+
+def _waveform(
+    name: str,
+    dataset: h5py.Dataset,
+    attributes: Mapping[str, Any],
+    source: str,
+    headers_only: bool = False,
+) -> Waveform:
+    data, channels = _samples(dataset, attributes, headers_only)
+    return Waveform(
+        data=data,
+        sampling_rate=_rate(attributes, source),
+        start_time=time_in(_first_text(attributes, *START_TIMES) or NO_TIME, START_TIMES[0]),
+        channels=channels,
+        station=_station(attributes, name),
+        units=_first_text(attributes, "units", "unit") or None,
+        offset_m=_offset_m(attributes),
+        source=source,
+    )
+
+
+def _attributes_of_record(node: Any) -> dict[str, Any]:
+    """Return the attributes of a record.
+
+    Raises:
+        FormatError: if it is none.
+    """
+    import h5py
+
+    if isinstance(node, Exception):
+        raise FormatError(f"it cannot be read: {node}")
+    own = _own_attributes(node)
+    if not isinstance(dataset_of(node), h5py.Dataset):
+        raise FormatError("it is a link to nothing")
+    return own
 
 
 def _own_attributes(node: Any) -> dict[str, Any]:
@@ -212,7 +266,7 @@ def _is_labelled(own: Mapping[str, Any]) -> bool:
 
 
 def _samples(
-    dataset: h5py.Dataset, attributes: Mapping[str, Any]
+    dataset: h5py.Dataset, attributes: Mapping[str, Any], headers_only: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return ``(samples, channels)`` and the components, in the order E, N, Z."""
     shape = dataset.shape
@@ -222,7 +276,7 @@ def _samples(
             f"of shape {shape}" + (f"; {OTHER_SHAPES}" if shape and len(shape) > 2 else "")
         )
     try:
-        data = np.atleast_2d(dataset[()])
+        data = np.atleast_2d(values_of(dataset, headers_only=headers_only))
     except OSError as error:
         raise FormatError(f"its data cannot be read: {error}") from error
     if len(shape) == 1 or (data.shape[0] <= MAX_CHANNELS and data.shape[0] < data.shape[1]):
@@ -325,7 +379,7 @@ def _rate(attributes: Mapping[str, Any], source: str) -> float:
 
 
 def _station(attributes: Mapping[str, Any], name: str) -> str:
-    station = _first_text(attributes, "station_id", "station", "station_code", "receiver_code")
+    station = _first_text(attributes, *STATIONS)
     network = _first_text(attributes, "network", "network_code")
     if station and network and "." not in station:
         location = _first_text(attributes, "location")
