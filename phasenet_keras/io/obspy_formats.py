@@ -14,6 +14,7 @@ import numpy as np
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import FormatNote, Reader, RecordWarning, register_reader
+from phasenet_keras.io.specfem_su import name_traces
 from phasenet_keras.io.unsafe_headers import (
     check_gse,
     check_time_slices,
@@ -142,6 +143,8 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     _note_zero_times(stream, format_name)
     if format_name == "SEG2":
         _say_delay(stream)
+    if format_name == "SU":
+        name_traces(stream, path)
     if format_name == "MSEED":
         _warn_if_truncated(path, stream)
     lengths = [trace.stats.npts for trace in stream]

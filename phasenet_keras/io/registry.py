@@ -291,6 +291,8 @@ def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
     note_source(stream, path)
     for number, trace in enumerate(stream, start=1):
+        if trace.stats.get("is_named_by_run"):
+            continue
         if is_gather and len(stream) > 1:
             trace.stats.station_name = f"{path.stem}-{number:04d}"
         elif is_gather or not (trace.stats.station or trace.stats.get("station_name")):
