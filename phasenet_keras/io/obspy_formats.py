@@ -137,7 +137,9 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
             stream = read_as(mended or str(path), format_name, headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)
-        raise FormatError(f"{path} is damaged or no {name}: {error}") from error
+        # Other libraries' words are of their calls, not of the file.
+        why = f": {error}" if type(error).__module__.startswith("obspy") else ""
+        raise FormatError(f"{path} is damaged or no {name}{why}") from error
     if format_name == "SAC":
         _undo_rounding(stream)
     _note_zero_times(stream, format_name)
