@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from obspy import read, read_inventory
 from obspy.core.event import Catalog, Event
@@ -12,7 +14,13 @@ from sources import run as prepare
 from phasenet_keras.cli import main
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.no_waveforms import metadata_kind
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, UnknownFormatError, reader_of
+from phasenet_keras.io.registry import (
+    NoWaveformError,
+    RecordWarning,
+    UnknownFormatError,
+    read_stream,
+    reader_of,
+)
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError
@@ -52,6 +60,45 @@ def test_metadata_is_known_by_its_content(tmp_path):
         reader_of(tmp_path / "scope.csv")
     assert not isinstance(caught.value, NoWaveformError)
     assert metadata_kind(tmp_path / "README", b"\0\1") == ""
+
+
+SPECFEM_INPUTS = {
+    "Par_file": "# job\ntitle = run\nNSTEP = 8400\n",
+    "SOURCE": "# source 1\nsource_surf = .true.   # moved\nxs = 14.0\n",
+    "STATIONS": "S0001    AA   18.0   0.0   0.0   0.0\n",
+    "interfaces_topo.dat": "# number of interfaces\n 2\n2\n0. -26.\n96. -26.\n",
+    "for_information_SOURCE_actually_used": "   14.0     0.0\n   15.0     0.0\n",
+    "for_information_STATIONS_actually_used": "S0001    AA   18.0   0.0   0.0   0.0\n",
+    "output_list_stations.txt": "S0001      AA      18.000     -1.0e+00\n",
+}
+
+
+def test_inputs_of_specfem_are_passed_over_and_files_of_such_names_are_not(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name, text in SPECFEM_INPUTS.items():
+        (folder / name).write_text(text)
+        with pytest.raises(NoWaveformError, match="is no waveform, but an input of SPECFEM2D"):
+            reader_of(folder / name)
+    write_station(folder / "a.mseed")
+    with pytest.warns(RecordWarning, match="7 files are no waveforms, and passed over: Par_file"):
+        assert {wave.station for wave in read_waveforms(folder)} == {"XX.AA..HH"}
+    for name in SPECFEM_INPUTS:
+        (folder / name).write_text("0.00 1.5\n0.01 1.7\n0.02 1.9\n")
+    (folder / "for_information_SOURCE_actually_used").unlink()
+    read = {wave.station for wave in read_waveforms(folder)}
+    assert read == {Path(name).stem for name in SPECFEM_INPUTS if "SOURCE_" not in name} | {
+        "XX.AA..HH"
+    }
+
+
+def test_words_of_other_libraries_are_not_shown(tmp_path):
+    # ObsPy takes any text of so many short lines for SACXY, and makes an array of them.
+    lines = ["# interfaces", "6"] + ["# next", "2", "0.0 -30.0", "95.0 -30.0"] * 6 + ["# rest", "6"]
+    (tmp_path / "layers.dat").write_text("\n".join(lines + ["3", "3", "2", "3"]))
+    with pytest.raises(FormatError) as caught:
+        read_stream(tmp_path / "layers.dat")
+    assert str(caught.value) == f"{tmp_path / 'layers.dat'} is damaged or no SACXY"
 
 
 def test_a_file_of_no_known_format_is_said_in_a_line(tmp_path):

@@ -174,6 +174,36 @@ def test_records_are_those_that_read_waveforms_gives(run):
             assert getattr(wave, name) == getattr(other, name)
 
 
+def test_su_files_of_a_run_are_read_with_what_its_inputs_say(run):
+    write_su(run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_station = {w.station: w for w in read_waveforms(run / "OUTPUT_FILES")}
+    assert sorted(by_station) == sorted(NAMES)
+    for wave in read_quietly(run):
+        other = by_station[wave.station]
+        np.testing.assert_array_equal(wave.data, other.data)
+        for name in ("channels", "sampling_rate", "start_time", "zero_time", "source"):
+            assert getattr(wave, name) == getattr(other, name)
+
+
+@pytest.mark.parametrize("change", ["no inputs", "another number of stations"])
+def test_su_files_without_their_run_have_the_component_of_their_name(run, change):
+    write_su(run)
+    if change == "no inputs":
+        shutil.rmtree(run / "DATA")
+    else:
+        edit(run, "STATIONS", "G01 GD 20.0 -4.0 0 0\n", "")
+    with pytest.warns(RecordWarning, match="Ux and Uz of a station are records of their own"):
+        waves = read_waveforms(run / "OUTPUT_FILES")
+    assert [(w.station, w.channels) for w in waves] == [
+        (f"U{axis}_file_single_d-000{number}", (component,))
+        for axis, component in (("x", "E"), ("z", "Z"))
+        for number in (1, 2, 3)
+    ]
+    assert all(wave.start_time == UTCDateTime(0) for wave in waves)
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "start_s"),
     [

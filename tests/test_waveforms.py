@@ -299,3 +299,26 @@ def test_samples_that_are_no_real_numbers_are_said(dtype):
         [wave] = waveforms_of([trace(noise(600).astype(dtype), "HHN"), trace(noise(600), "HHZ")])
     assert wave.channels == ("Z",)
     assert quietly(trace(np.frombuffer(b"text" * 99, "S1"), "LOG")) == []
+
+
+@pytest.mark.parametrize(("code", "said"), [("", " or channel are"), ("Z", ", all of channel Z,")])
+def test_traces_of_one_time_that_nothing_tells_apart_are_refused(code, said):
+    gather = [trace(noise(600, seed), code, network="", station="") for seed in range(50)]
+    with pytest.raises(FormatError, match=f"^50 traces without codes of network and station{said}"):
+        waveforms_of(Stream(gather))
+    with pytest.raises(FormatError, match=r"give each its trace\.stats\.station"):
+        waveforms_of([gather[0], trace(noise(600, 1), code, network="", station="", lag_s=2.99)])
+    for number, item in enumerate(gather):
+        item.stats.station = f"R{number:03d}"
+    assert len(quietly(*gather)) == 50
+
+
+def test_traces_without_codes_that_go_on_or_are_copies_are_one_record():
+    data = noise(2000)
+    parts = [
+        trace(data[begin : begin + 600], "", network="", station="", lag_s=begin / 100)
+        for begin in (0, 0, 200, 600, 1400)
+    ]
+    assert spans(quietly(*parts)) == [("Z", 0, 1200), ("Z", 1400, 600)]
+    channels = [trace(noise(600, n), code, network="", station="") for n, code in enumerate("ZNE")]
+    assert spans(quietly(*channels)) == [("ENZ", 0, 600)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from phasenet_keras.io.channels import claims_of, component_prefix
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -20,6 +23,7 @@ __all__ = [
     "Heard",
     "RecordKey",
     "RecordKeys",
+    "check_are_of_one",
     "record_key",
     "station_id",
     "with_components",
@@ -139,6 +143,45 @@ class Company:
             for code, spans in self.spans.items()
             if last[code][1] >= since or claims.get(code) not in living or code not in claims
         }
+
+
+def check_are_of_one(traces: Sequence[Trace]) -> None:
+    """Refuse traces in order of time that no station's name tells apart, if they are of several.
+
+    Such have one channel code, most of their time in common, and other samples. What overlaps
+    less may be one that goes on.
+
+    Raises:
+        FormatError: saying how to name them.
+
+    Example:
+        >>> from obspy import Trace
+        >>> check_are_of_one([Trace(np.zeros(9)), Trace(np.zeros(9))])
+    """
+    nameless: dict[str, list[Trace]] = {}
+    for trace in traces:
+        stats = trace.stats
+        if not (stats.network or stats.station or stats.get("station_name")):
+            nameless.setdefault(stats.channel, []).append(trace)
+    for code, same in nameless.items():
+        if any(_are_two(*pair) for pair in pairwise(same)):
+            raise FormatError(
+                f"{len(same)} traces without codes of network and station"
+                f"{f', all of channel {code},' if code else ' or channel'} are of one time and "
+                "have different samples, so that nothing tells whose they are: give each its "
+                'trace.stats.station ("R001", "R002", …) or, if they are channels of one station, '
+                'its trace.stats.channel ("Z", "N", "E")'
+            )
+
+
+def _are_two(one: Trace, next_one: Trace) -> bool:
+    """Tell if a trace begins in the first half of another, and has other samples."""
+    late_samples = round((next_one.stats.starttime - one.stats.starttime) / one.stats.delta)
+    if 2 * late_samples >= one.stats.npts:
+        return False
+    n_samples = min(one.stats.npts - late_samples, next_one.stats.npts)
+    first, second = one.data[late_samples:][:n_samples], next_one.data[:n_samples]
+    return not np.array_equal(np.ma.filled(first, 0), np.ma.filled(second, 0), equal_nan=True)
 
 
 def with_components(

@@ -19,6 +19,7 @@ __all__ = [
     "metadata_kind",
     "said_of_metadata",
     "said_of_no_record",
+    "specfem_kind",
 ]
 
 ROOTS = {"FDSNStationXML": "StationXML", "quakeml": "QuakeML", "seiscomp": "SeisComP XML"}
@@ -46,6 +47,17 @@ MOST_RECORDS, LEAST_RECORDS = 100, 3
 LEAST_SHARE = 0.9
 # A line of names, and some of comment, may come first.
 LOOKED_AT_LINES = 20
+_NUMBER = r"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
+_PLACE = rf"\S+\s+\S+\s+{_NUMBER}\s+{_NUMBER}"
+# Inputs of SPECFEM2D and what it writes of them, by name, and the first line that is no comment: a
+# trace may have such a name.
+SPECFEM_FILES = {
+    r"Par_file": r"\w+\s*=",
+    r"SOURCE": r"(source_surf|xs)\s*=",
+    r"STATIONS|for_information_STATIONS_actually_used|output_list_stations\.txt": _PLACE,
+    r"for_information_SOURCE_actually_used": rf"{_NUMBER}\s+{_NUMBER}$",
+    r"interfaces\w*\.dat": r"\d+$",
+}
 MAGIC = {
     b"MATLAB 5.0": "a MATLAB file, which scipy.io.loadmat reads",
     b"\x93NUMPY": "a NumPy array, which numpy.load reads",
@@ -85,6 +97,27 @@ def metadata_kind(path: Path, head: bytes) -> str:
         return NOTE if "\0" not in text else ""
     names = re.split(r"[,;|\t]", text.split("\n", 1)[0].lower().lstrip("# "))
     return "a table" if len(names) > 1 and COLUMNS & {name.strip(' \r"') for name in names} else ""
+
+
+def specfem_kind(path: Path, head: bytes) -> str:
+    r"""Return what an input of SPECFEM2D is, in words; empty for all other files.
+
+    Args:
+        path: of the file.
+        head: its first bytes.
+
+    Example:
+        >>> specfem_kind(Path("interfaces.dat"), b"# number of interfaces\n 4\n#\n2\n0 0\n")
+        'an input of SPECFEM2D'
+        >>> specfem_kind(Path("interfaces.dat"), b"0.0 1.5\n0.1 1.7\n")
+        ''
+    """
+    for name, first in SPECFEM_FILES.items():
+        if re.fullmatch(name, path.name):
+            text = (line.split("#")[0].strip() for line in head.decode("latin-1").splitlines())
+            line = next(filter(None, text), "")
+            return "an input of SPECFEM2D" if re.match(first, line) else ""
+    return ""
 
 
 def _is_text(path: Path) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import FormatNote, Reader, RecordWarning, register_reader
+from phasenet_keras.io.specfem_su import name_traces
 from phasenet_keras.io.unsafe_headers import (
     check_gse,
     check_time_slices,
@@ -136,12 +137,16 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
             stream = read_as(mended or str(path), format_name, headers_only)
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)
-        raise FormatError(f"{path} is damaged or no {name}: {error}") from error
+        # Other libraries' words are of their calls, not of the file.
+        why = f": {error}" if type(error).__module__.startswith("obspy") else ""
+        raise FormatError(f"{path} is damaged or no {name}{why}") from error
     if format_name == "SAC":
         _undo_rounding(stream)
     _note_zero_times(stream, format_name)
     if format_name == "SEG2":
         _say_delay(stream)
+    if format_name == "SU":
+        name_traces(stream, path)
     if format_name == "MSEED":
         _warn_if_truncated(path, stream)
     lengths = [trace.stats.npts for trace in stream]

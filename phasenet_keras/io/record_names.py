@@ -149,6 +149,8 @@ def _common_name(name: str, code: str) -> str:
         rf"(?i:{re.escape(code)})",
         word,
         rf"(?i:{BAND_AND_INSTRUMENT}{letter})",
+        # SPECFEM2D's Ux_file_single_d.su.
+        f"U{letter.lower()}" if letter in "XYZ" else nothing,
         # Not the last letter of a word.
         rf".+(?:{letter}|(?<=\d){word})" if letter.isalpha() else nothing,
     ]

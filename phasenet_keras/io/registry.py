@@ -16,7 +16,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.no_waveforms import OTHER_SHAPES, array_kind, metadata_kind
+from phasenet_keras.io.no_waveforms import (
+    OTHER_SHAPES,
+    array_kind,
+    metadata_kind,
+    specfem_kind,
+)
 from phasenet_keras.io.record_names import note_source
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, PhaseNetKerasError, TextOnlyError
@@ -213,10 +218,12 @@ def reader_of(path: Path) -> Reader:
         raise FormatError(f"{path} cannot be read: {error.strerror or error}") from error
     if not head:
         raise FormatError(f"{path} is empty")
-    for reader in readers():
-        if reader.sniff(path, head):
-            return reader
-    kind = metadata_kind(path, head)
+    kind = specfem_kind(path, head)  # columns of numbers may pass for waveforms
+    if not kind:
+        for reader in readers():
+            if reader.sniff(path, head):
+                return reader
+        kind = metadata_kind(path, head)
     if kind:
         raise NoWaveformError(path, kind)
     arrays = array_kind(head)
@@ -319,6 +326,8 @@ def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
     note_source(stream, path)
     for number, trace in enumerate(stream, start=1):
+        if trace.stats.get("is_named_by_run"):
+            continue
         if is_gather and len(stream) > 1:
             trace.stats.station_name = f"{path.stem}-{number:04d}"
         elif is_gather or not (trace.stats.station or trace.stats.get("station_name")):

@@ -14,7 +14,8 @@ import numpy as np
 
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.registry import RecordWarning, read_stream
-from phasenet_keras.io.specfem_inputs import RunInputs, Station, input_path, read_inputs
+from phasenet_keras.io.specfem_inputs import RunInputs, Station, is_specfem_run, read_inputs
+from phasenet_keras.io.specfem_su import SU_NAME
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
 
@@ -32,7 +33,7 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     "binary": re.compile(
         r"^U(?P<axis>[xyz])_file_(?P<precision>single|double)_(?P<quantity>[dva])\.bin$"
     ),
-    "su": re.compile(r"^U(?P<axis>[xyz])_file_single_(?P<quantity>[dva])\.su$"),
+    "su": SU_NAME,
 }
 # By preference: name and units.
 QUANTITIES: Mapping[str, tuple[str, str]] = {
@@ -71,17 +72,6 @@ class _Column:
     sampling_rate: float
     start_time: UTCDateTime
     output: _Output
-
-
-def is_specfem_run(folder: str | PathLike[str]) -> bool:
-    """Say if a folder is one run of SPECFEM2D: a Par_file and a folder OUTPUT_FILES.
-
-    Example:
-        >>> is_specfem_run("no/such/folder")
-        False
-    """
-    folder = Path(folder)
-    return input_path(folder, "Par_file") is not None and (folder / "OUTPUT_FILES").is_dir()
 
 
 def read_specfem_run(folder: str | PathLike[str], *, kind: str | None = None) -> list[Waveform]:

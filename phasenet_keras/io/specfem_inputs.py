@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import UTCDateTime
 
-__all__ = ["RunInputs", "Station", "input_path", "read_inputs"]
+__all__ = ["RunInputs", "Station", "input_path", "is_specfem_run", "read_inputs"]
 
 # Older versions of the program call them otherwise.
 TIME_STEP = ("DT", "deltat")
@@ -63,6 +64,17 @@ def input_path(folder: Path, name: str) -> Path | None:
     """Return where an input of a run is: in its folder DATA, or else beside OUTPUT_FILES."""
     candidates = (folder / "DATA" / name, folder / name)
     return next((path for path in candidates if path.is_file()), None)
+
+
+def is_specfem_run(folder: str | PathLike[str]) -> bool:
+    """Say if a folder is one run of SPECFEM2D: a Par_file and a folder OUTPUT_FILES.
+
+    Example:
+        >>> is_specfem_run("no/such/folder")
+        False
+    """
+    folder = Path(folder)
+    return input_path(folder, "Par_file") is not None and (folder / "OUTPUT_FILES").is_dir()
 
 
 def read_inputs(folder: Path) -> RunInputs:

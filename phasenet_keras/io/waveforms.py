@@ -16,6 +16,7 @@ from phasenet_keras.io.index import as_list, expand_paths
 from phasenet_keras.io.instruments import (
     RecordKey,
     RecordKeys,
+    check_are_of_one,
     record_key,
     station_id,
     with_components,
@@ -64,7 +65,7 @@ def read_waveforms(
 
     Raises:
         FormatError: if a file is missing, empty, damaged or of no known format, or a trace has no
-            sampling rate.
+            sampling rate; if traces of one time have no codes to tell whose they are.
 
     Warns:
         RecordWarning: for files of folders that are no waveforms, and as `waveforms_of`.
@@ -116,6 +117,9 @@ def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
 def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     """Bring the traces of a stream together to waveforms; see `read_waveforms`.
 
+    Raises:
+        FormatError: as `read_waveforms`.
+
     Warns:
         RecordWarning: for channels whose code cannot be understood, samples that are no real
             numbers or too large for float32, channels of pressure, channels without a date that
@@ -135,6 +139,7 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
         groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
     found = []
     for (station, _, _), traces in groups.items():
+        check_are_of_one(traces)
         pairs = with_components(station, traces)
         waves = list(_waveforms_of_pieces(station, Assembler(station).finish(pairs)))
         found += waves
