@@ -20,6 +20,7 @@ from phasenet_keras.data.settings import SEED, Kind, settled, whole
 from phasenet_keras.io.new_files import folder_to_write, read_json, write_json
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.models.preset_places import RUN_SETTINGS
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.claim import claim, parent_facts, records_digest
 from phasenet_keras.training.comparison import (
@@ -43,7 +44,7 @@ from phasenet_keras.training.splits import (
     kept_together,
     spread,
 )
-from phasenet_keras.training.train import CONFIG, train
+from phasenet_keras.training.train import train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
@@ -275,7 +276,7 @@ def _result(
 def _finished(place: Path, strategy: TransferStrategy | None) -> RunResult | None:
     """Return the result of a finished run; None if there is none, or of another strategy."""
     try:
-        if strategy and strategy_of(read_json(place / CONFIG)["strategy"]) != strategy:
+        if strategy and strategy_of(read_json(place / RUN_SETTINGS)["strategy"]) != strategy:
             return None  # of the same name: training there will be refused
         return RunResult.from_dict(read_json(place / RESULT))
     except (ValueError, KeyError, TypeError):
