@@ -122,7 +122,10 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys)
     table = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert set(table["scores"]) == {"zero-shot", "scratch", "finetune"}
     assert table["recommendation"] in " ".join(printed.split())
-    assert table["recommendation"] in (tmp_path / "out" / "comparison.md").read_text()
+    page = (tmp_path / "out" / "comparison.md").read_text()
+    assert table["recommendation"] in page
+    # Of the configuration: 10 samples at 100 Hz.
+    assert "a pick and a label of one phase match if they are at most 0.1 s apart" in page
     for name in ("scores", "losses", "learning_curve"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
     results = sorted((tmp_path / "out" / "runs").glob("*/*"))

@@ -15,6 +15,7 @@ from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import FAR, RecordTimes
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
@@ -148,10 +149,12 @@ class Comparison(ShortRepr):
             raise ConfigError(f"{n_records!r} training records were not compared, but {there}")
         size = 0 if strategy == ZERO_SHOT else n_records or max(self.sizes)
         if (strategy, size) not in self._scored:  # each takes a thousand bootstrap samples
-            self._scored[strategy, size] = {
-                p: [score_matches(p, of_seed, self.tolerances_s[p]) for of_seed in matches]
-                for p, matches in self._matches(strategy, size).items()
-            }
+            scored: dict[str, list[PhaseScores]] = {}
+            for phase, matches in self._matches(strategy, size).items():
+                size_s = self.tolerances_s[phase]
+                rule = tolerance_of(tolerance_s=size_s)
+                scored[phase] = [score_matches(phase, m, size_s, tolerance=rule) for m in matches]
+            self._scored[strategy, size] = scored
         return self._scored[strategy, size]
 
     def _matches(self, strategy: str, size: int) -> dict[str, list[list[RecordMatches]]]:
