@@ -133,6 +133,12 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys)
     assert len(results) > 5
     assert main(command) == 0  # nothing is run again
     assert [path.stat().st_mtime_ns for path in results] == before
+    fewer = [*command, "--strategies", "finetune", "--sizes", "8"]
+    words = "3 finished runs that are in the folder, of finetune, scratch, are not in this table: "
+    assert words not in said(capsys)
+    assert main(fewer) == 0
+    assert f"note {words}" in said(capsys)
+    assert words in (tmp_path / "out" / "comparison.md").read_text()
     with pytest.raises(SystemExit, match="2"):
         main([*command, "--seeds", "0,x"])
     assert "whole numbers with commas, received '0,x'" in capsys.readouterr().err

@@ -21,9 +21,11 @@ from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 from phasenet_keras.types import ConfigError, nearest_name
 
-__all__ = ["ZERO_SHOT", "Comparison", "Run", "RunResult", "recommendation"]
+__all__ = ["RUNS", "ZERO_SHOT", "Comparison", "Run", "RunResult", "recommendation"]
 
 ZERO_SHOT = "zero-shot"
+# The folder of the runs, in that of a comparison.
+RUNS = "runs"
 # A smaller gain in F1 than this is no reason to label more records.
 WORTH_LABELLING = 0.02
 _mean_f1 = partial(mean_f1, without=0.0)
@@ -45,7 +47,7 @@ class Run:
 
     def folder_in(self, folder: Path) -> Path:
         """Return its folder in that of the comparison."""
-        return folder / "runs" / self.name
+        return folder / RUNS / self.name
 
 
 @dataclass(frozen=True, repr=False)
