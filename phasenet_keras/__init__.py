@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from phasenet_keras.models.config import PhaseNetConfig
     from phasenet_keras.models.contract import Preset
     from phasenet_keras.models.phasenet import PhaseNet
-    from phasenet_keras.models.presets import list_presets
+    from phasenet_keras.models.preset_places import list_presets
     from phasenet_keras.picking.peaks import detect_peaks
     from phasenet_keras.picking.picker import Picker
     from phasenet_keras.training.compare import compare
@@ -55,7 +55,7 @@ _HOMES = {
     "correct_picks": "training.pseudolabels",
     "detect_peaks": "picking.peaks",
     "evaluate": "training.evaluate",
-    "list_presets": "models.presets",
+    "list_presets": "models.preset_places",
     "picks_to_catalog": "io.quakeml",
     "prepare": "training.prepare",
     "read_dataset": "io.seisbench",

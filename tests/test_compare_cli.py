@@ -122,7 +122,10 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys)
     table = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert set(table["scores"]) == {"zero-shot", "scratch", "finetune"}
     assert table["recommendation"] in " ".join(printed.split())
-    assert table["recommendation"] in (tmp_path / "out" / "comparison.md").read_text()
+    page = (tmp_path / "out" / "comparison.md").read_text()
+    assert table["recommendation"] in page
+    # Of the configuration: 10 samples at 100 Hz.
+    assert "a pick and a label of one phase match if they are at most 0.1 s apart" in page
     for name in ("scores", "losses", "learning_curve"):
         assert (tmp_path / "out" / f"{name}.png").stat().st_size > 10_000
     results = sorted((tmp_path / "out" / "runs").glob("*/*"))
@@ -130,6 +133,12 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys)
     assert len(results) > 5
     assert main(command) == 0  # nothing is run again
     assert [path.stat().st_mtime_ns for path in results] == before
+    fewer = [*command, "--strategies", "finetune", "--sizes", "8"]
+    words = "3 finished runs that are in the folder, of finetune, scratch, are not in this table: "
+    assert words not in said(capsys)
+    assert main(fewer) == 0
+    assert f"note {words}" in said(capsys)
+    assert words in (tmp_path / "out" / "comparison.md").read_text()
     with pytest.raises(SystemExit, match="2"):
         main([*command, "--seeds", "0,x"])
     assert "whole numbers with commas, received '0,x'" in capsys.readouterr().err

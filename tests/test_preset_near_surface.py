@@ -13,7 +13,8 @@ import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras import PhaseNet, Picker, Waveform
-from phasenet_keras.models.presets import check_preset, find_preset, read_preset
+from phasenet_keras.models.preset_places import find_preset
+from phasenet_keras.models.presets import check_preset, read_preset
 from phasenet_keras.training.config import read_config
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -31,6 +31,7 @@ from phasenet_keras.training.evaluate import (
 from phasenet_keras.training.learnt import carry_learnt, write_learnt
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import residuals_by_phase, worst_records
+from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import ScoreCurve
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
@@ -293,6 +294,15 @@ def test_a_tolerance_has_three_digits(scored):
     scores = {"P": replace(scored.scores["P"], tolerance_s=5 / 3000)}
     [axis] = plot_residuals({}, scores).axes
     assert "labels found within 1.67 ms\n" in axis.get_title()
+
+
+def test_the_rules_of_a_table_name_their_phases_where_they_are_several(scored):
+    p = replace(scored.scores["P"], rule="phasenet", tolerance_s=0.0025, tolerance_samples=None)
+    s = replace(p, phase="S", tolerance_s=0.005)
+    assert "\n\nRule phasenet, with a tolerance of 2.5 ms: " in markdown_table({"a": {"P": p}})
+    table = markdown_table({"a": {"P": p, "S": s}, "b": {"P": p}})
+    assert "\n\nP: Rule phasenet, with a tolerance of 2.5 ms: " in table
+    assert "\n\nS: Rule phasenet, with a tolerance of 5 ms: " in table
 
 
 def test_records_without_errors_are_not_called_the_worst(scored, tmp_path):

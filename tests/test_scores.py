@@ -125,6 +125,14 @@ def test_a_tolerance_overrides_the_rule_and_residuals_are_then_of_the_matches():
     assert "tolerance of" not in tolerance_of().text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.05, "0.05 s"), (1 / 3000, "333 µs"), (0.0025, "2.5 ms"), (1e-5, "10 µs"), (0, "0 s")],
+)
+def test_a_tolerance_is_said_in_a_unit_that_shows_its_digits(seconds, words):
+    assert f"if they are at most {words} apart" in tolerance_of(tolerance_s=seconds).text
+
+
 def test_samples_are_samples_of_each_record():
     """Two samples off at 100 Hz and at 2 kHz: both within 3 samples, one within 3 ms."""
     records = [

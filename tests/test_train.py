@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,9 +23,10 @@ from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport, beats, best_epoch
+from phasenet_keras.training.rounds import write_rounds
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.train import TrainResult, kept_contract, train
-from phasenet_keras.types import ConfigError, LabelledWaveform
+from phasenet_keras.types import ConfigError, LabelledWaveform, PresetError
 
 CONFIG = TrainConfig(
     epochs=4, batch_size=4, windows_per_record=2, window_samples=256, shift_samples=64, seed=3
@@ -442,3 +444,29 @@ def test_tensorboard_that_cannot_be_leaves_the_folder_unclaimed(tmp_path, monkey
 def test_impossible_settings_are_refused(change, words):
     with pytest.raises(ConfigError, match=words):
         TrainConfig(**change)
+
+
+def kill(report):
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_has_not_ended_says_what_to_give_in_its_place(tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(small_parent(), onsets(8), onsets(4, 50), run, config=CONFIG, on_epoch=kill)
+    with pytest.raises(PresetError) as refused:
+        PhaseNet.from_preset(run)
+    assert str(refused.value) == (
+        f"folder {run} is no preset: the run in it has not ended. Give the same train command "
+        f"again, and it goes on; or take {run / 'validated'}, its best network so far"
+    )
+    assert PhaseNet.from_preset(run / "validated").preset.name == "run"
+    shutil.rmtree(run / "validated")
+    with pytest.raises(PresetError, match=r"the same train command again, and it goes on$"):
+        PhaseNet.from_preset(run)
+    (run / "config.json").write_text('{"model_type": "another program\'s"}')
+    with pytest.raises(PresetError, match=r"is no preset: it has no preset\.json$"):
+        PhaseNet.from_preset(run)
+    write_rounds([], run / "rounds.json")
+    with pytest.raises(PresetError, match=r"the same selftrain command again, and it goes on$"):
+        PhaseNet.from_preset(run)

@@ -97,7 +97,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     records = read_dataset(dataset)
     with quiet_start():
         from phasenet_keras.cli.bars import RunsBar
-        from phasenet_keras.training.compare import compare
+        from phasenet_keras.training.compare import compare, said_of_others
         from phasenet_keras.training.comparison import recommendation
 
     parent = load_parent(arguments, records, console)
@@ -115,9 +115,12 @@ def _run_compare(arguments: argparse.Namespace) -> int:
             on_run=bar.take,
         )
     advice = recommendation(comparison, _command(arguments, dataset, parent))
-    table = _write(comparison, advice, arguments.output)
+    others = said_of_others(comparison)
+    table = _write(comparison, advice, others, arguments.output)
     say(console, table, end="")
     say(console, f"\n{advice}")
+    if others:
+        say(console, f"{others}.", "[cyan]note[/]")
     return 0
 
 
@@ -137,8 +140,8 @@ def _command(arguments: argparse.Namespace, dataset: Path, parent: PhaseNet) -> 
     return shlex.join(words)
 
 
-def _write(comparison: Comparison, advice: str, folder: Path) -> str:
-    """Write tables and figures; return the table."""
+def _write(comparison: Comparison, advice: str, others: str, folder: Path) -> str:
+    """Write tables, figures and what is said of them; return the table."""
     from phasenet_keras.io.new_files import beside_then_rename, write_json
     from phasenet_keras.plot_compare import save_comparison_figures
     from phasenet_keras.training.score_table import markdown_table
@@ -151,6 +154,6 @@ def _write(comparison: Comparison, advice: str, folder: Path) -> str:
     content = {"recommendation": advice, "scores": values}
     write_json(content, folder / "comparison.json", indent=2)
     with beside_then_rename(folder / "comparison.md") as file:
-        file.write(f"{table}\n{advice}\n")
+        file.write(f"{table}\n{advice}\n" + (f"\n{others}.\n" if others else ""))
     save_comparison_figures(comparison, folder)
     return table

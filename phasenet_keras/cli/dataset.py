@@ -183,7 +183,7 @@ def settle_dataset(
         PresetError: if there is no such parent: that is not found out after hours of reading.
     """
     from phasenet_keras.io.seisbench import holds_dataset, lacks_splits
-    from phasenet_keras.models.presets import find_preset
+    from phasenet_keras.models.preset_places import find_preset
     from phasenet_keras.training.prepare import PrepareSettings
     from phasenet_keras.training.splits import USUAL_WINDOW_S, are_long
 

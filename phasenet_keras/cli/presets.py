@@ -27,7 +27,8 @@ def add_presets(verbs: argparse._SubParsersAction) -> None:
 
 def _run_presets(arguments: argparse.Namespace) -> int:
     from phasenet_keras.cli.report import preset_table
-    from phasenet_keras.models.presets import list_presets, preset_place, read_preset
+    from phasenet_keras.models.preset_places import list_presets
+    from phasenet_keras.models.presets import preset_place, read_preset
 
     console = open_console(False)
     if arguments.check:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "iso_time",
     "residual_unit",
     "seconds_after",
+    "span_text",
     "time_decimals",
     "time_in",
     "unit_of_span",
@@ -55,6 +57,8 @@ MILLISECONDS = TimeUnit("ms", "milliseconds", 1e3)
 MICROSECONDS = TimeUnit("µs", "microseconds", 1e6)
 # From here up an axis has at least 1 of the unit, and a residual shows two digits behind the point.
 AXIS_IN_S_FROM, AXIS_IN_MS_FROM, RESIDUALS_IN_MS_FROM = 1.0, 1e-3, 1e-4
+# Sentences have tolerances as people write them, 0.05 s, down to this.
+TEXT_IN_S_FROM = 1e-2
 
 
 def unit_of_span(span_s: float) -> TimeUnit:
@@ -77,6 +81,17 @@ def residual_unit(largest_s: float) -> TimeUnit:
         ('ms', 'µs')
     """
     return MICROSECONDS if 0 < largest_s < RESIDUALS_IN_MS_FROM else MILLISECONDS
+
+
+def span_text(span_s: float) -> str:
+    """Return a span in sentences: three digits in s, from 10 ms up, or in ms or µs.
+
+    Example:
+        >>> [span_text(span_s) for span_s in (0.1, 1 / 3000, 1e-5, 0)]
+        ['0.1 s', '333 µs', '10 µs', '0 s']
+    """
+    unit = SECONDS if span_s >= TEXT_IN_S_FROM or not span_s else unit_of_span(span_s)
+    return f"{three_digits(unit.per_s * span_s)} {unit.symbol}"
 
 
 def iso_time(time: UTCDateTime, sampling_rate: float = 0.0) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from phasenet_keras.models.contract import Preset
-from phasenet_keras.models.presets import CACHE_VARIABLE, completed_place, read_preset, sha256_of
+from phasenet_keras.models.preset_places import CACHE_VARIABLE
+from phasenet_keras.models.presets import completed_place, read_preset, sha256_of
 from phasenet_keras.types import FormatError, PresetError, ShapeError
 
 __all__ = ["completed_folder"]

@@ -26,46 +26,36 @@ from phasenet_keras.io.hdf5_files import new_hdf5
 from phasenet_keras.io.index import check_path
 from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.preset_places import (
+    CONTRACT,
+    cache_folder,
+    comes_with_program,
+    find_preset,
+)
 from phasenet_keras.models.weights import adapt_channels, check_weight_set, rebalance_kernels
 from phasenet_keras.short_repr import three_digits
-from phasenet_keras.types import ConfigError, PresetError, ShapeError, nearest_name
+from phasenet_keras.types import ConfigError, PresetError, ShapeError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.litert import NetworkWeights
     from phasenet_keras.models.phasenet import PhaseNet
 
 __all__ = [
-    "CACHE_VARIABLE",
     "FILES",
     "LEARNT",
-    "PRESETS_VARIABLE",
-    "cache_folder",
     "check_golden",
     "check_preset",
     "completed_place",
-    "find_preset",
-    "list_presets",
     "load_preset",
     "preset_place",
     "read_preset",
     "write_preset",
 ]
 
-PRESETS_VARIABLE = "PHASENET_KERAS_PRESETS"
-CACHE_VARIABLE = "PHASENET_KERAS_CACHE"
-CONTRACT, WEIGHTS, GOLDEN, CARD = "preset.json", "model.weights.h5", "golden.npz", "README.md"
+WEIGHTS, GOLDEN, CARD = "model.weights.h5", "golden.npz", "README.md"
 LEARNT = "learnt.csv"
 FILES = (CONTRACT, WEIGHTS, GOLDEN, CARD, LEARNT)
 GOLDEN_TOLERANCE = 1e-5
-
-
-def cache_folder() -> Path:
-    """Return the folder for downloads: ``PHASENET_KERAS_CACHE``, or the user's cache."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "phasenet_keras"
 
 
 def completed_place(preset: Preset) -> Path:
@@ -73,60 +63,10 @@ def completed_place(preset: Preset) -> Path:
     return cache_folder() / preset.name / "preset"
 
 
-def preset_roots() -> list[Path]:
-    """Return the folders that hold presets, the first to be searched first."""
-    variable = os.environ.get(PRESETS_VARIABLE, "")
-    named = [Path(folder).expanduser() for folder in variable.split(os.pathsep) if folder]
-    return [*named, *_own_roots()]
-
-
-def _own_roots() -> list[Path]:
-    package = Path(__file__).resolve().parents[1]
-    # Installed, the presets are a sub-package; in a checkout they stand beside the package.
-    return [package / "pretrained", package.parent / "pretrained"]
-
-
-def list_presets() -> dict[str, Path]:
-    """Return every preset that can be named, with its folder.
-
-    Example:
-        >>> "ncedc" in list_presets()
-        True
-    """
-    found: dict[str, Path] = {}
-    for root in preset_roots():
-        for contract in sorted(root.glob(f"*/{CONTRACT}")):
-            found.setdefault(contract.parent.name, contract.parent)
-    return found
-
-
-def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
-    """Return the folder of a preset: a path first, then a name.
-
-    Raises:
-        PresetError: if there is none; it names the nearest and all known ones.
-    """
-    path = Path(name_or_path).expanduser()
-    # A run folder serves, too: the best network in it.
-    for folder in (path, path / "best"):
-        if (folder / CONTRACT).is_file():
-            return folder
-    known = list_presets()
-    name = os.fspath(name_or_path)
-    if name in known:
-        return known[name]
-    if path.is_dir():
-        raise PresetError(f"folder {path} is no preset: it has no {CONTRACT}")
-    raise PresetError(
-        f"no preset '{name}'.{nearest_name(name, known)} Known: {', '.join(known) or 'none'}; a "
-        f"folder with a {CONTRACT} serves too, and {PRESETS_VARIABLE} names folders to search."
-    )
-
-
 def preset_place(folder: Path) -> str:
     """Say where a preset's weights are: here, in its folder, the cache, or still to be fetched."""
     if (folder / WEIGHTS).is_file():
-        return "come with the program" if folder.parent in _own_roots() else str(folder)
+        return "come with the program" if comes_with_program(folder) else str(folder)
     preset = _read_contract(folder)
     if (completed_place(preset) / WEIGHTS).is_file():
         return str(cache_folder() / preset.name)

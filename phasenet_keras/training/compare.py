@@ -20,9 +20,11 @@ from phasenet_keras.data.settings import SEED, Kind, settled, whole
 from phasenet_keras.io.new_files import folder_to_write, read_json, write_json
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.models.preset_places import RUN_SETTINGS
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.claim import claim, parent_facts, records_digest
 from phasenet_keras.training.comparison import (
+    RUNS,
     ZERO_SHOT,
     Comparison,
     Run,
@@ -44,11 +46,11 @@ from phasenet_keras.training.splits import (
     kept_together,
     spread,
 )
-from phasenet_keras.training.train import CONFIG, train
+from phasenet_keras.training.train import train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
 from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
-__all__ = ["compare", "fold_splits"]
+__all__ = ["compare", "fold_splits", "said_of_others"]
 
 RESULT = "result.json"
 # Of the groups that are not for test, one in this many validates.
@@ -137,6 +139,20 @@ def compare(
             write_json(result.to_dict(), place / RESULT, sort_keys=False)
         results.append(result)
     return Comparison(tuple(results), tolerances_s, folder, _neighbours(parts, tolerances_s))
+
+
+def said_of_others(comparison: Comparison) -> str:
+    """Say which finished runs in a comparison's folder are not among its results; empty if none."""
+    shown = {result.run.folder_in(comparison.folder) for result in comparison.results}
+    there = (comparison.folder / RUNS).glob(f"*/{RESULT}")
+    others = sorted(path.parent.name for path in there if path.parent not in shown)
+    if not others:
+        return ""
+    names = ", ".join(dict.fromkeys(name.rsplit("-", 3)[0] for name in others))
+    return (
+        f"{len(others)} finished runs that are in the folder, of {names}, are not in this table: "
+        "give their --strategies, --sizes and --seeds, too, to have them in it; none is run again"
+    )
 
 
 def fold_splits(
@@ -290,7 +306,7 @@ def _result(
 def _finished(place: Path, strategy: TransferStrategy | None) -> RunResult | None:
     """Return the result of a finished run; None if there is none, or of another strategy."""
     try:
-        if strategy and strategy_of(read_json(place / CONFIG)["strategy"]) != strategy:
+        if strategy and strategy_of(read_json(place / RUN_SETTINGS)["strategy"]) != strategy:
             return None  # of the same name: training there will be refused
         return RunResult.from_dict(read_json(place / RESULT))
     except (ValueError, KeyError, TypeError):

@@ -15,15 +15,18 @@ from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.neighbours import LEAST_BESIDE
 from phasenet_keras.training.picked import FAR, RecordTimes
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 from phasenet_keras.types import ConfigError, nearest_name
 
-__all__ = ["ZERO_SHOT", "Comparison", "Run", "RunResult", "recommendation"]
+__all__ = ["RUNS", "ZERO_SHOT", "Comparison", "Run", "RunResult", "recommendation"]
 
 ZERO_SHOT = "zero-shot"
+# The folder of the runs, in that of a comparison.
+RUNS = "runs"
 # A smaller gain in F1 than this is no reason to label more records.
 WORTH_LABELLING = 0.02
 _mean_f1 = partial(mean_f1, without=0.0)
@@ -45,7 +48,7 @@ class Run:
 
     def folder_in(self, folder: Path) -> Path:
         """Return its folder in that of the comparison."""
-        return folder / "runs" / self.name
+        return folder / RUNS / self.name
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,10 +155,12 @@ class Comparison(ShortRepr):
             raise ConfigError(f"{n_records!r} training records were not compared, but {there}")
         size = 0 if strategy == ZERO_SHOT else n_records or max(self.sizes)
         if (strategy, size) not in self._scored:  # each takes a thousand bootstrap samples
-            self._scored[strategy, size] = {
-                p: [score_matches(p, of_seed, self.tolerances_s[p]) for of_seed in matches]
-                for p, matches in self._matches(strategy, size).items()
-            }
+            scored: dict[str, list[PhaseScores]] = {}
+            for phase, matches in self._matches(strategy, size).items():
+                size_s = self.tolerances_s[phase]
+                rule = tolerance_of(tolerance_s=size_s)
+                scored[phase] = [score_matches(phase, m, size_s, tolerance=rule) for m in matches]
+            self._scored[strategy, size] = scored
         return self._scored[strategy, size]
 
     def _matches(self, strategy: str, size: int) -> dict[str, list[list[RecordMatches]]]:

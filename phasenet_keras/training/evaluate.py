@@ -17,6 +17,7 @@ import numpy as np
 
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.times import span_text
 from phasenet_keras.training.checks_data import name_of, unknown_labels
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.matching import Tolerance, tolerance_of
@@ -237,7 +238,7 @@ def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) ->
     if size_s <= WIDE_PART * length_s and round(size_s * rate, 6) <= WIDE_SAMPLES:
         return ""
     return (
-        f"the tolerance of {size_s:g} s is {size_s * rate:.0f} samples of these records and "
+        f"the tolerance of {span_text(size_s)} is {size_s * rate:.0f} samples of these records and "
         f"{size_s / length_s:.0%} of their length, so that picks may be right by chance: state one "
         "with --tolerance-samples, e.g. 10 (in Python tolerance_samples=10)"
     )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from phasenet_keras.io.new_files import beside_then_rename
-from phasenet_keras.models.presets import LEARNT, find_preset
+from phasenet_keras.models.preset_places import find_preset
+from phasenet_keras.models.presets import LEARNT
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.types import LabelledWaveform, PresetError
 

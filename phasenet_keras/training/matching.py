@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from phasenet_keras.data.settings import number, settled
+from phasenet_keras.io.times import span_text
 from phasenet_keras.types import ConfigError, nearest_name
 
 __all__ = ["RULES", "Tolerance", "match_picks", "tolerance_of"]
@@ -61,12 +62,14 @@ class Tolerance:
     @property
     def text(self) -> str:
         """Return the rule in words."""
-        size = f"{self.seconds:g} s" if self.samples is None else f"{self.samples:g} samples"
+        size = (
+            span_text(self.seconds or 0.0) if self.samples is None else f"{self.samples:g} samples"
+        )
         changed = self.rule in RULES and self.seconds != RULES[self.rule].seconds
         name = f"Rule {self.rule}, with a tolerance of {size}" if changed else f"Rule {self.rule}"
         within = "of the matches"
         if self.window_s is not None:
-            within = f"of the pairs at most {self.window_s:g} s apart"
+            within = f"of the pairs at most {span_text(self.window_s)} apart"
         return (
             f"{name if self.rule else 'Rule'}: a pick and a label of one phase match if they are "
             f"at most {size} apart, one to one, the closest pairs first. Residuals (pick minus "

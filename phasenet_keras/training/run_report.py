@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 import phasenet_keras
+from phasenet_keras.io.times import span_text
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.short_repr import three_digits
 from phasenet_keras.training.doctor import Finding
@@ -88,7 +89,7 @@ def facts_of_run(
         f"{keras.backend.backend()}",
         **dict(zip(("training", "validation", "test"), map(_counts, sets), strict=True)),
         "records": f"{','.join(contract.config.channels)} at {contract.sampling_rate:g} Hz; "
-        f"windows of {contract.window_samples} samples ({window_s:g} s)",
+        f"windows of {contract.window_samples} samples ({span_text(window_s)})",
         "thresholds": ", ".join(f"{p} {t:g}" for p, t in contract.thresholds.items()),
         "least distance of picks": f"{three_digits(contract.min_distance_s)} s",
     }

@@ -57,8 +57,18 @@ def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
         for name, of_phases in rows.items()
         for phase, score in of_phases.items()
     ]
-    rules = dict.fromkeys(score.tolerance.text for score in scores if score.rule)
-    return "\n\n".join([_aligned(table), *rules, *interval_notes(scores)]) + "\n"
+    return "\n\n".join([_aligned(table), *_rules(scores), *interval_notes(scores)]) + "\n"
+
+
+def _rules(scores: Sequence[PhaseScores]) -> list[str]:
+    """Return the rules that scores follow in words, each with its phases if there are several."""
+    phases: dict[str, dict[str, None]] = {}
+    for score in scores:
+        if score.rule:
+            phases.setdefault(score.tolerance.text, {})[score.phase] = None
+    if len(phases) < 2:
+        return list(phases)
+    return [f"{', '.join(of_rule)}: {text}" for text, of_rule in phases.items()]
 
 
 def _aligned(table: Sequence[Mapping[str, str]]) -> str:

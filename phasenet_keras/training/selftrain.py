@@ -18,6 +18,7 @@ from phasenet_keras.data.settings import checked_type, settled, whole
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.models.preset_places import BEST, ROUNDS
 from phasenet_keras.models.presets import LEARNT
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SelfTrainResult", "self_train"]
 
-SETTINGS, ROUNDS, REPORT, BEST = "settings.json", "rounds.json", "report.md", "best"
+SETTINGS, REPORT = "settings.json", "report.md"
 LABELS = "pseudo_labels.csv"
 FROM_DICT = "CorrectionConfig.from_dict takes a mapping"
 

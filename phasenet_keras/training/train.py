@@ -19,6 +19,7 @@ from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.contract import NEVER, Preset
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.models.preset_places import BEST, RUN_SETTINGS, VALIDATED
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.checks_data import untaught_phases
@@ -40,9 +41,9 @@ from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 __all__ = ["TrainResult", "kept_contract", "train"]
 
-CONFIG, REPORT = "config.json", "report.md"
-# The best network on the validation records, the one trained anew, and the one that is used.
-VALIDATED, REFIT, BEST = "validated", "refit", "best"
+REPORT = "report.md"
+# The network trained anew.
+REFIT = "refit"
 # As the official post-processing: 50 samples between two picks of one phase.
 MIN_DISTANCE_SAMPLES = 50
 
@@ -223,7 +224,7 @@ def _claimed(
     }
     if teacher is not None:
         facts["teacher"] = teacher.facts()
-    claim(folder / CONFIG, facts, "a run")
+    claim(folder / RUN_SETTINGS, facts, "a run")
     return learner
 
 
