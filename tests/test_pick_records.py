@@ -5,15 +5,24 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
+from obspy import Trace
 from sources import T0, read_hdf5
 
 from phasenet_keras import LabelledWaveform, Picker, Waveform, read_waveforms
 from phasenet_keras.cli import main
 from phasenet_keras.io.blocks import blocks_of, read_block
-from phasenet_keras.io.registry import FormatError, LostRecord, headers_of, noted, read_stream
+from phasenet_keras.io.registry import (
+    FormatError,
+    LostRecord,
+    RecordWarning,
+    headers_of,
+    noted,
+    read_stream,
+)
 from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking.archive import by_group, pick_archive, plan_archive
 from phasenet_keras.picking.cluster import _by_station
@@ -319,3 +328,41 @@ def test_what_picks_call_a_record_is_known_as_its_label(tmp_path):
     (tmp_path / "labels.csv").write_text("fname,p_sample\na.h5/quake/A1,901\na.h5/fast,1001\n")
     found = {item.name: item.arrivals for item in read_labelled(path, tmp_path / "labels.csv")}
     assert found == {"quake/A1": {"P": (901.0,)}, "fast": {"P": (1001.0,)}}
+
+
+def test_hdf5_beside_other_waveforms_is_no_record_of_theirs(tmp_path):
+    """Its records hold their own labels, which those of the other files would take the place of."""
+    trace = Trace(spiked(1, 900)[:, 2], {"network": "XX", "station": "A", "channel": "HHZ"})
+    trace.stats.update({"sampling_rate": 100.0, "starttime": T0})
+    (tmp_path / "in").mkdir()
+    trace.write(str(tmp_path / "in/a.mseed"), format="MSEED")
+    write_records(tmp_path / "in/a.h5")
+    (tmp_path / "labels.csv").write_text(f"station,phase,time\nXX.A,P,{T0 + 9}\n")
+    with pytest.warns(RecordWarning, match=r"a\.h5: HDF5 beside other waveforms is left out"):
+        found = list(read_labelled(tmp_path / "in", tmp_path / "labels.csv"))
+    assert [(r.waveform.source, r.arrivals) for r in found] == [("a.mseed", {"P": (900.0,)})]
+
+
+def test_a_survey_of_hdf5_is_to_be_a_data_set(tmp_path):
+    path = write_records(tmp_path / "a.h5")
+    with pytest.raises(FormatError, match="make a data set of it by `phasenet-keras prepare`"):
+        read_gather_records([path])
+
+
+@pytest.mark.parametrize("name", ["eqt_stead50", "scdetect_switzerland"])
+def test_shared_records_are_picked_as_they_are_evaluated(shared, tmp_path, spike_net, name):
+    path = shared / f"data/records/{name}.h5"
+    picker = Picker(spike_net, thresholds={"P": 0.05, "S": 0.05})
+    records, bad = read_hdf5(path)
+    assert not bad
+    wanted = sorted(
+        (f"{path.name}/{r.name}", p.station, p.phase, round(p.time.timestamp, 3))
+        for r in records
+        for p in picker.pick(r.waveform)
+    )
+    parts = PartFolder(tmp_path / "parts")
+    for _ in pick_archive(picker, path, parts):
+        pass
+    found = [(p.source, p.station, p.phase, round(p.time.timestamp, 3)) for p in parts.picks()]
+    assert len(wanted) > 5
+    assert sorted(found) == wanted
