@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from phasenet_keras.cli.console import open_console
 from phasenet_keras.cli.dataset import settle_dataset
 from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.training.checks_data import channels_there
+from phasenet_keras.training.learnt import write_learnt
 
 
 def in_splits(n_train, n_dev, n_test):
@@ -92,6 +94,45 @@ def test_a_parent_is_adapted_to_the_channels_that_there_are(tmp_path, preset, ca
         assert (words in printed) == (not options)
         assert ("dead channel" in printed) == bool(options)
         assert PhaseNet.from_preset(tmp_path / name).config.channels == channels
+
+
+def names_learnt(folder):
+    rows = (folder / "best/learnt.csv").read_text().splitlines()
+    assert rows[0] == "name,samples_sha256"
+    return [row.partition(",")[0] for row in rows[1:]]
+
+
+def test_what_a_parent_had_learnt_its_child_has_learnt(tmp_path, parent, capsys):
+    first, second = (in_splits(4, 2, 2) for _ in range(2))
+    second = [replace(r, waveform=replace(r.waveform, data=2 * r.waveform.data)) for r in second]
+    second = [replace(r, name=f"other {r.name}") for r in second]
+    write_dataset(first, tmp_path / "first")
+    write_dataset(second, tmp_path / "second")
+    config = tmp_path / "config.json"
+    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
+    write_learnt(Path(parent), first[:4])
+    options = ["--preset", parent, "--config", str(config), "--output"]
+    own, others = [f"other r{n}" for n in range(4)], [f"r{n}" for n in range(4)]
+    for strategy, learnt in (("finetune", [*own, *others]), ("scratch", own)):
+        run = tmp_path / strategy
+        words = ["train", str(tmp_path / "second"), *options, str(run), "--strategy", strategy]
+        assert main(words) in (0, 1)
+        if "the parent is kept" in said(capsys):
+            learnt = others
+        assert names_learnt(run) == learnt
+        assert main(words) in (0, 1)  # nothing twice
+        assert names_learnt(run) == learnt
+    words = ["compare", str(tmp_path / "second"), *options, str(tmp_path / "compared")]
+    assert main([*words, "--strategies", "finetune,scratch"]) == 0
+    for strategy, learnt in (("finetune", others), ("scratch", own)):
+        run = tmp_path / f"compared/runs/{strategy}-n4-fold0-seed0"
+        assert set(names_learnt(run)) >= set(learnt)
+    capsys.readouterr()
+    assert (
+        main(["evaluate", str(tmp_path / "finetune"), str(tmp_path / "first"), "--split", "train"])
+        == 0
+    )
+    assert "note 4 of 4 records trained this network" in said(capsys)
 
 
 def in_channels(wave, names):

@@ -28,7 +28,7 @@ from phasenet_keras.training.evaluate import (
     score_picked,
     wide_tolerance,
 )
-from phasenet_keras.training.learnt import carry_learnt, write_learnt
+from phasenet_keras.training.learnt import carry_learnt, read_learnt, write_learnt
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import residuals_by_phase, worst_records
 from phasenet_keras.training.score_table import markdown_table
@@ -148,8 +148,12 @@ def test_records_that_trained_the_network_are_counted(dataset, preset, tmp_path,
     write_learnt(mine, records[:3])
     kept = tmp_path / "kept"
     shutil.copytree(preset, kept / "best")
-    carry_learnt(str(tmp_path / "run"), kept)
+    carry_learnt(read_learnt(str(tmp_path / "run")), kept)
     assert (kept / "best/learnt.csv").read_text() == (mine / "learnt.csv").read_text()
+    for _ in range(2):  # the second time nothing is new
+        carry_learnt([("of the parent", "0a"), ("of the parent", "1b")], kept)
+    added = "of the parent,0a\nof the parent,1b\n"
+    assert (kept / "best/learnt.csv").read_text() == (mine / "learnt.csv").read_text() + added
     PhaseNet.from_preset(mine).save_preset(mine)
     assert main(command) == 0
     assert "trained this network" not in capsys.readouterr().out

@@ -88,8 +88,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
 
     config = read_training_config(arguments)
     strategies = arguments.strategies or tuple(STRATEGIES)
-    for strategy in strategies:
-        strategy_of(strategy)
+    plans = [strategy_of(strategy) for strategy in strategies]
     make_folder(arguments.output)
     console = open_console(False)
     # Folds are splits of their own.
@@ -99,8 +98,10 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         from phasenet_keras.cli.bars import RunsBar
         from phasenet_keras.training.compare import compare, said_of_others
         from phasenet_keras.training.comparison import recommendation
+        from phasenet_keras.training.learnt import carry_learnt, read_learnt
 
     parent = load_parent(arguments, records, console)
+    learnt = read_learnt(arguments.preset)
     with RunsBar(console) as bar:
         comparison = compare(
             parent,
@@ -114,6 +115,10 @@ def _run_compare(arguments: argparse.Namespace) -> int:
             tolerance_samples=arguments.tolerance_samples,
             on_run=bar.take,
         )
+    from_parent = {plan.name for plan in plans if plan.load}
+    for result in comparison.results:
+        if result.run.strategy in from_parent:
+            carry_learnt(learnt, result.run.folder_in(arguments.output))
     advice = recommendation(comparison, _command(arguments, dataset, parent))
     others = said_of_others(comparison)
     table = _write(comparison, advice, others, arguments.output)

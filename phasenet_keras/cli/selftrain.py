@@ -11,6 +11,7 @@ from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.correct import add_gather_options, read_correction
 from phasenet_keras.cli.options import add_channel_options
 from phasenet_keras.quiet import quiet_start
+from phasenet_keras.training.transfer import strategy_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,12 +86,14 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
     with quiet_start():
         from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.config import read_config
+        from phasenet_keras.training.learnt import carry_learnt, read_learnt
         from phasenet_keras.training.pseudo_records import PseudoSettings
         from phasenet_keras.training.selftrain import self_train
 
-    config = read_config(arguments.config)
+    config, strategy = read_config(arguments.config), strategy_of(arguments.strategy)
     console = open_console(False)
     parent = load_parent(arguments, [*labelled, *(t.record for t in traces)], console)
+    learnt = read_learnt(arguments.preset)
     with EpochBar(console, config.epochs) as bar:
         result = self_train(
             parent,
@@ -98,7 +101,7 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
             traces,
             arguments.output,
             rounds=arguments.rounds,
-            strategy=arguments.strategy,
+            strategy=strategy,
             config=config,
             correction=correction,
             pseudo=PseudoSettings(least_weight=arguments.least_weight),
@@ -106,6 +109,8 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
             on_record=bar.picking,
             on_epoch=bar.take,
         )
+    if not result.best or strategy.load:
+        carry_learnt(learnt, arguments.output)
     say(console, result.verdict)
     return 0 if result.best else EXIT_SOME_FAILED
 

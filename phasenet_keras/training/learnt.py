@@ -12,45 +12,53 @@ from phasenet_keras.models.presets import LEARNT
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.types import LabelledWaveform, PresetError
 
-__all__ = ["carry_learnt", "said_of_learnt", "write_learnt"]
+__all__ = ["carry_learnt", "read_learnt", "said_of_learnt", "write_learnt"]
 
 DIGEST = "samples_sha256"
 
 
 def write_learnt(folder: Path, records: Sequence[LabelledWaveform]) -> None:
     """Write into a preset's folder which records trained it, by name and digest of the samples."""
-    with beside_then_rename(folder / LEARNT) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("name", DIGEST))
-        writer.writerows((record.name, digest_of(record)) for record in records)
+    _write(folder, [(record.name, digest_of(record)) for record in records])
 
 
-def carry_learnt(preset: str, run: Path) -> None:
-    """Copy the table of a parent that was kept into the run's folder: it is the same network."""
-    table = find_preset(preset) / LEARNT
-    if table.is_file():
-        with beside_then_rename(find_preset(run) / LEARNT) as file:
-            file.write(table.read_text(encoding="utf-8"))
-
-
-def said_of_learnt(preset: str, records: Sequence[LabelledWaveform]) -> str:
-    """Say how many of some records trained a preset; empty where none did, or nothing tells.
-
-    Args:
-        preset: name, or folder. What its parent had learnt is not known here.
-        records: to be scored.
+def read_learnt(preset: str) -> list[tuple[str, str]]:
+    """Return name and digest of the records that are known to have trained a preset.
 
     Raises:
         PresetError: for a table that cannot be read.
     """
     path = find_preset(preset) / LEARNT
     if not path.is_file():
-        return ""
+        return []
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            learnt = {row[DIGEST] for row in csv.DictReader(file)} - {""}
+            return [(row["name"], row[DIGEST]) for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError) as error:
         raise PresetError(f"{path} cannot be read ({error!r}): remove it, or train anew") from error
+
+
+def carry_learnt(learnt: Sequence[tuple[str, str]], run: Path) -> None:
+    """Add what a parent had learnt to the table of the network that was made of it."""
+    if learnt:
+        rows = dict.fromkeys((*read_learnt(str(run)), *learnt))
+        _write(find_preset(run), list(rows))
+
+
+def said_of_learnt(preset: str, records: Sequence[LabelledWaveform]) -> str:
+    """Say how many of some records trained a preset, or those that it was fine-tuned from.
+
+    Args:
+        preset: name, or folder.
+        records: to be scored.
+
+    Returns:
+        A sentence; empty where none did, or nothing tells.
+
+    Raises:
+        PresetError: for a table that cannot be read.
+    """
+    learnt = {digest for _, digest in read_learnt(preset)} - {""}
     n_learnt = sum(digest_of(record) in learnt for record in records)
     if not n_learnt:
         return ""
@@ -58,3 +66,8 @@ def said_of_learnt(preset: str, records: Sequence[LabelledWaveform]) -> str:
         f"{n_learnt} of {len(records)} records trained this network: their scores say nothing of "
         "others"
     )
+
+
+def _write(folder: Path, rows: Sequence[tuple[str, str]]) -> None:
+    with beside_then_rename(folder / LEARNT) as file:
+        csv.writer(file, lineterminator="\n").writerows([("name", DIGEST), *rows])
