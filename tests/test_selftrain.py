@@ -380,7 +380,14 @@ def test_impossible_runs_are_refused(tmp_path, finder):
         GatherTrace("1", "1", 0.0, gather(11)[0].waveform)
     refused("all 16 records without labels are in the labelled", traces=traces_of([3]))
     wave = Waveform(np.ones((400, 1)), 50.0, UTCDateTime(0), ("Z",), "1")
-    refused("have 50 Hz", traces=[GatherTrace("1", "1", 0.0, LabelledWaveform(wave, {}))])
+    refused("without 50 Hz", traces=[GatherTrace("1", "1", 0.0, LabelledWaveform(wave, {}))])
+    drifted = [
+        replace(t, record=replace(t.record, waveform=replace(wave, sampling_rate=rate)))
+        for t in traces_of([3])
+        for wave in (t.record.waveform,)
+        for rate in (wave.sampling_rate * (1 + 1e-5),)
+    ]
+    refused("all 16 records without labels are in the labelled", traces=drifted)
     assert not (tmp_path / "x").exists()
 
 

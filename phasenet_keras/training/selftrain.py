@@ -25,7 +25,7 @@ from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
 from phasenet_keras.training.config import TrainConfig, config_of
 from phasenet_keras.training.correction import CorrectionConfig
-from phasenet_keras.training.demands import check_network, check_training
+from phasenet_keras.training.demands import check_network, check_one_rate, check_training
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.pseudo_records import (
@@ -289,14 +289,8 @@ def _check(run: _Run) -> None:
             "none of the records without labels has an offset: a GatherTrace has the signed "
             "distance from its source, or receiver minus shot number"
         )
-    rate = run.splits["train"][0].waveform.sampling_rate
-    others = {trace.record.waveform.sampling_rate for trace in run.unlabelled} - {rate}
-    if others:
-        listed = ", ".join(f"{value:g}" for value in sorted(others))
-        raise ConfigError(
-            f"records without labels have {listed} Hz, the labelled ones {rate:g} Hz: bring them "
-            "to one rate"
-        )
+    unlabelled = [trace.record for trace in run.unlabelled]
+    check_one_rate({"with labels": run.splits["train"], "without": unlabelled})
     if len(_labelled_too(run)) == len(run.unlabelled):
         raise ConfigError(
             f"all {len(run.unlabelled)} records without labels are in the labelled data set, too: "
