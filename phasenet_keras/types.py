@@ -362,8 +362,9 @@ def _text(value: Any, what: str, hint: str = "") -> str:
 
 def _number(value: Any, what: str) -> float:
     try:
-        if isinstance(value, str | bytes):
-            raise TypeError("text is no number")
+        # Of which float() would make seconds since 1970, 0 or 1.
+        if isinstance(value, str | bytes | bool | np.bool_ | time_type()):
+            raise TypeError("text, truth and times are no numbers")
         return float(value)
     except (TypeError, ValueError) as error:
         raise ShapeError(f"{what} is a number, received {value!r}") from error
@@ -371,7 +372,7 @@ def _number(value: Any, what: str) -> float:
 
 def _sample_numbers(given: Any, what: str) -> tuple[float, ...]:
     """Return the arrivals of a phase, each once, sorted; one number is one arrival."""
-    what = f"{what}: each arrival, in samples,"
+    what = f"{what}: each arrival, in samples ((time - start_time) * sampling_rate),"
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         return (_number(given, what),)
     values = np.atleast_1d(given) if isinstance(given, np.ndarray) else given

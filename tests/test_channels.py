@@ -128,6 +128,12 @@ def test_channels_that_are_none_are_refused(wanted):
             channel_names(wanted, "ENZ")
 
 
+@pytest.mark.parametrize("wanted", [1, 3.0, True])
+def test_a_number_of_channels_names_none(wanted):
+    with pytest.raises(ConfigError, match=f'names, such as "Z" or "ENZ", received {wanted}$'):
+        channel_names(wanted, "ENZ")
+
+
 def test_a_networks_own_names_are_taken_as_they_are():
     assert channel_names("H", ("H", "Z")) == ("H",)
     assert channel_names(("DAS",), ("DAS",)) == ("DAS",)

@@ -360,6 +360,9 @@ def test_events_in_two_splits():
     [finding] = check_split(ours, theirs)
     assert finding.name == "events in two splits"
     assert "1 events are in training and validation, e.g. e1" in finding.text
+    assert finding.text.endswith(": label records of other events")
+    [finding, *_] = check_split([*ours, *shots(1, 90, event="e2")], ours)
+    assert finding.text.endswith(": split by event")
     assert names(check_split(ours, ours)) == [
         "events in two splits",
         "gathers in two splits",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from obspy import UTCDateTime
+from obspy import UTCDateTime, read
 from records import write_station
 
 from phasenet_keras import prepare, read_labelled, read_waveforms
@@ -45,6 +45,19 @@ def test_what_is_no_path_is_refused(given, tmp_path):
     with pytest.raises(ConfigError, match=text):
         prepare(tmp_path, tmp_path / "set", given)
     assert not (tmp_path / "set").exists()
+
+
+def test_what_is_in_memory_is_refused_with_what_to_do(tmp_path):
+    table = pytest.importorskip("pandas").DataFrame({"p_sample": [300]})
+    for given in (read(), read()[0]):
+        kind = type(given).__name__
+        for call in (lambda x: list(read_labelled(x)), lambda x: prepare(x, tmp_path / "set")):
+            with pytest.raises(ConfigError, match=rf"received {kind}: .*\.write\(.*write_dataset"):
+                call(given)
+    with pytest.raises(ConfigError, match=r"received DataFrame: write it to one \(\.to_csv\("):
+        list(read_labelled(tmp_path, table))
+    with pytest.raises(ConfigError, match=r"received DataFrame: write it to one \(\.to_csv\("):
+        prepare(tmp_path, tmp_path / "set", table)
 
 
 def test_linked_folders_are_followed_in_order(tmp_path):

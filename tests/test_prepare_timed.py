@@ -333,7 +333,8 @@ def test_sac_markers_without_a_name_are_counted(tmp_path, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "note SAC headers: T0 is set in 4 files without a name in KT0, and left out" in said
     assert "T3 is set in 1 file without a name in KT3" in said
-    assert said.count("note") == 2
+    assert "note all splits are of one moment, 30 s from 2020-01-01T00:00:00" in said
+    assert said.count("note") == 3
     assert read_dataset(tmp_path / "set")[1].arrivals == {"P": (600.0,)}
     times = tmp_path / "times.csv"
     times.write_text(f"station,phase,time\nS1,P,{T0 + 5}\nS2,P,{T0 + 6}\nS3,P,{T0 + 7}\n")
@@ -362,3 +363,22 @@ def test_files_of_one_record_are_read_together_and_others_apart(tmp_path):
     one, two = read_labelled(tmp_path, labels)
     assert (one.waveform.n_samples, two.waveform.n_samples) == (2000, 1000)
     assert one.arrivals == {"P": (950.0,), "S": (1200.0,)}
+
+
+def test_a_set_of_one_dated_shot_is_said_to_be_one(tmp_path, capsys):
+    rows = ["station,p_sample"]
+    (tmp_path / "in").mkdir()
+    for number in range(24):
+        codes = {"network": "XX", "station": f"R{number:02d}", "channel": "GHZ"}
+        trace = Trace(noise(number, 600)[:, 0], {"starttime": T0, "sampling_rate": 1000.0, **codes})
+        trace.write(str(tmp_path / f"in/{number}.mseed"), format="MSEED")
+        rows.append(f"R{number:02d},{200 + number}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
+    order = [tmp_path / "in", "--labels", tmp_path / "labels.csv", "--output", tmp_path / "set"]
+    assert run(*order) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "24 records (split by block)" in said
+    assert (
+        "note all splits are of one moment, 0.6 s from 2020-01-01T00:00:00 on (one earthquake, one "
+        "shot), so that scores say nothing of others: label records of others"
+    ) in said

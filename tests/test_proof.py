@@ -58,7 +58,7 @@ def test_a_parent_that_cannot_pick_such_records_costs_its_own_row_alone():
     [why] = proof.left_out
     assert why.startswith("small, resampled to 2000 Hz has no scores: record r0")
     assert f"\n{why}.\n" in proof.text
-    assert proof.text.endswith("there are 3 events or shots in all: label records of others.\n")
+    assert proof.text.endswith("events or shots in all: 3; label records of others.\n")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 
-from phasenet_keras import read_waveforms
+from phasenet_keras import read_labelled, read_waveforms
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
 from phasenet_keras.types import FormatError
@@ -185,6 +185,19 @@ def test_su_files_of_a_run_are_read_with_what_its_inputs_say(run):
         np.testing.assert_array_equal(wave.data, other.data)
         for name in ("channels", "sampling_rate", "start_time", "zero_time", "source"):
             assert getattr(wave, name) == getattr(other, name)
+
+
+def test_rows_may_number_the_traces_of_an_su_file_of_a_run(run, tmp_path):
+    write_su(run)
+    table = tmp_path / "labels.csv"
+    name = "Uz_file_single_d.su"
+    table.write_text(
+        "fname,trace,p_sample\n" + "".join(f"{name},{n},{50 + n}\n" for n in (1, 2, 3))
+    )
+    records = list(read_labelled(run / "OUTPUT_FILES" / name, table))
+    assert [r.arrivals for r in records] == [{"P": (50.0 + n,)} for n in (1, 2, 3)]
+    assert {r.waveform.channels for r in records} == {("Z",)}
+    assert records[2].name == "Uz_file_single_d-0003"
 
 
 @pytest.mark.parametrize("change", ["no inputs", "another number of stations"])

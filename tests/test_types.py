@@ -174,10 +174,24 @@ def test_one_number_is_one_arrival(one):
     assert LabelledWaveform(wave, {"P": np.array([498, 2])}).arrivals == {"P": (2.0, 498.0)}
 
 
-@pytest.mark.parametrize("given", ["498", b"12", None, ("498",), (None,), [[1.0, 2.0]]])
+TIMES = [
+    UTCDateTime(5),
+    [UTCDateTime(5)],
+    datetime(1970, 1, 1, 0, 0, 5),
+    np.datetime64("1970-01-01T00:00:05"),
+    np.array(["1970-01-01T00:00:05"], "M8[s]"),
+    timedelta(seconds=5),
+]
+
+
+@pytest.mark.parametrize(
+    "given", ["498", b"12", None, ("498",), (None,), [[1.0, 2.0]], True, np.array([True]), *TIMES]
+)
 def test_arrivals_that_are_no_numbers_are_refused(given):
     wave = make_waveform(np.ones((600, 1)))
-    with pytest.raises(ShapeError, match=r"record r1, P: each arrival, in samples, is a number"):
+    with pytest.raises(
+        ShapeError, match=r"record r1, P: each arrival, in samples \(.*\), is a number"
+    ):
         LabelledWaveform(wave, {"P": given}, name="r1")
 
 

@@ -117,6 +117,8 @@ def channel_names(wanted: str | Iterable[str], known: Iterable[str]) -> tuple[st
         (('Z', 'N'), ('N', 'E', 'Z'))
     """
     known = tuple(known)
+    if not isinstance(wanted, Iterable):
+        raise ConfigError(f'channels are names, such as "Z" or "ENZ", received {wanted!r}')
     if isinstance(wanted, str):
         separated = wanted.replace(",", " ").split()
         is_one_word = len(separated) == 1 and separated[0] not in known

@@ -32,6 +32,16 @@ __all__ = [
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
+# What to do with what is in memory where a file is wanted.
+_TRACES = (
+    ": write it to one (.write('in/all.mseed', format='MSEED')), or give read_waveforms' records "
+    "of it, each as a LabelledWaveform with its arrivals, to write_dataset"
+)
+IN_MEMORY = {
+    "Stream": _TRACES,
+    "Trace": _TRACES,
+    "DataFrame": ": write it to one (.to_csv('labels.csv', index=False))",
+}
 # Two stars that stand for folders at any depth.
 _RECURSIVE = re.compile(r"(?:^|(?<=/))\*\*(?:/|$)")
 
@@ -87,6 +97,7 @@ def as_list(given: Any) -> list[Any]:
         (['in/'], ['a', 'b'], [3])
     """
     is_one = isinstance(given, str | bytes | PathLike) or not isinstance(given, Iterable)
+    is_one |= type(given).__name__ == "DataFrame"  # and not the names of its columns
     return [given] if is_one else list(given)
 
 
@@ -108,7 +119,10 @@ def check_path(given: Any, what: str = "a file, a folder or a pattern ('in/*.sac
         phasenet_keras.types.ConfigError: a text or a Path names a folder, received list
     """
     if not isinstance(given, str | PathLike):
-        raise ConfigError(f"a text or a Path names {what}, received {type(given).__name__}")
+        kind = type(given).__name__
+        raise ConfigError(
+            f"a text or a Path names {what}, received {kind}{IN_MEMORY.get(kind, '')}"
+        )
     if not str(given):
         raise ConfigError("a file name is empty; '.' names the working folder")
     path = Path(given)

@@ -32,6 +32,7 @@ __all__ = [
     "check_variety",
     "identical_records",
     "name_of",
+    "one_moment",
     "shared_groups",
     "unknown_labels",
     "untaught_phases",
@@ -216,14 +217,18 @@ def check_split(
     train_records: Sequence[LabelledWaveform], dev_records: Sequence[LabelledWaveform]
 ) -> list[Finding]:
     """Look for events, gathers, names or waveforms that are in training and validation."""
-    found = [
-        Finding(
-            f"{field}s in two splits",
-            f"{len(names)} {field}s are in training and validation, e.g. {', '.join(names[:3])}, "
-            f"so that the validation loss says too little: split by {field}",
+    found = []
+    for field, names in shared_groups(train_records, dev_records).items():
+        there = {getattr(record, field) for record in (*train_records, *dev_records)}
+        is_one = len(there) == 1 and field in NAMED  # of which no split can make two
+        remedy = f"label records of other {field}s" if is_one else f"split by {field}"
+        found.append(
+            Finding(
+                f"{field}s in two splits",
+                f"{len(names)} {field}s are in training and validation, e.g. "
+                f"{', '.join(names[:3])}, so that the validation loss says too little: {remedy}",
+            )
         )
-        for field, names in shared_groups(train_records, dev_records).items()
-    ]
     same = identical_records(train_records, dev_records)
     if same:
         pairs = ", ".join(f"{one} and {other}" for one, other in same[:3])
@@ -240,7 +245,7 @@ def check_split(
 def check_variety(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
     """Look whether all validation records are of one event, as far as names or times are known."""
     n = len(dev_records)
-    moment = _one_moment([facts_of(record) for record in dev_records])
+    moment = one_moment([facts_of(record) for record in dev_records])
     if moment is None and n != 1:
         return []
     by, name = moment or ("event", "")
@@ -262,7 +267,7 @@ def check_variety(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:
     ]
 
 
-def _one_moment(facts: Sequence[RecordFacts]) -> tuple[str, str] | None:
+def one_moment(facts: Sequence[RecordFacts]) -> tuple[str, str] | None:
     """Return the one event that all records are of, else the one gather, else the one time.
 
     Of one time are records that overlap, each with another, at whatever station. None is returned

@@ -25,7 +25,7 @@ from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import open_source, with_options
 from phasenet_keras.picking.one_run import only_run
 from phasenet_keras.short_repr import ShortRepr
-from phasenet_keras.training.checks_data import check_places
+from phasenet_keras.training.checks_data import check_places, one_moment
 from phasenet_keras.training.finished import (
     check_output,
     damage_of,
@@ -283,8 +283,8 @@ def _finish(
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
         notes.append(f"the splits that {n_given} records had are not used")
-    if split_by == "block" and settings.split_by is None and _lack_events(facts):
-        notes.append(NO_EVENTS)
+    if split_by and settings.split_by is None:
+        notes += _said_of_events(facts, split_by)
     found = check_places(facts) + check_growth(row.get("growth", (0, 0)) for row in rows)
     notes += [f"{finding.name}: {finding.text}" for finding in found]
     facts = [replace(fact, split=split) for fact, split in zip(facts, splits, strict=True)]
@@ -322,10 +322,16 @@ def _splits(facts: Sequence[RecordFacts], settings: PrepareSettings) -> tuple[st
     return by, split_facts(facts, by, settings.seed)
 
 
-def _lack_events(facts: Sequence[RecordFacts]) -> bool:
-    """Tell if neither names nor times say of any record which event it is of."""
+def _said_of_events(facts: Sequence[RecordFacts], split_by: str) -> list[str]:
+    """Return what `check_leakage` cannot say: that no event is known, or one moment is all."""
     is_named = any(fact.event or fact.gather for fact in facts)
-    return not is_named and not any(groups_of(facts, "time"))
+    if split_by == "block" and not is_named and not any(groups_of(facts, "time")):
+        return [NO_EVENTS]
+    by, name = one_moment(facts) or ("", "")
+    if by != "time":
+        return []
+    text = f"all splits are of one moment, {name} (one earthquake, one shot), so that scores say"
+    return [f"{text} nothing of others: label records of others"]
 
 
 def _of_one_kind(

@@ -261,7 +261,7 @@ def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
     """Say how to be surer of scores."""
     n_groups = len(set(drawn_groups(records)))
     if n_groups < LEAST_FOR_FOLDS:
-        return f"there are {n_groups} events or shots in all: label records of others"
+        return f"events or shots in all: {n_groups}; label records of others"
     options = f"--preset {parent.preset.name} " if parent.preset else ""
     options += f"--channels {''.join(parent.config.channels)} --strategies finetune --folds 3"
     return f"`phasenet-keras compare RECORDS {options} --output DIR` tests each record once"

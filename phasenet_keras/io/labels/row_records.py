@@ -55,6 +55,10 @@ def rows_by_record(
     """
     first = files[0]
     traces = [trace for path in files for trace in read_stream(path)]
+    if not any(first_cell(row, STATION_COLUMNS) for _, row in rows):
+        for number, trace in enumerate(traces, start=1):
+            if trace.stats.get("is_named_by_run"):  # rows are of traces, as of other gathers
+                trace.stats.station_name = f"{first.stem}-{number:04d}"
     waves = waveforms_of(filter(selection.takes_channel, traces))
     if not waves:
         raise FormatError(f"{first} holds no channel of the codes wanted")
