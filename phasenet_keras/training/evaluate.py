@@ -92,7 +92,9 @@ def evaluate(
         PhaseNetKerasError: if a record cannot be run; it names the record.
 
     Warns:
-        RecordWarning: for arrivals of phases that the picker does not pick.
+        RecordWarning: for arrivals of phases that the picker does not pick, the rule's tolerance
+            where it is too wide for the records, and records resampled to far another rate. That
+            records trained the network the command `evaluate` says, which knows its folder.
     """
     check_picker(picker)
     tolerance = tolerance_of(rule, tolerance_s, tolerance_samples)
@@ -100,6 +102,10 @@ def evaluate(
     if not records:
         raise ConfigError("there are no records to evaluate")
     _check_phases(records, [*picker.thresholds])
+    has_own = tolerance_s is not None or tolerance_samples is not None
+    for text in (far_rates(picker, records), "" if has_own else wide_tolerance(tolerance, records)):
+        if text:
+            warnings.warn(text, RecordWarning, stacklevel=2)
     noise = [_without_arrivals(record, picker.thresholds) for record in noise_records]
     picked = pick_records(picker, [*records, *noise], on_record=on_record)
     return score_picked(
