@@ -23,6 +23,7 @@ from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.training.config import TrainConfig, choose_window, read_config
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport, beats, best_epoch
+from phasenet_keras.training.proof import Proof
 from phasenet_keras.training.rounds import write_rounds
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.train import TrainResult, kept_contract, train
@@ -164,6 +165,9 @@ def test_a_parent_that_is_not_beaten_is_kept_and_said_so(tmp_path):
     assert result.best_epoch is None
     assert "output collapsed" in {finding.name for finding in result.findings}
     assert result.net is parent
+    with_proof = replace(result, proof=Proof(advice="x" * 9999))
+    assert len(repr(with_proof)) < 400
+    assert "findings=<" in repr(with_proof)
     assert "did not beat the parent" in result.verdict
     kept = PhaseNet.from_preset(tmp_path / "bad")
     assert same(kept, parent)

@@ -86,7 +86,7 @@ class TrainResult(ShortRepr):
     folder: Path
     n_refitted: int = 0
     findings: tuple[Finding, ...] = ()
-    proof: Proof = field(default_factory=Proof)
+    proof: Proof = field(default_factory=Proof, repr=False)  # the report shows it
 
     @property
     def has_helped(self) -> bool:
