@@ -148,6 +148,10 @@ def test_pick_writes_any_format(preset, tmp_path, name):
     assert main([*arguments, str(usual(name, tmp_path))]) == 0
     assert main([*arguments, str(tmp_path / "b"), "--format", name]) == 0
     assert (tmp_path / "b").read_bytes() == usual(name, tmp_path).read_bytes()
+    assert main([*arguments, f"{tmp_path / 'c'}/", "--format", name]) == 0  # a folder
+    [made] = (tmp_path / "c").iterdir()
+    assert made.name.startswith("picks.")
+    assert made.read_bytes() == (tmp_path / "b").read_bytes()
     [(time, _, phase)] = times_and_stations(tmp_path / "b", name)
     assert (time, phase) == (UTCDateTime("2021-05-06T07:08:19"), "P")
 

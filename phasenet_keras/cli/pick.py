@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -86,8 +87,7 @@ def _add_output_options(verb: argparse.ArgumentParser) -> None:
     formats = pick_formats()
     endings = ", ".join(item.endings[0] for item in formats)
     verb.add_argument(
-        "--output",
-        type=Path,
+        "--output",  # a text: a path forgets that it ended with a slash
         metavar="FILE|DIR",
         help=f"where picks go, the ending says as what: {endings}; a folder gets a file called "
         "picks (default: a CSV table to standard output). Until all is done, parts are kept "
@@ -263,8 +263,10 @@ def _check_output(arguments: argparse.Namespace) -> None:
     from phasenet_keras.io.tables import check_pick_path
 
     errors_s = _time_errors_s(arguments)
-    output = arguments.output
-    if output and (output.is_dir() or not (output.suffix or arguments.format)):
+    given = arguments.output
+    arguments.output = output = None if given is None else Path(given)
+    is_folder = output and (output.is_dir() or given.endswith(("/", os.sep)))
+    if output and (is_folder or not (output.suffix or arguments.format)):
         make_folder(output)
         ending = pick_format_of(output, arguments.format or "csv").endings[0]
         arguments.output = output / f"picks{ending}"
