@@ -392,7 +392,10 @@ def test_hdf5_of_several_rates_and_channels(tmp_path, capsys):
     assert len(read_dataset(tmp_path / "z")) == 10  # the record of N and Z has a Z
     options = ["--sampling-rate-hz", "200", "--split-by", "block"]
     assert run(tmp_path / "a.h5", *options, "--output", tmp_path / "hz") == 2  # two records only
-    assert "three blocks at least are needed" in capsys.readouterr().err
+    error = " ".join(capsys.readouterr().err.split())
+    assert "three blocks at least are needed" in error
+    assert "Skipped: " in error
+    assert "1 record of N,Z at 100 Hz: the data set holds E,N,Z at 200 Hz" in error
     assert run(tmp_path / "a.h5", "--labels", "x.csv", "--output", tmp_path / "x") == 2
     assert "hold their own labels" in capsys.readouterr().err
 

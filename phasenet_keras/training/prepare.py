@@ -44,6 +44,8 @@ from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 __all__ = ["PrepareSettings", "Prepared", "prepare"]
 
 STAGE = ".prepare"
+# So many skipped rows or files an error shows.
+MOST_SKIPPED = 5
 KINDS = {
     "seed": SEED,
     **dict.fromkeys(("sampling_rate_hz", "resample_hz", "window_s"), optional(number(above=0))),
@@ -279,7 +281,14 @@ def _finish(
     if not rows:
         return Prepared([], bad, notes, [], "")
     facts = [facts_of_row(row["meta"], row["digest"]) for row in rows]
-    split_by, splits = _splits(facts, settings)
+    try:
+        split_by, splits = _splits(facts, settings)
+    except ConfigError as error:
+        if not bad:
+            raise
+        skipped = "; ".join(map(str, bad[:MOST_SKIPPED]))
+        more = f"; and {len(bad) - MOST_SKIPPED} others" if len(bad) > MOST_SKIPPED else ""
+        raise ConfigError(f"{error}. Skipped: {skipped}{more}") from error
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
         notes.append(f"the splits that {n_given} records had are not used")
