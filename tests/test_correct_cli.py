@@ -320,3 +320,21 @@ def test_the_survey_of_9216_traces(shared, tmp_path, capsys):
         away = (rows["corrected_sample"].round().to_numpy() - ancestor[column]).abs()[two_sided]
         assert away.median() <= bar
     assert "dropped 0 3" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["t_01_02_", "t_01_13_", "t_02_02_"], r"_(?P<shot>\d+)_(?P<receiver>\d+)_"),
+        (["1A.t_01_02_.00.HH", "1A.t_01_03_.00.HH"], r"_(?P<shot>\d+)_(?P<receiver>\d+)_"),
+        (["1A.t_01_02_.00.HH", "1A.t_01_03.00.HH"], r"(?P<shot>\d+)-(?P<receiver>\d+)"),  # not all
+        (["XX.A..HH"], r"(?P<shot>\d+)-(?P<receiver>\d+)"),
+    ],
+)
+def test_names_of_shot_and_receiver_are_proposed_as_they_are(tmp_path, capsys, names, pattern):
+    rows = [f"2020-01-01,100,{name},2020-01-01T00:00:0{n},P,0.9\n" for n, name in enumerate(names)]
+    head = "begin_time,sampling_rate_hz,station_id,phase_time,phase_type,phase_score\n"
+    table = write(tmp_path / "own.csv", head + "".join(rows))
+    assert main(["correct", str(table)]) == 2
+    said = "".join(capsys.readouterr().err.split())
+    assert f"--namessuchas'{pattern}'" in said

@@ -264,6 +264,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
     """Return the table with offsets where there is a geometry, refusing one that does not fit."""
+    from phasenet_keras.io.gathers import fitting_names
     from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
@@ -276,7 +277,7 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
             raise ConfigError(
                 "without --geometry the offset is receiver number minus shot number; received "
                 f"shot '{shot}' and receiver '{receiver}': give --geometry, or --names such as "
-                r"'(?P<shot>\d+)-(?P<receiver>\d+)'"
+                f"'{fitting_names(table.get('station_id', table['receiver']).map(str))}'"
             )
         return table
     table = with_offsets(table, geometry)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GatherPicks",
+    "fitting_names",
     "names_in",
     "own_names",
     "read_gather_picks",
@@ -158,6 +160,29 @@ def read_names(names: str | None) -> re.Pattern[str] | None:
             f"names has groups (?P<shot>…) and (?P<receiver>…), one or both, received {names!r}"
         )
     return pattern
+
+
+def fitting_names(texts: Iterable[str]) -> str:
+    r"""Return a pattern of names, see `read_names`, that reads all of some names.
+
+    It tells them apart by two numbers that follow one another; without such there is an example.
+
+    Example:
+        >>> fitting_names(["Uz_time_01_02_", "Uz_time_01_13_"])
+        '_(?P<shot>\\d+)_(?P<receiver>\\d+)_'
+        >>> fitting_names(["XX.A..HH"])
+        '(?P<shot>\\d+)-(?P<receiver>\\d+)'
+    """
+    shot, receiver = r"(?P<shot>\d+)", r"(?P<receiver>\d+)"
+    names = sorted(set(texts))
+    first = names[0] if names else ""
+    for (a, b), (c, d) in pairwise(match.span() for match in re.finditer(r"\d+", first)):
+        before, between, after = map(re.escape, (first[a - 1 : a], first[b:c], first[d : d + 1]))
+        pattern = f"{before}{shot}{between}{receiver}{after}"
+        found = [match.groups() for name in names if (match := re.search(pattern, name))]
+        if len(set(found)) == len(names):
+            return pattern
+    return f"{shot}-{receiver}"
 
 
 def names_in(texts: Iterable[str], pattern: re.Pattern[str] | None) -> dict[str, str]:
