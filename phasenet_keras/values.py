@@ -11,11 +11,16 @@ import numpy as np
 if TYPE_CHECKING:
     from obspy import UTCDateTime
 
-__all__ = ["frozen_samples", "time_type", "utc_time"]
+__all__ = ["FLOAT32_EXACT", "frozen_samples", "time_type", "utc_time"]
+
+# float32 counts exactly up to here; a larger offset is taken off before the conversion.
+FLOAT32_EXACT = 2.0**24
 
 
 def frozen_samples(given: Any, array: np.ndarray) -> np.ndarray:
     """Return samples as float32 that nobody can write to; they are copied if somebody could.
+
+    The mean of a channel is taken off before, where float32 would round the rest away beside it.
 
     Args:
         given: the samples; those under a mask become NaN.
@@ -28,10 +33,24 @@ def frozen_samples(given: Any, array: np.ndarray) -> np.ndarray:
     """
     array = np.where(np.ma.getmask(given), np.nan, array) if np.ma.is_masked(given) else array
     with np.errstate(over="ignore"):
-        data = np.ascontiguousarray(array, dtype=np.float32)
+        data = np.ascontiguousarray(_as_small_as_exact(array), dtype=np.float32)
     data = data.copy() if np.may_share_memory(data, array) and not _is_frozen(data) else data
     data.flags.writeable = False
     return data
+
+
+def _as_small_as_exact(array: np.ndarray) -> np.ndarray:
+    if np.can_cast(array.dtype, np.float32) or not array.size or not np.isfinite(array).all():
+        return array
+    values = array.astype(np.float64)
+    largest = np.abs(values).max(axis=0)
+    if np.all(largest <= FLOAT32_EXACT):
+        return array
+    centred = values - values.mean(axis=0)
+    spread = np.abs(centred).max(axis=0)
+    is_more_than_rounding = spread > 1e-12 * largest
+    is_offset = (largest > FLOAT32_EXACT) & is_more_than_rounding & (spread < largest / 2)
+    return np.where(is_offset, centred, values)
 
 
 def _is_frozen(array: Any) -> bool:

@@ -471,3 +471,19 @@ def test_a_repr_is_a_line_without_samples():
     assert "annotation=Annotation(probabilities=float32 (9, 3), phases=" in repr(result)
     assert repr(result).endswith("station='A'), picks=<7 Pick>)")
     assert "picks" not in repr(RecordResult(wave, None))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int32", "int64", "uint32"])
+def test_a_large_offset_is_taken_off_before_samples_become_float32(dtype):
+    signal = np.random.default_rng(0).integers(-100, 100, (500, 2))
+    given = (signal + [10**9, 5]).astype(dtype if dtype != "uint32" else "int64")
+    wave = Waveform((given + 100).astype(dtype), 100.0, UTCDateTime(0), ("N", "Z"), "A")
+    offset = np.array([signal[:, 0].mean(), -105.0])
+    np.testing.assert_allclose(wave.data, signal - offset, atol=1e-4)
+    small = Waveform(signal.astype("int64") + 10**7, 100.0, UTCDateTime(0), ("N", "Z"), "A")
+    np.testing.assert_array_equal(small.data, signal + 10**7)
+
+
+def test_large_samples_about_zero_are_as_they_were():
+    given = np.array([[1e9], [-1e9], [1.0]])
+    np.testing.assert_array_equal(make_waveform(given).data, given.astype("float32"))

@@ -33,6 +33,7 @@ from phasenet_keras.io.registry import (
 )
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, TextOnlyError, Waveform
+from phasenet_keras.values import FLOAT32_EXACT
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -41,9 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_waveforms", "waveforms_of"]
 
-# float32 counts exactly up to here; a larger offset is taken off before the conversion, and so is
-# one that is so many times the deviation of values that are not whole.
-FLOAT32_EXACT = 2.0**24
+# An offset that is so many times the deviation of values that are not whole is taken off, too.
 LARGE_OFFSET = 1e3
 
 
