@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 from obspy import UTCDateTime
+from records import write_station
 
 from phasenet_keras import (
     Annotation,
@@ -20,6 +21,7 @@ from phasenet_keras import (
     write_dataset,
     write_picks,
 )
+from phasenet_keras.cli import main
 from phasenet_keras.io.annotations import write_annotations
 from phasenet_keras.io.new_files import folder_to_write
 from phasenet_keras.picking.files import StationResult
@@ -118,3 +120,62 @@ def test_advice_is_for_python_too(tmp_path):
         PrepareSettings(random_position=True)
     with pytest.raises(ConfigError, match=r"settings is a PrepareSettings, received dict: Prepare"):
         prepare(tmp_path / "one", tmp_path / "three", settings={"seed": 1})
+
+
+SPLIT = ("train", "dev", "test")
+OTHERS = {
+    "thesis": {"thesis.tex": "mine", "data.csv": "a,b\n"},
+    "table": {"metadata.csv": "sample,age\n1,2\n"},
+    "waveforms": {"waveforms.hdf5": "no HDF5"},
+    "chunks": {"chunks": "of wood"},
+    "stage": {".prepare/mine.txt": "mine"},
+    "settings": {"config.json": '{"model_type": "bert"}', "settings.json": "[]"},
+    "note": {"prepare.json": '{"mine": 1}', "examples.png": "mine"},
+    "run": {"report.md": "mine", "best/preset.json": "{}", "round_1/notes.txt": "mine"},
+}
+
+
+def held(folder):
+    return {path: path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_folder_of_somebody_else_is_left_as_it_is(kind, tmp_path, parent, capsys):
+    write_dataset([record(n, SPLIT[n % 3]) for n in range(9)], tmp_path / "set")
+    write_station(tmp_path / "day.mseed")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("fname,p_time_s\nday.mseed,10\n")
+    folder = tmp_path / "folder"
+    for name, text in OTHERS[kind].items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    before = held(folder)
+    data, output = str(tmp_path / "set"), ["--output", str(folder)]
+    preset = ["--preset", parent, "--epochs", "1"]
+    orders = [["prepare", data, *output], ["prepare", data, *output, "--overwrite"]]
+    if kind != "stage":  # hidden: it is in nobody's way
+        waveforms = [str(tmp_path / "day.mseed"), "--labels", str(labels)]
+        orders += [["train", data, *output, *preset], ["train", *waveforms, *output, *preset]]
+        orders += [["compare", data, *output, *preset, "--strategies", "finetune"]]
+    for order in orders:
+        assert main(order) == 2, order
+        said = " ".join(capsys.readouterr().err.split())
+        assert "name another folder" in said or "name an empty or a new folder" in said
+        assert held(folder) == before
+
+
+def test_what_others_put_beside_a_data_set_or_into_a_run_is_no_reason_to_refuse(tmp_path, parent):
+    write_dataset([record(n, SPLIT[n % 3]) for n in range(9)], tmp_path / "set")
+    config = tmp_path / "config.json"
+    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
+    run, made = tmp_path / "run", tmp_path / "made"
+    train = ["train", str(tmp_path / "set"), "--preset", parent, "--config", str(config)]
+    for order, folder in (
+        ([*train, "--output", str(run)], run),
+        (["prepare", str(tmp_path / "set"), "--output", str(made), "--overwrite"], made),
+    ):
+        for _ in range(2):
+            assert main(order) in (0, 1)
+            (folder / "notes.txt").write_text("mine")
+        assert main([*order, *(["--seed", "5"] if folder == made else [])]) in (0, 1)
+        assert (folder / "notes.txt").read_text() == "mine"

@@ -178,12 +178,14 @@ def settle_dataset(
         needs_splits: False takes a data set of which no record is in a split as it is.
 
     Raises:
-        ConfigError: if the output is in the folder of the waveforms, of which it would be one.
+        ConfigError: if the output is in the folder of the waveforms, of which it would be one, or
+            holds files of others.
         FormatError: if there is no labelled record.
         PresetError: if there is no such parent: that is not found out after hours of reading.
     """
     from phasenet_keras.io.seisbench import holds_dataset, lacks_splits
     from phasenet_keras.models.preset_places import find_preset
+    from phasenet_keras.training.claim import refuse_strangers
     from phasenet_keras.training.prepare import PrepareSettings
     from phasenet_keras.training.splits import USUAL_WINDOW_S, are_long
 
@@ -197,6 +199,7 @@ def settle_dataset(
             f"--output {arguments.output} is in {records}, all files of which are taken for "
             "waveforms: name a folder elsewhere"
         )
+    refuse_strangers(arguments.output)
     dataset = arguments.output / DATASET
     made = _build(console, arguments.records, dataset, arguments.labels, PrepareSettings())
     if not made.facts:

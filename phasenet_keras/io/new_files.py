@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,7 @@ __all__ = [
     "beside_then_rename",
     "check_folder",
     "folder_to_write",
+    "others_in",
     "read_json",
     "read_settings",
     "write_json",
@@ -82,6 +83,17 @@ def folder_to_write(given: str | PathLike[str]) -> Path:
     if not os.access(there, os.W_OK | os.X_OK):
         raise ConfigError(f"folder {there} cannot be written to: write elsewhere")
     return path
+
+
+def others_in(folder: Path, own: Collection[str] = ()) -> list[str]:
+    """Return what is in a folder, but for hidden files and those of names that are its own."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.name not in own and not path.name.startswith(".")
+    )
 
 
 def write_json(content: Any, path: Path, **options: Any) -> None:

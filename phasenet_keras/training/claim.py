@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.new_files import read_json, write_json
+from phasenet_keras.io.new_files import others_in, read_json, write_json
+from phasenet_keras.io.wording import some
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["claim", "parent_facts", "records_digest", "values_digest"]
+__all__ = ["claim", "parent_facts", "records_digest", "refuse_strangers", "values_digest"]
 
 DIGEST = re.compile("[0-9a-f]{64}")
+# What all settings have, whatever they are of.
+IN_ALL = "parent_weights"
+# What lies in a run's folder before it is claimed: a data set of waveforms, pseudo labels.
+BEFORE = ("dataset", "pseudo_labels.csv")
 # Longest value that messages show.
 SHOWN = 100
 
@@ -33,23 +38,40 @@ def claim(path: Path, settings: Mapping[str, Any], what: str) -> None:
     """Write the settings of what a folder holds, or refuse a folder that holds another.
 
     Raises:
-        ConfigError: naming the settings that differ, with the values there and those asked for.
+        ConfigError: naming the settings that differ, with the values there and those asked for; or
+            what is there of something else.
     """
     settings = json.loads(json.dumps(settings))
-    if path.is_file():
-        old = read_json(path)
-        if old != settings:
-            known = old if isinstance(old, dict) else {}
-            differ = _differing(settings, known)
-            said = "".join(f"; {text}" for text in map(_change, differ) if text)
-            raise ConfigError(
-                f"{path.parent} holds {what} of other settings "
-                f"({', '.join(name for name, *_ in differ)}): name another folder, or remove it"
-                f"{said}"
-            )
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(settings, path, indent=2)
+    refuse_strangers(path.parent, (path.name,))
+    old = read_json(path)
+    if old is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(settings, path, indent=2)
+    elif old != settings:
+        differ = _differing(settings, old)
+        said = "".join(f"; {text}" for text in map(_change, differ) if text)
+        raise ConfigError(
+            f"{path.parent} holds {what} of other settings "
+            f"({', '.join(name for name, *_ in differ)}): name another folder, or remove it{said}"
+        )
+
+
+def refuse_strangers(folder: Path, names: Sequence[str] = ("config.json", "settings.json")) -> None:
+    """Refuse a folder that holds files, but no settings of ours: they are somebody else's.
+
+    Args:
+        folder: to be written to.
+        names: of the settings.
+
+    Raises:
+        ConfigError: naming some of what is there.
+    """
+    found = [read_json(folder / name) for name in names]
+    others = others_in(folder, BEFORE)
+    if others and not any(isinstance(old, dict) and IN_ALL in old for old in found):
+        raise ConfigError(
+            f"{folder} holds what is of no such run ({some(others)}): name an empty or a new folder"
+        )
 
 
 def _differing(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -97,7 +119,7 @@ def parent_facts(parent: PhaseNet) -> dict[str, Any]:
     return {
         "network": parent.config.to_dict(),
         "parent": None if parent.preset is None else parent.preset.name,
-        "parent_weights": weights_digest(parent.get_weight_set()),
+        IN_ALL: weights_digest(parent.get_weight_set()),
     }
 
 

@@ -13,10 +13,12 @@ from typing import Any
 from phasenet_keras.io.dataset_table import METADATA
 from phasenet_keras.io.index import check_path
 from phasenet_keras.io.labels.files import Labels, given_labels, label_files
-from phasenet_keras.io.new_files import folder_to_write, read_json
-from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, holds_dataset
+from phasenet_keras.io.new_files import folder_to_write, others_in, read_json
+from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, dataset_chunks, holds_dataset
 from phasenet_keras.io.sources import input_files
 from phasenet_keras.io.wording import some
+from phasenet_keras.picking.one_run import LOCK
+from phasenet_keras.training.staging import ORDER, STAGE
 from phasenet_keras.types import ConfigError
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "order_of",
     "read_note",
     "refuse_other",
+    "refuse_strangers",
     "whole_marks",
 ]
 
@@ -77,6 +80,44 @@ def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: 
                 f"{given} is in {output}, where the data set takes the place of what is there: "
                 "name a folder of its own with --output (in Python output=)"
             )
+
+
+def refuse_strangers(output: Path) -> None:
+    """Refuse a folder that holds files of others, with or without --overwrite.
+
+    What lies beside a data set stays as it is.
+
+    Raises:
+        ConfigError: naming some of what is there.
+    """
+    stage = output / STAGE
+    is_begun = read_json(stage / ORDER) is not None
+    if not is_begun and others_in(stage):
+        raise ConfigError(
+            f"{stage} is not of prepare, which would remove it: name another folder with --output "
+            "(in Python output=)"
+        )
+    others = others_in(output, {LOCK})
+    if others and not (is_begun or read_note(output) or _is_dataset(output)):
+        raise ConfigError(
+            f"{output} holds what is no data set ({some(others)}): name an empty or a new folder "
+            "with --output (in Python output=)"
+        )
+
+
+def _is_dataset(folder: Path) -> bool:
+    """Tell if the files of a data set are that, and not others of these names."""
+    tables = [table for table, _ in dataset_chunks(folder)]
+    return bool(tables) and all(map(_has_traces, tables))
+
+
+def _has_traces(table: Path) -> bool:
+    """Tell if a table has a column of SeisBench's: all that it needs begin so."""
+    try:
+        with table.open(encoding="utf-8", errors="replace") as file:
+            return "trace_" in file.readline()
+    except OSError:
+        return False
 
 
 def read_note(output: Path) -> dict[str, Any] | None:

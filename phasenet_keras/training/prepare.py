@@ -33,17 +33,17 @@ from phasenet_keras.training.finished import (
     order_of,
     read_note,
     refuse_other,
+    refuse_strangers,
     whole_marks,
 )
 from phasenet_keras.training.grouping import groups_of
 from phasenet_keras.training.onsets import check_growth
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
-from phasenet_keras.training.staging import ORDER, Stage
+from phasenet_keras.training.staging import ORDER, STAGE, Stage
 from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 
 __all__ = ["PrepareSettings", "Prepared", "prepare"]
 
-STAGE = ".prepare"
 # So many skipped rows or files an error shows.
 MOST_SKIPPED = 5
 KINDS = {
@@ -159,8 +159,9 @@ def prepare(
 
     Raises:
         FormatError: if the source is of no known kind, or waveforms and labels do not fit.
-        ConfigError: if another data set or an input is in the folder, another run is writing
-            there, splits are impossible, or given splits have the same samples on two sides.
+        ConfigError: if another data set, an input or what is of none is in the folder, another run
+            is writing there, splits are impossible, or given splits have the same samples on two
+            sides.
         OSError: naming the file, if there is no room for it.
 
     Example:
@@ -175,6 +176,7 @@ def prepare(
     order = order_of(waveforms, labels, output, asdict(settings))
     if made := _as_before(output, order, overwrite):
         return made
+    refuse_strangers(output)
     with only_run(output):
         if made := _as_before(output, order, overwrite):  # another run has ended meanwhile
             return made

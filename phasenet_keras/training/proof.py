@@ -231,7 +231,8 @@ def before_and_after(
     remarks = [LONE] * is_lone(records, groups)
     beside = (dict.fromkeys(parent.config.phases[1:], 1.0), foretold(records, known))
     told = _scored(beside, tolerance)
-    if mean_f1(told, 0.0) > max((mean_f1(of, 0.0) for of in scores.values()), default=0.0):
+    before = max((mean_f1(of, 0.0) for of in scores.values()), default=0.0)
+    if mean_f1(told, 0.0) > max(before, LEAST_BESIDE):
         found[NEIGHBOURS], scores[NEIGHBOURS] = beside, told
         remarks.append(BESIDE)
     if trained is not None:

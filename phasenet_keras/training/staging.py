@@ -25,9 +25,9 @@ from phasenet_keras.training.splits import digest_of
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["ORDER", "Stage"]
+__all__ = ["ORDER", "STAGE", "Stage"]
 
-ORDER = "order.json"
+STAGE, ORDER = ".prepare", "order.json"
 RECORDS_A_FILE = 200
 # Names that pandas reads as numbers or as missing, and SeisBench with it.
 NO_NAME = re.compile(
