@@ -240,6 +240,12 @@ def test_what_cannot_be_corrected_ends_with_2_and_says_why(tmp_path, picks, line
         picks, "--markers", tmp_path / "m", "--output", tmp_path / "x.csv"
     )
     assert not (tmp_path / "m").exists()
+    for option in ("--output", "--rules", "--markers", "--quakeml"):
+        with pytest.raises(SystemExit, match="2"):
+            refused(picks, option, f"{tmp_path}/new/")
+        assert f"{option}: '{tmp_path}/new/' names a folder" in " ".join(
+            capsys.readouterr().err.split()
+        )
 
 
 def test_figures(tmp_path, picks, line):

@@ -10,6 +10,7 @@ from sources import run, write_text_files
 from phasenet_keras import read_labelled
 from phasenet_keras.io.catalogs import read_arrivals
 from phasenet_keras.io.labels.rows import read_label_table
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
 
 
@@ -139,3 +140,22 @@ def test_columns_that_are_nearly_those_wanted_are_named(tmp_path, text, said, ca
     assert "p_time" in err
     assert len(err) < 500 + len(str(tmp_path))
     assert "b'" not in err
+
+
+@pytest.mark.parametrize("name", ["weight", "Quality", "p_weight"])
+def test_a_column_of_weights_is_said_not_to_be_used(tmp_path, name):
+    """A 0 is the best weight in HYPO71, and no pick elsewhere."""
+    words = rf"column {name.lower()} is not used \(1 in 2, 0 in 1 of 3 rows\): all rows are labels"
+    of_samples = "".join(f"t{n}.txt,100,{n > 0:d}\n" for n in range(3))
+    with pytest.warns(RecordWarning, match=words):
+        table_of(tmp_path, f"fname,itp,{name}\n{of_samples}")
+    path = tmp_path / "times.csv"
+    of_times = "".join(f"A{n},P,2020-01-01T00:00:0{n},{n > 0:d}\n" for n in range(3))
+    path.write_text(f"station,phase,time,{name}\n{of_times}")
+    with pytest.warns(RecordWarning, match=words):
+        assert len(read_arrivals(path)) == 3
+
+
+def test_weights_that_are_all_alike_tell_nothing_apart(tmp_path, recwarn):
+    table_of(tmp_path, "fname,itp,weight\nt0.txt,100,1\nt1.txt,100,1\n")
+    assert not [one for one in recwarn if "not used" in str(one.message)]

@@ -156,6 +156,24 @@ def test_pick_writes_any_format(preset, tmp_path, name):
     assert (time, phase) == (UTCDateTime("2021-05-06T07:08:19"), "P")
 
 
+@pytest.mark.parametrize(
+    ("output", "options", "file"),
+    [
+        ("new/", ["--format", "quakeml"], "new/picks.xml"),
+        ("new.csv/", [], "new.csv/picks.csv"),
+        ("there", ["--format", "gamma"], "there/picks.gamma.csv"),
+        ("new", [], "new/picks.csv"),
+        ("new", ["--format", "quakeml"], "new"),
+    ],
+)
+def test_a_folder_gets_a_file_called_picks(preset, tmp_path, output, options, file):
+    (tmp_path / "there").mkdir()
+    mseed = write_station(tmp_path / "in.mseed")
+    words = ["pick", mseed, "--preset", preset, "--output", f"{tmp_path}/{output}", *options]
+    assert main(words) == 0
+    assert (tmp_path / file).is_file()
+
+
 def test_pick_takes_time_errors(preset, tmp_path):
     file = write_station(tmp_path / "a.mseed", up=[1000])
     arguments = ["pick", file, "--preset", preset, "--p-error-s", "0.03", "--output"]

@@ -197,6 +197,21 @@ def test_rows_find_their_files_by_name_and_bad_rows_are_named(tmp_path, capsys):
     assert records[0].arrivals == {"P": (onsets[11],), "S": (onsets[11] + 60,)}
 
 
+def test_too_few_records_to_split_are_told_with_those_that_were_skipped(tmp_path, capsys):
+    write_line(tmp_path / "line", 3)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("fname,itp\ntrace_000.txt,100\ntrace_001.txt,5000\nother.txt,100\n")
+    command = ["prepare", str(tmp_path / "line"), "--labels", str(labels), "--output"]
+    assert main([*command, str(tmp_path / "set"), "--split-by", "block"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "three blocks at least are needed for three splits, there is 1" in said
+    assert "2 rows or files were skipped: row 2: record trace_001: the P arrival at sample" in said
+    assert "; row 3: there is no file of this name" in said
+    labels.write_text("fname,itp\n" + "".join(f"trace_00{n}.txt,100\n" for n in range(3)))
+    assert main([*command, str(tmp_path / "set"), "--split-by", "block"]) == 2
+    assert "skipped" not in capsys.readouterr().err
+
+
 def test_an_empty_field_was_looked_for_and_a_missing_column_was_not(tmp_path):
     write_line(tmp_path / "line", 2)
     labels = tmp_path / "labels.csv"

@@ -17,6 +17,7 @@ from phasenet_keras.cli.common import (
     settled_inputs,
 )
 from phasenet_keras.cli.console import open_console, say_some
+from phasenet_keras.cli.options import file_path
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -69,16 +70,16 @@ def add_correct(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--vp-vs", type=pair_of, default=(1.4, 6.0), metavar="LOW,HIGH",
                       help="bounds of Vp/Vs (default: 1.4,6)")  # fmt: skip
     verb.add_argument(
-        "--output", type=Path, metavar="FILE.csv", help="the table (default: standard output)"
+        "--output", type=file_path, metavar="FILE.csv", help="the table (default: standard output)"
     )
     verb.add_argument(
         "--rules",
-        type=Path,
+        type=file_path,
         metavar="FILE.csv",
         help="which corrected times break which rule, and by how much (in the table's unit)",
     )
-    verb.add_argument("--markers", type=Path, metavar="FILE", help="corrected picks for Snuffler")
-    verb.add_argument("--quakeml", type=Path, metavar="FILE.xml", help="the same as QuakeML")
+    verb.add_argument("--markers", type=file_path, metavar="FILE", help="the picks for Snuffler")
+    verb.add_argument("--quakeml", type=file_path, metavar="FILE.xml", help="the same as QuakeML")
     verb.add_argument("--plot", type=Path, metavar="DIR", help="write a figure a gather here")
     verb.add_argument(
         "--plot-shots", metavar="1,7", help="draw these shots only (default: all of them)"

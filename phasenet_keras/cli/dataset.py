@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,6 @@ from phasenet_keras.types import ConfigError, FormatError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from phasenet_keras.io.parts import BadRow
     from phasenet_keras.training.prepare import Prepared, PrepareSettings
 
 __all__ = ["add_prepare", "settle_dataset"]
@@ -48,10 +45,6 @@ EXAMPLES = "examples.png"
 DATASET = "dataset"
 N_EXAMPLES = 9
 MAX_LINES = 50
-# More rows or files of one reason are said in one line, with so many of their names.
-SHOWN = 3
-# What may differ between texts of one reason: words of numbers, paths and file names.
-_NAMES = re.compile(r"\S*[\d/\\]\S*|\S+\.\w\S*")
 
 
 def add_prepare(verbs: argparse._SubParsersAction) -> None:
@@ -219,12 +212,12 @@ def settle_dataset(
 
 def _print(console: Console, made: Prepared, output: Path) -> None:
     from phasenet_keras.cli.report import dataset_table
-    from phasenet_keras.io.parts import BadRow
+    from phasenet_keras.io.parts import BadRow, by_reason
 
-    skipped = _by_reason(made.bad)
+    skipped = by_reason(made.bad)
     leaks = [text.partition(": ")[2] for text in made.leaks]
     say_some(console, skipped, "[yellow]skipped[/]", MAX_LINES)
-    notes = _by_reason([BadRow(None, text) for text in made.notes])
+    notes = by_reason([BadRow(None, text) for text in made.notes])
     say_some(console, notes, "[cyan]note[/]", MAX_LINES)
     say_some(console, leaks, "[yellow]leak[/]", MAX_LINES)
     if not made.facts:
@@ -238,29 +231,6 @@ def _print(console: Console, made: Prepared, output: Path) -> None:
     say(console, text)
     if len(made.bad) > min(len(skipped), MAX_LINES):
         console.print(f"all that was skipped is in {output / 'prepare.json'}", highlight=False)
-
-
-def _by_reason(bad: Sequence[BadRow]) -> list[str]:
-    """Return what was skipped and why, many rows or files of one reason in one line."""
-    groups: dict[str, list[BadRow]] = {}
-    for item in bad:
-        groups.setdefault(_NAMES.sub("", item.text), []).append(item)
-    said: list[str] = []
-    for first, *others in groups.values():
-        if len(others) < SHOWN:
-            said += map(str, (first, *others))
-            continue
-        names = [_own_name(item, first) for item in others[:SHOWN]]
-        said.append(f"{first} (and {len(others)} others: {', '.join(names)}, …)")
-    return said
-
-
-def _own_name(item: BadRow, first: BadRow) -> str:
-    """Return what tells a row or file from another that was skipped for the same reason."""
-    if item.row != first.row:
-        return f"row {item.row}"
-    words = zip(item.text.split(), first.text.split(), strict=False)
-    return next((word.strip("()[]:;,'") for word, other in words if word != other), item.text)
 
 
 def _draw(made: Prepared, path: Path, seed: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +22,8 @@ __all__ = [
     "add_sampling_option",
     "add_selection_options",
     "add_training_options",
+    "file_path",
+    "is_folder_name",
     "join_empty_location",
     "whole_number",
 ]
@@ -40,6 +43,22 @@ class HelpText(argparse.HelpFormatter):
             block if block.startswith(" ") else "\n".join(self._split_lines(block, width))
             for block in blocks
         )
+
+
+def is_folder_name(text: str) -> bool:
+    """Tell if a path ends as only that of a folder does, which a `Path` forgets."""
+    return text.endswith(("/", os.sep))
+
+
+def file_path(text: str) -> Path:
+    """Read the path of a file to write, as the type of an argument.
+
+    Raises:
+        ArgumentTypeError: for the path of a folder.
+    """
+    if is_folder_name(text):
+        raise argparse.ArgumentTypeError(f"'{text}' names a folder, a file is wanted")
+    return Path(text)
 
 
 def add_channel_options(verb: argparse.ArgumentParser, *, trains: bool = False) -> None:

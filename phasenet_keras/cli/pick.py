@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -25,7 +24,11 @@ from phasenet_keras.cli.common import (
     until_asked,
 )
 from phasenet_keras.cli.console import leave_output, open_console
-from phasenet_keras.cli.options import add_record_options, add_selection_options
+from phasenet_keras.cli.options import (
+    add_record_options,
+    add_selection_options,
+    is_folder_name,
+)
 from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
@@ -87,7 +90,7 @@ def _add_output_options(verb: argparse.ArgumentParser) -> None:
     formats = pick_formats()
     endings = ", ".join(item.endings[0] for item in formats)
     verb.add_argument(
-        "--output",  # a text: a path forgets that it ended with a slash
+        "--output",
         metavar="FILE|DIR",
         help=f"where picks go, the ending says as what: {endings}; a folder gets a file called "
         "picks (default: a CSV table to standard output). Until all is done, parts are kept "
@@ -264,11 +267,12 @@ def _check_output(arguments: argparse.Namespace) -> None:
 
     errors_s = _time_errors_s(arguments)
     given = arguments.output
-    arguments.output = output = None if given is None else Path(given)
-    is_folder = output and (output.is_dir() or given.endswith(("/", os.sep)))
-    if output and (is_folder or not (output.suffix or arguments.format)):
-        make_folder(output)
+    output = arguments.output = None if given is None else Path(given)
+    if output and (
+        is_folder_name(given) or output.is_dir() or not (output.suffix or arguments.format)
+    ):
         ending = pick_format_of(output, arguments.format or "csv").endings[0]
+        make_folder(output)
         arguments.output = output / f"picks{ending}"
     if arguments.output:
         check_pick_path(arguments.output, arguments.format, time_errors_s=errors_s)

@@ -6,24 +6,23 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.no_waveforms import CATALOGUES, metadata_kind
+from phasenet_keras.io.seiscomp import loose_picks, seiscomp_root, with_origin_references
 from phasenet_keras.io.text_tables import (
     EVENT_COLUMNS,
     NOT_A_NUMBER,
     decoded,
     event_in,
     split_table,
+    warn_of_weights,
 )
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
     from obspy import Catalog, UTCDateTime
     from obspy.core.event import Event, Pick
 
@@ -49,7 +48,6 @@ ONE_A_ROW = ("station", "phase", "time")
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
 
-_SEISCOMP = re.compile(rb"<(?:\w+:)?seiscomp\b")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -103,7 +101,7 @@ def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
     if _is_nlloc(text):
         return _nlloc_entries(text, path)
     try:
-        table = _table_entries(text)
+        table = _table_entries(text, path)
     except csv.Error as error:  # the first line of a Nordic file may have a number twice
         return _catalogue_or_raise(content, path, error)
     return _catalogue_entries(content, path) if table is None else table
@@ -196,7 +194,7 @@ def has_times(columns: Iterable[str]) -> bool:
     return any(set(columns) & set(COLUMNS[role]) for role in ("time", *PHASE_TIMES))
 
 
-def _table_entries(text: str) -> Iterator[Entry] | None:
+def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     """Return what a table's rows say; None if this is no table of arrivals."""
     columns, rows, delimiter = split_table(text)
     found = {
@@ -208,6 +206,7 @@ def _table_entries(text: str) -> Iterator[Entry] | None:
     phases = [] if is_one_a_row else [phase for phase in PHASE_TIMES if phase in found]
     if not is_one_a_row and ("station" not in found or not phases):
         return None
+    warn_of_weights(path, columns, rows)
     # Where blanks separate, one too many is in a time: all behind it would be moved.
     n_cells = len(columns) if delimiter == " " else None
     return _row_entries(rows, found, phases, n_cells)
@@ -254,8 +253,8 @@ def _catalogue_or_raise(content: bytes, path: Path, error: csv.Error) -> Iterato
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
     from obspy import read_events
 
-    seiscomp = _seiscomp_root(content)
-    readable = content if seiscomp is None else _with_origin_references(seiscomp)
+    seiscomp = seiscomp_root(content)
+    readable = content if seiscomp is None else with_origin_references(seiscomp)
     try:
         # As a file object: a path would be a pattern to ObsPy.
         catalogue = read_events(io.BytesIO(readable))
@@ -270,7 +269,7 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             "files, and tables with columns station, phase and time (UTC). It begins with "
             f"{decoded(content[:40])!r}"
         ) from error
-    loose = [] if seiscomp is None else list(_loose_picks(seiscomp))
+    loose = [] if seiscomp is None else [Entry(*item) for item in loose_picks(seiscomp)]
     yield from loose
     if not loose and not any(event.picks for event in catalogue):
         raise FormatError(
@@ -318,58 +317,6 @@ def _unused_picks(catalogue: Catalog) -> set[str]:
     if not any(weights.values()):
         return set()
     return {pick for pick, weight in weights.items() if not weight}
-
-
-def _seiscomp_root(content: bytes) -> Element | None:
-    """Return what is in a SeisComP file; None for others, and a damaged one: ObsPy says of that."""
-    from xml.etree import ElementTree
-
-    if _SEISCOMP.search(content[:1000]):
-        with suppress(ElementTree.ParseError):
-            return ElementTree.fromstring(content)
-    return None
-
-
-def _with_origin_references(root: Element) -> bytes:
-    """Let events of a SeisComP file refer to their preferred origins: ObsPy asks references alone.
-
-    An export without all origins may have no others.
-    """
-    from xml.etree import ElementTree
-
-    for event in root.findall(".//{*}event"):
-        preferred = event.find("{*}preferredOriginID")
-        if preferred is None:
-            continue
-        tag = preferred.tag.replace("preferredOriginID", "originReference")
-        if preferred.text not in {item.text for item in event.findall(tag)}:
-            ElementTree.SubElement(event, tag).text = preferred.text
-    return ElementTree.tostring(root)
-
-
-def _loose_picks(root: Element) -> Iterator[Entry]:
-    """Yield the picks of a SeisComP file that no event refers to: ObsPy leaves these out."""
-    of_events = {item.text for item in root.findall(".//{*}event/{*}originReference")}
-    located = {
-        item.text
-        for origin in root.findall(".//{*}origin")
-        if origin.get("publicID") in of_events
-        for item in origin.findall("{*}arrival/{*}pickID")
-    }
-    for number, pick in enumerate(root.findall(".//{*}pick"), start=1):
-        if pick.get("publicID") in located:
-            continue
-        seed = pick.find("{*}waveformID")
-        network, station = (
-            "" if seed is None else seed.get(name, "").strip()
-            for name in ("networkCode", "stationCode")
-        )
-        phase = pick.findtext("{*}phaseHint", "").strip()
-        if pick.findtext("{*}evaluationStatus") == "rejected":
-            phase = f"{phase} rejected"
-        rank = 2 * (pick.findtext("{*}evaluationMode") != "manual") + 1
-        time = pick.findtext("{*}time/{*}value", "")
-        yield Entry(f"pick {number}", time, phase, network, station, "", rank)
 
 
 def _other_kind(content: bytes) -> str:

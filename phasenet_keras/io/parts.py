@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from phasenet_keras.types import ConfigError, LabelledWaveform
@@ -15,6 +16,7 @@ __all__ = [
     "Part",
     "RecordFacts",
     "blocks",
+    "by_reason",
     "check_records",
     "events_in",
     "joint_event",
@@ -25,6 +27,10 @@ MIN_PART_RECORDS = 100
 MAX_PARTS_OF_A_FILE = 20
 # Between the names of the events that are in one record.
 AND = " + "
+# More rows or files of one reason are said in one line, with so many of their names.
+SHOWN = 3
+# What may differ between texts of one reason: words of numbers, paths and file names.
+_NAMES = re.compile(r"\S*[\d/\\]\S*|\S+\.\w\S*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,29 @@ class BadRow:
 
     def __str__(self) -> str:
         return self.text if self.row is None else f"row {self.row}: {self.text}"
+
+
+def by_reason(bad: Sequence[BadRow]) -> list[str]:
+    """Return what was skipped and why, many rows or files of one reason in one line."""
+    groups: dict[str, list[BadRow]] = {}
+    for item in bad:
+        groups.setdefault(_NAMES.sub("", item.text), []).append(item)
+    said: list[str] = []
+    for first, *others in groups.values():
+        if len(others) < SHOWN:
+            said += map(str, (first, *others))
+            continue
+        names = [_own_name(item, first) for item in others[:SHOWN]]
+        said.append(f"{first} (and {len(others)} others: {', '.join(names)}, …)")
+    return said
+
+
+def _own_name(item: BadRow, first: BadRow) -> str:
+    """Return what tells a row or file from another that was skipped for the same reason."""
+    if item.row != first.row:
+        return f"row {item.row}"
+    words = zip(item.text.split(), first.text.split(), strict=False)
+    return next((word.strip("()[]:;,'") for word, other in words if word != other), item.text)
 
 
 def check_records(records: Iterable[object], what: str = "records") -> Iterator[LabelledWaveform]:

@@ -6,11 +6,13 @@ import codecs
 import csv
 import io
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "number_of",
     "read_table",
     "split_table",
+    "warn_of_weights",
     "with_point",
 ]
 
@@ -39,6 +42,10 @@ NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
 LEAST_FILLERS, NEAR_ZERO = 2, 0.5
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
+# Columns that may say which arrivals are to be trusted.
+_WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
+# So many of their values are said.
+MOST_SAID = 3
 DELIMITERS = ",;\t"
 # A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
 _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
@@ -201,3 +208,27 @@ def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> 
     """
     name = first_cell(row, columns)
     return "" if name.lower() in NO_EVENT else name
+
+
+def warn_of_weights(
+    path: str | PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> None:
+    """Say that a column of weights is not used where it tells rows from others.
+
+    What a number in it means nothing says: 0 is the best in HYPO71, and no pick elsewhere.
+
+    Warns:
+        RecordWarning: for each such column.
+    """
+    rows = list(rows)
+    for at, name in enumerate(columns):
+        cells = Counter(row[at].strip() for row in rows if at < len(row))
+        if not _WEIGHTS.fullmatch(name) or len(cells) < 2:
+            continue
+        counts = ", ".join(f"{cell or 'empty'} in {n}" for cell, n in cells.most_common(MOST_SAID))
+        warnings.warn(
+            f"{path}: column {name} is not used ({counts} of {len(rows)} rows): all rows are "
+            "labels; leave those out that are to be none",
+            RecordWarning,
+            stacklevel=3,
+        )

@@ -19,7 +19,7 @@ from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.index import check_path
 from phasenet_keras.io.labels.files import Labels
 from phasenet_keras.io.new_files import read_json, write_json
-from phasenet_keras.io.parts import BadRow, Item, RecordFacts
+from phasenet_keras.io.parts import BadRow, Item, RecordFacts, by_reason
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, put_in_place, read_facts
 from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import open_source, with_options
@@ -44,12 +44,12 @@ from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
 
 __all__ = ["PrepareSettings", "Prepared", "prepare"]
 
-# So many skipped rows or files an error shows.
-MOST_SKIPPED = 5
 KINDS = {
     "seed": SEED,
     **dict.fromkeys(("sampling_rate_hz", "resample_hz", "window_s"), optional(number(above=0))),
 }
+# So many reasons are said where there are too few records left to split.
+MOST_REASONS = 5
 NO_EVENTS = (
     "split by blocks of neighbouring records, since none names its event and none has a date: if "
     "several records are of one event, name it (a column event in the table), or it is on two sides"
@@ -285,12 +285,8 @@ def _finish(
     facts = [facts_of_row(row["meta"], row["digest"]) for row in rows]
     try:
         split_by, splits = _splits(facts, settings)
-    except ConfigError as error:
-        if not bad:
-            raise
-        skipped = "; ".join(map(str, bad[:MOST_SKIPPED]))
-        more = f"; and {len(bad) - MOST_SKIPPED} others" if len(bad) > MOST_SKIPPED else ""
-        raise ConfigError(f"{error}. Skipped: {skipped}{more}") from error
+    except ConfigError as error:  # those that are missing may be among the skipped
+        raise ConfigError(f"{error}{_said_of_skipped(bad)}") from error
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
         notes.append(f"the splits that {n_given} records had are not used")
@@ -323,6 +319,14 @@ def _finish(
     }
     write_json(content, output / PREPARED)
     return Prepared(facts, bad, notes, leaks, split_by)
+
+
+def _said_of_skipped(bad: Sequence[BadRow]) -> str:
+    if not bad:
+        return ""
+    reasons = by_reason(bad)
+    rest = "; …" if len(reasons) > MOST_REASONS else ""
+    return f". {len(bad)} rows or files were skipped: {'; '.join(reasons[:MOST_REASONS])}{rest}"
 
 
 def _splits(facts: Sequence[RecordFacts], settings: PrepareSettings) -> tuple[str, list[str]]:

@@ -25,6 +25,7 @@ from phasenet_keras.io.text_tables import (
     number_of,
     read_table,
     split_table,
+    warn_of_weights,
     with_point,
 )
 from phasenet_keras.types import FormatError
@@ -173,6 +174,7 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
                 f"{path}: row {number} has {len(row)} cells, the header {len(columns)}: a comma in "
                 "a number or a name? Quote such cells, or separate by semicolons"
             )
+    warn_of_weights(path, columns, cells)
     rows = [dict(zip(columns, (*row, *[""] * len(columns)), strict=False)) for row in cells]
     if delimiter != ",":
         for named in rows:
