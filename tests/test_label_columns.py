@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from obspy import UTCDateTime
 from sources import run, write_text_files
 
 from phasenet_keras import read_labelled
@@ -98,6 +99,14 @@ def test_date_and_time_in_two_columns(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)
     [arrival] = read_arrivals(tmp_path / "a.csv")
     assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
+
+
+@pytest.mark.parametrize("column", ["phase_time", "arrival_time", "pick_time", "peak_time"])
+def test_the_time_of_an_origin_is_not_taken_for_that_of_an_arrival(tmp_path, column):
+    row = f"e0,{UTCDateTime(5.13)},XX.ST0,P,{UTCDateTime(15.21)}\n"
+    (tmp_path / "a.csv").write_text(f"event,time,station,phase,{column}\n{row}")
+    [arrival] = read_arrivals(tmp_path / "a.csv")
+    assert arrival.time == UTCDateTime(15.21)
 
 
 @pytest.mark.parametrize("cell", ["62, 90", "[62,90]", "62 90"])
