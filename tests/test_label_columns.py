@@ -63,9 +63,17 @@ def test_decimal_commas_among_several_arrivals(tmp_path):
             'fname,itp,offset_m\nt0.txt,62,"2,5"\n',
             r"offset_m of row 1 .* '2,5': .*without a sign \(1234\)$",
         ),
+        *(
+            (
+                f"fname{sep}itp{sep}its\nt0.txt{sep}1{blank}500\n",
+                r"itp of row 1 .* '1\\.*500': .*thous",
+            )
+            for sep in ",\t "
+            for blank in "\u00a0\u202f\u2009"
+        ),
     ],
 )
-def test_quoted_decimal_commas_are_refused(tmp_path, text, said, capsys):
+def test_signs_in_numbers_are_refused(tmp_path, text, said, capsys):
     write_text_files(tmp_path / "raw", ["t0.txt", "t1.txt"])
     (tmp_path / "labels.csv").write_text(text)
     labels = ["--labels", tmp_path / "labels.csv"]
@@ -109,7 +117,7 @@ def test_the_time_of_an_origin_is_not_taken_for_that_of_an_arrival(tmp_path, col
     assert arrival.time == UTCDateTime(15.21)
 
 
-@pytest.mark.parametrize("cell", ["62, 90", "[62,90]", "62 90"])
+@pytest.mark.parametrize("cell", ["62, 90", "[62,90]", "62 90", "[62,\u00a090]"])
 def test_lists_in_a_cell_are_several_arrivals(tmp_path, cell):
     write_text_files(tmp_path / "raw", ["t0.txt"])
     (tmp_path / "labels.csv").write_text(f'fname,itp\nt0.txt,"{cell}"\n')
