@@ -31,7 +31,7 @@ __all__ = [
 
 # Columns of an event's name, in the order in which they are looked for.
 EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
-NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
+NOT_A_NUMBER = {"nan", "na", "n/a", "#n/a", "none", "null", "-", "<na>"}
 # Samples that stand for no arrival where a label is of one record alone (SAC: -12345).
 NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
 # So many zeros among arrivals stand for none, where fewer lie within this part of the median. On a
