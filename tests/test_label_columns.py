@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from obspy import UTCDateTime
 from sources import run, write_text_files
 
 from phasenet_keras import read_labelled
@@ -63,9 +64,17 @@ def test_decimal_commas_among_several_arrivals(tmp_path):
             'fname,itp,offset_m\nt0.txt,62,"2,5"\n',
             r"offset_m of row 1 .* '2,5': .*without a sign \(1234\)$",
         ),
+        *(
+            (
+                f"fname{sep}itp{sep}its\nt0.txt{sep}1{blank}500\n",
+                r"itp of row 1 .* '1\\.*500': .*thous",
+            )
+            for sep in ",\t "
+            for blank in "\u00a0\u202f\u2009"
+        ),
     ],
 )
-def test_quoted_decimal_commas_are_refused(tmp_path, text, said, capsys):
+def test_signs_in_numbers_are_refused(tmp_path, text, said, capsys):
     write_text_files(tmp_path / "raw", ["t0.txt", "t1.txt"])
     (tmp_path / "labels.csv").write_text(text)
     labels = ["--labels", tmp_path / "labels.csv"]
@@ -101,7 +110,15 @@ def test_date_and_time_in_two_columns(tmp_path, text):
     assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
 
 
-@pytest.mark.parametrize("cell", ["62, 90", "[62,90]", "62 90"])
+@pytest.mark.parametrize("column", ["phase_time", "arrival_time", "pick_time", "peak_time"])
+def test_the_time_of_an_origin_is_not_taken_for_that_of_an_arrival(tmp_path, column):
+    row = f"e0,{UTCDateTime(5.13)},XX.ST0,P,{UTCDateTime(15.21)}\n"
+    (tmp_path / "a.csv").write_text(f"event,time,station,phase,{column}\n{row}")
+    [arrival] = read_arrivals(tmp_path / "a.csv")
+    assert arrival.time == UTCDateTime(15.21)
+
+
+@pytest.mark.parametrize("cell", ["62, 90", "[62,90]", "62 90", "[62,\u00a090]"])
 def test_lists_in_a_cell_are_several_arrivals(tmp_path, cell):
     write_text_files(tmp_path / "raw", ["t0.txt"])
     (tmp_path / "labels.csv").write_text(f'fname,itp\nt0.txt,"{cell}"\n')

@@ -57,6 +57,13 @@ def test_zeros_among_small_numbers_are_arrivals(tmp_path, samples):
     assert (bad, said) == ([], [])
 
 
+@pytest.mark.parametrize("cell", ["n/a", "N/A", "#N/A", "NA", "null", "-", ""])
+def test_a_cell_of_no_number_is_an_empty_one(tmp_path, cell):
+    found, bad, said = read(tmp_path, f"fname,itp,its\nt0.txt,100,{cell}\nt1.txt,100,150\n")
+    assert (found["t0"]["P"], found["t0"]["S"], bad) == ((100.0,), (), [])
+    assert "its is empty, or NaN and such, in 1 of 2 rows" in said[0]
+
+
 def test_it_is_said_how_many_rows_have_no_arrival_and_are_taken_for_absent(tmp_path):
     rows = [
         f"{name},{p},200\n" for name, p in zip(NAMES, [9, "", 8, "NaN", "-", 7, 6, 5], strict=True)

@@ -33,7 +33,7 @@ NO_EVENT_ID = "smi:local/picks"
 SNUFFLER_MAGIC = "# Snuffler Markers File Version"
 # Columns of a table, in the order in which they are looked for; capitals do not matter.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "time": ("phase_time", "time", "arrival_time", "pick_time", "timestamp", "peak_time"),
+    "time": ("phase_time", "arrival_time", "pick_time", "peak_time", "time", "timestamp"),
     "phase": ("phase_type", "phase", "phase_hint", "type"),
     "station": ("station_id", "station", "station_code", "id", "trace_id", "seed_id"),
     "network": ("network", "network_code"),

@@ -23,7 +23,7 @@ __all__ = [
     "decoded",
     "event_in",
     "first_cell",
-    "has_comma_in_number",
+    "has_sign_in_number",
     "name_key",
     "number_of",
     "read_table",
@@ -34,7 +34,7 @@ __all__ = [
 
 # Columns of an event's name, in the order in which they are looked for.
 EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
-NOT_A_NUMBER = {"nan", "na", "none", "null", "-", "<na>"}
+NOT_A_NUMBER = {"nan", "na", "n/a", "#n/a", "none", "null", "-", "<na>"}
 # Samples that stand for no arrival where a label is of one record alone (SAC: -12345).
 NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
 # So many zeros among arrivals stand for none, where fewer lie within this part of the median. On a
@@ -53,6 +53,9 @@ _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
+# Blanks that no keyboard has, no-break and thin ones: spreadsheets write thousands with them.
+_BLANK_IN_NUMBER = re.compile(r"\d[^\S \t-\r]\d")
+_CELL_BETWEEN_BLANKS = re.compile(r"[^ \t-\r]+")
 _WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 # Lines of comment, Excel's of the separator, and blank ones may come before the names of columns.
 _BEFORE_NAMES = re.compile(r"#|\"?sep=.\"?[\s,;]*$|[\s,;]*$", re.IGNORECASE)
@@ -110,7 +113,7 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     header = lines[0].strip() if lines else ""
     delimiter = max(DELIMITERS, key=header.count)
     if delimiter not in header and " " in header:
-        delimiter, lines = " ", [" ".join(line.split()) for line in lines]
+        delimiter, lines = " ", [" ".join(_CELL_BETWEEN_BLANKS.findall(line)) for line in lines]
     rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
     columns = tuple(map(_column_name, rows[0])) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
@@ -135,13 +138,19 @@ def with_point(cell: str) -> str:
     return _WITH_COMMA.sub(lambda number: number[0].replace(",", "."), cell)
 
 
-def has_comma_in_number(cell: str) -> bool:
-    """Tell if a comma stands between digits, which may be that of a decimal; not so in a list.
+def has_sign_in_number(cell: str) -> bool:
+    r"""Tell if a comma, which may be that of a decimal, or a no-break blank stands between digits.
+
+    The comma of a list does not count.
 
     Example:
-        >>> [has_comma_in_number(cell) for cell in ("12,0", "12,5 13", "12, 40", "[12,40]")]
+        >>> [has_sign_in_number(cell) for cell in ("12,0", "12,5 13", "12, 40", "[12,40]")]
         [True, True, False, False]
+        >>> has_sign_in_number("1\u00a0500"), has_sign_in_number("1 500")
+        (True, False)
     """
+    if _BLANK_IN_NUMBER.search(cell):
+        return True
     return bool(_COMMA_IN_NUMBER.search(cell)) and not cell.startswith(("[", "("))
 
 

@@ -21,7 +21,7 @@ from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
     are_fillers,
     decoded,
-    has_comma_in_number,
+    has_sign_in_number,
     number_of,
     read_table,
     split_table,
@@ -215,12 +215,13 @@ def numbered_rows(table: LabelTable) -> Rows:
     Where a number stands for no arrival the cell is left out: the phase is not known there.
 
     Raises:
-        FormatError: if there are rows, and all are of other phases, or a number has a comma.
+        FormatError: if there are rows, and all are of other phases, or there is a comma or a
+            no-break blank in a number.
 
     Warns:
         RecordWarning: for rows of other phases, and as `warn_of_fillers`.
     """
-    _refuse_commas(table)
+    _refuse_signs(table)
     warn_of_fillers(table)
     rows = [dict(row) for row in table.rows]
     for column in table.sample_columns.values():
@@ -240,15 +241,18 @@ def numbered_rows(table: LabelTable) -> Rows:
     return [item for item, phase in zip(numbered, phases, strict=True) if phase_of(phase)]
 
 
-def _refuse_commas(table: LabelTable) -> None:
-    """Refuse commas in numbers that are left: a decimal's and that of a list look alike."""
+def _refuse_signs(table: LabelTable) -> None:
+    """Refuse commas and no-break blanks in numbers that are left.
+
+    Those of decimals, thousands and lists look alike.
+    """
     columns = [column for column in table.columns if column in NUMBER_COLUMNS]
     for number, row in enumerate(table.rows, start=1):
         for column in columns:
             cell = row.get(column, "")
-            if has_comma_in_number(cell):
+            if has_sign_in_number(cell):
                 text = f"{table.path}: {column} of row {number} should be a number, received "
-                text += f"'{cell}': write decimals with a point (12.5), thousands without a sign "
+                text += f"{cell!r}: write decimals with a point (12.5), thousands without a sign "
                 text += "(1234)"
                 if column in table.sample_columns.values():
                     text += ", and several arrivals with blanks between them (12.5 40)"
@@ -334,5 +338,7 @@ def numbers_in(cell: str, column: str) -> tuple[float, ...]:
     with suppress(ValueError):  # nearly all are one number
         number = float(cell)
         return (number,) if number == number else ()
-    texts = [text for text in re.split(r"[\s,;|]+", cell.strip("[]() ")) if text]
+    # Blanks of ASCII alone: a no-break one may be a sign of thousands.
+    texts = [part.strip() for part in re.split(r"(?a:[\s,;|]+)", cell.strip("[]() "))]
+    texts = [text for text in texts if text]
     return tuple(number_of(column, text) for text in texts if text.lower() not in NOT_A_NUMBER)
