@@ -152,6 +152,25 @@ def test_a_damaged_block_costs_only_itself(picker, tmp_path):
     assert len(ours) >= 3
 
 
+@pytest.mark.parametrize("block_bytes", [4096, 1 << 21])
+@pytest.mark.parametrize(
+    ("at", "value", "words"),
+    [(32, 0, "sampling rate of 0.0 Hz"), (30, 4000, "1 of XX.AA..HHZ, from ")],
+    ids=["no_rate", "too_many_samples"],
+)
+def test_a_damaged_record_costs_only_itself(picker, tmp_path, block_bytes, at, value, words):
+    path = tmp_path / "a.mseed"
+    station(channels="Z").write(str(path), format="MSEED", reclen=512)
+    content = bytearray(path.read_bytes())
+    content[20 * 512 + at : 20 * 512 + at + 2] = value.to_bytes(2)
+    path.write_bytes(content)
+    ours, events = run(picker, [path], tmp_path / "parts", block_bytes=block_bytes)
+    [said] = [e for e in events if isinstance(e, FileReport)]
+    assert words in said.text
+    assert not said.failed
+    assert len(ours) >= 3
+
+
 def test_blocks_hold_every_sample_once(tmp_path):
     path = tmp_path / "a.mseed"
     station().write(str(path), format="MSEED", reclen=512)

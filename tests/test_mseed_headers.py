@@ -1,4 +1,4 @@
-"""miniSEED records whose headers claim more samples than their bytes can hold."""
+"""miniSEED records whose headers claim more samples than their bytes can hold, or no rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.registry import RecordWarning
 
 DTYPES = {"INT16": "i2", "INT32": "i4", "FLOAT32": "f4", "FLOAT64": "f8", "STEIM2": "i4"}
-N_SAMPLES_AT, DATA_OFFSET_AT, ENCODING_AT = 30, 44, 52
+N_SAMPLES_AT, RATE_AT, DATA_OFFSET_AT, ENCODING_AT = 30, 32, 44, 52
 
 
 def records(encoding="FLOAT32", *, length=512, byteorder=1, n_samples=1500, start=START):
@@ -153,6 +153,32 @@ def test_long_files_read_in_blocks(tmp_path):
         parts = [item.data for block in blocks for item in read_block(block)]
     lost = np.arange(sum(counts[:9]), sum(counts[:10]))
     assert np.array_equal(np.concatenate(parts), np.delete(np.arange(5000), lost))
+
+
+@pytest.mark.parametrize("block_bytes", [4096, 1 << 21])
+def test_records_of_no_sampling_rate_are_left_out(tmp_path, block_bytes):
+    content, counts = records("INT32", n_samples=5000)
+    claim(content, 9, 0, at=RATE_AT)
+    path = written(tmp_path, content)
+    said = rf"HHZ has a sampling rate of 0\.0 Hz: {counts[9]} samples left out$"
+    with pytest.warns(RecordWarning, match=said) as caught:
+        parts = [
+            item.data for block, _ in blocks_of(path, block_bytes) for item in read_block(block)
+        ]
+    assert len(caught) == 1
+    lost = np.arange(sum(counts[:9]), sum(counts[:10]))
+    assert np.array_equal(np.concatenate(parts), np.delete(np.arange(5000), lost))
+
+
+def test_a_channel_of_no_sampling_rate_is_left_out(tmp_path):
+    content, _ = records("INT32")
+    other, _ = records("INT32", n_samples=50)
+    other[15:18] = b"ACE"
+    claim(other, 0, 0, at=RATE_AT)
+    with pytest.warns(RecordWarning, match=r"a\.mseed: XX\.AA\.\.ACE has a .* 0\.0 Hz: 50 samples"):
+        [wave] = read_waveforms(written(tmp_path, other + content))
+    assert np.array_equal(wave.data[:, 0], np.arange(1500))
+    refused(written(tmp_path, other), "ACE has a sampling rate of 0.0 Hz")
 
 
 @settings(max_examples=200)

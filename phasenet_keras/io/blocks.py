@@ -75,7 +75,8 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
         FormatError: if the file cannot be read at all.
 
     Warns:
-        RecordWarning: for a block that cannot be read, and a last record that is not whole.
+        RecordWarning: for a block that cannot be read, traces of blocks that have no sampling rate,
+            and a last record that is not whole.
     """
     reader = reader_of(path) if path.is_file() else None
     if reader and reader.records:
@@ -281,7 +282,8 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
     if not headers_only:
         for text in said_of_records(caught):
             warnings.warn(f"{where}: {text}", RecordWarning, stacklevel=2)
-    keep_usable_traces(stream, where, headers_only)
+    # That of rates was said with the headers, of all stations.
+    keep_usable_traces(stream, where, headers_only, is_said=headers_only)
     note_source(stream, path)
     for trace in stream:
         if not trace.stats.station:

@@ -15,7 +15,9 @@ from phasenet_keras.types import FormatError
 __all__ = [
     "LARGEST_RECORD_BYTES",
     "LEAST_RECORD_BYTES",
+    "Extent",
     "bytes_of_whole_records",
+    "record_extents",
     "whole_records",
 ]
 
@@ -147,21 +149,33 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
     return [(int(number) * length, length) for number in np.flatnonzero(is_bad)]
 
 
+def record_extents(data: np.ndarray) -> list[Extent]:
+    """Return where the whole records of miniSEED are that say their length.
+
+    Example:
+        >>> record_extents(np.zeros(512, np.uint8))
+        []
+    """
+    return [(offset, record.length) for offset, record in _records_of(data)]
+
+
 def _bad_of_any_form(data: np.ndarray) -> Iterator[Extent]:
-    """Yield the bad records, going from one to the next; what is no record is passed over."""
+    for offset, record in _records_of(data):
+        sample_bytes = SAMPLE_BYTES.get(record.encoding, 0)
+        if len(record.formats) > 1 or _claims_too_much(
+            record.n_samples, record.data_offset, sample_bytes, record.length
+        ):
+            yield offset, record.length
+
+
+def _records_of(data: np.ndarray) -> Iterator[tuple[int, _Record]]:
+    """Yield the whole records, going from one to the next; what is no record is passed over."""
     view, offset = data.data, 0
     while offset + LEAST_RECORD_BYTES <= len(data):
         record = _record(view, offset)
-        if record is None:
-            offset += LEAST_RECORD_BYTES
-            continue
-        sample_bytes = SAMPLE_BYTES.get(record.encoding, 0)
-        is_bad = len(record.formats) > 1 or _claims_too_much(
-            record.n_samples, record.data_offset, sample_bytes, record.length
-        )
-        if is_bad and offset + record.length <= len(data):
-            yield offset, record.length
-        offset += record.length
+        if record and offset + record.length <= len(data):
+            yield offset, record
+        offset += record.length if record else LEAST_RECORD_BYTES
 
 
 def _claims_too_much(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.mseed_damage import read_undamaged
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import FormatNote, Reader, RecordWarning, register_reader
@@ -92,18 +93,36 @@ def read_as(
         Exception: whatever ObsPy's reader leads to.
 
     Warns:
-        RecordWarning: for miniSEED records that are left out; see `whole_records`.
+        RecordWarning: for miniSEED records that are left out; see `whole_records` and
+            `read_undamaged`.
     """
+    read = partial(_plugin(format_name, "readFormat"), **options)
     if format_name == "MSEED":
-        whole = whole_records(
-            np.memmap(source, np.uint8, "r") if isinstance(source, str) else source
-        )
-        source = source if whole is None else whole
-    file = source if isinstance(source, str) else io.BytesIO(source)
-    stream = _plugin(format_name, "readFormat")(file, headonly=headers_only, **options)
+        stream = _read_miniseed(source, headers_only, read)
+    else:
+        file = source if isinstance(source, str) else io.BytesIO(source)
+        stream = read(file, headonly=headers_only)
     for trace in stream:
         trace.stats._format = format_name
     return stream
+
+
+def _read_miniseed(source: str | bytes, headers_only: bool, read: Callable[..., Stream]) -> Stream:
+    content = np.memmap(source, np.uint8, "r") if isinstance(source, str) else source
+    whole = whole_records(content)
+    if whole is not None:
+        source = content = whole
+    try:
+        return read(
+            source if isinstance(source, str) else io.BytesIO(source), headonly=headers_only
+        )
+    except Exception:  # whatever ObsPy's C code and the headers lead to
+        stream = read_undamaged(
+            content, headers_only, lambda part, bare: read(io.BytesIO(part), headonly=bare)
+        )
+        if stream is None:
+            raise
+        return stream
 
 
 @cache
@@ -138,7 +157,7 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     except Exception as error:  # ObsPy's readers raise what their C code and headers lead to
         name = NAMES.get(format_name, format_name)
         # Other libraries' words are of their calls, not of the file.
-        why = f": {error}" if type(error).__module__.startswith("obspy") else ""
+        why = f": {error}" if type(error).__module__.startswith(("obspy", "phasenet_keras")) else ""
         raise FormatError(f"{path} is damaged or no {name}{why}") from error
     if format_name == "SAC":
         _undo_rounding(stream)

@@ -256,12 +256,24 @@ def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:
     return [str(item.message) for item in caught if not issubclass(item.category, unmeant)]
 
 
-def keep_usable_traces(stream: Stream, where: str, headers_only: bool = False) -> None:
-    """Leave out traces without numbers, in place; where they are is for errors.
+def keep_usable_traces(
+    stream: Stream, where: str, headers_only: bool = False, *, is_said: bool = True
+) -> None:
+    """Leave out traces without numbers, and of miniSEED those without a rate or time, in place.
+
+    Args:
+        stream: the traces of a file, or a part of it.
+        where: they are, for errors and warnings.
+        headers_only: the samples were not read.
+        is_said: False if a warning of miniSEED's rates and times was given before.
 
     Raises:
         TextOnlyError: if there are a logger's messages alone.
-        FormatError: if no trace is left, or one has no sampling rate or time.
+        FormatError: if no trace is left, or one of another format has no sampling rate or time:
+            places in a gather count.
+
+    Warns:
+        RecordWarning: for each channel of which traces are left out for their rate or time.
     """
     has_text_alone = bool(stream) and all(is_text(trace) for trace in stream)
     stream.traces = with_numbers(stream, headers_only)
@@ -269,8 +281,25 @@ def keep_usable_traces(stream: Stream, where: str, headers_only: bool = False) -
         raise TextOnlyError(f"{where} holds no samples, but a logger's messages")
     if not stream:
         raise FormatError(f"{where} holds no samples")
+    kept: list[Trace] = []
+    left_out: dict[str, list[Trace]] = {}
     for trace in stream:
-        check_header(trace, f"{where}: ")
+        try:
+            check_header(trace)
+        except FormatError as error:
+            if trace.stats.get("_format") != "MSEED":
+                raise FormatError(f"{where}: {error}") from error
+            left_out.setdefault(str(error), []).append(trace)
+        else:
+            kept.append(trace)
+    texts = [f"{where}: {text}" for text in left_out]
+    if not kept:
+        raise FormatError(texts[0])
+    stream.traces = kept
+    for text, traces in zip(texts, left_out.values(), strict=True):
+        if is_said:
+            said = f"{text}: {sum(trace.stats.npts for trace in traces)} samples left out"
+            warnings.warn(said, RecordWarning, stacklevel=3)
 
 
 def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Trace]:

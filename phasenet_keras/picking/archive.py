@@ -212,8 +212,12 @@ def _read_headers(
             wanted = frozenset(station_id(t) for t in traces if selection.takes_header(t))
             if wanted:
                 blocks.append(replace(block, stations=wanted))
-    # A block that cannot be read is a failure, a missing end is not.
-    return blocks, [FileReport(path, text, failed="truncated" not in text) for text in texts]
+    # A block that cannot be read is a failure; a missing end, and records of no rate, are not.
+    are_notes = [
+        any(words in text for words in ("truncated", "samples left out")) for text in texts
+    ]
+    reports = zip(texts, are_notes, strict=True)
+    return blocks, [FileReport(path, text, failed=not is_note) for text, is_note in reports]
 
 
 def _settings_of(
