@@ -48,7 +48,7 @@ ONE_A_ROW = ("station", "phase", "time")
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
 
-_CLOCK = re.compile(r"\d{1,2}:\d{2}")
+_CLOCK = re.compile(r"\d{1,2}:\d")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds.

@@ -17,7 +17,7 @@ from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.times import date_time
+from phasenet_keras.io.times import TIME_IN_WORDS, date_time
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
@@ -373,8 +373,8 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
 def _time(value: UTCDateTime | str) -> UTCDateTime:
     try:
         return date_time(value) if isinstance(value, str) else value
-    except Exception as error:  # UTCDateTime raises many kinds for what is no date
-        raise FormatError(f"the time '{value}' should be a date and time, ISO 8601") from error
+    except ValueError as error:
+        raise FormatError(f"the time '{value}' should be {TIME_IN_WORDS}") from error
 
 
 def _sac_text(headers: Mapping[str, object], name: str) -> str:

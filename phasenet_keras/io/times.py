@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "NO_TIME",
+    "TIME_IN_WORDS",
     "TimeUnit",
     "date_time",
     "exact_time",
@@ -34,13 +36,28 @@ EPOCH = datetime(1970, 1, 1)
 NO_TIME = "1970-01-01"
 # A microsecond is a tenth of a sample there.
 MICROSECONDS_UP_TO_HZ = 1e5
-# ISO 8601 has either sign before decimals, ObsPy a point.
-_COMMA = re.compile(r"(?<=:\d{2}),(?=\d)")
-_BLANK = re.compile(r"(?<=^\d{4}-\d{2}-\d{2}) (?=\d{2}:)")
 # Seconds since 1970, from 2001 to 2033.
 _POSIX = re.compile(r"(1\d{9})[.,](\d+)")
-# What ObsPy's parsing leaves out: the decimals behind microseconds.
-_NANOSECONDS = re.compile(r"(?<=\.\d{6})\d+")
+# All that is read as a time: ObsPy guesses at other text, and at hours of one digit, and errs. ISO
+# 8601 has either sign before decimals.
+_TIME = re.compile(
+    r"""
+    (?P<year>\d{4})
+    (?: (?P<sign>[-/]) (?: (?P<month>\d{1,2}) (?P=sign) (?P<day>\d{1,2}) | (?P<of_year>\d{3}) )
+      | (?P<month_2>\d\d) (?P<day_2>\d\d) | (?P<of_year_2>\d{3}) )
+    (?: Z | (?:T|_|\ |(?<=\d{8})(?=\d{6}(?:\.|$)))\ *
+        (?: (?P<hour>\d{1,2}) (?: :(?P<minute>\d{1,2}) (?: :(?P<second>\d{1,2})
+              (?: \.(?P<part>\d*) | ,(?P<part_2>\d+) )? )? )?
+          | (?P<hour_2>\d\d)(?P<minute_2>\d\d)
+              (?: (?P<second_2>\d\d) (?: [.](?P<part_3>\d*) )? )? )
+        (?: \ ?(?: [Zz] | (?P<east>[-+]) (?P<zone_h>[01]\d|2[0-3])
+              (?: :?(?P<zone_min>[0-5]\d) )? ) )? )?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+# Numbers of a time that other names have in `_TIME`, by their names.
+_SAME = re.compile(r"_\d$")
+TIME_IN_WORDS = "a date and time, ISO 8601, such as 2020-02-29T12:30:07.25"
 
 
 @dataclass(frozen=True)
@@ -121,26 +138,40 @@ def time_decimals(sampling_rate: float) -> int:
 def exact_time(text: str) -> UTCDateTime:
     """Return the time that a text stands for, to the nanosecond: ObsPy reads microseconds.
 
-    A blank may be between date and time, also before a zone, as pandas writes it; and a comma
-    before decimals.
+    The date has the day of a month or of the year (2009-08-24, 2009-236), also with slashes or
+    without signs; hours, minutes and seconds may have one digit between colons. A blank may be
+    between date and time, also before a zone, as pandas writes it; and a comma before decimals.
 
     Raises:
-        Exception: whatever `obspy.UTCDateTime` raises for what is no time.
+        ValueError: for any other text.
 
     Example:
         >>> exact_time("1970-01-01T00:00:00.0000974").ns
         97400
         >>> str(exact_time("1970-01-01 01:00:00,25+01:00"))
         '1970-01-01T00:00:00.250000Z'
+        >>> str(exact_time("2009-236T0:20:07"))
+        '2009-08-24T00:20:07.000000Z'
     """
     from obspy import UTCDateTime
 
-    text = _COMMA.sub(".", _BLANK.sub("T", text))
-    rest = _NANOSECONDS.search(text)
-    if rest is None:
-        return UTCDateTime(text)
-    time = UTCDateTime(text[: rest.start()] + text[rest.end() :])
-    return UTCDateTime(ns=time.ns + int(rest[0][:3].ljust(3, "0")))
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"'{text}' is not {TIME_IN_WORDS}")
+    given = {_SAME.sub("", name): part for name, part in match.groupdict().items() if part}
+    number = {name: int(part) for name, part in given.items() if part.isdigit()}
+    year, day_of_year = number["year"], number.get("of_year", 1)
+    if not 1 <= day_of_year <= 365 + isleap(year):
+        raise ValueError(f"'{text}': {year} has no day {day_of_year}")
+    hour, minute, second = (number.get(name, 0) for name in ("hour", "minute", "second"))
+    moment = datetime(year, number.get("month", 1), number.get("day", 1), hour, minute)
+    if second > 60:  # 60 in a leap second
+        raise ValueError(f"'{text}': a minute has no second {second}")
+    moment += timedelta(days=day_of_year - 1, seconds=second)
+    zone = timedelta(hours=number.get("zone_h", 0), minutes=number.get("zone_min", 0))
+    since = moment - EPOCH - (-zone if given.get("east") == "-" else zone)
+    ns = int(given.get("part", "0")[:9].ljust(9, "0"))
+    return UTCDateTime(ns=(since // timedelta(seconds=1)) * 10**9 + ns)
 
 
 def date_time(text: str) -> UTCDateTime:
@@ -149,7 +180,7 @@ def date_time(text: str) -> UTCDateTime:
     But one of ten digits with decimals is taken for seconds since 1970, as associators write them.
 
     Raises:
-        Exception: for other numbers, and whatever `obspy.UTCDateTime` raises for what is no time.
+        ValueError: for other numbers, and what is no time.
 
     Example:
         >>> str(date_time("1577836810.25"))
@@ -161,7 +192,7 @@ def date_time(text: str) -> UTCDateTime:
     if posix:
         return UTCDateTime(ns=int(posix[1] + posix[2][:9].ljust(9, "0")))
     if re.fullmatch(r"[\d.\s]*", text):
-        raise ValueError("it is no date")
+        raise ValueError(f"'{text}' is not {TIME_IN_WORDS}")
     return exact_time(text)
 
 
@@ -184,7 +215,7 @@ def time_in(text: str, what: str, parse: Callable[[str], UTCDateTime] = exact_ti
     """
     try:
         return parse(text)
-    except Exception as error:  # UTCDateTime raises many kinds for what is no date
+    except ValueError as error:
         raise FormatError(f"{what} should be ISO 8601, received {text}") from error
 
 
