@@ -166,15 +166,16 @@ def plot_station(
         draw_probabilities(axes[-1], records, view)
         axes[-1].set_ylabel("probability", rotation=0, ha="right", va="center")
         handles, labels = axes[-1].get_legend_handles_labels()
-        if handles:
-            axes[-1].legend(
-                loc="upper right", ncols=len(labels), fontsize=9, framealpha=0.85, edgecolor="none"
-            )
         for axis in axes:
             draw_picks(axis, result.picks, view, as_marks=bool(best) and view is views[0])
             axis.set_xlim(*view.limits)
             axis.spines[["top", "right"]].set_visible(False)
         axes[-1].set_xlabel(view.label)
+    if handles:  # the same in both parts; in a panel it would hide a part of it
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9,
+            frameon=False,
+        )  # fmt: skip
     below = "; below: around the pick of highest probability" if best else ""
     # Without a time it is the file that tells a record from others of its station.
     sources = [] if is_dated(start) else sorted({r.waveform.source for r in records} - {""})

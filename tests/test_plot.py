@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 from obspy import Stream, UTCDateTime, read
 from reading import write_seg2
@@ -48,6 +49,17 @@ def test_long_record_has_a_close_up_of_the_best_pick(spike_net):
     for axis, ends in ((figure.axes[0], [0.88, 1.0]), (figure.axes[4], [0.0, 1.0])):
         for marks in axis.collections:
             assert marks.get_segments()[0][:, 1] == pytest.approx(ends)
+
+
+@pytest.mark.parametrize("n_samples", [3000, 60_000])
+def test_the_legend_hides_nothing(spike_net, n_samples):
+    figure = plot_station(result_of(spike_net, n_samples, [1000]), window_s=30.0)
+    FigureCanvasAgg(figure).draw()
+    assert all(axis.get_legend() is None for axis in figure.axes)
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["P", "S"]
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(axis.get_tightbbox()) for axis in figure.axes)
 
 
 def records_of(net, starts, up=1000, n_samples=3000):
