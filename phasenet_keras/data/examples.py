@@ -14,6 +14,7 @@ from phasenet_keras.data.mixing import bind_steps
 from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means
 from phasenet_keras.data.preprocess import normalize_record
 from phasenet_keras.data.settings import number, settle, settled, whole
+from phasenet_keras.io.instruments import are_one_rate
 from phasenet_keras.types import ConfigError, LabelledWaveform, ShapeError, nearest_name
 
 __all__ = ["ExampleMaker", "known_phases", "label_weights"]
@@ -69,7 +70,7 @@ class ExampleMaker:
         if not self.records:
             raise ConfigError("there are no records to train on")
         rates = {record.waveform.sampling_rate for record in self.records}
-        if len(rates) > 1:
+        if not are_one_rate(rates):
             raise ConfigError(f"records have different sampling rates: {sorted(rates)} Hz")
         settle(self, {"window_samples": whole(1), "alpha": number(0, 1)})
         object.__setattr__(self, "weights", label_weights(self.weights))

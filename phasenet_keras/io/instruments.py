@@ -23,6 +23,7 @@ __all__ = [
     "Heard",
     "RecordKey",
     "RecordKeys",
+    "are_one_rate",
     "check_are_of_one",
     "record_key",
     "station_id",
@@ -60,6 +61,17 @@ def record_key(trace: Trace) -> tuple[str, str, float]:
     # Rates that differ by header rounding are one rate.
     rate = float(f"{trace.stats.sampling_rate:.6g}")
     return station_id(trace), own_record(trace), rate
+
+
+def are_one_rate(rates_hz: Iterable[float]) -> bool:
+    """Tell if sampling rates are one but for the drift of clocks.
+
+    Example:
+        >>> are_one_rate([2000.0, 2000.02]), are_one_rate([2000.0, 2001.0]), are_one_rate([])
+        (True, False, True)
+    """
+    rates = list(rates_hz)
+    return max(rates, default=1.0) <= (1 + SAME_RATE) * min(rates, default=1.0)
 
 
 class Heard(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from phasenet_keras.io.instruments import SAME_RATE
+from phasenet_keras.io.instruments import are_one_rate
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.checks_data import (
     UNLABELLED,
@@ -137,7 +137,7 @@ def check_one_rate(parts: Mapping[str, Sequence[LabelledWaveform]]) -> None:
     rates = {what: sorted({r.waveform.sampling_rate for r in part}) for what, part in parts.items()}
     all_rates = [rate for of_part in rates.values() for rate in of_part]
     # Clocks drift: such are one rate where records are read, too.
-    if max(all_rates, default=1.0) > (1 + SAME_RATE) * min(all_rates, default=1.0):
+    if not are_one_rate(all_rates):
         listed = "; ".join(
             f"{what} {', '.join(f'{rate:.9g}' for rate in of_part)} Hz"
             for what, of_part in rates.items()

@@ -290,7 +290,7 @@ def _check(run: _Run) -> None:
             "distance from its source, or receiver minus shot number"
         )
     unlabelled = [trace.record for trace in run.unlabelled]
-    check_one_rate({"with labels": run.splits["train"], "without": unlabelled})
+    check_one_rate({"labelled": run.splits["train"], "without labels": unlabelled})
     if len(_labelled_too(run)) == len(run.unlabelled):
         raise ConfigError(
             f"all {len(run.unlabelled)} records without labels are in the labelled data set, too: "
