@@ -2,7 +2,8 @@
 
 A network is fine-tuned with some records of one shot, picks all 96, and the picks are corrected by
 moveout. F1 on the test blocks, which had no part in the training: before and after, beside what the
-same correction makes of the labels alone that the network learnt from, and of the parent's picks.
+same correction makes of the labels alone that the network learnt from (before it: straight lines
+from one to the next), and of the parent's picks.
 Prints a Markdown table: the median over seeds and its range.
 
     python benchmarks/line_corrected.py --data ../shared/data --output transfer/
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -24,8 +25,10 @@ from datasets import near_surface
 from transfer import TOLERANCES, case_of, run, smaller
 
 from phasenet_keras import PhaseNet, Picker
-from phasenet_keras.training.matching import match_picks
+from phasenet_keras.training.neighbours import foretold
+from phasenet_keras.training.picked import RecordTimes
 from phasenet_keras.training.pseudolabels import correct_picks
+from phasenet_keras.training.scores import score_matches
 from phasenet_keras.types import LabelledWaveform
 
 NAMES = ("near-surface", "near-surface-16")
@@ -79,20 +82,34 @@ def corrected(table: pd.DataFrame, n_receivers: int) -> pd.DataFrame:
 
 def scores(table: pd.DataFrame, test: Sequence[LabelledWaveform]) -> Scores:
     """Return F1 by phase."""
-    result = {}
+    found = {}
     for phase, tolerance in zip("PS", TOLERANCES["near-surface"], strict=True):
-        right = wrong = lost = 0
+        of_phase = table[table["phase"] == phase]
+        times = []
         for record in test:
-            here = (table["receiver"] == receiver_of(record)) & (table["phase"] == phase)
-            picks, labels = sorted(table.loc[here, "sample"]), record.arrivals[phase]
-            n_right = len(match_picks(picks, labels, tolerance))
-            right, wrong, lost = (
-                right + n_right,
-                wrong + len(picks) - n_right,
-                lost + len(labels) - n_right,
-            )
-        result[phase] = 2 * right / (2 * right + wrong + lost)
-    return result
+            rate = record.waveform.sampling_rate
+            picks = of_phase.loc[of_phase["receiver"] == receiver_of(record), "sample"]
+            labels_s = tuple(sample / rate for sample in record.arrivals[phase])
+            times.append(RecordTimes(record.name, labels_s, tuple(picks / rate)))
+        matches = [one.matches(tolerance / rate) for one in times]
+        found[phase] = score_matches(phase, matches, tolerance / rate, bootstrap=0).f1
+    return found
+
+
+def straight_lines(
+    known: Sequence[LabelledWaveform], test: Sequence[LabelledWaveform]
+) -> pd.DataFrame:
+    """Return what the labels of neighbours tell, as `train` has it in its table."""
+    told = foretold(*([replace(record, event="") for record in of] for of in (test, known)))
+    return as_table(
+        {
+            receiver_of(one.record): [
+                (p.phase, (p.time - wave.start_time) * wave.sampling_rate, 1.0) for p in one.picks
+            ]
+            for one in told
+            for wave in (one.record.waveform,)
+        }
+    )
 
 
 def row(name: str, what: str, before: Sequence[Scores], after: Sequence[Scores]) -> str:
@@ -101,7 +118,7 @@ def row(name: str, what: str, before: Sequence[Scores], after: Sequence[Scores])
         for phase in "PS":
             f1s = sorted(score[phase] for score in found)
             spread = f" [{f1s[0]:.3f}, {f1s[-1]:.3f}]" if len(f1s) > 1 else ""
-            cells.append(f"{median(f1s):.3f}{spread}" if f1s else "-")
+            cells.append(f"{median(f1s):.3f}{spread}")
     return f"| {name} | {what} | {' | '.join(cells)} |"
 
 
@@ -121,8 +138,10 @@ def main() -> None:
     for name in given.names:
         case = case_of(name, given.data)
         known = smaller(records, case.n_records) if case.n_records else records
-        labels = labels_of([record for record in known if record.split != "test"])
-        print(row(name, "labels alone", [], [scores(corrected(labels, len(records)), test)]))
+        learnt = [record for record in known if record.split != "test"]
+        before = scores(straight_lines(learnt, test), test)
+        after = scores(corrected(labels_of(learnt), len(records)), test)
+        print(row(name, "labels alone: straight lines, and the curve", [before], [after]))
         parent = PhaseNet.from_preset(given.preset, channels="Z")
         networks = {"as it is": [Picker(parent, sampling="reinterpret")]}
         run(case, given.preset, seeds, ["finetune"], given.output)
@@ -134,11 +153,9 @@ def main() -> None:
         networks["fine-tuned"] = [Picker.from_preset(folder) for folder in folders]
         for what, pickers in networks.items():
             tables = [picks_of(picker, records) for picker in pickers]
-            before = [scores(table, test) for table in tables]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                after = [scores(corrected(table, len(records)), test) for table in tables]
-            print(row(name, f"{given.preset} {what}", before, after), flush=True)
+            alone = [scores(table, test) for table in tables]
+            moved = [scores(corrected(table, len(records)), test) for table in tables]
+            print(row(name, f"{given.preset} {what}", alone, moved), flush=True)
 
 
 if __name__ == "__main__":

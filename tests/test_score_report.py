@@ -139,7 +139,8 @@ def test_records_that_trained_the_network_are_counted(dataset, preset, tmp_path,
     write_learnt(mine, [*records[:3], other])
     command = ["evaluate", str(tmp_path / "run"), dataset, "--output", str(out)]
     assert main(command) == 0
-    words = "3 of 10 records trained this network: their scores say nothing of others."
+    words = "3 of 10 records trained this network or what it was made from: "
+    words += "their scores say nothing of others."
     assert f"note {words}" in " ".join(capsys.readouterr().out.split())
     assert words in (out / "scores.md").read_text()
     (mine / "learnt.csv").write_text("these,are\nno,digests\n")

@@ -1,8 +1,7 @@
-"""The nouns: what a waveform refuses, how picks are ordered, what an unknown name is told."""
+"""Waveforms and labelled ones: what they take, what they refuse, and whose samples theirs are."""
 
 from __future__ import annotations
 
-import itertools
 import pickle
 from copy import deepcopy
 from dataclasses import FrozenInstanceError, replace
@@ -10,24 +9,14 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from obspy import UTCDateTime
 
-from phasenet_keras import types
-from phasenet_keras.picking.picker import RecordResult
 from phasenet_keras.types import (
-    Annotation,
     ConfigError,
-    FormatError,
     LabelledWaveform,
-    PhaseNetKerasError,
     Pick,
-    PresetError,
     ShapeError,
     Waveform,
-    nearest_name,
-    refuse_unknown,
 )
 
 START = UTCDateTime("2022-03-04T05:06:07.89")
@@ -237,6 +226,22 @@ def test_splits_are_three():
         LabelledWaveform(wave, {}, split="val")
 
 
+@pytest.mark.parametrize("dtype", ["float64", "int32", "int64", "uint32"])
+def test_a_large_offset_is_taken_off_before_samples_become_float32(dtype):
+    signal = np.random.default_rng(0).integers(-100, 100, (500, 2))
+    given = (signal + [10**9, 5]).astype(dtype if dtype != "uint32" else "int64")
+    wave = Waveform((given + 100).astype(dtype), 100.0, UTCDateTime(0), ("N", "Z"), "A")
+    offset = np.array([signal[:, 0].mean(), -105.0])
+    np.testing.assert_allclose(wave.data, signal - offset, atol=1e-4)
+    small = Waveform(signal.astype("int64") + 10**7, 100.0, UTCDateTime(0), ("N", "Z"), "A")
+    np.testing.assert_array_equal(small.data, signal + 10**7)
+
+
+def test_large_samples_about_zero_are_as_they_were():
+    given = np.array([[1e9], [-1e9], [1.0]])
+    np.testing.assert_array_equal(make_waveform(given).data, given.astype("float32"))
+
+
 # -- whose samples they are -----------------------------------------------------------------------
 
 
@@ -322,7 +327,7 @@ def test_rates_that_are_no_number_are_refused(rate):
     with pytest.raises(ShapeError, match="a sampling rate is a number, received"):
         make_waveform(np.ones((10, 1)), rate=rate)
     with pytest.raises(ShapeError, match="a sampling rate is a number, received"):
-        make_pick(sampling_rate=rate)
+        Pick(START, "A", "P", 0.5, sampling_rate=rate)
 
 
 @pytest.mark.parametrize("station", [None, 5, b"A"])
@@ -330,7 +335,7 @@ def test_stations_are_text(station):
     with pytest.raises(ShapeError, match="a station is named by text, received"):
         Waveform(np.ones((10, 1)), 100.0, START, ("Z",), station)
     with pytest.raises(ShapeError, match="a station is named by text, received"):
-        make_pick(station=station)
+        Pick(START, station, "P", 0.5)
 
 
 @pytest.mark.parametrize("channels", [5, None, (None,), (3,), b"Z", [["Z"]]])
@@ -364,126 +369,3 @@ def test_channels_as_text_are_letters():
     for n_channels in (1, 3):
         with pytest.raises(ShapeError, match=r"H,H,Z.*; a text is taken letter by letter"):
             make_waveform(np.ones((10, n_channels)), "HHZ")
-
-
-# -- picks ----------------------------------------------------------------------------------------
-
-
-def make_pick(seconds=0.0, station="A", phase="P", probability=0.5, **fields):
-    return Pick(START + seconds, station, phase, probability, **fields)
-
-
-picks_strategy = st.builds(
-    make_pick,
-    seconds=st.sampled_from([0.0, 0.000001, 1.0]),
-    station=st.sampled_from(["A", "B"]),
-    phase=st.sampled_from(["P", "S"]),
-    probability=st.sampled_from([0.3, 0.9]),
-)
-
-
-@given(a=picks_strategy, b=picks_strategy, c=picks_strategy)
-def test_the_order_of_picks_is_total(a, b, c):
-    assert [a < b, a == b, a > b].count(True) == 1
-    assert (a <= b) is not (b < a)
-    assert not (a < b and b < c) or a < c
-    assert (a == b) == (b == a)
-    assert a != b or hash(a) == hash(b)
-
-
-def test_picks_are_ordered_by_time_then_station_then_phase():
-    in_order = [
-        make_pick(0.0, "A", "P"),
-        make_pick(0.0, "A", "S"),
-        make_pick(0.0, "B", "P"),
-        make_pick(1e-6, "A", "P"),
-        make_pick(5.0, "A", "P"),
-    ]
-    for shuffled in itertools.permutations(in_order):
-        assert sorted(shuffled) == in_order
-
-
-def test_equal_picks_are_one_in_a_set():
-    assert len({make_pick(), make_pick(preset="ncedc"), make_pick(probability=0.6)}) == 2
-
-
-def test_a_pick_is_not_compared_with_something_else():
-    assert make_pick() != "A"
-    with pytest.raises(TypeError):
-        _ = make_pick() < 5
-
-
-# -- errors ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", [FormatError, PresetError, ShapeError, ConfigError])
-def test_every_error_is_ours_and_a_value_error(kind):
-    assert issubclass(kind, PhaseNetKerasError)
-    assert issubclass(kind, ValueError)
-
-
-def test_an_unknown_setting_is_told_the_nearest_name():
-    with pytest.raises(ConfigError) as error:
-        refuse_unknown({"stride": 4, "filers": 8}, ["depth", "stride", "filters"], "a network")
-    assert str(error.value) == "a network has no setting 'filers'. Did you mean 'filters'?"
-
-
-def test_an_unknown_setting_without_a_near_name_is_told_all():
-    with pytest.raises(ConfigError, match=r"no setting 'zzz'\. Known: depth, stride\."):
-        refuse_unknown({"zzz": 1}, iter(["depth", "stride"]), "a network")
-
-
-def test_a_name_that_is_no_text_is_refused_all_the_same():
-    with pytest.raises(ConfigError, match="no setting '5'"):
-        refuse_unknown({5: 1}, ["depth"], "a network")
-
-
-def test_nearest_name():
-    assert nearest_name("ncdec", ["ncedc", "stead"]) == " Did you mean 'ncedc'?"
-    assert nearest_name("zzz", ["ncedc"]) == nearest_name("", []) == ""
-
-
-def test_every_public_noun_resolves():
-    assert all(getattr(types, name) is not None for name in types.__all__)
-
-
-def test_a_repr_is_a_line_without_samples():
-    start = UTCDateTime("2024-02-29T01:02:03.5")
-    wave = Waveform(np.ones((86_400, 3)), 100.0, start, ("E", "N", "Z"), "XX.A..HH", offset_m=2.5)
-    assert repr(wave) == (
-        "Waveform(data=float32 (86400, 3), sampling_rate=100, start_time=2024-02-29T01:02:03."
-        "500000Z, channels=('E', 'N', 'Z'), station='XX.A..HH', offset_m=2.5)"
-    )
-    record = LabelledWaveform(wave, {"P": 498.25, "S": ()}, name="r1", split="dev")
-    assert repr(record) == (
-        f"LabelledWaveform(waveform={wave!r}, arrivals={{'P': (498.25,), 'S': ()}}, name='r1', "
-        "split='dev')"
-    )
-    many = LabelledWaveform(wave, {"P": tuple(range(400))})
-    assert "arrivals={'P': <400 float>})" in repr(many)
-    pick = Pick(start, "XX.A..HH", "P", np.float32(0.93312345), snr_db=10.0)
-    assert repr([pick]) == (
-        "[Pick(time=2024-02-29T01:02:03.500000Z, station='XX.A..HH', phase='P', "
-        "probability=0.933123, snr_db=10)]"
-    )
-    annotation = Annotation(np.zeros((9, 3), np.float32), ("N", "P", "S"), 100.0, start, "A")
-    result = RecordResult(wave, annotation, [pick] * 7)
-    assert "annotation=Annotation(probabilities=float32 (9, 3), phases=" in repr(result)
-    assert repr(result).endswith("station='A'), picks=<7 Pick>)")
-    assert "picks" not in repr(RecordResult(wave, None))
-
-
-@pytest.mark.parametrize("dtype", ["float64", "int32", "int64", "uint32"])
-def test_a_large_offset_is_taken_off_before_samples_become_float32(dtype):
-    signal = np.random.default_rng(0).integers(-100, 100, (500, 2))
-    given = (signal + [10**9, 5]).astype(dtype if dtype != "uint32" else "int64")
-    wave = Waveform((given + 100).astype(dtype), 100.0, UTCDateTime(0), ("N", "Z"), "A")
-    offset = np.array([signal[:, 0].mean(), -105.0])
-    np.testing.assert_allclose(wave.data, signal - offset, atol=1e-4)
-    small = Waveform(signal.astype("int64") + 10**7, 100.0, UTCDateTime(0), ("N", "Z"), "A")
-    np.testing.assert_array_equal(small.data, signal + 10**7)
-
-
-def test_large_samples_about_zero_are_as_they_were():
-    given = np.array([[1e9], [-1e9], [1.0]])
-    np.testing.assert_array_equal(make_waveform(given).data, given.astype("float32"))

@@ -27,8 +27,8 @@ __all__ = [
     "keep_table",
     "order_of",
     "read_note",
+    "refuse_no_dataset",
     "refuse_other",
-    "refuse_strangers",
     "whole_marks",
 ]
 
@@ -82,7 +82,7 @@ def check_output(waveforms: str | PathLike[str], labels: Labels | None, output: 
             )
 
 
-def refuse_strangers(output: Path) -> None:
+def refuse_no_dataset(output: Path) -> None:
     """Refuse a folder that holds files of others, with or without --overwrite.
 
     What lies beside a data set stays as it is.

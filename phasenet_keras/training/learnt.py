@@ -63,8 +63,8 @@ def said_of_learnt(preset: str, records: Sequence[LabelledWaveform]) -> str:
     if not n_learnt:
         return ""
     return (
-        f"{n_learnt} of {len(records)} records trained this network: their scores say nothing of "
-        "others"
+        f"{n_learnt} of {len(records)} records trained this network or what it was made "
+        "from: their scores say nothing of others"
     )
 
 

@@ -32,8 +32,8 @@ from phasenet_keras.training.finished import (
     keep_table,
     order_of,
     read_note,
+    refuse_no_dataset,
     refuse_other,
-    refuse_strangers,
     whole_marks,
 )
 from phasenet_keras.training.grouping import groups_of
@@ -176,7 +176,7 @@ def prepare(
     order = order_of(waveforms, labels, output, asdict(settings))
     if made := _as_before(output, order, overwrite):
         return made
-    refuse_strangers(output)
+    refuse_no_dataset(output)
     with only_run(output):
         if made := _as_before(output, order, overwrite):  # another run has ended meanwhile
             return made
@@ -326,7 +326,8 @@ def _said_of_skipped(bad: Sequence[BadRow]) -> str:
         return ""
     reasons = by_reason(bad)
     rest = "; …" if len(reasons) > MOST_REASONS else ""
-    return f". {len(bad)} rows or files were skipped: {'; '.join(reasons[:MOST_REASONS])}{rest}"
+    n_skipped = "1 row or file was" if len(bad) == 1 else f"{len(bad)} rows or files were"
+    return f". {n_skipped} skipped: {'; '.join(reasons[:MOST_REASONS])}{rest}"
 
 
 def _splits(facts: Sequence[RecordFacts], settings: PrepareSettings) -> tuple[str, list[str]]:
