@@ -9,22 +9,19 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
+from phasenet_keras.io.pieces import Piece, Runs
 from phasenet_keras.io.registry import RecordWarning
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
-__all__ = ["Assembler", "Piece", "position_of", "trace_order"]
+__all__ = ["Assembler", "position_of", "trace_order"]
 
-# Channels start and end a little apart: so short a stretch of some of them is cut off.
-MIN_PARTIAL_SAMPLES = 256
 # A clock that is off by less than this between two traces makes no gap and no overlap.
 CLOCK_JITTER_SAMPLES = 0.75
 # miniSEED 2 has the times of its records in steps of 1 us, without blockette 1001 of 100 us.
@@ -33,34 +30,6 @@ FINE_STEP_NS, COARSE_STEP_NS = 1_000, 100_000
 LARGEST = float(np.finfo(np.float32).max) / 2
 # A trace may be laid this far before its own time, by the jitter of clocks.
 SETTLING_SAMPLES = 2
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """Some samples of a stretch of record without gaps; the next piece follows on.
-
-    Attributes:
-        data: ``(n_samples, n_channels)``, in the record's own units: int32 as most files hold it,
-            which is half as much to move about, else float64; maybe no samples. In memory each
-            channel is contiguous, since most of what is done to it is.
-        channels: of the columns.
-        start_time: of the stretch, not of the piece.
-        sampling_rate: in Hz.
-        units: of ``data``, where known.
-        source: name of the file in which the stretch begins.
-        zero_time: that the times of that file count from, where it has any.
-        is_begin, is_end: the stretch begins, or ends, with this piece.
-    """
-
-    data: np.ndarray
-    channels: tuple[str, ...]
-    start_time: UTCDateTime
-    sampling_rate: float
-    units: str | None
-    source: str
-    zero_time: UTCDateTime | None
-    is_begin: bool
-    is_end: bool
 
 
 class Assembler:
@@ -144,8 +113,9 @@ class _Span:
         self._first = self._n_held = 0
         self._values = np.zeros((3, 0), np.int32)
         self._is_present = np.zeros((3, 0), bool)
-        self._expected: dict[int, int] = {}
-        self._runs = _Runs(self._start, self._rate, first.stats.get("zero_time"))
+        # Of each channel, in which sample and at what time in ns the next trace is due.
+        self._due: dict[int, tuple[int, int]] = {}
+        self._runs = Runs(self._start, self._rate, first.stats.get("zero_time"))
 
     def is_over(self, time: UTCDateTime) -> bool:
         """Tell if a trace that starts at a time belongs to another span."""
@@ -165,18 +135,25 @@ class _Span:
 
     def lay(self, trace: Trace, component: str) -> None:
         """Write a trace onto the axis; it wins over those before."""
+        from obspy import UTCDateTime
+
         column = COMPONENTS.index(component)
         values, is_good = usable_samples(trace)
         position = position_of(trace.stats.starttime, self._start, self._rate)
         begin = round(position)
-        expected = self._expected.get(column)
-        step_samples = time_step_s(self._format, self._start, trace.stats.starttime) * self._rate
-        if expected is not None:
-            off_samples = abs(position - expected)
-            if off_samples <= CLOCK_JITTER_SAMPLES or off_samples < step_samples:
+        if column in self._due:
+            expected, due_ns = self._due[column]
+            off_samples, step_samples = position - expected, self._step_samples(trace)
+            off_clock = (trace.stats.starttime.ns - due_ns) * self._rate / 1e9
+            if abs(off_samples) <= CLOCK_JITTER_SAMPLES or abs(off_samples) < step_samples:
                 begin = expected  # it follows on what its channel has
-        self._expected[column] = begin + len(values)
-        self._end = max(self._end, trace.stats.endtime)
+            elif abs(off_clock) <= CLOCK_JITTER_SAMPLES and step_samples <= CLOCK_JITTER_SAMPLES:
+                # So it does by a clock from which the samples have drifted, by a whole one by now.
+                begin = expected
+                values, is_good = (_shifted(x, round(off_samples)) for x in (values, is_good))
+        due_ns = due_ns_of(trace)
+        self._due[column] = begin + len(values), due_ns
+        self._end = max(self._end, UTCDateTime(ns=due_ns - round(1e9 * trace.stats.delta)))
         self._runs.note(trace, column)
         late = max(0, self._base - begin)
         if late >= min(len(values), self._settling + 1):
@@ -200,6 +177,10 @@ class _Span:
         else:
             row[is_good] = values[is_good]
             is_here |= is_good
+
+    def _step_samples(self, trace: Trace) -> float:
+        """Return the step of the times that a trace and the span start at, in samples."""
+        return time_step_s(self._format, self._start, trace.stats.starttime) * self._rate
 
     def settle(self, until: UTCDateTime | None) -> list[Piece]:
         """Give away what no trace that starts at ``until`` or later can reach; None: all."""
@@ -240,93 +221,25 @@ class _Span:
         warnings.warn(where, RecordWarning, stacklevel=2)
 
 
-class _Runs:
-    """Cuts settled samples where the set of channels changes.
-
-    A stretch of less than `MIN_PARTIAL_SAMPLES` with some channels, beside one with more of them,
-    is dropped: so short a stretch waits until it is known what follows.
-    """
-
-    def __init__(self, start: UTCDateTime, rate: float, zero_time: UTCDateTime | None) -> None:
-        self._start = start
-        self._rate = rate
-        self._zero_time = zero_time
-        self._sources: dict[int, str] = {}
-        self._units: set[str] = set()
-        self._pattern = np.zeros(3, bool)
-        self._count_before = 0
-        self._n_seen = 0
-        self._begin = 0
-        self._held: list[np.ndarray] = []
-        self._is_open = False
-
-    def note(self, trace: Trace, column: int) -> None:
-        """Note where a channel comes from, and its units."""
-        self._sources.setdefault(column, trace.stats.get("source_file", ""))
-        if trace.stats.get("units"):
-            self._units.add(trace.stats.units)
-
-    def feed(self, values: np.ndarray, is_present: np.ndarray) -> list[Piece]:
-        """Take the next samples, ``(3, n)``, and which of them are there."""
-        pieces = []
-        n_samples = values.shape[1]
-        edges = [0, n_samples] if n_samples else []
-        if not is_present.all():
-            changes = np.flatnonzero(np.any(is_present[:, 1:] != is_present[:, :-1], axis=0)) + 1
-            edges[1:1] = changes.tolist()
-        for begin, end in pairwise(edges):
-            if not np.array_equal(is_present[:, begin], self._pattern):
-                pieces += self._close(int(is_present[:, begin].sum()))
-                self._pattern = is_present[:, begin].copy()
-                self._begin = self._n_seen
-            self._n_seen += end - begin
-            if self._pattern.any():
-                rows = values[:, begin:end]
-                self._held.append((rows if self._pattern.all() else rows[self._pattern]).T)
-                if self._is_open or self._n_seen - self._begin >= MIN_PARTIAL_SAMPLES:
-                    pieces.append(self._piece(is_end=False))
-        return pieces
-
-    def finish(self) -> list[Piece]:
-        """Return the last piece, if any."""
-        return self._close(0)
-
-    def _close(self, count_after: int) -> list[Piece]:
-        count = int(self._pattern.sum())
-        beside = max(self._count_before, count_after)
-        is_short = self._n_seen - self._begin < MIN_PARTIAL_SAMPLES and count < beside
-        pieces = []
-        if count and (self._is_open or not is_short):
-            pieces.append(self._piece(is_end=True))
-        if self._n_seen > 0:
-            self._count_before = count
-        self._held, self._is_open = [], False
-        return pieces
-
-    def _piece(self, is_end: bool) -> Piece:
-        columns = np.flatnonzero(self._pattern).tolist()
-        held = self._held or [np.empty((0, len(columns)))]
-        piece = Piece(
-            data=held[0] if len(held) == 1 else np.concatenate(held),
-            channels=tuple(COMPONENTS[column] for column in columns),
-            start_time=self._start + self._begin / self._rate,
-            sampling_rate=self._rate,
-            units=next(iter(self._units)) if len(self._units) == 1 else None,
-            source=self._sources[columns[-1]],
-            zero_time=self._zero_time,
-            is_begin=not self._is_open,
-            is_end=is_end,
-        )
-        self._held, self._is_open = [], not is_end
-        return piece
-
-
 def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
     """Order traces by start; of two of the same start the longer is later, then by content."""
     sample = trace.data[0]
     first = 0.0 if sample is np.ma.masked or not math.isfinite(sample) else float(sample)
     place = f"{trace.stats.get('source_path', '')}/{trace.stats.get('record_name', '')}"
     return (trace.stats.starttime, trace.stats.npts, place, first)
+
+
+def due_ns_of(trace: Trace) -> int:
+    """Return when the sample after a trace's last is due, in ns, by the clock of its file."""
+    end_ns = trace.stats.endtime.ns + round(1e9 * trace.stats.delta)
+    return int(trace.stats.get("next_ns", end_ns))
+
+
+def _shifted(values: np.ndarray, n_more: int) -> np.ndarray:
+    """Return samples with so many more before them, copies of the first, or without so many."""
+    if n_more <= 0:
+        return values[-n_more:]
+    return np.concatenate([values[:1].repeat(n_more), values])
 
 
 def position_of(time: UTCDateTime, start: UTCDateTime, rate_hz: float) -> float:

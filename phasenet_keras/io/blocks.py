@@ -18,6 +18,7 @@ from phasenet_keras.io.mseed_headers import (
 from phasenet_keras.io.no_waveforms import said_of_no_record
 from phasenet_keras.io.record_names import is_dated, note_source
 from phasenet_keras.io.registry import (
+    FormatNote,
     LostRecord,
     Reader,
     RecordWarning,
@@ -280,7 +281,10 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     if not headers_only:
-        for text in said_of_records(caught):
+        notes = [item for item in caught if issubclass(item.category, FormatNote)]
+        for note in notes:
+            warnings.warn(note.message, stacklevel=2)
+        for text in said_of_records(item for item in caught if item not in notes):
             warnings.warn(f"{where}: {text}", RecordWarning, stacklevel=2)
     # That of rates was said with the headers, of all stations.
     keep_usable_traces(stream, where, headers_only, is_said=headers_only)

@@ -16,8 +16,10 @@ __all__ = [
     "LARGEST_RECORD_BYTES",
     "LEAST_RECORD_BYTES",
     "Extent",
+    "RecordTimes",
     "bytes_of_whole_records",
     "record_extents",
+    "record_times",
     "whole_records",
 ]
 
@@ -26,7 +28,22 @@ LEAST_RECORD_BYTES, LARGEST_RECORD_BYTES = 128, 1 << 20
 QUALITIES = tuple(b"DRQM")
 # Of the fixed header (SEED manual 2.4, "fixed section of data header"), and of blockette 1000.
 FIELDS = {"year": 20, "day": 22, "n_samples": 30, "data_offset": 44, "blockette": 46}
-FORMAT_BLOCKETTE = 1000
+FORMAT_BLOCKETTE, FINE_TIME_BLOCKETTE = 1000, 1001
+TIME_FIELDS = {
+    "year": (20, "u2"),
+    "day": (22, "u2"),
+    "hour": (24, "u1"),
+    "minute": (25, "u1"),
+    "second": (26, "u1"),
+    "tenths_ms": (28, "u2"),
+    "n_samples": (30, "u2"),
+    "activity": (36, "u1"),
+    "correction_tenths_ms": (40, "i4"),
+}
+IS_CORRECTED = 0x02  # of the activity flags: the time correction is in the time already
+# Quality, station, location, channel and network.
+CODES = {"quality": (6, 7), "station": (8, 13), "location": (13, 15)}
+CODES |= {"channel": (15, 18), "network": (18, 20)}
 # Bytes of a sample for the encodings that are not compressed: text, whole numbers, floats,
 # GEOSCOPE, CDSN, SRO, DWWSSN. The decoders of the others know where their bytes end.
 SAMPLE_BYTES = {0: 1, 1: 2, 3: 4, 4: 4, 5: 8, 12: 3, 13: 2, 14: 2, 16: 2, 30: 2, 32: 2}
@@ -114,6 +131,23 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
 
     A day of a station has ten thousands, and they nearly always do, but for their encoding.
     """
+    first = _record_like_all(data)
+    if first is None:
+        return None
+    length, [at] = first.length, first.formats
+    heads = _heads(data, length)
+    claims = _fields_of(heads, first.order, {name: (at, "u2") for name, at in FIELDS.items()})
+    is_bad = _claims_too_much(
+        claims["n_samples"].astype(int),
+        claims["data_offset"].astype(int),
+        BYTES_OF_ENCODING[heads[:, at + 4]],
+        length,
+    )
+    return [(int(number) * length, length) for number in np.flatnonzero(is_bad)]
+
+
+def _record_like_all(data: np.ndarray) -> _Record | None:
+    """Return the first record if all have its length, byte order and blockettes."""
     view = data.data
     first = _record(view, 0)
     if first is None or first.length > len(data) or len(first.formats) > 1:
@@ -122,31 +156,104 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
     end = len(data) - len(data) % length
     if max(first.chain) + 8 > LEAST_RECORD_BYTES or (_record(view, end) or first).length != length:
         return None
-    heads = data[:end].reshape(-1, length)[:, :LEAST_RECORD_BYTES]
-    fields = np.dtype(
-        {
-            "names": list(FIELDS),
-            "formats": [f"{first.order}u2"] * len(FIELDS),
-            "offsets": list(FIELDS.values()),
-            "itemsize": LEAST_RECORD_BYTES,
-        }
-    )
-    claims = np.ascontiguousarray(heads).view(fields)[:, 0]
+    heads = _heads(data, length)
+    date = _fields_of(heads, first.order, TIME_FIELDS)
     same = [46, 47, at + 6, *(place + n for place in first.chain for n in range(4))]
     is_alike = (
         np.isin(heads[:, 6], QUALITIES).all()
-        and np.all(_is_date(claims["year"], claims["day"]))
+        and np.all(_is_date(date["year"], date["day"]))
         and np.all(heads[:, same] == heads[0, same])
     )
-    if not is_alike:
-        return None
-    is_bad = _claims_too_much(
-        claims["n_samples"].astype(int),
-        claims["data_offset"].astype(int),
-        BYTES_OF_ENCODING[heads[:, at + 4]],
-        length,
+    return first if is_alike else None
+
+
+def _heads(data: np.ndarray, length: int) -> np.ndarray:
+    """Return the first bytes of records of one length: as many as the shortest ones have."""
+    whole = data[: len(data) - len(data) % length]
+    return np.ascontiguousarray(whole.reshape(-1, length)[:, :LEAST_RECORD_BYTES])
+
+
+def _fields_of(heads: np.ndarray, order: str, fields: dict[str, tuple[int, str]]) -> np.ndarray:
+    """Return fields of headers, each named and of a place and a type, as a structured array."""
+    places, kinds = zip(*fields.values(), strict=True)
+    layout = np.dtype(
+        {
+            "names": list(fields),
+            "formats": [order + kind for kind in kinds],
+            "offsets": list(places),
+            "itemsize": LEAST_RECORD_BYTES,
+        }
     )
-    return [(int(number) * length, length) for number in np.flatnonzero(is_bad)]
+    return heads.view(layout)[:, 0]
+
+
+class RecordTimes(NamedTuple):
+    """What the headers of the records of one channel say, in their order in the file.
+
+    Attributes:
+        start_ns: of the first sample, since 1970.
+        n_samples: of the record.
+    """
+
+    start_ns: np.ndarray
+    n_samples: np.ndarray
+
+
+def record_times(data: np.ndarray) -> dict[tuple[str, ...], RecordTimes]:
+    """Return the times of whole records by quality, station, location, channel and network.
+
+    Records without samples are passed over.
+
+    The time correction and the microseconds of blockette 1001 are in them (SEED manual 2.4).
+
+    Args:
+        data: of a miniSEED file, or a part of it that begins with a record: uint8.
+
+    Example:
+        >>> record_times(np.zeros(512, np.uint8))
+        {}
+    """
+    first = _record_like_all(data)
+    if first:
+        heads = _heads(data, first.length)
+        offsets = np.arange(len(heads)) * first.length
+        fine_at, orders = np.full(len(heads), first.fine_at), np.full(len(heads), first.order)
+    else:
+        found = list(_records_of(data))
+        offsets = np.array([offset for offset, _ in found], int)
+        fine_at = np.array([record.fine_at for _, record in found], int)
+        orders = np.array([record.order for _, record in found], "U1")
+        heads = data[offsets[:, None] + np.arange(LEAST_RECORD_BYTES)]
+    start_ns, n_samples = np.zeros((2, len(heads)), np.int64)
+    for order in set(orders.tolist()):
+        which = orders == order
+        fields = _fields_of(heads[which], order, TIME_FIELDS)
+        start_ns[which], n_samples[which] = _start_ns(fields), fields["n_samples"]
+    fine_us = data[offsets + fine_at + 5].view(np.int8).astype(np.int64)
+    start_ns += 1_000 * np.where(fine_at > 0, fine_us, 0)
+    names = np.ascontiguousarray(heads[:, 6:20]).view("V14")[:, 0]
+    times = {}
+    for name in dict.fromkeys(names.tolist()):
+        which = (names == np.void(name)) & (n_samples > 0)
+        times[_codes(name)] = RecordTimes(start_ns[which], n_samples[which])
+    return times
+
+
+def _codes(name: bytes) -> tuple[str, ...]:
+    """Return quality, station, location, channel and network from bytes 6 to 20 of a header."""
+    text = name.decode("latin-1")
+    return tuple(text[begin - 6 : end - 6].strip(" \0") for begin, end in CODES.values())
+
+
+def _start_ns(fields: np.ndarray) -> np.ndarray:
+    """Return the times of headers in ns since 1970, without the microseconds of blockette 1001."""
+    years = (fields["year"].astype(np.int64) - 1970).astype("datetime64[Y]")
+    days = years.astype("datetime64[D]").astype(np.int64) + fields["day"] - 1
+    seconds = 86_400 * days + 3_600 * fields["hour"].astype(np.int64)
+    seconds += 60 * fields["minute"].astype(np.int64) + fields["second"]
+    is_due = fields["activity"] & IS_CORRECTED == 0
+    tenths_ms = fields["tenths_ms"] + np.where(is_due, fields["correction_tenths_ms"], 0)
+    return 1_000_000_000 * seconds + 100_000 * tenths_ms.astype(np.int64)
 
 
 def record_extents(data: np.ndarray) -> list[Extent]:
@@ -195,6 +302,7 @@ class _Record(NamedTuple):
     order: str
     chain: list[int]  # where the blockettes begin
     formats: list[int]  # of these, where those that say length and encoding do: one, if it is sound
+    fine_at: int  # of these, where the one is that has the microseconds; 0: there is none
 
 
 def _record(view: memoryview, offset: int) -> _Record | None:
@@ -211,12 +319,14 @@ def _record(view: memoryview, offset: int) -> _Record | None:
     order = "<" if _is_date(*struct.unpack_from("<2H", view, offset + FIELDS["year"])) else ">"
     [n_samples] = struct.unpack_from(f"{order}H", view, offset + FIELDS["n_samples"])
     data_offset, at = struct.unpack_from(f"{order}2H", view, offset + FIELDS["data_offset"])
-    chain, formats = [], []
+    chain, formats, fine_at = [], [], 0
     while at > 0 and offset + at + 8 <= len(view):
         kind, following = struct.unpack_from(f"{order}2H", view, offset + at)
         chain.append(at)
         if kind == FORMAT_BLOCKETTE:
             formats.append(at)
+        elif kind == FINE_TIME_BLOCKETTE:
+            fine_at = at
         at = following if following > at else 0
     if not formats:
         return None
@@ -225,7 +335,8 @@ def _record(view: memoryview, offset: int) -> _Record | None:
     if not max(LEAST_RECORD_BYTES, formats[0] + 1) <= length <= LARGEST_RECORD_BYTES:
         return None
     chain, formats = ([at for at in places if at < length] for places in (chain, formats))
-    return _Record(length, n_samples, data_offset, encoding, order, chain, formats)
+    fine_at = fine_at if fine_at < length else 0
+    return _Record(length, n_samples, data_offset, encoding, order, chain, formats, fine_at)
 
 
 def _is_date(year: Numbers, day: Numbers) -> Numbers:

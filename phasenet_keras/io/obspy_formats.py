@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.mseed_clock import cut_by_clock
 from phasenet_keras.io.mseed_damage import read_undamaged
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.record_names import is_dated
@@ -113,7 +114,7 @@ def _read_miniseed(source: str | bytes, headers_only: bool, read: Callable[..., 
     if whole is not None:
         source = content = whole
     try:
-        return read(
+        stream = read(
             source if isinstance(source, str) else io.BytesIO(source), headonly=headers_only
         )
     except Exception:  # whatever ObsPy's C code and the headers lead to
@@ -122,7 +123,9 @@ def _read_miniseed(source: str | bytes, headers_only: bool, read: Callable[..., 
         )
         if stream is None:
             raise
-        return stream
+    if not headers_only:
+        cut_by_clock(stream, np.frombuffer(content, np.uint8))
+    return stream
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.assembly import Assembler, Piece, trace_order
+from phasenet_keras.io.assembly import Assembler, trace_order
 from phasenet_keras.io.channel_files import said_of_channels
 from phasenet_keras.io.index import as_list, expand_paths
 from phasenet_keras.io.instruments import (
@@ -22,6 +22,7 @@ from phasenet_keras.io.instruments import (
     with_components,
 )
 from phasenet_keras.io.no_waveforms import said_of_metadata
+from phasenet_keras.io.pieces import Piece
 from phasenet_keras.io.pressure import heard_of, without_pressure
 from phasenet_keras.io.registry import (
     NoWaveformError,

@@ -31,7 +31,8 @@ __all__ = ["GroupParts", "PartFolder", "digest_of", "in_order", "room_wanted"]
 SAFE_MODULES = {
     *("phasenet_keras.data.moving", "phasenet_keras.data.resampling", "phasenet_keras.io.assembly"),
     *("phasenet_keras.models.config", "phasenet_keras.picking.peaks", "phasenet_keras.types"),
-    *("phasenet_keras.io.instruments", "phasenet_keras.picking.batches"),
+    *("phasenet_keras.io.instruments", "phasenet_keras.io.pieces"),
+    "phasenet_keras.picking.batches",
     *("phasenet_keras.picking.station_stream", "phasenet_keras.picking.stream_state"),
     "phasenet_keras.picking.search",
     *("obspy.core.utcdatetime", "obspy.core.trace", "obspy.core.util.attribdict"),

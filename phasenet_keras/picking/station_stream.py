@@ -11,7 +11,7 @@ import numpy as np
 
 from phasenet_keras.data.preprocess import channel_columns, wanted_rate
 from phasenet_keras.data.resampling import Resampler
-from phasenet_keras.io.assembly import Assembler, Piece
+from phasenet_keras.io.assembly import Assembler
 from phasenet_keras.io.instruments import (
     Company,
     Heard,
@@ -20,6 +20,7 @@ from phasenet_keras.io.instruments import (
     record_key,
     with_components,
 )
+from phasenet_keras.io.pieces import Piece
 from phasenet_keras.io.registry import check_header, with_numbers
 from phasenet_keras.picking.batches import MOST_WAITING_SAMPLES, BatchedSubmit, Submit
 from phasenet_keras.picking.no_picks import why_no_picks
