@@ -19,6 +19,7 @@ __all__ = [
     "beside_then_rename",
     "check_folder",
     "folder_to_write",
+    "json_of",
     "others_in",
     "read_json",
     "read_settings",
@@ -103,10 +104,26 @@ def write_json(content: Any, path: Path, **options: Any) -> None:
         file.write("\n")
 
 
+def json_of(content: str | bytes) -> Any:
+    """Return what JSON says; bytes are of UTF-8, UTF-16 or UTF-32, with their mark or without.
+
+    Raises:
+        ValueError: for what is no JSON, or nested too deeply.
+
+    Example:
+        >>> json_of('{"epochs": 5}'.encode("utf-16"))
+        {'epochs': 5}
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("its brackets are nested too deeply") from error
+
+
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds; None if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_of(path.read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -117,8 +134,9 @@ def read_settings(path: str | PathLike[str]) -> dict[str, Any]:
     Raises:
         ConfigError: if it cannot be read, or holds anything else.
     """
+    named = check_path(path, "a file of settings")
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json_of(named.read_bytes())
     except FileNotFoundError as error:
         raise ConfigError(f"{path} cannot be read: no such file") from error
     except (OSError, ValueError) as error:
