@@ -105,7 +105,7 @@ def test_what_is_no_json_is_said_so(tmp_path):
             read_config(path)
     with pytest.raises(ConfigError, match=r"^a text or a Path names a file of settings, .* int$"):
         read_config(3)
-    with pytest.raises(ConfigError, match="^the strategy is no valid JSON: its brackets are"):
+    with pytest.raises(ConfigError, match=r"^the strategy is no valid JSON: its brackets are"):
         strategy_of('{"a":' * 100_000)
 
 
