@@ -28,6 +28,8 @@ __all__ = [
 
 # File names may hold bytes that are no text; they are spelt out.
 NO_TEXT = "backslashreplace"
+# Names there are the system's, such as stdout, which may be a file's.
+DEVICES = Path("/dev")
 
 
 @contextmanager
@@ -52,13 +54,16 @@ def check_folder(path: Path) -> None:
     """Refuse a file that cannot be written where it is to be, before any work is done.
 
     Raises:
-        ConfigError: for a folder that does not exist or cannot be written to, or in its place.
+        ConfigError: for a folder that does not exist or cannot be written to, or in its place; and
+            for what is no file (``/dev/null``), which a file would take the place of.
     """
     check_path(path, "a file")
     if not path.parent.is_dir():
         raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder, a file is wanted")
+    if path.parent == DEVICES or (path.exists() and not path.is_file()):
+        raise ConfigError(f"{path} is a device or a pipe, a file is wanted")
     if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"folder {path.parent} cannot be written to")
 
