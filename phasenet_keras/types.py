@@ -91,9 +91,13 @@ installed: pip install 'phasenet-keras[parquet]'
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the nearest known name, or an empty string."""
-    close = get_close_matches(str(name), list(known), n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or an empty string.
+
+    Capitals are no difference: of two names that differ by them alone, the first is meant.
+    """
+    by_letters = {item.lower(): item for item in reversed(list(known))}
+    close = get_close_matches(str(name).lower(), list(by_letters), n=1)
+    return f" Did you mean '{by_letters[close[0]]}'?" if close else ""
 
 
 def refuse_unknown(given: Mapping[str, object], known: Iterable[str], what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -128,6 +129,47 @@ def test_a_worker_that_dies_costs_nothing_but_time(client, archive, preset, tmp_
             break
         time.sleep(0.1)
     assert victim not in now
+
+
+def test_workers_that_are_killed_again_and_again_are_one_line(
+    archive, preset, tmp_path, monkeypatch, capfd
+):
+    killed = lambda job, recipe, folder: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
+    monkeypatch.setattr("phasenet_keras.picking.cluster._pick_part", killed)
+    output = tmp_path / "picks.csv"
+    options = ["--preset", preset, "--dask", "local:1", "--output", str(output)]
+    assert main(["pick", str(archive), *options]) == 2
+    assert capfd.readouterr().err.splitlines() == [
+        "phasenet-keras: error: 4 workers were killed, one after the other, at the same task: most "
+        "often memory ran out. Finished parts are kept: have fewer workers, or give them more "
+        "memory, and give the same command again"
+    ]
+    assert not output.exists()
+
+
+def test_workers_that_do_not_start_are_an_error(monkeypatch):
+    def fail(**options):
+        raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr("distributed.LocalCluster", fail)
+    words = r"^workers were killed, .*, while they started \(Nanny failed to start\.\): give the"
+    with pytest.raises(PhaseNetKerasError, match=words), open_client("local:1"):
+        pass
+
+
+def test_tasks_that_are_called_off_are_said_so(client, archive, preset, tmp_path, monkeypatch):
+    slow = lambda job, recipe, folder: time.sleep(3)  # noqa: E731
+    monkeypatch.setattr("phasenet_keras.picking.cluster._pick_part", slow)
+    picker = Picker(PhaseNet.from_preset(preset))
+    events = pick_over_dask(client, picker, [archive], PartFolder(tmp_path / "parts"))
+    past_headers(events)
+    from distributed import Future
+
+    call_off = threading.Timer(1.0, lambda: client.cancel([Future(k) for k in client.futures]))
+    call_off.start()
+    with pytest.raises(PhaseNetKerasError, match=r"^the Dask scheduler is gone, or has called off"):
+        next(events)
+    call_off.join()
 
 
 def test_an_ended_run_goes_on_with_or_without_dask(client, archive, preset, tmp_path):

@@ -371,12 +371,14 @@ def test_a_wrong_set_lists_all_that_differs(spike_net):
     weights["down9_conv/kernel"] = np.zeros((7, 1, 1))
     weights["input_bn/gamma"] = np.zeros(5)
     weights["input_bn/beta"] = np.array([np.nan, 0.0])
+    weights["input_bn/moving_variance"] = np.array([1.0, -0.5])
     with pytest.raises(ShapeError) as error:
         check_weight_set(weights, spike_net.config)
     for line in (
         "missing: up0_conv/kernel (7, 4, 2)",
         "not in the network: down9_conv/kernel",
         "stage input, input_bn/gamma: expected shape (2,), received (5,)",
+        "stage input, input_bn/moving_variance: a variance is at least 0, received -0.5",
         "input_bn/beta: holds NaN",
     ):
         assert line in str(error.value)

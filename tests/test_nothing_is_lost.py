@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -85,11 +87,19 @@ def test_a_failed_figure_is_reported_and_the_picks_are_kept(preset, tmp_path, ca
         (["pick", ""], "file name is empty"),
         (["annotate", "{file}", "--output", "{folder}/none/a.mseed"], "does not exist"),
         (["annotate", "{file}", "--output", "{file}"], "is a file"),
+        (["annotate", "{file}", "--output", "/dev/null"], "/dev/null is a file; a folder, .mseed"),
+        (["pick", "{file}", "--output", "/dev/null"], "/dev/null is a file or a device"),
+        (["pick", "{file}", "--output", "{pipe}"], "pipe.csv is a device or a pipe, a file is"),
+        (
+            ["pick", "{file}", "--output", "/dev/none", "--format", "csv"],
+            "/dev/none is a device or a pipe, a file is wanted",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_the_work(preset, tmp_path, capsys, arguments, words):
-    file = write_station(tmp_path / "a")
-    given = [item.format(file=file, folder=tmp_path) for item in arguments]
+    file, pipe = write_station(tmp_path / "a"), tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    given = [item.format(file=file, folder=tmp_path, pipe=pipe) for item in arguments]
     assert main([*given, "--preset", preset]) == 2
     message = capsys.readouterr().err
     assert words in message
@@ -177,6 +187,41 @@ def test_probabilities_that_a_disk_does_not_take_are_an_error_and_no_hole(tmp_pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_probabilities_that_a_full_disk_took_are_said(preset, tmp_path, monkeypatch, capsys):
+    for name in ("AA", "BB", "CC"):
+        write_station(tmp_path / f"{name}.mseed", station=name)
+    save, n_saved = np.savez_compressed, []
+
+    def fill(file, **arrays):
+        n_saved.append(file)
+        if len(n_saved) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(file, **arrays)
+
+    monkeypatch.setattr(np, "savez_compressed", fill)
+    out = tmp_path / "out"
+    command = ["annotate", str(tmp_path / "*.mseed"), "--preset", preset, "--output", str(out)]
+    assert main(command) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(
+        rf"phasenet-keras: error: {out}/XX\.CC\.\.HH_\w+\.npz cannot be written, its disk is full "
+        rf"\([\d.e+]+ MB were left for it\): make room and give the same command again\. The files "
+        rf"before it, 2, are in {out}",
+        error,
+    )
+    assert len(list(out.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["x.npz", "x.mseed"])
+def test_a_slash_makes_a_folder_of_any_name(preset, tmp_path, name):
+    file, out = write_station(tmp_path / "a.mseed"), tmp_path / name
+    for output in (f"{out}/", str(out)):  # a folder that is there is one without, too
+        assert main(["annotate", file, "--preset", preset, "--output", output]) == 0
+        assert [path.suffix for path in out.iterdir()] == [".npz"]
+    written = write_annotations(annotations([1]), f"{tmp_path}/of-python.npz/")
+    assert [path.parent.name for path in written] == ["of-python.npz"]
 
 
 def test_probabilities_are_in_the_file_before_the_next_are_made(tmp_path):

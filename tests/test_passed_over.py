@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -107,6 +111,23 @@ def test_a_file_of_no_known_format_is_said_in_a_line(tmp_path):
         reader_of(tmp_path / "obs.log")
     assert "SeisBench, HDF5, miniSEED, SAC, …; docs/reference/formats.md lists" in str(caught.value)
     assert len(str(caught.value)) < 140 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "packing"),
+    [
+        ("a.mseed.gz", gzip.compress(b"0" * 99), "gzip"),
+        ("a.sac.bz2", bz2.compress(b"0" * 99), "bzip2"),
+        ("a.xz", lzma.compress(b"0" * 99), "xz"),
+        ("a.zip", b"PK\x03\x04" + bytes(99), "zip"),
+        ("a.tar", tarfile.TarInfo("a.mseed").tobuf() + bytes(1024), "tar"),
+    ],
+)
+def test_an_archive_is_to_be_unpacked_first(tmp_path, name, content, packing):
+    (tmp_path / name).write_bytes(content)
+    words = rf"{name} is packed \({packing}\): unpack it first$"
+    with pytest.raises(UnknownFormatError, match=words):
+        read_stream(tmp_path / name)
 
 
 @pytest.mark.parametrize("verb", ["pick", "plot", "annotate"])
@@ -227,6 +248,26 @@ def test_folders_with_metadata_are_read_and_named_metadata_is_refused(tmp_path):
         assert {wave.station for wave in waves} == {"XX.AA..HH"}
     with pytest.raises(NoWaveformError, match=r"inventory.xml is no waveform, but StationXML"):
         read_waveforms([folder / "a.mseed", folder / "inventory.xml"])
+
+
+def test_text_of_any_kind_in_a_folder_is_passed_over_and_named_text_refused(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("README.txt", "notes.csv", "LICENSE"):
+        (folder / name).write_text("so and, so\nthis, that\n")
+    with pytest.raises(FormatError, match=r"notes\.csv is of no format known here"):
+        read_waveforms(folder)
+    write_station(folder / "a.mseed")
+    with pytest.warns(RecordWarning) as caught:
+        [wave] = read_waveforms(folder)
+    assert wave.station == "XX.AA..HH"
+    said = [str(item.message) for item in caught]
+    assert said[0] == "a file is no waveform, and passed over: README.txt (a note)"
+    assert [text.partition(" (")[0] for text in said[1:]] == [
+        f"{folder / name} is of no format known here" for name in ("LICENSE", "notes.csv")
+    ]
+    with pytest.raises(UnknownFormatError, match=r"notes\.csv is of no format known here"):
+        read_waveforms([folder / "a.mseed", folder / "notes.csv"])
 
 
 def test_metadata_has_no_row_in_a_table_in_the_order_of_the_files(tmp_path, capsys):

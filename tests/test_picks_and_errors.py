@@ -97,6 +97,8 @@ def test_a_name_that_is_no_text_is_refused_all_the_same():
 
 def test_nearest_name():
     assert nearest_name("ncdec", ["ncedc", "stead"]) == " Did you mean 'ncedc'?"
+    assert nearest_name("NCEDC", ["ncedc"]) == " Did you mean 'ncedc'?"
+    assert nearest_name("pB1", ["PB1", "pb1"]) == " Did you mean 'PB1'?"
     assert nearest_name("zzz", ["ncedc"]) == nearest_name("", []) == ""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 from sources import labelled, run, write_text_files
 
-from phasenet_keras.io.hdf5_files import new_hdf5
+from phasenet_keras.io.hdf5_files import _DiskFile, new_hdf5
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.picking.one_run import only_run
@@ -198,6 +200,34 @@ def test_a_disk_that_is_full_is_said_once(lines, tmp_path):
     assert not (tmp_path / "set/.prepare/part00000.hdf5").exists()
     assert run(*lines) == 0
     assert len(read_dataset(tmp_path / "set")) == N
+
+
+def test_what_a_full_disk_has_kept_is_said(lines, tmp_path, monkeypatch, capsys):
+    """The first file is that of what was read, the second that of the data set."""
+    write, files = _DiskFile.write, []
+
+    def fill(self, data):
+        if self.name not in files:
+            files.append(self.name)
+        if len(files) == 2:
+            self.error = OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    monkeypatch.setattr(_DiskFile, "write", fill)
+    assert run(*lines) == 2
+    folder = tmp_path / "set"
+    [line] = capsys.readouterr().err.splitlines()
+    unfinished = rf"{folder}/\.waveforms\.hdf5-part"
+    assert re.fullmatch(
+        rf"phasenet-keras: error: {unfinished} cannot be written, its disk is full "
+        rf"\([\d.e+]+ MB were left for it\): make room and give the same command again\. What was "
+        rf"read until then is kept in {folder}/\.prepare",
+        line,
+    )
+    assert (folder / ".prepare/part00000.hdf5").is_file()
+    monkeypatch.undo()
+    assert run(*lines) == 0
+    assert not (folder / ".prepare").exists()
 
 
 def test_a_file_that_could_not_be_written_is_removed(tmp_path):

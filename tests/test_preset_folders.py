@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phasenet_keras import PhaseNet, PhaseNetConfig, list_presets
+from phasenet_keras import PhaseNet, PhaseNetConfig, Picker, list_presets
 from phasenet_keras.models.presets import check_golden, check_preset, read_preset
 from phasenet_keras.types import ConfigError, PresetError
 
@@ -65,6 +65,51 @@ def test_found_by_path_by_variable_and_in_the_package(folder, monkeypatch):
         PhaseNet.from_preset("spike")
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "^a text or a Path names a preset, received NoneType$"),
+        (3, "^a text or a Path names a preset, received int$"),
+        (["ncedc"], "^a text or a Path names a preset, received list$"),
+        ("", "^a file name is empty"),
+        ("x" * 5000, "^a name of 5000 bytes is too long for a preset"),
+    ],
+)
+def test_what_is_no_name_of_a_preset_is_refused(given, words):
+    for load in (Picker.from_preset, PhaseNet.from_preset, read_preset):
+        with pytest.raises(ConfigError, match=words):
+            load(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("NCEDC", "ncedc"), ("Near_Surface", "near-surface"), ("regionl", "regional")],
+)
+def test_a_preset_in_capitals_or_misspelt_is_told_the_nearest(given, meant):
+    with pytest.raises(PresetError, match=f"^no preset '{given}'. Did you mean '{meant}'"):
+        read_preset(given)
+
+
+def test_a_home_of_nobody_is_a_name_as_any_other():
+    with pytest.raises(PresetError, match=r"^no preset '~nobody-of-this-name/run'"):
+        read_preset("~nobody-of-this-name/run")
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.keras", "a.weights.h5", "a.txt"])
+def test_a_file_is_no_preset(tmp_path, name):
+    (tmp_path / name).write_text("no weights")
+    words = rf"{name} is a file, a preset is a folder with a preset\.json: name its folder, or make"
+    with pytest.raises(PresetError, match=words):
+        Picker.from_preset(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_contract_of_another_encoding_is_read(folder, encoding):
+    path = folder / "preset.json"
+    path.write_text(path.read_text(), encoding=encoding)
+    assert read_preset(folder).name == "spikes"
+
+
 def test_saving_replaces_a_preset_and_nothing_else(spike_net, folder, tmp_path):
     spike_net.save_preset(folder, name="other")
     assert read_preset(folder).name == "other"
@@ -87,6 +132,14 @@ def test_saving_replaces_a_preset_and_nothing_else(spike_net, folder, tmp_path):
     [
         (lambda f: (f / "preset.json").write_text("{"), "preset.json cannot be read"),
         (lambda f: (f / "preset.json").write_text("[]"), "should hold a JSON object"),
+        (
+            lambda f: (f / "preset.json").write_text("[" * 100_000),
+            "preset.json cannot be read: its brackets are nested too deeply",
+        ),
+        (
+            lambda f: (f / "preset.json").write_text('{"sampling_rate": 100}'),
+            r"preset\.json: preset '\(no name\)': it lacks name, window_samples, which every",
+        ),
         (lambda f: edit(f, colour="red"), "has no setting 'colour'"),
         (lambda f: edit(f, sampling_rate=-5), "sampling_rate is above 0"),
         (lambda f: edit(f, sampling_rate="fast"), "sampling_rate is above 0"),

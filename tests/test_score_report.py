@@ -162,11 +162,15 @@ def test_records_that_trained_the_network_are_counted(dataset, preset, tmp_path,
 
 def test_a_json_file_alone_has_the_same_values(dataset, preset, tmp_path):
     folder, file = tmp_path / "scores", tmp_path / "alone.json"
-    for output in (folder, file):
+    slash = tmp_path / "with-slash.json"
+    for output in (folder, file, f"{slash}/"):
         assert main(["evaluate", preset, dataset, "--output", str(output)]) == 0
+    assert (slash / "scores.json").read_text() == file.read_text()
     assert file.read_text() == (folder / "scores.json").read_text()
     assert json.loads(file.read_text())["P"]["rule"] == "phasenet"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.json", "scores", "set"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("alone.json", "scores", "set", "with-slash.json"),
+    ]
 
 
 @pytest.mark.parametrize(

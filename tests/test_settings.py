@@ -86,6 +86,29 @@ def test_training_settings_are_refused_by_name(given, words, tmp_path):
         config_of({"epochs": 1})
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_settings_are_read_in_any_encoding_of_json(tmp_path, encoding):
+    path = tmp_path / "c.json"
+    path.write_text('{"epochs": 3}', encoding=encoding)
+    assert read_config(path).epochs == 3
+
+
+def test_what_is_no_json_is_said_so(tmp_path):
+    path = tmp_path / "c.json"
+    for content, words in (
+        (b'{"epochs": "\xe9"}', r"c\.json is no readable JSON: 'utf-8' codec can't decode"),
+        (b"[" * 100_000, r"c\.json is no readable JSON: its brackets are nested too deeply$"),
+        (b'{"loss": ' * 100_000, "its brackets are nested too deeply$"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match=words):
+            read_config(path)
+    with pytest.raises(ConfigError, match=r"^a text or a Path names a file of settings, .* int$"):
+        read_config(3)
+    with pytest.raises(ConfigError, match=r"^the strategy is no valid JSON: its brackets are"):
+        strategy_of('{"a":' * 100_000)
+
+
 def test_numbers_of_numpy_are_numbers_and_json_takes_them():
     config = TrainConfig(
         epochs=np.int64(2),
@@ -132,6 +155,7 @@ def test_numbers_of_numpy_are_numbers_and_json_takes_them():
         ({"name": "a", "freeze": {"start_epoch": 0.5}}, "start_epoch is a whole number from 0 on"),
         (None, "a strategy is a name, JSON or a TransferStrategy, received None"),
         ("[1]", r"no strategy '\[1\]'"),
+        ("{", "the strategy is no valid JSON"),
     ],
 )
 def test_strategies_are_refused_by_name(given, words):

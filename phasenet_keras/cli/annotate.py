@@ -44,7 +44,6 @@ def add_annotate(verbs: argparse._SubParsersAction) -> None:
     add_selection_options(verb)
     verb.add_argument(
         "--output",
-        type=Path,
         required=True,
         metavar="PATH",
         help="a .mseed file for all, a .npz file for one record, or a folder of npz files",
@@ -74,7 +73,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
             with noted() as texts:
                 write_annotations(chain([first], annotations), arguments.output)
             for text in dict.fromkeys(texts):
-                report.take(FileReport(arguments.output, text, failed=True))
+                report.take(FileReport(Path(arguments.output), text, failed=True))
     if errors:
         raise errors[0]
     return concluded(report, selection, is_stopped=bool(stop))

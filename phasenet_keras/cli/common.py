@@ -214,6 +214,8 @@ def make_folder(folder: Path) -> None:
     Raises:
         ConfigError: if it cannot be made.
     """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"folder {folder} cannot be made: {folder} is a file or a device")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from phasenet_keras.io.index import is_folder_name
 
 if TYPE_CHECKING:
     from phasenet_keras.data.settings import Kind
@@ -23,7 +24,6 @@ __all__ = [
     "add_selection_options",
     "add_training_options",
     "file_path",
-    "is_folder_name",
     "join_empty_location",
     "whole_number",
 ]
@@ -43,11 +43,6 @@ class HelpText(argparse.HelpFormatter):
             block if block.startswith(" ") else "\n".join(self._split_lines(block, width))
             for block in blocks
         )
-
-
-def is_folder_name(text: str) -> bool:
-    """Tell if a path ends as only that of a folder does, which a `Path` forgets."""
-    return text.endswith(("/", os.sep))
 
 
 def file_path(text: str) -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from phasenet_keras.cli.annotate import add_annotate
 from phasenet_keras.cli.common import EXIT_CODES, EXIT_INTERRUPTED, EXIT_NOTHING_DONE
 from phasenet_keras.cli.compare import add_compare
-from phasenet_keras.cli.console import leave_output
+from phasenet_keras.cli.console import leave_output, said_of_error
 from phasenet_keras.cli.convert import add_convert
 from phasenet_keras.cli.correct import add_correct
 from phasenet_keras.cli.dataset import add_prepare
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         leave_output()
         return 0
     except (PhaseNetKerasError, OSError) as error:
-        print(f"phasenet-keras: error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"phasenet-keras: error: {said_of_error(error)}", file=sys.stderr)  # noqa: T201
         return EXIT_NOTHING_DONE
     except KeyboardInterrupt:
         print("phasenet-keras: interrupted", file=sys.stderr)  # noqa: T201

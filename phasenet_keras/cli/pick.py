@@ -24,11 +24,8 @@ from phasenet_keras.cli.common import (
     until_asked,
 )
 from phasenet_keras.cli.console import leave_output, open_console
-from phasenet_keras.cli.options import (
-    add_record_options,
-    add_selection_options,
-    is_folder_name,
-)
+from phasenet_keras.cli.options import add_record_options, add_selection_options
+from phasenet_keras.io.index import is_folder_name
 from phasenet_keras.io.pick_formats import pick_format_of, pick_formats
 from phasenet_keras.types import ConfigError, FormatError, PhaseNetKerasError
 
@@ -268,9 +265,7 @@ def _check_output(arguments: argparse.Namespace) -> None:
     errors_s = _time_errors_s(arguments)
     given = arguments.output
     output = arguments.output = None if given is None else Path(given)
-    if output and (
-        is_folder_name(given) or output.is_dir() or not (output.suffix or arguments.format)
-    ):
+    if output and (is_folder_name(given) or not (output.suffix or arguments.format)):
         ending = pick_format_of(output, arguments.format or "csv").endings[0]
         make_folder(output)
         arguments.output = output / f"picks{ending}"

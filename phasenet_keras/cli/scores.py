@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli.common import load_picker, make_folder
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.options import add_channel_options, add_engine_option, add_sampling_option
+from phasenet_keras.io.index import is_folder_name
 from phasenet_keras.types import SPLITS, ConfigError
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument(
         "--output",
-        type=Path,
         metavar="DIR|FILE.json",
         help="write scores.json, scores.md and figures into a folder, or the scores alone",
     )
@@ -82,7 +82,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     tolerance = tolerance_of(arguments.rule, arguments.tolerance_s, arguments.tolerance_samples)
     if arguments.bootstrap < 0:
         raise ConfigError(f"--bootstrap is 0 or more, received {arguments.bootstrap}")
-    _check_output(arguments.output)
+    is_one_file = _settle_output(arguments)
     _refuse_exchanged(arguments.preset, arguments.dataset)
     records = _read(arguments.dataset, arguments.split)
     picker = load_picker(arguments)
@@ -114,7 +114,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
 
     curves = score_curves(picked, picker.thresholds, tolerance)
     names = {"preset": arguments.preset, "split": arguments.split}
-    if arguments.output.suffix.lower() == ".json":
+    if is_one_file:
         write_score_values(arguments.output, scores, curves, **names)
     else:
         write_scores(
@@ -130,13 +130,18 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_output(output: Path | None) -> None:
-    """Refuse an output that cannot be written, before any work is done."""
+def _settle_output(arguments: argparse.Namespace) -> bool:
+    """Refuse an output that cannot be written, before any work; tell if it is a file, no folder."""
     from phasenet_keras.io.new_files import check_folder
 
-    if output is not None:
-        check = check_folder if output.suffix.lower() == ".json" else make_folder
-        check(output)
+    given = arguments.output
+    if given is None:
+        return False
+    arguments.output = Path(given)
+    is_one_file = arguments.output.suffix.lower() == ".json" and not is_folder_name(given)
+    check = check_folder if is_one_file else make_folder
+    check(arguments.output)
+    return is_one_file
 
 
 def _refuse_exchanged(preset: str, dataset: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.channels import seed_codes
-from phasenet_keras.io.index import check_path
+from phasenet_keras.io.index import check_path, is_folder_name
 from phasenet_keras.io.new_files import beside_then_rename, check_folder, folder_to_write
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
@@ -91,8 +91,8 @@ def write_annotations(annotations: Iterable[Annotation], path: str | PathLike[st
 
     Args:
         annotations: one or more; gone through once, so that a generator's are not held.
-        path: ``….mseed`` takes all in one file; ``….npz`` takes one annotation; anything else is
-            a folder, made if needed, with an npz file for each.
+        path: ``….mseed`` takes all in one file; ``….npz`` takes one annotation; anything else, and
+            what ends with a slash, is a folder, made if needed, with an npz file for each.
 
     Returns:
         The files written.
@@ -100,11 +100,11 @@ def write_annotations(annotations: Iterable[Annotation], path: str | PathLike[st
     Raises:
         ConfigError: for several annotations and one npz, codes too long for miniSEED, or a place
             that cannot be written to.
+        OSError: naming the file, if there is no room for it.
     """
-    path = check_path(path, "a file or a folder")
     check_annotation_path(path)
-    suffix = path.suffix.lower()
-    if suffix == ".mseed":
+    ending, path = _ending_of(path), Path(path)
+    if ending == ".mseed":
         with beside_then_rename(path, "wb") as file:
             for trace in _traces_of(annotations):
                 _check_codes(trace)
@@ -113,7 +113,7 @@ def write_annotations(annotations: Iterable[Annotation], path: str | PathLike[st
                 trace.write(content, format="MSEED", encoding="FLOAT32")
                 file.write(content.getbuffer())
         return [path]
-    if suffix == ".npz":
+    if ending == ".npz":
         annotations = list(annotations)
         if len(annotations) != 1:
             raise ConfigError(
@@ -131,18 +131,24 @@ def write_annotations(annotations: Iterable[Annotation], path: str | PathLike[st
         name = free_name(stem, taken)
         taken.add(name)
         target = path / f"{name}.npz"
-        _write_npz(annotation, target)
+        try:
+            _write_npz(annotation, target)
+        except OSError as error:
+            if written:
+                error.add_note(f"The files before it, {len(written)}, are in {path}")
+            raise
         written.append(target)
     return written
 
 
-def check_annotation_path(path: Path) -> None:
+def check_annotation_path(given: str | PathLike[str]) -> None:
     """Refuse a path that annotations cannot be written to, before any work is done.
 
     Raises:
         ConfigError: for a folder that does not exist, or a file where a folder is meant.
     """
-    if path.suffix.lower() in (".mseed", ".npz"):
+    path = check_path(given, "a file or a folder")
+    if _ending_of(given):
         check_folder(path)
     elif path.exists() and not path.is_dir():
         raise ConfigError(f"{path} is a file; a folder, .mseed or .npz is wanted")
@@ -150,11 +156,18 @@ def check_annotation_path(path: Path) -> None:
         folder_to_write(path)
 
 
-def files_at(path: Path) -> list[Path]:
+def files_at(given: str | PathLike[str]) -> list[Path]:
     """Return the files that are there and that annotations could take the place of."""
-    if path.suffix.lower() in (".mseed", ".npz"):
+    path = Path(given)
+    if _ending_of(given):
         return [path] if path.is_file() else []
     return sorted(path.glob("*.npz"))
+
+
+def _ending_of(given: str | PathLike[str]) -> str:
+    """Return which kind of file a name stands for, or nothing for a folder."""
+    ending = Path(given).suffix.lower()
+    return ending if ending in (".mseed", ".npz") and not is_folder_name(given) else ""
 
 
 def file_stem(station: str) -> str:

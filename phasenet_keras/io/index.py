@@ -26,6 +26,7 @@ __all__ = [
     "check_path",
     "expand_paths",
     "group_by_station",
+    "is_folder_name",
     "natural_key",
     "tie_together",
 ]
@@ -138,6 +139,16 @@ def check_path(given: Any, what: str = "a file, a folder or a pattern ('in/*.sac
                 said = f"a name of {len(os.fsencode(name))} bytes is too long for {what}"
                 raise ConfigError(f"{said}: {name[:60]}…") from error
     return path
+
+
+def is_folder_name(given: str | PathLike[str]) -> bool:
+    """Tell if a name is a folder's: one that is there, or by its last sign, which a `Path` forgets.
+
+    Example:
+        >>> is_folder_name("scores.json/"), is_folder_name("scores.json")
+        (True, False)
+    """
+    return os.fspath(given).endswith(("/", os.sep)) or Path(given).is_dir()
 
 
 def _is_below(real: str, folders: Collection[str]) -> bool:

@@ -19,6 +19,7 @@ __all__ = [
     "beside_then_rename",
     "check_folder",
     "folder_to_write",
+    "json_of",
     "others_in",
     "read_json",
     "read_settings",
@@ -27,6 +28,8 @@ __all__ = [
 
 # File names may hold bytes that are no text; they are spelt out.
 NO_TEXT = "backslashreplace"
+# Names there are the system's, such as stdout, which may be a file's.
+DEVICES = Path("/dev")
 
 
 @contextmanager
@@ -51,13 +54,16 @@ def check_folder(path: Path) -> None:
     """Refuse a file that cannot be written where it is to be, before any work is done.
 
     Raises:
-        ConfigError: for a folder that does not exist or cannot be written to, or in its place.
+        ConfigError: for a folder that does not exist or cannot be written to, or in its place; and
+            for what is no file (``/dev/null``), which a file would take the place of.
     """
     check_path(path, "a file")
     if not path.parent.is_dir():
         raise ConfigError(f"folder {path.parent} does not exist: make it, or write elsewhere")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder, a file is wanted")
+    if path.parent == DEVICES or (path.exists() and not path.is_file()):
+        raise ConfigError(f"{path} is a device or a pipe, a file is wanted")
     if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"folder {path.parent} cannot be written to")
 
@@ -103,10 +109,26 @@ def write_json(content: Any, path: Path, **options: Any) -> None:
         file.write("\n")
 
 
+def json_of(content: str | bytes) -> Any:
+    """Return what JSON says; bytes are of UTF-8, UTF-16 or UTF-32, with their mark or without.
+
+    Raises:
+        ValueError: for what is no JSON, or nested too deeply.
+
+    Example:
+        >>> json_of('{"epochs": 5}'.encode("utf-16"))
+        {'epochs': 5}
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("its brackets are nested too deeply") from error
+
+
 def read_json(path: Path) -> Any:
     """Return what a JSON file holds; None if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_of(path.read_bytes())
     except (OSError, ValueError):
         return None
 
@@ -117,8 +139,9 @@ def read_settings(path: str | PathLike[str]) -> dict[str, Any]:
     Raises:
         ConfigError: if it cannot be read, or holds anything else.
     """
+    named = check_path(path, "a file of settings")
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json_of(named.read_bytes())
     except FileNotFoundError as error:
         raise ConfigError(f"{path} cannot be read: no such file") from error
     except (OSError, ValueError) as error:

@@ -17,6 +17,7 @@ __all__ = [
     "array_kind",
     "check_are_channels",
     "metadata_kind",
+    "packing_of",
     "said_of_metadata",
     "said_of_no_record",
     "specfem_kind",
@@ -58,6 +59,18 @@ SPECFEM_FILES = {
     r"for_information_SOURCE_actually_used": rf"{_NUMBER}\s+{_NUMBER}$",
     r"interfaces\w*\.dat": r"\d+$",
 }
+# Where the mark of an archive stands, and what it is called; an npz is a zip, too.
+PACKED = (
+    (0, b"\x1f\x8b", "gzip"),
+    (0, b"\x1f\x9d", "compress"),
+    (0, b"BZh", "bzip2"),
+    (0, b"\xfd7zXZ", "xz"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd"),
+    (0, b"PK\x03\x04", "zip"),
+    (0, b"7z\xbc\xaf", "7z"),
+    (0, b"Rar!", "rar"),
+    (257, b"ustar", "tar"),
+)
 MAGIC = {
     b"MATLAB 5.0": "a MATLAB file, which scipy.io.loadmat reads",
     b"\x93NUMPY": "a NumPy array, which numpy.load reads",
@@ -162,6 +175,19 @@ def array_kind(head: bytes) -> str:
         if len(cells) > 2 and all(re.fullmatch(r"[-+\d.,eE]+", cell) for cell in cells):
             return f"text of {len(cells)} columns"
     return ""
+
+
+def packing_of(head: bytes) -> str:
+    r"""Return what a file is packed by; empty for all that is no archive.
+
+    Args:
+        head: its first bytes.
+
+    Example:
+        >>> packing_of(b"\x1f\x8b\x08"), packing_of(b"0 0.5")
+        ('gzip', '')
+    """
+    return next((name for at, mark, name in PACKED if head[at:].startswith(mark)), "")
 
 
 def said_of_no_record(path: Path, lost: Sequence[str]) -> str:

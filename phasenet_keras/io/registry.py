@@ -20,6 +20,7 @@ from phasenet_keras.io.no_waveforms import (
     OTHER_SHAPES,
     array_kind,
     metadata_kind,
+    packing_of,
     specfem_kind,
 )
 from phasenet_keras.io.record_names import note_source
@@ -87,7 +88,7 @@ class NoWaveformError(FormatError):
 
 
 class UnknownFormatError(FormatError):
-    """A file is of no format known here, and nothing says what it is."""
+    """A file is of no format known here: it is packed, or nothing says what it is."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,8 @@ def reader_of(path: Path) -> Reader:
         kind = metadata_kind(path, head)
     if kind:
         raise NoWaveformError(path, kind)
+    if packing := packing_of(head):
+        raise UnknownFormatError(f"{path} is packed ({packing}): unpack it first")
     arrays = array_kind(head)
     if arrays:
         raise UnknownFormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")

@@ -27,6 +27,7 @@ from phasenet_keras.io.pressure import heard_of, without_pressure
 from phasenet_keras.io.registry import (
     NoWaveformError,
     RecordWarning,
+    UnknownFormatError,
     check_header,
     is_text,
     read_stream,
@@ -64,11 +65,13 @@ def read_waveforms(
         a new one; overlapping samples are taken from the trace that starts later.
 
     Raises:
-        FormatError: if a file is missing, empty, damaged or of no known format, or a trace has no
-            sampling rate; if traces of one time have no codes to tell whose they are.
+        FormatError: if a file is missing, empty or damaged, or a trace has no sampling rate; if a
+            file that is named, or all in a folder, is of no known format; if traces of one time
+            have no codes to tell whose they are.
 
     Warns:
-        RecordWarning: for files of folders that are no waveforms, and as `waveforms_of`.
+        RecordWarning: for files of folders that are no waveforms or of no known format, which are
+            passed over, and as `waveforms_of`.
 
     Example:
         >>> [wave] = read_waveforms()
@@ -96,21 +99,22 @@ def read_waveforms(
 def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
     """Read files, each of which is named itself (True), or is one of those of a folder."""
     traces: list[Trace] = []
-    passed_over: dict[Path, str] = {}
+    passed_over: dict[Path, FormatError] = {}
     for path, is_named in paths:
         try:
             traces += read_stream(path)
-        except TextOnlyError:  # a logger's
+        except (NoWaveformError, TextOnlyError, UnknownFormatError) as error:
             if is_named:
                 raise
-        except NoWaveformError as error:
-            if is_named:
-                raise
-            passed_over[path] = error.kind
-    if passed_over and not traces:
-        raise FormatError(said_of_metadata(passed_over))
-    if passed_over:
-        warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=3)
+            passed_over[path] = error
+    errors = passed_over.values()
+    kinds = {path: e.kind for path, e in passed_over.items() if isinstance(e, NoWaveformError)}
+    texts = [said_of_metadata(kinds)] if kinds else []
+    texts += [str(error) for error in errors if isinstance(error, UnknownFormatError)]
+    if texts and not traces:
+        raise FormatError(texts[-1])
+    for text in texts:
+        warnings.warn(text, RecordWarning, stacklevel=3)
     return traces
 
 

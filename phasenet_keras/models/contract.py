@@ -27,6 +27,8 @@ __all__ = ["NEVER", "Preset"]
 WINDOW_RANGE = (16, 10_000_000)
 # The threshold of a phase that nobody taught.
 NEVER = 1.0
+# Of these no default would be right.
+NEEDED = ("name", "sampling_rate", "window_samples")
 KINDS = {
     "architecture": choice(("phasenet",)),
     "normalization": choice(("std",)),
@@ -122,6 +124,8 @@ class Preset(ShortRepr):
         name = values.get("name", "(no name)")
         try:
             given = by_name(values, cls, "a preset")
+            if missing := [key for key in NEEDED if key not in given]:
+                raise ConfigError(f"it lacks {', '.join(missing)}, which every preset states")
             given["config"] = PhaseNetConfig.from_dict(given.get("config", {}))
             return cls(**given)
         except (ConfigError, TypeError, AttributeError) as error:

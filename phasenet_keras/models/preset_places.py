@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from phasenet_keras.io.index import check_path
 from phasenet_keras.io.new_files import read_json
 from phasenet_keras.types import PresetError, nearest_name
 
@@ -77,8 +79,11 @@ def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
 
     Raises:
         PresetError: if there is none; it names the nearest and all known ones.
+        ConfigError: for what is no name.
     """
-    path = Path(name_or_path).expanduser()
+    path = check_path(name_or_path, "a preset")
+    with suppress(RuntimeError):  # a home of nobody, which is then a name as any other
+        path = path.expanduser()
     # A run folder serves, too: the best network in it.
     for folder in (path, path / BEST):
         if (folder / CONTRACT).is_file():
@@ -89,6 +94,12 @@ def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
         return known[name]
     if path.is_dir():
         raise PresetError(f"folder {path} is no preset: {_why_none(path)}")
+    if path.is_file():
+        raise PresetError(
+            f"{path} is a file, a preset is a folder with a {CONTRACT}: name its folder, or make "
+            "one of weights of other programs by `phasenet-keras convert`, of a network in Python "
+            "by its save_preset"
+        )
     raise PresetError(
         f"no preset '{name}'.{nearest_name(name, known)} Known: {', '.join(known) or 'none'}; a "
         f"folder with a {CONTRACT} serves too, and {PRESETS_VARIABLE} names folders to search."

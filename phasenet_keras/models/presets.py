@@ -24,7 +24,7 @@ from phasenet_keras.data.settings import by_name
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.hdf5_files import new_hdf5
 from phasenet_keras.io.index import check_path
-from phasenet_keras.io.new_files import folder_to_write
+from phasenet_keras.io.new_files import folder_to_write, json_of
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.preset_places import (
     CONTRACT,
@@ -249,13 +249,16 @@ def _with_channels(
 
 def _read_contract(folder: Path) -> Preset:
     values = _contract_values(folder)
-    return Preset.from_dict({k: v for k, v in values.items() if k != "files_sha256"})
+    try:
+        return Preset.from_dict({k: v for k, v in values.items() if k != "files_sha256"})
+    except PresetError as error:
+        raise PresetError(f"{folder / CONTRACT}: {error}") from error
 
 
 def _contract_values(folder: Path) -> dict[str, Any]:
     path = folder / CONTRACT
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_of(path.read_bytes())
     except (OSError, ValueError) as error:
         raise PresetError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict):

@@ -60,7 +60,8 @@ def check_weight_set(weights: WeightSet, config: PhaseNetConfig, source: str = "
 
     Raises:
         ShapeError: for what is no mapping; listing every missing name, every name too many, every
-            shape that differs, with its stage, and every array with NaN or infinite values.
+            shape that differs, with its stage, and every array with NaN or infinite values, or with
+            variances below 0.
     """
     if not isinstance(weights, Mapping):
         raise ShapeError(
@@ -80,6 +81,9 @@ def check_weight_set(weights: WeightSet, config: PhaseNetConfig, source: str = "
             wrong.append(f"{of_stage}: expected shape {shape}, received {weights[name].shape}")
         elif not np.isfinite(weights[name]).all():
             wrong.append(f"{of_stage}: holds NaN or infinite values")
+        elif name.endswith("/moving_variance") and np.min(weights[name]) < 0:
+            least = np.min(weights[name])
+            wrong.append(f"{of_stage}: a variance is at least 0, received {least:g}")
     wrong += [f"not in the network: {name}" for name in weights if name not in expected]
     if wrong:
         listed = "\n  ".join(wrong)

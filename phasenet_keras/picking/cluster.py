@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -38,7 +38,7 @@ from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError, MissingExtraError, PhaseNetKerasError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
     from phasenet_keras.picking.picker import Picker
 
@@ -90,34 +90,46 @@ def open_client(address: str) -> Iterator[Client]:
     Raises:
         ConfigError: for an address that is none, or if nobody answers.
         MissingExtraError: without Dask.
+        PhaseNetKerasError: if the workers on this machine do not start.
     """
     n_workers = check_dask_address(address)
     try:
-        from distributed import Client, LocalCluster
+        from distributed import Client
+        from distributed.utils import silence_logging_cmgr
     except ImportError as error:
         raise MissingExtraError("picks over Dask", "distributed", "cluster", error) from error
-    if not n_workers:
+    # What its log says with traces, of workers and schedulers that are gone, our errors say.
+    with silence_logging_cmgr("CRITICAL"), ExitStack() as stack:
+        if n_workers:
+            cluster = stack.enter_context(_own_workers(n_workers))
+            yield stack.enter_context(Client(cluster))
+            return
         try:
-            client = Client(address, timeout=CONNECT_S)
+            client = stack.enter_context(Client(address, timeout=CONNECT_S))
         except OSError as error:
             raise ConfigError(f"no Dask scheduler answers at {address}: {error}") from error
-        with client:
-            yield client
-        return
+        yield client
+
+
+def _own_workers(n_workers: int) -> LocalCluster:
+    from distributed import LocalCluster
+
     n_threads = max(1, (os.cpu_count() or 1) // n_workers)
-    with (
-        LocalCluster(
+    try:
+        return LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
             dashboard_address=None,
             # A worker holds one network and some blocks of record; nothing is spilled to disk.
             memory_limit=0,
-            silence_logs="ERROR",
+            silence_logs="CRITICAL",
             env={"TF_NUM_INTRAOP_THREADS": str(n_threads), "TF_NUM_INTEROP_THREADS": "1"},
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+        )
+    except (RuntimeError, OSError) as error:
+        raise PhaseNetKerasError(
+            f"workers were killed, or ended by an error, while they started ({error}): give the "
+            "same command again, with fewer workers if memory is short"
+        ) from error
 
 
 def pick_over_dask(
@@ -141,7 +153,8 @@ def pick_over_dask(
         end.
 
     Raises:
-        PhaseNetKerasError: if a part cannot be written, or workers die again and again.
+        PhaseNetKerasError: if a part cannot be written, workers are killed again and again, or the
+            scheduler is gone.
     """
     from distributed import CancelledError, KilledWorker, as_completed
 
@@ -179,10 +192,16 @@ def pick_over_dask(
                 following = submit(job)
                 job_of[following] = job
                 running.add(following)
-    except (KilledWorker, CancelledError) as error:
+    except KilledWorker as error:
         raise PhaseNetKerasError(
-            f"workers died again and again, or the scheduler is gone: {error}. Finished parts are "
-            "kept: give the workers more memory and give the same command again"
+            f"{error.allowed_failures + 1} workers were killed, one after the other, at the same "
+            "task: most often memory ran out. Finished parts are kept: have fewer workers, or give "
+            "them more memory, and give the same command again"
+        ) from error
+    except CancelledError as error:
+        raise PhaseNetKerasError(
+            "the Dask scheduler is gone, or has called off the tasks. Finished parts are kept: "
+            "start it anew and give the same command again"
         ) from error
     finally:
         client.cancel(list(job_of))

@@ -40,7 +40,7 @@ from phasenet_keras.training.grouping import groups_of
 from phasenet_keras.training.onsets import check_growth
 from phasenet_keras.training.splits import check_leakage, choose_split_by, split_facts
 from phasenet_keras.training.staging import ORDER, STAGE, Stage
-from phasenet_keras.types import SPLITS, ConfigError, PhaseNetKerasError
+from phasenet_keras.types import SPLITS, ConfigError
 
 __all__ = ["PrepareSettings", "Prepared", "prepare"]
 
@@ -185,15 +185,10 @@ def prepare(
             refuse_other(output, note, order, begun=read_json(output / STAGE / ORDER))
         is_same = note is not None and note["order"] == order
         damage = damage_of(output, note) if note is not None and is_same else ""
-        stage = Stage(output / STAGE, order)
-        try:
+        with Stage(output / STAGE, order) as stage:
             _read_all(stage, waveforms, labels, output, settings, on_progress)
             kept = keep_table(output) if damage else ""
             made = _finish(stage, output, settings, order)
-        except PhaseNetKerasError:
-            stage.remove()
-            raise
-        stage.remove()
     return replace(made, notes=[*made.notes, f"{damage}: built anew{kept}"]) if damage else made
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.dataset_table import NOT_IN_NAMES, metadata_row
@@ -21,6 +21,7 @@ from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import write_layout
 from phasenet_keras.training.onsets import count_growth
 from phasenet_keras.training.splits import digest_of
+from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
     import h5py
@@ -49,6 +50,8 @@ class Stage:
         notes: warnings, each once.
         n_unlabelled: records left out since no phase of them is labelled.
         n_unsure: records with a phase that is not labelled of all events in them.
+
+    As a context it is removed at its end, but stays for a later run after an error of the disk.
     """
 
     def __init__(self, folder: Path, order: Mapping[str, Any]) -> None:
@@ -68,6 +71,15 @@ class Stage:
             self.remove()
             folder.mkdir(parents=True)
             write_json(order, folder / ORDER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, PhaseNetKerasError):
+            self.remove()
+        elif isinstance(error, OSError) and self._files:
+            error.add_note(f"What was read until then is kept in {self.folder}")
 
     def fill(
         self,

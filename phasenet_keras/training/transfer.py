@@ -7,7 +7,6 @@ in `StageAdam`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -23,6 +22,7 @@ from phasenet_keras.data.settings import (
     settled,
     whole,
 )
+from phasenet_keras.io.new_files import json_of
 from phasenet_keras.types import ConfigError, nearest_name
 
 __all__ = [
@@ -232,9 +232,10 @@ def strategy_of(strategy: str | Mapping[str, Any] | TransferStrategy) -> Transfe
         return STRATEGIES[strategy]
     if strategy.lstrip().startswith("{"):
         try:
-            return TransferStrategy.from_dict(json.loads(strategy))
-        except json.JSONDecodeError as error:
+            values = json_of(strategy)
+        except ValueError as error:
             raise ConfigError(f"the strategy is no valid JSON: {error}") from error
+        return TransferStrategy.from_dict(values)
     raise ConfigError(
         f"no strategy '{strategy}'.{nearest_name(strategy, STRATEGIES)} "
         f"Known: {', '.join(STRATEGIES)}; JSON defines others."
