@@ -142,6 +142,14 @@ def preset(make_net, tmp_path_factory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def finder(make_net, tmp_path_factory) -> str:
+    """A preset of Z that finds every spike: no training can do better."""
+    folder = tmp_path_factory.mktemp("finder") / "spikes"
+    make_net(("Z",), window_samples=256, depth=2).save_preset(folder)
+    return str(folder)
+
+
 @pytest.fixture
 def parent(tmp_path) -> str:
     """A preset folder of a small network of random weights, of Z at 100 Hz."""

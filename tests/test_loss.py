@@ -133,3 +133,18 @@ def test_unknown_phases_teach_nothing():
     expected = -(np.log(0.9) + 0.2 * np.log(0.3) + 0.8 * np.log(0.7)) / 2
     assert masked[0] == pytest.approx(expected, rel=1e-5)
     assert plain[0] != pytest.approx(plain[1], rel=1e-2)
+
+
+def test_the_loss_takes_part_of_a_label():
+    target = np.zeros((1, 1, 6), np.float32)
+    target[0, 0, [1, 3, 5]] = 1
+    predicted = np.array([[[0.3, 0.6, 0.1]]], np.float32)
+    values = []
+    for weight in (0.0, 0.5, 1.0):
+        target[0, 0, 4] = weight
+        values.append(float(MaskedCrossEntropy(3)(target, predicted)))
+    np.testing.assert_allclose(values, [0, -0.5 * np.log(0.6), -np.log(0.6)], atol=1e-6)
+    target[0, 0, :2] = 1, 0  # where noise is said to be, P is blamed in part
+    for weight, expected in ((0.0, 0.9), (0.5, 0.6), (1.0, 0.3)):
+        target[0, 0, 4] = weight
+        assert float(MaskedCrossEntropy(3)(target, predicted)) == pytest.approx(-np.log(expected))
