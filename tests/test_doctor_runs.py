@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 from sick_runs import names, relabelled, shots
+from training_runs import small_parent
 
 import phasenet_keras.training.learner as learner_module
-from phasenet_keras import PhaseNet, Preset
+from phasenet_keras import PhaseNet
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.doctor import check_outputs
 from phasenet_keras.training.examination import check_batch_norms, check_filters
@@ -21,14 +22,10 @@ SETTINGS = {"batch_size": 8, "window_samples": 256, "shift_samples": 64, "learni
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory):
     """A run that is well; its network is the parent of those that are not."""
-    keras.utils.set_random_seed(1)
-    net = PhaseNet(channels="Z", depth=3, filters_root=4)
-    net = net.with_preset(
-        Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
-    )
     config = TrainConfig.from_dict({**SETTINGS, "epochs": 16, "learning_rate": 1e-2})
     folder = tmp_path_factory.mktemp("runs") / "healthy"
-    return train(net, shots(40), shots(10, 100), folder, strategy="scratch", config=config)
+    records = shots(40), shots(10, 100)
+    return train(small_parent(), *records, folder, strategy="scratch", config=config)
 
 
 @pytest.fixture
