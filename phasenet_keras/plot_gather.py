@@ -18,6 +18,7 @@ from phasenet_keras.io.wording import some
 from phasenet_keras.plot import save_figure
 from phasenet_keras.plot_style import color_of, plain, without_offsets
 from phasenet_keras.training.physics import shot_column
+from phasenet_keras.training.survey import HOW
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
 if TYPE_CHECKING:
@@ -215,19 +216,22 @@ def _draw_phase(
     filled = known & _is_filled(rows)
     style: dict[str, Any] = {"linestyle": "none", "color": color, "zorder": 6}
     axis.plot(x[filled], after[filled], marker="s", ms=4.5, mfc="white", **style)
-    outlier = rows["is_outlier"].to_numpy(bool)
-    inside = (before >= view[0]) & (before <= view[1])
-    axis.plot(x[~outlier], before[~outlier], marker="o", ms=4, mfc="none", mew=0.9, **style)
-    crossed = outlier & inside
+    good, crossed, above, below = _kinds_of_picks(rows, before, view)
+    axis.plot(x[good], before[good], marker="o", ms=4, mfc="none", mew=0.9, **style)
     axis.plot(x[crossed], before[crossed], marker="x", ms=6, mew=1.6, **style)
-    for beyond, edge, marker in (
-        (before < view[0], view[0], "^"),
-        (before > view[1], view[1], "v"),
-    ):
-        on = outlier & beyond
+    for on, edge, marker in ((above, view[0], "^"), (below, view[1], "v")):
         if on.any():  # an empty line that is not clipped would widen the margins
             at = np.full(on.sum(), edge)
             axis.plot(x[on], at, marker=marker, ms=7, mew=1.2, clip_on=False, **style)
+
+
+def _kinds_of_picks(
+    rows: DataFrame, times: np.ndarray, view: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return which are good, which are outliers in view, and which are such above and below it."""
+    outlier = rows["is_outlier"].to_numpy(bool)
+    above, below = outlier & (times < view[0]), outlier & (times > view[1])
+    return ~outlier, outlier & (times >= view[0]) & (times <= view[1]), above, below
 
 
 def _is_filled(rows: DataFrame) -> np.ndarray:
@@ -302,8 +306,7 @@ def _title(rows: DataFrame) -> str:
     said = []
     for phase, of_phase in rows.groupby("phase"):
         counts = of_phase["how"].value_counts()
-        parts = [f"{counts[how]} {how}" for how in ("kept", "moved", "filled", "dropped")
-                 if how in counts]  # fmt: skip
+        parts = [f"{counts[how]} {how}" for how in HOW if how in counts]
         said.append(f"{phase} {', '.join(parts)}")
     return plain(f"shot {shot}: {'; '.join(said)}")
 
@@ -319,14 +322,12 @@ def _legend(figure: Figure, rows: DataFrame, units: _Units, view: tuple[float, f
     ]
     style: dict[str, Any] = {"color": "black", "linestyle": "none"}
     before = rows[units.before].to_numpy(float) * units.scale
-    outlier = rows["is_outlier"].to_numpy(bool)
-    inside = (before >= view[0]) & (before <= view[1])
-    beyond = (before < view[0]) | (before > view[1])
+    good, crossed, above, below = _kinds_of_picks(rows, before, view)
     filled = np.isfinite(rows[units.after].to_numpy(float)) & _is_filled(rows)
     marks: tuple[tuple[np.ndarray, dict[str, Any]], ...] = (
-        (~outlier, {"marker": "o", "ms": 4, "mfc": "none", "label": "pick"}),
-        (outlier & inside, {"marker": "x", "ms": 6, "mew": 1.6, "label": "outlier"}),
-        (outlier & beyond, {"marker": "v", "ms": 7, "label": "outlier beyond the view"}),
+        (good, {"marker": "o", "ms": 4, "mfc": "none", "label": "pick"}),
+        (crossed, {"marker": "x", "ms": 6, "mew": 1.6, "label": "outlier"}),
+        (above | below, {"marker": "v", "ms": 7, "label": "outlier beyond the view"}),
         (filled, {"marker": "s", "ms": 4.5, "mfc": "white", "label": "filled or mirrored"}),
     )
     handles += [Line2D([], [], **style, **mark) for is_so, mark in marks if is_so.any()]

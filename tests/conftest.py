@@ -102,6 +102,14 @@ def spike_net():
 
 
 @pytest.fixture(scope="session")
+def picker(spike_net):
+    """Its picker, of chunks so short that a record of some minutes has several."""
+    from phasenet_keras import Picker
+
+    return Picker(spike_net, chunk_samples=2048)
+
+
+@pytest.fixture(scope="session")
 def make_net():
     """`make_spike_net` itself, for other channels, rates, windows and depths."""
     return make_spike_net
@@ -142,15 +150,18 @@ def preset(make_net, tmp_path_factory) -> str:
     return str(folder)
 
 
+@pytest.fixture(scope="session")
+def finder(make_net, tmp_path_factory) -> str:
+    """A preset of Z that finds every spike: no training can do better."""
+    folder = tmp_path_factory.mktemp("finder") / "spikes"
+    make_net(("Z",), window_samples=256, depth=2).save_preset(folder)
+    return str(folder)
+
+
 @pytest.fixture
 def parent(tmp_path) -> str:
     """A preset folder of a small network of random weights, of Z at 100 Hz."""
-    import keras
+    from training_runs import small_parent
 
-    from phasenet_keras import PhaseNet, Preset
-
-    keras.utils.set_random_seed(1)
-    net = PhaseNet(channels="Z", depth=3, filters_root=4)
-    preset = Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
-    net.with_preset(preset).save_preset(tmp_path / "small")
+    small_parent().save_preset(tmp_path / "small")
     return str(tmp_path / "small")

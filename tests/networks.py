@@ -1,4 +1,4 @@
-"""Networks of random weights, and what they are fed."""
+"""Networks of random weights, what they are fed, and what the official graph makes of records."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import numpy as np
 
 from phasenet_keras import PhaseNet
 from phasenet_keras.models.weights import expected_shapes
+
+# Of probabilities against the official ones.
+TOLERANCE = 1e-5
 
 
 def random_weights(config, seed):
@@ -31,3 +34,16 @@ def network(config, weights):
 def noise(n_samples, n_channels=3, batch=1):
     rng = np.random.default_rng(n_samples)
     return rng.standard_normal((batch, n_samples, n_channels)).astype("float32")
+
+
+def official_cases(shared):
+    """Yield records of many lengths, and the official graph's probabilities."""
+    odd = np.load(shared / "fixtures/official_phasenet_odd_lengths.npz")
+    for name in odd.files:
+        if name != "x":
+            n_samples = int(name.removeprefix("prob_"))
+            yield odd["x"][None, :n_samples], odd[name][None]
+    parity = np.load(shared / "fixtures/official_phasenet_parity.npz")
+    for length in ("3000", "3001", "9000"):
+        x, y = parity[f"x{length}"], parity[f"prob{length}"]
+        yield (x, y) if x.ndim == 3 else (x[None], y[None])

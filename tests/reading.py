@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from obspy import Trace, UTCDateTime
 
 from phasenet_keras import read_waveforms
+from phasenet_keras.io.specfem import read_specfem_run
 from phasenet_keras.types import FormatError
 
 START = UTCDateTime("2022-03-04T05:06:07.89")
@@ -23,6 +25,13 @@ def trace(data, channel="HHZ", *, rate=100.0, start=START, **codes):
     codes = {"network": "XX", "station": "AA", **codes}
     header = {"channel": channel, "sampling_rate": rate, "starttime": start, **codes}
     return Trace(np.asarray(data), header)
+
+
+def read_quietly(folder, **options):
+    """Read a run of SPECFEM2D; any warning is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return read_specfem_run(folder, **options)
 
 
 def refused(path, words=None):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from obspy import Stream, Trace, UTCDateTime
 
+from phasenet_keras import Waveform
 from phasenet_keras.data.moving import Statistics, mirrored_end, normalize_parts, normalize_whole
+from phasenet_keras.types import LabelledWaveform
 
 START = UTCDateTime("2021-05-06T07:08:09")
 
@@ -45,3 +47,21 @@ def normalize_moving(data, window_samples):
     parts = [data[: data.shape[0] // half * half], mirrored_end(data, half)]
     normalized, _, _ = normalize_parts(parts, half, Statistics.of_none(data.shape[1]), is_end=True)
     return normalized[: data.shape[0]]
+
+
+def records_with_spikes():
+    """Ten records of 30 s: P right in eight, two samples late in one, missed in one; one decoy."""
+    records = []
+    for n in range(10):
+        data = 0.05 * np.random.default_rng(n).standard_normal((3000, 3))
+        at = 1000 + 10 * n
+        if n != 4:
+            data[at + 2 * (n == 3)] = 0.25
+        if n == 5:
+            data[2500] = 0.212
+        wave = Waveform(data, 100.0, UTCDateTime(1000 * n), ("E", "N", "Z"), "XX.A..HH")
+        record = LabelledWaveform(
+            wave, {"P": (at,), "S": ()}, name=f"r{n}", event=f"e{n // 2}", split="test"
+        )
+        records.append(record)
+    return records

@@ -9,7 +9,6 @@ import pytest
 from archives import MIDNIGHT, keys, run, station, write_sds
 from obspy import Stream, UTCDateTime, read
 
-from phasenet_keras import Picker
 from phasenet_keras.cli import main
 from phasenet_keras.io.blocks import blocks_of, read_block
 from phasenet_keras.io.registry import RecordWarning
@@ -18,11 +17,6 @@ from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport
 from phasenet_keras.types import ConfigError
-
-
-@pytest.fixture(scope="module")
-def picker(spike_net):
-    return Picker(spike_net, chunk_samples=2048)
 
 
 def failures(events):

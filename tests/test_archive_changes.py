@@ -12,7 +12,7 @@ import pytest
 from archives import MIDNIGHT, keys, run, station
 from obspy import Stream, Trace
 
-from phasenet_keras import Picker, read_waveforms
+from phasenet_keras import read_waveforms
 from phasenet_keras.io.assembly import Assembler
 from phasenet_keras.io.blocks import blocks_of, read_block
 from phasenet_keras.io.channels import claims_of
@@ -20,11 +20,6 @@ from phasenet_keras.io.instruments import Company
 from phasenet_keras.io.mseed_headers import bytes_of_whole_records
 from phasenet_keras.picking.archive import StationSummary
 from phasenet_keras.picking.files import FileReport
-
-
-@pytest.fixture(scope="module")
-def picker(spike_net):
-    return Picker(spike_net, chunk_samples=2048)
 
 
 def encoded(stream, reclen=512, **options):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_stream import assert_same, cut, picker_of, record, run
+from streams import assert_same, cut, picker_of, record, run
 
 from phasenet_keras.models.inference import compile_forward
 from phasenet_keras.picking.batches import BatchedSubmit

@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from archives import station, write_sds
 from obspy import Stream
 from records import past_headers
-from test_archive import station, write_sds
 
 from phasenet_keras import PhaseNet, Picker
 from phasenet_keras.cli import main

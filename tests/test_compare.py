@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from obspy import UTCDateTime
-from test_train import onsets, small_parent
+from training_runs import onsets, small_parent
 
 from phasenet_keras import PhaseNet
 from phasenet_keras.plot_compare import plot_learning_curve, plot_losses, plot_scores

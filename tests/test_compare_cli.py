@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sources import T0, write_stations
-from test_train import onsets
 from texts import said, unaligned
+from training_runs import onsets
 
 from phasenet_keras import PhaseNet
 from phasenet_keras.cli import main

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_train import CONFIG, onsets, same, small_parent
+from training_runs import CONFIG, onsets, same, small_parent
 
 from phasenet_keras import Picker, compare, evaluate, train
 from phasenet_keras.io.parts import BadRow

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_train import small_parent
+from training_runs import small_parent
 
 from phasenet_keras.training.devices import Devices
 from phasenet_keras.types import ConfigError
@@ -105,7 +105,11 @@ def test_two_devices_train_as_one(backend, tmp_path):
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from test_train import *
+from dataclasses import replace
+import keras
+from training_runs import CONFIG, onsets
+from phasenet_keras import PhaseNet
+from phasenet_keras.training.train import train
 parent = PhaseNet.from_preset(sys.argv[2], rebalance=True)
 strategy = {"name": "two", "freeze": [{"trainable": ["output"]}, {"start_epoch": 1}]}
 config = replace(CONFIG, epochs=2, refit=False)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from augmenting import rng
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasenet_keras.data.field import FieldNoise, RandomResponse, TimeGain, TimeWarp
 from phasenet_keras.types import ConfigError
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def hump(n_samples, sample, width=6.0):

@@ -8,7 +8,7 @@ import pytest
 from gathers import T0, table_of, write
 from reading import noise, write_seg2
 
-from phasenet_keras.cli.correct import read_correction
+from phasenet_keras.cli.gather_options import read_correction
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
 from phasenet_keras.io.gathers import read_gather_picks, read_names
 from phasenet_keras.io.geometry import Geometry, read_geometry

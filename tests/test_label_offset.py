@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from obspy import UTCDateTime
-from test_score_report import records_with_spikes
+from records import records_with_spikes
 
 from phasenet_keras import Waveform, write_dataset
 from phasenet_keras.cli import main

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from archives import station, write_sds
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from networks import network, noise, random_weights
 from obspy import Stream
 from records import write_station
-from test_archive import station, write_sds
 
 from phasenet_keras import PhaseNet, PhaseNetConfig, Picker, read_picks
 from phasenet_keras.cli import main

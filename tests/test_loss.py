@@ -117,3 +117,34 @@ def test_the_loss_does_not_depend_on_keras_s_floatx(float64):
     x = np.random.default_rng(0).standard_normal((4, 64, 1))
     value = net.evaluate(x, KNOWN, verbose=0)
     assert value == pytest.approx(float(MaskedCrossEntropy(3)(KNOWN, net(x))), rel=1e-5)
+
+
+def test_unknown_phases_teach_nothing():
+    """The loss does not change when probability moves between noise and an unknown phase."""
+    loss = MaskedCrossEntropy(3)
+    target = np.array([[[1, 0, 0], [0.2, 0.8, 0]]], "float32")
+    known, unknown = np.ones_like(target), np.ones_like(target)
+    unknown[..., 2] = 0
+    one = np.array([[[0.6, 0.1, 0.3], [0.1, 0.7, 0.2]]], "float32")
+    other = np.array([[[0.8, 0.1, 0.1], [0.3, 0.7, 0.0]]], "float32")
+    masked = [float(loss(np.concatenate([target, unknown], -1), y)) for y in (one, other)]
+    plain = [float(loss(np.concatenate([target, known], -1), y)) for y in (one, other)]
+    assert masked[0] == pytest.approx(masked[1], rel=1e-6)
+    expected = -(np.log(0.9) + 0.2 * np.log(0.3) + 0.8 * np.log(0.7)) / 2
+    assert masked[0] == pytest.approx(expected, rel=1e-5)
+    assert plain[0] != pytest.approx(plain[1], rel=1e-2)
+
+
+def test_the_loss_takes_part_of_a_label():
+    target = np.zeros((1, 1, 6), np.float32)
+    target[0, 0, [1, 3, 5]] = 1
+    predicted = np.array([[[0.3, 0.6, 0.1]]], np.float32)
+    values = []
+    for weight in (0.0, 0.5, 1.0):
+        target[0, 0, 4] = weight
+        values.append(float(MaskedCrossEntropy(3)(target, predicted)))
+    np.testing.assert_allclose(values, [0, -0.5 * np.log(0.6), -np.log(0.6)], atol=1e-6)
+    target[0, 0, :2] = 1, 0  # where noise is said to be, P is blamed in part
+    for weight, expected in ((0.0, 0.9), (0.5, 0.6), (1.0, 0.3)):
+        target[0, 0, 4] = weight
+        assert float(MaskedCrossEntropy(3)(target, predicted)) == pytest.approx(-np.log(expected))

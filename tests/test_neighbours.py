@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_train import small_parent
+from training_runs import small_parent
 
 from phasenet_keras.training.compare import compare
 from phasenet_keras.training.comparison import recommendation

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from obspy import UTCDateTime
-from test_train import onsets
 from texts import said, unaligned
+from training_runs import onsets
 
 from phasenet_keras import PhaseNet, Waveform
 from phasenet_keras.cli import main

@@ -11,7 +11,6 @@ from obspy import Stream, Trace
 from sources import T0, by_name
 from sources import run as prepare
 
-from phasenet_keras import Picker
 from phasenet_keras.cli import main
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import Selection
@@ -22,11 +21,6 @@ from phasenet_keras.picking.files import FileReport
 
 LEFT_OUT = "HDH (pressure, as of a hydrophone) is left out where the station has a seismometer's"
 TAKEN = "HDH (pressure, as of a hydrophone) is taken as the vertical where the station has no other"
-
-
-@pytest.fixture(scope="module")
-def picker(spike_net):
-    return Picker(spike_net, chunk_samples=2048)
 
 
 def ocean_bottom(codes, name="OBS1", start=T0):

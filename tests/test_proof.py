@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_train import onsets, small_parent
+from training_runs import onsets, small_parent
 
 from phasenet_keras import PhaseNet, Picker, TrainConfig, train
 from phasenet_keras.cli.training import _untouched

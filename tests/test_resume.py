@@ -16,7 +16,6 @@ import pytest
 from archives import MIDNIGHT, keys, run, station, write_sds
 from records import past_headers, write_station
 
-from phasenet_keras import Picker
 from phasenet_keras.cli import main
 from phasenet_keras.io.tables import read_picks
 from phasenet_keras.picking import parts as parts_module
@@ -25,11 +24,6 @@ from phasenet_keras.picking.files import Progress
 from phasenet_keras.picking.one_run import LOCK, only_run
 from phasenet_keras.picking.parts import PartFolder
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
-
-
-@pytest.fixture(scope="module")
-def picker(spike_net):
-    return Picker(spike_net, chunk_samples=2048)
 
 
 def test_the_headers_of_an_archive_are_told_of_as_they_are_read(picker, tmp_path):

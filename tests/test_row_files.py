@@ -7,8 +7,8 @@ from time import process_time
 
 import pytest
 from obspy import Trace
+from row_tables import SENSORS, SHUFFLED, are_right, label, read, write_line
 from sources import noise, write_text_files
-from test_row_order import SENSORS, SHUFFLED, are_right, label, read, write_line
 
 from phasenet_keras.io.labels.row_files import rows_by_files
 from phasenet_keras.io.labels.rows import LabelTable

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from obspy import UTCDateTime
+from records import records_with_spikes
 from rich.console import Console
 from texts import unaligned
 
@@ -34,24 +35,6 @@ from phasenet_keras.training.picked import residuals_by_phase, worst_records
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import ScoreCurve
 from phasenet_keras.types import ConfigError, LabelledWaveform
-
-
-def records_with_spikes():
-    """Ten records of 30 s: P right in eight, two samples late in one, missed in one; one decoy."""
-    records = []
-    for n in range(10):
-        data = 0.05 * np.random.default_rng(n).standard_normal((3000, 3))
-        at = 1000 + 10 * n
-        if n != 4:
-            data[at + 2 * (n == 3)] = 0.25
-        if n == 5:
-            data[2500] = 0.212
-        wave = Waveform(data, 100.0, UTCDateTime(1000 * n), ("E", "N", "Z"), "XX.A..HH")
-        record = LabelledWaveform(
-            wave, {"P": (at,), "S": ()}, name=f"r{n}", event=f"e{n // 2}", split="test"
-        )
-        records.append(record)
-    return records
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Self-training: weights, choice, rounds that end, the best that is kept, and a kill in between.
+"""Self-training: rounds that end, the best that is kept, and a kill in between.
 
-Nothing here hangs on what a network learns: decisions are pure functions, pseudo labels come from a
-network set by hand, and runs of few steps must obey rules that hold for any outcome.
+Nothing here hangs on what a network learns: runs of few steps must obey rules that hold for any
+outcome.
 """
 
 from __future__ import annotations
@@ -12,30 +12,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from obspy import UTCDateTime
+from unlabelled import GIVEN, N, gather, labelled, load, traces_of
 
 from phasenet_keras import PhaseNet, Picker, Waveform
 from phasenet_keras.cli import main
-from phasenet_keras.data.examples import ExampleMaker
-from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.seisbench import write_dataset
-from phasenet_keras.models.loss import MaskedCrossEntropy
 from phasenet_keras.training.config import TrainConfig
-from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.evaluate import evaluate
-from phasenet_keras.training.physics import reciprocity_weights
-from phasenet_keras.training.pseudo_records import (
-    GatherTrace,
-    PseudoSettings,
-    pseudo_labels,
-    pseudo_records,
-)
+from phasenet_keras.training.pseudo_records import GatherTrace
 from phasenet_keras.training.rounds import best_round, goes_on
 from phasenet_keras.training.selftrain import self_train
-from phasenet_keras.training.survey import record_offsets
 from phasenet_keras.training.train import train
 from phasenet_keras.types import ConfigError, LabelledWaveform
 
-GIVEN = CorrectionConfig(choose="given")
 SETTINGS = {
     "epochs": 2,
     "batch_size": 8,
@@ -47,56 +36,6 @@ SETTINGS = {
     "augmentation": [],
 }
 CONFIG = TrainConfig(**SETTINGS)
-N, LENGTH = 16, 400
-
-
-def spike(at, receiver, seed, height=50.0):
-    """A record with an upward spike, which the network set by hand picks as P; none without at."""
-    data = 0.5 * np.random.default_rng(seed).standard_normal((LENGTH, 1))
-    if at is not None:
-        data[at] = height
-    return Waveform(data, 100.0, UTCDateTime(0), ("Z",), str(receiver))
-
-
-def onset(shot, receiver):
-    return 100 + 6 * (receiver - 1) + shot % 7
-
-
-def gather(shot, wrong=None, **fields):
-    """Records of one shot at receiver 1: P grows with the distance, S is not labelled.
-
-    ``wrong`` says of a receiver where its spike is in place of the onset.
-    """
-    records = []
-    for receiver in range(1, N + 1):
-        at = onset(shot, receiver)
-        wave = spike((wrong or {}).get(receiver, at), receiver, (shot, receiver))
-        records.append(
-            LabelledWaveform(
-                wave, {"P": (at,)}, name=f"{shot}_{receiver}", gather=f"shot {shot}", **fields
-            )
-        )
-    return records
-
-
-def traces_of(shots, wrong=None):
-    return [
-        GatherTrace(str(shot), record.waveform.station, float(number), record)
-        for shot in shots
-        for number, record in enumerate(gather(shot, wrong))
-    ]
-
-
-def labelled():
-    return [*gather(1, split="train")[::4], *gather(2, split="dev"), *gather(3, split="test")]
-
-
-@pytest.fixture(scope="module")
-def finder(make_net, tmp_path_factory):
-    """A preset that finds every spike: no training can do better."""
-    folder = tmp_path_factory.mktemp("finder") / "spikes"
-    make_net(("Z",), window_samples=256, depth=2).save_preset(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -115,143 +54,9 @@ def learner(make_net, tmp_path_factory):
     return str(folder)
 
 
-def load(preset):
-    return PhaseNet.from_preset(preset, rebalance=True)
-
-
 def predictions(net):
     x = np.random.default_rng(0).standard_normal((2, 256, 1)).astype("float32")
     return np.asarray(net(x, training=False))
-
-
-# Weights
-
-
-def test_the_loss_takes_part_of_a_label():
-    target = np.zeros((1, 1, 6), np.float32)
-    target[0, 0, [1, 3, 5]] = 1
-    predicted = np.array([[[0.3, 0.6, 0.1]]], np.float32)
-    values = []
-    for weight in (0.0, 0.5, 1.0):
-        target[0, 0, 4] = weight
-        values.append(float(MaskedCrossEntropy(3)(target, predicted)))
-    np.testing.assert_allclose(values, [0, -0.5 * np.log(0.6), -np.log(0.6)], atol=1e-6)
-    target[0, 0, :2] = 1, 0  # where noise is said to be, P is blamed in part
-    for weight, expected in ((0.0, 0.9), (0.5, 0.6), (1.0, 0.3)):
-        target[0, 0, 4] = weight
-        assert float(MaskedCrossEntropy(3)(target, predicted)) == pytest.approx(-np.log(expected))
-
-
-def test_examples_carry_the_weights_of_their_records():
-    records = gather(1)[:2]
-    maker = ExampleMaker(records, ("Z",), ("N", "P", "S"), 256, weights={"1_1": {"P": 0.4}})
-    np.testing.assert_allclose(maker.example(0, 0)[1][0, 3:], [1, 0.4, 0])
-    np.testing.assert_allclose(maker.example(0, 1)[1][0, 3:], [1, 1, 0])
-    with pytest.raises(ConfigError, match="from 0 to 1"):
-        ExampleMaker(records, ("Z",), ("N", "P", "S"), 256, weights={"1_1": {"P": 1.5}})
-
-
-# Choice
-
-
-def around(n):
-    """The nine of N records that are nearest to the n-th; of two as near, the left one."""
-    return sorted(range(N), key=lambda m: (abs(m - n), m))[:9]
-
-
-def test_pseudo_labels_are_corrected_weighted_and_chosen(finder):
-    traces = traces_of([1], wrong={6: 300, 10: None})
-    table = pseudo_labels(Picker(load(finder)), traces, GIVEN)
-    p = table[table["phase"] == "P"].reset_index(drop=True)
-    assert p["how"].value_counts().to_dict() == {"kept": 14, "moved": 1, "filled": 1}
-    assert (p["how"][5], p["how"][9]) == ("moved", "filled")
-    kept = p["how"] == "kept"
-    probability = np.where(kept, p["probability"], 0.0)
-    support = [probability[around(n)].mean() for n in range(N)]
-    expected = np.where(kept, p["probability"], support) * support
-    expected = expected / (1 + (p["uncertainty_samples"] / 6) ** 2)
-    np.testing.assert_allclose(p["weight"], expected)
-    assert p["weight"][[5, 9]].max() < p["weight"][kept].min()
-    assert table[table["phase"] == "S"]["weight"].max() < PseudoSettings().least_weight
-    records, weights = pseudo_records(table, traces, PseudoSettings(least_weight=0.3))
-    assert len(records) == N
-    found = [record.arrivals["P"][0] for record in records]
-    np.testing.assert_allclose(found, [onset(1, n + 1) for n in range(N)], atol=2.5)
-    assert (records[5].name, records[5].gather) == ("unlabelled/5", "unlabelled/1")
-    assert "S" not in records[5].arrivals
-    assert weights["unlabelled/5"] == {"P": pytest.approx(p["weight"][5])}
-
-
-def test_only_labels_of_enough_weight_are_chosen(finder):
-    traces = traces_of([1])
-    table = pseudo_labels(Picker(load(finder)), traces, GIVEN)
-    at = np.flatnonzero(table["phase"] == "P")
-    table.loc[at, "weight"] = np.linspace(0.1, 0.85, N)
-    records, weights = pseudo_records(table, traces, PseudoSettings(least_weight=0.5))
-    chosen = [n for n in range(N) if table["weight"][at[n]] >= 0.5]
-    assert 0 < len(chosen) < N
-    assert [record.name for record in records] == [f"unlabelled/{n}" for n in chosen]
-    assert list(weights) == [record.name for record in records]
-    assert pseudo_records(table, traces, PseudoSettings(least_weight=0.9)) == ([], {})
-
-
-def test_mirrored_and_hopeless_gathers_give_no_labels(finder):
-    hopeless = traces_of([2], wrong=dict.fromkeys(range(1, N + 1)))
-    left = [GatherTrace("1", f"l{n}", -float(n + 1), gather(4)[n]) for n in range(3)]
-    both = [*traces_of([1]), *left, *hopeless]
-    table = pseudo_labels(Picker(load(finder)), both, GIVEN)
-    mirrored = table[table["mirrored"] & (table["phase"] == "P")]
-    assert len(mirrored) == 3
-    assert (mirrored["weight"] == 0).all()
-    assert (table[table["shot"] == "2"]["weight"] == 0).all()
-    assert len(pseudo_records(table, both, PseudoSettings(least_weight=0.3))[0]) == N
-
-
-def test_reciprocity_weighs_labels(finder):
-    shots = (1, 6, 11, N)
-    traces = [
-        GatherTrace(
-            str(shot), str(r), float(r - shot), LabelledWaveform(spike(at, r, (shot, r)), {})
-        )
-        for shot in shots
-        for r in range(1, N + 1)
-        # Shot 1 is late: its curve is as smooth as the others', but disagrees with them.
-        for at in [100 + 6 * abs(r - shot) + 12 * (shot == 1)]
-    ]
-    weights = {}
-    for correction in (GIVEN, replace(GIVEN, reciprocity=True)):
-        table = pseudo_labels(Picker(load(finder)), traces, correction)
-        weights[correction.reciprocity] = table["weight"].to_numpy()
-    agreement = reciprocity_weights(table, least_spread=1.5)
-    paired = np.isfinite(agreement)
-    assert (paired & (table["phase"] == "P")).sum() == 12
-    # Of the six pairs three are of shot 1 and 12 samples apart: less than 3 sigma, to a median.
-    sigma = 1.4826 * np.median([12, 12, 12, 0, 0, 0])
-    worst = 1 / (1 + (12 / (3 * sigma)) ** 2)
-    assert agreement[paired].min() == pytest.approx(worst, abs=0.05)
-    ratio = weights[True][paired] / weights[False][paired]
-    np.testing.assert_allclose(ratio, agreement[paired], atol=0.02)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"least_weight": 1.5}, {"least_probability": -1}, {"half_weight_samples": 0}]
-)
-def test_settings_are_checked(wrong):
-    with pytest.raises(ConfigError):
-        PseudoSettings(**wrong)
-
-
-def test_offsets_of_records():
-    geometry = Geometry({"A": (3.0, 0.0, 0.0)}, {"1": (5.0, 0.0, 0.0)})
-    assert record_offsets(["1"], ["A"], geometry) == [-2.0]
-    assert record_offsets(["1"], ["A"], known=[7.0]) == [7.0]
-    with pytest.raises(ConfigError, match="need offsets"):
-        record_offsets(["1"], ["A"], known=[None])
-    with pytest.raises(ConfigError, match="no record is of a shot"):
-        record_offsets(["1"], ["B"], geometry)
-
-
-# Rounds
 
 
 def test_a_perfect_parent_is_kept(tmp_path, finder):

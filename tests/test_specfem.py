@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from obspy import UTCDateTime
+from reading import read_quietly
 
 from phasenet_keras import read_labelled, read_waveforms
 from phasenet_keras.io.registry import RecordWarning
@@ -81,12 +82,6 @@ def edit(folder, name, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-
-
-def read_quietly(folder, **options):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return read_specfem_run(folder, **options)
 
 
 @pytest.mark.parametrize("kind", ["ascii", "single", "double", "su"])

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from obspy import UTCDateTime
-from test_specfem import read_quietly
+from reading import read_quietly
 
 from phasenet_keras.io.specfem import is_specfem_run
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_train import CONFIG, onsets, same, small_parent
+from training_runs import CONFIG, onsets, same, small_parent
 
 from phasenet_keras import PhaseNet, Picker, Preset
 from phasenet_keras.training.config import TrainConfig

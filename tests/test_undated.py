@@ -11,7 +11,6 @@ from obspy import Stream, Trace, UTCDateTime, read
 from sources import by_name
 from sources import run as prepare
 
-from phasenet_keras import Picker
 from phasenet_keras.cli import main
 from phasenet_keras.io.annotations import write_annotations
 from phasenet_keras.io.record_names import own_record
@@ -27,11 +26,6 @@ N_SAMPLES = 3000
 ONSETS = {
     (event, sensor): 600 + 130 * event + 31 * sensor for event in range(4) for sensor in (1, 2)
 }
-
-
-@pytest.fixture(scope="module")
-def picker(spike_net):
-    return Picker(spike_net, chunk_samples=2048)
 
 
 def trace_of(event, sensor, channel="BHZ", at=None):

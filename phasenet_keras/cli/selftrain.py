@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.cli.common import EXIT_SOME_FAILED, load_parent, make_folder
 from phasenet_keras.cli.console import open_console, say
-from phasenet_keras.cli.correct import add_gather_options, read_correction
+from phasenet_keras.cli.gather_options import add_gather_options, read_correction
 from phasenet_keras.cli.options import add_channel_options
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import strategy_of

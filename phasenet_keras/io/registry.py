@@ -333,7 +333,7 @@ def is_text(trace: Trace) -> bool:
     return bool(trace.stats.get("mseed", {}).get("encoding") == "ASCII")
 
 
-def check_header(trace: Trace, where: str = "") -> None:
+def check_header(trace: Trace) -> None:
     """Refuse a trace whose sampling rate or time is none.
 
     Raises:
@@ -341,11 +341,11 @@ def check_header(trace: Trace, where: str = "") -> None:
     """
     rate = trace.stats.sampling_rate
     if not (math.isfinite(rate) and rate > 0):
-        raise FormatError(f"{where}{trace.id} has a sampling rate of {rate} Hz")
+        raise FormatError(f"{trace.id} has a sampling rate of {rate} Hz")
     try:
         _ = (trace.stats.starttime.year, trace.stats.endtime.year)
     except (OverflowError, ValueError) as error:
-        raise FormatError(f"{where}the time of {trace.id} is no date: {error}") from error
+        raise FormatError(f"the time of {trace.id} is no date: {error}") from error
 
 
 def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:

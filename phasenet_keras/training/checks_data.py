@@ -38,7 +38,7 @@ __all__ = [
     "untaught_phases",
 ]
 
-GROUPS = ("event", "gather", "name")
+GROUPS = (*NAMED, "name")
 # What names and gathers of pseudo labelled records begin with.
 UNLABELLED = "unlabelled/"
 # Numbers of so many arrivals, and such a part of them, are no chance.

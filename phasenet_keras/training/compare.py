@@ -246,8 +246,7 @@ def _tolerances(
     by_phase = samples if isinstance(samples, Mapping) else dict.fromkeys(phases, samples)
     if set(by_phase) != set(phases):
         raise ConfigError(f"a tolerance for each of {', '.join(phases)}, received {by_phase}")
-    tolerances = {p: tolerance_of(tolerance_samples=n) for p, n in by_phase.items()}
-    return {phase: tolerances[phase].at(rate) for phase in phases}
+    return {phase: tolerance_of(tolerance_samples=by_phase[phase]).at(rate) for phase in phases}
 
 
 def _picked(run: Run, net: PhaseNet, records: Sequence[LabelledWaveform]) -> RunResult:

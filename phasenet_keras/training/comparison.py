@@ -182,11 +182,11 @@ class Comparison(ShortRepr):
 
     def neighbour_scores(self) -> dict[str, PhaseScores]:
         """Return the scores of `neighbours`; empty where no record has any."""
-        return {
-            phase: score_matches(phase, [row.matches(tolerance_s) for row in rows], tolerance_s)
-            for phase, rows in self.neighbours.items()
-            for tolerance_s in (self.tolerances_s[phase],)
-        }
+        found = {}
+        for phase, rows in self.neighbours.items():
+            size_s = self.tolerances_s[phase]
+            found[phase] = score_matches(phase, [row.matches(size_s) for row in rows], size_s)
+        return found
 
     def gains(self, strategy: str, over: str) -> tuple[Difference, ...]:
         """Return how much higher a strategy's F1 is than another's: of median seeds, as `scores`.
