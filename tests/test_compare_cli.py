@@ -40,7 +40,9 @@ def test_long_records_are_to_be_cut_before_they_train(tmp_path, parent, capsys, 
     rows = [f"XX.{code},{begin + at}\n" for code, begin in begins for at in (30, 90, 150)]
     labels.write_text("station,p_time\n" + "".join(rows))
     records, output = str(tmp_path / "in"), tmp_path / "run"
-    given = argparse.Namespace(records=records, labels=[str(labels)], output=output, preset=parent)
+    given = argparse.Namespace(
+        records=records, labels=[str(labels)], output=output, preset=parent, channels=None
+    )
     settle_dataset(given, open_console(False))
     order = f"phasenet-keras prepare {records} --output {output}-windows --window-s 30"
     assert (f"made by `{order} --labels {labels}`, to be given here" in said(capsys)) == is_long

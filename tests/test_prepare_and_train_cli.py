@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,6 +122,29 @@ def test_waveforms_and_labels_become_a_picker_by_one_command(tmp_path, parent, c
     assert "dataset is complete, nothing to do (30 records" in said(capsys)
 
 
+def order_of(records, parent, output, channels=None):
+    return argparse.Namespace(
+        records=str(records), labels=None, preset=parent, output=output, channels=channels
+    )
+
+
+def test_a_network_of_one_channel_learns_from_all_records_that_have_it(tmp_path, parent, capsys):
+    records = tmp_path / "mine.h5"
+    with h5py.File(records, "w") as file:
+        for n in range(24):
+            channels = "ENZ" if n % 3 == 0 else "Z"
+            data = np.random.default_rng(n).normal(size=(300, len(channels)))
+            record = file.create_dataset(f"r{n:02d}", data=data)
+            record.attrs.update(p_index=150.0, event=f"e{n // 4}", sampling_rate_hz=100.0)
+            record.attrs["channels"] = channels
+    for name, channels, count in (("one", "z", 24), ("own", None, 16), ("all", "ENZ", 16)):
+        order = order_of(records, parent, tmp_path / name, channels)
+        made = read_dataset(settle_dataset(order, open_console(False)))
+        assert [record.waveform.channels for record in made] == count * [("Z",)]
+        hint = "phasenet-keras prepare --channels Z takes those of records with more"
+        assert (hint in said(capsys)) == (count == 16)
+
+
 @pytest.mark.parametrize("has_column", [False, True])
 def test_a_data_set_without_splits_is_split_before_it_trains(has_column, tmp_path, parent, capsys):
     data = tmp_path / "set"
@@ -143,7 +167,7 @@ def test_a_data_set_without_splits_is_split_before_it_trains(has_column, tmp_pat
     assert set(splits[0].values()) == {"train", "dev", "test"}
     assert table.read_bytes() == before
     # Folds are splits of their own.
-    order = argparse.Namespace(records=str(data), labels=None, preset=parent, output=tmp_path / "c")
+    order = order_of(data, parent, tmp_path / "c")
     assert settle_dataset(order, open_console(False), needs_splits=False) == data
     if not has_column:
         with pytest.raises(FormatError, match=r"no column 'split': `phasenet-keras prepare .*set "):

@@ -9,6 +9,7 @@ import numpy as np
 import obspy
 import pytest
 from obspy import Stream, UTCDateTime
+from obspy.io.segy.core import _is_segy
 from reading import START, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
@@ -98,6 +99,18 @@ def test_seg2(tmp_path):
         assert np.array_equal(wave.data[:, 0], data)
         assert wave.sampling_rate == pytest.approx(4000.0)
         assert wave.start_time == UTCDateTime("2022-03-04T05:06:07")
+
+
+def test_samples_of_seg2_that_pass_for_a_header_of_segy_are_samples(tmp_path):
+    path = tmp_path / "shot.dat"
+    write_seg2(path, [np.zeros(2000, "float32")], 1 / 6000)
+    content = bytearray(path.read_bytes())
+    for at, value in ((3216, 166), (3220, 3000), (3224, 5)):  # step in us, length, kind of number
+        content[at : at + 2] = value.to_bytes(2, "big")
+    path.write_bytes(content)
+    assert _is_segy(str(path))
+    [wave] = read_waveforms(path)
+    assert (wave.sampling_rate, wave.n_samples) == (pytest.approx(6000.0), 2000)
 
 
 def test_delays_of_seg2_are_said_once_and_in_short(tmp_path):

@@ -194,7 +194,10 @@ def settle_dataset(
         )
     refuse_strangers(arguments.output)
     dataset = arguments.output / DATASET
-    made = _build(console, arguments.records, dataset, arguments.labels, PrepareSettings())
+    # Of several channels those that records lack are padded; what lacks the only one is of no use.
+    channels = arguments.channels if len(arguments.channels or "") == 1 else None
+    settings = PrepareSettings(channels=channels)
+    made = _build(console, arguments.records, dataset, arguments.labels, settings)
     if not made.facts:
         raise FormatError(
             f"{records}: there is no labelled record to train on; phasenet-keras prepare has "

@@ -39,6 +39,7 @@ GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1
 SAC_ROUNDING, FLOAT32_PART = "Sample spacing read from SAC file", 2e-7
 # How it says of any SEG-2 file what makers may do, and of a DELAY that it does not know it.
 SEG2_TEXTS = ("Many companies use custom defined SEG2", "Non-zero value found in Trace's 'DELAY'")
+MARKED = ("SEG2", "WAV")
 # What SEG-Y's times of a trace may be multiplied by, or divided where it is negative.
 TIME_SCALARS = (10, 100, 1000, 10_000)
 EXTENSIONS = {
@@ -55,9 +56,11 @@ NAMES = {"MSEED": "miniSEED", **GATHERS}
 
 
 def _register_all() -> None:
-    # SU has no mark of its own and any bytes may pass for one: it is tried last.
-    formats = [name for name in obspy_formats() if name not in REFUSED]
-    for name in sorted(formats, key=lambda item: (item == "SU", formats.index(item))):
+    # SU has no mark of its own and any bytes may pass for one: it is tried last. Samples may pass
+    # for SEG-Y, too: files that begin with a mark of their own are known before.
+    formats = [name for name in obspy_formats() if name not in (*REFUSED, *MARKED, "SU")]
+    at = formats.index("SEGY")
+    for name in (*formats[:at], *MARKED, *formats[at:], "SU"):
         register_reader(
             Reader(
                 name=NAMES.get(name, name),

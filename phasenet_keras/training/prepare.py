@@ -361,6 +361,8 @@ def _of_one_kind(
     why = f"the data set holds {_words(chosen)}; choose with --channels and --sampling-rate-hz"
     if any(not _same_rate(rate_hz, chosen[1]) for _, rate_hz in others):
         why += ", or bring all to one rate with --resample-hz"
+    if any(set(chosen[0]) < set(names) and _same_rate(hz, chosen[1]) for names, hz in others):
+        why += f"; phasenet-keras prepare --channels {chosen[0]} takes those of records with more"
     return (
         tuple(chosen[0]),
         kept,
