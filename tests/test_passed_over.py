@@ -130,6 +130,19 @@ def test_an_archive_is_to_be_unpacked_first(tmp_path, name, content, packing):
         read_stream(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.ms3", b"MS\x03\x04" + bytes(4096), "miniSEED 3, .* make miniSEED 2 of it"),
+        ("a.tdms", b"TDSm" + bytes(99), "a TDMS file, which npTDMS reads"),
+    ],
+)
+def test_of_a_known_format_that_is_not_read_it_is_said_what_to_do(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UnknownFormatError, match=words):
+        read_stream(tmp_path / name)
+
+
 @pytest.mark.parametrize("verb", ["pick", "plot", "annotate"])
 def test_metadata_in_a_folder_is_no_failure(preset, verb, tmp_path, capsys):
     folder = write_metadata(tmp_path / "in")

@@ -74,6 +74,7 @@ PACKED = (
 MAGIC = {
     b"MATLAB 5.0": "a MATLAB file, which scipy.io.loadmat reads",
     b"\x93NUMPY": "a NumPy array, which numpy.load reads",
+    b"TDSm": "a TDMS file, which npTDMS reads",
 }
 
 

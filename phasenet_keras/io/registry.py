@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 HEAD_BYTES = 4096
+MINISEED_3 = b"MS\x03"
 # So many formats are named where a file is of none: many files may be.
 MOST_FORMATS = 6
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
@@ -219,6 +220,11 @@ def reader_of(path: Path) -> Reader:
         raise FormatError(f"{path} cannot be read: {error.strerror or error}") from error
     if not head:
         raise FormatError(f"{path} is empty")
+    if head.startswith(MINISEED_3):  # before others, whose few marks its samples may pass for
+        raise UnknownFormatError(
+            f"{path} is miniSEED 3, which ObsPy does not read: make miniSEED 2 of it "
+            "(mseedconvert, pymseed)"
+        )
     kind = specfem_kind(path, head)  # columns of numbers may pass for waveforms
     if not kind:
         for reader in readers():
