@@ -236,7 +236,9 @@ def with_components(
         disputed = {claims[code] for code in left_out & set(claims)}
         others = [code for code in order if claims[code] in disputed and code not in left_out]
         used = ", ".join(dict.fromkeys([*(trace.stats.channel for trace, _ in pairs), *others]))
-        why = f"no known component, or another channel is that component ({used or 'none is known'})"
+        why = (
+            f"no known component, or another channel is that component ({used or 'none is known'})"
+        )
         if are_sensors(spans):
             why = "numbers but 1, 2 and 3 are of sensors, not of components: give each sensor a "
             why += "station code of its own (components codes that end in E, N, Z)"
