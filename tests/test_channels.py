@@ -70,8 +70,8 @@ def test_counted_sensors_of_one_station_are_not_its_components(codes):
         assert waveforms_of(traces) == []
     assert str(caught[0].message) == (
         f".LAB..S: channels {', '.join(codes)} left out: numbers but 1, 2 and 3 are of sensors, "
-        "not of components: give each sensor a station code of its own (components codes that end in "
-        "E, N, Z)"
+        "not of components: give each sensor a station code of its own (components codes that end "
+        "in E, N, Z)"
     )
     named = [Trace(t.data, {"station": t.stats.channel, "channel": "Z"}) for t in traces]
     assert [wave.station for wave in waveforms_of(named)] == [f".{code}.." for code in codes]
