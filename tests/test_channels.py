@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from obspy import Trace
 
 from phasenet_keras.io.channels import channel_names, component_prefix, components_of
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.types import ConfigError
 
 FAMILIES = {
@@ -55,6 +59,22 @@ def test_one_and_two_are_horizontal_beside_a_vertical_only():
     assert components_of(["EH1", "EH2"]) == {"EH1": "N", "EH2": "E"}
     assert components_of(["EH1", "EH2", "EHZ"]) == {"EH1": "N", "EH2": "E", "EHZ": "Z"}
     assert components_of(["EH1", "EH2", "EH3"]) == {"EH1": "Z", "EH2": "N", "EH3": "E"}
+
+
+@pytest.mark.parametrize("codes", [["S0", "S1", "S2"], ["S1", "S2", "S3", "S4"]])
+def test_counted_sensors_of_one_station_are_not_its_components(codes):
+    traces = [
+        Trace(np.full(300, n), {"station": "LAB", "channel": code}) for n, code in enumerate(codes)
+    ]
+    with pytest.warns(RecordWarning) as caught:
+        assert waveforms_of(traces) == []
+    assert str(caught[0].message) == (
+        f".LAB..S: channels {', '.join(codes)} left out: numbers but 1, 2 and 3 are of sensors, "
+        "not of components: give each sensor a station code of its own (components codes that end "
+        "in E, N, Z)"
+    )
+    named = [Trace(t.data, {"station": t.stats.channel, "channel": "Z"}) for t in traces]
+    assert [wave.station for wave in waveforms_of(named)] == [f".{code}.." for code in codes]
 
 
 @pytest.mark.parametrize("code", ["", "CH7", "HDH", "vertical", "?", "0"])

@@ -209,6 +209,22 @@ def test_labels_that_the_network_has_no_phase_for():
     assert check_labels(shots(3), "NPS") == []
 
 
+def test_rates_of_times_in_microseconds_are_asked_about():
+    def records(rate_hz, *samples):
+        wave = Waveform(np.ones((400, 1), "f4"), rate_hz, UTCDateTime(0), ("Z",), "S")
+        return [LabelledWaveform(wave, {"P": (sample,)}) for sample in samples]
+
+    for samples in ((120, 240, 130), (0.5, 0.6, 0.7)):  # right by chance, and of 10 MHz in us
+        [finding] = check_labels(records(10.0, *samples), "NPS")
+        assert (finding.name, finding.text[:72]) == (
+            "rate looks like ms or µs",
+            "records have 10 Hz: are the times, or the sampling interval, in their fi",
+        )
+    assert check_labels(records(20.0, 120, 240, 130), "NPS") == []
+    few = [*records(10.0, 120), *records(100.0, *range(120, 130))]
+    assert check_labels(few, "NPS") == []
+
+
 def test_labels_in_seconds_are_asked_about():
     def places(*samples):
         wave = Waveform(np.ones((400, 1), "f4"), 100.0, UTCDateTime(0), ("Z",), "S")

@@ -87,6 +87,11 @@ def test_hdf5_of_arrays_is_refused_once_and_says_what_it_holds(tmp_path, capsys)
             "here, but text of 3 columns",
         ),
         ("a.txt", lambda p: np.savetxt(p, np.ones((9, 5))), "here, but text of 5 columns"),
+        (
+            "b.csv",
+            lambda p: p.write_text("Time (us),Ampl (V)\n0.0,1.5\n0.1,1.6\n"),
+            r"but text of 2 columns \(read where other lines begin with #, times are in s, points",
+        ),
     ],
 )
 def test_arrays_of_other_programs(name, write, said, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -111,6 +112,31 @@ def test_samples_of_seg2_that_pass_for_a_header_of_segy_are_samples(tmp_path):
     assert _is_segy(str(path))
     [wave] = read_waveforms(path)
     assert (wave.sampling_rate, wave.n_samples) == (pytest.approx(6000.0), 2000)
+
+
+@pytest.mark.parametrize(
+    ("step_us", "said"),
+    [
+        (166, "166, stands for 6024.1 Hz: if records have 6000 Hz, .* off by 0.004 of the time"),
+        (62, "62, stands for 16129 Hz: if records have 16000 Hz, .* off by 0.0081 of the time"),
+        (667, "667, stands for 1499.25 Hz: if records have 1500 Hz, .* off by 0.0005 of the time"),
+        (250, ""),
+        (75, ""),
+        (128, ""),
+    ],
+)
+@pytest.mark.parametrize("format_name", ["SEGY", "SU"])
+def test_steps_of_whole_microseconds_that_may_be_of_a_round_rate(
+    tmp_path, format_name, step_us, said
+):
+    for n in range(3):
+        item = trace(noise(400, n).astype("float32"), "", rate=1e6 / (step_us + 0.2))
+        Stream([item]).write(str(tmp_path / f"{n}.dat"), format=format_name, data_encoding=5)
+    with noted() as notes:
+        waves = read_waveforms(tmp_path)
+    assert [wave.sampling_rate for wave in waves] == 3 * [pytest.approx(1e6 / step_us)]
+    assert len(set(notes)) == bool(said)
+    assert re.search(said, " ".join(notes))
 
 
 def test_delays_of_seg2_are_said_once_and_in_short(tmp_path):

@@ -200,8 +200,8 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
         raise ConfigError(
             f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
             f"and receiver '{receiver}', the geometry has shots "
-            f"{some(geometry.sources)} and receivers "
-            f"{some(geometry.receivers)}"
+            f"{some(geometry.sources)} and receivers {some(geometry.receivers)}; --names reads "
+            "both from names of files or stations; a file of several shots is to be split by shot"
         )
     return table
 

@@ -9,6 +9,7 @@ from phasenet_keras.types import ConfigError
 __all__ = [
     "COMPONENTS",
     "KNOWN_LETTERS",
+    "are_sensors",
     "channel_names",
     "claims_of",
     "component_letter",
@@ -28,6 +29,8 @@ WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
 LETTERS = {"E": "E", "N": "N", "Z": "Z", "U": "E", "V": "N", "R": "N", "T": "E", "X": "E", "Y": "N"}
 WITH_VERTICAL = {"1": "N", "2": "E"}
 WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
+# Of no component: where codes end in one of these and all in numbers, they count sensors.
+OTHER_NUMBERS = set("0456789")
 # Of pressure, as SEED has it: hydrophone, infrasound, outside, inside, down a hole, underground.
 PRESSURE_LETTERS = "HFOIDU"
 # Of ground motion: high and low gain, accelerometer, gravimeter, geophone.
@@ -151,6 +154,7 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
     R, T, Z             N, E, Z (radial and transverse: a turned N and E)
     X, Y, Z             E, N, Z
     EW, NS, UD          E, N, Z
+    1, 2, 3, 4 and on   none: sensors that are counted (`are_sensors`)
     one code, unknown   Z (so those of a hydrophone, where its station has no other vertical)
     ==================  ======================================================================
 
@@ -184,6 +188,8 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
         {'HHE': 'E', 'HHN': 'N', 'HHZ': 'Z', 'HH1': 'N', 'HH2': 'E'}
     """
     codes = list(codes)
+    if are_sensors(codes):
+        return {}
     letters = {code: component_letter(code) for code in codes}
     has_vertical = "Z" in letters.values()
     numbered = WITHOUT_VERTICAL if "3" in letters.values() and not has_vertical else WITH_VERTICAL
@@ -194,6 +200,19 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
     claims = {code: component for code, component in claimed.items() if component}
     alone = codes if len(codes) == 1 else [code for code in codes if is_pressure(code)]
     return claims or dict.fromkeys(alone, "Z")
+
+
+def are_sensors(codes: Iterable[str]) -> bool:
+    """Tell if the codes of one instrument count sensors: all are numbers, some above 3.
+
+    Example:
+        >>> are_sensors(["S01", "S02", "S03", "S04"]), are_sensors(["S01", "S02", "S03"])
+        (True, False)
+        >>> are_sensors(["CH7"]), are_sensors(["EH1", "EH4", "EHZ"])
+        (False, False)
+    """
+    letters = {component_letter(code) for code in codes}
+    return len(letters) > 1 and bool(letters & OTHER_NUMBERS) and "".join(letters).isdecimal()
 
 
 def component_letter(code: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from phasenet_keras.io.channels import claims_of, component_prefix
+from phasenet_keras.io.channels import are_sensors, claims_of, component_prefix
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
@@ -236,9 +236,14 @@ def with_components(
         disputed = {claims[code] for code in left_out & set(claims)}
         others = [code for code in order if claims[code] in disputed and code not in left_out]
         used = ", ".join(dict.fromkeys([*(trace.stats.channel for trace, _ in pairs), *others]))
+        why = (
+            f"no known component, or another channel is that component ({used or 'none is known'})"
+        )
+        if are_sensors(spans):
+            why = "numbers but 1, 2 and 3 are of sensors, not of components: give each sensor a "
+            why += "station code of its own (components codes that end in E, N, Z)"
         warnings.warn(
-            f"{station}: channels {', '.join(sorted(left_out))} left out: no known component, or "
-            f"another channel is that component ({used or 'none is known'})",
+            f"{station}: channels {', '.join(sorted(left_out))} left out: {why}",
             RecordWarning,
             stacklevel=3,
         )

@@ -48,6 +48,7 @@ MOST_RECORDS, LEAST_RECORDS = 100, 3
 LEAST_SHARE = 0.9
 # A line of names, and some of comment, may come first.
 LOOKED_AT_LINES = 20
+TWO_COLUMNS = " (read where other lines begin with #, times are in s, points are decimal)"
 _NUMBER = r"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
 _PLACE = rf"\S+\s+\S+\s+{_NUMBER}\s+{_NUMBER}"
 # Inputs of SPECFEM2D and what it writes of them, by name, and the first line that is no comment: a
@@ -173,8 +174,8 @@ def array_kind(head: bytes) -> str:
             return kind
     for line in head.decode("latin-1").splitlines()[:LOOKED_AT_LINES]:
         cells = re.split(r"\s*[;\t]\s*" if re.search(r"[;\t]", line) else r"[,\s]+", line.strip())
-        if len(cells) > 2 and all(re.fullmatch(r"[-+\d.,eE]+", cell) for cell in cells):
-            return f"text of {len(cells)} columns"
+        if len(cells) > 1 and all(re.fullmatch(r"[-+\d.,eE]+", cell) for cell in cells):
+            return f"text of {len(cells)} columns{TWO_COLUMNS if len(cells) == 2 else ''}"
     return ""
 
 

@@ -40,6 +40,9 @@ SAC_ROUNDING, FLOAT32_PART = "Sample spacing read from SAC file", 2e-7
 # How it says of any SEG-2 file what makers may do, and of a DELAY that it does not know it.
 SEG2_TEXTS = ("Many companies use custom defined SEG2", "Non-zero value found in Trace's 'DELAY'")
 MARKED = ("SEG2", "WAV")
+# Formats of steps in whole microseconds, and what rates of recorders are multiples of, in Hz; steps
+# that are multiples of so many microseconds are meant.
+WHOLE_STEPS, ROUND_HZ, MEANT_US = ("SEGY", "SU"), (1000, 500), 5
 # What SEG-Y's times of a trace may be multiplied by, or divided where it is negative.
 TIME_SCALARS = (10, 100, 1000, 10_000)
 EXTENSIONS = {
@@ -170,6 +173,7 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
     _note_zero_times(stream, format_name)
     if format_name == "SEG2":
         _say_delay(stream)
+    _say_step(stream, format_name)
     if format_name == "SU":
         name_traces(stream, path)
     if format_name == "MSEED":
@@ -218,6 +222,27 @@ def _say_delay(stream: Stream) -> None:
             FormatNote,
             stacklevel=2,
         )
+
+
+def _say_step(stream: Stream, format_name: str) -> None:
+    """Say where a step of whole microseconds may be that of a round rate, rounded or cut off."""
+    steps_us = [round(1e6 * t.stats.delta) for t in stream[:1] if format_name in WHOLE_STEPS]
+    step_us = next(iter(steps_us), 0)
+    if step_us < 2 or step_us % MEANT_US == 0 or 10**6 % step_us == 0:
+        return
+    rate_hz = 1e6 / step_us
+    for round_hz in (unit * round(rate_hz / unit) for unit in ROUND_HZ):
+        if 1e6 / (step_us + 1) < round_hz < 1e6 / (step_us - 1):
+            off = abs(rate_hz / round_hz - 1)
+            warnings.warn(
+                f"{NAMES[format_name]}: its step of whole microseconds, {step_us}, stands for "
+                f"{rate_hz:.6g} Hz: if records have {round_hz} Hz, their times, and those of "
+                f"picks, are off by {off:.2g} of the time since the first sample (labels in "
+                "samples are not)",
+                FormatNote,
+                stacklevel=2,
+            )
+            return
 
 
 def _delay_s(stats: Stats, format_name: str) -> float | None:

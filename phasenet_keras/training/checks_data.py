@@ -43,6 +43,8 @@ GROUPS = (*NAMED, "name")
 UNLABELLED = "unlabelled/"
 # Numbers of so many arrivals, and such a part of them, are no chance.
 LEAST_ARRIVALS, NEARLY_ALL = 3, 0.9
+# What no seismometer that is picked has, and 10 MHz in µs and 2 kHz in ms look like.
+LOW_RATE_HZ = 20.0
 FIRST_SAMPLES, FIRST_PART, LEAST_PART = 2, 0.01, 0.001
 
 
@@ -135,7 +137,7 @@ def check_taught(untaught: Sequence[str], *, has_parent: bool) -> list[Finding]:
 
 
 def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:
-    """Look for S before P, and for arrivals that may be in seconds or stand for none."""
+    """Look for S before P, units that may be mistaken, and arrivals that may stand for none."""
     found = []
     given = [(record.arrivals or {}, _latest_in_seconds(record)) for record in records]
     both = [(record, a) for record, (a, _) in zip(records, given, strict=True) if _has_both(a)]
@@ -159,6 +161,40 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
                 "correct or remove these labels, unless they are of two events",
             )
         )
+    found += _check_rates(records) or _look_like_seconds(given)
+    for phase in sorted({phase for arrivals, _ in given for phase in arrivals}):
+        samples = [sample for arrivals, _ in given for sample in arrivals.get(phase, ())]
+        if are_fillers(samples):
+            found.append(
+                Finding(
+                    "labels at sample 0",
+                    f"{samples.count(0)} of {len(samples)} arrivals of {phase} are at sample 0, "
+                    "all others well behind: does 0 stand for no pick? Leave the arrival out where "
+                    "there is none",
+                )
+            )
+    return found + _labelled_twice(records)
+
+
+def _check_rates(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:
+    """Look for rates so low that times in the files may be in another unit than seconds."""
+    rates_hz = sorted(_facts_of(record).sampling_rate for record in records)
+    if not rates_hz or rates_hz[int(NEARLY_ALL * (len(rates_hz) - 1))] >= LOW_RATE_HZ:
+        return []
+    return [
+        Finding(
+            "rate looks like ms or µs",
+            f"records have {rates_hz[0]:g} Hz: are the times, or the sampling interval, in their "
+            "files in ms or µs? They are read as seconds, and so are picks and tolerances: divide "
+            "them, or write the rate in Hz",
+        )
+    ]
+
+
+def _look_like_seconds(
+    given: Sequence[tuple[Mapping[str, Sequence[float]], float]],
+) -> list[Finding]:
+    """Look for arrivals that may be in seconds, by record with the latest that such can be."""
     places = [
         (sample, latest)
         for arrivals, latest in given
@@ -173,25 +209,14 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
         latest = max(sample for sample, _ in places)
         why = f"all {len(places)} arrivals are where records begin, the latest at sample {latest:g}"
     if why and len(places) >= LEAST_ARRIVALS:
-        found.append(
+        return [
             Finding(
                 "labels look like seconds",
                 f"{why}: are they in seconds? In a table call the column p_time_s (s_time_s), else "
                 "multiply by the sampling rate",
             )
-        )
-    for phase in sorted({phase for arrivals, _ in given for phase in arrivals}):
-        samples = [sample for arrivals, _ in given for sample in arrivals.get(phase, ())]
-        if are_fillers(samples):
-            found.append(
-                Finding(
-                    "labels at sample 0",
-                    f"{samples.count(0)} of {len(samples)} arrivals of {phase} are at sample 0, "
-                    "all others well behind: does 0 stand for no pick? Leave the arrival out where "
-                    "there is none",
-                )
-            )
-    return found + _labelled_twice(records)
+        ]
+    return []
 
 
 def _labelled_twice(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -33,8 +34,10 @@ OTHERS = (
     *(*FILE_COLUMNS, *GATHER_COLUMNS, *TRACE_COLUMNS, *DISTANCE_COLUMNS, "location", "split"),
 )
 # Ends of names that another column has to share, and what else may be so long or then.
-UNITS = {*UNITS_S, "sample", "index", "m", "km"}
+UNITS = {*UNITS_S, "ns", "sample", "index", "m", "km"}
 NO_ARRIVALS = {"start", "begin", "end", "origin", "duration", "length", "depth"}
+# Words that say S: s, ts, its. Others, such as onset, are no S, which comes second.
+SAYS_S = re.compile(r"(?:^|[^a-z])(?:i?t)?s")
 # How alike a name is to the one that may be meant; of the same unit less will do.
 ALIKE, ALIKE_IN_UNIT = 0.6, 0.5
 
@@ -80,6 +83,7 @@ def _with_nearest(name: str) -> str:
         for other in (ARRIVALS if has_unit else (*ARRIVALS, *OTHERS))
         if not has_unit or other.endswith(f"_{unit}")
         if AFTER_TRIGGER not in other or "trigger" in name
+        if not other.startswith(("s_", "its")) or SAYS_S.search(stem or name)
     ]
     ratios = [SequenceMatcher(None, name, other).ratio() for other in known]
     is_alike = max(ratios, default=0.0) >= (ALIKE_IN_UNIT if has_unit else ALIKE)
