@@ -236,8 +236,10 @@ def test_filters_on_the_command_line(preset, tmp_path, capsys):
     assert "gaps" in said
     assert main([*base, "--network", "ZZ"]) == 2
     assert "no record has such codes" in capsys.readouterr().err
-    assert main([*base, "--start", "yesterday"]) == 2
-    assert "--start is a time such as" in capsys.readouterr().err
+    words = "--start should be a date and time, ISO 8601, such as 2020-02-29T12:30:07.25, received "
+    for text in ("yesterday", "2009-08-24-00:20:07", "2010-5T13:00", "2009-366"):
+        assert main([*base, "--start", text]) == 2
+        assert f"error: {words}'{text}'" in capsys.readouterr().err
     assert main([*base, "--start", "2021-05-07", "--end", "2021-05-06"]) == 2
     assert "--end is after --start" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channels import seed_codes
+from phasenet_keras.io.times import TIME_IN_WORDS, exact_time
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -156,14 +157,10 @@ def parse_time(text: str, option: str) -> UTCDateTime:
         >>> parse_time("2024-02-29", "--start")
         UTCDateTime(2024, 2, 29, 0, 0)
     """
-    from obspy import UTCDateTime
-
     try:
-        return UTCDateTime(text)
-    except Exception as error:  # ObsPy raises what its parsing leads to
-        raise ConfigError(
-            f"{option} is a time such as 2024-02-29 or 2024-02-29T12:30:00, received '{text}'"
-        ) from error
+        return exact_time(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} should be {TIME_IN_WORDS}, received '{text}'") from error
 
 
 def _matches(wanted: str | None, code: str) -> bool:
