@@ -159,6 +159,15 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
                 "correct or remove these labels, unless they are of two events",
             )
         )
+    n_same = sum(a["S"] == a["P"] for _, a in both)
+    if n_same >= max(LEAST_ARRIVALS, NEARLY_ALL * len(both)):
+        found.append(
+            Finding(
+                "S at P",
+                f"S is at the very sample of P in {n_same} of {len(both)} records that have both: "
+                "was one column copied to the other? Leave S out where it is not known",
+            )
+        )
     places = [
         (sample, latest)
         for arrivals, latest in given
