@@ -228,10 +228,20 @@ def test_filters_on_the_command_line(preset, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "hours read" in said
     assert "gaps" in said
-    assert main([*base, "--network", "ZZ"]) == 2
-    assert "no record has such codes" in capsys.readouterr().err
-    assert main([*base, "--start", "yesterday"]) == 2
-    assert "--start is a time such as" in capsys.readouterr().err
+    for options, said in (
+        (["--network", "ZZ"], "no record is of network 'ZZ'. There are XX\n"),
+        (["--station", "bb"], "no record is of station 'bb'. Did you mean 'BBB'?\n"),
+        (["--location", "00"], "no record is of location '00'. There are --\n"),
+        (["--channel", "EHZ"], "no record is of channel 'EHZ'. Did you mean 'HHZ'?\n"),
+        (["--start", "2031-01-01"], "no record has such codes and times: see --network to --end\n"),
+    ):
+        assert main([*base, *options]) == 2
+        assert capsys.readouterr().err.endswith(f"error: {said}")
+    assert main([*base, "--station", "bbb"]) == 0  # capitals are no difference
+    words = "--start should be a date and time, ISO 8601, such as 2020-02-29T12:30:07.25, received "
+    for text in ("yesterday", "2009-08-24-00:20:07", "2010-5T13:00", "2009-366"):
+        assert main([*base, "--start", text]) == 2
+        assert f"error: {words}'{text}'" in capsys.readouterr().err
     assert main([*base, "--start", "2021-05-07", "--end", "2021-05-06"]) == 2
     assert "--end is after --start" in capsys.readouterr().err
 
@@ -271,7 +281,7 @@ def test_annotate_takes_the_codes_and_times_that_pick_takes(preset, tmp_path, ca
     assert {trace.stats.station for trace in stream} == {"BBB"}
     assert all((t.stats.starttime, t.stats.npts) == (MIDNIGHT, 2000) for t in stream)
     assert main([*base, "--network", "ZZ"]) == 2
-    assert "no record has such codes" in capsys.readouterr().err
+    assert "no record is of network 'ZZ'. There are XX" in capsys.readouterr().err
     assert read(str(out))[0].stats.station == "BBB"
 
 

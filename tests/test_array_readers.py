@@ -94,6 +94,8 @@ def test_npz_with_nan_is_cut(tmp_path):
         ({"data": np.array(["a", "b"])}, "<U1"),
         ({"data": np.zeros((0, 3))}, "no samples"),
         ({"data": np.ones((10, 3)), "t0": "yesterday"}, "start time is no such"),
+        ({"data": np.ones((10, 3)), "t0": "2009-08-24-00:20:07"}, "ISO 8601, such as 2020-02-29"),
+        ({"data": np.ones((10, 3)), "t0": 2009}, "'2009' is not a date and time, ISO 8601"),
         ({"data": np.ones((10, 3)), "sampling_rate": "fast"}, "sampling rate"),
         ({"data": np.ones((10, 3)), "sampling_rate": 0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "sampling_rate": -100.0}, "sampling rate"),

@@ -10,8 +10,8 @@ from sources import run, write_text_files
 
 from phasenet_keras import read_labelled
 from phasenet_keras.io.catalogs import read_arrivals
-from phasenet_keras.io.labels.rows import read_label_table
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.labels.rows import numbered_rows, read_label_table
+from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.types import FormatError
 
 
@@ -59,6 +59,7 @@ def test_decimal_commas_among_several_arrivals(tmp_path):
             "p_us of row 1 .* '313,000': .* thousands without a sign",
         ),
         ('fname,phase,time_ms\nt0.txt,P,"12,0"\n', "time_ms of row 1 .* '12,0': write decimals"),
+        ("fname,itp\nt0.txt,1 050\n", r"itp of row 1 .* '1 050': .* thousands without a sign"),
         ('fname,itp\nt0.txt,"62,5 88"\n', "itp of row 1 .* several arrivals with blanks"),
         (
             'fname,itp,offset_m\nt0.txt,62,"2,5"\n',
@@ -124,6 +125,57 @@ def test_lists_in_a_cell_are_several_arrivals(tmp_path, cell):
     (tmp_path / "labels.csv").write_text(f'fname,itp\nt0.txt,"{cell}"\n')
     [record] = read_labelled(tmp_path / "raw", tmp_path / "labels.csv")
     assert record.arrivals == {"P": (62.0, 90.0)}
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        (
+            "p_index,itp",
+            "62,90",
+            "columns p_index and itp of the table have different arrivals of P",
+        ),
+        ("itp,p_idx", "62,62 90", "columns itp and p_idx"),
+        ("itp,p_idx", "62,900", "columns itp and p_idx"),  # outside of the record
+        ("p_index,p_time_s", "62,0.035", "columns p_index and p_time_s"),
+        ("p_index,p_ms", ",31", "columns p_index and p_ms"),
+        ("p_index,itp", "62,63", ""),  # counted from 1
+        ("p_index,p_time_s", "62,0.031", ""),
+        ("p_index,p_time_s", "62,0.03", ""),  # no more decimals
+        ("p_index,itp", "62,", ""),
+        ("p_index,p_after_trigger_ms", "62,31", ""),
+    ],
+)
+def test_columns_of_one_phase_that_disagree_are_said(tmp_path, header, row, said):
+    write_text_files(tmp_path / "raw", ["t0.txt"])  # 2 kHz
+    (tmp_path / "l.csv").write_text(f"fname,{header}\nt0.txt,{row}\n")
+    with noted() as texts:
+        [record] = read_labelled(tmp_path / "raw", tmp_path / "l.csv")
+    counts = header.partition(",")[0]
+    assert record.arrivals == {"P": () if row[0] == "," else (62.0,)}
+    found = [text for text in texts if text.startswith("columns")]
+    assert len(found) == bool(said)
+    for text in found:
+        assert text.startswith(said)
+        assert f": {counts} counts; leave the other out, or rename the one" in text
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["1 50", "90"], ""),
+        (["1 120", "980"], "itp has several arrivals, with blanks between them, in 1 of 2 rows, "),
+        (["120 300", "1100"], ""),  # thousands without a sign
+        (["120 300", "20 40"], ""),
+    ],
+)
+def test_blanks_that_may_be_of_thousands_are_said(tmp_path, cells, said):
+    rows = "".join(f"t{n}.txt,{cell}\n" for n, cell in enumerate(cells))
+    with noted() as texts:
+        numbered_rows(table_of(tmp_path, f"fname,itp\n{rows}"))
+    assert [said in text for text in texts] == [True] * bool(said)
+    assert not said or texts[0].endswith("such as '1 120': if the blank is a sign of thousands, "
+                                         "take it out")  # fmt: skip
 
 
 @pytest.mark.parametrize(

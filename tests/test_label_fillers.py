@@ -115,6 +115,16 @@ def test_samples_with_a_point_between_thousands_look_like_seconds():
         assert [item.name for item in found] == ["labels look like seconds"] * (thousand == 1000)
 
 
+@pytest.mark.parametrize(("n_same", "is_said"), [(10, True), (9, True), (8, False)])
+def test_s_at_the_sample_of_p_is_said(n_same, is_said):
+    wave = Waveform(noise(1, 4096), 100.0, T0, ("Z",), "A")
+    places = [(900.0 + n, 900.0 + n + (n >= n_same)) for n in range(10)]
+    found = check_places([LabelledWaveform(wave, {"P": (p,), "S": (s,)}) for p, s in places])
+    assert [finding.name for finding in found] == ["S at P"] * is_said
+    text = f"S is at the very sample of P in {n_same} of 10 records that have both: was one"
+    assert all(finding.text.startswith(text) for finding in found)
+
+
 def test_the_first_s_of_a_swarm_is_of_the_event_before():
     """What a swarm in Iceland has in 40 windows: P and S of each, and whether S is first."""
 

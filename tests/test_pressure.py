@@ -175,7 +175,9 @@ def test_what_is_whole_has_no_channels_to_select(tmp_path, capsys):
     (tmp_path / "l.csv").write_text("network,station,phase,time\nXX,AA,P,2021-05-06T23:55:02\n")
     order = [tmp_path / "in", "--labels", tmp_path / "l.csv", "--output", tmp_path / "set"]
     assert prepare(*order, "--station", "BB*") == 2
-    assert "no channel has such codes: see --network to --channel" in capsys.readouterr().err
+    assert "no record is of station 'BB*'. There are AA\n" in capsys.readouterr().err
+    assert prepare(*order, "--station", "AA", "--channel", "EHZ") == 2
+    assert "no record is of channel 'EHZ'. Did you mean 'HHZ'?\n" in capsys.readouterr().err
     np.savez(tmp_path / "a.npz", data=np.zeros((600, 1)), itp=3)
     assert prepare(tmp_path / "a.npz", "--output", tmp_path / "set", "--channel", "Z") == 2
     assert "npz: its records are whole" in capsys.readouterr().err

@@ -7,6 +7,7 @@ outcome.
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from phasenet_keras.cli import main
 from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.evaluate import evaluate
+from phasenet_keras.training.learnt import read_learnt, write_learnt
 from phasenet_keras.training.pseudo_records import GatherTrace
 from phasenet_keras.training.rounds import best_round, goes_on
 from phasenet_keras.training.selftrain import self_train
@@ -61,8 +63,11 @@ def predictions(net):
 
 def test_a_perfect_parent_is_kept(tmp_path, finder):
     said = []
+    parent = shutil.copytree(finder, tmp_path / "parent")
+    tmp_path = tmp_path / "run"
+    write_learnt(parent, labelled()[:3])
     result = self_train(
-        load(finder), labelled(), traces_of([11]), tmp_path, config=CONFIG, correction=GIVEN,
+        load(parent), labelled(), traces_of([11]), tmp_path, config=CONFIG, correction=GIVEN,
         on_round=said.append,
     )  # fmt: skip
     assert [item.number for item in said] == [0, 1]
@@ -75,6 +80,7 @@ def test_a_perfect_parent_is_kept(tmp_path, finder):
         predictions(PhaseNet.from_preset(tmp_path)), predictions(load(finder)), atol=1e-5
     )
     assert "did not help" in (tmp_path / "report.md").read_text()
+    assert read_learnt(str(tmp_path)) == read_learnt(str(parent))
 
 
 def test_rules_of_any_run_and_a_kill_in_between(tmp_path, learner):

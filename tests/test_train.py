@@ -20,6 +20,7 @@ from training_runs import CONFIG, onsets, same, small_parent
 from phasenet_keras import PhaseNet, Picker
 from phasenet_keras.training.config import TrainConfig, read_config
 from phasenet_keras.training.evaluate import evaluate
+from phasenet_keras.training.learnt import learnt_of, read_learnt, write_learnt
 from phasenet_keras.training.rounds import write_rounds
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.training.train import train
@@ -244,3 +245,27 @@ def test_a_run_that_has_not_ended_says_what_to_give_in_its_place(tmp_path):
     write_rounds([], run / "rounds.json")
     with pytest.raises(PresetError, match=r"the same selftrain command again, and it goes on$"):
         PhaseNet.from_preset(run)
+
+
+@pytest.mark.parametrize("strategy", ["finetune", "scratch"])
+def test_what_a_parent_had_learnt_its_child_of_python_has_learnt(tmp_path, strategy):
+    """From the folder that the parent was loaded from, if its weights are taken over."""
+    small_parent().save_preset(tmp_path / "parent")
+    parent, before = PhaseNet.from_preset(tmp_path / "parent"), onsets(2, first=90)
+    write_learnt(tmp_path / "parent", before)
+    config = replace(CONFIG, epochs=1, refit=False)
+    records = onsets(4), onsets(2, first=50)
+    result = train(
+        parent, *records, tmp_path / "run", strategy=strategy, config=config, keep_parent=False
+    )
+    inherited = ["r90", "r91"] if strategy == "finetune" else []
+    names = [name for name, _ in read_learnt(str(tmp_path / "run"))]
+    assert names == ["r0", "r1", "r2", "r3", *inherited]
+    assert learnt_of(result.net) == read_learnt(str(tmp_path / "run"))
+    assert learnt_of(small_parent()) == []
+    (tmp_path / "parent/learnt.csv").write_text("these,are\nno,digests\n")
+    with pytest.raises(PresetError, match=r"learnt\.csv cannot be read"):
+        train(parent, *records, tmp_path / "other", config=config)
+    assert not (tmp_path / "other").exists()
+    shutil.rmtree(tmp_path / "parent")
+    assert learnt_of(parent) == []

@@ -76,7 +76,7 @@ def _run_annotate(arguments: argparse.Namespace) -> int:
                 report.take(FileReport(Path(arguments.output), text, failed=True))
     if errors:
         raise errors[0]
-    return concluded(report, selection, is_stopped=bool(stop))
+    return concluded(report, selection, arguments.files, is_stopped=bool(stop))
 
 
 def _annotations(

@@ -82,15 +82,21 @@ def selection_of(arguments: argparse.Namespace) -> Selection:
     return Selection(**{name: getattr(arguments, name) for name in CODES}, **times)
 
 
-def concluded(report: RunReport, selection: Selection, *, is_stopped: bool) -> int:
+def concluded(
+    report: RunReport, selection: Selection, files: Sequence[str | Path], *, is_stopped: bool
+) -> int:
     """Print what came of a run over files, and return its exit status.
 
     Raises:
         ConfigError: for codes and times that no record has.
     """
+    from phasenet_keras.io.index import expand_paths
+    from phasenet_keras.io.selection import said_of_codes
+
     report.print()
     if not selection.is_all and not report.rows and not report.n_failed:
-        raise ConfigError("no record has such codes and times: see --network to --end")
+        said = said_of_codes(selection, expand_paths(files))
+        raise ConfigError(said or "no record has such codes and times: see --network to --end")
     if is_stopped:
         return EXIT_INTERRUPTED
     if not report.n_done:

@@ -88,7 +88,8 @@ def _run_compare(arguments: argparse.Namespace) -> int:
 
     config = read_training_config(arguments)
     strategies = arguments.strategies or tuple(STRATEGIES)
-    plans = [strategy_of(strategy) for strategy in strategies]
+    for strategy in strategies:  # a wrong one is not found out after hours of reading
+        strategy_of(strategy)
     make_folder(arguments.output)
     console = open_console(False)
     # Folds are splits of their own.
@@ -98,10 +99,8 @@ def _run_compare(arguments: argparse.Namespace) -> int:
         from phasenet_keras.cli.bars import RunsBar
         from phasenet_keras.training.compare import compare, said_of_others
         from phasenet_keras.training.comparison import recommendation
-        from phasenet_keras.training.learnt import carry_learnt, read_learnt
 
     parent = load_parent(arguments, records, console)
-    learnt = read_learnt(arguments.preset)
     with RunsBar(console) as bar:
         comparison = compare(
             parent,
@@ -115,10 +114,6 @@ def _run_compare(arguments: argparse.Namespace) -> int:
             tolerance_samples=arguments.tolerance_samples,
             on_run=bar.take,
         )
-    from_parent = {plan.name for plan in plans if plan.load}
-    for result in comparison.results:
-        if result.run.strategy in from_parent:
-            carry_learnt(learnt, result.run.folder_in(arguments.output))
     advice = recommendation(comparison, _command(arguments, dataset, parent))
     others = said_of_others(comparison)
     table = _write(comparison, advice, others, arguments.output)

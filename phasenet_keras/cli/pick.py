@@ -127,7 +127,7 @@ def _run_pick(arguments: argparse.Namespace) -> int:
     note_unpicked(picker, report, arguments.preset)
     run = _pick_and_plot if arguments.plot else _pick_in_parts
     stop = run(arguments, picker, selection, report)
-    return concluded(report, selection, is_stopped=bool(stop))
+    return concluded(report, selection, arguments.files, is_stopped=bool(stop))
 
 
 def _check_dask(arguments: argparse.Namespace) -> None:

@@ -86,14 +86,12 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
     with quiet_start():
         from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.config import read_config
-        from phasenet_keras.training.learnt import carry_learnt, read_learnt
         from phasenet_keras.training.pseudo_records import PseudoSettings
         from phasenet_keras.training.selftrain import self_train
 
     config, strategy = read_config(arguments.config), strategy_of(arguments.strategy)
     console = open_console(False)
     parent = load_parent(arguments, [*labelled, *(t.record for t in traces)], console)
-    learnt = read_learnt(arguments.preset)
     with EpochBar(console, config.epochs) as bar:
         result = self_train(
             parent,
@@ -109,8 +107,6 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
             on_record=bar.picking,
             on_epoch=bar.take,
         )
-    if not result.best or strategy.load:
-        carry_learnt(learnt, arguments.output)
     say(console, result.verdict)
     return 0 if result.best else EXIT_SOME_FAILED
 

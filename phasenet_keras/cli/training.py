@@ -77,11 +77,9 @@ def _run_train(arguments: argparse.Namespace) -> int:
         test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
     with quiet_start():
         from phasenet_keras.cli.bars import EpochBar
-        from phasenet_keras.training.learnt import carry_learnt, read_learnt
         from phasenet_keras.training.train import train
 
     parent = load_parent(arguments, [*train_records, *dev_records, *test_records], console)
-    learnt = read_learnt(arguments.preset)
     with EpochBar(console, config.epochs) as bar:
         result = train(
             parent,
@@ -96,8 +94,6 @@ def _run_train(arguments: argparse.Namespace) -> int:
     for finding in result.findings:
         say(console, f"{finding.name}: {finding.text}", "[yellow]doctor[/]")
     say(console, result.verdict)
-    if result.best_epoch is None or strategy.load:
-        carry_learnt(learnt, arguments.output)
     if result.proof.text:
         say(console, f"\non the test records, before and after:\n\n{result.proof.text}")
     elif not arguments.all_records or result.best_epoch is not None:  # a kept parent learnt nothing

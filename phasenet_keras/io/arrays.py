@@ -22,6 +22,7 @@ from phasenet_keras.io.rates import (
 )
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
+from phasenet_keras.io.times import date_time
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
     try:
         rate = _rate(fields, names)
         start = fields.get("begin_time", fields.get("t0"))
-        start_time = UTCDateTime(0) if start is None else UTCDateTime(str(start[()]))
+        start_time = UTCDateTime(0) if start is None else date_time(str(start[()]))
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise FormatError(f"{path}: its sampling rate or start time is no such: {error}") from error
     components = COMPONENTS if data.shape[1] == 3 else ("Z",)

@@ -8,24 +8,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channels import seed_codes
-from phasenet_keras.types import ConfigError
+from phasenet_keras.io.registry import headers_of
+from phasenet_keras.io.times import TIME_IN_WORDS, exact_time
+from phasenet_keras.io.wording import some
+from phasenet_keras.types import ConfigError, nearest_name
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
     from phasenet_keras.io.instruments import Heard
 
-__all__ = ["CODES", "Selection", "parse_time"]
+__all__ = ["CODES", "Selection", "parse_time", "said_of_codes"]
 
 CODES = ("network", "station", "location", "channel")
 # NET.STA.LOC.CHAN.TYPE.YEAR.DOY, as the SeisComP data structure names its day files.
 SDS_NAME = re.compile(r"^(\w*)\.(\w+)\.(\w*)\.(\w+)\.[A-Z]\.(\d{4})\.(\d{3})$")
 DAY_S = 86_400.0
 DAY_NS = 86_400 * 10**9
+# So many files are opened to find what the codes of an archive are.
+MOST_ASKED = 1000
 EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
@@ -78,10 +84,7 @@ class Selection:
 
     def takes_channel(self, trace: Trace) -> bool:
         """Tell if the codes of a trace match, or its station's name where it has none."""
-        s = trace.stats
-        return self.takes_codes(
-            s.network, s.station or s.get("station_name", ""), s.location, s.channel
-        )
+        return self.takes_codes(*_codes_of(trace))
 
     def takes_heard(self, heard: Heard) -> bool:
         """Tell if the codes of what is heard of match."""
@@ -146,6 +149,28 @@ class Selection:
         return part if part.stats.npts else None
 
 
+def said_of_codes(selection: Selection, paths: Iterable[Path]) -> str:
+    """Say which code wanted is in none of the first thousand files, and the nearest that is.
+
+    Returns:
+        Of the first such code; empty where each is there, but not with the others, or not then.
+    """
+    found: set[tuple[str, ...]] = set()
+    for path in islice(paths, MOST_ASKED):
+        if match := SDS_NAME.match(path.name):
+            found.add(match.group(1, 2, 3, 4))
+        else:
+            found |= {_codes_of(trace) for trace in headers_of(path)}
+    for name, there in zip(CODES, map(set, zip(*found, strict=True)), strict=False):
+        wanted = getattr(selection, name)
+        if wanted is not None and not any(_matches(wanted, code) for code in there):
+            known = sorted(code or "--" for code in there)
+            hints = (nearest_name(item.strip(), known) for item in wanted.split(","))
+            hint = next(filter(None, hints), f" There are {some(known)}")
+            return f"no record is of {name} '{wanted}'.{hint}"
+    return ""
+
+
 def parse_time(text: str, option: str) -> UTCDateTime:
     """Return a time that a person gives, UTC.
 
@@ -156,14 +181,15 @@ def parse_time(text: str, option: str) -> UTCDateTime:
         >>> parse_time("2024-02-29", "--start")
         UTCDateTime(2024, 2, 29, 0, 0)
     """
-    from obspy import UTCDateTime
-
     try:
-        return UTCDateTime(text)
-    except Exception as error:  # ObsPy raises what its parsing leads to
-        raise ConfigError(
-            f"{option} is a time such as 2024-02-29 or 2024-02-29T12:30:00, received '{text}'"
-        ) from error
+        return exact_time(text)
+    except ValueError as error:
+        raise ConfigError(f"{option} should be {TIME_IN_WORDS}, received '{text}'") from error
+
+
+def _codes_of(trace: Trace) -> tuple[str, str, str, str]:
+    s = trace.stats
+    return s.network, s.station or s.get("station_name", ""), s.location, s.channel
 
 
 def _matches(wanted: str | None, code: str) -> bool:

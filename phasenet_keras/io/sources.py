@@ -36,7 +36,7 @@ from phasenet_keras.io.labels.understood import said_of_columns
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
-from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.selection import Selection, said_of_codes
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
@@ -280,8 +280,9 @@ def _scan(paths: Sequence[Path], selection: Selection) -> HeaderScan:
     scan = scan_headers(paths, selection)
     if not scan.spans and not scan.bad:
         raise ConfigError(
-            "no channel has such codes: see --network to --channel (in Python settings "
-            "of these names)"
+            said_of_codes(selection, paths)
+            or "no channel has such codes: see --network to --channel (in Python settings of these "
+            "names)"
         )
     return scan
 

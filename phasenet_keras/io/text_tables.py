@@ -53,8 +53,9 @@ _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
-# Blanks that no keyboard has, no-break and thin ones: spreadsheets write thousands with them.
-_BLANK_IN_NUMBER = re.compile(r"\d[^\S \t-\r]\d")
+# Blanks that no keyboard has, no-break and thin ones: spreadsheets write thousands with them. Of a
+# plain one a zero at the head of three digits tells it.
+_BLANK_IN_NUMBER = re.compile(r"\d[^\S \t-\r]\d|\b\d{1,3} 0\d\d\b")
 _CELL_BETWEEN_BLANKS = re.compile(r"[^ \t-\r]+")
 _WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 # Lines of comment, Excel's of the separator, and blank ones may come before the names of columns.
@@ -141,13 +142,13 @@ def with_point(cell: str) -> str:
 def has_sign_in_number(cell: str) -> bool:
     r"""Tell if a comma, which may be that of a decimal, or a no-break blank stands between digits.
 
-    The comma of a list does not count.
+    A blank does before a zero that leads three digits. The comma of a list does not count.
 
     Example:
         >>> [has_sign_in_number(cell) for cell in ("12,0", "12,5 13", "12, 40", "[12,40]")]
         [True, True, False, False]
-        >>> has_sign_in_number("1\u00a0500"), has_sign_in_number("1 500")
-        (True, False)
+        >>> [has_sign_in_number(cell) for cell in ("1\u00a0500", "1 050", "1 500")]
+        [True, True, False]
     """
     if _BLANK_IN_NUMBER.search(cell):
         return True

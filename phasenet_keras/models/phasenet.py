@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from keras import layers, ops
 from phasenet_keras.models import loss, stage_adam  # noqa: F401 - a saved network may name them
 from phasenet_keras.models.config import PhaseNetConfig
 from phasenet_keras.models.contract import Preset
+from phasenet_keras.models.preset_places import find_preset
 from phasenet_keras.models.presets import load_preset, write_preset
 from phasenet_keras.models.stages import ConvSpec, convolutions, stage_names
 from phasenet_keras.models.weights import BATCH_NORM_EPSILON, WeightSet, check_weight_set
@@ -81,6 +83,8 @@ class PhaseNet(keras.Model):
             config = PhaseNetConfig.from_dict({**config.to_dict(), **overrides})
         self.config = config
         self.preset = preset
+        # The preset folder that it was loaded from.
+        self.origin: Path | None = None
         self.stages = stage_names(config.depth)
         self._convolutions = {conv.name: conv for conv in convolutions(config)}
         for conv in self._convolutions.values():
@@ -319,6 +323,7 @@ class PhaseNet(keras.Model):
         )
         net = cls(preset.config, preset=preset)
         net.set_weight_set(weights)
+        net.origin = find_preset(name_or_path).resolve()
         return net
 
     def save_preset(

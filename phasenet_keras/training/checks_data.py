@@ -161,6 +161,15 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
                 "correct or remove these labels, unless they are of two events",
             )
         )
+    n_same = sum(a["S"] == a["P"] for _, a in both)
+    if n_same >= max(LEAST_ARRIVALS, NEARLY_ALL * len(both)):
+        found.append(
+            Finding(
+                "S at P",
+                f"S is at the very sample of P in {n_same} of {len(both)} records that have both: "
+                "was one column copied to the other? Leave S out where it is not known",
+            )
+        )
     found += _check_rates(records) or _look_like_seconds(given)
     for phase in sorted({phase for arrivals, _ in given for phase in arrivals}):
         samples = [sample for arrivals, _ in given for sample in arrivals.get(phase, ())]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.preset_places import find_preset
@@ -12,7 +13,10 @@ from phasenet_keras.models.presets import LEARNT
 from phasenet_keras.training.splits import digest_of
 from phasenet_keras.types import LabelledWaveform, PresetError
 
-__all__ = ["carry_learnt", "read_learnt", "said_of_learnt", "write_learnt"]
+if TYPE_CHECKING:
+    from phasenet_keras.models.phasenet import PhaseNet
+
+__all__ = ["carry_learnt", "learnt_of", "read_learnt", "said_of_learnt", "write_learnt"]
 
 DIGEST = "samples_sha256"
 
@@ -36,6 +40,17 @@ def read_learnt(preset: str) -> list[tuple[str, str]]:
             return [(row["name"], row[DIGEST]) for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError) as error:
         raise PresetError(f"{path} cannot be read ({error!r}): remove it, or train anew") from error
+
+
+def learnt_of(net: PhaseNet) -> list[tuple[str, str]]:
+    """Return what trained a network, as far as the folder that it was loaded from still tells.
+
+    Raises:
+        PresetError: for a table that cannot be read.
+    """
+    if net.origin is None or not (net.origin / LEARNT).is_file():
+        return []
+    return read_learnt(str(net.origin))
 
 
 def carry_learnt(learnt: Sequence[tuple[str, str]], run: Path) -> None:

@@ -7,7 +7,6 @@ validation records; the test records are only reported on.
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
@@ -19,7 +18,6 @@ from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.models.preset_places import BEST, ROUNDS
-from phasenet_keras.models.presets import LEARNT
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
@@ -28,6 +26,7 @@ from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.training.demands import check_network, check_one_rate, check_training
 from phasenet_keras.training.evaluate import evaluate
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.learnt import carry_learnt, learnt_of
 from phasenet_keras.training.pseudo_records import (
     GatherTrace,
     PseudoSettings,
@@ -188,9 +187,7 @@ class _Run:
         # The parent's own rate may be another than that of the records.
         kept = net.preset if number or first is None else kept_contract(net.preset, first)
         net.save_preset(self.folder / BEST, kept)
-        learnt = self.folder / f"round_{number}" / BEST / LEARNT
-        if learnt.is_file():  # of the parent, round 0, there is none
-            shutil.copyfile(learnt, self.folder / BEST / LEARNT)
+        carry_learnt(learnt_of(net), self.folder)
         return PhaseNet.from_preset(self.folder / BEST)
 
     def judged(

@@ -32,7 +32,7 @@ from phasenet_keras.training.evaluate import choose_thresholds
 from phasenet_keras.training.examination import examine
 from phasenet_keras.training.journal import open_journal
 from phasenet_keras.training.learner import EpochReport, Learner, beats, best_epoch, is_over
-from phasenet_keras.training.learnt import write_learnt
+from phasenet_keras.training.learnt import carry_learnt, learnt_of, write_learnt
 from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.run_report import facts_of_run, run_report
 from phasenet_keras.training.teacher import Teacher
@@ -168,9 +168,9 @@ def train(
     Returns:
         The best network and how it came about. In ``folder``: ``config.json``, ``history.csv``,
         ``last.npz`` (weights and optimizer of the last epoch), ``best``, a preset folder (of the
-        parent, if it was not beaten; else with ``learnt.csv``, which records trained it), and
-        ``report.md``, with what the doctor found and the scores
-        before and after.
+        parent, if it was not beaten) with ``learnt.csv``, which records trained it or the parent
+        that it was made of, and ``report.md``, with what the doctor found and the scores before
+        and after.
 
     Raises:
         ConfigError: for an unknown strategy, frozen layers, no records, no arrival to learn or to
@@ -184,8 +184,13 @@ def train(
         list(check_records(test_records, "records to test")),
     )
     folder = folder_to_write(folder)
+    check_network(parent)
+    learnt = learnt_of(parent)
     learner = _claimed(parent, sets, folder, strategy, config, weights, teacher)
-    return _trained(learner, sets, folder, keep_parent, on_epoch)
+    result = _trained(learner, sets, folder, keep_parent, on_epoch)
+    if result.best_epoch is None or learner.strategy.load:
+        carry_learnt(learnt, folder)
+    return result
 
 
 def _claimed(
@@ -201,7 +206,6 @@ def _claimed(
 
     The claim is last of what may fail: a call that is corrected and given again finds it free.
     """
-    check_network(parent)
     strategy = strategy_of(strategy)
     strategy.check(parent.stages)
     config = config_of(config)

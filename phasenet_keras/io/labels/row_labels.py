@@ -12,6 +12,7 @@ from dataclasses import replace
 from phasenet_keras.io.labels.rows import (
     AFTER_TRIGGER,
     DISTANCE_COLUMNS,
+    SAMPLE_COLUMNS,
     SHOT_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_S,
@@ -94,6 +95,7 @@ def labelled_by_row(
         for phase, column in columns.items()
         if column in row
     }
+    _warn_of_other_columns(wave, row, columns, arrivals)
     if columns and not arrivals:
         raise FormatError(f"it has no arrival in {' or '.join(columns.values())}")
     record = LabelledWaveform(
@@ -147,6 +149,40 @@ def _arrivals(cell: str, column: str, wave: Waveform, what: str) -> tuple[float,
                 "nobody looked"
             )
     return samples
+
+
+def _warn_of_other_columns(
+    wave: Waveform,
+    row: Mapping[str, str],
+    columns: Mapping[str, str],
+    arrivals: Mapping[str, Sequence[float]],
+) -> None:
+    """Say where another column of a row has other arrivals of a phase than the one that counts.
+
+    Of one arrival are samples that differ by one, or by what a time's last decimal stands for.
+    """
+    for phase, column in columns.items():
+        times = [name for name in TIME_COLUMNS_S if name[0].upper() == phase]
+        if wave.zero_time is None:
+            times = [name for name in times if AFTER_TRIGGER not in name]
+        for name in (*SAMPLE_COLUMNS[phase], *times):
+            if name == column or not row.get(name) or phase not in arrivals:
+                continue
+            try:
+                others = _arrivals(row[name], name, wave, name)
+            except FormatError:  # of no number, or outside of the record
+                others = ()
+            step_s = 10.0 ** -len(row[name].partition(".")[2]) * TIME_COLUMNS_S.get(name, 0.0)
+            near = max(1.0, step_s * wave.sampling_rate)
+            pairs = zip(sorted(others), sorted(arrivals[phase]), strict=False)
+            if len(others) != len(arrivals[phase]) or any(abs(a - b) > near for a, b in pairs):
+                warnings.warn(
+                    f"columns {column} and {name} of the table have different arrivals of {phase}: "
+                    f"{column} counts; leave the other out, or rename the one that is to count "
+                    f"{SAMPLE_COLUMNS[phase][0]}",
+                    RecordWarning,
+                    stacklevel=4,
+                )
 
 
 def samples_of_times(values: Sequence[float], column: str, wave: Waveform) -> tuple[float, ...]:

@@ -113,6 +113,10 @@ SPLIT_NAMES = {
 }
 
 
+# What may be one number, or several.
+_THOUSANDS = re.compile(r"\d{1,3}(?: \d{3})+(?:\.\d*)?")
+
+
 @dataclass(frozen=True)
 class LabelTable:
     """A table of labels, all cells text.
@@ -223,6 +227,7 @@ def numbered_rows(table: LabelTable) -> Rows:
     """
     _refuse_signs(table)
     warn_of_fillers(table)
+    _warn_of_thousands(table)
     rows = [dict(row) for row in table.rows]
     for column in table.sample_columns.values():
         values = _values(table, column)
@@ -300,6 +305,27 @@ def warn_of_fillers(table: LabelTable) -> None:
             )
         for text in said:
             warnings.warn(f"{table.path}: {column} is {text}", RecordWarning, stacklevel=3)
+
+
+def _warn_of_thousands(table: LabelTable) -> None:
+    """Say where blanks in cells may be signs of thousands, which are read as between arrivals.
+
+    Warns:
+        RecordWarning: for each column of which all cells with blanks look so, and no other number
+            has thousands.
+    """
+    for column in table.sample_columns.values():
+        cells = [row[column].strip("[]() ") for row in table.rows if column in row]
+        several = [cell for cell in cells if " " in cell]
+        numbers = [number for found in _values(table, column) for number in found or ()]
+        if several and all(map(_THOUSANDS.fullmatch, several)) and max(numbers) < 1000:
+            warnings.warn(
+                f"{table.path}: {column} has several arrivals, with blanks between them, in "
+                f"{len(several)} of {len(cells)} rows, such as '{several[0]}': if the blank is a "
+                "sign of thousands, take it out",
+                RecordWarning,
+                stacklevel=3,
+            )
 
 
 def _values(table: LabelTable, column: str) -> list[tuple[float, ...] | None]:
