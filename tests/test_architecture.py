@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from fresh import FRAMEWORKS, run_without
 
 import phasenet_keras
 
@@ -61,12 +60,6 @@ def test_modules_and_functions_stay_small(path):
             assert node.end_lineno - node.lineno + 1 <= 80, node.name
 
 
-def run_python(code: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
-    )
-
-
 @pytest.mark.parametrize(
     "code",
     [
@@ -80,22 +73,13 @@ def run_python(code: str) -> subprocess.CompletedProcess:
     ],
 )
 def test_costs_no_keras(code):
-    result = run_python(
-        f"{code}\nimport sys\n"
-        "loaded = {'tensorflow', 'keras', 'jax', 'torch'} & set(sys.modules)\n"
-        "assert not loaded, loaded"
-    )
-    assert result.returncode == 0, result.stderr
+    run_without(FRAMEWORKS, code)
 
 
 def test_help_loads_neither_obspy_nor_scipy():
-    code = (
-        "from phasenet_keras.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-        "import sys\nassert not {'obspy', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules)"
-    )
+    code = "from phasenet_keras.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
     started = time.perf_counter()
-    result = run_python(code)
-    assert result.returncode == 0, result.stderr
+    run_without(("obspy", "scipy", "pandas", "matplotlib"), code)
     # Not a benchmark: TensorFlow alone takes several seconds, so this tells the two apart.
     assert time.perf_counter() - started < 5.0
 

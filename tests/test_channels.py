@@ -133,19 +133,17 @@ def test_no_component_is_given_twice(codes):
         ("XYZ", ("E", "N", "Z")),
         (("EW", "NS", "UD"), ("E", "N", "Z")),
         ("EW,NS,UD", ("E", "N", "Z")),
+        ("Z,", ("Z",)),
     ],
 )
 def test_channels_that_a_person_names(wanted, names):
     assert channel_names(wanted, "ENZ") == names
 
 
-@pytest.mark.parametrize("wanted", ["", "Q", "ENZH", "ZZ", (), "Z,", "hydrophone"])
+@pytest.mark.parametrize("wanted", ["", "Q", "ENZH", "ZZ", (), "hydrophone"])
 def test_channels_that_are_none_are_refused(wanted):
-    if wanted == "Z,":
-        assert channel_names(wanted, "ENZ") == ("Z",)
-    else:
-        with pytest.raises(ConfigError, match="components such as E,N,Z"):
-            channel_names(wanted, "ENZ")
+    with pytest.raises(ConfigError, match="components such as E,N,Z"):
+        channel_names(wanted, "ENZ")
 
 
 @pytest.mark.parametrize("wanted", [1, 3.0, True])

@@ -7,7 +7,7 @@ from time import process_time
 
 import pytest
 from obspy import Trace
-from row_tables import SENSORS, SHUFFLED, are_right, label, read, write_line
+from row_tables import SENSORS, are_right, read, write_line
 from sources import noise, write_text_files
 
 from phasenet_keras.io.labels.row_files import rows_by_files
@@ -31,19 +31,6 @@ def test_two_columns_of_names_of_different_files_are_refused(tmp_path, header, r
         read(tmp_path / "in", header, rows)
     records, bad, _ = read(tmp_path / "in", header.replace(second, "fname"), rows)
     assert (len(records), bad) == (2, [])
-
-
-@pytest.mark.parametrize(
-    ("header", "row"),
-    [("path,stem,itp", "/lab/in/{0}.txt,{0},{1}"), ("stem,windows,itp", r"{0},C:\lab\{0}.txt,{1}")],
-)
-def test_two_columns_of_names_of_the_same_files_are_one(tmp_path, header, row):
-    write_text_files(tmp_path / "in", [f"ev{e}_{s}.txt" for e, s in SENSORS])
-    rows = [row.format(f"ev{e}_{s}", label(e, s)) for e, s in SHUFFLED]
-    records, bad, said = read(tmp_path / "in", header, rows)
-    assert (bad, said) == ([], [])
-    found = {record.name: record.arrivals["P"] for record in records}
-    assert found == {f"ev{e}_{s}": (label(e, s),) for e, s in SENSORS}
 
 
 def test_columns_of_the_channels_of_a_record_name_one(tmp_path):

@@ -16,6 +16,8 @@ from phasenet_keras.types import FormatError
         ("Datei,itp", "ev{}_{}.txt,{}"),
         ("wave,quality,itp", r"C:\lab\ev{}_{},good,{}"),
         ("itp,record,event", "{2},ev{0}_{1},{0}"),
+        ("path,stem,itp", "/lab/in/ev{0}_{1}.txt,ev{0}_{1},{2}"),  # two columns of the same files
+        ("stem,windows,itp", r"ev{0}_{1},C:\lab\ev{0}_{1}.txt,{2}"),
     ],
 )
 def test_a_column_of_any_name_that_holds_names_of_files_is_theirs(tmp_path, header, row):

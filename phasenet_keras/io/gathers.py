@@ -117,12 +117,9 @@ def read_gather_picks(
             f"{path} is no table of picks: columns shot, receiver, phase, sample or time_s; or "
             f"{', '.join(OWN)}; or fname, itp_pred, its_pred; received {', '.join(header)}"
         )
-    good: list[dict[str, Any]] = []
-    for item in found:
-        if isinstance(item, BadRow):
-            bad.append(item)
-        else:
-            good.append(item)
+    items = list(found)
+    bad += [item for item in items if isinstance(item, BadRow)]
+    good = [item for item in items if not isinstance(item, BadRow)]
     if not good:
         said = f": {bad[0]}" if bad else ""
         raise FormatError(f"{path}: none of its {len(rows) + len(bad)} rows can be used{said}")

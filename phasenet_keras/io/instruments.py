@@ -56,7 +56,7 @@ def station_id(trace: Trace) -> str:
     return f"{stats.network}.{stats.station}.{stats.location}.{component_prefix(stats.channel)}"
 
 
-def record_key(trace: Trace) -> tuple[str, str, float]:
+def record_key(trace: Trace) -> RecordKey:
     """Return what traces of one record share: station, file and sampling rate in Hz."""
     # Rates that differ by header rounding are one rate.
     rate = float(f"{trace.stats.sampling_rate:.6g}")

@@ -181,10 +181,8 @@ def number_of(name: str, text: str) -> float:
         FormatError: if it is no finite number.
     """
     text = text.strip()
-    if not text or text.lower() == "nan":
-        return float("nan")
     try:
-        number = float(text)
+        number = float(text or "nan")
     except ValueError:
         number = float("inf")
     if abs(number) == float("inf"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 from phasenet_keras.io.registry import RecordWarning
@@ -46,9 +47,7 @@ def check_gse(path: Path) -> None:
     """
     content = path.read_bytes()
     begins = [found.start() for found in TRACE.finditer(content)]
-    for number, (begin, end) in enumerate(
-        zip(begins, [*begins[1:], len(content)], strict=True), start=1
-    ):
+    for number, (begin, end) in enumerate(pairwise([*begins, len(content)]), start=1):
         wrong = _wrong_with(content[begin:end])
         if wrong:
             raise FormatError(f"{path} is damaged: its trace {number} {wrong}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -140,7 +140,11 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
     """Look for S before P, units that may be mistaken, and arrivals that may stand for none."""
     found = []
     given = [(record.arrivals or {}, _latest_in_seconds(record)) for record in records]
-    both = [(record, a) for record, (a, _) in zip(records, given, strict=True) if _has_both(a)]
+    both = [
+        (record, a)
+        for record, (a, _) in zip(records, given, strict=True)
+        if a.get("P") and a.get("S")
+    ]
     early = [(record, a) for record, a in both if a["S"][0] < a["P"][0]]
     # Where a record has several, the first S may be of an event whose P was before the record.
     sure = [record for record, a in early if len(a["P"]) == len(a["S"]) == 1]
@@ -383,10 +387,6 @@ def _latest_in_seconds(record: LabelledWaveform | RecordFacts) -> float:
 
 def _facts_of(record: LabelledWaveform | RecordFacts) -> RecordFacts | Waveform:
     return record if isinstance(record, RecordFacts) else record.waveform
-
-
-def _has_both(arrivals: Mapping[str, Sequence[float]]) -> bool:
-    return bool(arrivals.get("P") and arrivals.get("S"))
 
 
 def _digests(record: LabelledWaveform) -> list[bytes]:

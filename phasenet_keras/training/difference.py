@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasenet_keras.training.score_table import LEAST_EVENTS
-from phasenet_keras.training.scores import RecordMatches, drawn_sums
+from phasenet_keras.training.scores import RecordMatches, drawn_sums, interval_of
 
 __all__ = ["Difference", "f1_difference"]
 
@@ -64,11 +64,9 @@ def f1_difference(
     for column, matches in ((0, ours), (2, theirs)):
         rows = [(m.n_true + m.n_pred, 2 * len(m.residuals_s)) for m in matches]
         np.add.at(sums[:, column : column + 2], of_event, rows)
-    interval = (math.nan, math.nan)
-    if len(names) >= LEAST_EVENTS:
-        drawn = drawn_sums(sums, N_DRAWS, np.random.default_rng(0))
-        low, high = np.percentile(_less(drawn), [2.5, 97.5])
-        interval = (float(low), float(high))
+    n_draws = N_DRAWS if len(names) >= LEAST_EVENTS else 0
+    drawn = drawn_sums(sums, n_draws, np.random.default_rng(0))
+    interval = interval_of(_less(drawn))
     return Difference(phase, float(_less(sums.sum(axis=0))), interval, len(names))
 
 

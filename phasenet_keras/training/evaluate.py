@@ -137,10 +137,10 @@ def choose_thresholds(
     """
     picked = pick_records(picker, records, lowest=min(THRESHOLDS))
     tolerance = tolerance_of(tolerance_samples=tolerance_samples)
-    curves = score_curves(picked, picker.thresholds, tolerance)
     own = picker.thresholds
+    curves = score_curves(picked, own, tolerance)
     best = {phase: curve.best_threshold(own[phase]) for phase, curve in curves.items()}
-    return {**picker.thresholds, **{phase: t for phase, t in best.items() if t == t}}
+    return {**own, **{phase: t for phase, t in best.items() if t == t}}
 
 
 def pick_records(

@@ -68,9 +68,7 @@ def check_physics(table: DataFrame, vp_vs: tuple[float, float] = (1.4, 6.0)) -> 
         *_monotone(picks),
         *_reciprocal(picks),
     ]
-    return pd.DataFrame(
-        broken, columns=["rule", "shot", "receiver", "phase", "value", "limit"]
-    ).reset_index(drop=True)
+    return pd.DataFrame(broken, columns=["rule", "shot", "receiver", "phase", "value", "limit"])
 
 
 def reciprocity(table: DataFrame) -> DataFrame:

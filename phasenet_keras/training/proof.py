@@ -179,8 +179,8 @@ class Proof:
         if was_validated:
             text += ", though more in the validation records"
         is_worse = any(one.is_sure and one.f1 < 0 for one in gains)
-        text += f": use the parent, and label more records; {self.advice}" if is_worse else ""
-        text += "" if is_worse else f": too few records to tell; {self.advice}"
+        remedy = "use the parent, and label more records" if is_worse else "too few records to tell"
+        text += f": {remedy}; {self.advice}"
         name = "test and validation disagree" if was_validated else "the parent is better"
         return Finding(name, text)
 

@@ -21,6 +21,7 @@ from phasenet_keras.training.robust import (
     correct_one,
     one_thread,
 )
+from phasenet_keras.training.splits import spread
 from phasenet_keras.training.survey import OUT_OF_ORDER, PICK_KEPT, Point, with_offsets
 from phasenet_keras.types import ConfigError, nearest_name
 
@@ -227,8 +228,7 @@ class _Survey:
         counts = {k: int(np.isfinite(self.gather(k)[1]).sum()) for k in self.gathers}
         counts = {key: count for key, count in counts.items() if key[1] == phase}
         rich = [key for key, count in counts.items() if 2 * count >= max(counts.values()) > 0]
-        n = min(self.config.gathers_to_choose, len(rich))
-        return [rich[i] for i in np.linspace(0, len(rich) - 1, n).round().astype(int)]
+        return spread(rich, self.config.gathers_to_choose)
 
     def put(self, rows: np.ndarray, found: GatherCorrection) -> None:
         """Take over what was found for one gather."""

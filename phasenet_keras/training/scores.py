@@ -308,14 +308,16 @@ def _intervals(by_event: np.ndarray, bootstrap: int, seed: int) -> dict[str, Any
     rng = np.random.default_rng(seed)
     # Draws of one event are all alike.
     totals = drawn_sums(by_event, bootstrap if n_events > 1 else 0, rng)
-    found: dict[str, Any] = {}
-    for name, values in _ratios(totals).items():
-        values = values[np.isfinite(values)]
-        found[name] = NO_INTERVAL
-        if values.size:
-            low, high = np.percentile(values, [2.5, 97.5])
-            found[name] = (float(low), float(high))
-    return found
+    found = _ratios(totals).items()
+    return {name: interval_of(values[np.isfinite(values)]) for name, values in found}
+
+
+def interval_of(drawn: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of values that were drawn; NaN where none were."""
+    if not drawn.size:
+        return NO_INTERVAL
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return float(low), float(high)
 
 
 def drawn_sums(by_event: np.ndarray, n_draws: int, rng: np.random.Generator) -> np.ndarray:

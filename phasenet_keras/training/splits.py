@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ __all__ = [
     "split_facts",
     "spread",
 ]
+
+Item = TypeVar("Item")
 
 SPLIT_BY = ("event", "gather", "station", "time", "block")
 LEAST_GROUPS = 3
@@ -142,8 +145,8 @@ def is_lone(records: Sequence[LabelledWaveform], groups: Sequence[str]) -> bool:
     return len(records) > 1 and not is_named and list(groups) == names
 
 
-def spread(records: Sequence[LabelledWaveform], n_records: int) -> list[LabelledWaveform]:
-    """Return some of the records, evenly spaced from the first to the last.
+def spread(records: Sequence[Item], n_records: int) -> list[Item]:
+    """Return some of the records, or of what else, evenly spaced from the first to the last.
 
     Example:
         >>> spread(list(range(10)), 4)
