@@ -11,10 +11,9 @@ from obspy import UTCDateTime
 from sick_runs import names, relabelled, shots
 
 from phasenet_keras import PhaseNet, Waveform
+from phasenet_keras.training.checks_arrivals import check_labels, check_places
 from phasenet_keras.training.checks_data import (
     check_channels,
-    check_labels,
-    check_places,
     check_split,
     identical_records,
 )

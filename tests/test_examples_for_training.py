@@ -155,7 +155,8 @@ def test_recipes_are_printed_and_mistakes_refused():
 @pytest.mark.parametrize(
     ("weights", "words"),
     [
-        ({"R0": {"P": 0.0}}, r"by the name of a training record, received 'R0'\. Known: r0"),
+        ({"north": {"P": 0.0}}, r"by the name of a training record, received 'north'\. Known: r0"),
+        ({"R0": {"P": 0.0}}, r"received 'R0'\. Did you mean 'r0'\?"),
         ({"r0": {"p": 0.0}}, "weights of a record are by phase, received 'p'"),
         ({"r0": {"P": 0.0}, "zz": {}}, "received 'zz'"),
     ],

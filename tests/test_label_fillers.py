@@ -14,7 +14,7 @@ from phasenet_keras.io.labels.npz import npz_arrivals
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.sources import read_labelled
-from phasenet_keras.training.checks_data import check_places
+from phasenet_keras.training.checks_arrivals import check_places
 from phasenet_keras.types import LabelledWaveform
 
 NAMES = [f"t{n}.txt" for n in range(8)]  # 2 kHz, 400 samples

@@ -11,9 +11,9 @@ import numpy as np
 from keras import ops
 
 from phasenet_keras.models.phasenet import PhaseNet
+from phasenet_keras.training.checks_arrivals import check_labels
 from phasenet_keras.training.checks_data import (
     check_channels,
-    check_labels,
     check_split,
     check_taught,
     check_variety,

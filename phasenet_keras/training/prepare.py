@@ -25,7 +25,8 @@ from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import open_source, with_options
 from phasenet_keras.picking.one_run import only_run
 from phasenet_keras.short_repr import ShortRepr
-from phasenet_keras.training.checks_data import check_places, one_moment
+from phasenet_keras.training.checks_arrivals import check_places
+from phasenet_keras.training.checks_data import one_moment
 from phasenet_keras.training.finished import (
     check_output,
     damage_of,
