@@ -138,10 +138,13 @@ def _settings_table(module: str, name: str) -> str:
         known = [key for key in keys.split(", ") if key in defaults]
         if known:
             shown = ", ".join(f"`{key}`" for key in known)
-            lines.append(
-                f"| {shown} | {_as_json(defaults[known[0]])} | {text.replace('``', '`')} |"
-            )
+            lines.append(f"| {shown} | {_as_json(defaults[known[0]])} | {_in_json(text)} |")
     return "\n".join(lines) + "\n"
+
+
+def _in_json(text: str) -> str:
+    """Return what a docstring says of a setting as it reads where settings are JSON."""
+    return re.sub(r"\bNone\b", "`null`", text.replace("``", "`"))
 
 
 def _as_json(default: object) -> str:
