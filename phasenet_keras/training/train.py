@@ -113,7 +113,7 @@ class TrainResult(ShortRepr):
         before = "" if math.isnan(self.parent_dev_f1) else f" (parent {self.parent_dev_f1:.3f})"
         after = (
             f"; then trained anew on all {self.n_refitted} records, validation included, for "
-            f"{best.epoch + 1} epochs"
+            f"{best.epoch + 1} epoch{'s' if best.epoch else ''}"
             if self.n_refitted
             else ""
         )
