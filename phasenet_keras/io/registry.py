@@ -259,9 +259,10 @@ def noted() -> Iterator[list[str]]:
 def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:
     """Return the texts of the warnings that are about records.
 
-    Those for programmers are not; the network's thread may raise some meanwhile.
+    Those for programmers are not; the network's thread may raise some meanwhile, and what is
+    collected may be of any file.
     """
-    unmeant = (DeprecationWarning, FutureWarning)
+    unmeant = (DeprecationWarning, FutureWarning, ResourceWarning)
     return [str(item.message) for item in caught if not issubclass(item.category, unmeant)]
 
 
