@@ -139,9 +139,7 @@ def write_mixture(path, sets):
     return path
 
 
-def test_a_network_of_two_channels_learns_from_all_records_that_have_both(
-    tmp_path, parent, capsys
-):
+def test_a_network_of_two_channels_learns_from_all_records_that_have_both(tmp_path, parent, capsys):
     # Of 24 records 6 have Z alone: they lack what the most have.
     records = write_mixture(tmp_path / "mine.h5", ("ENZ", "EZ", "ENZ", "Z"))
     for name, channels, wanted, count in (
