@@ -178,7 +178,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
     """Return the table with offsets where there is a geometry, refusing one that does not fit."""
-    from phasenet_keras.io.gathers import fitting_names
+    from phasenet_keras.io.gather_names import fitting_names
     from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
@@ -201,7 +201,8 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
             f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
             f"and receiver '{receiver}', the geometry has shots "
             f"{some(geometry.sources)} and receivers {some(geometry.receivers)}; --names reads "
-            "both from names of files or stations; a file of several shots is to be split by shot"
+            "both from names of files or stations; a file of several shots is to be split by shot "
+            "where its headers do not tell them apart"
         )
     return table
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.assembly import position_of
+from phasenet_keras.io.gather_names import names_in, own_names, read_names, shots_of_files
 from phasenet_keras.io.geometry import RECEIVER, Geometry, rows_of_csv
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import first_cell, name_key, number_of
@@ -26,12 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GatherPicks",
-    "fitting_names",
-    "names_in",
-    "own_names",
     "read_gather_picks",
-    "read_names",
-    "shots_of_files",
 ]
 
 CANDIDATES: Mapping[str, str] = {"P": "itp_pred", "S": "its_pred"}
@@ -72,7 +67,7 @@ def read_gather_picks(
 
     - `write_picks`' own: ``station_id, phase_time, phase_type``. A pick belongs to the shot that
       ``names`` or a column ``shot`` says, else to that of its file where this is a gather
-      (SEG-Y, SU, SEG-2) and the geometry knows it, else to the last shot of the geometry that was
+      (SEG-Y, SU, SEG-2; of several shots by their headers) and the geometry knows it, else to the last shot of the geometry that was
       fired before it, else to its record's ``begin_time``; with one source there is one shot.
     - ``shot`` (or ``gather``), ``receiver`` (or ``station``), ``phase``, and ``sample`` or
       ``time_s``; perhaps ``probability, offset_m``. An empty cell is no pick.
@@ -133,106 +128,6 @@ def read_gather_picks(
             table[name] = table[name].astype(int)
     bad.sort(key=lambda item: item.row or 0)
     return GatherPicks(table, numbers, bad, rate)
-
-
-def read_names(names: str | None) -> re.Pattern[str] | None:
-    """Compile a pattern of names; see `read_gather_picks`.
-
-    Raises:
-        ConfigError: if it is no regular expression, or has neither of the two groups.
-
-    Example:
-        >>> pattern = read_names(r"time_(?P<shot>[0-9]+)_(?P<receiver>[0-9]+)_")
-        >>> pattern.search("Uz_time_01_42_.npz").groupdict()
-        {'shot': '01', 'receiver': '42'}
-    """
-    if names is None:
-        return None
-    try:
-        pattern = re.compile(names)
-    except re.error as error:
-        raise ConfigError(f"names is a regular expression, received {names!r}: {error}") from error
-    if not {"shot", "receiver"} & set(pattern.groupindex):
-        raise ConfigError(
-            f"names has groups (?P<shot>…) and (?P<receiver>…), one or both, received {names!r}"
-        )
-    return pattern
-
-
-def fitting_names(texts: Iterable[str]) -> str:
-    r"""Return a pattern of names, see `read_names`, that reads all of some names.
-
-    It tells them apart by two numbers that follow one another; without such there is an example.
-
-    Example:
-        >>> fitting_names(["Uz_time_01_02_", "Uz_time_01_13_"])
-        '_(?P<shot>\\d+)_(?P<receiver>\\d+)_'
-        >>> fitting_names(["XX.A..HH"])
-        '(?P<shot>\\d+)-(?P<receiver>\\d+)'
-    """
-    shot, receiver = r"(?P<shot>\d+)", r"(?P<receiver>\d+)"
-    names = sorted(set(texts))
-    first = names[0] if names else ""
-    for (a, b), (c, d) in pairwise(match.span() for match in re.finditer(r"\d+", first)):
-        before, between, after = map(re.escape, (first[a - 1 : a], first[b:c], first[d : d + 1]))
-        pattern = f"{before}{shot}{between}{receiver}{after}"
-        found = [match.groups() for name in names if (match := re.search(pattern, name))]
-        if len(set(found)) == len(names):
-            return pattern
-    return f"{shot}-{receiver}"
-
-
-def names_in(texts: Iterable[str], pattern: re.Pattern[str] | None) -> dict[str, str]:
-    """Return the shot and the receiver, or the one, that a pattern finds in the first of texts.
-
-    Example:
-        >>> names_in(["x", "line_3"], read_names("_(?P<shot>[0-9]+)"))
-        {'shot': '3'}
-    """
-    matches = (pattern.search(text) for text in texts) if pattern else ()
-    found = next(filter(None, matches), None)
-    return {k: v for k, v in found.groupdict().items() if v} if found else {}
-
-
-def own_names(file: str, station: str, geometry: Geometry | None) -> tuple[str, str] | None:
-    """Return file and trace number that a station is called after, as readers of gathers do.
-
-    Args:
-        file: its name, with or without an ending.
-        station: of the record.
-        geometry: that says where receivers of such numbers are; None: the numbers may be no places
-            in a line. A receiver of the station's very name in it counts first.
-
-    Example:
-        >>> geometry = Geometry(receivers={"3": (6.0, 0.0, 0.0)})
-        >>> own_names("shot_007.sgy", "shot_007-0003", geometry)
-        ('shot_007', '3')
-    """
-    if geometry is None:
-        return None
-    stem, _, number = station.rpartition("-")
-    is_own = stem in (file, Path(file).stem) and number.isdecimal()
-    if not stem or not is_own or geometry.receiver_names([station]) != [None]:
-        return None
-    return stem, name_key(number)
-
-
-def shots_of_files(stems: Iterable[str], geometry: Geometry | None) -> dict[str, str]:
-    """Return the shot that each file of a gather is of.
-
-    It is called as the file where the geometry knows one of these names, else as the last number
-    in it, as in tables of labels; as the file, too, where two files have that number.
-
-    Example:
-        >>> shots_of_files(["shot_007", "shot_012"], Geometry())
-        {'shot_007': '7', 'shot_012': '12'}
-    """
-    stems = sorted(set(stems))
-    numbers = {stem: name_key([stem, *re.findall(r"\d+", stem)][-1]) for stem in stems}
-    known = geometry.sources if geometry else {}
-    if any(name_key(stem) in known for stem in stems) or len({*numbers.values()}) < len(stems):
-        return {stem: name_key(stem) for stem in stems}
-    return numbers
 
 
 Found = Iterator[dict[str, Any] | BadRow]
@@ -327,6 +222,9 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
     }
     own = {} if pattern else own
     shots = shots_of_files((stem for stem, _ in own.values()), geometry)
+    if geometry is not None:
+        of_files = {n: own[n] for n, row in rows if n in own and not first_cell(row, SHOT)}
+        _refuse_several_shots(rows, of_files, shots, geometry)
     for number, row in rows:
         named = names_in([row.get("file_name", ""), row["station_id"]], pattern)
         if number in own:
@@ -353,6 +251,23 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
             "begin": begin,
             "sampling_rate": rate,
         }
+
+
+def _refuse_several_shots(
+    rows: Rows, own: Mapping[int, tuple[str, str]], shots: Mapping[str, str], geometry: Geometry
+) -> None:
+    """Refuse files that are of one shot by their names, and of several by their many traces."""
+    n_receivers = len(geometry.receivers)
+    most = 2 * max([n_receivers, *map(int, filter(str.isdecimal, geometry.receivers))])
+    for number, row in rows:
+        stem, trace = own.get(number, ("", "0"))
+        is_of_file = stem == Path(row.get("file_name", "")).stem  # else its shot is by its headers
+        if is_of_file and int(trace) >= most and geometry.source_of(shots[stem]):
+            raise ConfigError(
+                f"{stem} would be shot {shots[stem]} by its name, but has a trace {trace}, and "
+                f"the geometry {n_receivers} receivers: if it holds several shots, of which its "
+                "headers say nothing, split it by shot; else give all receivers, or a column shot"
+            )
 
 
 def _shot_at(time: UTCDateTime, begin: UTCDateTime | None, geometry: Geometry | None) -> str:
