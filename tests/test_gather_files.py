@@ -187,6 +187,7 @@ def test_stations_of_one_shot_have_no_number_of_it(tmp_path):
     for name, options in {
         "field": {"shots": [7]},
         "point": {"shots": [7], "original_field_record_number": 0, "energy_source_point_number": 5},
+        "auxiliary": {"shots": (0, 7), "n_traces": 2},
         "none": {"shots": (7, 8), "n_traces": 2, **many},
         "same": {"shots": (7, 8), "n_traces": 2, "original_field_record_number": 7},
     }.items():

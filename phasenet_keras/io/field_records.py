@@ -41,8 +41,9 @@ def stations_of_gather(stem: str, traces: Sequence[Trace]) -> list[str]:
         ['shot7-0001', 'shot7-0002']
     """
     shots = next(iter(shots_of_traces(traces)), [])
-    records = {*header_of(traces, SHOT_HEADERS[0])}
-    if not shots or (len(records) == 1 and records != {0}) or min(map(int, shots)) < 0:
+    is_one_record = bool(shot_of_all(traces, SHOT_HEADERS[0]))
+    is_one_shot = len({*shots} - {"0"}) < 2  # of others are auxiliary traces
+    if is_one_record or is_one_shot or min(map(int, shots)) < 0:
         return [f"{stem}-{number:04d}" for number in range(1, len(traces) + 1)]
     numbers = header_of(traces, TRACE_HEADER)
     if min(numbers) < 1 or len({*zip(shots, numbers, strict=True)}) < len(traces):
