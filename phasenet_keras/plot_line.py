@@ -10,7 +10,7 @@ import numpy as np
 
 from phasenet_keras.data.settings import checked_items
 from phasenet_keras.io.annotations import file_stem
-from phasenet_keras.io.gathers import own_names
+from phasenet_keras.io.gather_names import own_names
 from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.times import residual_unit, seconds_after
@@ -61,10 +61,13 @@ def plot_line(records: Sequence[LabelledWaveform], picks: Sequence[Pick], title:
 
 
 def trace_of(result: StationResult) -> tuple[str, int] | None:
-    """Return file and number of a station that is a trace of a gather (SEG-Y, SU, SEG-2)."""
+    """Return file and number of a station that is a trace of a gather (SEG-Y, SU, SEG-2).
+
+    The file's name has that of the shot at its end where it holds several.
+    """
     source = result.records[0].waveform.source if result.records else ""
     own = own_names(source, result.station, Geometry())
-    return (source, int(own[1])) if own else None
+    return (source + own[0].removeprefix(Path(source).stem), int(own[1])) if own else None
 
 
 def plot_traces(results: Sequence[StationResult]) -> Figure:
@@ -82,7 +85,8 @@ def plot_traces(results: Sequence[StationResult]) -> Figure:
     picks = [pick for result in results for pick in result.picks]
     phases = dict.fromkeys(("P", "S", *(pick.phase for pick in picks)))
     counts = ", ".join(f"{sum(p.phase == phase for p in picks)} {phase}" for phase in phases)
-    title = f"{Path(records[0].waveform.source).name}: {len(records)} traces, {counts}"
+    name, _ = trace_of(results[0]) or ("", 0)
+    title = f"{name}: {len(records)} traces, {counts}"
     figure = _plot(records, picks, numbers, "trace", title)
     figure.axes[0].set_xlim(min(numbers.values()) - 0.6, max(numbers.values()) + 0.6)
     figure.axes[0].locator_params(axis="x", integer=True)
@@ -94,6 +98,8 @@ def save_traces(
 ) -> Path:
     """Draw the traces of one file and save them as ``<file>.png``; see `plot_traces`.
 
+    Of a file of several shots it is ``<file>-<shot>.png``.
+
     Args:
         results: as in `plot_traces`.
         folder: it must exist.
@@ -102,7 +108,7 @@ def save_traces(
     Returns:
         The file's path.
     """
-    stem = Path(results[0].records[0].waveform.source).stem
+    stem = results[0].station.rpartition("-")[0]
     path = folder / f"{free_name(file_stem(stem), taken)}.png"
     save_figure(plot_traces(results), path)
     return path

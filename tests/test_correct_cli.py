@@ -230,7 +230,7 @@ def test_what_cannot_be_corrected_ends_with_2_and_says_why(tmp_path, picks, line
     assert "give --geometry" in refused(named)
     said = refused(named, "--geometry", line)
     assert "no pick is of a shot and a receiver" in said
-    assert said.endswith("a file of several shots is to be split by shot")
+    assert said.endswith("split by shot where its headers do not tell them apart")
     few = write(tmp_path / "few.csv", "shot,receiver,phase,sample\n1,1,P,60\n1,2,P,\n")
     assert "needs six picks" in refused(few, "--output", tmp_path / "x.csv")
     assert "no setting 'repotr'" in refused(picks, "--settings", "repotr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from gathers import LINE, table_of
 
 from phasenet_keras.cli import main
+from phasenet_keras.io.gathers import read_gather_picks
 from phasenet_keras.io.geometry import read_geometry, rows_of_csv
 from phasenet_keras.io.new_files import read_settings
 from phasenet_keras.io.tables import read_picks
@@ -156,3 +158,87 @@ def test_seconds_show_digits_and_phases_without_picks_are_not_spoken_of(tmp_path
     assert 1e-9 < float(line.split()[-1]) < 5e-7
     assert "P: Huber" in said
     assert "S: Huber" not in said
+
+
+HEADERS = [
+    "shot,receiver,phase,time_s",
+    "shot,channel,phase,time_ms",
+    "FFID,trace,type,time_us",
+    "field_record,Chan,phase,time (ms)",
+]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_columns_have_the_names_that_tables_of_labels_have(tmp_path, header):
+    per_s = {"s": 1.0, "ms": 1e3, "us": 1e6}[header.rstrip(")")[-2:].lstrip("_(")]
+    rows = [f"7,{n},P,{per_s * (0.06 + 0.003 * n):.6f}" for n in (1, 2)]
+    (tmp_path / "p.csv").write_text("\n".join([header, *rows, "7,3,S,", ""]))
+    table = read_gather_picks(tmp_path / "p.csv").table
+    assert table[["shot", "receiver", "phase"]].to_numpy().tolist() == [
+        [7, 1, "P"], [7, 2, "P"], [7, 3, "S"]
+    ]  # fmt: skip
+    np.testing.assert_allclose(table["time_s"], [0.063, 0.066, np.nan], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "scale"),
+    [
+        ("p_ms,s_ms", "time_s", 1e-3),
+        ("p_time_s,s_us", "time_s", (1.0, 1e-6)),
+        ("itp,s_sample", "sample", 1.0),
+    ],
+)
+def test_both_phases_of_a_trace_may_be_in_a_row(tmp_path, header, name, scale):
+    (tmp_path / "p.csv").write_text(f"ffid,channel,{header}\n7,1,63,90\n7,2,x,\n7,3,66,95\n")
+    found = read_gather_picks(tmp_path / "p.csv")
+    np.testing.assert_allclose(
+        found.table.pivot(index="receiver", columns="phase", values=name),
+        np.array([[63, 90], [66, 95]]) * scale,
+    )
+    assert found.rows.tolist() == [1, 1, 3, 3]
+    assert [item.row for item in found.bad] == [2]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (
+            "shot,channel,p_sample,s_ms",
+            "picks of a table are samples, or times, received p_sample and s_ms",
+        ),
+        ("shot,channel,p_after_trigger_ms", "sample or time_s, time_ms, time_us; or shot, rec"),
+        ("shot,trace_in_file,p_ms", "no table of picks: columns shot, receiver (or channel, tr"),
+    ],
+)
+def test_tables_of_picks_that_are_not_understood_say_what_is(tmp_path, header, said):
+    (tmp_path / "p.csv").write_text(f"{header}\n" + ",".join("1" * len(header.split(","))) + "\n")
+    with pytest.raises(FormatError, match=re.escape(said)):
+        read_gather_picks(tmp_path / "p.csv")
+
+
+def test_rows_of_several_gathers_are_of_the_shots_that_their_files_are(tmp_path):
+    rows = [f"line_{shot}.sgy,{n},{60 + n}" for shot in (7, 12) for n in (1, 2)]
+    (tmp_path / "p.csv").write_text("\n".join(["fname,trace,p_ms", *rows]) + "\n")
+    table = read_gather_picks(tmp_path / "p.csv").table
+    assert table[["shot", "receiver"]].to_numpy().tolist() == [[7, 1], [7, 2], [12, 1], [12, 2]]
+    # A file a trace is no gather.
+    rows = [f"line_{n}.npz,{n},{60 + n}" for n in (1, 2)]
+    (tmp_path / "p.csv").write_text("\n".join(["fname,trace,p_ms", *rows]) + "\n")
+    assert read_gather_picks(tmp_path / "p.csv").table["shot"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("has_geometry", [True, False])
+@pytest.mark.parametrize(("column", "is_said"), [("time_s", True), ("time_ms", False)])
+def test_times_in_ms_under_the_name_of_seconds_are_said(
+    folder, capsys, column, is_said, has_geometry
+):
+    # 4 m take 3 ms. One pick is far off.
+    table = pd.read_csv(folder / "q.csv").rename(columns={"sample": column})
+    table.to_csv(folder / "t.csv", index=False)
+    options = ["--geometry", "g.csv"] if has_geometry else []
+    options += ["--sampling-rate-hz", "1000", "--output", "o.csv"]
+    assert correct(folder, *options, picks="t.csv") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    speed = "1.2 m/s" if has_geometry else "0.31 receivers a second"
+    text = f"note times in s look like ms: arrivals would travel at {speed}; if they are, name the"
+    assert (text in said, "look like" in said) == (is_said, is_said)

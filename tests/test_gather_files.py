@@ -7,15 +7,18 @@ import pandas as pd
 import pytest
 from gathers import T0, table_of, write
 from reading import noise, write_seg2
+from row_tables import write_line
 
 from phasenet_keras.cli.gather_options import read_correction
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
-from phasenet_keras.io.gathers import read_gather_picks, read_names
+from phasenet_keras.io.gather_names import read_names
+from phasenet_keras.io.gathers import read_gather_picks
 from phasenet_keras.io.geometry import Geometry, read_geometry
 from phasenet_keras.io.markers import write_markers
 from phasenet_keras.io.quakeml import write_quakeml
 from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import write_picks
+from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.training.survey import filled_up, with_offsets
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, Pick, Waveform
 
@@ -152,6 +155,65 @@ def test_stations_called_after_file_and_trace_have_their_shot_and_receiver(
     assert set(table["receiver"]) == {1, 2, 3}
     if wanted == set(sources):  # shots that the geometry does not know are found as without files
         assert set(map(str, table["shot"])) == wanted
+
+
+def picks_of(folder, table):
+    """Write picks as `pick` does, of all records of a folder, 10 ms after their beginning."""
+    picks = [Pick(w.start_time + 0.01, w.station, "P", 0.9, start_time=w.start_time,
+                  sampling_rate=1000.0, source=w.source)
+             for w in read_waveforms(folder)]  # fmt: skip
+    write_picks(picks, table)
+    return [pick.station for pick in picks]
+
+
+@pytest.mark.parametrize("first", [0, 1, 49])  # the number of a shot's first trace in its header
+def test_traces_of_several_shots_in_a_file_are_those_of_their_shots(first, tmp_path):
+    write_line(tmp_path / "in", shots=(101, 102, 103), n_traces=4, first=first)
+    (tmp_path / "in/line.su").rename(tmp_path / "in/line101.su")  # not all is of shot 101
+    stations = picks_of(tmp_path / "in", tmp_path / "p.csv")
+    numbers = range(first or 1, (first or 1) + 4)
+    wanted = [(shot, number) for shot in (101, 102, 103) for number in numbers]
+    assert stations == [f"line101-{shot:04d}-{number:04d}" for shot, number in wanted]
+    geometry = Geometry({str(n): (2.0 * n, 0.0, 0.0) for n in numbers})
+    geometry.sources |= dict.fromkeys(("101", "102", "103"), (0.0, 0.0, 0.0))
+    table = read_gather_picks(tmp_path / "p.csv", geometry=geometry).table
+    assert [*zip(table["shot"], table["receiver"], strict=True)] == wanted
+    found = read_gather_records([tmp_path / "in"], geometry=geometry)
+    assert [(int(shot), int(n)) for shot, n, _ in found] == wanted
+
+
+def test_stations_of_one_shot_have_no_number_of_it(tmp_path):
+    many = {"original_field_record_number": 0, "energy_source_point_number": 0}
+    for name, options in {
+        "field": {"shots": [7]},
+        "point": {"shots": [7], "original_field_record_number": 0, "energy_source_point_number": 5},
+        "auxiliary": {"shots": (0, 7), "n_traces": 2},
+        "none": {"shots": (7, 8), "n_traces": 2, **many},
+        "same": {"shots": (7, 8), "n_traces": 2, "original_field_record_number": 7},
+    }.items():
+        write_line(tmp_path / name, **options)
+        stations = [wave.station for wave in read_waveforms(tmp_path / name)]
+        assert stations == [f"line-{n:04d}" for n in range(1, 5)]
+
+
+def test_a_file_with_more_traces_than_receivers_is_not_of_the_shot_in_its_name(tmp_path):
+    write_line(tmp_path / "in", shots=(1, 2), original_field_record_number=0)
+    (tmp_path / "in/line.su").rename(tmp_path / "in/line101.su")
+    picks_of(tmp_path / "in", tmp_path / "p.csv")
+    geometry = Geometry({str(n): (2.0 * n, 0.0, 0.0) for n in range(1, 5)})
+    geometry.sources["101"] = (0.0, 0.0, 0.0)
+    said = "line101 would be shot 101 by its name, but has a trace 8, and the geometry 4 receivers"
+    with pytest.raises(
+        ConfigError, match=f"{said}: if it holds several shots, .* split it by shot"
+    ):
+        read_gather_picks(tmp_path / "p.csv", geometry=geometry)
+    # A column of shots, and receivers enough, say more than the name.
+    table = pd.read_csv(tmp_path / "p.csv")
+    table.assign(shot=101).to_csv(tmp_path / "s.csv", index=False)
+    geometry.receivers["9"] = (18.0, 0.0, 0.0)
+    for name in ("s.csv", "p.csv"):
+        found = read_gather_picks(tmp_path / name, geometry=geometry).table
+        assert set(found["shot"]) == {101}
 
 
 def test_a_receiver_of_the_stations_very_name_counts_and_without_geometry_no_number(tmp_path):

@@ -212,9 +212,7 @@ def test_hdf5_without_labels_takes_them_from_a_table(tmp_path, capsys):
     )
     assert run(tmp_path / "a.h5", "--output", tmp_path / "set") == 2
     said = " ".join(capsys.readouterr().out.split())
-    assert (
-        "as attributes (p_sample), or in a table that names them (--labels, column fname)" in said
-    )
+    assert "as attributes (p_sample, or p_time_s, p_ms, p_us), or in a table that names" in said
     assert said.count("holds no labelled record, but q1/A (400,)") == 1
 
 

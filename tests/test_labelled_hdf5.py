@@ -95,6 +95,29 @@ def test_names_of_arrivals_one_or_several(tmp_path, names):
     assert read_one(path).arrivals == {"P": (20.0, 300.0), "S": (5.0,)}
 
 
+@pytest.mark.parametrize(
+    ("attributes", "arrivals"),
+    [
+        ({"p_us": 52.586266637370876, "s_us": [12, 40.5]}, {"P": (525.862666,), "S": (120.0, 405)}),
+        ({"p_time_s": 1e-5, "s_ms": "0.02"}, {"P": (100.0,), "S": (200.0,)}),
+        ({"p_us": -1, "s_time_us": np.nan, "p_sample": 7}, {"P": (7.0,)}),
+    ],
+)
+def test_arrivals_by_time_since_the_first_sample(tmp_path, attributes, arrivals):
+    record = read_one(write(tmp_path / "a.h5", sampling_rate_mhz=10.0, **attributes))
+    assert (record.waveform.sampling_rate, record.arrivals) == (1e7, arrivals)
+
+
+def test_arrivals_by_time_outside_of_a_record_or_after_an_unknown_trigger_are_refused(tmp_path):
+    path = write(tmp_path / "a.h5", "a", sampling_rate_mhz=10.0, p_us=10)
+    write(path, "b", sampling_rate_mhz=10.0, p_us=60.0)
+    write(path, "c", sampling_rate_mhz=10.0, p_after_trigger_us=10.0)
+    records, bad = read_hdf5(path)
+    assert [record.arrivals for record in records] == [{"P": (100.0,)}]
+    assert "outside of its 600 samples" in bad[0].text
+    assert "give times since the first sample, p_us" in bad[1].text
+
+
 def test_further_arrivals_count_where_the_first_is_labelled(tmp_path):
     path = write(
         tmp_path / "a.h5",
@@ -160,7 +183,7 @@ def test_bad_records_are_named_and_the_others_kept(tmp_path):
         ("r4", "do not fit channels (none named)"),
         ("r5", "received float64 of shape (5, 600, 3)"),
         ("r6", "no attribute of arrivals"),
-        ("r7", "number of samples, received early"),
+        ("r7", "an arrival should be a number, received early"),
         ("r8", "ISO 8601, received yesterday"),
         ("r9", "above 0 s"),
         ("s1", "do not fit channels E,E,Z"),

@@ -263,6 +263,25 @@ def test_folders_with_metadata_are_read_and_named_metadata_is_refused(tmp_path):
         read_waveforms([folder / "a.mseed", folder / "inventory.xml"])
 
 
+def test_a_damaged_file_of_a_folder_is_passed_over_and_a_named_one_refused(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    read()[:1].write(str(folder / "b.sac"), format="SAC")
+    (folder / "0.mseed").touch()
+    (folder / "a.sac").write_bytes((folder / "b.sac").read_bytes()[:2000])
+    for source in (folder, folder / "*"):
+        with pytest.warns(RecordWarning) as caught:
+            [wave] = read_waveforms(source)
+        assert wave.source == "b.sac"
+        said = [str(item.message).partition(":")[0] for item in caught]
+        assert said == [f"{folder}/0.mseed is empty", f"{folder}/a.sac is damaged or no SAC"]
+    with pytest.raises(FormatError, match=r"a\.sac is damaged or no SAC"):
+        read_waveforms([folder / "b.sac", folder / "a.sac"])
+    (folder / "b.sac").unlink()
+    with pytest.raises(FormatError, match=r"a\.sac is damaged or no SAC"):
+        read_waveforms(folder)
+
+
 def test_text_of_any_kind_in_a_folder_is_passed_over_and_named_text_refused(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 from obspy import Stream, UTCDateTime, read
 from reading import write_seg2
 from records import write_station
+from row_tables import write_line
 
 from phasenet_keras import LabelledWaveform, Pick, Picker, Waveform, correct_picks
 from phasenet_keras.cli import main
@@ -265,6 +266,14 @@ def test_pick_draws_a_gather_a_file_and_a_station_alone(preset, tmp_path):
     assert main(["pick", *files, "--preset", preset, *out]) == 0
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     assert drawn == {"a.png", "b.png", "c-0001.png", "c-0002.png", "XX.AA..HH.png"}
+
+
+def test_pick_draws_a_gather_a_shot_of_a_file_of_several(preset, tmp_path):
+    write_line(tmp_path / "in", shots=(7, 8), n_traces=3)
+    out = ["--output", str(tmp_path / "picks.csv"), "--plot", str(tmp_path / "figures")]
+    assert main(["pick", str(tmp_path / "in"), "--preset", preset, *out]) == 0
+    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert drawn == {"line-0007.png", "line-0008.png"}
 
 
 def test_a_gather_is_of_one_shot_with_the_records_of_its_receivers():

@@ -128,15 +128,45 @@ def order_of(records, parent, output, channels=None):
     )
 
 
-def test_a_network_of_one_channel_learns_from_all_records_that_have_it(tmp_path, parent, capsys):
-    records = tmp_path / "mine.h5"
-    with h5py.File(records, "w") as file:
+def write_mixture(path, sets):
+    with h5py.File(path, "w") as file:
         for n in range(24):
-            channels = "ENZ" if n % 3 == 0 else "Z"
+            channels = sets[n % len(sets)]
             data = np.random.default_rng(n).normal(size=(300, len(channels)))
             record = file.create_dataset(f"r{n:02d}", data=data)
             record.attrs.update(p_index=150.0, event=f"e{n // 4}", sampling_rate_hz=100.0)
             record.attrs["channels"] = channels
+    return path
+
+
+def test_a_network_of_two_channels_learns_from_all_records_that_have_both(tmp_path, parent, capsys):
+    # Of 24 records 6 have Z alone: they lack what the most have.
+    records = write_mixture(tmp_path / "mine.h5", ("ENZ", "EZ", "ENZ", "Z"))
+    for name, channels, wanted, count in (
+        ("two", "EZ", "EZ", 18),
+        ("other", "xz", "EZ", 18),
+        ("own", None, "ENZ", 12),
+        ("all", "ENZ", "ENZ", 12),
+        ("lacking", "NZ", "NZ", 12),
+    ):
+        order = order_of(records, parent, tmp_path / name, channels)
+        made = read_dataset(settle_dataset(order, open_console(False)))
+        assert [record.waveform.channels for record in made] == count * [tuple(wanted)]
+        text = said(capsys)
+        assert f"6 records of Z at 100 Hz: the data set holds {','.join(wanted)} at" in text
+        assert ("6 records of E,Z at 100 Hz: the data set holds" in text) == (count == 12)
+    # Where most lack one, it is padded.
+    records = write_mixture(tmp_path / "few.h5", ("ENZ", "Z", "Z"))
+    order = order_of(records, parent, tmp_path / "few", "EZ")
+    made = read_dataset(settle_dataset(order, open_console(False)))
+    assert [record.waveform.channels for record in made] == 16 * [("Z",)]
+    text = said(capsys)
+    assert "8 records of E,Z at 100 Hz: the data set holds Z at 100 Hz" in text
+    assert "phasenet-keras prepare --channels Z takes those of records with more" in text
+
+
+def test_a_network_of_one_channel_learns_from_all_records_that_have_it(tmp_path, parent, capsys):
+    records = write_mixture(tmp_path / "mine.h5", ("ENZ", "Z", "Z"))
     for name, channels, count in (("one", "z", 24), ("own", None, 16), ("all", "ENZ", 16)):
         order = order_of(records, parent, tmp_path / name, channels)
         made = read_dataset(settle_dataset(order, open_console(False)))

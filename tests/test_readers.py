@@ -14,7 +14,7 @@ from obspy.io.segy.core import _is_segy
 from reading import START, noise, read_or_refusal, refused, trace, write_seg2
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.registry import noted, read_stream, readers
+from phasenet_keras.io.registry import Reader, noted, read_stream, readers
 
 OBSPY_DATA = sorted(Path(obspy.__file__).parent.glob("io/*/tests/data/**/*"))
 KNET = """Origin Time       2022/03/04 05:06:00
@@ -282,3 +282,18 @@ def test_near_surface_text_equals_numpys_reading(shared):
     [wave] = read_waveforms(path)
     assert np.array_equal(wave.data[:, 0], np.loadtxt(path)[:, 1].astype("float32"))
     assert wave.n_samples == 4000
+
+
+def test_what_is_collected_while_a_file_is_read_is_no_word_on_the_file(tmp_path, monkeypatch):
+    def read(path, headers_only):
+        warnings.warn("unclosed file <other.txt>", ResourceWarning, stacklevel=2)
+        warnings.warn("truncated", UserWarning, stacklevel=2)
+        return Stream([trace(noise(600))])
+
+    path = tmp_path / "a.mseed"
+    trace(noise(600)).write(str(path), format="MSEED")
+    reader = Reader("miniSEED", (), lambda path, head: True, read)
+    monkeypatch.setattr("phasenet_keras.io.registry.reader_of", lambda path: reader)
+    with noted() as notes:
+        read_stream(path)
+    assert notes == [f"{path}: truncated"]

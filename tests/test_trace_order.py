@@ -80,7 +80,10 @@ def test_several_arrivals_on_most_traces_of_a_gather_are_asked_about(tmp_path):
     write_line(tmp_path / "in")
     rows = [f"line.su,{s},{n},{50 * (s % 100) + n}" for s, n in TRACES]
     records, _, [said] = read(tmp_path / "in", "fname,blast,trace,itp", rows)
-    assert "4 of 4 traces have several P, such as line-0004: if they are of several shots" in said
+    assert (
+        "4 of 4 traces have several P, such as line-1001-0004: if they are of several shots" in said
+    )
+    assert {record.gather for record in records} == {"line-1001"}
     assert np.all([len(record.arrivals["P"]) == 2 for record in records])
 
 

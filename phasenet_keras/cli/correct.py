@@ -14,7 +14,7 @@ from phasenet_keras.cli.common import (
     refuse_overwriting,
     settled_inputs,
 )
-from phasenet_keras.cli.console import open_console, say_some
+from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.gather_options import add_gather_options, pair_of, read_correction
 from phasenet_keras.cli.options import file_path
 from phasenet_keras.types import ConfigError
@@ -33,7 +33,9 @@ Correct the picks of shot gathers by their moveout: outliers by Huber regression
 the rest by support vector regression. PICKS is one of
 
   the CSV of phasenet-keras pick (station_id, phase_time, …)
-  a CSV with columns shot, receiver, phase, and sample or time_s
+  a CSV with columns shot (or ffid), receiver (or channel, trace), phase, and
+      sample or time_s, time_ms, time_us; or a column a phase (p_sample, p_ms);
+      all times become time_s
   a CSV with columns fname, itp_pred, its_pred and their probabilities (lists
       of candidates), whose rows are in the order shot, receiver: say --shots
       and --receivers, or --names
@@ -96,7 +98,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     from phasenet_keras.cli.report import correction_table
     from phasenet_keras.io.gathers import read_gather_picks
     from phasenet_keras.io.geometry import read_geometry
-    from phasenet_keras.training.physics import check_physics
+    from phasenet_keras.training.physics import check_physics, said_of_speed
     from phasenet_keras.training.pseudolabels import correct_picks
     from phasenet_keras.training.survey import (
         summary_of,
@@ -120,6 +122,8 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
     table = with_phases(picks.table, config.phases)
     table = _placed(table, geometry, arguments.fill)
+    if said := said_of_speed(table):
+        say(console, said, "[cyan]note[/]")
     with CountBar(console, "correcting") as bar:
         corrected = correct_picks(table, config, progress=bar.take)
     broken = check_physics(corrected, arguments.vp_vs)
@@ -178,7 +182,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
 
 def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
     """Return the table with offsets where there is a geometry, refusing one that does not fit."""
-    from phasenet_keras.io.gathers import fitting_names
+    from phasenet_keras.io.gather_names import fitting_names
     from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
@@ -201,7 +205,8 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
             f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
             f"and receiver '{receiver}', the geometry has shots "
             f"{some(geometry.sources)} and receivers {some(geometry.receivers)}; --names reads "
-            "both from names of files or stations; a file of several shots is to be split by shot"
+            "both from names of files or stations; a file of several shots is to be split by shot "
+            "where its headers do not tell them apart"
         )
     return table
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -194,9 +195,10 @@ def settle_dataset(
         )
     refuse_strangers(arguments.output)
     dataset = arguments.output / DATASET
-    # Of several channels those that records lack are padded; what lacks the only one is of no use.
-    channels = arguments.channels if len(arguments.channels or "") == 1 else None
-    settings = PrepareSettings(channels=channels)
+    settings = PrepareSettings(channels=arguments.channels)
+    # Those that records lack are padded; what lacks the only one is of no use.
+    if len(settings.channels or "") > 1:
+        settings = replace(settings, fewer_channels=True)
     made = _build(console, arguments.records, dataset, arguments.labels, settings)
     if not made.facts:
         raise FormatError(

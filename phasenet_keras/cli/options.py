@@ -127,7 +127,7 @@ def add_training_options(verb: argparse.ArgumentParser) -> None:
         metavar="RECORDS",
         help="data set of phasenet-keras prepare; or what it takes, a data set without splits or "
         "waveforms (folder, file or quoted pattern), of which one is made by its defaults, and of "
-        "the channel that --channels names if it is one, in the folder of --output",
+        "the channels that --channels names where records have them, in the folder of --output",
     )
     verb.add_argument(
         "--labels",

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.assembly import position_of
+from phasenet_keras.io.gather_names import names_in, own_names, read_names, shots_of_files
 from phasenet_keras.io.geometry import RECEIVER, Geometry, rows_of_csv
+from phasenet_keras.io.labels.rows import (
+    AFTER_TRIGGER,
+    FILE_COLUMNS,
+    GATHER_COLUMNS,
+    TIME_COLUMNS_S,
+    UNITS_S,
+    VALUE_COLUMNS,
+    LabelTable,
+)
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import first_cell, name_key, number_of
 from phasenet_keras.io.times import date_time, time_in
@@ -26,17 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GatherPicks",
-    "fitting_names",
-    "names_in",
-    "own_names",
     "read_gather_picks",
-    "read_names",
-    "shots_of_files",
 ]
 
+# Of tables of one pick a row, in the order in which they are looked for.
+VALUES = tuple(name for name in VALUE_COLUMNS if AFTER_TRIGGER not in name)
 CANDIDATES: Mapping[str, str] = {"P": "itp_pred", "S": "its_pred"}
-SHOT = ("shot", "gather")
-PHASE = ("phase", "phase_type")
 OWN = ("station_id", "phase_time", "phase_type")
 ONE_SHOT = "1"
 
@@ -72,10 +77,14 @@ def read_gather_picks(
 
     - `write_picks`' own: ``station_id, phase_time, phase_type``. A pick belongs to the shot that
       ``names`` or a column ``shot`` says, else to that of its file where this is a gather
-      (SEG-Y, SU, SEG-2) and the geometry knows it, else to the last shot of the geometry that was
-      fired before it, else to its record's ``begin_time``; with one source there is one shot.
-    - ``shot`` (or ``gather``), ``receiver`` (or ``station``), ``phase``, and ``sample`` or
-      ``time_s``; perhaps ``probability, offset_m``. An empty cell is no pick.
+      (SEG-Y, SU, SEG-2; of several shots by their headers) and the geometry knows it, else to the
+      last shot of the geometry that was fired before it, else to its record's ``begin_time``; with
+      one source there is one shot.
+    - ``shot`` (or ``gather``, ``ffid``), ``receiver`` (or ``station``, ``trace``, ``channel``),
+      ``phase``, and ``sample``, ``time_s``, ``time_ms`` or ``time_us``; or in place of the last two
+      a column a phase (``p_sample, p_time_s, p_ms``), as in tables of labels; perhaps
+      ``probability, offset_m``. An empty cell is no pick. All times become ``time_s``. Rows without
+      a shot are of that of their file where they name several gathers.
     - ``fname, itp_pred, itp_pred_prob, its_pred, its_pred_prob``: lists of candidates, of which
       the most probable counts. Rows are in the order shot, receiver (``shots`` and
       ``receivers`` count them), or ``names`` reads both from ``fname``.
@@ -110,12 +119,14 @@ def read_gather_picks(
         found = _candidates(rows, pattern, shots, receivers, path)
     elif set(OWN) <= columns:
         found = _own(rows, pattern, geometry)
-    elif columns & set(RECEIVER) and columns & set(PHASE) and columns & {"sample", "time_s"}:
-        found = _plain(rows, header, pattern)
+    elif columns & set(RECEIVER) and (values := _columns_of_values(path, header)):
+        found = _plain(rows, header, values, pattern, geometry)
     else:
         raise FormatError(
-            f"{path} is no table of picks: columns shot, receiver, phase, sample or time_s; or "
-            f"{', '.join(OWN)}; or fname, itp_pred, its_pred; received {', '.join(header)}"
+            f"{path} is no table of picks: columns shot, receiver (or channel, trace), phase, "
+            "sample or time_s, time_ms, time_us; or shot, receiver, p_sample or p_time_s, p_ms, "
+            f"p_us and so for S; or {', '.join(OWN)}; or fname, itp_pred, its_pred; received "
+            f"{', '.join(header)}"
         )
     items = list(found)
     bad += [item for item in items if isinstance(item, BadRow)]
@@ -135,132 +146,82 @@ def read_gather_picks(
     return GatherPicks(table, numbers, bad, rate)
 
 
-def read_names(names: str | None) -> re.Pattern[str] | None:
-    """Compile a pattern of names; see `read_gather_picks`.
-
-    Raises:
-        ConfigError: if it is no regular expression, or has neither of the two groups.
-
-    Example:
-        >>> pattern = read_names(r"time_(?P<shot>[0-9]+)_(?P<receiver>[0-9]+)_")
-        >>> pattern.search("Uz_time_01_42_.npz").groupdict()
-        {'shot': '01', 'receiver': '42'}
-    """
-    if names is None:
-        return None
-    try:
-        pattern = re.compile(names)
-    except re.error as error:
-        raise ConfigError(f"names is a regular expression, received {names!r}: {error}") from error
-    if not {"shot", "receiver"} & set(pattern.groupindex):
-        raise ConfigError(
-            f"names has groups (?P<shot>…) and (?P<receiver>…), one or both, received {names!r}"
-        )
-    return pattern
-
-
-def fitting_names(texts: Iterable[str]) -> str:
-    r"""Return a pattern of names, see `read_names`, that reads all of some names.
-
-    It tells them apart by two numbers that follow one another; without such there is an example.
-
-    Example:
-        >>> fitting_names(["Uz_time_01_02_", "Uz_time_01_13_"])
-        '_(?P<shot>\\d+)_(?P<receiver>\\d+)_'
-        >>> fitting_names(["XX.A..HH"])
-        '(?P<shot>\\d+)-(?P<receiver>\\d+)'
-    """
-    shot, receiver = r"(?P<shot>\d+)", r"(?P<receiver>\d+)"
-    names = sorted(set(texts))
-    first = names[0] if names else ""
-    for (a, b), (c, d) in pairwise(match.span() for match in re.finditer(r"\d+", first)):
-        before, between, after = map(re.escape, (first[a - 1 : a], first[b:c], first[d : d + 1]))
-        pattern = f"{before}{shot}{between}{receiver}{after}"
-        found = [match.groups() for name in names if (match := re.search(pattern, name))]
-        if len(set(found)) == len(names):
-            return pattern
-    return f"{shot}-{receiver}"
-
-
-def names_in(texts: Iterable[str], pattern: re.Pattern[str] | None) -> dict[str, str]:
-    """Return the shot and the receiver, or the one, that a pattern finds in the first of texts.
-
-    Example:
-        >>> names_in(["x", "line_3"], read_names("_(?P<shot>[0-9]+)"))
-        {'shot': '3'}
-    """
-    matches = (pattern.search(text) for text in texts) if pattern else ()
-    found = next(filter(None, matches), None)
-    return {k: v for k, v in found.groupdict().items() if v} if found else {}
-
-
-def own_names(file: str, station: str, geometry: Geometry | None) -> tuple[str, str] | None:
-    """Return file and trace number that a station is called after, as readers of gathers do.
-
-    Args:
-        file: its name, with or without an ending.
-        station: of the record.
-        geometry: that says where receivers of such numbers are; None: the numbers may be no places
-            in a line. A receiver of the station's very name in it counts first.
-
-    Example:
-        >>> geometry = Geometry(receivers={"3": (6.0, 0.0, 0.0)})
-        >>> own_names("shot_007.sgy", "shot_007-0003", geometry)
-        ('shot_007', '3')
-    """
-    if geometry is None:
-        return None
-    stem, _, number = station.rpartition("-")
-    is_own = stem in (file, Path(file).stem) and number.isdecimal()
-    if not stem or not is_own or geometry.receiver_names([station]) != [None]:
-        return None
-    return stem, name_key(number)
-
-
-def shots_of_files(stems: Iterable[str], geometry: Geometry | None) -> dict[str, str]:
-    """Return the shot that each file of a gather is of.
-
-    It is called as the file where the geometry knows one of these names, else as the last number
-    in it, as in tables of labels; as the file, too, where two files have that number.
-
-    Example:
-        >>> shots_of_files(["shot_007", "shot_012"], Geometry())
-        {'shot_007': '7', 'shot_012': '12'}
-    """
-    stems = sorted(set(stems))
-    numbers = {stem: name_key([stem, *re.findall(r"\d+", stem)][-1]) for stem in stems}
-    known = geometry.sources if geometry else {}
-    if any(name_key(stem) in known for stem in stems) or len({*numbers.values()}) < len(stems):
-        return {stem: name_key(stem) for stem in stems}
-    return numbers
-
-
 Found = Iterator[dict[str, Any] | BadRow]
 Rows = Sequence[tuple[int, dict[str, str]]]
 
 
-def _plain(rows: Rows, header: Sequence[str], pattern: re.Pattern[str] | None) -> Found:
-    unit = "sample" if "sample" in header else "time_s"
-    numeric = [name for name in (unit, "probability", "offset_m") if name in header]
+def _columns_of_values(path: str | PathLike[str], header: Sequence[str]) -> dict[str, str]:
+    """Return the column of each phase; under an empty name that of tables of one pick a row.
+
+    Raises:
+        FormatError: for samples of one phase and times of another.
+    """
+    table = LabelTable(Path(path), (), tuple(header))
+    value = table.first_of(VALUES)
+    if value and table.first_of(COLUMNS["phase"]):
+        return {"": value}
+    columns = {phase: c for phase, c in table.sample_columns.items() if AFTER_TRIGGER not in c}
+    if len({_unit(column)[0] for column in columns.values()}) > 1:
+        raise FormatError(
+            f"{path}: picks of a table are samples, or times, received "
+            f"{' and '.join(columns.values())}: leave out what is not wanted"
+        )
+    return columns
+
+
+def _unit(column: str) -> tuple[str, float]:
+    """Return what a column of picks becomes, ``sample`` or ``time_s``, and its unit in that."""
+    unit_s = TIME_COLUMNS_S.get(column, UNITS_S.get(column.removeprefix("time_")))
+    return ("sample", 1.0) if unit_s is None else ("time_s", unit_s)
+
+
+def _plain(
+    rows: Rows,
+    header: Sequence[str],
+    values: Mapping[str, str],
+    pattern: re.Pattern[str] | None,
+    geometry: Geometry | None,
+) -> Found:
+    numeric = [name for name in ("probability", "offset_m") if name in header]
+    by_file = {} if pattern or set(header) & {*GATHER_COLUMNS} else _shots_by_file(rows, geometry)
     # A file whose name has no shot where others have one is not of the only shot.
     default_shot = "" if pattern and "shot" in pattern.groupindex else ONE_SHOT
     for number, row in rows:
-        station = first_cell(row, RECEIVER)
-        named = names_in([row.get("file_name", row.get("fname", "")), station], pattern)
+        station, file = first_cell(row, RECEIVER), first_cell(row, FILE_COLUMNS)
+        named = names_in([file, station], pattern)
+        shot = first_cell(row, GATHER_COLUMNS) or by_file.get(Path(file).stem, default_shot)
         found: dict[str, Any] = {
             "row": number,
-            "shot": name_key(named.get("shot", first_cell(row, SHOT) or default_shot)),
+            "shot": name_key(named.get("shot", shot)),
             "receiver": name_key(named.get("receiver", station)),
-            "phase": first_cell(row, PHASE),
         }
         try:
             found |= {name: number_of(name, row[name]) for name in numeric}
             if "start_time" in row:
                 found["start_time"] = _utc(row["start_time"]) if row["start_time"] else None
+            picks = {
+                phase or first_cell(row, COLUMNS["phase"]): number_of(column, row[column])
+                for phase, column in values.items()
+            }
         except FormatError as error:
             yield BadRow(number, str(error))
             continue
-        yield found if found["receiver"] else BadRow(number, "it names no receiver")
+        if not found["receiver"]:
+            yield BadRow(number, "it names no receiver")
+            continue
+        for (phase, value), column in zip(picks.items(), values.values(), strict=True):
+            unit, scale = _unit(column)
+            yield {**found, "phase": phase, unit: value * scale}
+
+
+def _shots_by_file(rows: Rows, geometry: Geometry | None) -> dict[str, str]:
+    """Return the shots of rows that name several files, if these are gathers; none otherwise."""
+    receivers: dict[str, set[str]] = {}
+    for _, row in rows:
+        stem = Path(first_cell(row, FILE_COLUMNS)).stem
+        receivers.setdefault(stem, set()).add(first_cell(row, RECEIVER))
+    are_gathers = len(receivers) > 1 and any(len(names) > 1 for names in receivers.values())
+    return shots_of_files(receivers, geometry) if are_gathers else {}
 
 
 def _candidates(
@@ -327,12 +288,16 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
     }
     own = {} if pattern else own
     shots = shots_of_files((stem for stem, _ in own.values()), geometry)
+    if geometry is not None:
+        with_shot = {number for number, row in rows if first_cell(row, GATHER_COLUMNS)}
+        of_files = {number: names for number, names in own.items() if number not in with_shot}
+        _refuse_several_shots(rows, of_files, shots, geometry)
     for number, row in rows:
         named = names_in([row.get("file_name", ""), row["station_id"]], pattern)
         if number in own:
             stem, named["receiver"] = own[number]
             if geometry is None or geometry.source_of(shots[stem]):
-                named["shot"] = first_cell(row, SHOT) or shots[stem]
+                named["shot"] = first_cell(row, GATHER_COLUMNS) or shots[stem]
         try:
             time = _utc(row["phase_time"])
             begin = _utc(row["begin_time"]) if row.get("begin_time") else None
@@ -341,7 +306,7 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
         except FormatError as error:
             yield BadRow(number, str(error))
             continue
-        shot = named.get("shot", first_cell(row, SHOT)) or _shot_at(time, begin, geometry)
+        shot = named.get("shot", first_cell(row, GATHER_COLUMNS)) or _shot_at(time, begin, geometry)
         yield {
             "row": number,
             "shot": name_key(shot),
@@ -353,6 +318,23 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
             "begin": begin,
             "sampling_rate": rate,
         }
+
+
+def _refuse_several_shots(
+    rows: Rows, own: Mapping[int, tuple[str, str]], shots: Mapping[str, str], geometry: Geometry
+) -> None:
+    """Refuse files that are of one shot by their names, and of several by their many traces."""
+    n_receivers = len(geometry.receivers)
+    most = 2 * max([n_receivers, *map(int, filter(str.isdecimal, geometry.receivers))])
+    for number, row in rows:
+        stem, trace = own.get(number, ("", "0"))
+        is_of_file = stem == Path(row.get("file_name", "")).stem  # else its shot is by its headers
+        if is_of_file and int(trace) >= most and geometry.source_of(shots[stem]):
+            raise ConfigError(
+                f"{stem} would be shot {shots[stem]} by its name, but has a trace {trace}, and "
+                f"the geometry {n_receivers} receivers: if it holds several shots, of which its "
+                "headers say nothing, split it by shot; else give all receivers, or a column shot"
+            )
 
 
 def _shot_at(time: UTCDateTime, begin: UTCDateTime | None, geometry: Geometry | None) -> str:

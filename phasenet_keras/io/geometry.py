@@ -8,6 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, ClassVar
 
 from phasenet_keras.io.arrival_formats import codes_of
+from phasenet_keras.io.labels.rows import GATHER_COLUMNS, TRACE_COLUMNS, TRACE_IN_FILE
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import (
     first_cell,
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Geometry", "Xyz", "read_geometry", "rows_of_csv"]
 
 Xyz = tuple[float, float, float]
-RECEIVER = ("receiver", "station", "station_id")
-SHOT = ("shot", "gather", "source")
+# As in tables of labels, but for numbers through a file; names of receivers come first.
+RECEIVER = tuple(
+    dict.fromkeys(
+        ("receiver", "station", "station_id", *(n for n in TRACE_COLUMNS if n != TRACE_IN_FILE))
+    )
+)
 AXES = ("x", "y", "z")
 
 
@@ -73,10 +78,11 @@ class Geometry:
 def read_geometry(path: str | PathLike[str]) -> Geometry:
     r"""Read coordinates of receivers and sources from CSV, in metres.
 
-    Rows with ``receiver`` (or ``station``) are receivers at ``x, y, z``. Sources are rows with
-    ``shot`` and without receiver, at ``x, y, z``; or columns ``source_x, source_y, source_z`` of
-    receivers' rows, of the shot in column ``shot``, or of all shots where there is none. Missing
-    axes are 0. ``start_time`` (UTC) of a shot's row is the time of sample 0 of its records.
+    Rows with ``receiver`` (or ``station``, ``trace``, ``channel``, …, as in tables of labels) are
+    receivers at ``x, y, z``. Sources are rows with ``shot`` (or ``ffid``, …) and without receiver,
+    at ``x, y, z``; or columns ``source_x, source_y, source_z`` of receivers' rows, of the shot in
+    column ``shot``, or of all shots where there is none. Missing axes are 0. ``start_time`` (UTC)
+    of a shot's row is the time of sample 0 of its records.
 
     Raises:
         FormatError: if it cannot be read, or names no receiver or no source.
@@ -114,7 +120,7 @@ _EXPECTED = (
 
 
 def _take(row: Mapping[str, str], geometry: Geometry) -> None:
-    receiver, shot = (name_key(first_cell(row, names)) for names in (RECEIVER, SHOT))
+    receiver, shot = (name_key(first_cell(row, names)) for names in (RECEIVER, GATHER_COLUMNS))
     if receiver:
         _place(geometry.receivers, receiver, _xyz(row, ""), "receiver")
         if row.get("source_x", "").strip():

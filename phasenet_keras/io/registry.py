@@ -16,6 +16,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.field_records import stations_of_gather
 from phasenet_keras.io.no_waveforms import (
     OTHER_SHAPES,
     array_kind,
@@ -188,11 +189,12 @@ def holds_records(path: Path) -> bool:
 def gather_of(path: Path, station: str) -> str:
     """Return the gather that a station of a file is of: the file's name without its ending.
 
-    Empty is a file of another format, or of a single trace, and a station that is not named after
-    the file.
+    Of a file of several shots it has the shot's number at its end, see `stations_of_gather`. Empty
+    is a file of another format, or of a single trace, and a station that is not named after it.
     """
     is_named_so = station.startswith(f"{path.stem}-")
-    return path.stem if is_named_so and reader_of(path).one_trace_one_station else ""
+    is_gather = is_named_so and reader_of(path).one_trace_one_station
+    return station.rpartition("-")[0] if is_gather else ""
 
 
 def _why_no_file(path: Path) -> str:
@@ -259,9 +261,10 @@ def noted() -> Iterator[list[str]]:
 def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:
     """Return the texts of the warnings that are about records.
 
-    Those for programmers are not; the network's thread may raise some meanwhile.
+    Those for programmers are not; the network's thread may raise some meanwhile, and what is
+    collected may be of any file.
     """
-    unmeant = (DeprecationWarning, FutureWarning)
+    unmeant = (DeprecationWarning, FutureWarning, ResourceWarning)
     return [str(item.message) for item in caught if not issubclass(item.category, unmeant)]
 
 
@@ -363,10 +366,11 @@ def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
         for number, trace in enumerate(stream, start=1):
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
     note_source(stream, path)
-    for number, trace in enumerate(stream, start=1):
+    names = stations_of_gather(path.stem, stream) if is_gather else [path.stem] * len(stream)
+    for name, trace in zip(names, stream, strict=True):
         if trace.stats.get("is_named_by_run"):
             continue
         if is_gather and len(stream) > 1:
-            trace.stats.station_name = f"{path.stem}-{number:04d}"
+            trace.stats.station_name = name
         elif is_gather or not (trace.stats.station or trace.stats.get("station_name")):
             trace.stats.station_name = path.stem

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.gathers import names_in, own_names, read_names, shots_of_files
+from phasenet_keras.io.gather_names import names_in, own_names, read_names, shots_of_files
 from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.registry import holds_records

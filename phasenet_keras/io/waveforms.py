@@ -27,7 +27,6 @@ from phasenet_keras.io.pressure import heard_of, without_pressure
 from phasenet_keras.io.registry import (
     NoWaveformError,
     RecordWarning,
-    UnknownFormatError,
     check_header,
     is_text,
     read_stream,
@@ -65,13 +64,13 @@ def read_waveforms(
         a new one; overlapping samples are taken from the trace that starts later.
 
     Raises:
-        FormatError: if a file is missing, empty or damaged, or a trace has no sampling rate; if a
-            file that is named, or all in a folder, is of no known format; if traces of one time
-            have no codes to tell whose they are.
+        FormatError: if a file that is named, or all in a folder, cannot be read: missing, empty,
+            damaged, of no known format, without a sampling rate; if traces of one time have no
+            codes to tell whose they are.
 
     Warns:
-        RecordWarning: for files of folders that are no waveforms or of no known format, which are
-            passed over, and as `waveforms_of`.
+        RecordWarning: for files of folders and patterns that are no waveforms or cannot be read,
+            which are passed over, and as `waveforms_of`.
 
     Example:
         >>> [wave] = read_waveforms()
@@ -103,14 +102,14 @@ def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
     for path, is_named in paths:
         try:
             traces += read_stream(path)
-        except (NoWaveformError, TextOnlyError, UnknownFormatError) as error:
+        except FormatError as error:
             if is_named:
                 raise
             passed_over[path] = error
     errors = passed_over.values()
     kinds = {path: e.kind for path, e in passed_over.items() if isinstance(e, NoWaveformError)}
     texts = [said_of_metadata(kinds)] if kinds else []
-    texts += [str(error) for error in errors if isinstance(error, UnknownFormatError)]
+    texts += [str(e) for e in errors if not isinstance(e, NoWaveformError | TextOnlyError)]
     if texts and not traces:
         raise FormatError(texts[-1])
     for text in texts:

@@ -16,12 +16,15 @@ from phasenet_keras.types import ConfigError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["check_physics", "reciprocity", "reciprocity_weights", "shot_column"]
+__all__ = ["check_physics", "reciprocity", "reciprocity_weights", "said_of_speed", "shot_column"]
 
 TIMES = ("corrected_sample", "corrected_s", "sample", "time_s")
 FEWEST_FOR_WADATI = 8
 # Two offsets are those of one path if they differ by no more than this part of the longer one.
 SAME_PATH = 0.05
+# No arrival is so slow, in m/s; or, where receivers are counted, in receivers a second.
+LEAST_SPEED_M_S, LEAST_SPEED_RECEIVERS = 10.0, 1.0
+FEWEST_FOR_SPEED = 4
 
 
 def check_physics(table: DataFrame, vp_vs: tuple[float, float] = (1.4, 6.0)) -> DataFrame:
@@ -69,6 +72,44 @@ def check_physics(table: DataFrame, vp_vs: tuple[float, float] = (1.4, 6.0)) -> 
         *_reciprocal(picks),
     ]
     return pd.DataFrame(broken, columns=["rule", "shot", "receiver", "phase", "value", "limit"])
+
+
+def said_of_speed(table: DataFrame) -> str:
+    """Say that times in ``time_s`` look like ms, by how fast arrivals would travel; else nothing.
+
+    Args:
+        table: with ``shot, receiver, phase``, and ``offset_m``, or shots and receivers that are
+            numbers.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"shot": 1, "receiver": range(9), "phase": "P"})
+        >>> table["offset_m"], table["time_s"] = 10.0 * table["receiver"], 4.0 * table["receiver"]
+        >>> said_of_speed(table).partition("; ")[0]
+        'times in s look like ms: arrivals would travel at 2.5 m/s'
+        >>> said_of_speed(table.assign(time_s=table["time_s"] / 1000))
+        ''
+    """
+    if "time_s" not in table:
+        return ""
+    has_offsets = "offset_m" in table
+    least = LEAST_SPEED_M_S if has_offsets else LEAST_SPEED_RECEIVERS
+    offsets = table["offset_m"] if has_offsets else table["receiver"] - table["shot"]
+    known = table.assign(offset=offsets.abs()).dropna(subset=["offset", "time_s"])
+    speeds = []
+    for _, rows in known.groupby(["shot", "phase"]):
+        quartiles = rows[["offset", "time_s"]].quantile([0.25, 0.75])
+        offset, time_s = quartiles.iloc[1] - quartiles.iloc[0]  # outliers apart
+        if len(rows) >= FEWEST_FOR_SPEED and time_s > 0:
+            speeds.append(offset / time_s)
+    speed = float(np.median(speeds)) if speeds else np.inf
+    if speed >= least:
+        return ""
+    unit = "m/s" if has_offsets else "receivers a second"
+    return (
+        f"times in s look like ms: arrivals would travel at {speed:.2g} {unit}; if they are, name "
+        "the column time_ms (or p_ms, s_ms)"
+    )
 
 
 def reciprocity(table: DataFrame) -> DataFrame:

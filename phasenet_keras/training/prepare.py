@@ -68,6 +68,8 @@ class PrepareSettings:
         seed: of the splits and of random windows.
         channels: of the data set, e.g. ``"Z"``; records with more give these, others are skipped.
             None takes the most common set.
+        fewer_channels: True takes the most common set of what then is there, which may lack some of
+            `channels`: a network's, which pads those.
         sampling_rate_hz: of the data set, within 0.5 %; None takes the most common one.
         resample_hz: rate to which all records are brought; None leaves them as they are.
         complete: True says that all arrivals are labelled: a phase without one is absent.
@@ -83,6 +85,7 @@ class PrepareSettings:
     split_by: str | None = None
     seed: int = 0
     channels: str | None = None
+    fewer_channels: bool | None = None
     sampling_rate_hz: float | None = None
     resample_hz: float | None = None
     complete: bool = False
@@ -377,7 +380,8 @@ def _kind(row: Mapping[str, Any]) -> tuple[str, float]:
 
 def _fits(kind: tuple[str, float], settings: PrepareSettings) -> bool:
     wanted = settings.sampling_rate_hz
-    return settings.channels in (None, kind[0]) and (wanted is None or _same_rate(kind[1], wanted))
+    is_of_channels = settings.fewer_channels or settings.channels in (None, kind[0])
+    return is_of_channels and (wanted is None or _same_rate(kind[1], wanted))
 
 
 def _same_rate(rate_hz: float, wanted_hz: float) -> bool:

@@ -22,7 +22,7 @@ from phasenet_keras.io.labels.rows import (
 )
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import RecordWarning, gather_of
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -77,7 +77,8 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
     yield from bad
     items: list[Item] = []
     for wave, rows in found:
-        label = partial(_label, wave, columns=columns, file=group.files[0], gather=gather)
+        own = gather and gather_of(group.files[0], wave.station)  # of a file of several shots
+        label = partial(_label, wave, columns=columns, file=group.files[0], gather=own)
         items += labelled_by_rows(rows, label)
     yield from items
     good = [item for item in items if isinstance(item, LabelledWaveform)]

@@ -22,12 +22,24 @@ from phasenet_keras.io.hdf5_files import (
     nodes_of,
     values_of,
 )
-from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS, SPLIT_NAMES
+from phasenet_keras.io.labels.hdf5_attributes import (
+    first_text,
+    number_in,
+    numbers_of,
+    text_of,
+    texts_of,
+)
+from phasenet_keras.io.labels.row_labels import samples_of_times
+from phasenet_keras.io.labels.rows import (
+    SAMPLE_COLUMNS,
+    SPLIT_NAMES,
+    TIME_COLUMNS_IN_WORDS,
+    TIME_COLUMNS_S,
+)
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.io.times import NO_TIME, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -37,9 +49,14 @@ if TYPE_CHECKING:
 
 __all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named", "waveform_named"]
 
-# Attributes of an arrival in samples, by phase, in the order in which they are looked for.
+# Attributes of an arrival by phase, in the order in which they are looked for.
 ARRIVALS: Mapping[str, tuple[str, ...]] = {
-    phase: (*names, f"{phase.lower()}_arrival_sample") for phase, names in SAMPLE_COLUMNS.items()
+    phase: (
+        *names,
+        f"{phase.lower()}_arrival_sample",
+        *(name for name in TIME_COLUMNS_S if name[0].upper() == phase),
+    )
+    for phase, names in SAMPLE_COLUMNS.items()
 }
 OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
 TYPES, INDICES = "phase_type", "phase_index"
@@ -66,6 +83,7 @@ def hdf5_parts(path: Path) -> list[Part]:
     P, S           ``p_sample, p_index, itp, p_idx, p_arrival_sample``, and so for S (``its``);
                    ``phase_index`` with the names in ``phase_type``. In samples, one or several;
                    ``other_p_indices`` are further ones. NaN, -1, -999 or none: not labelled.
+                   Where none is in samples, by time since the first: ``p_time_s, p_ms, p_us`` …
     sampling rate  ``sampling_rate_hz, sampling_rate, sample_rate, fs`` in Hz, ``dt_s, dt,
                    sampling_interval`` in s, and such with ``_khz, _mhz, _ms, _us``, in any case;
                    else 100 Hz, which is said
@@ -124,8 +142,8 @@ def _said_of_no_labels(path: Path) -> str:
     ]
     return (
         f"{path} holds no labelled record, but {some(found) or 'nothing'}: records have their "
-        "arrivals as attributes (p_sample), or in a table that names them (--labels, column "
-        f"fname). If an array is of several events or sensors: {OTHER_SHAPES}"
+        "arrivals as attributes (p_sample, or p_time_s, p_ms, p_us), or in a table that names them "
+        f"(--labels, column fname). If an array is of several events or sensors: {OTHER_SHAPES}"
     )
 
 
@@ -171,20 +189,21 @@ def _record(
     own = _attributes_of_record(node)
     if needs_labels and not _is_labelled(own):
         raise FormatError(
-            f"it has no attribute of arrivals (one of {', '.join(sorted(LABELS))}): write it, or "
-            "give a table with the record's name in a column fname (--labels)"
+            f"it has no attribute of arrivals ({', '.join(SAMPLE_COLUMNS['P'])}, {INDICES}; "
+            f"{TIME_COLUMNS_IN_WORDS.partition(' and ')[0]}; and so for S): write it, or give a "
+            "table with the record's name in a column fname (--labels)"
         )
     attributes = {**above, **own}
     wave = _waveform(name, dataset_of(node), attributes, source)
-    arrivals = _arrivals(own)
-    shot = _first_text(attributes, "shot")
-    split = _first_text(attributes, "split")
+    arrivals = _arrivals(own, wave)
+    shot = first_text(attributes, "shot")
+    split = first_text(attributes, "split")
     return LabelledWaveform(
         wave,
         {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if _is_noise(own) else arrivals,
         name=name,
         event=_event(attributes, name),
-        gather=f"shot {shot}" if shot else _first_text(attributes, "gather"),
+        gather=f"shot {shot}" if shot else first_text(attributes, "gather"),
         split=SPLIT_NAMES.get(split.lower(), ""),
     )
 
@@ -210,10 +229,10 @@ def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool =
 
 def _is_record(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
     """Tell by its attributes if what has no labels is a record."""
-    if rate_of(attributes, partial(_number, attributes)) is None:
+    if rate_of(attributes, partial(number_in, attributes)) is None:
         return False
     says_itself = bool({*CHANNELS, *START_TIMES, *STATIONS} & set(own))
-    return says_itself or rate_of(own, partial(_number, own)) is not None
+    return says_itself or rate_of(own, partial(number_in, own)) is not None
 
 
 def _waveform(
@@ -227,10 +246,10 @@ def _waveform(
     return Waveform(
         data=data,
         sampling_rate=_rate(attributes, source),
-        start_time=time_in(_first_text(attributes, *START_TIMES) or NO_TIME, START_TIMES[0]),
+        start_time=time_in(first_text(attributes, *START_TIMES) or NO_TIME, START_TIMES[0]),
         channels=channels,
         station=_station(attributes, name),
-        units=_first_text(attributes, "units", "unit") or None,
+        units=first_text(attributes, "units", "unit") or None,
         offset_m=_offset_m(attributes),
         source=source,
     )
@@ -258,7 +277,7 @@ def _own_attributes(node: Any) -> dict[str, Any]:
 
 
 def _is_noise(own: Mapping[str, Any]) -> bool:
-    return _text(own.get("trace_category")).lower() == "noise"
+    return text_of(own.get("trace_category")).lower() == "noise"
 
 
 def _is_labelled(own: Mapping[str, Any]) -> bool:
@@ -294,7 +313,7 @@ def _samples(
 
 def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
     value = next((attributes[key] for key in CHANNELS if key in attributes), None)
-    names = _texts(value)
+    names = texts_of(value)
     if len(names) == 1 and n_channels > 1:
         # "E,N,Z", or letter by letter "ENZ".
         names = names[0].replace(",", " ").split()
@@ -303,15 +322,18 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
     return names or list(DEFAULT_CHANNELS.get(n_channels, ()))
 
 
-def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+def _arrivals(own: Mapping[str, Any], wave: Waveform | None = None) -> dict[str, tuple[float, ...]]:
+    """Return the arrivals of each phase in samples of a record; without one times stay as such."""
     found: dict[str, list[float]] = {}
     for phase, names in ARRIVALS.items():
-        value = next((own[name] for name in names if name in own), None)
-        samples = _numbers(value)
+        column = next((name for name in names if name in own), names[0])
+        samples = numbers_of(own.get(column))
+        if wave is not None and column in TIME_COLUMNS_S:
+            samples = list(samples_of_times(samples, column, wave))
         if samples:
             # Further onsets alone would say that the main one, not labelled, is noise.
-            found[phase] = [*samples, *_numbers(own.get(OTHERS[phase]))]
-    types, indices = _texts(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
+            found[phase] = [*samples, *numbers_of(own.get(OTHERS[phase]))]
+    types, indices = texts_of(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
     if len(types) != len(indices):
         raise FormatError(
             f"it has {len(types)} names in {TYPES} and {len(indices)} samples in {INDICES}: "
@@ -319,80 +341,33 @@ def _arrivals(own: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
         )
     for name, index in zip(types, indices, strict=True):
         known = phase_of(name)
-        if known and _numbers(index):
-            found.setdefault(known, []).extend(_numbers(index))
+        if known and numbers_of(index):
+            found.setdefault(known, []).extend(numbers_of(index))
     return {phase: tuple(samples) for phase, samples in found.items()}
 
 
-def _numbers(value: Any) -> list[float]:
-    """Return the numbers in an attribute, one or several; none for NaN, -1 and blank text."""
-    found = []
-    for item in np.ravel(() if value is None else value).tolist():
-        text = _text(item)
-        try:
-            number = float(text) if text else np.nan
-        except ValueError as error:
-            raise FormatError(
-                f"an arrival should be a number of samples, received {text}"
-            ) from error
-        if number == number and number not in NO_SAMPLES:
-            found.append(number)
-    return found
-
-
-def _texts(value: Any) -> list[str]:
-    items = np.ravel(() if value is None else value).tolist()
-    return [text for text in map(_text, items) if text]
-
-
-def _text(value: Any) -> str:
-    """Return an attribute as text: none for NaN and nothing, whole numbers without a point."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace").strip()
-    if isinstance(value, float | np.floating):
-        return "" if value != value else str(int(value) if float(value).is_integer() else value)
-    return "" if value is None else str(value).strip()
-
-
-def _first_text(attributes: Mapping[str, Any], *names: str) -> str:
-    """Return the text of the first of these attributes that says one thing."""
-    for name in names:
-        texts = set(_texts(attributes.get(name)))
-        if len(texts) == 1:
-            return texts.pop()
-    return ""
-
-
-def _number(attributes: Mapping[str, Any], name: str) -> float | None:
-    text = _first_text(attributes, name)
-    try:
-        return float(text) if text else None
-    except ValueError as error:
-        raise FormatError(f"{name} should be a number, received {text}") from error
-
-
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
-    rate = rate_of(attributes, partial(_number, attributes))
+    rate = rate_of(attributes, partial(number_in, attributes))
     if rate is None:
         warnings.warn(said_of_no_rate(source, attributes), RecordWarning, stacklevel=4)
     return DEFAULT_RATE_HZ if rate is None else rate
 
 
 def _station(attributes: Mapping[str, Any], name: str) -> str:
-    station = _first_text(attributes, *STATIONS)
-    network = _first_text(attributes, "network", "network_code")
+    station = first_text(attributes, *STATIONS)
+    network = first_text(attributes, "network", "network_code")
     if station and network and "." not in station:
-        location = _first_text(attributes, "location")
-        return f"{network}.{station}.{location}.{_first_text(attributes, 'instrument')}"
+        location = first_text(attributes, "location")
+        return f"{network}.{station}.{location}.{first_text(attributes, 'instrument')}"
     return station or name.rsplit("/", 1)[-1]
 
 
 def _event(attributes: Mapping[str, Any], name: str) -> str:
     group = name.rsplit("/", 2)[-2] if "/" in name else ""
-    return _first_text(attributes, *EVENTS) or ("" if group.lower() in CONTAINERS else group)
+    return first_text(attributes, *EVENTS) or ("" if group.lower() in CONTAINERS else group)
 
 
 def _offset_m(attributes: Mapping[str, Any]) -> float | None:
-    distance_km = _number(attributes, "distance_km")
-    offset_m = _number(attributes, "offset_m")
+    distance_km = number_in(attributes, "distance_km")
+    offset_m = number_in(attributes, "offset_m")
     return offset_m if distance_km is None or offset_m is not None else 1000.0 * distance_km

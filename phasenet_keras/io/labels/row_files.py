@@ -31,15 +31,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
+from phasenet_keras.io.field_records import SHOT_HEADERS, shot_of_all, shots_of_traces
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in
-from phasenet_keras.io.labels.row_traces import (
-    SHOT_HEADERS,
-    names_of,
-    shot_in,
-    shot_of_all,
-    shots_of_traces,
-)
+from phasenet_keras.io.labels.row_traces import names_of, shot_in
 from phasenet_keras.io.labels.rows import (
     FIELD_RECORD_COLUMNS,
     GATHER_COLUMNS,

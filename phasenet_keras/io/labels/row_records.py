@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.labels.npz import with_all_channels
 from phasenet_keras.io.labels.row_traces import rows_by_trace
 from phasenet_keras.io.labels.rows import Rows
@@ -67,7 +68,8 @@ def rows_by_record(
     is_gather = all(wave.station.startswith(f"{first.stem}-") for wave in waves)
     gather = gather_of(first, waves[0].station) if is_gather else ""
     if gather:
-        records = {int(wave.station.removeprefix(f"{gather}-")): wave for wave in waves}
+        places = {station_id(trace): number for number, trace in enumerate(traces, start=1)}
+        records = {places[wave.station]: wave for wave in waves}
         if len(records) < len(waves):
             raise FormatError(_said_of_several(files, waves))
         found, bad = rows_by_trace(rows, sorted(records), traces, first)

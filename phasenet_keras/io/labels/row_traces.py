@@ -22,10 +22,16 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.field_records import (
+    SHOT_HEADERS,
+    TRACE_HEADER,
+    header_of,
+    shot_of_all,
+    shots_of_traces,
+)
 from phasenet_keras.io.labels.row_order import against_order, counting_column
 from phasenet_keras.io.labels.rows import (
     GATHER_COLUMNS,
@@ -43,11 +49,8 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Trace
 
-__all__ = ["SHOT_HEADERS", "names_of", "rows_by_trace", "shot_in", "shot_of_all", "shots_of_traces"]
+__all__ = ["names_of", "rows_by_trace", "shot_in"]
 
-# What tables call a shot: the field record (FFID), or the number of the source point.
-SHOT_HEADERS = ("original_field_record_number", "energy_source_point_number")
-TRACE_HEADER = "trace_number_within_the_original_field_record"
 # What a row says of its trace: the shot, empty where headers tell none apart, and the number.
 Key = tuple[str, int | None]
 Places = dict[Key, int]
@@ -75,7 +78,7 @@ def rows_by_trace(
     known = shots_of_traces(traces)
     shots = max(known, key=lambda of_header: len(named & set(of_header)), default=[])
     shots = [] if named.isdisjoint(shots) else shots
-    headers = set(_header(traces, TRACE_HEADER))
+    headers = set(header_of(traces, TRACE_HEADER))
     column = _column_of_numbers(cells, numbers, file, headers, has_shots=bool(shots))
     given = [_number(row, column) for row in cells] if column else numbers
     keys = [(shot_in(row) if shots else "", n) for row, n in zip(cells, given, strict=True)]
@@ -160,31 +163,6 @@ def _shots_of_file(traces: Sequence[Trace], file: Path) -> set[str]:
     return {*names_of(file), *(shot_of_all(traces, name) for name in SHOT_HEADERS)}
 
 
-def shot_of_all(traces: Sequence[Trace], header: str) -> str:
-    """Return the shot that a header gives to all traces; empty where it gives several, or none."""
-    shots = {*_header(traces, header)}
-    return str(shots.pop()) if len(shots) == 1 and shots != {0} else ""
-
-
-def shots_of_traces(traces: Sequence[Trace]) -> list[list[str]]:
-    """Return the shots of all traces, by each header that tells several in the file apart."""
-    found = []
-    for name in SHOT_HEADERS:
-        shots = [str(number) for number in _header(traces, name)]
-        # A number of its own in each trace is no shot; a source point that comes and goes is a kind
-        # of source, or the like.
-        comes_back = name != SHOT_HEADERS[0] and len([*groupby(shots)]) > len(set(shots))
-        if 1 < len(set(shots)) <= len(shots) / 2 and not comes_back:
-            found.append(shots)
-    return found
-
-
-def _header(traces: Sequence[Trace], name: str) -> list[int]:
-    """Return a header of each trace; none where traces have no such headers."""
-    headers = [trace.stats.get("segy") or trace.stats.get("su") for trace in traces]
-    return [getattr(h.trace_header, name) for h in headers] if all(headers) else []
-
-
 def _column_of_numbers(
     rows: Sequence[Mapping[str, str]],
     numbers: Sequence[int],
@@ -249,7 +227,7 @@ def _places(
     by_count: Places = {
         (shot, seen.update([shot]) or seen[shot]): n for n, shot in enumerate(of_traces, start=1)
     }
-    headers = _header(traces, TRACE_HEADER) or [0] * len(traces)
+    headers = header_of(traces, TRACE_HEADER) or [0] * len(traces)
     by_header: Places = {
         key: n for n, key in enumerate(zip(of_traces, headers, strict=True), start=1)
     }
