@@ -27,9 +27,9 @@ RATE_HZ = 100.0
 MOST_OFF_S = 1.1 / RATE_HZ
 
 
-def record(number, start, channel="HHZ", *, byteorder=1, length=512, rate=RATE_HZ):
+def record(number, start, channel="HHZ", *, n_samples=N, byteorder=1, length=512, rate=RATE_HZ):
     """Return a record whose samples are its number, but for the first, which has 100,000 more."""
-    data = np.full(N, number, "int32")
+    data = np.full(n_samples, number, "int32")
     data[0] += 100_000
     header = {"network": "XX", "station": "AA", "channel": channel, "sampling_rate": rate}
     file = io.BytesIO()
@@ -125,6 +125,19 @@ def test_a_gap_and_an_overlap_stay_what_they_are_beside_a_drift(tmp_path):
     assert abs(before.n_samples - 100 * N - 10) <= 1.25
     assert abs((after.start_time - START) - (100 * N + off[100]) / RATE_HZ) <= 1e-6
     assert abs(after.n_samples - 200 * N - 20) <= 1.25
+
+
+def test_a_copy_of_a_drifting_record_lies_where_it_does(tmp_path):
+    """Else their samples would seem to differ, which was said of many stretches of a day."""
+    once = records(drift(110, 300))
+    wave = joined(written(tmp_path, once))
+    twice = joined(written(tmp_path, once * 2))
+    assert np.array_equal(twice.data, wave.data)
+
+
+def test_records_of_one_sample_that_are_left_out_did_not_come_too_late(tmp_path):
+    content = [record(n, START + 0.7 * n, rate=1.0, n_samples=1) for n in range(200)]
+    assert abs(joined(written(tmp_path, content)).n_samples - 140) <= 1
 
 
 def test_channels_of_one_file_drift_together(tmp_path):

@@ -113,8 +113,10 @@ class _Span:
         self._first = self._n_held = 0
         self._values = np.zeros((3, 0), np.int32)
         self._is_present = np.zeros((3, 0), bool)
-        # Of each channel, in which sample and at what time in ns the next trace is due.
+        # Of each channel, in which sample and at what time in ns the next trace is due, and the
+        # same of where the last one begins.
         self._due: dict[int, tuple[int, int]] = {}
+        self._begun: dict[int, tuple[int, int]] = {}
         self._runs = Runs(self._start, self._rate, first.stats.get("zero_time"))
 
     def is_over(self, time: UTCDateTime) -> bool:
@@ -151,12 +153,15 @@ class _Span:
                 # So it does by a clock from which the samples have drifted, by a whole one by now.
                 begin = expected
                 values, is_good = (_shifted(x, round(off_samples)) for x in (values, is_good))
+            elif off_clock < 0:
+                begin = self._within_last(column, trace, position)
         due_ns = due_ns_of(trace)
         self._due[column] = begin + len(values), due_ns
+        self._begun[column] = begin, trace.stats.starttime.ns
         self._end = max(self._end, UTCDateTime(ns=due_ns - round(1e9 * trace.stats.delta)))
         self._runs.note(trace, column)
         late = max(0, self._base - begin)
-        if late >= min(len(values), self._settling + 1):
+        if 0 < min(len(values), self._settling + 1) <= late:
             n_late = min(late, len(values))
             self._warn(trace, component, f"{n_late} samples came too late", "they are left out")
         values, is_good = values[late:], is_good[late:]
@@ -177,6 +182,12 @@ class _Span:
         else:
             row[is_good] = values[is_good]
             is_here |= is_good
+
+    def _within_last(self, column: int, trace: Trace, position: float) -> int:
+        """Return where a trace begins that overlaps the last one: a copy of it lies where it does."""
+        last_begin, last_ns = self._begun[column]
+        begin = last_begin + round((trace.stats.starttime.ns - last_ns) * self._rate / 1e9)
+        return begin if abs(position - begin) <= CLOCK_JITTER_SAMPLES else round(position)
 
     def _step_samples(self, trace: Trace) -> float:
         """Return the step of the times that a trace and the span start at, in samples."""
