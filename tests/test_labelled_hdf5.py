@@ -101,6 +101,11 @@ def test_names_of_arrivals_one_or_several(tmp_path, names):
         ({"p_us": 52.586266637370876, "s_us": [12, 40.5]}, {"P": (525.862666,), "S": (120.0, 405)}),
         ({"p_time_s": 1e-5, "s_ms": "0.02"}, {"P": (100.0,), "S": (200.0,)}),
         ({"p_us": -1, "s_time_us": np.nan, "p_sample": 7}, {"P": (7.0,)}),
+        ({"p_us": 12, "p_sample": np.nan}, {"P": (120.0,)}),
+        (
+            {"p_us": 12, "s_us": 40, "phase_type": ["P"], "phase_index": [9]},
+            {"P": (9,), "S": (400,)},
+        ),
     ],
 )
 def test_arrivals_by_time_since_the_first_sample(tmp_path, attributes, arrivals):

@@ -49,18 +49,15 @@ if TYPE_CHECKING:
 
 __all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named", "waveform_named"]
 
-# Attributes of an arrival by phase, in the order in which they are looked for.
+# Attributes of an arrival in samples by phase, in the order in which they are looked for; then in
+# time, which count where no other gives the phase.
 ARRIVALS: Mapping[str, tuple[str, ...]] = {
-    phase: (
-        *names,
-        f"{phase.lower()}_arrival_sample",
-        *(name for name in TIME_COLUMNS_S if name[0].upper() == phase),
-    )
-    for phase, names in SAMPLE_COLUMNS.items()
+    phase: (*names, f"{phase.lower()}_arrival_sample") for phase, names in SAMPLE_COLUMNS.items()
 }
+TIMES = {phase: [name for name in TIME_COLUMNS_S if name[0].upper() == phase] for phase in ARRIVALS}
 OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
 TYPES, INDICES = "phase_type", "phase_index"
-LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], INDICES}
+LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], *TIME_COLUMNS_S, INDICES}
 START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
 STATIONS = ("station_id", "station", "station_code", "receiver_code")
@@ -326,24 +323,29 @@ def _arrivals(own: Mapping[str, Any], wave: Waveform | None = None) -> dict[str,
     """Return the arrivals of each phase in samples of a record; without one times stay as such."""
     found: dict[str, list[float]] = {}
     for phase, names in ARRIVALS.items():
-        column = next((name for name in names if name in own), names[0])
-        samples = numbers_of(own.get(column))
-        if wave is not None and column in TIME_COLUMNS_S:
-            samples = list(samples_of_times(samples, column, wave))
-        if samples:
-            # Further onsets alone would say that the main one, not labelled, is noise.
-            found[phase] = [*samples, *numbers_of(own.get(OTHERS[phase]))]
+        value = next((own[name] for name in names if name in own), None)
+        found[phase] = numbers_of(value)
     types, indices = texts_of(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
     if len(types) != len(indices):
         raise FormatError(
             f"it has {len(types)} names in {TYPES} and {len(indices)} samples in {INDICES}: "
             "they should be as many"
         )
+    by_type: dict[str, list[float]] = {phase: [] for phase in ARRIVALS}
     for name, index in zip(types, indices, strict=True):
-        known = phase_of(name)
-        if known and numbers_of(index):
-            found.setdefault(known, []).extend(numbers_of(index))
-    return {phase: tuple(samples) for phase, samples in found.items()}
+        if known := phase_of(name):
+            by_type[known] += numbers_of(index)
+    for phase, columns in TIMES.items():
+        column = next((name for name in columns if name in own), None)
+        if column and not found[phase] and not by_type[phase]:
+            times = numbers_of(own[column])
+            found[phase] = times if wave is None else [*samples_of_times(times, column, wave)]
+        if found[phase]:
+            # Further onsets alone would say that the main one, not labelled, is noise.
+            found[phase] += numbers_of(own.get(OTHERS[phase]))
+    return {
+        phase: (*found[phase], *by_type[phase]) for phase in found if found[phase] + by_type[phase]
+    }
 
 
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
