@@ -216,6 +216,16 @@ def test_corrections_and_microseconds_of_headers_are_in_the_times():
     assert theirs == start_ns.tolist()
 
 
+def test_times_of_many_channels_are_in_the_order_of_their_records():
+    codes = [f"{a}{b}{c}" for a in "EHS" for b in "HN" for c in "ENZ12"]
+    content = b"".join(record(0, START + n, code) for n in (2, 0, 1) for code in codes)
+    times = record_times(np.frombuffer(content, np.uint8))
+    assert {key[3] for key in times} == set(codes)
+    for start_ns, n_samples in times.values():
+        assert ((start_ns - START.ns) // 10**9).tolist() == [2, 0, 1]
+        assert n_samples.tolist() == [N, N, N]
+
+
 def test_traces_that_follow_each_other_by_their_own_times_are_one_record():
     """As files of a minute whose rate is 20 ppm off: no format but miniSEED has records."""
     rng = np.random.default_rng(5)

@@ -184,7 +184,7 @@ class _Span:
             is_here |= is_good
 
     def _within_last(self, column: int, trace: Trace, position: float) -> int:
-        """Return where a trace begins that overlaps the last one: a copy of it lies where it does."""
+        """Return where a trace begins that overlaps the last one: a copy lies where that does."""
         last_begin, last_ns = self._begun[column]
         begin = last_begin + round((trace.stats.starttime.ns - last_ns) * self._rate / 1e9)
         return begin if abs(position - begin) <= CLOCK_JITTER_SAMPLES else round(position)

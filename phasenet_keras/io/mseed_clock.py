@@ -117,10 +117,9 @@ def _most_off_samples(times: RecordTimes, rate_hz: float) -> float:
 
 def _begins(off_samples: np.ndarray, most: float) -> list[int]:
     """Return the records with which parts begin: the first, and each too far off its part's."""
-    begins = [0]
-    while True:
-        begin = begins[-1]
-        is_off = np.abs(off_samples[begin:] - off_samples[begin]) > most
-        if not is_off.any():
-            return begins
-        begins.append(begin + int(is_off.argmax()))
+    begins, begun = [0], float(off_samples[0])
+    for number, off in enumerate(off_samples.tolist()):
+        if abs(off - begun) > most:
+            begins.append(number)
+            begun = off
+    return begins

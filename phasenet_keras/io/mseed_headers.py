@@ -231,12 +231,15 @@ def record_times(data: np.ndarray) -> dict[tuple[str, ...], RecordTimes]:
         start_ns[which], n_samples[which] = _start_ns(fields), fields["n_samples"]
     fine_us = data[offsets + fine_at + 5].view(np.int8).astype(np.int64)
     start_ns += 1_000 * np.where(fine_at > 0, fine_us, 0)
-    names = np.ascontiguousarray(heads[:, 6:20]).view("V14")[:, 0]
-    times = {}
-    for name in dict.fromkeys(names.tolist()):
-        which = (names == np.void(name)) & (n_samples > 0)
-        times[_codes(name)] = RecordTimes(start_ns[which], n_samples[which])
-    return times
+    with_samples = np.flatnonzero(n_samples)
+    names = np.ascontiguousarray(heads[with_samples, 6:20]).view("S14")[:, 0]
+    # Sorted once: a file may have thousands of channels.
+    known, which = np.unique(names, return_inverse=True)
+    by_name = np.split(with_samples[which.argsort(kind="stable")], np.bincount(which).cumsum()[:-1])
+    return {
+        _codes(name): RecordTimes(start_ns[of_name], n_samples[of_name])
+        for name, of_name in zip(known.tolist(), by_name, strict=False)
+    }
 
 
 def _codes(name: bytes) -> tuple[str, ...]:
