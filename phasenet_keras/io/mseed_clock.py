@@ -118,6 +118,8 @@ def _most_off_samples(times: RecordTimes, rate_hz: float) -> float:
 def _begins(off_samples: np.ndarray, most: float) -> list[int]:
     """Return the records with which parts begin: the first, and each too far off its part's."""
     begins, begun = [0], float(off_samples[0])
+    if np.all(np.abs(off_samples - begun) <= most):  # as nearly all are
+        return begins
     for number, off in enumerate(off_samples.tolist()):
         if abs(off - begun) > most:
             begins.append(number)
