@@ -27,16 +27,21 @@ RATE_HZ = 100.0
 MOST_OFF_S = 1.1 / RATE_HZ
 
 
-def record(number, start, channel="HHZ", *, n_samples=N, byteorder=1, length=512, rate=RATE_HZ):
-    """Return a record whose samples are its number, but for the first, which has 100,000 more."""
-    data = np.full(n_samples, number, "int32")
-    data[0] += 100_000
+def packed(data, start, channel="HHZ", *, byteorder=1, length=512, rate=RATE_HZ):
+    """Return a record of these samples."""
     header = {"network": "XX", "station": "AA", "channel": channel, "sampling_rate": rate}
     file = io.BytesIO()
-    Trace(data, {**header, "starttime": start}).write(
+    Trace(data.round().astype("int32"), {**header, "starttime": start}).write(
         file, format="MSEED", encoding="STEIM2", reclen=length, byteorder=byteorder
     )
     return file.getvalue()
+
+
+def record(number, start, channel="HHZ", *, n_samples=N, **options):
+    """Return a record whose samples are its number, but for the first, which has 100,000 more."""
+    data = np.full(n_samples, number)
+    data[0] += 100_000
+    return packed(data, start, channel, **options)
 
 
 def records(off_samples, channel="HHZ", **options):
@@ -45,6 +50,16 @@ def records(off_samples, channel="HHZ", **options):
         record(number, START + (number * N + off) / RATE_HZ, channel, **options)
         for number, off in enumerate(off_samples)
     ]
+
+
+def noisy(off_samples, spikes=()):
+    """Return records of `records`' times, of noise; some have a spike in their middle."""
+    rng, content = np.random.default_rng(1), []
+    for number, off in enumerate(off_samples):
+        data = rng.normal(0, 20, N)
+        data[N // 2] += 1500 * (number in spikes)
+        content.append(packed(data, START + (number * N + off) / RATE_HZ))
+    return content
 
 
 def drift(ppm, n_records):
@@ -127,9 +142,10 @@ def test_a_gap_and_an_overlap_stay_what_they_are_beside_a_drift(tmp_path):
     assert abs(after.n_samples - 200 * N - 20) <= 1.25
 
 
-def test_a_copy_of_a_drifting_record_lies_where_it_does(tmp_path):
+@pytest.mark.parametrize("ppm", [-400, -110, 110, 400])
+def test_a_copy_of_a_drifting_record_lies_where_it_does(tmp_path, ppm):
     """Else their samples would seem to differ, which was said of many stretches of a day."""
-    once = records(drift(110, 300))
+    once = noisy(drift(ppm, 300))
     wave = joined(written(tmp_path, once))
     twice = joined(written(tmp_path, once * 2))
     assert np.array_equal(twice.data, wave.data)
@@ -174,25 +190,14 @@ def test_a_damaged_record_among_them_does_not_hide_the_drift(tmp_path):
 @pytest.mark.parametrize("block_bytes", [4096, 51_200, 1 << 21])
 def test_picks_of_an_archive_have_the_times_of_the_records(spike_net, tmp_path, block_bytes):
     """A spike each 50 s, read in blocks: no block cuts the record or its times."""
-    rng = np.random.default_rng(3)
-    off = drift(400, 600)
-    content = []
-    for number, late in enumerate(off):
-        data = rng.normal(0, 20, N).round().astype("int32")
-        if number % 50 == 25:
-            data[50] += 1500
-        header = {"network": "XX", "station": "AA", "channel": "HHZ", "sampling_rate": RATE_HZ}
-        file = io.BytesIO()
-        start = START + (number * N + late) / RATE_HZ
-        Trace(data, {**header, "starttime": start}).write(file, format="MSEED", reclen=512)
-        content.append(file.getvalue())
-    path = written(tmp_path, content)
+    off, spikes = drift(400, 600), range(25, 600, 50)
+    path = written(tmp_path, noisy(off, spikes))
     picker = Picker(spike_net, chunk_samples=2048)
     picks, events = run(picker, [path], tmp_path / "parts", block_bytes=block_bytes)
     [hours] = {(e.n_records, round(e.hours * 3600, 1)) for e in events if hasattr(e, "hours")}
     assert hours == (1, pytest.approx(600.24, abs=0.05))
     times = sorted({pick.time.ns for pick in picks if pick.phase == "P"})
-    due = [(START + (n * N + 50 + off[n]) / RATE_HZ).ns for n in range(25, 600, 50)]
+    due = [(START + (n * N + N // 2 + off[n]) / RATE_HZ).ns for n in spikes]
     assert len(times) == len(due) == 12
     late_s = (np.array(times) - due) / 1e9
     assert np.abs(late_s - late_s[0]).max() <= MOST_OFF_S

@@ -186,14 +186,19 @@ def test_rows_count_from_1_where_the_headers_count_from_0(tmp_path):
     assert "holds no trace None of shot 1001" in bad[0]
 
 
-def test_numbers_are_refused_that_headers_give_to_other_traces_than_the_file_does(tmp_path):
+def write_renumbered(tmp_path, numbers):
+    """Write one shot whose headers have these numbers of its traces."""
     write_line(tmp_path / "one", shots=[1001])
     stream = obspy_read(tmp_path / "one/line.su")
-    for number, trace in zip((4, 3, 2, 1), stream, strict=True):
+    for number, trace in zip(numbers, stream, strict=True):
         header = trace.stats.su.trace_header
         header.trace_number_within_the_original_field_record = number
     (tmp_path / "in").mkdir()
     stream.write(str(tmp_path / "in/line.su"), format="SU")
+
+
+def test_numbers_are_refused_that_headers_give_to_other_traces_than_the_file_does(tmp_path):
+    write_renumbered(tmp_path, (4, 3, 2, 1))
     rows = [f"line.su,{n},{10 + n}" for n in (1, 2, 3)]
     for column in ("trace", "channel", "geophone"):
         records, bad, _ = read(tmp_path / "in", f"fname,{column},itp", rows)
@@ -216,13 +221,7 @@ def test_numbers_are_refused_that_may_count_from_0_or_1(tmp_path, more):
 
 @pytest.mark.parametrize("column", ["trace", "channel"])
 def test_numbers_of_headers_are_theirs_in_a_file_of_one_shot(tmp_path, column):
-    write_line(tmp_path / "one", shots=[1001])
-    stream = obspy_read(tmp_path / "one/line.su")
-    for number, trace in zip((16, 15, 13, 14), stream, strict=True):
-        header = trace.stats.su.trace_header
-        header.trace_number_within_the_original_field_record = number
-    (tmp_path / "in").mkdir()
-    stream.write(str(tmp_path / "in/line.su"), format="SU")
+    write_renumbered(tmp_path, (16, 15, 13, 14))
     rows = ["line.su,13,13", "line.su,14,14", "line.su,15,12", "line.su,16,11"]
     records, bad, said = read(tmp_path / "in", f"fname,{column},itp", rows)
     assert (bad, said, are_right(records, 4)) == ([], [], True)

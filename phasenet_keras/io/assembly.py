@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -95,6 +95,23 @@ class Assembler:
         return span.settle(None) if span else []
 
 
+class _Laid(NamedTuple):
+    """Where on the axis a trace is, in samples, and when it is by the clock of its file, in ns.
+
+    Attributes:
+        begin, end: of what is laid of it; in ``end`` the next trace is due.
+        n_more: samples that are there before its own first one, copies of that; below 0 so many of
+            its own are not there.
+        begin_ns, due_ns: its own start, and when the next trace is due.
+    """
+
+    begin: int
+    n_more: int
+    begin_ns: int
+    end: int
+    due_ns: int
+
+
 class _Span:
     """A stretch without a gap common to all channels; its axis starts with its first trace."""
 
@@ -113,10 +130,7 @@ class _Span:
         self._first = self._n_held = 0
         self._values = np.zeros((3, 0), np.int32)
         self._is_present = np.zeros((3, 0), bool)
-        # Of each channel, in which sample and at what time in ns the next trace is due, and the
-        # same of where the last one begins.
-        self._due: dict[int, tuple[int, int]] = {}
-        self._begun: dict[int, tuple[int, int]] = {}
+        self._laid: dict[int, _Laid] = {}  # the last trace of each channel
         self._runs = Runs(self._start, self._rate, first.stats.get("zero_time"))
 
     def is_over(self, time: UTCDateTime) -> bool:
@@ -141,23 +155,12 @@ class _Span:
 
         column = COMPONENTS.index(component)
         values, is_good = usable_samples(trace)
-        position = position_of(trace.stats.starttime, self._start, self._rate)
-        begin = round(position)
-        if column in self._due:
-            expected, due_ns = self._due[column]
-            off_samples, step_samples = position - expected, self._step_samples(trace)
-            off_clock = (trace.stats.starttime.ns - due_ns) * self._rate / 1e9
-            if abs(off_samples) <= CLOCK_JITTER_SAMPLES or abs(off_samples) < step_samples:
-                begin = expected  # it follows on what its channel has
-            elif abs(off_clock) <= CLOCK_JITTER_SAMPLES and step_samples <= CLOCK_JITTER_SAMPLES:
-                # So it does by a clock from which the samples have drifted, by a whole one by now.
-                begin = expected
-                values, is_good = (_shifted(x, round(off_samples)) for x in (values, is_good))
-            elif off_clock < 0:
-                begin = self._within_last(column, trace, position)
+        begin, n_more = self._place(trace, self._laid.get(column))
+        if n_more:
+            values, is_good = (_with_more(x, n_more) for x in (values, is_good))
         due_ns = due_ns_of(trace)
-        self._due[column] = begin + len(values), due_ns
-        self._begun[column] = begin, trace.stats.starttime.ns
+        end = begin + len(values)
+        self._laid[column] = _Laid(begin, n_more, trace.stats.starttime.ns, end, due_ns)
         self._end = max(self._end, UTCDateTime(ns=due_ns - round(1e9 * trace.stats.delta)))
         self._runs.note(trace, column)
         late = max(0, self._base - begin)
@@ -183,15 +186,35 @@ class _Span:
             row[is_good] = values[is_good]
             is_here |= is_good
 
-    def _within_last(self, column: int, trace: Trace, position: float) -> int:
-        """Return where a trace begins that overlaps the last one: a copy lies where that does."""
-        last_begin, last_ns = self._begun[column]
-        begin = last_begin + round((trace.stats.starttime.ns - last_ns) * self._rate / 1e9)
-        return begin if abs(position - begin) <= CLOCK_JITTER_SAMPLES else round(position)
+    def _place(self, trace: Trace, last: _Laid | None) -> tuple[int, int]:
+        """Return in which sample a trace begins, and how many more it has there.
 
-    def _step_samples(self, trace: Trace) -> float:
-        """Return the step of the times that a trace and the span start at, in samples."""
-        return time_step_s(self._format, self._start, trace.stats.starttime) * self._rate
+        Args:
+            trace: to be laid.
+            last: the trace of its channel that was laid before.
+
+        Returns:
+            Sample of the axis; how often its first sample is repeated before it or, below 0, how
+            many of its first are left out.
+        """
+        start = trace.stats.starttime
+        position = position_of(start, self._start, self._rate)
+        if last is None:
+            return round(position), 0
+        off_samples = position - last.end
+        step_samples = time_step_s(self._format, self._start, start) * self._rate
+        if abs(off_samples) <= CLOCK_JITTER_SAMPLES or abs(off_samples) < step_samples:
+            return last.end, 0  # it follows on what its channel has
+        off_clock = (start.ns - last.due_ns) * self._rate / 1e9
+        if abs(off_clock) <= CLOCK_JITTER_SAMPLES and step_samples <= CLOCK_JITTER_SAMPLES:
+            # So it does by a clock from which the samples have drifted, by a whole one by now.
+            return last.end, round(off_samples)
+        beside = round((start.ns - last.begin_ns) * self._rate / 1e9) + last.begin + last.n_more
+        if off_clock < 0 and abs(position - beside) <= CLOCK_JITTER_SAMPLES:
+            # A copy lies where the trace does that it overlaps, and lacks what that lacks.
+            begin = max(beside, last.begin)
+            return begin, beside - begin
+        return round(position), 0
 
     def settle(self, until: UTCDateTime | None) -> list[Piece]:
         """Give away what no trace that starts at ``until`` or later can reach; None: all."""
@@ -246,9 +269,9 @@ def due_ns_of(trace: Trace) -> int:
     return int(trace.stats.get("next_ns", end_ns))
 
 
-def _shifted(values: np.ndarray, n_more: int) -> np.ndarray:
-    """Return samples with so many more before them, copies of the first, or without so many."""
-    if n_more <= 0:
+def _with_more(values: np.ndarray, n_more: int) -> np.ndarray:
+    """Return samples with so many copies of the first before them; below 0, without so many."""
+    if n_more < 0:
         return values[-n_more:]
     return np.concatenate([values[:1].repeat(n_more), values])
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cut_by_clock"]
 
-# With what laying a trace on an axis takes for jitter, no sample is then off by more than one.
+# With what laying a trace on an axis takes for jitter, no sample is then off by much more than one.
 MOST_OFF_SAMPLES = 0.25
 NOTE = (
     "miniSEED: the times of records drift from the count of their samples; times are the records', "

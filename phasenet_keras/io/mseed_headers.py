@@ -131,11 +131,11 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
 
     A day of a station has ten thousands, and they nearly always do, but for their encoding.
     """
-    first = _record_like_all(data)
-    if first is None:
+    found = _record_like_all(data)
+    if found is None:
         return None
+    first, heads = found
     length, [at] = first.length, first.formats
-    heads = _heads(data, length)
     claims = _fields_of(heads, first.order, {name: (at, "u2") for name, at in FIELDS.items()})
     is_bad = _claims_too_much(
         claims["n_samples"].astype(int),
@@ -146,8 +146,11 @@ def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:
     return [(int(number) * length, length) for number in np.flatnonzero(is_bad)]
 
 
-def _record_like_all(data: np.ndarray) -> _Record | None:
-    """Return the first record if all have its length, byte order and blockettes."""
+def _record_like_all(data: np.ndarray) -> tuple[_Record, np.ndarray] | None:
+    """Return the first record, and the first bytes of all, if these are of its form.
+
+    That is its length, byte order and blockettes; the bytes are as many as the shortest have.
+    """
     view = data.data
     first = _record(view, 0)
     if first is None or first.length > len(data) or len(first.formats) > 1:
@@ -156,7 +159,7 @@ def _record_like_all(data: np.ndarray) -> _Record | None:
     end = len(data) - len(data) % length
     if max(first.chain) + 8 > LEAST_RECORD_BYTES or (_record(view, end) or first).length != length:
         return None
-    heads = _heads(data, length)
+    heads = np.ascontiguousarray(data[:end].reshape(-1, length)[:, :LEAST_RECORD_BYTES])
     date = _fields_of(heads, first.order, TIME_FIELDS)
     same = [46, 47, at + 6, *(place + n for place in first.chain for n in range(4))]
     is_alike = (
@@ -164,13 +167,7 @@ def _record_like_all(data: np.ndarray) -> _Record | None:
         and np.all(_is_date(date["year"], date["day"]))
         and np.all(heads[:, same] == heads[0, same])
     )
-    return first if is_alike else None
-
-
-def _heads(data: np.ndarray, length: int) -> np.ndarray:
-    """Return the first bytes of records of one length: as many as the shortest ones have."""
-    whole = data[: len(data) - len(data) % length]
-    return np.ascontiguousarray(whole.reshape(-1, length)[:, :LEAST_RECORD_BYTES])
+    return (first, heads) if is_alike else None
 
 
 def _fields_of(heads: np.ndarray, order: str, fields: dict[str, tuple[int, str]]) -> np.ndarray:
@@ -191,8 +188,8 @@ class RecordTimes(NamedTuple):
     """What the headers of the records of one channel say, in their order in the file.
 
     Attributes:
-        start_ns: of the first sample, since 1970.
-        n_samples: of the record.
+        start_ns: of their first samples, in ns since 1970, ``(n_records,)``, int64.
+        n_samples: of each, ``(n_records,)``, int64.
     """
 
     start_ns: np.ndarray
@@ -213,9 +210,9 @@ def record_times(data: np.ndarray) -> dict[tuple[str, ...], RecordTimes]:
         >>> record_times(np.zeros(512, np.uint8))
         {}
     """
-    first = _record_like_all(data)
-    if first:
-        heads = _heads(data, first.length)
+    alike = _record_like_all(data)
+    if alike:
+        first, heads = alike
         offsets = np.arange(len(heads)) * first.length
         fine_at, orders = np.full(len(heads), first.fine_at), np.full(len(heads), first.order)
     else:
