@@ -117,6 +117,13 @@ def test_what_a_preset_cannot_state_is_refused(tmp_path, said, words):
     assert not (tmp_path / "mine").exists()
 
 
+def test_letters_in_a_name_are_no_ending(tmp_path):
+    weights = write(tmp_path / "in")
+    for path in (weights, weights.with_suffix(".json")):
+        path.rename(path.with_stem("a.ptest"))
+    assert convert_preset(tmp_path / "in/a.ptest.pt", tmp_path / "mine").sampling_rate == 100
+
+
 def test_a_peak_of_each_component_and_numbered_components_are_understood(tmp_path):
     said = {"norm": "std", "norm_amp_per_comp": True, "component_order": "Z12"}
     preset = convert_preset(write(tmp_path / "in", **said), tmp_path / "mine")

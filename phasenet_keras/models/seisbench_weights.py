@@ -97,8 +97,9 @@ def seisbench_contract(path: Path) -> dict[str, Any]:
         FormatError: if the JSON cannot be read, or says nothing of a network.
         PresetError: for what a preset cannot state: a filter, another normalisation, a hydrophone.
     """
-    described = path.with_name(path.name.replace(".pt", ".json"))
-    if described == path or not described.is_file():
+    stem, dot, version = path.name.rpartition(".pt")
+    described = path.with_name(f"{stem}.json{version}")
+    if not dot or not described.is_file():
         return {}
     try:
         content = json_of(described.read_bytes())
