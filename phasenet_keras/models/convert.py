@@ -125,12 +125,11 @@ def convert_preset(
         "channels": channels,
         "phases": phases,
     }
-    said = _stated(Path(weights_path), {**given, **contract})
     rebalance = settled("rebalance", FLAG, rebalance)
     _check_place(folder_to_write(folder), overwrite=settled("overwrite", FLAG, overwrite))
-    weights, phases = _noise_first(
-        read_foreign_weights(weights_path), said.pop("phases", ("N", "P", "S"))
-    )
+    weights = read_foreign_weights(weights_path)
+    said = _stated(Path(weights_path), {**given, **contract})
+    weights, phases = _noise_first(weights, said.pop("phases", ("N", "P", "S")))
     config = infer_config(weights, said.pop("channels", None), phases)
     if rebalance:
         weights = rebalance_kernels(weights, config)
