@@ -6,7 +6,8 @@ import numpy as np
 from obspy import Stream, Trace, UTCDateTime
 
 from phasenet_keras import Waveform
-from phasenet_keras.data.moving import Statistics, mirrored_end, normalize_parts, normalize_whole
+from phasenet_keras.data.moving import mirrored_end, normalize_parts, normalize_whole
+from phasenet_keras.data.scaling import Statistics
 from phasenet_keras.types import LabelledWaveform
 
 START = UTCDateTime("2021-05-06T07:08:09")

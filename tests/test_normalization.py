@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from records import noise, normalize, normalize_moving
 
+from phasenet_keras.data.moving import MovingNormalizer
 from phasenet_keras.data.preprocess import normalize_record
 
 # -- normalisation: the official outputs ----------------------------------------------------------
@@ -95,7 +96,11 @@ def test_a_constant_tail(official):
 # -- normalisation: what it means -----------------------------------------------------------------
 
 
-def naive_moving(data, window):
+def peak(window):
+    return np.abs(window - window.mean()).max()
+
+
+def naive_moving(data, window, scale=np.std):
     """The definition in words: windows every half one, mirrored at the end, linear between."""
     half, n_samples = window // 2, len(data)
     n_blocks = -(-n_samples // half)
@@ -105,7 +110,7 @@ def naive_moving(data, window):
     at = half * np.arange(n_blocks + 1)
     time = np.arange(n_samples)
     mean = np.interp(time, at, [window.mean() for window in windows])
-    std = np.interp(time, at, [window.std() for window in windows])
+    std = np.interp(time, at, [scale(window) for window in windows])
     return (data - mean) / np.where(std == 0, 1.0, std)
 
 
@@ -115,6 +120,40 @@ def test_moving_normalization_follows_its_definition(n_samples, half, trend):
     data = noise(n_samples, seed=n_samples) + trend * np.arange(n_samples) / 100
     ours = normalize_moving(data[:, None], 2 * half)[:, 0]
     assert np.abs(ours - naive_moving(data, 2 * half)).max() < 1e-5
+
+
+@settings(max_examples=40)
+@given(
+    n_samples=st.integers(201, 1500),
+    half=st.integers(20, 100),
+    offset=st.sampled_from([0.0, -1e5]),
+    cut=st.floats(0, 1),
+    dtype=st.sampled_from(["float32", "float64", "int32"]),
+)
+def test_the_peak_takes_the_place_of_the_deviation(n_samples, half, offset, cut, dtype):
+    data = (100 * noise(n_samples, 2, seed=n_samples) + offset).astype(dtype)
+    data[: n_samples // 3, 1] = data[0, 1]  # a channel that is dead at first
+    wanted = [naive_moving(x, 2 * half, peak) for x in data.astype(np.float64).T]
+    moving = MovingNormalizer(2 * half, 2, "peak")
+    at = int(cut * n_samples)
+    ours = np.concatenate([moving.feed(data[:at]), moving.feed(data[at:]), moving.finish()])
+    assert moving.is_live.all()
+    both_live = slice((n_samples // 3 // half + 1) * half, None)
+    assert np.allclose(ours[both_live], np.transpose(wanted)[both_live], atol=2e-6)
+    # Before the other one lives, the first counts for both.
+    one_live = slice(0, max(0, n_samples // 3 // half - 1) * half)
+    assert np.allclose(ours[one_live, 0], 2 * wanted[0][one_live], atol=4e-6)
+    assert not ours[one_live, 1].any()
+
+
+def test_a_record_of_a_window_has_a_peak_of_one():
+    record = 50 * noise(300, 3, seed=4) + [0.0, 1e6, -3.0]
+    record[:, 2] = 7.0
+    for n_samples in (10, 300):
+        ours, is_live = normalize_record(record[:n_samples], 300, "peak")
+        assert is_live.tolist() == [True, True, False]
+        # Two of three channels live: the official rule for those that are missing.
+        assert np.abs(ours).max(axis=0) == pytest.approx([1.5, 1.5, 0.0], rel=1e-6)
 
 
 def hard_record(case, dtype):

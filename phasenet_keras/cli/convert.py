@@ -16,19 +16,23 @@ def add_convert(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser(
         "convert",
         help="turn foreign weights into a preset",
-        description="Turn an official TensorFlow 1 checkpoint, or a Keras 2 H5 file of the earlier "
-        "Keras port, into a preset folder.",
+        description="Turn an official TensorFlow 1 checkpoint, a Keras 2 H5 file of the earlier "
+        "Keras port, or a PhaseNet of SeisBench's (name.pt with name.json beside it) into a preset "
+        "folder.",
     )
-    verb.add_argument("weights", type=Path, metavar="WEIGHTS", help="model.h5, or a checkpoint")
+    verb.add_argument(
+        "weights", type=Path, metavar="WEIGHTS", help="model.h5, name.pt, or a checkpoint"
+    )
     verb.add_argument("output", type=Path, metavar="DIR", help="preset folder to write")
     verb.add_argument(
-        "--sampling-rate-hz", type=float, required=True, metavar="HZ", help="of the training data"
+        "--sampling-rate-hz",
+        type=float,
+        metavar="HZ",
+        help="of the training data; SeisBench's JSON says it, as the next three",
     )
-    verb.add_argument(
-        "--window", type=int, required=True, metavar="SAMPLES", help="of the training windows"
-    )
+    verb.add_argument("--window", type=int, metavar="SAMPLES", help="of the training windows")
     verb.add_argument("--channels", metavar="ENZ", help="in order (default: ENZ, or Z for one)")
-    verb.add_argument("--phases", default="NPS", help="in order (default: %(default)s)")
+    verb.add_argument("--phases", help="in order (default: NPS)")
     verb.add_argument("--name", help="of the preset (default: the folder's)")
     verb.add_argument("--license", default="not stated", help="of the weights")
     verb.add_argument(
@@ -52,7 +56,7 @@ def _run_convert(arguments: argparse.Namespace) -> int:
             sampling_rate=arguments.sampling_rate_hz,
             window_samples=arguments.window,
             channels=arguments.channels,
-            phases=tuple(arguments.phases),
+            phases=tuple(arguments.phases) if arguments.phases else None,
             name=arguments.name,
             rebalance=arguments.rebalance,
             overwrite=arguments.overwrite,

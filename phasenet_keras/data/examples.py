@@ -13,13 +13,15 @@ from phasenet_keras.data.labels import LabelShape, draw_labels
 from phasenet_keras.data.mixing import bind_steps
 from phasenet_keras.data.pool import Arrivals, RecordPool, channel_means
 from phasenet_keras.data.preprocess import normalize_record
-from phasenet_keras.data.settings import number, settle, settled, whole
+from phasenet_keras.data.scaling import NORMALIZATIONS
+from phasenet_keras.data.settings import choice, number, settle, settled, whole
 from phasenet_keras.io.instruments import are_one_rate
 from phasenet_keras.types import ConfigError, LabelledWaveform, ShapeError, nearest_name
 
 __all__ = ["ExampleMaker", "known_phases", "label_weights"]
 
 SHOWN = 3
+KINDS = {"window_samples": whole(1), "alpha": number(0, 1), "normalization": choice(NORMALIZATIONS)}
 TRUST = replace(number(0, 1), words="a number from 0 to 1")
 
 
@@ -46,6 +48,7 @@ class ExampleMaker:
         seed: of all random choices.
         weights: by the name of a record, how far its labels of each phase are to be trusted, from
             0 (as if unknown) to 1; what is not named has 1. For pseudo labels.
+        normalization: as in `Preset`.
 
     Raises:
         ConfigError: for no records, several sampling rates, a value out of range, or weights of a
@@ -63,6 +66,7 @@ class ExampleMaker:
     mask_unknown: bool = True
     seed: int = 0
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    normalization: str = "std"
     pool: RecordPool = field(init=False, repr=False, compare=False)
     bound_steps: tuple[Augmentation, ...] = field(init=False, repr=False, compare=False)
 
@@ -72,7 +76,7 @@ class ExampleMaker:
         rates = {record.waveform.sampling_rate for record in self.records}
         if not are_one_rate(rates):
             raise ConfigError(f"records have different sampling rates: {sorted(rates)} Hz")
-        settle(self, {"window_samples": whole(1), "alpha": number(0, 1)})
+        settle(self, KINDS)
         object.__setattr__(self, "weights", label_weights(self.weights))
         names = {record.name for record in self.records}
         _refuse_others(self.weights, names, "weights are by the name of a training record")
@@ -99,7 +103,7 @@ class ExampleMaker:
             window, arrivals = augment(window, arrivals, self.bound_steps, rng)
             if not np.isfinite(window).all():
                 raise ShapeError(f"samples are not finite after the steps:\n{recipe(self.steps)}")
-        x, _ = normalize_record(window, self.window_samples)
+        x, _ = normalize_record(window, self.window_samples, self.normalization)
         n_phases = len(self.phases)
         y = np.empty((self.window_samples, 2 * n_phases), np.float32)
         y[:, :n_phases] = draw_labels(self.window_samples, arrivals, self.phases, self.label)

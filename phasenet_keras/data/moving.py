@@ -5,7 +5,7 @@ window (the record mirrored at its end), the first window's and the last one's a
 linear in between; a deviation of 0 counts as 1. Here it is made from sums over half windows
 ("blocks") of what is left without a block's first sample, so that a large offset costs no
 precision. What becomes of a block depends on it and on its two neighbours alone, so that a record
-can be normalised as it comes in.
+can be normalised as it comes in. What takes the deviation's place is in `scaling`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from phasenet_keras.data.scaling import SCALES, Scale, Statistics
 
 __all__ = [
     "STEP_SAMPLES",
@@ -34,32 +36,39 @@ LEAST_SQUARE, MOST_SQUARE, MOST_OF_SQUARE = 1e-25, 1e35, 0.9
 STEP_SAMPLES = 65_536
 
 
-def normalize_whole(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Remove the mean and divide by the standard deviation, channel by channel.
+def normalize_whole(data: np.ndarray, normalization: str = "std") -> tuple[np.ndarray, np.ndarray]:
+    """Remove the mean and divide by the standard deviation or the peak, channel by channel.
 
     Args:
         data: ``(..., n_samples, n_channels)``; statistics are over the samples, in float64.
+        normalization: of `phasenet_keras.data.scaling.NORMALIZATIONS`.
 
     Returns:
         float32 of the same shape, in which a constant channel is zero; and which channels are
         constant, ``(..., n_channels)``.
 
     Example:
-        >>> normalize_whole(np.array([[1.0], [3.0]]))[0].ravel()
-        array([-1.,  1.], dtype=float32)
+        >>> normalize_whole(np.array([[1.0], [1.0], [1.0], [5.0]]))[0].ravel().round(3)
+        array([-0.577, -0.577, -0.577,  1.732], dtype=float32)
+        >>> normalize_whole(np.array([[1.0], [1.0], [1.0], [5.0]]), "peak")[0].ravel().round(3)
+        array([-0.333, -0.333, -0.333,  1.   ], dtype=float32)
     """
     # One row a channel: sums over contiguous samples cost a fifth of those over strided ones.
     rows = np.array(np.swapaxes(data, -1, -2), np.float64, order="C")
     is_constant = rows.max(axis=-1) == rows.min(axis=-1)
     rows -= rows.mean(axis=-1, keepdims=True)
-    std = np.sqrt(np.mean(np.square(rows), axis=-1))
-    rows /= np.where(is_constant, 1.0, std)[..., None]
+    rows /= np.where(is_constant, 1.0, SCALES[normalization].of_whole(rows))[..., None]
     rows[is_constant] = 0.0
     return np.swapaxes(rows, -1, -2).astype(np.float32, order="C"), is_constant
 
 
 def normalize_parts(
-    parts: Sequence[np.ndarray], half: int, before: Statistics, *, is_end: bool
+    parts: Sequence[np.ndarray],
+    half: int,
+    before: Statistics,
+    *,
+    is_end: bool,
+    normalization: str = "std",
 ) -> tuple[np.ndarray, np.ndarray, Statistics]:
     """Normalise blocks that follow one another.
 
@@ -70,18 +79,20 @@ def normalize_parts(
         before: statistics of the block before them; empty where they begin the record.
         is_end: they end the record; else the last block is not normalised, but lends its
             statistics to the one before it.
+        normalization: of `phasenet_keras.data.scaling.NORMALIZATIONS`.
 
     Returns:
         The normalised samples, ``(n_samples, n_channels)`` in float32; for each of their blocks
         which channels hold a signal, ``(n_blocks, n_channels)``; the statistics of all blocks and
         of the one before them.
     """
-    blocks, measured = _measure(parts, half)
+    scale = SCALES[normalization]
+    blocks, measured = _measure(parts, half, scale)
     known = Statistics(
         np.concatenate([before.mean, measured.mean]),
-        np.concatenate([before.variance, measured.variance]),
+        np.concatenate([before.spread, measured.spread], axis=1),
     )
-    centres, widths = _windows(known, is_begin=not len(before.mean), is_end=is_end)
+    centres, widths = _windows(known, scale, is_begin=not len(before.mean), is_end=is_end)
     normalized = _normalize(blocks, centres, widths)
     return normalized, (widths[:-1] > 0) | (widths[1:] > 0), known
 
@@ -97,19 +108,6 @@ def mirrored_end(data: np.ndarray, half: int) -> np.ndarray:
     lacking = -data.shape[0] % half
     last = data[data.shape[0] // half * half :]
     return np.concatenate([last, data[-2 : -2 - lacking : -1]]) if lacking else last
-
-
-@dataclass(frozen=True, eq=False)
-class Statistics:
-    """Of blocks: mean and variance, ``(n_blocks, n_channels)`` in float64."""
-
-    mean: np.ndarray
-    variance: np.ndarray
-
-    @classmethod
-    def of_none(cls, n_channels: int) -> Statistics:
-        """Return those of no block at all."""
-        return cls(np.empty((0, n_channels)), np.empty((0, n_channels)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +127,7 @@ class _Blocks:
     away: np.ndarray
 
 
-def _measure(parts: Sequence[np.ndarray], half: int) -> tuple[_Blocks, Statistics]:
+def _measure(parts: Sequence[np.ndarray], half: int, scale: Scale) -> tuple[_Blocks, Statistics]:
     """Return whole blocks, and their statistics."""
     n_channels, n_blocks = parts[0].shape[1], sum(len(part) // half for part in parts)
     first, shift, variance = (np.empty((n_channels, n_blocks)) for _ in range(3))
@@ -145,7 +143,8 @@ def _measure(parts: Sequence[np.ndarray], half: int) -> tuple[_Blocks, Statistic
         if is_single:
             _measure_again(series, first[into], away[into], shift[into], variance[into])
         done += series.shape[1]
-    return _Blocks(first, away), Statistics((first + shift).T, variance.T)
+    spread = np.stack([value.T for value in scale.of_blocks(first, away, variance)])
+    return _Blocks(first, away), Statistics((first + shift).T, spread)
 
 
 def _subtractable(part: np.ndarray) -> np.ndarray:
@@ -193,12 +192,12 @@ def _measure_again(
     shift[~is_right], variance[~is_right] = _moments(rows)
 
 
-def _windows(known: Statistics, *, is_begin: bool, is_end: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and deviation of the windows at the borders of blocks."""
-    mean, variance = known.mean, known.variance
-    # Window i covers the half windows i - 1 and i: their means' distance adds to the variance.
-    centres = (mean[:-1] + mean[1:]) / 2
-    widths = np.sqrt((variance[:-1] + variance[1:]) / 2 + (mean[:-1] - mean[1:]) ** 2 / 4)
+def _windows(
+    known: Statistics, scale: Scale, *, is_begin: bool, is_end: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and deviation, or peak, of the windows at the borders of blocks."""
+    # Window i covers the half windows i - 1 and i.
+    centres, widths = known.window_means, scale.of_windows(known)
     front, back = slice(0, int(is_begin)), slice(len(centres) - int(is_end), None)
     return (
         np.concatenate([centres[front], centres, centres[back]]),
@@ -269,6 +268,7 @@ class MovingNormalizer:
     Args:
         window_samples: of the network's training; even.
         n_channels: of the record.
+        normalization: of `phasenet_keras.data.scaling.NORMALIZATIONS`.
 
     Example:
         >>> record = np.random.default_rng(0).standard_normal((1000, 3))
@@ -278,13 +278,14 @@ class MovingNormalizer:
         [600, 300, 100]
     """
 
-    def __init__(self, window_samples: int, n_channels: int) -> None:
+    def __init__(self, window_samples: int, n_channels: int, normalization: str = "std") -> None:
+        self._normalization = normalization
         self._window = window_samples
         self._half = max(1, window_samples // 2)
         self._n_samples = 0
         # From the first block on that was not given back.
         self._held = np.empty((0, n_channels))
-        self._before = Statistics.of_none(n_channels)
+        self._before = Statistics.of_none(n_channels, normalization)
         self.is_live = np.zeros(n_channels, bool)
 
     def feed(self, data: np.ndarray) -> np.ndarray:
@@ -313,14 +314,16 @@ class MovingNormalizer:
             return self._normalized(parts, is_end=True)[: self._held.shape[0]]
         if not self._n_samples:
             return np.empty(self._held.shape, np.float32)
-        normalized, is_constant = normalize_whole(self._held)
+        normalized, is_constant = normalize_whole(self._held, self._normalization)
         self.is_live = ~is_constant
         make_up_for_dead(normalized, self._n_samples, self.is_live[None])
         return normalized
 
     def _normalized(self, parts: list[np.ndarray], is_end: bool) -> np.ndarray:
-        normalized, is_live, known = normalize_parts(parts, self._half, self._before, is_end=is_end)
+        normalized, is_live, known = normalize_parts(
+            parts, self._half, self._before, is_end=is_end, normalization=self._normalization
+        )
         make_up_for_dead(normalized, self._half, is_live)
         self.is_live |= is_live.any(axis=0)
-        self._before = Statistics(known.mean[-2:-1], known.variance[-2:-1])
+        self._before = Statistics(known.mean[-2:-1], known.spread[:, -2:-1])
         return normalized

@@ -62,6 +62,7 @@ def prepare(
     *,
     sampling: str = "resample",
     missing: str = "zero",
+    normalization: str = "std",
 ) -> Prepared:
     """Order, resample and normalise a record.
 
@@ -75,6 +76,7 @@ def prepare(
             the samples as they are, for data whose waveforms look alike at another scale.
         missing: ``"zero"`` pads channels that the record lacks, by the official rule; ``"error"``
             refuses.
+        normalization: as in `Preset`.
 
     Raises:
         ConfigError: for an unknown mode, or a record of far too low a sampling rate.
@@ -86,7 +88,7 @@ def prepare(
     rate = waveform.sampling_rate
     if wanted != rate:
         data, rate = resample_as_stream(data, rate, wanted)
-    data, is_live = normalize_record(data, window_samples)
+    data, is_live = normalize_record(data, window_samples, normalization)
     live = tuple(name for name, alive in zip(channels, is_live, strict=True) if alive)
     return Prepared(data, rate, live)
 
@@ -201,12 +203,15 @@ def channel_columns(
     return tuple(list(names).index(columns[name]) if name in columns else None for name in channels)
 
 
-def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray, np.ndarray]:
+def normalize_record(
+    data: np.ndarray, window_samples: int, normalization: str = "std"
+) -> tuple[np.ndarray, np.ndarray]:
     """Normalise a record of any length and make up for dead channels.
 
     Args:
         data: ``(n_samples, n_channels)``.
         window_samples: of the network's training.
+        normalization: as in `Preset`.
 
     Returns:
         The normalised record, float32, its live channels scaled by all / live (the official rule
@@ -214,7 +219,7 @@ def normalize_record(data: np.ndarray, window_samples: int) -> tuple[np.ndarray,
         dies counts as missing from there on), and a boolean for each channel: does it ever hold a
         signal?
     """
-    moving = MovingNormalizer(window_samples, data.shape[1])
+    moving = MovingNormalizer(window_samples, data.shape[1], normalization)
     normalized, done = np.empty(data.shape, np.float32), 0
     # Step by step: at once, what is worked with would be twice as large as the result.
     for begin in range(0, len(data), STEP_SAMPLES):

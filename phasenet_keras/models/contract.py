@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from phasenet_keras.data.scaling import NORMALIZATIONS
 from phasenet_keras.data.settings import (
     FLAG,
     TABLE,
@@ -31,7 +32,7 @@ NEVER = 1.0
 NEEDED = ("name", "sampling_rate", "window_samples")
 KINDS = {
     "architecture": choice(("phasenet",)),
-    "normalization": choice(("std",)),
+    "normalization": choice(NORMALIZATIONS),
     "sampling_rate": number(above=0),
     "window_samples": whole(*WINDOW_RANGE),
     "min_distance_s": number(above=0),
@@ -52,8 +53,8 @@ class Preset(ShortRepr):
         sampling_rate: in Hz, that the network was trained at.
         window_samples: length of the training windows; records of any length are padded to
             lengths congruent to it, see `phasenet_keras.data.windows`.
-        normalization: ``"std"``: mean removed and divided by the standard deviation, channel by
-            channel.
+        normalization: the mean removed, and divided, channel by channel, by the standard deviation
+            (``"std"``) or by the greatest distance from the mean (``"peak"``).
         thresholds: default probability threshold of each phase but noise; 1 for one that was not
             taught.
         min_distance_s: default least time between two picks of one phase, in seconds.

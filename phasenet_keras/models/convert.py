@@ -1,14 +1,14 @@
 """Weights of other programs, by layer name, as weight sets of `PhaseNet`'s names.
 
-One small converter an origin: the official TensorFlow 1 checkpoint, and Keras 2 H5 files of the
-earlier Keras port. Both store 2-D convolutions with kernels of shape ``(7, 1, in, out)``; the
-unit axis is dropped.
+One small converter an origin: the official TensorFlow 1 checkpoint, Keras 2 H5 files of the
+earlier Keras port, and SeisBench's files. The first two store 2-D convolutions with kernels of
+shape ``(7, 1, in, out)``; the unit axis is dropped.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,26 @@ import numpy as np
 from phasenet_keras.data.settings import FLAG, Kind, number, settled
 from phasenet_keras.io.index import check_path
 from phasenet_keras.io.new_files import folder_to_write
-from phasenet_keras.models.config import PhaseNetConfig
+from phasenet_keras.models.config import NOISE, PhaseNetConfig
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.presets import FILES, sha256_of
+from phasenet_keras.models.seisbench_weights import (
+    keras_arrays,
+    seisbench_contract,
+    seisbench_layers,
+)
 from phasenet_keras.models.stages import ConvSpec, convolutions
+from phasenet_keras.models.torch_files import is_torch_file, read_state_dict
 from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
-from phasenet_keras.types import FormatError, PresetError, ShapeError, refuse_unknown
+from phasenet_keras.types import ConfigError, FormatError, PresetError, ShapeError, refuse_unknown
 
-__all__ = ["convert_preset", "read_foreign_weights", "read_keras2_h5", "read_tf1_checkpoint"]
+__all__ = [
+    "convert_preset",
+    "read_foreign_weights",
+    "read_keras2_h5",
+    "read_seisbench_pt",
+    "read_tf1_checkpoint",
+]
 
 # What optimizers leave in a checkpoint beside the weights.
 NOT_WEIGHTS = ("/Adam", "/Momentum", "beta1_power", "beta2_power", "global_step")
@@ -33,23 +45,34 @@ NOT_WEIGHTS = ("/Adam", "/Momentum", "beta1_power", "beta2_power", "global_step"
 MAX_DEPTH = 12
 # Samples between two picks of one phase in the official code's post-processing.
 OFFICIAL_MIN_DISTANCE = 50
+NEEDED = {
+    "sampling_rate": ("a sampling rate is above 0 Hz", "--sampling-rate-hz"),
+    "window_samples": ("window_samples is the length of the training windows", "--window"),
+}
 RATE_HZ = Kind("above 0 Hz", number(above=0).take)
 
 
 def read_foreign_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a checkpoint or an H5 file, whichever it is.
+    """Read a checkpoint, an H5 file or a PyTorch file, whichever it is.
 
     Args:
-        path: an ``.h5``/``.hdf5`` file, any file of a TF1 checkpoint (``.index``, ``.data-…``),
-            its prefix (``model_95.ckpt``), or a folder that holds exactly one checkpoint.
+        path: an ``.h5``/``.hdf5`` file, a ``.pt`` of SeisBench's, any file of a TF1 checkpoint
+            (``.index``, ``.data-…``), its prefix (``model_95.ckpt``), or a folder that holds
+            exactly one checkpoint.
+
+    Returns:
+        ``{"layer/variable": float32 array}`` with `PhaseNet`'s names; the outputs as they are in
+        the file, noise first or not.
 
     Raises:
-        FormatError: if it is neither, or cannot be read.
+        FormatError: if it is none of these, or cannot be read.
         ShapeError: if its names or shapes are not those of a PhaseNet; it lists what differs.
     """
     path = Path(path)
     if path.suffix.lower() in (".h5", ".hdf5"):
         return read_keras2_h5(path)
+    if is_torch_file(path) or ".pt" in path.suffixes:
+        return read_seisbench_pt(path)
     return read_tf1_checkpoint(path)
 
 
@@ -57,10 +80,10 @@ def convert_preset(
     weights_path: str | Path,
     folder: str | Path,
     *,
-    sampling_rate: float,
-    window_samples: int,
+    sampling_rate: float | None = None,
+    window_samples: int | None = None,
     channels: Sequence[str] | None = None,
-    phases: Sequence[str] = ("N", "P", "S"),
+    phases: Sequence[str] | None = None,
     name: str | None = None,
     rebalance: bool = False,
     overwrite: bool = False,
@@ -71,10 +94,11 @@ def convert_preset(
     Args:
         weights_path: as in `read_foreign_weights`.
         folder: the preset folder to write.
-        sampling_rate: of the training data, in Hz.
+        sampling_rate: of the training data, in Hz; None takes what the JSON beside SeisBench's
+            weights says, as do the next three. Other weights have none.
         window_samples: length of the training windows.
         channels: names of the input channels, in order; None: E, N, Z for three, Z for one.
-        phases: names of the outputs, in order.
+        phases: names of the outputs, in order; None: N, P, S. The preset has noise first.
         name: of the preset; None takes the folder's.
         rebalance: scale kernels to one rms, for training.
         overwrite: True takes the place of a preset in the folder; never of other files.
@@ -87,39 +111,58 @@ def convert_preset(
     Raises:
         FormatError, ShapeError: as in `read_foreign_weights`.
         PresetError: for an impossible contract, or a folder that holds anything.
-        ConfigError: for a sampling rate that is none, a field that a contract does not have, or a
-            place that cannot be written to.
+        ConfigError: for no sampling rate or window, a rate that is none, a field that a contract
+            does not have, or a place that cannot be written to.
     """
     from phasenet_keras.models.phasenet import PhaseNet
 
-    sampling_rate = settled("a sampling rate", RATE_HZ, sampling_rate)
     own = {"name", "config", "sampling_rate", "window_samples"}
     refuse_unknown(contract, [f.name for f in fields(Preset) if f.name not in own], "a preset")
     check_path(weights_path, "a file")
+    given = {
+        "sampling_rate": sampling_rate,
+        "window_samples": window_samples,
+        "channels": channels,
+        "phases": phases,
+    }
     rebalance = settled("rebalance", FLAG, rebalance)
     _check_place(folder_to_write(folder), overwrite=settled("overwrite", FLAG, overwrite))
     weights = read_foreign_weights(weights_path)
-    config = infer_config(weights, channels, phases)
+    said = _stated(Path(weights_path), {**given, **contract})
+    weights, phases = _noise_first(weights, said.pop("phases", ("N", "P", "S")))
+    config = infer_config(weights, said.pop("channels", None), phases)
     if rebalance:
         weights = rebalance_kernels(weights, config)
     source: dict[str, Any] = {"origin": f"converted from {Path(weights_path).name}"}
     if Path(weights_path).is_file():
         source["sha256"] = sha256_of(Path(weights_path))
     values: dict[str, Any] = {
-        "min_distance_s": OFFICIAL_MIN_DISTANCE / sampling_rate,
+        "min_distance_s": OFFICIAL_MIN_DISTANCE / said["sampling_rate"],
         "source": source,
+        **said,
     }
-    values |= contract
     preset = Preset(
         name=name or Path(folder).resolve().name,
         config=config,
-        sampling_rate=sampling_rate,
-        window_samples=window_samples,
         **values,
     )
     net = PhaseNet(config)
     net.set_weight_set(weights)
     return net.save_preset(folder, preset)
+
+
+def _stated(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the contract that is given, and what a JSON beside the weights says besides.
+
+    Raises:
+        ConfigError: for a sampling rate that is none, or where it or the window is not said.
+    """
+    said = seisbench_contract(path) if is_torch_file(path) else {}
+    said |= {key: value for key, value in given.items() if value is not None}
+    for key, (what, flag) in NEEDED.items():
+        if key not in said:
+            raise ConfigError(f"{what}, received None: these weights do not say it ({flag})")
+    return said | {"sampling_rate": settled("a sampling rate", RATE_HZ, said["sampling_rate"])}
 
 
 def _check_place(path: Path, *, overwrite: bool) -> None:
@@ -197,6 +240,38 @@ def read_keras2_h5(path: str | Path) -> dict[str, np.ndarray]:
     return _rename(arrays, _keras2_names, str(path))
 
 
+def read_seisbench_pt(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the weights of SeisBench's `PhaseNet`, from its ``.pt``; PyTorch is not needed.
+
+    Args:
+        path: what ``model.save(…)`` or ``torch.save(model.state_dict(), …)`` left, or a file of
+            SeisBench's cache (``stead.pt.v2``).
+
+    Returns:
+        As `read_foreign_weights`.
+
+    Raises:
+        FormatError: if it is no PyTorch file of weights.
+        ShapeError: if its names or shapes are not those of a PhaseNet; it lists what differs.
+    """
+    return _rename(keras_arrays(read_state_dict(path)), seisbench_layers, str(path))
+
+
+def _noise_first(
+    weights: dict[str, np.ndarray], phases: Sequence[str]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Put the output of noise before the others, which stay in their order."""
+    phases = tuple(phases)
+    if NOISE not in phases or weights["output_conv/bias"].shape != (len(phases),):
+        return weights, phases
+    order = sorted(range(len(phases)), key=lambda number: phases[number] != NOISE)
+    moved = {
+        name: np.ascontiguousarray(weights[name][..., order])
+        for name in ("output_conv/kernel", "output_conv/bias")
+    }
+    return weights | moved, tuple(phases[number] for number in order)
+
+
 def _checkpoint_prefix(path: Path) -> Path:
     if path.is_dir():
         found = sorted(path.glob("*.index"))
@@ -255,7 +330,7 @@ def _keras2_names(specs: tuple[ConvSpec, ...]) -> Iterator[tuple[ConvSpec, str, 
 
 def _rename(arrays: dict[str, np.ndarray], names: Names, source: str) -> dict[str, np.ndarray]:
     """Give a foreign set our names; refuse it unless it has exactly the names of some depth."""
-    is_transposed = re.compile(r"(transpose(_\d+)?|up_conv0_\d+)/kernel$")
+    is_transposed = re.compile(r"(transpose(_\d+)?|up_conv0_\d+|up_branch\.\d+\.0)/kernel$")
     depth = min(sum(bool(is_transposed.search(name)) for name in arrays) + 1, MAX_DEPTH)
     renamed: dict[str, np.ndarray] = {}
     expected: set[str] = set()

@@ -29,7 +29,12 @@ __all__ = ["GroupParts", "PartFolder", "digest_of", "in_order", "room_wanted"]
 
 # What a state may be made of: nothing that could run a command.
 SAFE_MODULES = {
-    *("phasenet_keras.data.moving", "phasenet_keras.data.resampling", "phasenet_keras.io.assembly"),
+    *(
+        "phasenet_keras.data.moving",
+        "phasenet_keras.data.scaling",
+        "phasenet_keras.data.resampling",
+    ),
+    "phasenet_keras.io.assembly",
     *("phasenet_keras.models.config", "phasenet_keras.picking.peaks", "phasenet_keras.types"),
     *("phasenet_keras.io.instruments", "phasenet_keras.io.pieces"),
     "phasenet_keras.picking.batches",

@@ -330,6 +330,7 @@ class Picker:
             chunk_samples=self.chunk_samples,
             thresholds=self._thresholds_by_column(),
             mpd=self.min_distance_samples(sampling_rate),
+            normalization=self.preset.normalization,
         )
 
     @property

@@ -40,6 +40,7 @@ class StreamSettings:
         submit: ``(1, samples, channels)`` to the future of ``(1, samples, phases)``.
         config: of the network.
         window_samples: of its training.
+        normalization: of records, as in `Preset`.
         chunk_samples: kept samples a chunk.
         thresholds: least probability by column of the output; other columns are not picked.
         mpd: least distance of two peaks, in samples of the network.
@@ -51,6 +52,7 @@ class StreamSettings:
     chunk_samples: int
     thresholds: dict[int, float]
     mpd: int
+    normalization: str = "std"
 
 
 class ChunkRunner:
@@ -171,7 +173,9 @@ class RecordState:
         self._settings = settings
         self._columns = tuple(columns)
         self._resampler = resampler
-        self._normalizer = MovingNormalizer(settings.window_samples, len(self._columns))
+        self._normalizer = MovingNormalizer(
+            settings.window_samples, len(self._columns), settings.normalization
+        )
         self._runner = ChunkRunner(settings)
         self._search = PickSearch(
             settings.thresholds,

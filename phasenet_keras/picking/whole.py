@@ -47,6 +47,7 @@ class WholeRun:
                 preset.window_samples,
                 sampling=picker.sampling,
                 missing=picker.missing,
+                normalization=preset.normalization,
             )
         except PhaseNetKerasError as error:
             self.error = error

@@ -147,6 +147,7 @@ class Learner:
             "label": config.label,
             "shift_samples": config.shift_samples,
             "mask_unknown": config.mask_unknown,
+            "normalization": contract.normalization,
         }
         self.examples = ExampleMaker(
             train_records,

@@ -64,7 +64,7 @@ class Teacher(ShortRepr):
 
     Attributes:
         net: with weights; it is not changed. It is fed by the length rule of its own contract, and
-            should be normalised and sampled as the student.
+            should be sampled as the student.
         share: its part of the target where a phase was labelled, from 0 to 1; the label has the
             rest. A phase that was not labelled has the teacher's word alone.
 
@@ -88,12 +88,18 @@ class Teacher(ShortRepr):
         checked_type(self.net, PhaseNet, "a teacher's net", "PhaseNet.from_preset(name) is one")
         settle(self, {"share": number(0, 1)}, "a teacher's ")
 
-    def check(self, config: PhaseNetConfig) -> None:
-        """Refuse a student of other channels or phases.
+    def check(self, config: PhaseNetConfig, normalization: str = "std") -> None:
+        """Refuse a student of other channels, phases or normalisation.
 
         Raises:
             ConfigError: naming both.
         """
+        own = self.net.preset.normalization if self.net.preset else "std"
+        if own != normalization:
+            raise ConfigError(
+                f"the teacher's normalization is '{own}', that of the network to be trained "
+                f"'{normalization}': they must be the same"
+            )
         for what in ("channels", "phases"):
             ours, theirs = getattr(self.net.config, what), getattr(config, what)
             if ours != theirs:

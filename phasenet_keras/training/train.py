@@ -211,12 +211,14 @@ def _claimed(
     config = config_of(config)
     check_training(parent, config, *sets, has_teacher=teacher is not None)
     config = config.settled(sets.train, sets.dev)
-    if teacher is not None:
-        checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(parent.config)
     untaught = untaught_phases(sets.known, parent.config.phases[1:])
     if teacher is not None or not config.mask_unknown:
         untaught = []
     contract = _contract(parent, sets.train[0], config, folder, untaught)
+    if teacher is not None:
+        checked_type(teacher, Teacher, "teacher", "Teacher(net, share=0.7)").check(
+            parent.config, contract.normalization
+        )
     learner = Learner(parent, sets.train, sets.dev, strategy, config, contract, weights, teacher)
     facts = {
         "config": config.to_dict(),
