@@ -16,6 +16,8 @@ from phasenet_keras.io.gathers import read_gather_picks
 from phasenet_keras.io.geometry import Geometry, read_geometry
 from phasenet_keras.io.markers import write_markers
 from phasenet_keras.io.quakeml import write_quakeml
+from phasenet_keras.io.registry import noted
+from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms
@@ -182,6 +184,46 @@ def test_traces_of_several_shots_in_a_file_are_those_of_their_shots(first, tmp_p
     assert [(int(shot), int(n)) for shot, n, _ in found] == wanted
 
 
+def test_a_shot_that_two_files_hold_is_of_neither_by_its_number(tmp_path):
+    for name, shots in (("day1", (101, 102)), ("day2", (101, 103))):
+        write_line(tmp_path / name, shots=shots, n_traces=2)
+        (tmp_path / name / "line.su").rename(tmp_path / f"{name}.su")
+        (tmp_path / name).rmdir()
+    picks_of(tmp_path, tmp_path / "p.csv")
+    geometry = Geometry({"1": (2.0, 0.0, 0.0), "2": (4.0, 0.0, 0.0)})
+    geometry.sources |= dict.fromkeys(("101", "102", "103"), (0.0, 0.0, 0.0))
+    files = [tmp_path / "day1.su", tmp_path / "day2.su"]
+    said = (
+        "shot 101 of the geometry may be any of day1-0101, day2-0101, and is taken for none: call "
+        "them so in the geometry, or give its shots a start_time"
+    )
+    for its_101 in (["1970-01-01T00:00:00.000000Z"] * 2, ["day1-0101", "day2-0101"]):
+        with noted() as notes:
+            table = read_gather_picks(tmp_path / "p.csv", geometry=geometry).table
+            records = read_gather_records(files, geometry=geometry)
+        assert [*table["shot"][::2]] == [its_101[0], "102", its_101[1], "103"]
+        shots = ["day1-0101", "102", "day2-0101", "103"]
+        assert [shot for shot, _, _ in records[::2]] == shots
+        assert [receiver for _, receiver, _ in records] == ["1", "2"] * 4
+        assert notes == ([said] * 2 if "1970" in its_101[0] else [])
+        geometry.sources |= dict.fromkeys(shots, (0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("gather", ["shot 101", "101", "line-0101"])
+def test_a_data_set_of_shots_of_one_file_has_receivers_by_their_numbers(tmp_path, gather):
+    write_line(tmp_path / "in", shots=(101, 102), n_traces=2)
+    labelled = [
+        LabelledWaveform(w, {}, name=w.station, gather=gather.replace("101", w.station[6:9]))
+        for w in read_waveforms(tmp_path / "in")
+    ]
+    write_dataset(labelled, tmp_path / "set")
+    geometry = Geometry({"1": (2.0, 0.0, 0.0), "2": (4.0, 0.0, 0.0)})
+    geometry.sources |= dict.fromkeys(("101", "102"), (0.0, 0.0, 0.0))
+    found = read_gather_records([tmp_path / "set"], geometry=geometry)
+    wanted = [("101", "1"), ("101", "2"), ("102", "1"), ("102", "2")]
+    assert [(shot, receiver) for shot, receiver, _ in found] == wanted
+
+
 def test_stations_of_one_shot_have_no_number_of_it(tmp_path):
     many = {"original_field_record_number": 0, "energy_source_point_number": 0}
     for name, options in {
@@ -226,8 +268,6 @@ def test_a_receiver_of_the_stations_very_name_counts_and_without_geometry_no_num
 
 
 def test_a_data_set_gives_its_gathers(tmp_path):
-    from phasenet_keras.io.seisbench import write_dataset
-
     wave = Waveform(np.ones((300, 1)), 100.0, T0, ("Z",), "XX.07..HH")
     write_dataset([LabelledWaveform(wave, {}, name="a", gather="shot 3")], tmp_path / "set")
     [(shot, receiver, record)] = read_gather_records([tmp_path / "set"])
