@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from reading import noise, write_seg2
 from row_tables import write_line
 
 from phasenet_keras.cli.gather_options import read_correction
+from phasenet_keras.cli.parser import main
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
 from phasenet_keras.io.gather_names import read_names
 from phasenet_keras.io.gathers import read_gather_picks
@@ -182,6 +185,16 @@ def test_traces_of_several_shots_in_a_file_are_those_of_their_shots(first, tmp_p
     assert [*zip(table["shot"], table["receiver"], strict=True)] == wanted
     found = read_gather_records([tmp_path / "in"], geometry=geometry)
     assert [(int(shot), int(n)) for shot, n, _ in found] == wanted
+
+
+def test_shots_and_traces_above_9999_come_after_those_below(tmp_path, preset, capsys):
+    write_line(tmp_path / "in", shots=(10000, 9999), n_traces=2, first=9999)
+    wanted = [f"line-{shot}-{n}" for shot in ("09999", "10000") for n in ("09999", "10000")]
+    assert [wave.station for wave in read_waveforms(tmp_path / "in")] == wanted
+    pick = ["pick", str(tmp_path / "in"), "--preset", str(preset), "--output"]
+    main([*pick, str(tmp_path / "p.csv")])
+    shown = re.findall(r"^line-\S+", "".join(capsys.readouterr()), re.MULTILINE)
+    assert shown == wanted
 
 
 def test_a_shot_that_two_files_hold_is_of_neither_by_its_number(tmp_path):
