@@ -91,8 +91,7 @@ def read_waveforms(
             else:
                 paths += [(path, path == Path(item)) for path in expand_paths([item])]
         stream.extend(_traces_of(paths))
-    wanted = stream if selection is None else filter(selection.takes_channel, stream)
-    return waveforms_of(wanted)
+    return waveforms_of(stream if selection is None else selection.wanted_of(stream))
 
 
 def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
