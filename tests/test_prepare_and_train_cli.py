@@ -163,7 +163,7 @@ def test_a_network_of_two_channels_learns_from_all_records_that_have_both(tmp_pa
     text = said(capsys)
     assert (
         "8 records of E,Z at 100 Hz: the data set holds Z at 100 Hz, the most common, and the "
-        "network pads the rest: phasenet-keras prepare --channels EZ takes the 8 that have all"
+        "network pads the rest; phasenet-keras prepare --channels EZ takes those that have all"
     ) in text
     assert "phasenet-keras prepare --channels Z takes those of records with more" in text
 

@@ -363,12 +363,9 @@ def _of_one_kind(
     near = [kind for kind in fitting if _same_rate(kind[1], chosen[1]) and kind[0] == chosen[0]]
     kept = [row for row, kind in zip(rows, kinds, strict=True) if kind in near]
     why = f"the data set holds {_words(chosen)}; choose with --channels and --sampling-rate-hz"
-    n_asked = sum(n for kind, n in fitting.items() if kind[0] == settings.channels)
-    if n_asked and settings.channels != chosen[0]:
-        why = (
-            f"the data set holds {_words(chosen)}, the most common, and the network pads the rest: "
-            f"phasenet-keras prepare --channels {settings.channels} takes the {n_asked} that have all"
-        )
+    if settings.channels != chosen[0] and settings.channels in {names for names, _ in fitting}:
+        why = f"the data set holds {_words(chosen)}, the most common, and the network pads the rest"
+        why += f"; phasenet-keras prepare --channels {settings.channels} takes those that have all"
     if any(not _same_rate(rate_hz, chosen[1]) for _, rate_hz in others):
         why += ", or bring all to one rate with --resample-hz"
     if any(set(chosen[0]) < set(names) and _same_rate(hz, chosen[1]) for names, hz in others):
