@@ -370,11 +370,8 @@ def _of_one_kind(
         why += ", or bring all to one rate with --resample-hz"
     if any(set(chosen[0]) < set(names) and _same_rate(hz, chosen[1]) for names, hz in others):
         why += f"; phasenet-keras prepare --channels {chosen[0]} takes those of records with more"
-    return (
-        tuple(chosen[0]),
-        kept,
-        [BadRow(None, f"{_said(k, n)}: {why}") for k, n in others.items() if k not in near],
-    )
+    bad = [BadRow(None, f"{_said(k, n)}: {why}") for k, n in others.items() if k not in near]
+    return tuple(chosen[0]), kept, bad
 
 
 def _kind(row: Mapping[str, Any]) -> tuple[str, float]:
