@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import numpy as np
@@ -41,6 +42,21 @@ def test_settings_from_a_file(tmp_path):
         read_correction(str(tmp_path / "none.json"), {})
     with pytest.raises(ConfigError, match="JSON object"):
         read_correction(write(tmp_path / "l.json", "[]"), {})
+
+
+def test_settings_from_a_file_of_any_name_and_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "report"):
+        write(tmp_path / name, '{"choose": "given", "phases": {"P": {"svr_c": 50}}}')
+    read_end, write_end = os.pipe()
+    os.write(write_end, b'{"phases": {"P": {"svr_c": 50}}}')
+    os.close(write_end)
+    for settings in ("mine", f"/dev/fd/{read_end}"):
+        assert read_correction(settings, {}).phases["P"].svr_c == 50
+    os.close(read_end)
+    assert read_correction("report", {}).phases["P"].svr_c != 50
+    with pytest.raises(ConfigError, match=r"'repot'. Did you mean 'report'"):
+        read_correction("repot", {})
 
 
 def test_geometries(tmp_path):
