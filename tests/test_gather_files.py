@@ -20,7 +20,7 @@ from phasenet_keras.io.gathers import read_gather_picks
 from phasenet_keras.io.geometry import Geometry, read_geometry
 from phasenet_keras.io.markers import write_markers
 from phasenet_keras.io.quakeml import write_quakeml
-from phasenet_keras.io.registry import noted
+from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import write_picks
@@ -294,6 +294,19 @@ def test_a_receiver_of_the_stations_very_name_counts_and_without_geometry_no_num
     for geometry in (Geometry(names, {"7": (0.0, 0.0, 0.0)}), None):
         found = read_gather_records([tmp_path / "raw"], geometry=geometry)
         assert [receiver for _, receiver, _ in found] == list(names)
+
+
+def test_a_damaged_file_of_a_folder_is_passed_over_and_one_that_is_named_is_refused(tmp_path):
+    write_line(tmp_path / "in", shots=[7], n_traces=3)
+    damaged = tmp_path / "in/other.mseed"
+    damaged.write_bytes(b"000001D " + bytes(90))
+    with pytest.warns(RecordWarning, match=r"other.mseed is damaged or no miniSEED"):
+        found = read_gather_records([tmp_path / "in"])
+    assert [record.waveform.station for _, _, record in found] == [
+        f"line-000{n}" for n in (1, 2, 3)
+    ]
+    with pytest.raises(FormatError, match=r"other.mseed is damaged or no miniSEED"):
+        read_gather_records([tmp_path / "in/line.su", damaged])
 
 
 def test_a_data_set_gives_its_gathers(tmp_path):

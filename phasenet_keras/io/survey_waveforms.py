@@ -48,8 +48,11 @@ def read_gather_records(
         Shot, receiver and record, in the order of the files. Files give records without labels.
 
     Raises:
-        FormatError: for files that cannot be read.
+        FormatError: for files that are named and cannot be read, or where none can.
         ConfigError: for a pattern without the groups.
+
+    Warns:
+        RecordWarning: for files of folders and patterns that are passed over, as `read_waveforms`.
 
     Example:
         >>> read_gather_records([])
@@ -60,13 +63,12 @@ def read_gather_records(
     if len(sources) == 1 and dataset_chunks(Path(sources[0])):
         records = read_dataset(sources[0])
     else:
-        paths = expand_paths(sources)
-        for path in filter(holds_records, paths):
+        for path in filter(holds_records, expand_paths(sources)):
             raise FormatError(
                 f"{path} holds records of its own labels and shots: make a data set of it by "
                 "`phasenet-keras prepare`, and give that folder alone"
             )
-        records = map(_unlabelled, read_waveforms(paths))
+        records = map(_unlabelled, read_waveforms(sources))
     records = list(records)
     own = [_own_names(record, geometry) if pattern is None else None for record in records]
     gathers = [record.gather.removeprefix("shot ") for record in records]
