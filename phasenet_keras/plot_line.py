@@ -67,7 +67,7 @@ def trace_of(result: StationResult) -> tuple[str, int] | None:
     """
     source = result.records[0].waveform.source if result.records else ""
     own = own_names(source, result.station, Geometry())
-    return (source + own[0].removeprefix(Path(source).stem), int(own[1])) if own else None
+    return (source + own.gather.removeprefix(Path(source).stem), int(own.trace)) if own else None
 
 
 def plot_traces(results: Sequence[StationResult]) -> Figure:

@@ -14,8 +14,9 @@ from phasenet_keras.io.blocks import blocks_of, read_block
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.tables import read_picks
+from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.picking.archive import StationSummary
-from phasenet_keras.picking.files import FileReport
+from phasenet_keras.picking.files import FileReport, pick_files
 from phasenet_keras.types import ConfigError
 
 
@@ -50,6 +51,34 @@ def test_one_long_file_channel_after_channel_or_multiplexed(picker, tmp_path):
     for name in ("serial.mseed", "mixed.mseed"):
         ours, _ = run(picker, [tmp_path / name], tmp_path / "p", block_bytes=4096, part_s=100)
         assert keys(ours) == keys(picker.pick(stream))
+
+
+@pytest.mark.parametrize("code", ["S01", "S02", "S05"])
+def test_one_of_counted_sensors_is_taken_as_a_vertical(picker, tmp_path, code):
+    stream = station(channels=("Z",) * 6)
+    for number, trace in enumerate(stream):
+        trace.stats.channel = f"S0{number + 1}"
+        trace.data = np.roll(trace.data, 5000 * number)
+    stream.write(str(tmp_path / "a.mseed"), format="MSEED", reclen=512)
+    wanted = Selection(channel=code)
+    alone = stream.select(channel=code)[0].copy()
+    alone.stats.channel = "S0Z"
+    whole = picker.pick(Stream([alone]))
+    assert len(whole) >= 3
+    for source in (tmp_path / "a.mseed", stream):
+        [wave] = read_waveforms(source, selection=wanted)
+        assert wave.channels == ("Z",)
+        assert np.array_equal(wave.data[:, 0], alone.data)
+    ours, events = run(
+        picker, [tmp_path / "a.mseed"], tmp_path / "p", block_bytes=4096, selection=wanted
+    )
+    assert keys(ours) == keys(whole)
+    assert not failures(events)
+    drawn = [e for e in pick_files(picker, [tmp_path / "a.mseed"], wanted) if hasattr(e, "picks")]
+    assert [keys(result.picks) for result in drawn] == [keys(whole)]
+    for source in (tmp_path / "a.mseed", stream):
+        with pytest.warns(RecordWarning, match="S01, S02 left out: numbers but 1, 2 and 3 are of"):
+            assert read_waveforms(source, selection=Selection(channel="S01,S02")) == []
 
 
 def test_overlapping_files_count_once(picker, tmp_path):

@@ -71,7 +71,7 @@ def test_counted_sensors_of_one_station_are_not_its_components(codes):
     assert str(caught[0].message) == (
         f".LAB..S: channels {', '.join(codes)} left out: numbers but 1, 2 and 3 are of sensors, "
         "not of components: give each sensor a station code of its own (components codes that end "
-        "in E, N, Z)"
+        "in E, N, Z), or take one alone (--channel)"
     )
     named = [Trace(t.data, {"station": t.stats.channel, "channel": "Z"}) for t in traces]
     assert [wave.station for wave in waveforms_of(named)] == [f".{code}.." for code in codes]

@@ -285,6 +285,30 @@ def test_more_labels_or_not(few, words, tmp_path):
     assert words in recommendation(Comparison(results, {"P": 0.01}, tmp_path))
 
 
+def epochs(*dev_f1):
+    return tuple(EpochReport(n, 1e-3, 1.0, 1.0, f1) for n, f1 in enumerate(dev_f1))
+
+
+@pytest.mark.parametrize(
+    ("zero_shot", "history", "words"),
+    [
+        (19, epochs(0.5, 0.4), "If more labels help is not known, for training beats nothing"),
+        (0, epochs(0.5), "Train longer before you judge: validation F1 rose to the end"),
+        (0, epochs(0.2, 0.4, 0.5), "Train longer"),
+        (0, epochs(0.2, 0.5, 0.5), "Stop labelling records of this kind"),
+        (0, epochs(1.0), "Stop labelling records of this kind"),
+    ],
+)
+def test_a_flat_curve_of_runs_that_learnt_little_is_no_reason_to_stop(
+    zero_shot, history, words, tmp_path
+):
+    runs = (replace(made("finetune", 19, n), history=history) for n in (16, 64))
+    said = recommendation(Comparison((made(ZERO_SHOT, zero_shot), *runs), {"P": 0.01}, tmp_path))
+    assert words in said
+    assert ("Stop labelling" in said) == words.startswith("Stop")
+    assert "from 16 to 64 training records the mean F1 changed by +0.000." in said
+
+
 def test_the_median_seed_counts(tmp_path):
     results = tuple(made("finetune", hits, seed=seed) for seed, hits in enumerate((10, 20, 14)))
     comparison = Comparison(results, {"P": 0.01}, tmp_path)

@@ -249,6 +249,20 @@ def test_what_cannot_be_corrected_ends_with_2_and_says_why(tmp_path, picks, line
         )
 
 
+def test_of_two_records_of_a_shot_and_receiver_it_is_said_which_is_drawn(tmp_path, picks, capsys):
+    (tmp_path / "raw").mkdir()
+    for name in ("t_1_3_", "t_1_4_", "u_1_3_"):
+        text = "".join(f"{n / 1000:.4f} {n % 7}\n" for n in range(300))
+        (tmp_path / "raw" / f"{name}.txt").write_text(text)
+    options = ["--sampling-rate-hz", 1000, "--names", r"_(?P<shot>\d+)_(?P<receiver>\d+)_"]
+    options += ["--waveforms", tmp_path / "raw", "--plot", tmp_path / "figures"]
+    corrected(tmp_path, picks, *options, "--plot-shots", "1")
+    assert (
+        "1 of 3 records are not drawn, for another is of the same shot and receiver (shot 1, "
+        "receiver 3: t_1_3_, drawn is u_1_3_)"
+    ) in " ".join("".join(capsys.readouterr()).split())
+
+
 def test_figures(tmp_path, picks, line):
     rng = np.random.default_rng(0)
     raw = tmp_path / "raw"

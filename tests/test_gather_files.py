@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,12 +13,15 @@ from reading import noise, write_seg2
 from row_tables import write_line
 
 from phasenet_keras.cli.gather_options import read_correction
+from phasenet_keras.cli.parser import main
 from phasenet_keras.io.catalogs import Arrival, read_arrivals
 from phasenet_keras.io.gather_names import read_names
 from phasenet_keras.io.gathers import read_gather_picks
 from phasenet_keras.io.geometry import Geometry, read_geometry
 from phasenet_keras.io.markers import write_markers
 from phasenet_keras.io.quakeml import write_quakeml
+from phasenet_keras.io.registry import RecordWarning, noted
+from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.io.survey_waveforms import read_gather_records
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms
@@ -36,6 +42,21 @@ def test_settings_from_a_file(tmp_path):
         read_correction(str(tmp_path / "none.json"), {})
     with pytest.raises(ConfigError, match="JSON object"):
         read_correction(write(tmp_path / "l.json", "[]"), {})
+
+
+def test_settings_from_a_file_of_any_name_and_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "report"):
+        write(tmp_path / name, '{"choose": "given", "phases": {"P": {"svr_c": 50}}}')
+    read_end, write_end = os.pipe()
+    os.write(write_end, b'{"phases": {"P": {"svr_c": 50}}}')
+    os.close(write_end)
+    for settings in ("mine", f"/dev/fd/{read_end}"):
+        assert read_correction(settings, {}).phases["P"].svr_c == 50
+    os.close(read_end)
+    assert read_correction("report", {}).phases["P"].svr_c != 50
+    with pytest.raises(ConfigError, match=r"'repot'. Did you mean 'report'"):
+        read_correction("repot", {})
 
 
 def test_geometries(tmp_path):
@@ -182,6 +203,56 @@ def test_traces_of_several_shots_in_a_file_are_those_of_their_shots(first, tmp_p
     assert [(int(shot), int(n)) for shot, n, _ in found] == wanted
 
 
+def test_shots_and_traces_above_9999_come_after_those_below(tmp_path, preset, capsys):
+    write_line(tmp_path / "in", shots=(10000, 9999), n_traces=2, first=9999)
+    wanted = [f"line-{shot}-{n}" for shot in ("09999", "10000") for n in ("09999", "10000")]
+    assert [wave.station for wave in read_waveforms(tmp_path / "in")] == wanted
+    pick = ["pick", str(tmp_path / "in"), "--preset", str(preset), "--output"]
+    main([*pick, str(tmp_path / "p.csv")])
+    shown = re.findall(r"^line-\S+", "".join(capsys.readouterr()), re.MULTILINE)
+    assert shown == wanted
+
+
+def test_a_shot_that_two_files_hold_is_of_neither_by_its_number(tmp_path):
+    for name, shots in (("day1", (101, 102)), ("day2", (101, 103))):
+        write_line(tmp_path / name, shots=shots, n_traces=2)
+        (tmp_path / name / "line.su").rename(tmp_path / f"{name}.su")
+        (tmp_path / name).rmdir()
+    picks_of(tmp_path, tmp_path / "p.csv")
+    geometry = Geometry({"1": (2.0, 0.0, 0.0), "2": (4.0, 0.0, 0.0)})
+    geometry.sources |= dict.fromkeys(("101", "102", "103"), (0.0, 0.0, 0.0))
+    files = [tmp_path / "day1.su", tmp_path / "day2.su"]
+    said = (
+        "shot 101 of the geometry may be any of day1-0101, day2-0101, and is taken for none: call "
+        "them so in the geometry, or give its shots a start_time"
+    )
+    for its_101 in (["1970-01-01T00:00:00.000000Z"] * 2, ["day1-0101", "day2-0101"]):
+        with noted() as notes:
+            table = read_gather_picks(tmp_path / "p.csv", geometry=geometry).table
+            records = read_gather_records(files, geometry=geometry)
+        assert [*table["shot"][::2]] == [its_101[0], "102", its_101[1], "103"]
+        shots = ["day1-0101", "102", "day2-0101", "103"]
+        assert [shot for shot, _, _ in records[::2]] == shots
+        assert [receiver for _, receiver, _ in records] == ["1", "2"] * 4
+        assert notes == ([said] * 2 if "1970" in its_101[0] else [])
+        geometry.sources |= dict.fromkeys(shots, (0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("gather", ["shot 101", "101", "line-0101"])
+def test_a_data_set_of_shots_of_one_file_has_receivers_by_their_numbers(tmp_path, gather):
+    write_line(tmp_path / "in", shots=(101, 102), n_traces=2)
+    labelled = [
+        LabelledWaveform(w, {}, name=w.station, gather=gather.replace("101", w.station[6:9]))
+        for w in read_waveforms(tmp_path / "in")
+    ]
+    write_dataset(labelled, tmp_path / "set")
+    geometry = Geometry({"1": (2.0, 0.0, 0.0), "2": (4.0, 0.0, 0.0)})
+    geometry.sources |= dict.fromkeys(("101", "102"), (0.0, 0.0, 0.0))
+    found = read_gather_records([tmp_path / "set"], geometry=geometry)
+    wanted = [("101", "1"), ("101", "2"), ("102", "1"), ("102", "2")]
+    assert [(shot, receiver) for shot, receiver, _ in found] == wanted
+
+
 def test_stations_of_one_shot_have_no_number_of_it(tmp_path):
     many = {"original_field_record_number": 0, "energy_source_point_number": 0}
     for name, options in {
@@ -225,9 +296,20 @@ def test_a_receiver_of_the_stations_very_name_counts_and_without_geometry_no_num
         assert [receiver for _, receiver, _ in found] == list(names)
 
 
-def test_a_data_set_gives_its_gathers(tmp_path):
-    from phasenet_keras.io.seisbench import write_dataset
+def test_a_damaged_file_of_a_folder_is_passed_over_and_one_that_is_named_is_refused(tmp_path):
+    write_line(tmp_path / "in", shots=[7], n_traces=3)
+    damaged = tmp_path / "in/other.mseed"
+    damaged.write_bytes(b"000001D " + bytes(90))
+    with pytest.warns(RecordWarning, match=r"other.mseed is damaged or no miniSEED"):
+        found = read_gather_records([tmp_path / "in"])
+    assert [record.waveform.station for _, _, record in found] == [
+        f"line-000{n}" for n in (1, 2, 3)
+    ]
+    with pytest.raises(FormatError, match=r"other.mseed is damaged or no miniSEED"):
+        read_gather_records([tmp_path / "in/line.su", damaged])
 
+
+def test_a_data_set_gives_its_gathers(tmp_path):
     wave = Waveform(np.ones((300, 1)), 100.0, T0, ("Z",), "XX.07..HH")
     write_dataset([LabelledWaveform(wave, {}, name="a", gather="shot 3")], tmp_path / "set")
     [(shot, receiver, record)] = read_gather_records([tmp_path / "set"])

@@ -157,7 +157,30 @@ def test_columns_of_one_phase_that_disagree_are_said(tmp_path, header, row, said
     assert len(found) == bool(said)
     for text in found:
         assert text.startswith(said)
-        assert f": {counts} counts; leave the other out, or rename the one" in text
+        assert f": {counts} counts; leave out the one that is wrong" in text
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "said"),
+    [
+        ("sample,time_s", "62,0.035", "columns p_sample and p_time_s of the table"),
+        ("time_ms,sample", "35,62", "columns p_sample and p_time_ms of the table"),
+        ("sample,time_s", "62,0.031", ""),
+        ("sample,time_s", "62,", ""),
+    ],
+)
+def test_columns_of_one_arrival_a_row_that_disagree_are_said(tmp_path, header, cells, said):
+    write_text_files(tmp_path / "raw", ["t0.txt"])  # 2 kHz
+    (tmp_path / "l.csv").write_text(f"fname,phase,{header}\nt0.txt,P,{cells}\n")
+    with noted() as texts:
+        [record] = read_labelled(tmp_path / "raw", tmp_path / "l.csv")
+    assert record.arrivals == {"P": (62.0,)}
+    found = [text for text in texts if "different arrivals" in text]
+    assert found == (
+        [f"{said} have different arrivals of P: p_sample counts; leave out the one that is wrong"]
+        if said
+        else []
+    )
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,31 @@ def test_arrivals_by_time_since_the_first_sample(tmp_path, attributes, arrivals)
     assert (record.waveform.sampling_rate, record.arrivals) == (1e7, arrivals)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"p_sample": 120, "p_time_s": 0.9}, ["p_sample and p_time_s"]),
+        ({"p_index": 120, "itp": [120, 300], "p_ms": 1200.0}, ["p_index and itp"]),
+        (
+            {"phase_type": ["P"], "phase_index": [120], "p_time_s": 3.0},
+            ["phase_index and p_time_s"],
+        ),
+        ({"p_time_s": 1.2, "p_ms": 900}, ["p_time_s and p_ms"]),
+        ({"p_sample": 120, "p_time_s": 1.204}, []),
+        ({"p_sample": 120, "p_time_s": np.nan, "p_ms": "late", "p_after_trigger_ms": 3.0}, []),
+    ],
+)
+def test_attributes_of_one_phase_that_disagree_are_said(tmp_path, attributes, said):
+    path = write(tmp_path / "a.h5", sampling_rate_hz=100.0, **attributes)
+    with noted() as texts:
+        assert read_one(path).arrivals == {"P": (120.0,)}
+    assert texts == [
+        f"attributes {both} have different arrivals of P: {both.split()[0]} counts; leave out the "
+        "one that is wrong"
+        for both in said
+    ]
+
+
 def test_arrivals_by_time_outside_of_a_record_or_after_an_unknown_trigger_are_refused(tmp_path):
     path = write(tmp_path / "a.h5", "a", sampling_rate_mhz=10.0, p_us=10)
     write(path, "b", sampling_rate_mhz=10.0, p_us=60.0)

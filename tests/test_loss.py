@@ -52,6 +52,7 @@ def test_a_fit_on_labels_alone_is_refused_in_words():
     [
         (3, (2.0,), r"for each of 3 phases, received 1: \(2\.0,\)"),
         (3, (1, 2), "received 2"),
+        (3, (0, 0, 0), "class_weights are all 0: nothing would be learnt"),
         (3, (1, 2, -1), "at least 0"),
         (3, 1.0, "a list of numbers, one a phase, noise first; received 1.0"),
         (3, np.array(2), r"one a phase, noise first; received array\(2\)"),

@@ -161,7 +161,10 @@ def test_a_network_of_two_channels_learns_from_all_records_that_have_both(tmp_pa
     made = read_dataset(settle_dataset(order, open_console(False)))
     assert [record.waveform.channels for record in made] == 16 * [("Z",)]
     text = said(capsys)
-    assert "8 records of E,Z at 100 Hz: the data set holds Z at 100 Hz" in text
+    assert (
+        "8 records of E,Z at 100 Hz: the data set holds Z at 100 Hz, the most common, and the "
+        "network pads the rest; phasenet-keras prepare --channels EZ takes those that have all"
+    ) in text
     assert "phasenet-keras prepare --channels Z takes those of records with more" in text
 
 

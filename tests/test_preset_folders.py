@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from phasenet_keras import PhaseNet, PhaseNetConfig, Picker, list_presets
+from phasenet_keras.cli import main
+from phasenet_keras.models.preset_places import find_preset
 from phasenet_keras.models.presets import check_golden, check_preset, read_preset
 from phasenet_keras.types import ConfigError, PresetError
 
@@ -63,6 +65,18 @@ def test_found_by_path_by_variable_and_in_the_package(folder, monkeypatch):
     assert read_preset("ncedc").license == "MIT"
     with pytest.raises(PresetError, match=r"no preset 'spike'. Did you mean 'spikes'"):
         PhaseNet.from_preset("spike")
+
+
+def test_a_run_has_a_name_too_once_it_has_ended(folder, tmp_path, monkeypatch, capsys):
+    shutil.copytree(folder, tmp_path / "line 7" / "best")
+    (tmp_path / "ongoing").mkdir()
+    monkeypatch.setenv("PHASENET_KERAS_PRESETS", str(tmp_path))
+    assert list_presets()["line 7"] == find_preset("line 7") == tmp_path / "line 7" / "best"
+    assert "ongoing" not in list_presets()
+    assert main(["presets"]) == 0
+    text = "".join(capsys.readouterr())
+    assert "\nline 7 " in text  # the network in it is called spikes
+    assert "\nspikes" not in text
 
 
 @pytest.mark.parametrize(

@@ -98,11 +98,16 @@ def test_evaluate_writes_a_folder(dataset, preset, tmp_path, capsys):
 def test_few_records_give_neither_rates_nor_talk_of_intervals(scored, tmp_path):
     tolerance = tolerance_of(tolerance_samples=5)
     pages = []
-    for chosen in (scored.picked, scored.picked[4:6]):
-        scores = score_picked(chosen, scored.picker.thresholds, tolerance, bootstrap=100)
+    for chosen, bootstrap in ((scored.picked, 100), (scored.picked[4:6], 100), (scored.picked, 0)):
+        scores = score_picked(chosen, scored.picker.thresholds, tolerance, bootstrap=bootstrap)
         write_scores(tmp_path, scores, {})
         pages.append(unaligned((tmp_path / "scores.md").read_text()))
-    many, few = pages
+    many, few, without = pages
+    assert "| F1 (95 %) | precision (95 %) | recall (95 %) |" in many
+    for page in (few, without):
+        assert "| F1 | precision | recall |" in page
+        assert "95 %" not in page
+    assert "No interval" not in without
     assert "Intervals are 95 % bootstrap intervals by event." in many
     assert "12.0 false picks an hour between arrivals (0.0831 hours)" in many
     assert "| 0.0 | 0 |" in many

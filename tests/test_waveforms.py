@@ -322,3 +322,17 @@ def test_traces_without_codes_that_go_on_or_are_copies_are_one_record():
     assert spans(quietly(*parts)) == [("Z", 0, 1200), ("Z", 1400, 600)]
     channels = [trace(noise(600, n), code, network="", station="") for n, code in enumerate("ZNE")]
     assert spans(quietly(*channels)) == [("ENZ", 0, 600)]
+
+
+def test_of_a_folder_in_which_nothing_can_be_read_all_errors_are_told_up_to_three(tmp_path):
+    for number, name in enumerate("abcd", start=1):
+        (tmp_path / name).write_bytes(b"\x7fELF" + name.encode() * 40)
+        with pytest.raises(FormatError) as caught:
+            read_waveforms(tmp_path)
+        said = [f"{tmp_path / n} is of no format known here" for n in "abcd"]
+        assert [text in str(caught.value) for text in said] == [
+            n < min(number, 3) for n in range(4)
+        ]
+        told = f"none of {number} files can be read: "
+        assert str(caught.value).startswith(told if number > 1 else said[0])
+        assert str(caught.value).endswith("; …") == (number == 4)

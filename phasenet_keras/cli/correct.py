@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from phasenet_keras.io.gathers import GatherPicks
     from phasenet_keras.io.geometry import Geometry
+    from phasenet_keras.io.survey_waveforms import GatherRecord
+    from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_correct"]
 
@@ -98,6 +100,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     from phasenet_keras.cli.report import correction_table
     from phasenet_keras.io.gathers import read_gather_picks
     from phasenet_keras.io.geometry import read_geometry
+    from phasenet_keras.io.registry import noted
     from phasenet_keras.training.physics import check_physics, said_of_speed
     from phasenet_keras.training.pseudolabels import correct_picks
     from phasenet_keras.training.survey import (
@@ -110,13 +113,15 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     _check_outputs(arguments)
     console = open_console(arguments.output is None)
     geometry = read_geometry(arguments.geometry) if arguments.geometry else None
-    picks = read_gather_picks(
-        arguments.picks,
-        geometry=geometry,
-        names=arguments.names,
-        shots=arguments.shots,
-        receivers=arguments.receivers,
-    )
+    with noted() as notes:
+        picks = read_gather_picks(
+            arguments.picks,
+            geometry=geometry,
+            names=arguments.names,
+            shots=arguments.shots,
+            receivers=arguments.receivers,
+        )
+    say_some(console, notes, "[cyan]note[/]", MAX_LINES)
     rate_hz = picks.sampling_rate or arguments.sampling_rate_hz
     bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
     config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
@@ -275,9 +280,10 @@ def _draw(
     if arguments.waveforms:
         with noted() as notes:
             records = read_gather_records(arguments.waveforms, arguments.names, geometry)
-        say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_LINES)
         for shot, receiver, record in records:
             waveforms.setdefault(shot, {})[receiver] = record
+        notes += _said_of_others(records, waveforms)
+        say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_LINES)
     wanted = set((arguments.plot_shots or "").split(",")) - {""}
     groups = [
         (shot, rows)
@@ -290,6 +296,22 @@ def _draw(
         for done, (shot, rows) in enumerate(groups, start=1):
             save_gather(rows, arguments.plot, waveforms.get(str(shot)), rate_hz)
             bar.take(done, len(groups))
+
+
+def _said_of_others(
+    records: Sequence[GatherRecord], drawn: Mapping[str, Mapping[str, LabelledWaveform]]
+) -> list[str]:
+    """Say which records are not drawn, for another has the same shot and receiver."""
+    from phasenet_keras.io.wording import some
+
+    others = []
+    for shot, receiver, record in records:
+        of_both = drawn[shot][receiver]
+        if record is not of_both:
+            names = f"{record.waveform.station}, drawn is {of_both.waveform.station}"
+            others.append(f"shot {shot}, receiver {receiver}: {names}")
+    said = "records are not drawn, for another is of the same shot and receiver"
+    return [f"{len(others)} of {len(records)} {said} ({some(others)})"] if others else []
 
 
 def _say(

@@ -32,7 +32,7 @@ def add_gather_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--settings",
         default="default",
-        metavar="default|report|FILE.json",
+        metavar="default|report|FILE",
         help="of the correction: chosen by cross-validation, those of Huynh (2021), or a file's "
         "(default: %(default)s)",
     )
@@ -82,12 +82,14 @@ def read_correction(
         ConfigError: for an unknown name, an unreadable file or impossible values.
     """
     from phasenet_keras.io.new_files import read_settings
-    from phasenet_keras.training.correction import CorrectionConfig
+    from phasenet_keras.training.correction import CORRECTIONS, CorrectionConfig
 
-    if not settings.lower().endswith(".json"):
-        config = CorrectionConfig.from_name(settings)
+    path = Path(settings)
+    looks_like_file = path.suffix.lower() == ".json" or len(path.parts) > 1 or path.exists()
+    if settings not in CORRECTIONS and looks_like_file:  # of any name: <(…) is /dev/fd/63
+        config = CorrectionConfig.from_dict(read_settings(path))
     else:
-        config = CorrectionConfig.from_dict(read_settings(settings))
+        config = CorrectionConfig.from_name(settings)
     phases = dict(config.phases)
     for phase, pair in bounds.items():
         if pair is not None:

@@ -40,14 +40,14 @@ def _run_presets(arguments: argparse.Namespace) -> int:
         say(console, text)
         return 0
     found, damaged = [], []
-    for folder in list_presets().values():
+    for name, folder in list_presets().items():
         try:
-            found.append((read_preset(folder), preset_place(folder)))
+            found.append((name, read_preset(folder), preset_place(folder)))
         except PhaseNetKerasError as error:
             damaged.append(str(error))
     console.print(preset_table(found))
-    for preset, _ in found:
-        say(console, f"{preset.name}: {preset.description}")
+    for name, preset, _ in found:
+        say(console, f"{name}: {preset.description}")
     for text in damaged:
         say(console, text, "[bold red]failed[/]")
     return EXIT_SOME_FAILED if damaged else 0

@@ -161,12 +161,12 @@ def correction_table(summary: DataFrame) -> Table:
     return table
 
 
-def preset_table(presets: Sequence[tuple[Preset, str]]) -> Table:
-    """Return a table of presets and where they are."""
+def preset_table(presets: Sequence[tuple[str, Preset, str]]) -> Table:
+    """Return a table of presets: what each is called, what it is, and where."""
     table = _table(("name", "channels", "rate (Hz)", "window", "phases", "licence", "weights"))
-    for preset, where in presets:
+    for name, preset, where in presets:
         table.add_row(
-            escape(preset.name),
+            escape(name),
             ",".join(preset.config.channels),
             f"{preset.sampling_rate:g}",
             str(preset.window_samples),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.cli.common import EXIT_SOME_FAILED, load_parent, make_folder
-from phasenet_keras.cli.console import open_console, say
+from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.gather_options import add_gather_options, read_correction
 from phasenet_keras.cli.options import add_channel_options
 from phasenet_keras.quiet import quiet_start
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_selftrain"]
 
+# Of what is noted of waveforms.
+MAX_LINES = 20
 DESCRIPTION = """\
 Train on shot gathers without labels: predict, correct the picks by moveout, choose and weight them,
 retrain with the labelled records kept, and again, as long as the validation F1 rises. UNLABELLED is
@@ -79,7 +81,8 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
 
     labelled = read_dataset(arguments.labelled)
-    traces = _traces(arguments)
+    console = open_console(False)
+    traces = _traces(arguments, console)
     bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
     correction = read_correction(arguments.settings, bounds, reciprocity=arguments.reciprocity)
     make_folder(arguments.output)
@@ -90,7 +93,6 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
         from phasenet_keras.training.selftrain import self_train
 
     config, strategy = read_config(arguments.config), strategy_of(arguments.strategy)
-    console = open_console(False)
     parent = load_parent(arguments, [*labelled, *(t.record for t in traces)], console)
     with EpochBar(console, config.epochs) as bar:
         result = self_train(
@@ -111,14 +113,17 @@ def _run_selftrain(arguments: argparse.Namespace) -> int:
     return 0 if result.best else EXIT_SOME_FAILED
 
 
-def _traces(arguments: argparse.Namespace) -> list[GatherTrace]:
+def _traces(arguments: argparse.Namespace, console: Console) -> list[GatherTrace]:
     from phasenet_keras.io.geometry import read_geometry
+    from phasenet_keras.io.registry import noted
     from phasenet_keras.io.survey_waveforms import read_gather_records
     from phasenet_keras.training.survey import record_offsets
     from phasenet_keras.types import ConfigError
 
     geometry = read_geometry(arguments.geometry) if arguments.geometry else None
-    found = read_gather_records(arguments.unlabelled, arguments.names, geometry)
+    with noted() as notes:
+        found = read_gather_records(arguments.unlabelled, arguments.names, geometry)
+    say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_LINES)
     if not found:
         raise ConfigError("there are no records without labels: name a data set or waveforms")
     with quiet_start():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ __all__ = [
     "checked_table",
     "checked_type",
     "choice",
+    "class_factors",
     "number",
     "optional",
     "settle",
@@ -298,3 +299,37 @@ TABLE = Kind("a mapping by name", _table)
 NAMES = Kind("a list of names", _names)
 # What `numpy.random.seed` takes.
 SEED = whole(0, 2**32 - 1)
+
+
+def class_factors(given: Any, phases: Sequence[str] | int | None = None) -> tuple[float, ...]:
+    """Return the factors of the phases' terms in a loss, noise first.
+
+    Args:
+        given: a list of them.
+        phases: of the network, or how many it has; None: that is not known yet.
+
+    Raises:
+        ConfigError: for what is no list of numbers from 0 on, 0 for all, or another number of them
+            than of phases.
+
+    Example:
+        >>> class_factors([1, 2, 0.5], "NPS")
+        (1.0, 2.0, 0.5)
+    """
+    try:
+        values = None if isinstance(given, str | Mapping) else [*given]
+    except TypeError:
+        values = None
+    if values is None:
+        raise ConfigError(
+            f"class_weights is a list of numbers, one a phase, noise first; received {given!r}"
+        )
+    factors = tuple(settled("each of class_weights", number(0), value) for value in values)
+    if factors and not any(factors):
+        raise ConfigError("class_weights are all 0: nothing would be learnt")
+    if phases is not None and len(factors) != (phases if isinstance(phases, int) else len(phases)):
+        each = f"{phases} phases" if isinstance(phases, int) else ", ".join(phases)
+        raise ConfigError(
+            f"class_weights has a factor for each of {each}, received {len(factors)}: {factors}"
+        )
+    return factors

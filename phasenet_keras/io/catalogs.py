@@ -18,6 +18,7 @@ from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.times import TIME_IN_WORDS, date_time
+from phasenet_keras.io.unsafe_headers import SAC_UNDEFINED
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ __all__ = [
 
 PHASES = ("P", "S")
 SAC_MARKERS = ("a", *(f"t{number}" for number in range(10)))
-SAC_UNSET = -12345.0
 
 # An onset letter, the wave, its path, first motion and weight: "P", "Sn", "Pdiff", "IPU0". With a
 # second leg (pP, PcP, SKS) it is a later arrival, and no first onset to learn from.
@@ -219,8 +219,8 @@ def nameless_markers(trace: Trace) -> list[str]:
 def _sac_markers(headers: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
     """Yield each marker that is set, its name and its time in seconds."""
     for marker in SAC_MARKERS:
-        offset_s = float(headers.get(marker, SAC_UNSET))
-        if offset_s == offset_s and offset_s != SAC_UNSET:
+        offset_s = float(headers.get(marker, SAC_UNDEFINED))
+        if offset_s == offset_s and offset_s != SAC_UNDEFINED:
             name = _sac_text(headers, f"k{marker}") or ("P" if marker == "a" else "")
             yield marker, name, offset_s
 
@@ -379,7 +379,7 @@ def _time(value: UTCDateTime | str) -> UTCDateTime:
 
 def _sac_text(headers: Mapping[str, object], name: str) -> str:
     text = str(headers.get(name, "")).strip()
-    return "" if text.startswith("-12345") else text
+    return "" if text.startswith(f"{SAC_UNDEFINED:.0f}") else text
 
 
 def _sac_reference(trace: Trace, headers: Mapping[str, object]) -> UTCDateTime:
@@ -388,5 +388,5 @@ def _sac_reference(trace: Trace, headers: Mapping[str, object]) -> UTCDateTime:
     try:
         return get_sac_reftime(headers)
     except SacHeaderTimeError:
-        begin_s = float(str(headers.get("b", SAC_UNSET)))
-        return trace.stats.starttime - (0.0 if begin_s == SAC_UNSET else begin_s)
+        begin_s = float(str(headers.get("b", SAC_UNDEFINED)))
+        return trace.stats.starttime - (0.0 if begin_s == SAC_UNDEFINED else begin_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ def stations_of_gather(stem: str, traces: Sequence[Trace]) -> list[str]:
 
     Where the headers tell several shots in it apart, the shot stands between: ``line-0101-0003``.
     The number is then that of the header, or counted in the shot where headers have 0 or one twice.
+    Numbers have four digits, or as many as the largest in the file, so that names sort as they do.
     The source point is a shot only where no field record is given: one record may have several.
 
     Args:
@@ -44,12 +45,20 @@ def stations_of_gather(stem: str, traces: Sequence[Trace]) -> list[str]:
     is_one_record = bool(shot_of_all(traces, SHOT_HEADERS[0]))
     is_one_shot = len({*shots} - {"0"}) < 2  # of others are auxiliary traces
     if is_one_record or is_one_shot or min(map(int, shots)) < 0:
-        return [f"{stem}-{number:04d}" for number in range(1, len(traces) + 1)]
+        return [f"{stem}-{n}" for n in _padded(range(1, len(traces) + 1))]
     numbers = header_of(traces, TRACE_HEADER)
     if min(numbers) < 1 or len({*zip(shots, numbers, strict=True)}) < len(traces):
         seen: Counter[str] = Counter()
         numbers = [seen.update([shot]) or seen[shot] for shot in shots]
-    return [f"{stem}-{int(s):04d}-{n:04d}" for s, n in zip(shots, numbers, strict=True)]
+    pairs = zip(_padded(map(int, shots)), _padded(numbers), strict=True)
+    return [f"{stem}-{shot}-{number}" for shot, number in pairs]
+
+
+def _padded(numbers: Iterable[int]) -> list[str]:
+    """Return numbers with zeros in front, so that names sort as they do: four digits or more."""
+    numbers = list(numbers)
+    width = max([4, *map(len, map(str, numbers))])
+    return [f"{number:0{width}d}" for number in numbers]
 
 
 def shot_of_all(traces: Sequence[Trace], header: str) -> str:

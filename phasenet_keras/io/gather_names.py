@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from phasenet_keras.io.geometry import Geometry
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import name_key
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError
 
-__all__ = ["fitting_names", "names_in", "own_names", "read_names", "shots_of_files"]
+__all__ = [
+    "OwnNames",
+    "fitting_names",
+    "names_in",
+    "own_names",
+    "own_names_of_record",
+    "read_names",
+    "shots_of_gathers",
+]
 
 
 def read_names(names: str | None) -> re.Pattern[str] | None:
@@ -73,10 +86,22 @@ def names_in(texts: Iterable[str], pattern: re.Pattern[str] | None) -> dict[str,
     return {k: v for k, v in found.groupdict().items() if v} if found else {}
 
 
-def own_names(file: str, station: str, geometry: Geometry | None) -> tuple[str, str] | None:
-    """Return file and trace number that a station is called after, as readers of gathers do.
+class OwnNames(NamedTuple):
+    """What a station of a gather's file is called after.
 
-    Of a file of several shots the first has the shot's number at its end.
+    Attributes:
+        gather: the file, and the shot where it holds several.
+        shot: by the headers of such a file; empty where all is of one.
+        trace: its number.
+    """
+
+    gather: str
+    shot: str
+    trace: str
+
+
+def own_names(file: str, station: str, geometry: Geometry | None) -> OwnNames | None:
+    """Return the file, shot and trace number that a station is called after, as readers do.
 
     Args:
         file: its name, with or without an ending.
@@ -87,33 +112,75 @@ def own_names(file: str, station: str, geometry: Geometry | None) -> tuple[str, 
     Example:
         >>> geometry = Geometry(receivers={"3": (6.0, 0.0, 0.0)})
         >>> own_names("shot_007.sgy", "shot_007-0003", geometry)
-        ('shot_007', '3')
+        OwnNames(gather='shot_007', shot='', trace='3')
         >>> own_names("line.sgy", "line-0007-0003", geometry)
-        ('line-0007', '3')
+        OwnNames(gather='line-0007', shot='7', trace='3')
     """
     if geometry is None:
         return None
     stems = "|".join(map(re.escape, (file, Path(file).stem)))
-    match = re.fullmatch(rf"((?:{stems})(?:-\d+)?)-(\d+)", station) if file else None
+    match = re.fullmatch(rf"((?:{stems})(?:-(\d+))?)-(\d+)", station) if file else None
     if match is None or geometry.receiver_names([station]) != [None]:
         return None
-    return match[1], name_key(match[2])
+    return OwnNames(match[1], name_key(match[2] or ""), name_key(match[3]))
 
 
-def shots_of_files(stems: Iterable[str], geometry: Geometry | None) -> dict[str, str]:
-    """Return the shot that each file of a gather is of.
-
-    It is called as the file where the geometry knows one of these names, else as the last number
-    in it, as in tables of labels; as the file, too, where two files have that number. A file of
-    several shots is here by the names of these, see `own_names`.
+def own_names_of_record(station: str, geometry: Geometry | None) -> OwnNames | None:
+    """Return what `own_names` does where it is not known any more what file a record is from.
 
     Example:
-        >>> shots_of_files(["shot_007", "shot_012"], Geometry())
-        {'shot_007': '7', 'shot_012': '12'}
+        >>> own_names_of_record("line-0007-0003", Geometry(receivers={"3": (6.0, 0.0, 0.0)}))
+        OwnNames(gather='line-0007', shot='7', trace='3')
     """
-    stems = sorted(set(stems))
-    numbers = {stem: name_key([stem, *re.findall(r"\d+", stem)][-1]) for stem in stems}
+    match = re.fullmatch(r"(.+?)(?:-\d{4,})?-\d{4,}", station)
+    return own_names(match[1], station, geometry) if match else None
+
+
+def shots_of_gathers(gathers: Mapping[str, str], geometry: Geometry | None) -> dict[str, str]:
+    """Return the shot that each gather is of.
+
+    It is the gather's name where the geometry knows that, and where two gathers have one number;
+    else the number by its headers, or the last one in the name of its file, as in tables of labels.
+    That one is a guess: it does not count for any file where it is not a shot of its own, or the
+    geometry knows one of the files by its name.
+
+    Args:
+        gathers: the shot by the headers of each gather's traces, see `OwnNames`; empty where
+            only the name of its file says it.
+        geometry: whose shots have these names or numbers.
+
+    Warns:
+        RecordWarning: if two gathers have one number, and the geometry knows only that.
+
+    Example:
+        >>> shots_of_gathers({"shot_007": "", "shot_012": ""}, Geometry())
+        {'shot_007': '7', 'shot_012': '12'}
+        >>> shots_of_gathers({"a-0007": "7", "b-0007": "7", "b-0008": "8"}, Geometry())
+        {'a-0007': 'a-0007', 'b-0007': 'b-0007', 'b-0008': '8'}
+    """
+    numbers = {
+        name: name_key(shot or [name, *re.findall(r"\d+", name)][-1])
+        for name, shot in sorted(gathers.items())
+    }
+    of_number: dict[str, list[str]] = {}
+    for name, number in numbers.items():
+        of_number.setdefault(number, []).append(name)
     known = geometry.sources if geometry else {}
-    if any(name_key(stem) in known for stem in stems) or len({*numbers.values()}) < len(stems):
-        return {stem: name_key(stem) for stem in stems}
-    return numbers
+    named = {name for name in numbers if name_key(name) in known}
+    shared = {name for names in of_number.values() for name in names if len(names) > 1}
+    of_files = {name for name, shot in gathers.items() if not shot}
+    by_name = named | shared | (of_files if of_files & (named | shared) else set())
+    if geometry is not None and not geometry.start_times:
+        _say_shared({n: names for n, names in of_number.items() if n in known}, named)
+    return {name: name_key(name) if name in by_name else n for name, n in numbers.items()}
+
+
+def _say_shared(of_number: Mapping[str, Sequence[str]], named: AbstractSet[str]) -> None:
+    for number, names in of_number.items():
+        if len(names) > 1 and not named & {*names}:
+            warnings.warn(
+                f"shot {number} of the geometry may be any of {some(names)}, and is taken for "
+                "none: call them so in the geometry, or give its shots a start_time",
+                RecordWarning,
+                stacklevel=4,
+            )

@@ -14,7 +14,13 @@ import numpy as np
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.assembly import position_of
-from phasenet_keras.io.gather_names import names_in, own_names, read_names, shots_of_files
+from phasenet_keras.io.gather_names import (
+    OwnNames,
+    names_in,
+    own_names,
+    read_names,
+    shots_of_gathers,
+)
 from phasenet_keras.io.geometry import RECEIVER, Geometry, rows_of_csv
 from phasenet_keras.io.labels.rows import (
     AFTER_TRIGGER,
@@ -221,7 +227,7 @@ def _shots_by_file(rows: Rows, geometry: Geometry | None) -> dict[str, str]:
         stem = Path(first_cell(row, FILE_COLUMNS)).stem
         receivers.setdefault(stem, set()).add(first_cell(row, RECEIVER))
     are_gathers = len(receivers) > 1 and any(len(names) > 1 for names in receivers.values())
-    return shots_of_files(receivers, geometry) if are_gathers else {}
+    return shots_of_gathers(dict.fromkeys(receivers, ""), geometry) if are_gathers else {}
 
 
 def _candidates(
@@ -287,17 +293,18 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
         if (found := own_names(row.get("file_name", ""), row["station_id"], geometry))
     }
     own = {} if pattern else own
-    shots = shots_of_files((stem for stem, _ in own.values()), geometry)
+    with_shot = {number for number, row in rows if first_cell(row, GATHER_COLUMNS)}
+    of_files = {number: names for number, names in own.items() if number not in with_shot}
+    shots = shots_of_gathers({names.gather: names.shot for names in of_files.values()}, geometry)
     if geometry is not None:
-        with_shot = {number for number, row in rows if first_cell(row, GATHER_COLUMNS)}
-        of_files = {number: names for number, names in own.items() if number not in with_shot}
-        _refuse_several_shots(rows, of_files, shots, geometry)
+        _refuse_several_shots([*of_files.values()], shots, geometry)
     for number, row in rows:
         named = names_in([row.get("file_name", ""), row["station_id"]], pattern)
         if number in own:
-            stem, named["receiver"] = own[number]
-            if geometry is None or geometry.source_of(shots[stem]):
-                named["shot"] = first_cell(row, GATHER_COLUMNS) or shots[stem]
+            named["receiver"] = own[number].trace
+        shot = shots[of_files[number].gather] if number in of_files else ""
+        if shot and geometry is not None and geometry.source_of(shot):
+            named["shot"] = shot
         try:
             time = _utc(row["phase_time"])
             begin = _utc(row["begin_time"]) if row.get("begin_time") else None
@@ -321,15 +328,13 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
 
 
 def _refuse_several_shots(
-    rows: Rows, own: Mapping[int, tuple[str, str]], shots: Mapping[str, str], geometry: Geometry
+    gathers: Sequence[OwnNames], shots: Mapping[str, str], geometry: Geometry
 ) -> None:
     """Refuse files that are of one shot by their names, and of several by their many traces."""
     n_receivers = len(geometry.receivers)
     most = 2 * max([n_receivers, *map(int, filter(str.isdecimal, geometry.receivers))])
-    for number, row in rows:
-        stem, trace = own.get(number, ("", "0"))
-        is_of_file = stem == Path(row.get("file_name", "")).stem  # else its shot is by its headers
-        if is_of_file and int(trace) >= most and geometry.source_of(shots[stem]):
+    for stem, by_headers, trace in gathers:
+        if not by_headers and int(trace) >= most and geometry.source_of(shots[stem]):
             raise ConfigError(
                 f"{stem} would be shot {shots[stem]} by its name, but has a trace {trace}, and "
                 f"the geometry {n_receivers} receivers: if it holds several shots, of which its "

@@ -228,7 +228,14 @@ def with_components(
     pairs, left_out = [], set()
     for trace in traces:
         code = trace.stats.channel
-        if code in claims and not any(rival.meet(trace) for rival in rivals[code]):
+        settled = trace.stats.get("of_component")  # of a counted sensor
+        if settled:
+            pairs.append((trace, settled))
+        elif (
+            settled is None
+            and code in claims
+            and not any(rival.meet(trace) for rival in rivals[code])
+        ):
             pairs.append((trace, claims[code]))
         else:
             left_out.add(code)
@@ -239,9 +246,10 @@ def with_components(
         why = (
             f"no known component, or another channel is that component ({used or 'none is known'})"
         )
-        if are_sensors(spans):
+        if are_sensors(spans) or any("of_component" in trace.stats for trace in traces):
             why = "numbers but 1, 2 and 3 are of sensors, not of components: give each sensor a "
-            why += "station code of its own (components codes that end in E, N, Z)"
+            why += "station code of its own (components codes that end in E, N, Z), or take one "
+            why += "alone (--channel)"
         warnings.warn(
             f"{station}: channels {', '.join(sorted(left_out))} left out: {why}",
             RecordWarning,

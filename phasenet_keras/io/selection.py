@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -12,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.channels import seed_codes
+from phasenet_keras.io.channels import are_sensors, seed_codes
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import headers_of
 from phasenet_keras.io.times import TIME_IN_WORDS, exact_time
 from phasenet_keras.io.wording import some
@@ -91,6 +92,38 @@ class Selection:
         network, station, location, _ = seed_codes(heard.key[0])
         return self.takes_codes(network, station, location, heard.code)
 
+    def sensors_of(self, channels: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Return what wanted channels are that count sensors: one that is wanted alone is a Z.
+
+        Args:
+            channels: station, as `station_id` gives it, and code of all that there are.
+
+        Returns:
+            Components by channel; empty where several of an instrument are wanted.
+
+        Example:
+            >>> there = [("XX.A..S0", f"S0{n}") for n in range(1, 8)]
+            >>> Selection(channel="S05").sensors_of(there)
+            {('XX.A..S0', 'S05'): 'Z'}
+        """
+        codes: dict[str, set[str]] = {}
+        for station, code in channels:
+            codes.setdefault(station, set()).add(code)
+        found: dict[tuple[str, str], str] = {}
+        for station, of_station in codes.items():
+            if are_sensors(of_station):
+                of_id = seed_codes(station)[:3]
+                wanted = [code for code in of_station if self.takes_codes(*of_id, code)]
+                component = "Z" if len(wanted) == 1 else ""
+                found |= {(station, code): component for code in wanted}
+        return found
+
+    def wanted_of(self, traces: Iterable[Trace]) -> list[Trace]:
+        """Return the traces of those that were read together whose codes match."""
+        traces = list(traces)
+        settled = _settled(traces, self.sensors_of(map(_channel_of, traces)))
+        return [trace for trace in settled if self.takes_channel(trace)]
+
     def takes_time(self, start: UTCDateTime, end: UTCDateTime) -> bool:
         """Tell if a span of time has a part in the one wanted."""
         too_early = self.start is not None and end < self.start
@@ -137,16 +170,24 @@ class Selection:
                     taken.add(number)
         return [path for number, path in enumerate(paths) if number in taken]
 
-    def cut(self, trace: Trace) -> Trace | None:
-        """Return what is wanted of a trace, None for nothing."""
-        if not self.takes_header(trace):
-            return None
+    def cut(
+        self, traces: Iterable[Trace], sensors: Mapping[tuple[str, str], str] | None = None
+    ) -> list[Trace]:
+        """Return what is wanted of traces, cut to the span of time.
+
+        Args:
+            traces: that were read together.
+            sensors: as `sensors_of` gives them, of more than these; None: there are no more.
+        """
+        traces = list(traces)
+        sensors = self.sensors_of(map(_channel_of, traces)) if sensors is None else sensors
+        wanted = [trace for trace in _settled(traces, sensors) if self.takes_header(trace)]
         if self.start is None and self.end is None:
-            return trace
+            return wanted
         # The end is exclusive; ObsPy's is not.
         end = None if self.end is None else self.end - 1e-6
-        part = trace.slice(self.start, end, nearest_sample=False)
-        return part if part.stats.npts else None
+        parts = [trace.slice(self.start, end, nearest_sample=False) for trace in wanted]
+        return [part for part in parts if part.stats.npts]
 
 
 def said_of_codes(selection: Selection, paths: Iterable[Path]) -> str:
@@ -190,6 +231,20 @@ def parse_time(text: str, option: str) -> UTCDateTime:
 def _codes_of(trace: Trace) -> tuple[str, str, str, str]:
     s = trace.stats
     return s.network, s.station or s.get("station_name", ""), s.location, s.channel
+
+
+def _settled(traces: Iterable[Trace], sensors: Mapping[tuple[str, str], str]) -> Iterator[Trace]:
+    """Yield traces, those of counted sensors with their component: see `with_components`."""
+    for trace in traces:
+        component = sensors.get(_channel_of(trace))
+        if component is not None:
+            trace = type(trace)(trace.data, trace.stats)  # the caller's own stays as it is
+            trace.stats.of_component = component
+        yield trace
+
+
+def _channel_of(trace: Trace) -> tuple[str, str]:
+    return station_id(trace), trace.stats.channel
 
 
 def _matches(wanted: str | None, code: str) -> bool:

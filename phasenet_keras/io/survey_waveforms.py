@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.gather_names import names_in, own_names, read_names, shots_of_files
+from phasenet_keras.io.gather_names import (
+    OwnNames,
+    names_in,
+    own_names,
+    own_names_of_record,
+    read_names,
+    shots_of_gathers,
+)
 from phasenet_keras.io.geometry import Geometry
 from phasenet_keras.io.index import expand_paths
 from phasenet_keras.io.registry import holds_records
@@ -41,8 +48,11 @@ def read_gather_records(
         Shot, receiver and record, in the order of the files. Files give records without labels.
 
     Raises:
-        FormatError: for files that cannot be read.
+        FormatError: for files that are named and cannot be read, or where none can.
         ConfigError: for a pattern without the groups.
+
+    Warns:
+        RecordWarning: for files of folders and patterns that are passed over, as `read_waveforms`.
 
     Example:
         >>> read_gather_records([])
@@ -53,31 +63,41 @@ def read_gather_records(
     if len(sources) == 1 and dataset_chunks(Path(sources[0])):
         records = read_dataset(sources[0])
     else:
-        paths = expand_paths(sources)
-        for path in filter(holds_records, paths):
+        for path in filter(holds_records, expand_paths(sources)):
             raise FormatError(
                 f"{path} holds records of its own labels and shots: make a data set of it by "
                 "`phasenet-keras prepare`, and give that folder alone"
             )
-        records = map(_unlabelled, read_waveforms(paths))
+        records = map(_unlabelled, read_waveforms(sources))
     records = list(records)
     own = [_own_names(record, geometry) if pattern is None else None for record in records]
-    shots = shots_of_files((pair[0] for pair in own if pair), geometry)
+    gathers = [record.gather.removeprefix("shot ") for record in records]
+    shots = shots_of_gathers(
+        {
+            names_of.gather: names_of.shot
+            for names_of, gather in zip(own, gathers, strict=True)
+            if names_of and gather in ("", names_of.gather)
+        },
+        geometry,
+    )
     found = []
-    for record, of_gather in zip(records, own, strict=True):
+    for record, names_of, gather in zip(records, own, gathers, strict=True):
         wave = record.waveform
         named = names_in((record.name, wave.source, wave.station), pattern)
-        stem, trace = of_gather or ("", wave.station)
-        shot = named.get("shot", record.gather.removeprefix("shot ") or shots.get(stem, "1"))
-        found.append((name_key(shot), name_key(named.get("receiver", trace)), record))
+        shot = shots.get(gather or (names_of.gather if names_of else ""), gather)
+        if gather and geometry and not geometry.source_of(shot):
+            shot = gather
+        receiver = names_of.trace if names_of else wave.station
+        shot, receiver = named.get("shot", shot or "1"), named.get("receiver", receiver)
+        found.append((name_key(shot), name_key(receiver), record))
     return found
 
 
-def _own_names(record: LabelledWaveform, geometry: Geometry | None) -> tuple[str, str] | None:
-    wave, gather = record.waveform, record.gather.removeprefix("shot ")
-    return own_names(wave.source, wave.station, geometry) or own_names(
-        gather, wave.station, geometry
-    )
+def _own_names(record: LabelledWaveform, geometry: Geometry | None) -> OwnNames | None:
+    wave = record.waveform
+    if record.gather:  # of a data set, which does not say what file it is from
+        return own_names_of_record(wave.station, geometry)
+    return own_names(wave.source, wave.station, geometry)
 
 
 def _unlabelled(wave: Waveform) -> LabelledWaveform:

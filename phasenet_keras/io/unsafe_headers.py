@@ -11,7 +11,7 @@ from pathlib import Path
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.types import FormatError
 
-__all__ = ["check_gse", "check_time_slices", "with_possible_longitudes"]
+__all__ = ["SAC_UNDEFINED", "check_gse", "check_time_slices", "with_possible_longitudes"]
 
 # GSE. Type of the data and number of samples in the first line of a trace, by its first word.
 GSE_HEADERS = {b"WID1": (slice(74, 78), slice(27, 35)), b"WID2": (slice(44, 47), slice(48, 56))}

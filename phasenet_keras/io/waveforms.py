@@ -45,6 +45,8 @@ __all__ = ["read_waveforms", "waveforms_of"]
 
 # An offset that is so many times the deviation of values that are not whole is taken off, too.
 LARGE_OFFSET = 1e3
+# So many errors are told where no file of a folder can be read.
+MOST_SAID = 3
 
 
 def read_waveforms(
@@ -91,8 +93,7 @@ def read_waveforms(
             else:
                 paths += [(path, path == Path(item)) for path in expand_paths([item])]
         stream.extend(_traces_of(paths))
-    wanted = stream if selection is None else filter(selection.takes_channel, stream)
-    return waveforms_of(wanted)
+    return waveforms_of(stream if selection is None else selection.wanted_of(stream))
 
 
 def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
@@ -111,7 +112,9 @@ def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
     texts = [said_of_metadata(kinds)] if kinds else []
     texts += [str(e) for e in errors if not isinstance(e, NoWaveformError | TextOnlyError)]
     if texts and not traces:
-        raise FormatError(texts[-1])
+        said = "; ".join(texts[:MOST_SAID]) + ("; …" if len(texts) > MOST_SAID else "")
+        one = len(passed_over) == 1
+        raise FormatError(said if one else f"none of {len(passed_over)} files can be read: {said}")
     for text in texts:
         warnings.warn(text, RecordWarning, stacklevel=3)
     return traces

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from phasenet_keras.data.settings import number, settled, whole
-from phasenet_keras.types import ConfigError, ShapeError
+from phasenet_keras.data.settings import class_factors, settled, whole
+from phasenet_keras.types import ShapeError
 
 __all__ = ["MaskedCrossEntropy"]
 
@@ -57,21 +57,8 @@ class MaskedCrossEntropy(keras.losses.Loss):
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype="float32")
         self.n_phases = settled("n_phases", whole(2), n_phases)
-        try:
-            factors = (1.0,) * self.n_phases if class_weights is None else tuple(class_weights)
-        except TypeError:
-            raise ConfigError(
-                f"class_weights is a list of numbers, one a phase, noise first; received "
-                f"{class_weights!r}"
-            ) from None
-        if len(factors) != self.n_phases:
-            raise ConfigError(
-                f"class_weights has a factor for each of {self.n_phases} phases, received "
-                f"{len(factors)}: {factors}"
-            )
-        self.class_weights = tuple(
-            settled("each of class_weights", number(0), factor) for factor in factors
-        )
+        factors = (1.0,) * self.n_phases if class_weights is None else class_weights
+        self.class_weights = class_factors(factors, self.n_phases)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each sample, ``(batch, samples)``."""

@@ -61,7 +61,7 @@ def _own_roots() -> list[Path]:
 
 
 def list_presets() -> dict[str, Path]:
-    """Return every preset that can be named, with its folder.
+    """Return every preset that can be named, with its folder; of a run that of its best network.
 
     Example:
         >>> "ncedc" in list_presets()
@@ -69,9 +69,16 @@ def list_presets() -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for root in preset_roots():
-        for contract in sorted(root.glob(f"*/{CONTRACT}")):
-            found.setdefault(contract.parent.name, contract.parent)
+        for path in sorted(root.glob("*")):
+            if folder := _preset_in(path):
+                found.setdefault(path.name, folder)
     return found
+
+
+def _preset_in(path: Path) -> Path | None:
+    """Return the folder of the preset that a folder is or, of a run, holds: its best network."""
+    folders = (path, path / BEST)
+    return next((folder for folder in folders if (folder / CONTRACT).is_file()), None)
 
 
 def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
@@ -84,10 +91,8 @@ def find_preset(name_or_path: str | os.PathLike[str]) -> Path:
     path = check_path(name_or_path, "a preset")
     with suppress(RuntimeError):  # a home of nobody, which is then a name as any other
         path = path.expanduser()
-    # A run folder serves, too: the best network in it.
-    for folder in (path, path / BEST):
-        if (folder / CONTRACT).is_file():
-            return folder
+    if folder := _preset_in(path):
+        return folder
     known = list_presets()
     name = os.fspath(name_or_path)
     if name in known:

@@ -249,6 +249,9 @@ class GroupRun:
         self._picker = picker
         self._job = job
         self._known = picker.fixtures()
+        self._sensors = job.selection.sensors_of(
+            (heard.key[0], heard.code) for block in job.blocks for heard in block.codes
+        )
         self._picks: list[Pick] = []
         self._facts: list[dict[str, Any]] = []
 
@@ -303,8 +306,7 @@ class GroupRun:
             return []
         if block.path in self._job.shown:
             name_source(traces, self._job.shown[block.path])
-        wanted = [self._job.selection.cut(trace) for trace in traces]
-        return [trace for trace in wanted if trace is not None]
+        return self._job.selection.cut(traces, self._sensors)
 
     @contextmanager
     def _noted(self, path: Path) -> Iterator[None]:

@@ -258,7 +258,7 @@ def _pick_group(
             except FormatError as error:
                 yield FileReport.of_error(path, error)
         yield from _notes(path, texts)
-    stream.traces = [trace for trace in map(selection.cut, stream) if trace is not None]
+    stream.traces = selection.cut(stream)
     if not stream:
         return
     with noted() as texts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -323,7 +323,23 @@ def _label_more(comparison: Comparison, best: str) -> str:
     change = f"from {few} to {many} training records the mean F1 changed by {gain:+.3f}"
     if gain > WORTH_LABELLING:
         return f" Label more: {change}."
+    if _mean_f1(comparison.scores(best, many)) <= _mean_f1(comparison.scores(ZERO_SHOT)):
+        return f" If more labels help is not known, for training beats nothing yet: {change}."
+    if _ends_early(comparison, best, (few, many)):
+        return (
+            f" Train longer before you judge: validation F1 rose to the end of the runs; {change}."
+        )
     return f" Stop labelling records of this kind: {change}."
+
+
+def _ends_early(comparison: Comparison, strategy: str, sizes: Sequence[int]) -> bool:
+    """Tell if most runs ended at their highest validation F1, below 1, and higher than before."""
+    rising = []
+    for result in comparison.results:
+        if result.run.strategy == strategy and result.run.n_records in sizes and result.history:
+            *before, last = [report.dev_f1 for report in result.history]
+            rising.append(last < 1.0 and all(last > f1 for f1 in before))
+    return 2 * sum(rising) > len(rising)
 
 
 def _phrase(scores: Mapping[str, PhaseScores]) -> str:

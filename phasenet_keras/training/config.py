@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
 from typing import Any
@@ -35,6 +35,7 @@ from phasenet_keras.data.settings import (
     Kind,
     by_name,
     choice,
+    class_factors,
     number,
     optional,
     settle,
@@ -176,7 +177,7 @@ class TrainConfig:
         self._check_label()
         if self.augmentation is not None:
             object.__setattr__(self, "augmentation", _steps(self.augmentation))
-        object.__setattr__(self, "class_weights", _class_weights(self.class_weights))
+        object.__setattr__(self, "class_weights", class_factors(self.class_weights))
         steps = USUAL_STEPS if self.augmentation is None else self.augmentation
         object.__setattr__(self, "steps", tuple(_step(item) for item in steps))
 
@@ -291,18 +292,6 @@ def _steps(given: Any) -> tuple[Mapping[str, Any], ...]:
         {key: v.item() if isinstance(v, np.generic) else v for key, v in item.items()}
         for item in given
     )
-
-
-def _class_weights(given: Any) -> tuple[float, ...]:
-    """Return the factors of the phases' terms; their number is that of a network's phases."""
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise ConfigError(
-            f"class_weights is a list of numbers, one a phase, noise first; received {given!r}"
-        )
-    factors = tuple(settled("each of class_weights", number(0), value) for value in given)
-    if factors and not any(factors):
-        raise ConfigError("class_weights are all 0: nothing would be learnt")
-    return factors
 
 
 def _step(item: Mapping[str, Any]) -> Augmentation:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from phasenet_keras.data.settings import class_factors
 from phasenet_keras.io.instruments import are_one_rate
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.checks_data import (
@@ -89,11 +90,8 @@ def check_training(
     """
     check_journal(config.tensorboard)
     phases = parent.config.phases
-    if config.class_weights and len(config.class_weights) != len(phases):
-        raise ConfigError(
-            f"class_weights has a factor for each of {', '.join(phases)}, received "
-            f"{len(config.class_weights)}: {config.class_weights}"
-        )
+    if config.class_weights:
+        class_factors(config.class_weights, phases)
     parts = {"learn from (split 'train')": train_records, "validate on (split 'dev')": dev_records}
     lacking = [what for what, records in parts.items() if not records]
     if lacking:

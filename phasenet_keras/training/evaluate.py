@@ -47,7 +47,8 @@ __all__ = [
 
 # A tolerance above these tells little: of the records' length, and in samples.
 WIDE_PART, WIDE_SAMPLES = 0.05, 50.0
-# Records whose rate differs from the preset's by more than this are others than it was made for.
+# Training takes samples as they are: where rates differ by more than this, what is scored after
+# resampling looks otherwise than what was learnt. `pick` asks if onsets survive (`far_rates.py`).
 FAR_FACTOR = 2.0
 
 

@@ -363,15 +363,15 @@ def _of_one_kind(
     near = [kind for kind in fitting if _same_rate(kind[1], chosen[1]) and kind[0] == chosen[0]]
     kept = [row for row, kind in zip(rows, kinds, strict=True) if kind in near]
     why = f"the data set holds {_words(chosen)}; choose with --channels and --sampling-rate-hz"
+    if settings.channels != chosen[0] and settings.channels in {names for names, _ in fitting}:
+        why = f"the data set holds {_words(chosen)}, the most common, and the network pads the rest"
+        why += f"; phasenet-keras prepare --channels {settings.channels} takes those that have all"
     if any(not _same_rate(rate_hz, chosen[1]) for _, rate_hz in others):
         why += ", or bring all to one rate with --resample-hz"
     if any(set(chosen[0]) < set(names) and _same_rate(hz, chosen[1]) for names, hz in others):
         why += f"; phasenet-keras prepare --channels {chosen[0]} takes those of records with more"
-    return (
-        tuple(chosen[0]),
-        kept,
-        [BadRow(None, f"{_said(k, n)}: {why}") for k, n in others.items() if k not in near],
-    )
+    bad = [BadRow(None, f"{_said(k, n)}: {why}") for k, n in others.items() if k not in near]
+    return tuple(chosen[0]), kept, bad
 
 
 def _kind(row: Mapping[str, Any]) -> tuple[str, float]:

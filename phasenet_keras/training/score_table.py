@@ -42,13 +42,14 @@ def markdown_table(rows: Mapping[str, Mapping[str, PhaseScores]]) -> str:
     """
     scores = [score for of_phases in rows.values() for score in of_phases.values()]
     unit = unit_of_scores(scores)
+    of_interval = " (95 %)" if has_intervals(scores) else ""
     table = [
         {
             "what": name,
             "phase": phase,
-            "F1 (95 %)": with_interval(score, "f1"),
-            "precision (95 %)": with_interval(score, "precision"),
-            "recall (95 %)": with_interval(score, "recall"),
+            f"F1{of_interval}": with_interval(score, "f1"),
+            f"precision{of_interval}": with_interval(score, "precision"),
+            f"recall{of_interval}": with_interval(score, "recall"),
             f"residual mean ± std ({unit.symbol})": mean_and_std(score, unit),
             f"MAE ({unit.symbol})": _or_none(unit.per_s * score.mae_s, ".2f"),
             "false picks an hour": _false_picks(score),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.hdf5_files import (
     DAMAGE,
@@ -23,13 +22,14 @@ from phasenet_keras.io.hdf5_files import (
     values_of,
 )
 from phasenet_keras.io.labels.hdf5_attributes import (
+    ARRIVALS,
+    INDICES,
+    arrivals_in,
     first_text,
     number_in,
-    numbers_of,
     text_of,
     texts_of,
 )
-from phasenet_keras.io.labels.row_labels import samples_of_times
 from phasenet_keras.io.labels.rows import (
     SAMPLE_COLUMNS,
     SPLIT_NAMES,
@@ -49,14 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named", "waveform_named"]
 
-# Attributes of an arrival in samples by phase, in the order in which they are looked for; then in
-# time, which count where no other gives the phase.
-ARRIVALS: Mapping[str, tuple[str, ...]] = {
-    phase: (*names, f"{phase.lower()}_arrival_sample") for phase, names in SAMPLE_COLUMNS.items()
-}
-TIMES = {phase: [name for name in TIME_COLUMNS_S if name[0].upper() == phase] for phase in ARRIVALS}
-OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
-TYPES, INDICES = "phase_type", "phase_index"
 LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], *TIME_COLUMNS_S, INDICES}
 START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
@@ -152,7 +144,7 @@ def _check_are_channels(path: Path) -> None:
             own = _own_attributes(node)
             shape = dataset_of(node).shape
             n_channels = 1 if {*CHANNELS} & {*above, *own} else min(shape)
-            records.append((n_channels, _arrivals(own)))
+            records.append((n_channels, arrivals_in(own)))
     check_are_channels(records, str(path))
 
 
@@ -192,7 +184,7 @@ def _record(
         )
     attributes = {**above, **own}
     wave = _waveform(name, dataset_of(node), attributes, source)
-    arrivals = _arrivals(own, wave)
+    arrivals = arrivals_in(own, wave)
     shot = first_text(attributes, "shot")
     split = first_text(attributes, "split")
     return LabelledWaveform(
@@ -317,35 +309,6 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
         if len(names) == 1 and len(names[0]) == n_channels:
             names = list(names[0])
     return names or list(DEFAULT_CHANNELS.get(n_channels, ()))
-
-
-def _arrivals(own: Mapping[str, Any], wave: Waveform | None = None) -> dict[str, tuple[float, ...]]:
-    """Return the arrivals of each phase in samples of a record; without one times stay as such."""
-    found: dict[str, list[float]] = {}
-    for phase, names in ARRIVALS.items():
-        value = next((own[name] for name in names if name in own), None)
-        found[phase] = numbers_of(value)
-    types, indices = texts_of(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
-    if len(types) != len(indices):
-        raise FormatError(
-            f"it has {len(types)} names in {TYPES} and {len(indices)} samples in {INDICES}: "
-            "they should be as many"
-        )
-    by_type: dict[str, list[float]] = {phase: [] for phase in ARRIVALS}
-    for name, index in zip(types, indices, strict=True):
-        if known := phase_of(name):
-            by_type[known] += numbers_of(index)
-    for phase, columns in TIMES.items():
-        column = next((name for name in columns if name in own), None)
-        if column and not found[phase] and not by_type[phase]:
-            times = numbers_of(own[column])
-            found[phase] = times if wave is None else [*samples_of_times(times, column, wave)]
-        if found[phase]:
-            # Further onsets alone would say that the main one, not labelled, is noise.
-            found[phase] += numbers_of(own.get(OTHERS[phase]))
-    return {
-        phase: (*found[phase], *by_type[phase]) for phase in found if found[phase] + by_type[phase]
-    }
 
 
 def _rate(attributes: Mapping[str, Any], source: str) -> float:

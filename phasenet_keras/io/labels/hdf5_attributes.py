@@ -1,4 +1,4 @@
-"""What an attribute of HDF5 says, as text and as numbers."""
+"""What attributes of HDF5 say, as text, as numbers and as arrivals."""
 
 from __future__ import annotations
 
@@ -7,13 +7,102 @@ from typing import Any
 
 import numpy as np
 
+from phasenet_keras.io.catalogs import phase_of
+from phasenet_keras.io.labels.row_labels import (
+    are_other_arrivals,
+    samples_of_times,
+    warn_of_other_arrivals,
+)
+from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS, TIME_COLUMNS_S
 from phasenet_keras.io.text_tables import NO_SAMPLES
-from phasenet_keras.types import FormatError
+from phasenet_keras.types import FormatError, Waveform
 
-__all__ = ["first_text", "number_in", "numbers_of", "text_of", "texts_of"]
+__all__ = [
+    "ARRIVALS",
+    "INDICES",
+    "arrivals_in",
+    "first_text",
+    "number_in",
+    "text_of",
+    "texts_of",
+]
+
+# Attributes of an arrival in samples by phase, in the order in which they are looked for; then in
+# time, which count where no other gives the phase.
+ARRIVALS: Mapping[str, tuple[str, ...]] = {
+    phase: (*names, f"{phase.lower()}_arrival_sample") for phase, names in SAMPLE_COLUMNS.items()
+}
+TIMES = {phase: [name for name in TIME_COLUMNS_S if name[0].upper() == phase] for phase in ARRIVALS}
+OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
+TYPES, INDICES = "phase_type", "phase_index"
 
 
-def numbers_of(value: Any) -> list[float]:
+def arrivals_in(
+    own: Mapping[str, Any], wave: Waveform | None = None
+) -> dict[str, tuple[float, ...]]:
+    """Return the arrivals of each phase in samples of a record; without one times stay as such.
+
+    Raises:
+        FormatError: for other text, as many names as not samples, or a time after a trigger that
+            is not known.
+
+    Warns:
+        RecordWarning: if attributes of one phase have different arrivals.
+    """
+    by_type = _arrivals_by_type(own)
+    arrivals: dict[str, tuple[float, ...]] = {}
+    for phase, names in ARRIVALS.items():
+        name = next((name for name in names if name in own), "")
+        found = _numbers_of(own.get(name))
+        time = next((name for name in TIMES[phase] if name in own), "")
+        if time and not found and not by_type[phase]:
+            name, times = time, _numbers_of(own[time])
+            found = times if wave is None else [*samples_of_times(times, time, wave)]
+        if wave is not None and (found or by_type[phase]):
+            _warn_of_others(
+                own, phase, *((name, found) if found else (INDICES, by_type[phase])), wave
+            )
+        if found:
+            # Further onsets alone would say that the main one, not labelled, is noise.
+            found += _numbers_of(own.get(OTHERS[phase]))
+        if found or by_type[phase]:
+            arrivals[phase] = (*found, *by_type[phase])
+    return arrivals
+
+
+def _arrivals_by_type(own: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the samples of each phase among those that have a list of names beside them."""
+    types, indices = texts_of(own.get(TYPES)), np.atleast_1d(own.get(INDICES, ()))
+    if len(types) != len(indices):
+        raise FormatError(
+            f"it has {len(types)} names in {TYPES} and {len(indices)} samples in {INDICES}: "
+            "they should be as many"
+        )
+    found: dict[str, list[float]] = {phase: [] for phase in ARRIVALS}
+    for name, index in zip(types, indices, strict=True):
+        if known := phase_of(name):
+            found[known] += _numbers_of(index)
+    return found
+
+
+def _warn_of_others(
+    own: Mapping[str, Any], phase: str, counts: str, arrivals: list[float], wave: Waveform
+) -> None:
+    """Say where another attribute has other arrivals of a phase than the one that counts."""
+    for name in (*ARRIVALS[phase], *TIMES[phase]):
+        if name == counts or name not in own:
+            continue
+        try:
+            values = _numbers_of(own[name])
+            others = samples_of_times(values, name, wave) if name in TIME_COLUMNS_S else values
+        except FormatError:  # of no number, or after a trigger that is not known
+            continue
+        texts = [np.format_float_positional(value) for value in values]
+        if values and are_other_arrivals(others, texts, name, arrivals, wave):
+            warn_of_other_arrivals(f"attributes {counts} and {name}", phase)
+
+
+def _numbers_of(value: Any) -> list[float]:
     """Return the numbers of arrivals in an attribute; none for NaN, -1 and blank text.
 
     Raises:

@@ -27,7 +27,13 @@ from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number
 from phasenet_keras.io.times import seconds_after
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = ["labelled_by_row", "labelled_by_rows", "samples_of_times"]
+__all__ = [
+    "are_other_arrivals",
+    "labelled_by_row",
+    "labelled_by_rows",
+    "samples_of_times",
+    "warn_of_other_arrivals",
+]
 
 # A time 0 so far from the first sample is said.
 LEAST_OFFSET_SAMPLES = 0.5
@@ -157,10 +163,7 @@ def _warn_of_other_columns(
     columns: Mapping[str, str],
     arrivals: Mapping[str, Sequence[float]],
 ) -> None:
-    """Say where another column of a row has other arrivals of a phase than the one that counts.
-
-    Of one arrival are samples that differ by one, or by what a time's last decimal stands for.
-    """
+    """Say where another column of a row has other arrivals of a phase than the one that counts."""
     for phase, column in columns.items():
         times = [name for name in TIME_COLUMNS_S if name[0].upper() == phase]
         if wave.zero_time is None:
@@ -172,17 +175,52 @@ def _warn_of_other_columns(
                 others = _arrivals(row[name], name, wave, name)
             except FormatError:  # of no number, or outside of the record
                 others = ()
-            step_s = 10.0 ** -len(row[name].partition(".")[2]) * TIME_COLUMNS_S.get(name, 0.0)
-            near = max(1.0, step_s * wave.sampling_rate)
-            pairs = zip(sorted(others), sorted(arrivals[phase]), strict=False)
-            if len(others) != len(arrivals[phase]) or any(abs(a - b) > near for a, b in pairs):
-                warnings.warn(
-                    f"columns {column} and {name} of the table have different arrivals of {phase}: "
-                    f"{column} counts; leave the other out, or rename the one that is to count "
-                    f"{SAMPLE_COLUMNS[phase][0]}",
-                    RecordWarning,
-                    stacklevel=4,
-                )
+            if are_other_arrivals(others, [row[name]], name, arrivals[phase], wave):
+                warn_of_other_arrivals(f"columns {column} and {name} of the table", phase)
+
+
+def are_other_arrivals(
+    others: Sequence[float],
+    texts: Sequence[str],
+    name: str,
+    arrivals: Sequence[float],
+    wave: Waveform,
+) -> bool:
+    """Tell if a column has other arrivals of a phase than the one that counts, all in samples.
+
+    Of one arrival are samples that differ by one, or by what a time's last decimal stands for.
+
+    Args:
+        others: of the column.
+        texts: what stands there.
+        name: of the column.
+        arrivals: of the one that counts.
+        wave: the record.
+
+    Example:
+        >>> import numpy as np
+        >>> from obspy import UTCDateTime
+        >>> wave = Waveform(np.ones((300, 1)), 100.0, UTCDateTime(0), ("Z",), "1")
+        >>> are_other_arrivals([120.0], ["1.20"], "p_time_s", [121.0], wave)
+        False
+        >>> are_other_arrivals([90.0], ["0.90"], "p_time_s", [120.0], wave)
+        True
+    """
+    step_s = 10.0 ** -max(len(text.partition(".")[2]) for text in texts)
+    near = max(1.0, step_s * TIME_COLUMNS_S.get(name, 0.0) * wave.sampling_rate)
+    pairs = zip(sorted(others), sorted(arrivals), strict=False)
+    return len(others) != len(arrivals) or any(abs(a - b) > near for a, b in pairs)
+
+
+def warn_of_other_arrivals(where: str, phase: str) -> None:
+    """Say that of two columns, or attributes, with different arrivals the first counts."""
+    counts = where.split()[1]
+    warnings.warn(
+        f"{where} have different arrivals of {phase}: {counts} counts; leave out the one that is "
+        "wrong",
+        RecordWarning,
+        stacklevel=4,
+    )
 
 
 def samples_of_times(values: Sequence[float], column: str, wave: Waveform) -> tuple[float, ...]:

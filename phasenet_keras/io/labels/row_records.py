@@ -60,7 +60,7 @@ def rows_by_record(
         for number, trace in enumerate(traces, start=1):
             if trace.stats.get("is_named_by_run"):  # rows are of traces, as of other gathers
                 trace.stats.station_name = f"{first.stem}-{number:04d}"
-    waves = waveforms_of(filter(selection.takes_channel, traces))
+    waves = waveforms_of(selection.wanted_of(traces))
     if not waves:
         raise FormatError(f"{first} holds no channel of the codes wanted")
     if len(waves) > 1 and len(files) > 1:

@@ -201,15 +201,22 @@ def is_label_table(path: Path) -> bool:
 
 def _by_phase(table: LabelTable) -> LabelTable:
     """Give rows of one arrival each the column of their phase; other tables stay as they are."""
-    phase_column, value = table.first_of(COLUMNS["phase"]), table.first_of([*VALUE_COLUMNS])
-    if table.sample_columns or not phase_column or not value or has_times(table.columns):
+    phase_column = table.first_of(COLUMNS["phase"])
+    # By what they are: of two names of one the first counts.
+    values = {
+        kind: name for name, kind in reversed([*VALUE_COLUMNS.items()]) if name in table.columns
+    }
+    if table.sample_columns or not phase_column or not values or has_times(table.columns):
         return table
-    names = {phase: f"{phase.lower()}_{VALUE_COLUMNS[value]}" for phase in SAMPLE_COLUMNS}
+    names = {
+        phase: {f"{phase.lower()}_{kind}": column for kind, column in values.items()}
+        for phase in SAMPLE_COLUMNS
+    }
     rows = []
     for row in table.rows:
-        phase = phase_of(row[phase_column])
-        rows.append({**row, names[phase]: row[value]} if phase else row)
-    columns = (*table.columns, *names.values())
+        own = names.get(phase_of(row[phase_column]) or "", {})
+        rows.append({**row, **{name: row[column] for name, column in own.items()}})
+    columns = (*table.columns, *(name for of_phase in names.values() for name in of_phase))
     return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
 
 

@@ -223,7 +223,7 @@ def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) 
         traces = [
             trace
             for path in files
-            for trace in filter(scan.selection.takes_channel, read_stream(path))
+            for trace in scan.selection.wanted_of(read_stream(path))
             if (str(path), station_id(trace)) not in scan.left_out
         ]
         for record in label_by_time(waveforms_of(traces), arrivals):
