@@ -20,6 +20,7 @@ from phasenet_keras.io.catalogs import (
     unmatched_arrivals,
 )
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
+from phasenet_keras.io.labels.files import scan_arrivals
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms
@@ -166,7 +167,33 @@ def test_snuffler_markers(tmp_path):
     ]
     [text] = [str(warning.message) for warning in caught]
     assert "3 damaged, the first is line 7: it names no station" in text
-    assert "1 of other phases (None 1)" in text
+    assert "2 of other phases (None 1, marker of no phase 1)" in text
+    path.write_text("".join(line for line in MARKERS.splitlines(True) if "phase:" not in line))
+    with pytest.raises(FormatError, match="they are of marker of no phase 1: write P"):
+        scan_arrivals(path)
+
+
+def test_a_pick_of_seisans_weight_4_is_left_out_before_any_location(tmp_path):
+    head = " 2012  1 1  0 0  0.0 L".ljust(79) + "1"
+    head += "\n STAT SP IPHASW D HRMM SECON CODA AMPLIT PERI AZIMU VELO AIN AR TRES W  DIS CAZ7\n"
+    lines = [f" A{n}   SZ IP   {weight}    0 0 {10 + n:5.2f}" for n, weight in enumerate(" 1349")]
+    write_text(tmp_path / "s", head + "".join(f"{line:<80}\n" for line in lines) + " " * 80 + "\n")
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(P of weight 0 1\)"):
+        arrivals = read_arrivals(tmp_path / "s")
+    assert facts(arrivals) == [(10.0 + n, "P", "", f"A{n}", "s-1") for n in (0, 1, 2, 4)]
+
+
+def test_a_list_of_events_has_no_picks(tmp_path):
+    text = "time,latitude,longitude,depth,mag,magType,id,place,type\n"
+    text += "2012-01-01T00:00:00.040Z,42,13,10,2.1,ml,us7,Here,earthquake\n"
+    with pytest.raises(FormatError, match=r"events\.csv holds 1 events and no picks: ask for them"):
+        read_arrivals(write_text(tmp_path / "events.csv", text))
+    # A table of picks may say where its stations are.
+    rows = (
+        "time,latitude,longitude,depth,station,phase,type\n2012-01-01T00:00:07,1,2,0,A,Pg,manual\n"
+    )
+    arrivals = read_arrivals(write_text(tmp_path / "picks.csv", rows))
+    assert facts(arrivals) == [(7.0, "P", "", "A", "")]
 
 
 def test_nonlinloc_observations(tmp_path):

@@ -32,6 +32,27 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path, capsys):
     table_of(tmp_path, "fname,itp,,\nt0.txt,100,,\n")  # columns without a name
 
 
+def test_numbers_in_the_first_line_are_no_names_of_columns(tmp_path):
+    text = "1 2024 03 01 00:10:00 3 3 6 3 100\nXX AAA P 602.0 2.0 1e-3 0.01 0.9 120\n"
+    (tmp_path / "phase_sel.txt").write_text(text)
+    with pytest.raises(FormatError, match=r"its first line holds numbers, .* station, phase and"):
+        read_arrivals(tmp_path / "phase_sel.txt")
+    (tmp_path / "css.arrival").write_text("AAA 1709251802.0 1 2024061 -1 -1 HHZ P\n")
+    with pytest.raises(FormatError, match="its first line holds numbers"):
+        read_arrivals(tmp_path / "css.arrival")
+
+
+def test_words_of_names_of_columns_are_joined(tmp_path):
+    header = "Station,Phase,Modelled-Time,PickTime,Pick Error (ms),FName,eventIdx"
+    table = table_of(tmp_path, f"{header}\nA,P,x,2024-03-01T00:00:01.25,9,a,\n")
+    columns = ("station", "phase", "modelled_time", "pick_time", "pick_error_ms", "fname")
+    assert table.columns == (*columns, "event_idx")
+    [arrival] = read_arrivals(tmp_path / "labels.csv")  # QuakeMigrate calls the time so
+    assert (arrival.phase, arrival.time) == ("P", UTCDateTime("2024-03-01T00:00:01.25"))
+    table = table_of(tmp_path, "File Name,P Sample\na.txt,7\n")
+    assert (table.file_column, table.sample_columns) == ("file_name", {"P": "p_sample"})
+
+
 def test_decimal_commas_among_several_arrivals(tmp_path):
     cells = {
         "62,5": "62.5",

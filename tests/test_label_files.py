@@ -66,6 +66,8 @@ def test_a_bad_file_among_others_is_skipped_and_counted(tmp_path, capsys):
 def write_notes(folder):
     (folder / "README").write_text("time and station\nare columns of the tables here\n")
     (folder / "notes.txt").write_text("no arrivals\n")
+    (folder / "log").write_text("this line is one that is no table\n")
+    (folder / "sel.txt").write_text("1 2024 03 01 3 3\nXX A P 1 2 3\n")
     (folder / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (folder / "stations.csv").write_text("station,latitude\nA,1\n")
 
@@ -78,7 +80,7 @@ def test_other_files_of_a_folder_are_passed_over_and_said_once(tmp_path, capsys)
         assert run(tmp_path / "in", "--labels", labels, *out) == 0
         said = " ".join(capsys.readouterr().out.split())
         assert said.count("passed over") == 1
-        assert "4 files are no table or catalogue, and passed over: README, logo.png, " in said
+        assert "6 files are no table or catalogue, and passed over: README, log, logo.png, " in said
         assert "skipped" not in said
         assert "4 records (split by event)" in said
     (tmp_path / "labels/evA.xml").write_text("<quakeml><eventParameters>")  # damaged
@@ -94,7 +96,7 @@ def test_other_files_beside_tables_of_samples_are_passed_over(tmp_path):
     (tmp_path / "l").mkdir()
     (tmp_path / "l/t.csv").write_text("fname,itp\nt0.txt,100\nt1.txt,200\n")
     write_notes(tmp_path / "l")
-    with pytest.warns(RecordWarning, match="4 files are no table or catalogue"):
+    with pytest.warns(RecordWarning, match="6 files are no table or catalogue"):
         records = list(read_labelled(tmp_path / "in", tmp_path / "l"))
     assert [record.arrivals for record in records] == [{"P": (100.0,)}, {"P": (200.0,)}]
     with pytest.raises(FormatError, match=r"notes\.txt no, arrivals: give tables"):

@@ -89,6 +89,48 @@ def test_stations_name_files_with_and_without_their_network(tmp_path, network, h
     assert found == {"A": (51.0,), "B": (52.0,)}
 
 
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [("trace_id", "XX.{}..HHZ"), ("id", "XX.{}..HH"), ("Station ID", "{}"), ("station_code", "{}")],
+)
+def test_stations_in_a_column_of_another_name_name_files(tmp_path, column, name):
+    """In the order of the files all labels would be those of other stations."""
+    (tmp_path / "in").mkdir()
+    stations = ("AAA", "BBB", "CCC")
+    for number, station in enumerate(stations):
+        header = {"network": "XX", "station": station, "channel": "HHZ", "sampling_rate": 100.0}
+        file = str(tmp_path / f"in/{number}.mseed")
+        Trace(noise(number, 400)[:, 0], header).write(file, format="MSEED")
+    wanted = {f"XX.{station}..HH": (50.0 + n,) for n, station in enumerate(("AAA", "BBB", "CCC"))}
+    rows = [
+        f"{name.format(station)},{50 + n}" for n, station in [(2, "CCC"), (0, "AAA"), (1, "BBB")]
+    ]
+    for header, of_phase in ((f"{column},itp", ""), (f"{column},phase,sample", "P,")):
+        given = [row.replace(",", f",{of_phase}") for row in rows]
+        records, bad, said = read(tmp_path / "in", header, given)
+        assert (bad, said) == ([], [])
+        assert {r.waveform.station: r.arrivals["P"] for r in records} == wanted
+    # Numbers of rows are no stations.
+    records, bad, [said] = read(tmp_path / "in", "id,itp", ["1,50", "2,51", "3,52"])
+    assert (len(records), bad) == (3, [])
+    assert "rows are taken in the order of these" in said
+
+
+def test_rows_of_stations_in_the_order_of_their_files_stay_in_it(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        header = {"station": "AB"[number % 2], "channel": "HHZ", "sampling_rate": 100.0}
+        file = str(tmp_path / f"in/{number}.mseed")
+        Trace(noise(number, 400)[:, 0], header).write(file, format="MSEED")
+    rows = [f"{'AB'[n % 2]},{50 + n}" for n in range(4)]
+    records, bad, [said] = read(tmp_path / "in", "station_id,itp", rows)
+    assert "row 1 for 0.mseed, row 4 for 3.mseed" in said
+    assert ([r.arrivals["P"][0] for r in records], bad) == ([50.0, 51.0, 52.0, 53.0], [])
+    _, bad, _ = read(tmp_path / "in", "station_id,itp", [rows[1], *rows[:1], *rows[2:]])
+    assert len(bad) == 4
+    assert all("is wanted: name the file of each row" in text for text in bad)
+
+
 def test_a_station_of_two_networks_is_asked_for_its_network(tmp_path):
     write_station_files(tmp_path / "in", {"1": ("CX", "A"), "2": ("XX", "A"), "3": ("", "")})
     rows = [",A,5", "CX,A,6", "YY,A,7", ",XX.A,8", "CX,,9"]

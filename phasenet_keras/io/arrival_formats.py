@@ -17,6 +17,7 @@ from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
     decoded,
     event_in,
+    first_words,
     split_table,
     warn_of_weights,
 )
@@ -45,8 +46,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "S": ("s_time", "s_arrival_time"),
 }
 ONE_A_ROW = ("station", "phase", "time")
+# Columns of lists of events, where time, type and id are those of an event.
+OF_EVENTS = {"time", "type", "latitude", "longitude", "depth"}
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
+ACCEPTED = (
+    "Accepted are catalogues that ObsPy reads (QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc "
+    "observations, Snuffler marker files, and tables with columns station, phase and time (UTC)"
+)
 
 _CLOCK = re.compile(r"\d{1,2}:\d")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
@@ -118,6 +125,8 @@ def _snuffler_entries(text: str) -> Iterator[Entry]:
     lines = [line.split() for line in text.splitlines()]
     events = {tuple(f[1:3]): f[4] for f in lines if f[:1] == ["event:"] and len(f) > 4}
     for number, fields in enumerate(lines, start=1):
+        if fields and _DATE.match(fields[0]):  # a marker of no phase
+            yield Entry(f"line {number}", " ".join(fields[:2]), "marker of no phase")
         if fields[:1] != ["phase:"]:
             continue
         where, time = f"line {number}", " ".join(fields[1:3])
@@ -206,6 +215,8 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     phases = [] if is_one_a_row else [phase for phase in PHASE_TIMES if phase in found]
     if not is_one_a_row and ("station" not in found or not phases):
         return None
+    if set(columns) >= OF_EVENTS and columns[found["phase"]] == "type":
+        raise _no_picks(path, len(rows))
     warn_of_weights(path, columns, rows)
     # Where blanks separate, one too many is in a time: all behind it would be moved.
     n_cells = len(columns) if delimiter == " " else None
@@ -243,11 +254,14 @@ def _dated(cells: Mapping[str, str], role: str) -> str:
 
 
 def _catalogue_or_raise(content: bytes, path: Path, error: csv.Error) -> Iterator[Entry]:
-    """Yield the picks of a catalogue; what is none is a table that cannot be read."""
+    """Yield the picks of a catalogue; what is none is a table that cannot be read, or a note."""
     try:
         yield from _catalogue_entries(content, path)
     except NoLabelsError:
-        raise FormatError(f"{path} is no readable table of arrivals: {error}") from error
+        is_table = first_words(content) & {name for names in COLUMNS.values() for name in names}
+        raise (FormatError if is_table else NoLabelsError)(
+            f"{path} is no readable table of arrivals: {error}. {ACCEPTED}"
+        ) from error
 
 
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
@@ -264,18 +278,13 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             raise FormatError(f"{path} is {kind}") from error
         is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
         raise (FormatError if is_damaged else NoLabelsError)(
-            f"{path} is no file of arrivals known here. Accepted are catalogues that ObsPy reads "
-            "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
-            "files, and tables with columns station, phase and time (UTC). It begins with "
+            f"{path} is no file of arrivals known here. {ACCEPTED}. It begins with "
             f"{decoded(content[:40])!r}"
         ) from error
     loose = [] if seiscomp is None else [Entry(*item) for item in loose_picks(seiscomp)]
     yield from loose
     if not loose and not any(event.picks for event in catalogue):
-        raise FormatError(
-            f"{path} holds {len(catalogue)} events and no picks: ask for them when you download "
-            "a catalogue (includearrivals=true)"
-        )
+        raise _no_picks(path, len(catalogue))
     unused = _unused_picks(catalogue)
     for number, event in enumerate(catalogue, start=1):
         # ObsPy invents another id at every reading where the file has none.
@@ -306,17 +315,31 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             yield Entry(where, pick.time or "", phase, network, station, name, rank)
 
 
+def _no_picks(path: Path, n_events: int) -> FormatError:
+    return FormatError(
+        f"{path} holds {n_events} events and no picks: ask for them when you download a catalogue "
+        "(QuakeML, includearrivals=true)"
+    )
+
+
 def _unused_picks(catalogue: Catalog) -> set[str]:
     """Return the ids of picks that have the weight 0 in every location, if others have more."""
     weights: dict[str, float] = {}
     for event in catalogue:
+        unused = {str(pick.resource_id) for pick in event.picks if _is_of_no_weight(pick)}
         for arrival in (item for origin in event.origins for item in origin.arrivals):
             weight = 1.0 if arrival.time_weight is None else arrival.time_weight
             pick = str(arrival.pick_id)
-            weights[pick] = max(weight, weights.get(pick, 0.0))
+            weights[pick] = max(0.0 if pick in unused else weight, weights.get(pick, 0.0))
     if not any(weights.values()):
         return set()
     return {pick for pick, weight in weights.items() if not weight}
+
+
+def _is_of_no_weight(pick: Pick) -> bool:
+    """Tell if a reader gave a pick SEISAN's weight 4, before any location: it has none."""
+    weight = getattr(pick, "extra", {}).get("nordic_pick_weight", {})
+    return str(weight.get("value", "")) == "4"
 
 
 def _other_kind(content: bytes) -> str:

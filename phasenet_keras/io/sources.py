@@ -34,7 +34,7 @@ from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.labels.understood import said_of_columns
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import RecordWarning, headers_of
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection, said_of_codes
 from phasenet_keras.io.wording import some
@@ -317,7 +317,7 @@ def _said_of_columns(file: Path) -> str:
 def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:
     """Return what to look at where no arrival by time can be read."""
     folders = [str(item) for item in given_labels(labels) if Path(item).is_dir()]
-    if folders:
+    if folders and any(map(headers_of, files)):
         return f"; {folders[0]} is a folder: are waveforms and labels exchanged?"
     try:
         columns = read_label_table(files[0]).columns

@@ -125,7 +125,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
     files, named = label_files(labels), _named(labels)
     found: dict[Path, list[Arrival]] = {}
     bad: list[str] = []
-    passed_over: dict[Path, str] = {}
+    passed_over: dict[Path, NoLabelsError] = {}
     others: Counter[str] = Counter()
     for path in files:
         try:
@@ -134,7 +134,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
             if len(files) == 1:
                 raise
             if isinstance(error, NoLabelsError) and path not in named:
-                passed_over[path] = str(error)
+                passed_over[path] = error
             else:
                 bad.append(str(error))
             continue
@@ -142,7 +142,8 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
         others += of_file
     where = said_of_files(files)
     if not found:
-        raise FormatError(f"none of {where} can be used; {[*bad, *passed_over.values()][0]}")
+        text = f"none of {where} can be used; {[*bad, *passed_over.values()][0]}"
+        raise FormatError(text) if bad else NoLabelsError(text)
     _say_passed_over([*passed_over])
     if others and not any(found.values()):
         raise no_direct_phase(where, others)

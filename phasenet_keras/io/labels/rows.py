@@ -21,6 +21,7 @@ from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
     are_fillers,
     decoded,
+    first_words,
     has_sign_in_number,
     number_of,
     read_table,
@@ -194,8 +195,10 @@ def is_label_table(path: Path) -> bool:
         if "\0" in text or metadata_kind(path, content) == NOTE:
             return False
         table = _by_phase(LabelTable(path, (), split_table(text)[0]))
-    except (OSError, csv.Error):  # reading it says what is wrong
+    except OSError:  # reading it says what is wrong
         return True
+    except csv.Error:
+        return bool(first_words(content) & {*NUMBER_COLUMNS, *FILE_COLUMNS})
     return bool(table.sample_columns or table.file_column or has_times(table.columns))
 
 
