@@ -53,6 +53,55 @@ def test_words_of_names_of_columns_are_joined(tmp_path):
     assert (table.file_column, table.sample_columns) == ("file_name", {"P": "p_sample"})
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "n_cells"),
+    [
+        ("station,phase,time", "A,P,2024-03-01 00:00:01,25", 4),  # the decimals would be lost
+        ("station,p_time,s_time", "A,2024-03-01 00:00:01,25,2024-03-01 00:00:02", 4),
+        ("station\tphase\ttime", "1\tA\tP\t2024-03-01T00:00:01", 4),  # R's names of rows
+    ],
+)
+def test_a_row_of_times_with_a_cell_too_many_is_damaged(tmp_path, header, row, n_cells):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\n{row}\n")
+    with pytest.raises(FormatError, match=f"row 1 has {n_cells} cells, the header 3: the time"):
+        read_arrivals(path)
+    good = row.replace(",25", "").removeprefix("1\t") + header[7] * 2  # empty ones do no harm
+    path.write_text(f"{header}\n{row}\n{good}\n")
+    with pytest.warns(RecordWarning, match="left out: 1 damaged, the first is row 1 has 4 cells"):
+        arrivals = read_arrivals(path)
+    assert arrivals[0].time == UTCDateTime("2024-03-01T00:00:01")
+
+
+def test_of_a_table_of_samples_that_cannot_be_read_it_is_said_why(tmp_path, capsys):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    (tmp_path / "labels.csv").write_text("fname,itp,its\nt0.txt,100,50,120,25\n")
+    labels = ["--labels", tmp_path / "labels.csv"]
+    assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "labels.csv: row 1 has 5 cells, the header 3: a comma in a number or a name?" in said
+
+
+@pytest.mark.parametrize(
+    ("header", "cell"),
+    [("sampling_rate", "1000"), ("dt_s", "0.001"), ("Sampling Rate (Hz)", "1e3"), ("fs", "1000.0")],
+)
+def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, cell):
+    write_text_files(tmp_path / "raw", ["t0.txt"])  # at 2 kHz
+    path = tmp_path / "labels.csv"
+    path.write_text(f"fname,itp,{header}\nt0.txt,100,{cell}\n")
+    [bad] = read_labelled(tmp_path / "raw", path)
+    assert bad.text.startswith("its samples are at 1000 Hz, the record has 2000 Hz: give samples")
+    for text in (
+        f"fname,p_ms,{header}\nt0.txt,50,{cell}\n",  # times are of any rate
+        "fname,itp,dt,fs\nt0.txt,100,-0.02,\n",  # a residual, and nothing
+        "fname,itp,dt_s,fs\nt0.txt,100,0.0005,2001\n",
+    ):
+        path.write_text(text)
+        [record] = read_labelled(tmp_path / "raw", path)
+        assert record.arrivals == {"P": (100.0,)}
+
+
 def test_decimal_commas_among_several_arrivals(tmp_path):
     cells = {
         "62,5": "62.5",

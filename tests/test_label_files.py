@@ -7,9 +7,9 @@ import pytest
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run, splits_of, write_stations, write_text_files
 
-from phasenet_keras.io.labels.files import scan_arrivals
+from phasenet_keras.io.labels.files import scan_arrivals, warn_of_one_time
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -177,6 +177,29 @@ def test_times_of_few_digits_are_said_in_samples(tmp_path, digits, n_samples):
     words = "all times are multiples of 100 ms, which are 10 samples at 100 Hz: labels may be off"
     with pytest.warns(RecordWarning, match=words):
         list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+
+
+def test_times_of_whole_minutes_are_said_in_samples(tmp_path):
+    """Excel shows no seconds, and saves what it shows."""
+    write_stations(tmp_path / "in", stations="A", seconds=900)
+    minutes = "".join(f"XX.A,P,2020-01-01 00:{n:02d}\n" for n in range(1, 12))
+    (tmp_path / "l.csv").write_text("station,phase,time\n" + minutes)
+    with pytest.warns(RecordWarning, match="multiples of 60000 ms, which are 6e\\+03 samples"):
+        list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+
+
+def test_times_of_origins_are_asked_about(tmp_path):
+    write_stations(tmp_path / "in")
+    rows = [(station, phase, n) for n in range(3) for station in "ABCD" for phase in "PS"]
+    for later_s, n_said in ((0.0, 1), (0.03, 0)):  # one of 24 differs: they may be arrivals
+        times = [T0 + 10.25 + n + later_s * (n == 1 and s == "B") for s, _, n in rows]
+        text = [f"XX.{s},{phase},{time}\n" for (s, phase, _), time in zip(rows, times, strict=True)]
+        (tmp_path / "l.csv").write_text("station,phase,time\n" + "".join(text))
+        arrivals, _ = scan_arrivals(tmp_path / "l.csv")
+        with noted() as said:
+            warn_of_one_time(arrivals, "l.csv")
+        wanted = ["l.csv: all 24 arrivals are at the very time of another station's: are these tim"]
+        assert [text[: len(wanted[0])] for text in said] == wanted[:n_said]
 
 
 # --- HDF5 ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import process_time
+from unicodedata import normalize
 
 import pytest
 from obspy import Trace
@@ -45,6 +46,27 @@ def test_columns_of_the_channels_of_a_record_name_one(tmp_path):
     assert (bad, said) == ([], [])
     assert [r.arrivals["P"] for r in records] == [(52.0,), (51.0,)]
     assert [r.waveform.channels for r in records] == [("E", "N", "Z")] * 2
+
+
+@pytest.mark.parametrize(("of_files", "of_table"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("column", ["fname", "Datei"])
+def test_letters_in_one_sign_or_two_are_the_same(tmp_path, of_files, of_table, column):
+    """macOS writes names of files with two."""
+    names = ["Höhe 1.txt", "Höhe 2.txt"]
+    write_text_files(tmp_path / "in", [normalize(of_files, name) for name in names])
+    rows = [normalize(of_table, f"C:\\Mär\\{name},{50 + n}") for n, name in enumerate(names)]
+    records, bad, said = read(tmp_path / "in", f"{column},itp", rows[::-1])
+    assert (bad, said) == ([], [])
+    assert [record.arrivals["P"] for record in records] == [(51.0,), (50.0,)]
+
+
+def test_a_row_that_names_no_file_says_so(tmp_path):
+    write_text_files(tmp_path / "in", ["Höhe.txt"])
+    rows = [",samples", "Hהhe.txt,7", "other.txt,8", "Höhe.txt,9"]
+    [record], bad, _ = read(tmp_path / "in", "fname,itp", rows)
+    assert (record.arrivals, bad[0]) == ({"P": (9.0,)}, "row 1: it names no file")
+    assert bad[1].endswith("name or station (Hהhe.txt): is the table in UTF-8?")
+    assert bad[2].endswith("name or station (other.txt)")
 
 
 @pytest.mark.parametrize("root", ["/home/u/set/", "C:\\lab\\", "old/", ""])

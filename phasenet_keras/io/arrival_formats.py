@@ -205,7 +205,7 @@ def has_times(columns: Iterable[str]) -> bool:
 
 def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     """Return what a table's rows say; None if this is no table of arrivals."""
-    columns, rows, delimiter = split_table(text)
+    columns, rows, _ = split_table(text)
     found = {
         role: columns.index(next(name for name in known if name in columns))
         for role, known in COLUMNS.items()
@@ -218,22 +218,20 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     if set(columns) >= OF_EVENTS and columns[found["phase"]] == "type":
         raise _no_picks(path, len(rows))
     warn_of_weights(path, columns, rows)
-    # Where blanks separate, one too many is in a time: all behind it would be moved.
-    n_cells = len(columns) if delimiter == " " else None
-    return _row_entries(rows, found, phases, n_cells)
+    return _row_entries(rows, found, phases, len(columns))
 
 
 def _row_entries(
     rows: Iterable[Sequence[str]],
     columns: Mapping[str, int],
     phases: Sequence[str],
-    n_cells: int | None,
+    n_cells: int,
 ) -> Iterator[Entry]:
     """Yield one arrival a row, or those of several phases, each in the column of its time."""
     for number, row in enumerate(rows, start=1):
         where = f"row {number}"
-        if n_cells is not None and len(row) > n_cells:
-            yield Entry(where, " ".join(row))
+        if any(row[n_cells:]):  # a sign in a time or a name is one too many: all behind is moved
+            yield Entry(f"{where} has {len(row)} cells, the header {n_cells}", " ".join(row))
             continue
         cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))

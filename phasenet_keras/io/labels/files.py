@@ -31,12 +31,13 @@ __all__ = [
     "said_of_files",
     "scan_arrivals",
     "warn_of_coarse_times",
+    "warn_of_one_time",
 ]
 
 Labels = str | PathLike[str] | Sequence[str | PathLike[str]]
 
-# Steps that times are written in, in nanoseconds: from a second down to a microsecond.
-STEPS_NS = tuple(10**power for power in range(9, 2, -1))
+# Steps that times are written in, in nanoseconds: a minute, and from a second to a microsecond.
+STEPS_NS = (60 * 10**9, *(10**power for power in range(9, 2, -1)))
 # Files whose arrivals of one name are no further apart mean one event: S is not later than P by
 # more, up to distances where there is no direct S.
 ONE_EVENT_S = 600
@@ -166,6 +167,24 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
         warnings.warn(
             f"{where}: all times are multiples of {step_ns / 1e6:g} ms, which are {n_samples:.3g} "
             f"samples at {rate_hz:g} Hz: labels may be off by as many, and no picker can be better",
+            RecordWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_one_time(arrivals: Sequence[Arrival], where: str) -> None:
+    """Say where times may be those of origins, which all stations of an event have.
+
+    Warns:
+        RecordWarning: if each arrival has the very time of one at another station.
+    """
+    stations: dict[tuple[str, int], set[str]] = {}
+    for arrival in arrivals:
+        stations.setdefault((arrival.phase, arrival.time.ns), set()).add(arrival.station)
+    if len(arrivals) >= LEAST_TIMES and all(len(of_time) > 1 for of_time in stations.values()):
+        warnings.warn(
+            f"{where}: all {len(arrivals)} arrivals are at the very time of another station's: are "
+            "these times of origins?",
             RecordWarning,
             stacklevel=3,
         )

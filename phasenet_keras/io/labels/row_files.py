@@ -26,10 +26,11 @@ import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unicodedata import is_normalized, normalize
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.field_records import SHOT_HEADERS, shot_of_all, shots_of_traces
@@ -89,7 +90,7 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     Warns:
         RecordWarning: for files without a row, and rows that are taken in the order of the files.
     """
-    rows = numbered_rows(table)
+    rows = _spelt_as(paths, numbered_rows(table))
     cells = [row for _, row in rows]
     channels = channel_files(paths)
     names = {name for path in paths for name in (path.name, path.stem)}
@@ -133,6 +134,13 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
         )
     _check_order(table, rows, paths)
     return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
+
+
+def _spelt_as(paths: Sequence[Path], rows: Rows) -> Rows:
+    """Return rows with letters such as ö in one sign or two (macOS), whichever files have."""
+    is_plain = all(is_normalized("NFC", str(path)) for path in paths)
+    spelt = partial(normalize, "NFC" if is_plain else "NFD")
+    return [(number, {name: spelt(cell) for name, cell in row.items()}) for number, row in rows]
 
 
 def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:
@@ -179,7 +187,10 @@ def _finder_by_name(
             found = [path for path in found if path.name == name.name] or found
         if len(found) > 1:
             return [], f"{len(found)} files are named {name}: name their folders too"
-        return found, f"there is no file of this name or station ({name})"
+        if not cell:
+            return [], "it names no file"
+        hint = "" if cell.isascii() else ": is the table in UTF-8?"
+        return found, f"there is no file of this name or station ({name}){hint}"
 
     return find
 

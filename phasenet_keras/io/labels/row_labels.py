@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from phasenet_keras.io.labels.rows import (
@@ -22,6 +23,7 @@ from phasenet_keras.io.labels.rows import (
 )
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import BadRow, Item
+from phasenet_keras.io.rates import rate_of
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
 from phasenet_keras.io.times import seconds_after
@@ -31,6 +33,8 @@ __all__ = ["labelled_by_row", "labelled_by_rows", "samples_of_times"]
 
 # A time 0 so far from the first sample is said.
 LEAST_OFFSET_SAMPLES = 0.5
+# Rates written with few digits differ by less.
+SAME_RATE = 0.005
 
 Label = Callable[[Mapping[str, str]], LabelledWaveform]
 
@@ -80,7 +84,8 @@ def labelled_by_row(
         name: of the record; else its station's.
 
     Raises:
-        FormatError: for a cell that is not a number, or an arrival outside of the record.
+        FormatError: for a cell that is not a number, samples of another rate than the record's, or
+            an arrival outside of the record.
     """
     name = name or wave.station
     shot, gather = (
@@ -90,6 +95,8 @@ def labelled_by_row(
     split = row.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
+    if not set(columns.values()) <= TIME_COLUMNS_S.keys():
+        _check_rate(row, wave)
     arrivals = {
         phase: _arrivals(row[column], column, wave, f"record {name}: the {phase} arrival")
         for phase, column in columns.items()
@@ -113,6 +120,27 @@ def labelled_by_row(
     if station and "." not in wave.station:
         wave = replace(wave, station=f"{network}.{station}.." if network else station)
     return replace(record, waveform=wave)
+
+
+def _check_rate(row: Mapping[str, str], wave: Waveform) -> None:
+    """Refuse samples that a row says are of another rate than its record.
+
+    Raises:
+        FormatError: if they are.
+    """
+
+    def number_in(name: str) -> float | None:
+        with suppress(FormatError):
+            number = number_of(name, row[name])
+            return number if number > 0 else None
+        return None
+
+    rate_hz = rate_of((name for name in row if name != "dt"), number_in)  # that may be a residual
+    if rate_hz and abs(rate_hz / wave.sampling_rate - 1) > SAME_RATE:
+        raise FormatError(
+            f"its samples are at {rate_hz:g} Hz, the record has {wave.sampling_rate:g} Hz: give "
+            "samples of the record, or times (p_time_s)"
+        )
 
 
 def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWaveform:
