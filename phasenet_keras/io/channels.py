@@ -29,6 +29,8 @@ WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
 LETTERS = {"E": "E", "N": "N", "Z": "Z", "U": "E", "V": "N", "R": "N", "T": "E", "X": "E", "Y": "N"}
 WITH_VERTICAL = {"1": "N", "2": "E"}
 WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
+# Up or vertical, where one of them is beside other horizontals and nothing else is the vertical.
+UP = {"U", "V"}
 # Of no component: where codes end in one of these and all in numbers, they count sensors.
 OTHER_NUMBERS = set("0456789")
 # Of pressure, as SEED has it: hydrophone, infrasound, outside, inside, down a hole, underground.
@@ -151,6 +153,7 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
     1, 2, Z             N, E, Z (the SEED manual: horizontals turned against N and E)
     3, 2, 1             E, N, Z (as the official PhaseNet reads three numbered channels)
     U, V, Z             E, N, Z
+    E, N, U (or V)      E, N, Z (up, vertical), and so beside other horizontals
     R, T, Z             N, E, Z (radial and transverse: a turned N and E)
     X, Y, Z             E, N, Z
     EW, NS, UD          E, N, Z
@@ -193,11 +196,13 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
     letters = {code: component_letter(code) for code in codes}
     has_vertical = "Z" in letters.values()
     numbered = WITHOUT_VERTICAL if "3" in letters.values() and not has_vertical else WITH_VERTICAL
+    known = {**numbered, **LETTERS}
+    letters_there = set(letters.values())
+    others = letters_there & (known.keys() - UP)
+    if not has_vertical and "3" not in others and others and len(UP & letters_there) == 1:
+        known |= dict.fromkeys(UP, "Z")
     plain_first = sorted(codes, key=lambda code: letters[code] not in "ENZ")
-    claimed = {
-        code: LETTERS.get(letters[code]) or numbered.get(letters[code]) for code in plain_first
-    }
-    claims = {code: component for code, component in claimed.items() if component}
+    claims = {code: known[letters[code]] for code in plain_first if letters[code] in known}
     alone = codes if len(codes) == 1 else [code for code in codes if is_pressure(code)]
     return claims or dict.fromkeys(alone, "Z")
 
