@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 from obspy import UTCDateTime
-from sources import run, write_text_files
+from sources import run, write_stations, write_text_files
 
 from phasenet_keras import read_labelled
 from phasenet_keras.io.catalogs import read_arrivals
@@ -100,6 +101,47 @@ def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, 
         path.write_text(text)
         [record] = read_labelled(tmp_path / "raw", path)
         assert record.arrivals == {"P": (100.0,)}
+
+
+@pytest.mark.parametrize(
+    ("begin", "is_refused"),
+    [
+        ("2020-01-01T00:00:02", True),
+        ("2020-01-01 00:00:00.02+00:00", True),
+        ("2020-01-01T00:00:00.01", False),  # a sample
+        ("2020-01-01", False),  # of few digits
+        ("1970-01-01T00:00:00.000", False),
+        ("", False),
+    ],
+)
+def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, begin, is_refused):
+    write_stations(tmp_path / "in", stations="A")
+    path = tmp_path / "labels.csv"
+    path.write_text(f"station,begin_time,phase_index,phase_type\nA,{begin},700,P\n")
+    [item] = read_labelled(tmp_path / "in", path)
+    if is_refused:
+        assert item.text.startswith("its samples count from 2020-01-01T00:00:0")
+        assert "the record begins at 2020-01-01T00:00:00.000000Z: give samples of" in item.text
+    else:
+        assert item.arrivals == {"P": (700.0,)}
+
+
+def test_phasenets_picks_of_arrays_without_a_date_are_labels_in_samples(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("NC.A..EH.1", "NC.A..EH.2"):
+        np.savez(tmp_path / f"in/{name}.npz", data=np.random.default_rng(0).normal(size=(900, 3)))
+    head = "file_name,begin_time,station_id,phase_index,phase_time,phase_score,phase_type\n"
+    rows = [
+        f"NC.A..EH.{n}.npz,1970-01-01T00:00:00.000,NC.A..EH.{n}.npz,{at},"
+        f"1970-01-01T00:00:0{at / 100},0.9,{phase}\n"
+        for n, at, phase in ((2, 200, "P"), (2, 312, "S"), (1, 100, "P"), (1, 207, "S"))
+    ]
+    (tmp_path / "picks.csv").write_text(head + "".join(rows))
+    found = {r.name: r.arrivals for r in read_labelled(tmp_path / "in", tmp_path / "picks.csv")}
+    assert found == {
+        "NC.A..EH.1": {"P": (100.0,), "S": (207.0,)},
+        "NC.A..EH.2": {"P": (200.0,), "S": (312.0,)},
+    }
 
 
 def test_decimal_commas_among_several_arrivals(tmp_path):

@@ -7,7 +7,7 @@ from time import process_time
 from unicodedata import normalize
 
 import pytest
-from obspy import Trace
+from obspy import Trace, UTCDateTime
 from row_tables import SENSORS, are_right, read, write_line
 from sources import noise, write_text_files
 
@@ -67,6 +67,23 @@ def test_a_row_that_names_no_file_says_so(tmp_path):
     assert (record.arrivals, bad[0]) == ({"P": (9.0,)}, "row 1: it names no file")
     assert bad[1].endswith("name or station (Hהhe.txt): is the table in UTF-8?")
     assert bad[2].endswith("name or station (other.txt)")
+
+
+@pytest.mark.parametrize("name", ["XX.A..HHE.D.2024.061", "XX.A..HH*.D.2024.061"])
+def test_channel_files_of_an_archive_are_one_record(tmp_path, name):
+    """PhaseNet writes the name of one of the files, QuakeFlow a pattern."""
+    (tmp_path / "in").mkdir()
+    for day in ("061", "062"):
+        for channel in ("HHE", "HHN", "HHZ"):
+            header = {"network": "XX", "station": "A", "channel": channel, "sampling_rate": 100.0}
+            file = str(tmp_path / f"in/XX.A..{channel}.D.2024.{day}")
+            header["starttime"] = UTCDateTime(f"2024-{day}")
+            Trace(noise(1, 400)[:, 0], header).write(file, format="MSEED")
+    rows = [f"{name},XX.A..HH,50", f"{name.replace('061', '062')},XX.A..HH,60"]
+    records, bad, said = read(tmp_path / "in", "file_name,station_id,itp", rows)
+    assert (bad, said) == ([], [])
+    assert [r.waveform.channels for r in records] == [("E", "N", "Z")] * 2
+    assert [r.arrivals["P"] for r in records] == [(50.0,), (60.0,)]
 
 
 @pytest.mark.parametrize("root", ["/home/u/set/", "C:\\lab\\", "old/", ""])

@@ -19,6 +19,7 @@ from phasenet_keras.io.labels.rows import (
     no_direct_phase,
     read_label_table,
 )
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError
@@ -179,9 +180,10 @@ def warn_of_one_time(arrivals: Sequence[Arrival], where: str) -> None:
         RecordWarning: if each arrival has the very time of one at another station.
     """
     stations: dict[tuple[str, int], set[str]] = {}
-    for arrival in arrivals:
+    for arrival in filter(lambda arrival: is_dated(arrival.time), arrivals):
         stations.setdefault((arrival.phase, arrival.time.ns), set()).add(arrival.station)
-    if len(arrivals) >= LEAST_TIMES and all(len(of_time) > 1 for of_time in stations.values()):
+    is_of_all = stations and all(len(of_time) > 1 for of_time in stations.values())
+    if len(arrivals) >= LEAST_TIMES and is_of_all:
         warnings.warn(
             f"{where}: all {len(arrivals)} arrivals are at the very time of another station's: are "
             "these times of origins?",

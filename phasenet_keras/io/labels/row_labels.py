@@ -5,6 +5,7 @@ Times count from the first sample, or from the time 0 of the file: trigger or sh
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,9 +25,10 @@ from phasenet_keras.io.labels.rows import (
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import BadRow, Item
 from phasenet_keras.io.rates import rate_of
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
-from phasenet_keras.io.times import seconds_after
+from phasenet_keras.io.times import exact_time, seconds_after
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
 __all__ = ["labelled_by_row", "labelled_by_rows", "samples_of_times"]
@@ -35,6 +37,8 @@ __all__ = ["labelled_by_row", "labelled_by_rows", "samples_of_times"]
 LEAST_OFFSET_SAMPLES = 0.5
 # Rates written with few digits differ by less.
 SAME_RATE = 0.005
+# The time that samples count from, as PhaseNet and SeisBench call it.
+BEGIN_COLUMNS = ("begin_time", "trace_start_time")
 
 Label = Callable[[Mapping[str, str]], LabelledWaveform]
 
@@ -97,6 +101,7 @@ def labelled_by_row(
         raise FormatError(f"split should be train, dev or test, received '{split}'")
     if not set(columns.values()) <= TIME_COLUMNS_S.keys():
         _check_rate(row, wave)
+        _check_begin(row, wave)
     arrivals = {
         phase: _arrivals(row[column], column, wave, f"record {name}: the {phase} arrival")
         for phase, column in columns.items()
@@ -140,6 +145,27 @@ def _check_rate(row: Mapping[str, str], wave: Waveform) -> None:
         raise FormatError(
             f"its samples are at {rate_hz:g} Hz, the record has {wave.sampling_rate:g} Hz: give "
             "samples of the record, or times (p_time_s)"
+        )
+
+
+def _check_begin(row: Mapping[str, str], wave: Waveform) -> None:
+    """Refuse samples that a row says count from another time than its record begins at.
+
+    Raises:
+        FormatError: if they do.
+    """
+    cell = first_cell(row, BEGIN_COLUMNS)
+    try:
+        begin = exact_time(cell)
+    except ValueError:
+        return
+    decimals = re.search(r"[.,](\d+)", cell)
+    least_s = max(1.0 / wave.sampling_rate, 10.0 ** -len(decimals[1] if decimals else ""))
+    are_dated = is_dated(begin) and is_dated(wave.start_time)
+    if are_dated and abs(seconds_after(begin, wave.start_time)) > least_s:
+        raise FormatError(
+            f"its samples count from {begin}, the record begins at {wave.start_time}: give samples "
+            "of the record, or arrivals with date and time (station, phase, time)"
         )
 
 

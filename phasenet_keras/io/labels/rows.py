@@ -29,6 +29,7 @@ from phasenet_keras.io.text_tables import (
     warn_of_weights,
     with_point,
 )
+from phasenet_keras.io.times import NO_TIME
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -205,7 +206,7 @@ def is_label_table(path: Path) -> bool:
 def _by_phase(table: LabelTable) -> LabelTable:
     """Give rows of one arrival each the column of their phase; other tables stay as they are."""
     phase_column, value = table.first_of(COLUMNS["phase"]), table.first_of([*VALUE_COLUMNS])
-    if table.sample_columns or not phase_column or not value or has_times(table.columns):
+    if table.sample_columns or not phase_column or not value or _has_dates(table):
         return table
     names = {phase: f"{phase.lower()}_{VALUE_COLUMNS[value]}" for phase in SAMPLE_COLUMNS}
     rows = []
@@ -214,6 +215,14 @@ def _by_phase(table: LabelTable) -> LabelTable:
         rows.append({**row, names[phase]: row[value]} if phase else row)
     columns = (*table.columns, *names.values())
     return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
+
+
+def _has_dates(table: LabelTable) -> bool:
+    """Tell if arrivals are there by time: PhaseNet writes times of 1970 for arrays without one."""
+    names = [name for role in ("time", "P", "S") for name in COLUMNS[role]]
+    cells = [row[name] for name in names if name in table.columns for row in table.rows]
+    is_undated = any(cells) and all(cell.startswith(NO_TIME) for cell in cells if cell)
+    return has_times(table.columns) and not is_undated
 
 
 def numbered_rows(table: LabelTable) -> Rows:
