@@ -6,10 +6,10 @@ import re
 
 import numpy as np
 import pytest
-from obspy import UTCDateTime
+from obspy import Stream, Trace, UTCDateTime
 from sources import run, write_stations, write_text_files
 
-from phasenet_keras import read_labelled
+from phasenet_keras import Pick, read_labelled, write_picks
 from phasenet_keras.io.catalogs import read_arrivals
 from phasenet_keras.io.labels.rows import numbered_rows, read_label_table
 from phasenet_keras.io.registry import RecordWarning, noted
@@ -142,6 +142,21 @@ def test_phasenets_picks_of_arrays_without_a_date_are_labels_in_samples(tmp_path
         "NC.A..EH.1": {"P": (100.0,), "S": (207.0,)},
         "NC.A..EH.2": {"P": (200.0,), "S": (312.0,)},
     }
+
+
+def test_our_picks_of_gathers_without_a_date_are_of_the_traces_that_they_name(tmp_path):
+    (tmp_path / "in").mkdir()
+    wave = np.random.default_rng(0).normal(size=900).astype("f4")
+    traces = [Trace(wave, {"sampling_rate": 1000.0}) for _ in range(3)]
+    Stream(traces).write(str(tmp_path / "in/shot1.su"), format="SU")
+    picks = [
+        Pick(UTCDateTime(at / 1000), f"shot1-000{n}", "P", 0.9, sample=at, source="shot1.su")
+        for n, at in ((3, 50), (1, 70), (2, 90))
+    ]
+    write_picks(picks, tmp_path / "picks.csv")  # by time
+    found = read_labelled(tmp_path / "in", tmp_path / "picks.csv")
+    wanted = {"shot1-0001": (70.0,), "shot1-0002": (90.0,), "shot1-0003": (50.0,)}
+    assert {r.waveform.station: r.arrivals["P"] for r in found} == wanted
 
 
 def test_decimal_commas_among_several_arrivals(tmp_path):

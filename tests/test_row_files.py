@@ -155,6 +155,16 @@ def test_stations_in_a_column_of_another_name_name_files(tmp_path, column, name)
     assert "rows are taken in the order of these" in said
 
 
+def test_an_empty_column_of_ids_names_no_station(tmp_path):
+    for shot in (1, 2):
+        write_line(tmp_path / f"in{shot}", shots=(1001,))
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / f"in{shot}/line.su").rename(tmp_path / f"in/shot{shot}.su")
+    records, bad, _ = read(tmp_path / "in", "shot,id,trace,itp", ["1,,2,12", "2,,1,21", "1,,1,11"])
+    assert (bad, [r.name for r in records]) == ([], ["shot1-0002", "shot1-0001", "shot2-0001"])
+    assert [r.arrivals["P"] for r in records] == [(12.0,), (11.0,), (21.0,)]
+
+
 def test_rows_of_stations_in_the_order_of_their_files_stay_in_it(tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(4):

@@ -41,7 +41,9 @@ def stations_of_rows(
     find = _finder_by_station(paths, selection)
     for column in sorted(asked, key="station".__ne__):
         named = [f"{row.get('network', '')}.{row[column]}" for _, row in rows]
-        found = [find(name)[0] for name in named]
+        found = [
+            find(name)[0] if row[column] else [] for name, (_, row) in zip(named, rows, strict=True)
+        ]
         in_order = len(rows) == len(paths) and all(map(list.__contains__, found, paths))
         if column == "station" or (2 * sum(map(bool, found)) > len(rows) and not in_order):
             return named, find

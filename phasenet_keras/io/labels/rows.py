@@ -21,6 +21,7 @@ from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
     are_fillers,
     decoded,
+    first_cell,
     first_words,
     has_sign_in_number,
     number_of,
@@ -218,11 +219,20 @@ def _by_phase(table: LabelTable) -> LabelTable:
 
 
 def _has_dates(table: LabelTable) -> bool:
-    """Tell if arrivals are there by time: PhaseNet writes times of 1970 for arrays without one."""
+    """Tell if arrivals are there by time: PhaseNet writes times of 1970 for arrays without one.
+
+    Their rows find their files by name, but for traces of gathers, which are stations.
+    """
     names = [name for role in ("time", "P", "S") for name in COLUMNS[role]]
     cells = [row[name] for name in names if name in table.columns for row in table.rows]
-    is_undated = any(cells) and all(cell.startswith(NO_TIME) for cell in cells if cell)
-    return has_times(table.columns) and not is_undated
+    are_undated = any(cells) and all(cell.startswith(NO_TIME) for cell in cells if cell)
+    are_traces = any(
+        first_cell(row, COLUMNS["station"]).startswith(f"{Path(row[table.file_column]).stem}-")
+        for row in table.rows
+        if table.file_column
+    )
+    by_file = are_undated and table.file_column is not None and not are_traces
+    return has_times(table.columns) and not by_file
 
 
 def numbered_rows(table: LabelTable) -> Rows:
