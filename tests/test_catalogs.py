@@ -202,6 +202,27 @@ def test_nonlinloc_observations(tmp_path):
     assert facts(arrivals) == [(10.1234, "P", "", "A", ""), (3601.5, "S", "", "B", "")]
 
 
+@pytest.mark.parametrize(("weights", "kept"), [("01", "BD"), ("00", "ABCD"), ("11", "ABCD")])
+def test_observations_of_weight_0_are_left_out_if_others_have_more(tmp_path, weights, kept):
+    line = "XX.{} ? ? ? P ? 20120101 0000 10.12 GAU 1.00e-02 -1.00e+00 -1.00e+00 -1.00e+00 {}.0\n"
+    lines = [line.format(name, weight) for name, weight in zip("ABCD", weights * 2, strict=True)]
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        arrivals = read_arrivals(write_text(tmp_path / "a.obs", "".join(lines)))
+    # A station with its network in front is that station.
+    assert facts(arrivals) == [(10.12, "P", "XX", name, "") for name in kept]
+    said = [str(item.message) for item in caught]
+    assert [text.endswith("2 of other phases (P of weight 0 2)") for text in said] == [True] * (
+        len(kept) == 2
+    )
+
+
+def test_a_station_of_a_catalogue_may_have_its_network_in_front(tmp_path):
+    event = Event(picks=[make_pick(1, "XX.A", network=None, phase_hint="P")])
+    Catalog([event]).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    [arrival] = read_arrivals(tmp_path / "c.xml")
+    assert (arrival.network, arrival.station) == ("XX", "A")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import h5py
 import pytest
+from obspy import read
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run, splits_of, write_stations, write_text_files
 
@@ -200,6 +201,26 @@ def test_times_of_origins_are_asked_about(tmp_path):
             warn_of_one_time(arrivals, "l.csv")
         wanted = ["l.csv: all 24 arrivals are at the very time of another station's: are these tim"]
         assert [text[: len(wanted[0])] for text in said] == wanted[:n_said]
+
+
+@pytest.mark.parametrize("network", ["", "XX."])
+def test_stations_of_several_networks_and_arrivals_of_none_are_said(tmp_path, network):
+    write_stations(tmp_path / "in", stations="AB")
+    for path in (tmp_path / "in").glob("A.*"):
+        other = read(str(path))
+        other[0].stats.network = "YY"
+        other.write(str(path.with_name(f"YY.{path.name}")), format="MSEED")
+    rows = f"{network}A,P,{T0 + 10}\n{network}B,P,{T0 + 1010}\n"
+    (tmp_path / "l.csv").write_text("station,phase,time\n" + rows)
+    with noted() as said:
+        found = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    labelled = [record.waveform.station for record in found if record.arrivals]
+    text = "l.csv: arrivals of A name no network, and are labels of all records of XX.A, YY.A"
+    if network:
+        assert (labelled, said) == (["XX.A..HH", "XX.B..HH"], [])
+    else:
+        assert sorted(labelled) == ["XX.A..HH", "XX.B..HH", "YY.A..HH"]
+        assert [one.endswith(text) for one in said] == [True]
 
 
 # --- HDF5 ------------------------------------------------------------------------------------

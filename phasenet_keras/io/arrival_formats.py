@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,10 +59,12 @@ ACCEPTED = (
 _CLOCK = re.compile(r"\d{1,2}:\d")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds.
+# Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds, error
+# (kind and size), coda, amplitude, period, and perhaps a weight before any location.
 _NLLOC_LINE = re.compile(
     r"(?P<station>\S+)\s+\S+\s+\S+\s+\S+\s+(?P<phase>\S+)\s+\S+\s+"
     r"(?P<date>\d{8})\s+(?P<hour>\d{2})(?P<minute>\d{2})\s+(?P<second>\d+\.?\d*)\s+[A-Z]{3}\s"
+    r"(?:\s*\S+){0,4}\s*(?P<weight>\S*)"
 )
 
 # Station, onset, P, first motion, weight, date, hour, minute and second: HYPO71, and HYPOELLIPSE.
@@ -158,10 +161,14 @@ def _nlloc_entries(text: str, path: Path) -> Iterator[Entry]:
     blocks = _blocks_of_lines(lines)
     n_arrivals = sum(map(_is_phase_line, lines))
     is_of_events = 1 < max(blocks) < n_arrivals
-    for number, (line, block) in enumerate(zip(lines, blocks, strict=True), start=1):
+    matches = [_NLLOC_LINE.match(line + " ") for line in lines]
+    weights = [match["weight"] for match in matches if match]
+    unused = {weight for weight in weights if _is_zero(weight)}
+    unused = unused if len(unused) < len({*weights}) else set()
+    for number, (line, block, match) in enumerate(zip(lines, blocks, matches, strict=True), 1):
         if not _is_phase_line(line):
             continue
-        where, match = f"line {number}", _NLLOC_LINE.match(line + " ")
+        where = f"line {number}"
         if not match:
             yield Entry(where, line)
             continue
@@ -173,7 +180,14 @@ def _nlloc_entries(text: str, path: Path) -> Iterator[Entry]:
             yield Entry(where, match["date"])
             continue
         event = f"{path.stem}-{block}" if is_of_events else ""
-        yield Entry(where, time, match["phase"], "", match["station"], event)
+        phase = f"{match['phase']} of weight 0" if match["weight"] in unused else match["phase"]
+        yield Entry(where, time, phase, "", match["station"], event)
+
+
+def _is_zero(text: str) -> bool:
+    with suppress(ValueError):
+        return float(text) == 0
+    return False
 
 
 def _is_phase_line(line: str) -> bool:

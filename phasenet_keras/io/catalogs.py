@@ -363,8 +363,9 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
         elif not entry.station:
             damaged.append(f"{entry.where}: it names no station")
         else:
-            codes = (entry.network, entry.station)
-            found.append(Arrival(time, phase, *codes, entry.event, entry.rank))
+            network, station = codes_of(entry.station)  # some have NET.STA for the station
+            network = entry.network or network
+            found.append(Arrival(time, phase, network, station, entry.event, entry.rank))
     if damaged and len(damaged) == len(entries):
         raise FormatError(f"{path}: none of its {len(entries)} rows can be used; {damaged[0]}")
     return found, damaged, others

@@ -154,6 +154,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record: "
         text += _said_of_stations(scan.spans, others) or some(map(_said, others))
         warnings.warn(text, RecordWarning, stacklevel=3)
+    _warn_of_networks(scan.spans, arrivals, where)
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
         by_record.setdefault((arrival.station, arrival.record), []).append(arrival)
@@ -181,6 +182,25 @@ def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where:
             f"{some(Path(record).name for record in records)}. Name the file of each arrival, in "
             "samples (a table with columns fname and p_sample), or give the files true times"
         )
+
+
+def _warn_of_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: str) -> None:
+    """Say where arrivals that name no network are labels of stations of several.
+
+    Warns:
+        RecordWarning: if there are such.
+    """
+    networks: dict[str, set[str]] = {}
+    for span in spans:
+        network, code = codes_of(span.station)
+        networks.setdefault(code, set()).add(network)
+    asked = {a.station for a in arrivals if not a.network and len(networks.get(a.station, ())) > 1}
+    if asked:
+        code = min(asked)
+        more = f" (and {len(asked) - 1} more stations)" if len(asked) > 1 else ""
+        text = f"{where}: arrivals of {code}{more} name no network, and are labels of all records "
+        text += f"of {some(_joined((network, code) for network in networks[code]))}"
+        warnings.warn(text, RecordWarning, stacklevel=4)
 
 
 def _one_an_onset(
