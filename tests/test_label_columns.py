@@ -321,7 +321,7 @@ def test_blanks_that_may_be_of_thousands_are_said(tmp_path, cells, said):
         ),
         ("station,date,time\n5,{t},{t}\n", "understood station, date, time. A row is"),
         ("station,start_s,distance_km\n5,0,1\n", "not understood start_s, distance_km. A row"),
-        ("station,p_arrival_sample\n5,0\n", "not understood p_arrival_sample (p_sample?). A row"),
+        ("station,p_pick_sample\n5,0\n", "not understood p_pick_sample (p_sample?). A row"),
         ("fname,onset_us\nt0.txt,9\n", "fname; not understood onset_us (time_us?). A row"),
         ("fname,p_ns,s_us2\nt0.txt,9,9\n", "fname; not understood p_ns, s_us2 (s_us?). A row"),
         ("file,p_time\nt0.txt,{t}\n", "understood file, p_time. Times (UTC) go to the records of"),

@@ -262,6 +262,19 @@ def test_hdf5_without_labels_takes_them_from_a_table(tmp_path, capsys):
     assert said.count("holds no labelled record, but q1/A (400,)") == 1
 
 
+@pytest.mark.parametrize("prefix", ["", "trace_"])
+def test_tables_of_stead_and_seisbench_beside_records(tmp_path, prefix):
+    write_bare_hdf5(tmp_path / "a.h5", ["data/A.XX_1_EV", "data/B.XX_1_EV"])
+    labels = tmp_path / "l.csv"
+    header = f"{prefix}p_arrival_sample,{prefix}s_arrival_sample,trace_name\n"
+    labels.write_text(f"{header}120.5,180,B.XX_1_EV\n50,70,data\\A.XX_1_EV\n")
+    found = {r.name: r.arrivals for r in read_labelled(tmp_path / "a.h5", labels)}
+    assert found == {
+        "data/A.XX_1_EV": {"P": (50.0,), "S": (70.0,)},
+        "data/B.XX_1_EV": {"P": (120.5,), "S": (180.0,)},
+    }
+
+
 def test_files_of_one_record_are_named_by_their_files(tmp_path):
     (tmp_path / "in").mkdir()
     for n in range(4):

@@ -148,7 +148,7 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
     rows: dict[Path, dict[str, Rows]] = {path: {} for path in paths}
     bad = []
     for number, row in numbered_rows(table):
-        found = places.get(row[column].strip("/"), [])
+        found = places.get(row[column].replace("\\", "/").strip("/"), [])
         if len(found) == 1:
             path, name = found[0]
             rows[path].setdefault(name, []).append((number, row))

@@ -49,11 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named", "waveform_named"]
 
-# Attributes of an arrival in samples by phase, in the order in which they are looked for; then in
-# time, which count where no other gives the phase.
-ARRIVALS: Mapping[str, tuple[str, ...]] = {
-    phase: (*names, f"{phase.lower()}_arrival_sample") for phase, names in SAMPLE_COLUMNS.items()
-}
+# Attributes of an arrival in samples by phase; then in time, which count where no other gives it.
+ARRIVALS = SAMPLE_COLUMNS
 TIMES = {phase: [name for name in TIME_COLUMNS_S if name[0].upper() == phase] for phase in ARRIVALS}
 OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
 TYPES, INDICES = "phase_type", "phase_index"

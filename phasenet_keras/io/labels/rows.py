@@ -65,10 +65,13 @@ Rows = list[tuple[int, Mapping[str, str]]]
 
 # Columns of an arrival in samples, by phase, in the order in which they are looked for.
 SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "P": ("p_sample", "p_index", "itp", "p_idx"),
-    "S": ("s_sample", "s_index", "its", "s_idx"),
+    "P": ("p_sample", "p_index", "itp", "p_idx", "p_arrival_sample", "trace_p_arrival_sample"),
+    "S": ("s_sample", "s_index", "its", "s_idx", "s_arrival_sample", "trace_s_arrival_sample"),
 }
-SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
+MOST_NAMED = 4
+SAMPLE_COLUMNS_IN_WORDS = "; ".join(
+    f"{phase}: {', '.join(names[:MOST_NAMED])}" for phase, names in SAMPLE_COLUMNS.items()
+)
 TIME_COLUMNS_IN_WORDS = (
     "p_time_s, p_ms, p_us and so for S, or phase with sample, time_s, time_ms or time_us"
 )
