@@ -16,12 +16,12 @@ from phasenet_keras.io.catalogs import (
     label_by_time,
     phase_of,
     read_arrivals,
-    sac_arrivals,
     unmatched_arrivals,
 )
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
 from phasenet_keras.io.labels.files import scan_arrivals
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.sac_markers import sac_arrivals
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.no_waveforms import CATALOGUES, metadata_kind
 from phasenet_keras.io.seiscomp import loose_picks, seiscomp_root, with_origin_references
 from phasenet_keras.io.text_tables import (
@@ -77,7 +78,7 @@ class NoLabelsError(FormatError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file says of one arrival, before it is checked; ``rank`` as in `Arrival`."""
+    """What a file says of one arrival, before it is checked; see `Arrival`."""
 
     where: str
     time: UTCDateTime | str
@@ -86,6 +87,7 @@ class Entry:
     station: str = ""
     event: str = ""
     rank: int = 0
+    sensor: str = ""
 
 
 def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
@@ -143,9 +145,10 @@ def _snuffler_entries(text: str) -> Iterator[Entry]:
         _, stations, event, date, clock, phase = rest[:6]
         if event == "None":
             event = events.get((date, clock), "")
-        for network, station in sorted({codes_of(item) for item in stations.split(",")}):
+        ids = {(*codes_of(item), sensor_of(item)) for item in stations.split(",")}
+        for network, station, sensor in sorted(ids):
             known = "" if station in ("None", "*") else station
-            yield Entry(where, time, phase, network.replace("*", ""), known, event)
+            yield Entry(where, time, phase, network.replace("*", ""), known, event, 0, sensor)
 
 
 def _is_nlloc(text: str) -> bool:
@@ -249,14 +252,15 @@ def _row_entries(
             continue
         cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))
+        sensor = sensor_of(cells.get("station", ""))
         network, event = network or cells.get("network", ""), event_in(cells, ("event",))
         if not phases:
             time, phase = _dated(cells, "time"), cells.get("phase", "")
-            yield Entry(where, time, phase, network, station, event)
+            yield Entry(where, time, phase, network, station, event, 0, sensor)
         for phase in phases:
             time = _dated(cells, phase)
             if time.lower() not in NO_TIME:
-                yield Entry(where, time, phase, network, station, event)
+                yield Entry(where, time, phase, network, station, event, 0, sensor)
 
 
 def _dated(cells: Mapping[str, str], role: str) -> str:
@@ -323,8 +327,9 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             if network == "XX" and getattr(event, "_format", "") == "GSE2":
                 network = ""
             station = (station or "").strip()
+            sensor = "" if seed is None or seed.location_code is None else sensor_of(seed.id)
             rank = _rank(pick, preferred)
-            yield Entry(where, pick.time or "", phase, network, station, name, rank)
+            yield Entry(where, pick.time or "", phase, network, station, name, rank, sensor)
 
 
 def _no_picks(path: Path, n_events: int) -> FormatError:

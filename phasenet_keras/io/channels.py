@@ -19,6 +19,7 @@ __all__ = [
     "is_of_seismometer",
     "is_pressure",
     "seed_codes",
+    "sensor_of",
 ]
 
 # In the order that records of ours have them in.
@@ -64,6 +65,30 @@ def seed_codes(station: str) -> tuple[str, str, str, str]:
     """
     parts = station.split(".")
     return (parts[0], parts[1], parts[2], parts[3]) if len(parts) == 4 else ("", station, "", "")
+
+
+def sensor_of(station: str) -> str:
+    """Return what tells a sensor of a station from others: its location, and a number in its codes.
+
+    Args:
+        station: a SEED id, with the code of a channel or of an instrument, or without.
+
+    Returns:
+        Location and number; empty where the id has no location. Bands and instruments at one place
+        are one sensor.
+
+    Example:
+        >>> [sensor_of(f"BO.A.{name}") for name in ("10.HHZ", "10.HN", ".UD2", ".2", ".HH")]
+        ['10.', '10.', '.2', '.2', '.']
+        >>> sensor_of("BO.A"), sensor_of("line.7")
+        ('', '')
+    """
+    parts = [part.strip(" -") for part in station.split(".")]
+    if len(parts) not in (3, 4) or parts[2] == "*":
+        return ""
+    location, code = parts[2], "".join(parts[3:])
+    number = code[2:] if code[:2].upper() in WORDS else code
+    return f"{location.zfill(2) if location else ''}.{number if number.isdecimal() else ''}"
 
 
 def is_pressure(code: str) -> bool:
