@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
-from sources import run, write_stations, write_text_files
+from sources import T0, run, write_stations, write_text_files
 
 from phasenet_keras import Pick, read_labelled, write_picks
 from phasenet_keras.io.catalogs import read_arrivals
@@ -120,10 +120,28 @@ def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, 
     path.write_text(f"station,begin_time,phase_index,phase_type\nA,{begin},700,P\n")
     [item] = read_labelled(tmp_path / "in", path)
     if is_refused:
-        assert item.text.startswith("its samples count from 2020-01-01T00:00:0")
-        assert "the record begins at 2020-01-01T00:00:00.000000Z: give samples of" in item.text
+        assert item.text.startswith("its arrivals count from 2020-01-01T00:00:0")
+        assert "the record begins at 2020-01-01T00:00:00.000000Z: give those of the" in item.text
     else:
         assert item.arrivals == {"P": (700.0,)}
+
+
+@pytest.mark.parametrize("column", ["trigger_time", "Origin Time"])
+def test_times_that_may_count_from_a_trigger_or_an_origin_are_asked_about(tmp_path, column):
+    write_stations(tmp_path / "in", stations="AB")
+    rows = f"A,{T0 + 5},7.5\nB,{T0 + 1012.5},7.5\n"
+    (tmp_path / "l.csv").write_text(f"station,{column},p_time_s\n{rows}")
+    with noted() as said:
+        records = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    assert [record.arrivals for record in records] == [{"P": (750.0,)}] * 2
+    name = column.lower().replace(" ", "_")
+    text = "arrivals in the table count from the first sample of a record, {} s before its {}: if"
+    wanted = [text.format(apart_s, name) for apart_s in ("5", "12.5")]
+    assert [one[: len(words)] for one, words in zip(said, wanted, strict=True)] == wanted
+    (tmp_path / "l.csv").write_text(f"station,{column},p_time_s\nA,{T0},7.5\n")
+    with noted() as said:
+        assert len(list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))) == 1
+    assert said == []
 
 
 def test_phasenets_picks_of_arrays_without_a_date_are_labels_in_samples(tmp_path):

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.rows import (
     AFTER_TRIGGER,
@@ -31,6 +32,9 @@ from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number
 from phasenet_keras.io.times import exact_time, seconds_after
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+
 __all__ = ["labelled_by_row", "labelled_by_rows", "samples_of_times"]
 
 # A time 0 so far from the first sample is said.
@@ -39,6 +43,8 @@ LEAST_OFFSET_SAMPLES = 0.5
 SAME_RATE = 0.005
 # The time that samples count from, as PhaseNet and SeisBench call it.
 BEGIN_COLUMNS = ("begin_time", "trace_start_time")
+# Times that others count from.
+ZERO_COLUMNS = ("trigger_time", "origin_time", "shot_time")
 
 Label = Callable[[Mapping[str, str]], LabelledWaveform]
 
@@ -101,6 +107,7 @@ def labelled_by_row(
         raise FormatError(f"split should be train, dev or test, received '{split}'")
     if not set(columns.values()) <= TIME_COLUMNS_S.keys():
         _check_rate(row, wave)
+    if not any(AFTER_TRIGGER in column for column in columns.values()):
         _check_begin(row, wave)
     arrivals = {
         phase: _arrivals(row[column], column, wave, f"record {name}: the {phase} arrival")
@@ -149,24 +156,49 @@ def _check_rate(row: Mapping[str, str], wave: Waveform) -> None:
 
 
 def _check_begin(row: Mapping[str, str], wave: Waveform) -> None:
-    """Refuse samples that a row says count from another time than its record begins at.
+    """Refuse what a row says counts from another time than its record begins at, or ask.
 
     Raises:
-        FormatError: if they do.
+        FormatError: if the row says when its record began, and it did not.
+
+    Warns:
+        RecordWarning: for the time of a trigger or an origin.
     """
-    cell = first_cell(row, BEGIN_COLUMNS)
-    try:
-        begin = exact_time(cell)
-    except ValueError:
-        return
-    decimals = re.search(r"[.,](\d+)", cell)
-    least_s = max(1.0 / wave.sampling_rate, 10.0 ** -len(decimals[1] if decimals else ""))
-    are_dated = is_dated(begin) and is_dated(wave.start_time)
-    if are_dated and abs(seconds_after(begin, wave.start_time)) > least_s:
+    begin, apart_s = _time_apart(row, BEGIN_COLUMNS, wave)
+    if apart_s:
         raise FormatError(
-            f"its samples count from {begin}, the record begins at {wave.start_time}: give samples "
+            f"its arrivals count from {begin}, the record begins at {wave.start_time}: give those "
             "of the record, or arrivals with date and time (station, phase, time)"
         )
+    _, apart_s = _time_apart(row, ZERO_COLUMNS, wave)
+    if apart_s:
+        side = "before" if apart_s > 0 else "after"
+        warnings.warn(
+            f"arrivals in the table count from the first sample of a record, {abs(apart_s):.6g} s "
+            f"{side} its {' or '.join(name for name in ZERO_COLUMNS if row.get(name))}: if yours "
+            "count from that, give them with date and time (station, phase, time)",
+            RecordWarning,
+            stacklevel=3,
+        )
+
+
+def _time_apart(
+    row: Mapping[str, str], columns: Sequence[str], wave: Waveform
+) -> tuple[UTCDateTime | None, float]:
+    """Return the time in the first of these columns, and how far it is after the first sample.
+
+    That is 0 within a sample, or the last decimal of the time; and where either has no date.
+    """
+    cell = first_cell(row, columns)
+    try:
+        time = exact_time(cell)
+    except ValueError:
+        return None, 0.0
+    decimals = re.search(r"[.,](\d+)", cell)
+    least_s = max(1.0 / wave.sampling_rate, 10.0 ** -len(decimals[1] if decimals else ""))
+    apart_s = seconds_after(time, wave.start_time)
+    are_dated = is_dated(time) and is_dated(wave.start_time)
+    return time, apart_s if are_dated and abs(apart_s) > least_s else 0.0
 
 
 def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWaveform:
