@@ -26,10 +26,10 @@ import re
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from unicodedata import is_normalized, normalize
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
@@ -139,8 +139,11 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
 def _spelt_as(paths: Sequence[Path], rows: Rows) -> Rows:
     """Return rows with letters such as ö in one sign or two (macOS), whichever files have."""
     is_plain = all(is_normalized("NFC", str(path)) for path in paths)
-    spelt = partial(normalize, "NFC" if is_plain else "NFD")
-    return [(number, {name: spelt(cell) for name, cell in row.items()}) for number, row in rows]
+    form: Literal["NFC", "NFD"] = "NFC" if is_plain else "NFD"
+    return [
+        (number, {k: v if v.isascii() else normalize(form, v) for k, v in row.items()})
+        for number, row in rows
+    ]
 
 
 def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -61,6 +62,7 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
             picks of an onset.
     """
     found: LabelledWaveform | None = None
+    samples: dict[str, list[float]] = {}  # of all rows, in order: a record may have thousands
     for number, row in rows:
         try:
             record = label(row)
@@ -70,14 +72,16 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
             continue
         if found is not None:
             _warn_of_others(number, record, found)
-            if both.arrivals == found.arrivals:
-                text = f"row {number} repeats an earlier one of {both.name}"
-                warnings.warn(text, RecordWarning, stacklevel=2)
-            else:
-                _warn_of_one_onset(number, record, found)
+            _warn_of_earlier(number, record, samples)
+        for phase, of_row in record.arrivals.items():
+            earlier = samples.setdefault(phase, [])
+            for sample in of_row:
+                at = bisect_left(earlier, sample)
+                if earlier[at : at + 1] != [sample]:
+                    earlier.insert(at, sample)
         found = both
     if found is not None:
-        yield found
+        yield replace(found, arrivals={phase: tuple(all_of) for phase, all_of in samples.items()})
 
 
 def labelled_by_row(
@@ -202,7 +206,7 @@ def _time_apart(
 
 
 def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWaveform:
-    """Bring the arrivals of two rows of one record together.
+    """Bring what two rows say of one record together, but for the arrivals.
 
     Raises:
         ShapeError: if they do not agree on the event or the gather.
@@ -213,13 +217,9 @@ def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWavefor
             f"({other.event or other.gather} and {first.event or first.gather}): "
             "give each a file of its own (column fname)"
         )
-    arrivals = {
-        phase: (*first.arrivals.get(phase, ()), *other.arrivals.get(phase, ()))
-        for phase in {**first.arrivals, **other.arrivals}
-    }
     has_distance = other.waveform.offset_m is not None and first.waveform.offset_m is None
     wave = other.waveform if has_distance else first.waveform
-    return replace(first, waveform=wave, arrivals=arrivals, split=first.split or other.split)
+    return replace(first, waveform=wave, split=first.split or other.split)
 
 
 def _arrivals(cell: str, column: str, wave: Waveform, what: str) -> tuple[float, ...]:
@@ -342,11 +342,33 @@ def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWavef
             )
 
 
-def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
-    """Say where a row and an earlier one may be two picks of one onset."""
-    for phase, samples in record.arrivals.items():
-        pairs = [(abs(a - b), b) for a in samples for b in others.arrivals.get(phase, ()) if a != b]
-        apart, at = min(pairs, default=(ONE_ONSET_SAMPLES, 0.0))
+def _warn_of_earlier(
+    number: int, record: LabelledWaveform, samples: Mapping[str, Sequence[float]]
+) -> None:
+    """Say where a row repeats earlier ones, or it and one of them may be two picks of one onset.
+
+    Args:
+        number: of the row.
+        record: with the arrivals of the row.
+        samples: of the earlier rows by phase, in order.
+    """
+    near = {
+        phase: [
+            (abs(sample - other), other) for sample in of_row for other in _next_to(sample, all_of)
+        ]
+        for phase, of_row in record.arrivals.items()
+        if (all_of := samples.get(phase)) is not None
+    }
+    is_there = {
+        phase: all(sample in _next_to(sample, samples[phase]) for sample in record.arrivals[phase])
+        for phase in near
+    }
+    if len(is_there) == len(record.arrivals) and all(is_there.values()):
+        text = f"row {number} repeats an earlier one of {record.name}"
+        warnings.warn(text, RecordWarning, stacklevel=3)
+        return
+    for phase, pairs in near.items():
+        apart, at = min((p for p in pairs if p[0]), default=(ONE_ONSET_SAMPLES, 0.0))
         if apart < ONE_ONSET_SAMPLES:
             warnings.warn(
                 f"row {number} has a {phase} of {record.name} {apart:g} samples from that of an "
@@ -355,3 +377,9 @@ def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWa
                 RecordWarning,
                 stacklevel=3,
             )
+
+
+def _next_to(sample: float, samples: Sequence[float]) -> Sequence[float]:
+    """Return a sample of those in order, if it is there, and those next to it."""
+    at = bisect_left(samples, sample)
+    return samples[max(at - 1, 0) : at + 2]
