@@ -58,6 +58,7 @@ def test_a_pick_of_no_event_may_be_the_one_that_an_event_lacks(tmp_path):
         ROWS.replace(",", "\t").encode("utf-16-be").join([b"\xfe\xff", b""]),
         ROWS.replace(",", "   ").encode(),
         ROWS.replace(",", ";").encode(),
+        ROWS.replace(",", " | ").encode(),
         ROWS.replace("time\n", "time,größe\n").encode("latin-1"),
     ],
 )

@@ -47,7 +47,7 @@ NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 _WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
 # So many of their values are said.
 MOST_SAID = 3
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 # A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
 _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
@@ -103,8 +103,8 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
 
     A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
     joined: ``PickTime`` and ``Pick Time`` are ``pick_time``.
-    Commas, semicolons or tabs separate, else blanks. Empty rows are left out, and before the names
-    of the columns lines of comment (``#``), Excel's ``sep=;`` and blank ones.
+    Commas, semicolons, tabs or | separate, else blanks. Empty rows are left out, and before the
+    names of the columns lines of comment (``#``), Excel's ``sep=;`` and blank ones.
 
     Raises:
         csv.Error: for what cannot be told apart into cells, and a column that is there twice.

@@ -22,6 +22,7 @@ from phasenet_keras.io.labels.rows import (
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.wording import some
+from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = [
@@ -166,8 +167,9 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
     n_samples = step_ns * rate_hz / 1e9
     if len(times_ns) >= LEAST_TIMES and n_samples > 1:
         warnings.warn(
-            f"{where}: all times are multiples of {step_ns / 1e6:g} ms, which are {n_samples:.3g} "
-            f"samples at {rate_hz:g} Hz: labels may be off by as many, and no picker can be better",
+            f"{where}: all times are multiples of {step_ns / 1e6:g} ms, which are "
+            f"{three_digits(n_samples)} samples at {rate_hz:g} Hz: labels may be off by as many, "
+            "and no picker can be better",
             RecordWarning,
             stacklevel=3,
         )
