@@ -300,6 +300,7 @@ def _samples(
         raise FormatError(
             f"its data of shape {shape} do not fit channels {','.join(names) or '(none named)'}: "
             "each column needs a name, and each name should stand for another of E, N, Z"
+            + (f"; {OTHER_SHAPES}" if data.shape[1] > MAX_CHANNELS else "")
         )
     order = tuple(name for name in COMPONENTS if name in by_component)
     return data[:, [names.index(by_component[name]) for name in order]], order
