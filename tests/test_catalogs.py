@@ -16,11 +16,12 @@ from phasenet_keras.io.catalogs import (
     label_by_time,
     phase_of,
     read_arrivals,
-    sac_arrivals,
     unmatched_arrivals,
 )
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
+from phasenet_keras.io.labels.files import scan_arrivals
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.sac_markers import sac_arrivals
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.types import FormatError
@@ -166,13 +167,60 @@ def test_snuffler_markers(tmp_path):
     ]
     [text] = [str(warning.message) for warning in caught]
     assert "3 damaged, the first is line 7: it names no station" in text
-    assert "1 of other phases (None 1)" in text
+    assert "2 of other phases (None 1, marker of no phase 1)" in text
+    path.write_text("".join(line for line in MARKERS.splitlines(True) if "phase:" not in line))
+    with pytest.raises(FormatError, match="they are of marker of no phase 1: write P"):
+        scan_arrivals(path)
+
+
+def test_a_pick_of_seisans_weight_4_is_left_out_before_any_location(tmp_path):
+    head = " 2012  1 1  0 0  0.0 L".ljust(79) + "1"
+    head += "\n STAT SP IPHASW D HRMM SECON CODA AMPLIT PERI AZIMU VELO AIN AR TRES W  DIS CAZ7\n"
+    lines = [f" A{n}   SZ IP   {weight}    0 0 {10 + n:5.2f}" for n, weight in enumerate(" 1349")]
+    write_text(tmp_path / "s", head + "".join(f"{line:<80}\n" for line in lines) + " " * 80 + "\n")
+    with pytest.warns(RecordWarning, match=r"left out: 1 of other phases \(P of weight 0 1\)"):
+        arrivals = read_arrivals(tmp_path / "s")
+    assert facts(arrivals) == [(10.0 + n, "P", "", f"A{n}", "s-1") for n in (0, 1, 2, 4)]
+
+
+def test_a_list_of_events_has_no_picks(tmp_path):
+    text = "time,latitude,longitude,depth,mag,magType,id,place,type\n"
+    text += "2012-01-01T00:00:00.040Z,42,13,10,2.1,ml,us7,Here,earthquake\n"
+    with pytest.raises(FormatError, match=r"events\.csv holds 1 events and no picks: ask for them"):
+        read_arrivals(write_text(tmp_path / "events.csv", text))
+    # A table of picks may say where its stations are.
+    rows = (
+        "time,latitude,longitude,depth,station,phase,type\n2012-01-01T00:00:07,1,2,0,A,Pg,manual\n"
+    )
+    arrivals = read_arrivals(write_text(tmp_path / "picks.csv", rows))
+    assert facts(arrivals) == [(7.0, "P", "", "A", "")]
 
 
 def test_nonlinloc_observations(tmp_path):
     with pytest.warns(RecordWarning, match="IAML 1"):
         arrivals = read_arrivals(write_text(tmp_path / "a.obs", OBS))
     assert facts(arrivals) == [(10.1234, "P", "", "A", ""), (3601.5, "S", "", "B", "")]
+
+
+@pytest.mark.parametrize(("weights", "kept"), [("01", "BD"), ("00", "ABCD"), ("11", "ABCD")])
+def test_observations_of_weight_0_are_left_out_if_others_have_more(tmp_path, weights, kept):
+    line = "XX.{} ? ? ? P ? 20120101 0000 10.12 GAU 1.00e-02 -1.00e+00 -1.00e+00 -1.00e+00 {}.0\n"
+    lines = [line.format(name, weight) for name, weight in zip("ABCD", weights * 2, strict=True)]
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        arrivals = read_arrivals(write_text(tmp_path / "a.obs", "".join(lines)))
+    # A station with its network in front is that station.
+    assert facts(arrivals) == [(10.12, "P", "XX", name, "") for name in kept]
+    said = [str(item.message) for item in caught]
+    assert [text.endswith("2 of other phases (P of weight 0 2)") for text in said] == [True] * (
+        len(kept) == 2
+    )
+
+
+def test_a_station_of_a_catalogue_may_have_its_network_in_front(tmp_path):
+    event = Event(picks=[make_pick(1, "XX.A", network=None, phase_hint="P")])
+    Catalog([event]).write(str(tmp_path / "c.xml"), format="QUAKEML")
+    [arrival] = read_arrivals(tmp_path / "c.xml")
+    assert (arrival.network, arrival.station) == ("XX", "A")
 
 
 @pytest.mark.parametrize(

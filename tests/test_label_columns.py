@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
-from obspy import UTCDateTime
-from sources import run, write_text_files
+from obspy import Stream, Trace, UTCDateTime
+from sources import T0, run, write_stations, write_text_files
 
-from phasenet_keras import read_labelled
+from phasenet_keras import Pick, read_labelled, write_picks
 from phasenet_keras.io.catalogs import read_arrivals
 from phasenet_keras.io.labels.rows import numbered_rows, read_label_table
 from phasenet_keras.io.registry import RecordWarning, noted
@@ -30,6 +31,150 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path, capsys):
     assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 2
     assert "column 'itp' is there twice" in capsys.readouterr().err
     table_of(tmp_path, "fname,itp,,\nt0.txt,100,,\n")  # columns without a name
+
+
+def test_numbers_in_the_first_line_are_no_names_of_columns(tmp_path):
+    text = "1 2024 03 01 00:10:00 3 3 6 3 100\nXX AAA P 602.0 2.0 1e-3 0.01 0.9 120\n"
+    (tmp_path / "phase_sel.txt").write_text(text)
+    with pytest.raises(FormatError, match=r"its first line holds numbers, .* station, phase and"):
+        read_arrivals(tmp_path / "phase_sel.txt")
+    (tmp_path / "css.arrival").write_text("AAA 1709251802.0 1 2024061 -1 -1 HHZ P\n")
+    with pytest.raises(FormatError, match="its first line holds numbers"):
+        read_arrivals(tmp_path / "css.arrival")
+
+
+def test_words_of_names_of_columns_are_joined(tmp_path):
+    header = "Station,Phase,Modelled-Time,PickTime,Pick Error (ms),FName,eventIdx"
+    table = table_of(tmp_path, f"{header}\nA,P,x,2024-03-01T00:00:01.25,9,a,\n")
+    columns = ("station", "phase", "modelled_time", "pick_time", "pick_error_ms", "fname")
+    assert table.columns == (*columns, "event_idx")
+    [arrival] = read_arrivals(tmp_path / "labels.csv")  # QuakeMigrate calls the time so
+    assert (arrival.phase, arrival.time) == ("P", UTCDateTime("2024-03-01T00:00:01.25"))
+    table = table_of(tmp_path, "File Name,P Sample\na.txt,7\n")
+    assert (table.file_column, table.sample_columns) == ("file_name", {"P": "p_sample"})
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "n_cells"),
+    [
+        ("station,phase,time", "A,P,2024-03-01 00:00:01,25", 4),  # the decimals would be lost
+        ("station,p_time,s_time", "A,2024-03-01 00:00:01,25,2024-03-01 00:00:02", 4),
+        ("station\tphase\ttime", "1\tA\tP\t2024-03-01T00:00:01", 4),  # R's names of rows
+    ],
+)
+def test_a_row_of_times_with_a_cell_too_many_is_damaged(tmp_path, header, row, n_cells):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\n{row}\n")
+    with pytest.raises(FormatError, match=f"row 1 has {n_cells} cells, the header 3: the time"):
+        read_arrivals(path)
+    good = row.replace(",25", "").removeprefix("1\t") + header[7] * 2  # empty ones do no harm
+    path.write_text(f"{header}\n{row}\n{good}\n")
+    with pytest.warns(RecordWarning, match="left out: 1 damaged, the first is row 1 has 4 cells"):
+        arrivals = read_arrivals(path)
+    assert arrivals[0].time == UTCDateTime("2024-03-01T00:00:01")
+
+
+def test_of_a_table_of_samples_that_cannot_be_read_it_is_said_why(tmp_path, capsys):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    (tmp_path / "labels.csv").write_text("fname,itp,its\nt0.txt,100,50,120,25\n")
+    labels = ["--labels", tmp_path / "labels.csv"]
+    assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "labels.csv: row 1 has 5 cells, the header 3: a comma in a number or a name?" in said
+
+
+@pytest.mark.parametrize(
+    ("header", "cell"),
+    [("sampling_rate", "1000"), ("dt_s", "0.001"), ("Sampling Rate (Hz)", "1e3"), ("fs", "1000.0")],
+)
+def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, cell):
+    write_text_files(tmp_path / "raw", ["t0.txt"])  # at 2 kHz
+    path = tmp_path / "labels.csv"
+    path.write_text(f"fname,itp,{header}\nt0.txt,100,{cell}\n")
+    [bad] = read_labelled(tmp_path / "raw", path)
+    assert bad.text.startswith("its samples are at 1000 Hz, the record has 2000 Hz: give samples")
+    for text in (
+        f"fname,p_ms,{header}\nt0.txt,50,{cell}\n",  # times are of any rate
+        "fname,itp,dt,fs\nt0.txt,100,-0.02,\n",  # a residual, and nothing
+        "fname,itp,dt_s,fs\nt0.txt,100,0.0005,2001\n",
+    ):
+        path.write_text(text)
+        [record] = read_labelled(tmp_path / "raw", path)
+        assert record.arrivals == {"P": (100.0,)}
+
+
+@pytest.mark.parametrize(
+    ("begin", "is_refused"),
+    [
+        ("2020-01-01T00:00:02", True),
+        ("2020-01-01 00:00:00.02+00:00", True),
+        ("2020-01-01T00:00:00.01", False),  # a sample
+        ("2020-01-01", False),  # of few digits
+        ("1970-01-01T00:00:00.000", False),
+        ("", False),
+    ],
+)
+def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, begin, is_refused):
+    write_stations(tmp_path / "in", stations="A")
+    path = tmp_path / "labels.csv"
+    path.write_text(f"station,begin_time,phase_index,phase_type\nA,{begin},700,P\n")
+    [item] = read_labelled(tmp_path / "in", path)
+    if is_refused:
+        assert item.text.startswith("its arrivals count from 2020-01-01T00:00:0")
+        assert "the record begins at 2020-01-01T00:00:00.000000Z: give those of the" in item.text
+    else:
+        assert item.arrivals == {"P": (700.0,)}
+
+
+@pytest.mark.parametrize("column", ["trigger_time", "Origin Time"])
+def test_times_that_may_count_from_a_trigger_or_an_origin_are_asked_about(tmp_path, column):
+    write_stations(tmp_path / "in", stations="AB")
+    rows = f"A,{T0 + 5},7.5\nB,{T0 + 1012.5},7.5\n"
+    (tmp_path / "l.csv").write_text(f"station,{column},p_time_s\n{rows}")
+    with noted() as said:
+        records = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    assert [record.arrivals for record in records] == [{"P": (750.0,)}] * 2
+    name = column.lower().replace(" ", "_")
+    text = "arrivals in the table count from the first sample of a record, {} s before its {}: if"
+    wanted = [text.format(apart_s, name) for apart_s in ("5", "12.5")]
+    assert [one[: len(words)] for one, words in zip(said, wanted, strict=True)] == wanted
+    (tmp_path / "l.csv").write_text(f"station,{column},p_time_s\nA,{T0},7.5\n")
+    with noted() as said:
+        assert len(list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))) == 1
+    assert said == []
+
+
+def test_phasenets_picks_of_arrays_without_a_date_are_labels_in_samples(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("NC.A..EH.1", "NC.A..EH.2"):
+        np.savez(tmp_path / f"in/{name}.npz", data=np.random.default_rng(0).normal(size=(900, 3)))
+    head = "file_name,begin_time,station_id,phase_index,phase_time,phase_score,phase_type\n"
+    rows = [
+        f"NC.A..EH.{n}.npz,1970-01-01T00:00:00.000,NC.A..EH.{n}.npz,{at},"
+        f"1970-01-01T00:00:0{at / 100},0.9,{phase}\n"
+        for n, at, phase in ((2, 200, "P"), (2, 312, "S"), (1, 100, "P"), (1, 207, "S"))
+    ]
+    (tmp_path / "picks.csv").write_text(head + "".join(rows))
+    found = {r.name: r.arrivals for r in read_labelled(tmp_path / "in", tmp_path / "picks.csv")}
+    assert found == {
+        "NC.A..EH.1": {"P": (100.0,), "S": (207.0,)},
+        "NC.A..EH.2": {"P": (200.0,), "S": (312.0,)},
+    }
+
+
+def test_our_picks_of_gathers_without_a_date_are_of_the_traces_that_they_name(tmp_path):
+    (tmp_path / "in").mkdir()
+    wave = np.random.default_rng(0).normal(size=900).astype("f4")
+    traces = [Trace(wave, {"sampling_rate": 1000.0}) for _ in range(3)]
+    Stream(traces).write(str(tmp_path / "in/shot1.su"), format="SU")
+    picks = [
+        Pick(UTCDateTime(at / 1000), f"shot1-000{n}", "P", 0.9, sample=at, source="shot1.su")
+        for n, at in ((3, 50), (1, 70), (2, 90))
+    ]
+    write_picks(picks, tmp_path / "picks.csv")  # by time
+    found = read_labelled(tmp_path / "in", tmp_path / "picks.csv")
+    wanted = {"shot1-0001": (70.0,), "shot1-0002": (90.0,), "shot1-0003": (50.0,)}
+    assert {r.waveform.station: r.arrivals["P"] for r in found} == wanted
 
 
 def test_decimal_commas_among_several_arrivals(tmp_path):
@@ -217,7 +362,7 @@ def test_blanks_that_may_be_of_thousands_are_said(tmp_path, cells, said):
         ),
         ("station,date,time\n5,{t},{t}\n", "understood station, date, time. A row is"),
         ("station,start_s,distance_km\n5,0,1\n", "not understood start_s, distance_km. A row"),
-        ("station,p_arrival_sample\n5,0\n", "not understood p_arrival_sample (p_sample?). A row"),
+        ("station,p_pick_sample\n5,0\n", "not understood p_pick_sample (p_sample?). A row"),
         ("fname,onset_us\nt0.txt,9\n", "fname; not understood onset_us (time_us?). A row"),
         ("fname,p_ns,s_us2\nt0.txt,9,9\n", "fname; not understood p_ns, s_us2 (s_us?). A row"),
         ("file,p_time\nt0.txt,{t}\n", "understood file, p_time. Times (UTC) go to the records of"),

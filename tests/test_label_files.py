@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import h5py
 import pytest
+from obspy import Trace, read
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run, splits_of, write_stations, write_text_files
 
-from phasenet_keras.io.labels.files import scan_arrivals
+from phasenet_keras.io.labels.files import scan_arrivals, warn_of_one_time
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -66,6 +67,8 @@ def test_a_bad_file_among_others_is_skipped_and_counted(tmp_path, capsys):
 def write_notes(folder):
     (folder / "README").write_text("time and station\nare columns of the tables here\n")
     (folder / "notes.txt").write_text("no arrivals\n")
+    (folder / "log").write_text("this line is one that is no table\n")
+    (folder / "sel.txt").write_text("1 2024 03 01 3 3\nXX A P 1 2 3\n")
     (folder / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (folder / "stations.csv").write_text("station,latitude\nA,1\n")
 
@@ -78,7 +81,7 @@ def test_other_files_of_a_folder_are_passed_over_and_said_once(tmp_path, capsys)
         assert run(tmp_path / "in", "--labels", labels, *out) == 0
         said = " ".join(capsys.readouterr().out.split())
         assert said.count("passed over") == 1
-        assert "4 files are no table or catalogue, and passed over: README, logo.png, " in said
+        assert "6 files are no table or catalogue, and passed over: README, log, logo.png, " in said
         assert "skipped" not in said
         assert "4 records (split by event)" in said
     (tmp_path / "labels/evA.xml").write_text("<quakeml><eventParameters>")  # damaged
@@ -94,7 +97,7 @@ def test_other_files_beside_tables_of_samples_are_passed_over(tmp_path):
     (tmp_path / "l").mkdir()
     (tmp_path / "l/t.csv").write_text("fname,itp\nt0.txt,100\nt1.txt,200\n")
     write_notes(tmp_path / "l")
-    with pytest.warns(RecordWarning, match="4 files are no table or catalogue"):
+    with pytest.warns(RecordWarning, match="6 files are no table or catalogue"):
         records = list(read_labelled(tmp_path / "in", tmp_path / "l"))
     assert [record.arrivals for record in records] == [{"P": (100.0,)}, {"P": (200.0,)}]
     with pytest.raises(FormatError, match=r"notes\.txt no, arrivals: give tables"):
@@ -177,6 +180,101 @@ def test_times_of_few_digits_are_said_in_samples(tmp_path, digits, n_samples):
         list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
 
 
+def test_times_of_whole_minutes_are_said_in_samples(tmp_path):
+    """Excel shows no seconds, and saves what it shows."""
+    write_stations(tmp_path / "in", stations="A", seconds=900)
+    minutes = "".join(f"XX.A,P,2020-01-01 00:{n:02d}\n" for n in range(1, 12))
+    (tmp_path / "l.csv").write_text("station,phase,time\n" + minutes)
+    with pytest.warns(RecordWarning, match="multiples of 60000 ms, which are 6000 samples"):
+        list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+
+
+def test_times_of_origins_are_asked_about(tmp_path):
+    write_stations(tmp_path / "in")
+    rows = [(station, phase, n) for n in range(3) for station in "ABCD" for phase in "PS"]
+    for later_s, n_said in ((0.0, 1), (0.03, 0)):  # one of 24 differs: they may be arrivals
+        times = [T0 + 10.25 + n + later_s * (n == 1 and s == "B") for s, _, n in rows]
+        text = [f"XX.{s},{phase},{time}\n" for (s, phase, _), time in zip(rows, times, strict=True)]
+        (tmp_path / "l.csv").write_text("station,phase,time\n" + "".join(text))
+        arrivals, _ = scan_arrivals(tmp_path / "l.csv")
+        with noted() as said:
+            warn_of_one_time(arrivals, "l.csv")
+        wanted = ["l.csv: all 24 arrivals are at the very time of another station's: are these tim"]
+        assert [text[: len(wanted[0])] for text in said] == wanted[:n_said]
+
+
+@pytest.mark.parametrize("network", ["", "XX."])
+def test_stations_of_several_networks_and_arrivals_of_none_are_said(tmp_path, network):
+    write_stations(tmp_path / "in", stations="AB")
+    for path in (tmp_path / "in").glob("A.*"):
+        other = read(str(path))
+        other[0].stats.network = "YY"
+        other.write(str(path.with_name(f"YY.{path.name}")), format="MSEED")
+    rows = f"{network}A,P,{T0 + 10}\n{network}B,P,{T0 + 1010}\n"
+    (tmp_path / "l.csv").write_text("station,phase,time\n" + rows)
+    with noted() as said:
+        found = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    labelled = [record.waveform.station for record in found if record.arrivals]
+    text = "l.csv: arrivals of A name no network, and are labels of all records of XX.A, YY.A"
+    if network:
+        assert (labelled, said) == (["XX.A..HH", "XX.B..HH"], [])
+    else:
+        assert sorted(labelled) == ["XX.A..HH", "XX.B..HH", "YY.A..HH"]
+        assert [one.endswith(text) for one in said] == [True]
+
+
+def write_sensors(folder, ids, at_s):
+    """A file a sensor of a station, a minute each; SAC has the P of its own at ``at_s``."""
+    folder.mkdir()
+    for n, (name, own_s) in enumerate(zip(ids, at_s, strict=True)):
+        network, station, location, channel = name.split(".")
+        header = {"network": network, "station": station, "location": location, "starttime": T0}
+        header |= {"channel": channel, "sampling_rate": 100.0, "sac": {"a": own_s, "ka": "P"}}
+        Trace(noise(n, 6000)[:, 0].astype("f4"), header).write(f"{folder}/{n}.sac", format="SAC")
+
+
+def by_sensor(items):
+    return {record.waveform.station: record.arrivals.get("P") for record in items}
+
+
+@pytest.mark.parametrize(
+    ("records", "named"),
+    [
+        (["XX.A.00.HHZ", "XX.A.10.HHZ"], ["XX.A.00.HH", "XX.A.10.HHZ"]),
+        (["XX.A.00.HHZ", "XX.A.10.HNZ"], ["XX.A.0", "XX.A.10"]),
+        (["BO.A..UD1", "BO.A..UD2"], ["BO.A..1", "BO.A..UD2"]),
+        (["XX.A..HHZ", "XX.A.10.HHZ"], ["XX.A.--.HHZ", "XX.A.10.HHZ"]),
+    ],
+)
+def test_arrivals_of_several_sensors_of_a_station_go_to_their_own(tmp_path, records, named):
+    """They are 0.25 s apart: two picks of one onset, were they of one sensor."""
+    write_sensors(tmp_path / "in", records, (10.0, 10.25))
+    rows = [f"{name},P,{T0 + at}\n" for name, at in zip(named, (10.0, 10.25), strict=True)]
+    (tmp_path / "l.csv").write_text("trace_id,phase,time\n" + "".join(rows))
+    with noted() as said:
+        of_table = list(by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv")).values())
+        of_headers = list(by_sensor(read_labelled(tmp_path / "in")).values())
+    assert (of_table, of_headers, said) == ([(1000.0,), (1025.0,)], [(1000.0,), (1025.0,)], [])
+
+
+def test_a_sensor_without_arrivals_of_its_own_takes_those_of_the_station(tmp_path):
+    ids = ["XX.A.00.HHZ", "XX.A.10.HHZ", "XX.A.20.HHZ"]
+    write_sensors(tmp_path / "in", ids, (-12345.0,) * 3)
+    names = [name[:-1] for name in ids]
+    for named, samples in (
+        ({"XX.A.00": 10.0}, [1000.0] * 3),
+        ({"XX.A.99": 10.0}, [1000.0] * 3),  # of no record
+        ({"XX.A": 10.0, "XX.A.10": 10.0}, [1000.0] * 3),
+        ({"XX.A.99": 10.0, "XX.A.10": 20.0}, [(1000.0, 2000.0)] * 3),
+        ({"XX.A.00": 10.0, "XX.A.10": 20.0}, [1000.0, 2000.0, (1000.0, 2000.0)]),
+    ):
+        rows = "".join(f"{name},P,{T0 + at}\n" for name, at in named.items())
+        (tmp_path / "l.csv").write_text("trace_id,phase,time\n" + rows)
+        found = by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+        wanted = [value if isinstance(value, tuple) else (value,) for value in samples]
+        assert found == dict(zip(names, wanted, strict=True))
+
+
 # --- HDF5 ------------------------------------------------------------------------------------
 
 
@@ -214,6 +312,19 @@ def test_hdf5_without_labels_takes_them_from_a_table(tmp_path, capsys):
     said = " ".join(capsys.readouterr().out.split())
     assert "as attributes (p_sample, or p_time_s, p_ms, p_us), or in a table that names" in said
     assert said.count("holds no labelled record, but q1/A (400,)") == 1
+
+
+@pytest.mark.parametrize("prefix", ["", "trace_"])
+def test_tables_of_stead_and_seisbench_beside_records(tmp_path, prefix):
+    write_bare_hdf5(tmp_path / "a.h5", ["data/A.XX_1_EV", "data/B.XX_1_EV"])
+    labels = tmp_path / "l.csv"
+    header = f"{prefix}p_arrival_sample,{prefix}s_arrival_sample,trace_name\n"
+    labels.write_text(f"{header}120.5,180,B.XX_1_EV\n50,70,data\\A.XX_1_EV\n")
+    found = {r.name: r.arrivals for r in read_labelled(tmp_path / "a.h5", labels)}
+    assert found == {
+        "data/A.XX_1_EV": {"P": (50.0,), "S": (70.0,)},
+        "data/B.XX_1_EV": {"P": (120.5,), "S": (180.0,)},
+    }
 
 
 def test_files_of_one_record_are_named_by_their_files(tmp_path):

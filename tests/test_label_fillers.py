@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import h5py
@@ -86,6 +87,18 @@ def test_two_rows_of_one_onset_are_asked_about(tmp_path):
         "labels; if they are two picks of one onset, leave one out",
         "row 6 repeats an earlier one of t2",
     ]
+
+
+def test_rows_of_a_record_in_any_order_are_compared_with_all_earlier_ones(tmp_path):
+    """Day files have thousands: each is compared with its neighbours in time."""
+    picks = [300, 100, 250, 130, 300, 160, 90, 0, 350]
+    rows = "".join(f"t0.txt,{at}\n" for at in picks)
+    found, _, said = read(tmp_path, f"fname,itp\n{rows}")
+    assert found["t0"]["P"] == (0.0, 90.0, 100.0, 130.0, 160.0, 250.0, 300.0, 350.0)
+    words = [re.match(r"row (\d) has .* (\d+) samples from .* at sample (\d+):", t) for t in said]
+    near = [tuple(map(int, match.groups())) for match in words if match]
+    assert near == [(4, 30, 100), (6, 30, 130), (7, 10, 100)]
+    assert [text for text in said if "repeats" in text] == ["row 5 repeats an earlier one of t0"]
 
 
 def test_numbers_for_no_arrival_in_attributes_and_arrays_are_unknown(tmp_path, capsys):

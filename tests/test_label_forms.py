@@ -33,6 +33,8 @@ def test_what_associators_write_for_no_event_is_none(tmp_path, no_event):
     rows = f"A,P,{T0 + 1},{no_event}\nA,S,{T0 + 3},7\n"
     labels.write_text("station_id,phase_type,phase_time,event_index\n" + rows)
     assert [arrival.event for arrival in read_arrivals(labels)] == ["", "7"]
+    labels.write_text(labels.read_text().replace("event_index", "event_idx"))  # PyOcto's
+    assert [arrival.event for arrival in read_arrivals(labels)] == ["", "7"]
     labels.write_text(f"fname,itp,event\na.mseed,100,{no_event}\n")
     [record] = read_labelled(tmp_path / "in", labels)
     assert record.event == ""
@@ -56,6 +58,7 @@ def test_a_pick_of_no_event_may_be_the_one_that_an_event_lacks(tmp_path):
         ROWS.replace(",", "\t").encode("utf-16-be").join([b"\xfe\xff", b""]),
         ROWS.replace(",", "   ").encode(),
         ROWS.replace(",", ";").encode(),
+        ROWS.replace(",", " | ").encode(),
         ROWS.replace("time\n", "time,größe\n").encode("latin-1"),
     ],
 )

@@ -167,6 +167,7 @@ def test_further_arrivals_count_where_the_first_is_labelled(tmp_path):
         ((600, 3), "HHE,HHN,HHZ", ((600, 3), ("E", "N", "Z"))),
         ((600, 3), b"Z N E", ((600, 3), ("E", "N", "Z"))),
         ((2, 3), None, ((3, 2), None)),
+        ((600, 500), None, ((600, 500), None)),  # of a fibre
     ],
 )
 def test_shapes_and_channels(tmp_path, shape, channels, expected):
@@ -175,6 +176,7 @@ def test_shapes_and_channels(tmp_path, shape, channels, expected):
     if expected[1] is None:
         _, [bad] = read_hdf5(path)
         assert "do not fit channels" in bad.text
+        assert ('"Arrays of another shape" in docs' in bad.text) == (shape == (600, 500))
         return
     wave = read_one(path).waveform
     assert (wave.data.shape, wave.channels) == expected

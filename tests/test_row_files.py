@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import process_time
+from unicodedata import normalize
 
 import pytest
-from obspy import Trace
+from obspy import Trace, UTCDateTime
 from row_tables import SENSORS, are_right, read, write_line
 from sources import noise, write_text_files
 
@@ -45,6 +46,44 @@ def test_columns_of_the_channels_of_a_record_name_one(tmp_path):
     assert (bad, said) == ([], [])
     assert [r.arrivals["P"] for r in records] == [(52.0,), (51.0,)]
     assert [r.waveform.channels for r in records] == [("E", "N", "Z")] * 2
+
+
+@pytest.mark.parametrize(("of_files", "of_table"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("column", ["fname", "Datei"])
+def test_letters_in_one_sign_or_two_are_the_same(tmp_path, of_files, of_table, column):
+    """macOS writes names of files with two."""
+    names = ["Höhe 1.txt", "Höhe 2.txt"]
+    write_text_files(tmp_path / "in", [normalize(of_files, name) for name in names])
+    rows = [normalize(of_table, f"C:\\Mär\\{name},{50 + n}") for n, name in enumerate(names)]
+    records, bad, said = read(tmp_path / "in", f"{column},itp", rows[::-1])
+    assert (bad, said) == ([], [])
+    assert [record.arrivals["P"] for record in records] == [(51.0,), (50.0,)]
+
+
+def test_a_row_that_names_no_file_says_so(tmp_path):
+    write_text_files(tmp_path / "in", ["Höhe.txt"])
+    rows = [",samples", "Hהhe.txt,7", "other.txt,8", "Höhe.txt,9"]
+    [record], bad, _ = read(tmp_path / "in", "fname,itp", rows)
+    assert (record.arrivals, bad[0]) == ({"P": (9.0,)}, "row 1: it names no file")
+    assert bad[1].endswith("name or station (Hהhe.txt): is the table in UTF-8?")
+    assert bad[2].endswith("name or station (other.txt)")
+
+
+@pytest.mark.parametrize("name", ["XX.A..HHE.D.2024.061", "XX.A..HH*.D.2024.061"])
+def test_channel_files_of_an_archive_are_one_record(tmp_path, name):
+    """PhaseNet writes the name of one of the files, QuakeFlow a pattern."""
+    (tmp_path / "in").mkdir()
+    for day in ("061", "062"):
+        for channel in ("HHE", "HHN", "HHZ"):
+            header = {"network": "XX", "station": "A", "channel": channel, "sampling_rate": 100.0}
+            file = str(tmp_path / f"in/XX.A..{channel}.D.2024.{day}")
+            header["starttime"] = UTCDateTime(f"2024-{day}")
+            Trace(noise(1, 400)[:, 0], header).write(file, format="MSEED")
+    rows = [f"{name},XX.A..HH,50", f"{name.replace('061', '062')},XX.A..HH,60"]
+    records, bad, said = read(tmp_path / "in", "file_name,station_id,itp", rows)
+    assert (bad, said) == ([], [])
+    assert [r.waveform.channels for r in records] == [("E", "N", "Z")] * 2
+    assert [r.arrivals["P"] for r in records] == [(50.0,), (60.0,)]
 
 
 @pytest.mark.parametrize("root", ["/home/u/set/", "C:\\lab\\", "old/", ""])
@@ -87,6 +126,58 @@ def test_stations_name_files_with_and_without_their_network(tmp_path, network, h
     assert bad == []
     found = {r.waveform.station.split(".")[1]: r.arrivals["P"] for r in records}
     assert found == {"A": (51.0,), "B": (52.0,)}
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [("trace_id", "XX.{}..HHZ"), ("id", "XX.{}..HH"), ("Station ID", "{}"), ("station_code", "{}")],
+)
+def test_stations_in_a_column_of_another_name_name_files(tmp_path, column, name):
+    """In the order of the files all labels would be those of other stations."""
+    (tmp_path / "in").mkdir()
+    stations = ("AAA", "BBB", "CCC")
+    for number, station in enumerate(stations):
+        header = {"network": "XX", "station": station, "channel": "HHZ", "sampling_rate": 100.0}
+        file = str(tmp_path / f"in/{number}.mseed")
+        Trace(noise(number, 400)[:, 0], header).write(file, format="MSEED")
+    wanted = {f"XX.{station}..HH": (50.0 + n,) for n, station in enumerate(("AAA", "BBB", "CCC"))}
+    rows = [
+        f"{name.format(station)},{50 + n}" for n, station in [(2, "CCC"), (0, "AAA"), (1, "BBB")]
+    ]
+    for header, of_phase in ((f"{column},itp", ""), (f"{column},phase,sample", "P,")):
+        given = [row.replace(",", f",{of_phase}") for row in rows]
+        records, bad, said = read(tmp_path / "in", header, given)
+        assert (bad, said) == ([], [])
+        assert {r.waveform.station: r.arrivals["P"] for r in records} == wanted
+    # Numbers of rows are no stations.
+    records, bad, [said] = read(tmp_path / "in", "id,itp", ["1,50", "2,51", "3,52"])
+    assert (len(records), bad) == (3, [])
+    assert "rows are taken in the order of these" in said
+
+
+def test_an_empty_column_of_ids_names_no_station(tmp_path):
+    for shot in (1, 2):
+        write_line(tmp_path / f"in{shot}", shots=(1001,))
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / f"in{shot}/line.su").rename(tmp_path / f"in/shot{shot}.su")
+    records, bad, _ = read(tmp_path / "in", "shot,id,trace,itp", ["1,,2,12", "2,,1,21", "1,,1,11"])
+    assert (bad, [r.name for r in records]) == ([], ["shot1-0002", "shot1-0001", "shot2-0001"])
+    assert [r.arrivals["P"] for r in records] == [(12.0,), (11.0,), (21.0,)]
+
+
+def test_rows_of_stations_in_the_order_of_their_files_stay_in_it(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        header = {"station": "AB"[number % 2], "channel": "HHZ", "sampling_rate": 100.0}
+        file = str(tmp_path / f"in/{number}.mseed")
+        Trace(noise(number, 400)[:, 0], header).write(file, format="MSEED")
+    rows = [f"{'AB'[n % 2]},{50 + n}" for n in range(4)]
+    records, bad, [said] = read(tmp_path / "in", "station_id,itp", rows)
+    assert "row 1 for 0.mseed, row 4 for 3.mseed" in said
+    assert ([r.arrivals["P"][0] for r in records], bad) == ([50.0, 51.0, 52.0, 53.0], [])
+    _, bad, _ = read(tmp_path / "in", "station_id,itp", [rows[1], *rows[:1], *rows[2:]])
+    assert len(bad) == 4
+    assert all("is wanted: name the file of each row" in text for text in bad)
 
 
 def test_a_station_of_two_networks_is_asked_for_its_network(tmp_path):

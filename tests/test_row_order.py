@@ -42,6 +42,8 @@ def test_a_file_whose_name_has_no_ending_is_one_file(tmp_path):
         ("event,sensor,itp", "ev{0},{1},{3}", "event"),  # words of the names
         ("event,itp", "{0},{3}", "event"),  # numbers of the names
         ("source_id,geophone_code,itp", "{0}a,G{2},{3}", "geophone_code"),  # of no name
+        ("datei,itp", "mes{0:02d}-{1}.sac,{3}", "datei"),  # names of other files
+        ("nslc,itp", "XX.E{0:02d}{1}..HHZ,{3}", "nslc"),
     ],
 )
 def test_rows_that_a_column_puts_in_another_order_are_refused(tmp_path, header, row, column):

@@ -6,10 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.no_waveforms import CATALOGUES, metadata_kind
 from phasenet_keras.io.seiscomp import loose_picks, seiscomp_root, with_origin_references
 from phasenet_keras.io.text_tables import (
@@ -17,6 +19,7 @@ from phasenet_keras.io.text_tables import (
     NOT_A_NUMBER,
     decoded,
     event_in,
+    first_words,
     split_table,
     warn_of_weights,
 )
@@ -45,16 +48,24 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "S": ("s_time", "s_arrival_time"),
 }
 ONE_A_ROW = ("station", "phase", "time")
+# Columns of lists of events, where time, type and id are those of an event.
+OF_EVENTS = {"time", "type", "latitude", "longitude", "depth"}
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
+ACCEPTED = (
+    "Accepted are catalogues that ObsPy reads (QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc "
+    "observations, Snuffler marker files, and tables with columns station, phase and time (UTC)"
+)
 
 _CLOCK = re.compile(r"\d{1,2}:\d")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 _GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds.
+# Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds, error
+# (kind and size), coda, amplitude, period, and perhaps a weight before any location.
 _NLLOC_LINE = re.compile(
     r"(?P<station>\S+)\s+\S+\s+\S+\s+\S+\s+(?P<phase>\S+)\s+\S+\s+"
     r"(?P<date>\d{8})\s+(?P<hour>\d{2})(?P<minute>\d{2})\s+(?P<second>\d+\.?\d*)\s+[A-Z]{3}\s"
+    r"(?:\s*\S+){0,4}\s*(?P<weight>\S*)"
 )
 
 # Station, onset, P, first motion, weight, date, hour, minute and second: HYPO71, and HYPOELLIPSE.
@@ -67,7 +78,7 @@ class NoLabelsError(FormatError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file says of one arrival, before it is checked; ``rank`` as in `Arrival`."""
+    """What a file says of one arrival, before it is checked; see `Arrival`."""
 
     where: str
     time: UTCDateTime | str
@@ -76,6 +87,7 @@ class Entry:
     station: str = ""
     event: str = ""
     rank: int = 0
+    sensor: str = ""
 
 
 def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
@@ -118,6 +130,8 @@ def _snuffler_entries(text: str) -> Iterator[Entry]:
     lines = [line.split() for line in text.splitlines()]
     events = {tuple(f[1:3]): f[4] for f in lines if f[:1] == ["event:"] and len(f) > 4}
     for number, fields in enumerate(lines, start=1):
+        if fields and _DATE.match(fields[0]):  # a marker of no phase
+            yield Entry(f"line {number}", " ".join(fields[:2]), "marker of no phase")
         if fields[:1] != ["phase:"]:
             continue
         where, time = f"line {number}", " ".join(fields[1:3])
@@ -131,9 +145,10 @@ def _snuffler_entries(text: str) -> Iterator[Entry]:
         _, stations, event, date, clock, phase = rest[:6]
         if event == "None":
             event = events.get((date, clock), "")
-        for network, station in sorted({codes_of(item) for item in stations.split(",")}):
+        ids = {(*codes_of(item), sensor_of(item)) for item in stations.split(",")}
+        for network, station, sensor in sorted(ids):
             known = "" if station in ("None", "*") else station
-            yield Entry(where, time, phase, network.replace("*", ""), known, event)
+            yield Entry(where, time, phase, network.replace("*", ""), known, event, 0, sensor)
 
 
 def _is_nlloc(text: str) -> bool:
@@ -149,10 +164,14 @@ def _nlloc_entries(text: str, path: Path) -> Iterator[Entry]:
     blocks = _blocks_of_lines(lines)
     n_arrivals = sum(map(_is_phase_line, lines))
     is_of_events = 1 < max(blocks) < n_arrivals
-    for number, (line, block) in enumerate(zip(lines, blocks, strict=True), start=1):
+    matches = [_NLLOC_LINE.match(line + " ") for line in lines]
+    weights = [match["weight"] for match in matches if match]
+    unused = {weight for weight in weights if _is_zero(weight)}
+    unused = unused if len(unused) < len({*weights}) else set()
+    for number, (line, block, match) in enumerate(zip(lines, blocks, matches, strict=True), 1):
         if not _is_phase_line(line):
             continue
-        where, match = f"line {number}", _NLLOC_LINE.match(line + " ")
+        where = f"line {number}"
         if not match:
             yield Entry(where, line)
             continue
@@ -164,7 +183,14 @@ def _nlloc_entries(text: str, path: Path) -> Iterator[Entry]:
             yield Entry(where, match["date"])
             continue
         event = f"{path.stem}-{block}" if is_of_events else ""
-        yield Entry(where, time, match["phase"], "", match["station"], event)
+        phase = f"{match['phase']} of weight 0" if match["weight"] in unused else match["phase"]
+        yield Entry(where, time, phase, "", match["station"], event)
+
+
+def _is_zero(text: str) -> bool:
+    with suppress(ValueError):
+        return float(text) == 0
+    return False
 
 
 def _is_phase_line(line: str) -> bool:
@@ -196,7 +222,7 @@ def has_times(columns: Iterable[str]) -> bool:
 
 def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     """Return what a table's rows say; None if this is no table of arrivals."""
-    columns, rows, delimiter = split_table(text)
+    columns, rows, _ = split_table(text)
     found = {
         role: columns.index(next(name for name in known if name in columns))
         for role, known in COLUMNS.items()
@@ -206,34 +232,35 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     phases = [] if is_one_a_row else [phase for phase in PHASE_TIMES if phase in found]
     if not is_one_a_row and ("station" not in found or not phases):
         return None
+    if set(columns) >= OF_EVENTS and columns[found["phase"]] == "type":
+        raise _no_picks(path, len(rows))
     warn_of_weights(path, columns, rows)
-    # Where blanks separate, one too many is in a time: all behind it would be moved.
-    n_cells = len(columns) if delimiter == " " else None
-    return _row_entries(rows, found, phases, n_cells)
+    return _row_entries(rows, found, phases, len(columns))
 
 
 def _row_entries(
     rows: Iterable[Sequence[str]],
     columns: Mapping[str, int],
     phases: Sequence[str],
-    n_cells: int | None,
+    n_cells: int,
 ) -> Iterator[Entry]:
     """Yield one arrival a row, or those of several phases, each in the column of its time."""
     for number, row in enumerate(rows, start=1):
         where = f"row {number}"
-        if n_cells is not None and len(row) > n_cells:
-            yield Entry(where, " ".join(row))
+        if any(row[n_cells:]):  # a sign in a time or a name is one too many: all behind is moved
+            yield Entry(f"{where} has {len(row)} cells, the header {n_cells}", " ".join(row))
             continue
         cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))
+        sensor = sensor_of(cells.get("station", ""))
         network, event = network or cells.get("network", ""), event_in(cells, ("event",))
         if not phases:
             time, phase = _dated(cells, "time"), cells.get("phase", "")
-            yield Entry(where, time, phase, network, station, event)
+            yield Entry(where, time, phase, network, station, event, 0, sensor)
         for phase in phases:
             time = _dated(cells, phase)
             if time.lower() not in NO_TIME:
-                yield Entry(where, time, phase, network, station, event)
+                yield Entry(where, time, phase, network, station, event, 0, sensor)
 
 
 def _dated(cells: Mapping[str, str], role: str) -> str:
@@ -243,11 +270,14 @@ def _dated(cells: Mapping[str, str], role: str) -> str:
 
 
 def _catalogue_or_raise(content: bytes, path: Path, error: csv.Error) -> Iterator[Entry]:
-    """Yield the picks of a catalogue; what is none is a table that cannot be read."""
+    """Yield the picks of a catalogue; what is none is a table that cannot be read, or a note."""
     try:
         yield from _catalogue_entries(content, path)
     except NoLabelsError:
-        raise FormatError(f"{path} is no readable table of arrivals: {error}") from error
+        is_table = first_words(content) & {name for names in COLUMNS.values() for name in names}
+        raise (FormatError if is_table else NoLabelsError)(
+            f"{path} is no readable table of arrivals: {error}. {ACCEPTED}"
+        ) from error
 
 
 def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
@@ -264,18 +294,13 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             raise FormatError(f"{path} is {kind}") from error
         is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
         raise (FormatError if is_damaged else NoLabelsError)(
-            f"{path} is no file of arrivals known here. Accepted are catalogues that ObsPy reads "
-            "(QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc observations, Snuffler marker "
-            "files, and tables with columns station, phase and time (UTC). It begins with "
+            f"{path} is no file of arrivals known here. {ACCEPTED}. It begins with "
             f"{decoded(content[:40])!r}"
         ) from error
     loose = [] if seiscomp is None else [Entry(*item) for item in loose_picks(seiscomp)]
     yield from loose
     if not loose and not any(event.picks for event in catalogue):
-        raise FormatError(
-            f"{path} holds {len(catalogue)} events and no picks: ask for them when you download "
-            "a catalogue (includearrivals=true)"
-        )
+        raise _no_picks(path, len(catalogue))
     unused = _unused_picks(catalogue)
     for number, event in enumerate(catalogue, start=1):
         # ObsPy invents another id at every reading where the file has none.
@@ -302,21 +327,36 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             if network == "XX" and getattr(event, "_format", "") == "GSE2":
                 network = ""
             station = (station or "").strip()
+            sensor = "" if seed is None or seed.location_code is None else sensor_of(seed.id)
             rank = _rank(pick, preferred)
-            yield Entry(where, pick.time or "", phase, network, station, name, rank)
+            yield Entry(where, pick.time or "", phase, network, station, name, rank, sensor)
+
+
+def _no_picks(path: Path, n_events: int) -> FormatError:
+    return FormatError(
+        f"{path} holds {n_events} events and no picks: ask for them when you download a catalogue "
+        "(QuakeML, includearrivals=true)"
+    )
 
 
 def _unused_picks(catalogue: Catalog) -> set[str]:
     """Return the ids of picks that have the weight 0 in every location, if others have more."""
     weights: dict[str, float] = {}
     for event in catalogue:
+        unused = {str(pick.resource_id) for pick in event.picks if _is_of_no_weight(pick)}
         for arrival in (item for origin in event.origins for item in origin.arrivals):
             weight = 1.0 if arrival.time_weight is None else arrival.time_weight
             pick = str(arrival.pick_id)
-            weights[pick] = max(weight, weights.get(pick, 0.0))
+            weights[pick] = max(0.0 if pick in unused else weight, weights.get(pick, 0.0))
     if not any(weights.values()):
         return set()
     return {pick for pick, weight in weights.items() if not weight}
+
+
+def _is_of_no_weight(pick: Pick) -> bool:
+    """Tell if a reader gave a pick SEISAN's weight 4, before any location: it has none."""
+    weight = getattr(pick, "extra", {}).get("nordic_pick_weight", {})
+    return str(weight.get("value", "")) == "4"
 
 
 def _other_kind(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Arrivals with absolute times, from catalogues, marker files, tables and SAC headers."""
+"""Arrivals with absolute times, from catalogues, marker files and tables, and their records."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
-from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.parts import JoinedRecord, joint_event
-from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.times import TIME_IN_WORDS, date_time
-from phasenet_keras.io.unsafe_headers import SAC_UNDEFINED
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
 if TYPE_CHECKING:
-    from obspy import Trace, UTCDateTime
+    from obspy import UTCDateTime
 
 __all__ = [
     "Arrival",
@@ -30,17 +28,14 @@ __all__ = [
     "arrivals_of",
     "label_by_time",
     "listed",
-    "nameless_markers",
     "numbers_inside",
     "phase_of",
     "read_arrivals",
-    "sac_arrivals",
     "unmatched_arrivals",
     "warn_of_left_out",
 ]
 
 PHASES = ("P", "S")
-SAC_MARKERS = ("a", *(f"t{number}" for number in range(10)))
 
 # An onset letter, the wave, its path, first motion and weight: "P", "Sn", "Pdiff", "IPU0". With a
 # second leg (pP, PcP, SKS) it is a later arrival, and no first onset to learn from.
@@ -60,6 +55,7 @@ class Arrival:
         rank: of two of one onset the lower counts: of a catalogue the manual pick, then that of
             the preferred origin.
         record: as `Span.record`, of the trace in whose header it is; empty: of any.
+        sensors: of its station, that it is of, as `sensor_of` names them; empty: of any.
     """
 
     time: UTCDateTime
@@ -69,6 +65,7 @@ class Arrival:
     event: str = ""
     rank: int = 0
     record: str = ""
+    sensors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -174,63 +171,13 @@ def listed(others: Counter[str]) -> str:
     return ", ".join(f"{name or '(none)'} {count}" for name, count in others.most_common())
 
 
-def sac_arrivals(trace: Trace) -> list[Arrival]:
-    """Read the arrivals in the SAC headers of a trace: ``a`` and ``t0`` to ``t9``.
-
-    A marker's name (``ka``, ``kt0``, …) says its phase; ``a`` without a name is P, the others
-    without a name are left out, see `nameless_markers`. Times count from the reference time of the
-    headers ``nz…``, so that a trace may have been cut since; where they are unset, from its start
-    less ``b`` seconds.
-
-    Returns:
-        The arrivals by time; none for a trace without SAC headers.
-
-    Example:
-        >>> from obspy import Trace
-        >>> trace = Trace(header={"network": "XX", "station": "A", "sac": {"b": -5.0, "a": 1.5}})
-        >>> [arrival] = sac_arrivals(trace)
-        >>> arrival.phase, arrival.time - trace.stats.starttime
-        ('P', 6.5)
-    """
-    headers = trace.stats.get("sac", {})
-    network, station = codes_of(station_id(trace))
-    event, record = _sac_text(headers, "kevnm"), own_record(trace)
-    found = []
-    for _, name, offset_s in _sac_markers(headers):
-        phase = phase_of(name)
-        if phase:
-            time = _sac_reference(trace, headers) + offset_s
-            found.append(Arrival(time, phase, network, station, event, record=record))
-    return sorted(found, key=lambda arrival: arrival.time)
-
-
-def nameless_markers(trace: Trace) -> list[str]:
-    """Return the arrivals in the SAC headers of a trace whose phase nothing says.
-
-    Example:
-        >>> from obspy import Trace
-        >>> nameless_markers(Trace(header={"sac": {"a": 1.5, "t0": 2.5, "t1": 3.5, "kt1": "S"}}))
-        ['T0']
-    """
-    markers = _sac_markers(trace.stats.get("sac", {}))
-    return [marker.upper() for marker, name, _ in markers if not name]
-
-
-def _sac_markers(headers: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
-    """Yield each marker that is set, its name and its time in seconds."""
-    for marker in SAC_MARKERS:
-        offset_s = float(headers.get(marker, SAC_UNDEFINED))
-        if offset_s == offset_s and offset_s != SAC_UNDEFINED:
-            name = _sac_text(headers, f"k{marker}") or ("P" if marker == "a" else "")
-            yield marker, name, offset_s
-
-
 def label_by_time(
     waveforms: Iterable[Waveform], arrivals: Sequence[Arrival]
 ) -> list[LabelledWaveform]:
     """Give every record the arrivals of its station that fall in its span.
 
-    Stations match by network and station code; where either side has no network, by station.
+    Stations match by network and station code, and by sensor where an arrival has any; where either
+    side has no network, by station.
     Arrivals of one phase at the same instant are one; a phase without an arrival is unknown.
 
     Args:
@@ -338,8 +285,11 @@ def _inside(
         times = index.get((station, key), ())
         begin = bisect_left(times, (start_ns, 0))
         found += times[begin : bisect_right(times, (end_ns, len(arrivals)))]
+    sensor = sensor_of(wave.station)
     for time_ns, number in found:
-        other = arrivals[number].network
+        other, sensors = arrivals[number].network, arrivals[number].sensors
+        if sensors and sensor not in sensors:
+            continue
         # Times are whole microseconds, samples are not: rounded, the last sample is inside.
         sample = round((time_ns - start_ns) * wave.sampling_rate / 1e9, 6)
         if sample <= wave.n_samples - 1 and (not other or not network or other == network):
@@ -363,8 +313,11 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
         elif not entry.station:
             damaged.append(f"{entry.where}: it names no station")
         else:
-            codes = (entry.network, entry.station)
-            found.append(Arrival(time, phase, *codes, entry.event, entry.rank))
+            network, station = codes_of(entry.station)  # some have NET.STA for the station
+            network = entry.network or network
+            sensors = frozenset(filter(None, [entry.sensor]))
+            codes = (network, station, entry.event, entry.rank)
+            found.append(Arrival(time, phase, *codes, sensors=sensors))
     if damaged and len(damaged) == len(entries):
         raise FormatError(f"{path}: none of its {len(entries)} rows can be used; {damaged[0]}")
     return found, damaged, others
@@ -375,18 +328,3 @@ def _time(value: UTCDateTime | str) -> UTCDateTime:
         return date_time(value) if isinstance(value, str) else value
     except ValueError as error:
         raise FormatError(f"the time '{value}' should be {TIME_IN_WORDS}") from error
-
-
-def _sac_text(headers: Mapping[str, object], name: str) -> str:
-    text = str(headers.get(name, "")).strip()
-    return "" if text.startswith(f"{SAC_UNDEFINED:.0f}") else text
-
-
-def _sac_reference(trace: Trace, headers: Mapping[str, object]) -> UTCDateTime:
-    from obspy.io.sac.util import SacHeaderTimeError, get_sac_reftime
-
-    try:
-        return get_sac_reftime(headers)
-    except SacHeaderTimeError:
-        begin_s = float(str(headers.get("b", SAC_UNDEFINED)))
-        return trace.stats.starttime - (0.0 if begin_s == SAC_UNDEFINED else begin_s)

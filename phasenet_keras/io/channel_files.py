@@ -20,13 +20,20 @@ CHANNEL_IN_NAME = re.compile(
     re.IGNORECASE,
 )
 
+# A code of three letters in the middle of one, as archives have it: XX.A..HHZ.D.2024.061.
+CODE_IN_NAME = re.compile(
+    r"(?P<common>.+)[._-](?P<band>[a-z]{2})(?P<component>[enzrtuvxy123])(?P<ending>(?:\.[^.]+){2,})",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class ChannelFiles:
     """Files whose names differ in the component.
 
     Attributes:
-        names: what they have in common: ``m0.AA.S1`` and ``m0.AA.S1.BX`` of ``m0.AA.S1.BXZ.sac``.
+        names: what they have in common: ``m0.AA.S1``, ``m0.AA.S1.BX`` and ``m0.AA.S1.BX*.sac`` of
+            ``m0.AA.S1.BXZ.sac``.
         files: of the channels.
     """
 
@@ -60,16 +67,19 @@ def channel_files(paths: Iterable[Path]) -> list[ChannelFiles]:
     Example:
         >>> [found] = channel_files(map(Path, ("q1.A.BHZ.sac", "q1.A.BHN.sac", "q1.A.txt")))
         >>> [path.name for path in found.files], sorted(found.names)
-        (['q1.A.BHZ.sac', 'q1.A.BHN.sac'], ['q1.A', 'q1.A.BH'])
+        (['q1.A.BHZ.sac', 'q1.A.BHN.sac'], ['q1.A', 'q1.A.BH', 'q1.A.BH*.sac', 'q1.A.BH?.sac'])
     """
     found: dict[tuple[Path, str, str], list[Path]] = {}
     names: dict[tuple[Path, str, str], set[str]] = {}
     for path in paths:
-        match = CHANNEL_IN_NAME.fullmatch(path.name)
+        at_end = CHANNEL_IN_NAME.fullmatch(path.name)
+        match = at_end or CODE_IN_NAME.fullmatch(path.name)
         if match:
-            key = (path.parent, path.name[: match.start("component")], match["ending"] or "")
+            begin, ending = path.name[: match.start("component")], match["ending"] or ""
+            key = (path.parent, begin, ending)
             found.setdefault(key, []).append(path)
-            names[key] = {match["common"], key[1].rstrip("._-")}
+            names[key] = {f"{begin}{sign}{ending}" for sign in "*?"}
+            names[key] |= {match["common"], begin.rstrip("._-")} if at_end else set()
     return [
         ChannelFiles(frozenset(names[key]), tuple(files))
         for key, files in found.items()

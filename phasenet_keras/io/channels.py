@@ -19,6 +19,7 @@ __all__ = [
     "is_of_seismometer",
     "is_pressure",
     "seed_codes",
+    "sensor_of",
 ]
 
 # In the order that records of ours have them in.
@@ -29,6 +30,8 @@ WORDS = {"EW": "E", "NS": "N", "UD": "Z"}
 LETTERS = {"E": "E", "N": "N", "Z": "Z", "U": "E", "V": "N", "R": "N", "T": "E", "X": "E", "Y": "N"}
 WITH_VERTICAL = {"1": "N", "2": "E"}
 WITHOUT_VERTICAL = {"3": "E", "2": "N", "1": "Z"}
+# Up or vertical, where one of them is beside other horizontals and nothing else is the vertical.
+UP = {"U", "V"}
 # Of no component: where codes end in one of these and all in numbers, they count sensors.
 OTHER_NUMBERS = set("0456789")
 # Of pressure, as SEED has it: hydrophone, infrasound, outside, inside, down a hole, underground.
@@ -62,6 +65,30 @@ def seed_codes(station: str) -> tuple[str, str, str, str]:
     """
     parts = station.split(".")
     return (parts[0], parts[1], parts[2], parts[3]) if len(parts) == 4 else ("", station, "", "")
+
+
+def sensor_of(station: str) -> str:
+    """Return what tells a sensor of a station from others: its location, and a number in its codes.
+
+    Args:
+        station: a SEED id, with the code of a channel or of an instrument, or without.
+
+    Returns:
+        Location and number; empty where the id has no location. Bands and instruments at one place
+        are one sensor.
+
+    Example:
+        >>> [sensor_of(f"BO.A.{name}") for name in ("10.HHZ", "10.HN", ".UD2", ".2", ".HH")]
+        ['10.', '10.', '.2', '.2', '.']
+        >>> sensor_of("BO.A"), sensor_of("line.7")
+        ('', '')
+    """
+    parts = [part.strip(" -") for part in station.split(".")]
+    if len(parts) not in (3, 4) or parts[2] == "*":
+        return ""
+    location, code = parts[2], "".join(parts[3:])
+    number = code[2:] if code[:2].upper() in WORDS else code
+    return f"{location.zfill(2) if location else ''}.{number if number.isdecimal() else ''}"
 
 
 def is_pressure(code: str) -> bool:
@@ -151,6 +178,7 @@ def components_of(codes: Iterable[str]) -> dict[str, str]:
     1, 2, Z             N, E, Z (the SEED manual: horizontals turned against N and E)
     3, 2, 1             E, N, Z (as the official PhaseNet reads three numbered channels)
     U, V, Z             E, N, Z
+    E, N, U (or V)      E, N, Z (up, vertical), and so beside other horizontals
     R, T, Z             N, E, Z (radial and transverse: a turned N and E)
     X, Y, Z             E, N, Z
     EW, NS, UD          E, N, Z
@@ -193,11 +221,13 @@ def claims_of(codes: Iterable[str]) -> dict[str, str]:
     letters = {code: component_letter(code) for code in codes}
     has_vertical = "Z" in letters.values()
     numbered = WITHOUT_VERTICAL if "3" in letters.values() and not has_vertical else WITH_VERTICAL
+    known = {**numbered, **LETTERS}
+    letters_there = set(letters.values())
+    others = letters_there & (known.keys() - UP)
+    if not has_vertical and "3" not in others and others and len(UP & letters_there) == 1:
+        known |= dict.fromkeys(UP, "Z")
     plain_first = sorted(codes, key=lambda code: letters[code] not in "ENZ")
-    claimed = {
-        code: LETTERS.get(letters[code]) or numbered.get(letters[code]) for code in plain_first
-    }
-    claims = {code: component for code, component in claimed.items() if component}
+    claims = {code: known[letters[code]] for code in plain_first if letters[code] in known}
     alone = codes if len(codes) == 1 else [code for code in codes if is_pressure(code)]
     return claims or dict.fromkeys(alone, "Z")
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.catalogs import phase_of, warn_of_left_out
 from phasenet_keras.io.channels import seed_codes
-from phasenet_keras.io.labels.rows import SPLIT_NAMES
+from phasenet_keras.io.labels.row_columns import SPLIT_NAMES
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.registry import RecordWarning

@@ -22,15 +22,15 @@ from phasenet_keras.io.gather_names import (
     shots_of_gathers,
 )
 from phasenet_keras.io.geometry import RECEIVER, Geometry, rows_of_csv
-from phasenet_keras.io.labels.rows import (
+from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
     FILE_COLUMNS,
     GATHER_COLUMNS,
     TIME_COLUMNS_S,
     UNITS_S,
     VALUE_COLUMNS,
-    LabelTable,
 )
+from phasenet_keras.io.labels.rows import LabelTable
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import first_cell, name_key, number_of
 from phasenet_keras.io.times import date_time, time_in

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, ClassVar
 
 from phasenet_keras.io.arrival_formats import codes_of
-from phasenet_keras.io.labels.rows import GATHER_COLUMNS, TRACE_COLUMNS, TRACE_IN_FILE
+from phasenet_keras.io.labels.row_columns import GATHER_COLUMNS, TRACE_COLUMNS, TRACE_IN_FILE
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.text_tables import (
     first_cell,

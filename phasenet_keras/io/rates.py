@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
@@ -16,6 +17,7 @@ _RATE_NAMES = ("sampling_rate", "sample_rate", "sampling_frequency", "sample_fre
 _STEP_NAMES = ("dt", "sampling_interval", "sample_interval", "sampling_period", "sample_period")
 
 
+@lru_cache(1024)
 def _plain(name: str) -> str:
     """Return a name as it is compared: SamplingRate is sampling_rate."""
     return re.sub(r"[^a-z0-9]", "", name.lower().replace("µ", "u").replace("μ", "u"))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from phasenet_keras.io.channels import sensor_of
+
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
@@ -42,7 +44,7 @@ def with_origin_references(root: Element) -> bytes:
     return ElementTree.tostring(root)
 
 
-def loose_picks(root: Element) -> Iterator[tuple[str, str, str, str, str, str, int]]:
+def loose_picks(root: Element) -> Iterator[tuple[str, str, str, str, str, str, int, str]]:
     """Yield the picks that no event refers to, each as the values of an `Entry`: ObsPy has none."""
     of_events = {item.text for item in root.findall(".//{*}event/{*}originReference")}
     located = {
@@ -55,13 +57,14 @@ def loose_picks(root: Element) -> Iterator[tuple[str, str, str, str, str, str, i
         if pick.get("publicID") in located:
             continue
         seed = pick.find("{*}waveformID")
-        network, station = (
+        codes = [
             "" if seed is None else seed.get(name, "").strip()
-            for name in ("networkCode", "stationCode")
-        )
+            for name in ("networkCode", "stationCode", "locationCode", "channelCode")
+        ]
         phase = pick.findtext("{*}phaseHint", "").strip()
         if pick.findtext("{*}evaluationStatus") == "rejected":
             phase = f"{phase} rejected"
         rank = 2 * (pick.findtext("{*}evaluationMode") != "manual") + 1
         time = pick.findtext("{*}time/{*}value", "")
-        yield f"pick {number}", time, phase, network, station, "", rank
+        sensor = sensor_of(".".join(codes))
+        yield f"pick {number}", time, phase, codes[0], codes[1], "", rank, sensor

@@ -22,19 +22,17 @@ from phasenet_keras.io.labels.files import (
     said_of_files,
     scan_arrivals,
     warn_of_coarse_times,
+    warn_of_one_time,
 )
 from phasenet_keras.io.labels.hdf5 import hdf5_parts, holds_labels
 from phasenet_keras.io.labels.npz import is_npz
-from phasenet_keras.io.labels.rows import (
-    SAMPLE_COLUMNS_IN_WORDS,
-    TIME_COLUMNS_IN_WORDS,
-    read_label_table,
-)
+from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS_IN_WORDS, TIME_COLUMNS_IN_WORDS
+from phasenet_keras.io.labels.rows import is_label_table, read_label_table
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.labels.understood import said_of_columns
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import RecordWarning, headers_of
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection, said_of_codes
 from phasenet_keras.io.wording import some
@@ -293,31 +291,33 @@ def _from_times(
     try:
         arrivals, damaged = scan_arrivals(labels)
     except FormatError as error:
-        if isinstance(error, NoLabelsError) and (said := _said_of_columns(files[0])):
-            raise FormatError(f"{files[0]}: {said}") from error
+        if isinstance(error, NoLabelsError) and (said := _said_of_table(files[0])):
+            raise FormatError(said) from error
         raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
     scan = _scan(paths, selection)
     if not scan.spans:
         raise FormatError(f"no file can be read; {scan.bad[0]}")
     where = said_of_files(files)
     warn_of_coarse_times(arrivals, scan.spans, where)
+    warn_of_one_time(arrivals, where)
     bad = (*(BadRow(None, text) for text in damaged), *scan.bad)
     parts = timed_parts(scan, arrivals, where)
     return Source("arrivals by time", tuple(parts), bad, says_all=False)
 
 
-def _said_of_columns(file: Path) -> str:
-    """Say which columns of a file are understood; empty if it is no table, or none is."""
+def _said_of_table(file: Path) -> str:
+    """Say what is wrong with a table, or which of its columns are understood; empty if none is."""
     try:
-        return said_of_columns(read_label_table(file).columns)
-    except FormatError:
-        return ""
+        said = said_of_columns(read_label_table(file).columns)
+    except FormatError as error:
+        return str(error) if is_label_table(file) else ""
+    return f"{file}: {said}" if said else ""
 
 
 def _hint_of_labels(files: Sequence[Path], labels: Labels) -> str:
     """Return what to look at where no arrival by time can be read."""
     folders = [str(item) for item in given_labels(labels) if Path(item).is_dir()]
-    if folders:
+    if folders and any(map(headers_of, files)):
         return f"; {folders[0]} is a folder: are waveforms and labels exchanged?"
     try:
         columns = read_label_table(files[0]).columns

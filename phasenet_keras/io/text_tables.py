@@ -23,6 +23,7 @@ __all__ = [
     "decoded",
     "event_in",
     "first_cell",
+    "first_words",
     "has_sign_in_number",
     "name_key",
     "number_of",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 # Columns of an event's name, in the order in which they are looked for.
-EVENT_COLUMNS = ("event", "event_id", "event_index", "source_id")
+EVENT_COLUMNS = ("event", "event_id", "event_index", "event_idx", "source_id")
 NOT_A_NUMBER = {"nan", "na", "n/a", "#n/a", "none", "null", "-", "<na>"}
 # Samples that stand for no arrival where a label is of one record alone (SAC: -12345).
 NO_SAMPLES = {-1.0, -9.0, -99.0, -999.0, -9999.0, -12345.0}
@@ -46,7 +47,7 @@ NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 _WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
 # So many of their values are said.
 MOST_SAID = 3
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 # A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
 _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
@@ -57,12 +58,15 @@ _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 # plain one a zero at the head of three digits tells it.
 _BLANK_IN_NUMBER = re.compile(r"\d[^\S \t-\r]\d|\b\d{1,3} 0\d\d\b")
 _CELL_BETWEEN_BLANKS = re.compile(r"[^ \t-\r]+")
+_ONE_NUMBER = re.compile(r"[+-]?[\d.]+(?:e[+-]?\d+)?")
 _WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 # Lines of comment, Excel's of the separator, and blank ones may come before the names of columns.
 _BEFORE_NAMES = re.compile(r"#|\"?sep=.\"?[\s,;]*$|[\s,;]*$", re.IGNORECASE)
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
+# Where a word of a column's name ends and another begins: PickTime, Pick Time, pick-time.
+_NEXT_WORD = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=\w)[ -]+(?=[A-Za-z])")
 
 
 def decoded(content: bytes) -> str:
@@ -97,9 +101,10 @@ def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[st
 def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
 
-    A unit in brackets becomes the end of a column's name: ``P (us)`` is ``p_us``.
-    Commas, semicolons or tabs separate, else blanks. Empty rows are left out, and before the names
-    of the columns lines of comment (``#``), Excel's ``sep=;`` and blank ones.
+    A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
+    joined: ``PickTime`` and ``Pick Time`` are ``pick_time``.
+    Commas, semicolons, tabs or | separate, else blanks. Empty rows are left out, and before the
+    names of the columns lines of comment (``#``), Excel's ``sep=;`` and blank ones.
 
     Raises:
         csv.Error: for what cannot be told apart into cells, and a column that is there twice.
@@ -118,13 +123,25 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
     columns = tuple(map(_column_name, rows[0])) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
+    if any(map(_ONE_NUMBER.fullmatch, twice)):
+        raise csv.Error("its first line holds numbers, and no names of columns")
     if twice:
         raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out")
     return columns, [[cell.strip() for cell in row] for row in rows[1:]], delimiter
 
 
+def first_words(content: bytes) -> set[str]:
+    r"""Return the words of the first line: which names of columns a damaged table may have.
+
+    Example:
+        >>> sorted(first_words(b"Station,P_time,x y\nA"))
+        ['p_time', 'station', 'x', 'y']
+    """
+    return set(re.findall(r"\w+", decoded(content).partition("\n")[0].lower()))
+
+
 def _column_name(cell: str) -> str:
-    name = cell.strip().lower()
+    name = _NEXT_WORD.sub("_", cell.strip()).lower()
     unit = _UNIT.fullmatch(name)
     return f"{unit[1]}_{unit[2].translate(_MICRO).replace('samples', 'sample')}" if unit else name
 

@@ -10,16 +10,11 @@ from pathlib import Path
 
 from phasenet_keras.io.labels.hdf5 import record_names, records_named
 from phasenet_keras.io.labels.npz import is_npz, npz_arrivals, npz_sizes
+from phasenet_keras.io.labels.row_columns import FILE_COLUMNS, SAMPLE_COLUMNS_IN_WORDS
 from phasenet_keras.io.labels.row_files import FileRows, rows_by_files
 from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
 from phasenet_keras.io.labels.row_records import rows_by_record
-from phasenet_keras.io.labels.rows import (
-    FILE_COLUMNS,
-    SAMPLE_COLUMNS_IN_WORDS,
-    LabelTable,
-    Rows,
-    numbered_rows,
-)
+from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import RecordWarning, gather_of
@@ -148,7 +143,7 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
     rows: dict[Path, dict[str, Rows]] = {path: {} for path in paths}
     bad = []
     for number, row in numbered_rows(table):
-        found = places.get(row[column].strip("/"), [])
+        found = places.get(row[column].replace("\\", "/").strip("/"), [])
         if len(found) == 1:
             path, name = found[0]
             rows[path].setdefault(name, []).append((number, row))

@@ -19,8 +19,10 @@ from phasenet_keras.io.labels.rows import (
     no_direct_phase,
     read_label_table,
 )
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.wording import some
+from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import ConfigError, FormatError
 
 __all__ = [
@@ -31,12 +33,13 @@ __all__ = [
     "said_of_files",
     "scan_arrivals",
     "warn_of_coarse_times",
+    "warn_of_one_time",
 ]
 
 Labels = str | PathLike[str] | Sequence[str | PathLike[str]]
 
-# Steps that times are written in, in nanoseconds: from a second down to a microsecond.
-STEPS_NS = tuple(10**power for power in range(9, 2, -1))
+# Steps that times are written in, in nanoseconds: a minute, and from a second to a microsecond.
+STEPS_NS = (60 * 10**9, *(10**power for power in range(9, 2, -1)))
 # Files whose arrivals of one name are no further apart mean one event: S is not later than P by
 # more, up to distances where there is no direct S.
 ONE_EVENT_S = 600
@@ -125,7 +128,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
     files, named = label_files(labels), _named(labels)
     found: dict[Path, list[Arrival]] = {}
     bad: list[str] = []
-    passed_over: dict[Path, str] = {}
+    passed_over: dict[Path, NoLabelsError] = {}
     others: Counter[str] = Counter()
     for path in files:
         try:
@@ -134,7 +137,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
             if len(files) == 1:
                 raise
             if isinstance(error, NoLabelsError) and path not in named:
-                passed_over[path] = str(error)
+                passed_over[path] = error
             else:
                 bad.append(str(error))
             continue
@@ -142,7 +145,8 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
         others += of_file
     where = said_of_files(files)
     if not found:
-        raise FormatError(f"none of {where} can be used; {[*bad, *passed_over.values()][0]}")
+        text = f"none of {where} can be used; {[*bad, *passed_over.values()][0]}"
+        raise FormatError(text) if bad else NoLabelsError(text)
     _say_passed_over([*passed_over])
     if others and not any(found.values()):
         raise no_direct_phase(where, others)
@@ -163,8 +167,28 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
     n_samples = step_ns * rate_hz / 1e9
     if len(times_ns) >= LEAST_TIMES and n_samples > 1:
         warnings.warn(
-            f"{where}: all times are multiples of {step_ns / 1e6:g} ms, which are {n_samples:.3g} "
-            f"samples at {rate_hz:g} Hz: labels may be off by as many, and no picker can be better",
+            f"{where}: all times are multiples of {step_ns / 1e6:g} ms, which are "
+            f"{three_digits(n_samples)} samples at {rate_hz:g} Hz: labels may be off by as many, "
+            "and no picker can be better",
+            RecordWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_one_time(arrivals: Sequence[Arrival], where: str) -> None:
+    """Say where times may be those of origins, which all stations of an event have.
+
+    Warns:
+        RecordWarning: if each arrival has the very time of one at another station.
+    """
+    stations: dict[tuple[str, int], set[str]] = {}
+    for arrival in filter(lambda arrival: is_dated(arrival.time), arrivals):
+        stations.setdefault((arrival.phase, arrival.time.ns), set()).add(arrival.station)
+    is_of_all = stations and all(len(of_time) > 1 for of_time in stations.values())
+    if len(arrivals) >= LEAST_TIMES and is_of_all:
+        warnings.warn(
+            f"{where}: all {len(arrivals)} arrivals are at the very time of another station's: are "
+            "these times of origins?",
             RecordWarning,
             stacklevel=3,
         )

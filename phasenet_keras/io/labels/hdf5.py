@@ -30,7 +30,7 @@ from phasenet_keras.io.labels.hdf5_attributes import (
     text_of,
     texts_of,
 )
-from phasenet_keras.io.labels.rows import (
+from phasenet_keras.io.labels.row_columns import (
     SAMPLE_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_IN_WORDS,
@@ -295,6 +295,7 @@ def _samples(
         raise FormatError(
             f"its data of shape {shape} do not fit channels {','.join(names) or '(none named)'}: "
             "each column needs a name, and each name should stand for another of E, N, Z"
+            + (f"; {OTHER_SHAPES}" if data.shape[1] > MAX_CHANNELS else "")
         )
     order = tuple(name for name in COMPONENTS if name in by_component)
     return data[:, [names.index(by_component[name]) for name in order]], order

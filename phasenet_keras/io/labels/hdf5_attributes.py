@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
-from phasenet_keras.io.labels.row_labels import (
-    are_other_arrivals,
-    samples_of_times,
-    warn_of_other_arrivals,
-)
-from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS, TIME_COLUMNS_S
+from phasenet_keras.io.labels.row_axes import samples_of_times
+from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS, TIME_COLUMNS_S
+from phasenet_keras.io.labels.row_labels import are_other_arrivals, warn_of_other_arrivals
 from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.types import FormatError, Waveform
 
@@ -29,9 +26,7 @@ __all__ = [
 
 # Attributes of an arrival in samples by phase, in the order in which they are looked for; then in
 # time, which count where no other gives the phase.
-ARRIVALS: Mapping[str, tuple[str, ...]] = {
-    phase: (*names, f"{phase.lower()}_arrival_sample") for phase, names in SAMPLE_COLUMNS.items()
-}
+ARRIVALS = SAMPLE_COLUMNS
 TIMES = {phase: [name for name in TIME_COLUMNS_S if name[0].upper() == phase] for phase in ARRIVALS}
 OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
 TYPES, INDICES = "phase_type", "phase_index"

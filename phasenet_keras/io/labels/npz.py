@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
-from phasenet_keras.io.labels.rows import SAMPLE_COLUMNS
+from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS
 from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.types import FormatError, Waveform
 

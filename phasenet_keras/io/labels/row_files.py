@@ -6,8 +6,9 @@
    in such, and, but for those of another machine that all begin with, where files or cells have one
    name in several. Rows of one channel, or of several with the same labels, are of all channels of
    their record.
-2. Else ``network`` and ``station`` name all files that hold such a station. It may be a SEED id; a
-   network that is empty, in the row or in the files, fits any.
+2. Else ``network`` and ``station``, or a column such as ``id`` most cells of which are stations
+   of the files, name all files that hold such a station. It may be a SEED id; a network that is
+   empty, in the row or in the files, fits any.
 3. Else a shot names its gather, if all files are gathers, but for those of no known format: by the
    headers of a file of several, or by the file's name or the last number in it. Where the headers
    of files of one shot each have all shots, too, and give them to other files, the table is refused
@@ -23,25 +24,22 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal
+from unicodedata import is_normalized, normalize
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.field_records import SHOT_HEADERS, shot_of_all, shots_of_traces
 from phasenet_keras.io.index import natural_key
+from phasenet_keras.io.labels.row_columns import FIELD_RECORD_COLUMNS, GATHER_COLUMNS
 from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in
+from phasenet_keras.io.labels.row_stations import Find, files_by, stations_of_rows
 from phasenet_keras.io.labels.row_traces import names_of, shot_in
-from phasenet_keras.io.labels.rows import (
-    FIELD_RECORD_COLUMNS,
-    GATHER_COLUMNS,
-    LabelTable,
-    Rows,
-    numbered_rows,
-)
+from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.registry import (
     NoWaveformError,
@@ -78,11 +76,6 @@ class FileRows:
     problem: str = ""
 
 
-Key = TypeVar("Key")
-# Gives the files that a row's name, station or shot is of, and what is wrong if there are none.
-Find = Callable[[str], tuple[list[Path], str]]
-
-
 def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection) -> list[FileRows]:
     """Return the rows of a table by the files that they are of.
 
@@ -92,7 +85,7 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     Warns:
         RecordWarning: for files without a row, and rows that are taken in the order of the files.
     """
-    rows = numbered_rows(table)
+    rows = _spelt_as(paths, numbered_rows(table))
     cells = [row for _, row in rows]
     channels = channel_files(paths)
     names = {name for path in paths for name in (path.name, path.stem)}
@@ -115,9 +108,8 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
         groups = [group for group in groups if group.rows]
         _warn_of_unused(paths, groups)
         return groups
-    if "station" in table.columns:
-        named = [f"{row.get('network', '')}.{row['station']}" for row in cells]
-        return _grouped(rows, named, _finder_by_station(paths, selection))
+    if found := stations_of_rows(table, rows, paths, selection):
+        return _grouped(rows, *found)
     shot_column = table.first_of(GATHER_COLUMNS)
     readers, are_gathers = _readers(paths, shot_column, len(rows))
     paths = sorted(readers, key=natural_key)
@@ -139,6 +131,16 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
 
 
+def _spelt_as(paths: Sequence[Path], rows: Rows) -> Rows:
+    """Return rows with letters such as ö in one sign or two (macOS), whichever files have."""
+    is_plain = all(is_normalized("NFC", str(path)) for path in paths)
+    form: Literal["NFC", "NFD"] = "NFC" if is_plain else "NFD"
+    return [
+        (number, {k: v if v.isascii() else normalize(form, v) for k, v in row.items()})
+        for number, row in rows
+    ]
+
+
 def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:
     """Group rows by the files that their names are of."""
     groups: dict[tuple[Path, ...] | str, FileRows] = {}
@@ -148,20 +150,12 @@ def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:
     return list(groups.values())
 
 
-def _files_by(pairs: Iterable[tuple[Key, Path]]) -> dict[Key, list[Path]]:
-    """Return the files of each key."""
-    found: dict[Key, list[Path]] = {}
-    for key, path in dict.fromkeys(pairs):
-        found.setdefault(key, []).append(path)
-    return found
-
-
 def _finder_by_name(
     cells: Iterable[str], paths: Sequence[Path], records: Sequence[ChannelFiles]
 ) -> Find:
     """Find files by their names; those of a record's channels by what they have in common."""
-    by_name = _files_by(pair for path in paths for pair in ((path.name, path), (path.stem, path)))
-    common = _files_by((name, record.files[0]) for record in records for name in record.names)
+    by_name = files_by(pair for path in paths for pair in ((path.name, path), (path.stem, path)))
+    common = files_by((name, record.files[0]) for record in records for name in record.names)
     by_name = common | by_name
     names = [*map(name_in, dict.fromkeys(cells))]
     folders: dict[str, set[Path]] = {}
@@ -176,7 +170,7 @@ def _finder_by_name(
     @cache
     def by_folder(name: str) -> dict[tuple[str, ...], list[Path]]:
         named = by_name.get(name, [])
-        return _files_by((path.parts[n:-1], path) for path in named for n in range(len(path.parts)))
+        return files_by((path.parts[n:-1], path) for path in named for n in range(len(path.parts)))
 
     def find(cell: str) -> tuple[list[Path], str]:
         name = name_in(cell)
@@ -191,7 +185,10 @@ def _finder_by_name(
             found = [path for path in found if path.name == name.name] or found
         if len(found) > 1:
             return [], f"{len(found)} files are named {name}: name their folders too"
-        return found, f"there is no file of this name or station ({name})"
+        if not cell:
+            return [], "it names no file"
+        hint = "" if cell.isascii() else ": is the table in UTF-8?"
+        return found, f"there is no file of this name or station ({name}){hint}"
 
     return find
 
@@ -230,41 +227,12 @@ def _join_channels(
                 group.rows = []
 
 
-def _finder_by_station(paths: Sequence[Path], selection: Selection) -> Find:
-    """Find files by ``network.station``, or a SEED id; what is no waveform is passed over."""
-    by_code = _files_by(
-        (f"{trace.stats.network}.{trace.stats.station}", path)
-        for path in paths
-        for trace in filter(selection.takes_channel, headers_of(path))
-    )
-    networks: dict[str, set[str]] = {}
-    for code in by_code:
-        network, _, station = code.partition(".")
-        networks.setdefault(station, set()).add(network)
-
-    def find(code: str) -> tuple[list[Path], str]:
-        network, _, station = code.partition(".")
-        parts = station.split(".")
-        if station not in networks and 2 <= len(parts) <= 4:  # of a SEED id
-            network, station = parts[0] or network, parts[1]
-        there = networks.get(station, set())
-        fit = [own for own in there if own == network] or [
-            own for own in there if station and not (own and network)
-        ]
-        if len(fit) > 1:
-            return [], f"stations of {some(sorted(fit))} are called {station}: name the network"
-        problem = "there is no file of this station: name the file (column fname)"
-        return by_code[f"{fit[0]}.{station}"] if fit else [], problem
-
-    return find
-
-
 def _finder_by_shot(
     shots: Iterable[str], traces: Mapping[Path, Sequence[Trace]], column: str
 ) -> Find:
     """Find gathers by shots; those of several shots by their headers, whatever they are called."""
-    by_name = _files_by((name, path) for path in traces for name in names_of(path))
-    by_header = _files_by(
+    by_name = files_by((name, path) for path in traces for name in names_of(path))
+    by_header = files_by(
         (shot, path)
         for path, of_file in traces.items()
         for shots_of_file in shots_of_traces(of_file)
@@ -299,7 +267,7 @@ def _by_headers_of_all(
     in_order = sorted(shots, key=natural_key)
     of_names = {s: by_name[s][0] for s in in_order if len(by_name.get(s, ())) == 1}
     for header in SHOT_HEADERS:
-        held = _files_by((shot_of_all(of_file, header), path) for path, of_file in traces.items())
+        held = files_by((shot_of_all(of_file, header), path) for path, of_file in traces.items())
         found = {s: held[s] for s in shots if len(held.get(s, ())) == 1}
         if not found.keys() >= of_names.keys():
             continue

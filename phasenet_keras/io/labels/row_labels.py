@@ -1,42 +1,39 @@
-"""What the rows of one record say of it: its arrivals, event, gather, split and distance.
-
-Times count from the first sample, or from the time 0 of the file: trigger or shot.
-"""
+"""What the rows of one record say of it: its arrivals, event, gather, split and distance."""
 
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from phasenet_keras.io.labels.rows import (
+from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times
+from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
     DISTANCE_COLUMNS,
     SAMPLE_COLUMNS,
     SHOT_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_S,
-    UNITS_S,
-    Rows,
-    numbers_in,
 )
+from phasenet_keras.io.labels.row_numbers import numbers_in
+from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import BadRow, Item
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
-from phasenet_keras.io.times import seconds_after
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = [
     "are_other_arrivals",
     "labelled_by_row",
     "labelled_by_rows",
-    "samples_of_times",
     "warn_of_other_arrivals",
 ]
-
-# A time 0 so far from the first sample is said.
-LEAST_OFFSET_SAMPLES = 0.5
 
 Label = Callable[[Mapping[str, str]], LabelledWaveform]
 
@@ -53,6 +50,7 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
             picks of an onset.
     """
     found: LabelledWaveform | None = None
+    samples: dict[str, list[float]] = {}  # of all rows, in order: a record may have thousands
     for number, row in rows:
         try:
             record = label(row)
@@ -62,14 +60,16 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
             continue
         if found is not None:
             _warn_of_others(number, record, found)
-            if both.arrivals == found.arrivals:
-                text = f"row {number} repeats an earlier one of {both.name}"
-                warnings.warn(text, RecordWarning, stacklevel=2)
-            else:
-                _warn_of_one_onset(number, record, found)
+            _warn_of_earlier(number, record, samples)
+        for phase, of_row in record.arrivals.items():
+            earlier = samples.setdefault(phase, [])
+            for sample in of_row:
+                at = bisect_left(earlier, sample)
+                if earlier[at : at + 1] != [sample]:
+                    earlier.insert(at, sample)
         found = both
     if found is not None:
-        yield found
+        yield replace(found, arrivals={phase: tuple(all_of) for phase, all_of in samples.items()})
 
 
 def labelled_by_row(
@@ -86,7 +86,8 @@ def labelled_by_row(
         name: of the record; else its station's.
 
     Raises:
-        FormatError: for a cell that is not a number, or an arrival outside of the record.
+        FormatError: for a cell that is not a number, samples of another rate than the record's, or
+            an arrival outside of the record.
     """
     name = name or wave.station
     shot, gather = (
@@ -96,6 +97,10 @@ def labelled_by_row(
     split = row.get("split", "").lower()
     if split and split not in SPLIT_NAMES:
         raise FormatError(f"split should be train, dev or test, received '{split}'")
+    if not set(columns.values()) <= TIME_COLUMNS_S.keys():
+        check_rate(row, wave)
+    if not any(AFTER_TRIGGER in column for column in columns.values()):
+        check_begin(row, wave)
     arrivals = {
         phase: _arrivals(row[column], column, wave, f"record {name}: the {phase} arrival")
         for phase, column in columns.items()
@@ -122,7 +127,7 @@ def labelled_by_row(
 
 
 def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWaveform:
-    """Bring the arrivals of two rows of one record together.
+    """Bring what two rows say of one record together, but for the arrivals.
 
     Raises:
         ShapeError: if they do not agree on the event or the gather.
@@ -133,13 +138,9 @@ def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWavefor
             f"({other.event or other.gather} and {first.event or first.gather}): "
             "give each a file of its own (column fname)"
         )
-    arrivals = {
-        phase: (*first.arrivals.get(phase, ()), *other.arrivals.get(phase, ()))
-        for phase in {**first.arrivals, **other.arrivals}
-    }
     has_distance = other.waveform.offset_m is not None and first.waveform.offset_m is None
     wave = other.waveform if has_distance else first.waveform
-    return replace(first, waveform=wave, arrivals=arrivals, split=first.split or other.split)
+    return replace(first, waveform=wave, split=first.split or other.split)
 
 
 def _arrivals(cell: str, column: str, wave: Waveform, what: str) -> tuple[float, ...]:
@@ -223,61 +224,6 @@ def warn_of_other_arrivals(where: str, phase: str) -> None:
     )
 
 
-def samples_of_times(values: Sequence[float], column: str, wave: Waveform) -> tuple[float, ...]:
-    """Return the samples of arrivals in a column of times.
-
-    Args:
-        values: of a cell, in the unit that the column's name ends in.
-        column: one of `TIME_COLUMNS_S`.
-        wave: the record.
-
-    Raises:
-        FormatError: if they count from the trigger, and the record does not say when that was.
-
-    Warns:
-        RecordWarning: if they count from the first sample, and the record has another time 0.
-
-    Example:
-        >>> import numpy as np
-        >>> from obspy import UTCDateTime
-        >>> start, zero = UTCDateTime(-0.05), UTCDateTime(0)
-        >>> wave = Waveform(np.ones((900, 1)), 4e3, start, ("Z",), "1", zero_time=zero)
-        >>> samples_of_times([20.0], "p_after_trigger_ms", wave)
-        (280.0,)
-    """
-    zero_sample = _zero_sample(wave, column) if values else 0.0
-    # Rounded: 0.0001005 s at 10 MHz is sample 1005.
-    scale = TIME_COLUMNS_S[column] * wave.sampling_rate
-    return tuple(round(zero_sample + value * scale, 6) for value in values)
-
-
-def _zero_sample(wave: Waveform, column: str) -> float:
-    """Return the sample that the times of a column count from."""
-    is_after_trigger = AFTER_TRIGGER in column
-    if wave.zero_time is None and is_after_trigger:
-        raise FormatError(
-            f"{column} counts from the trigger, and {wave.source or wave.station} does not say "
-            f"when that was: give times since the first sample, {column.replace(AFTER_TRIGGER, '')}"
-        )
-    if wave.zero_time is None:
-        return 0.0
-    begin_s = seconds_after(wave.start_time, wave.zero_time)
-    zero_sample = -begin_s * wave.sampling_rate
-    if is_after_trigger:
-        return zero_sample
-    if abs(zero_sample) >= LEAST_OFFSET_SAMPLES:
-        unit = column.rpartition("_")[2]
-        warnings.warn(  # the same for P and S
-            f"times in the table count from the first sample of a record, "
-            f"{abs(begin_s) / UNITS_S[unit]:.6g} {unit} ({abs(zero_sample):.6g} samples) "
-            f"{'before' if begin_s < 0 else 'after'} the time 0 of its file: if yours count from "
-            f"that (trigger or shot), name the column p_{AFTER_TRIGGER}{unit}",
-            RecordWarning,
-            stacklevel=4,
-        )
-    return 0.0
-
-
 def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
     """Say where a row has another split or distance than an earlier one, which counts."""
     words = [
@@ -294,11 +240,33 @@ def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWavef
             )
 
 
-def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
-    """Say where a row and an earlier one may be two picks of one onset."""
-    for phase, samples in record.arrivals.items():
-        pairs = [(abs(a - b), b) for a in samples for b in others.arrivals.get(phase, ()) if a != b]
-        apart, at = min(pairs, default=(ONE_ONSET_SAMPLES, 0.0))
+def _warn_of_earlier(
+    number: int, record: LabelledWaveform, samples: Mapping[str, Sequence[float]]
+) -> None:
+    """Say where a row repeats earlier ones, or it and one of them may be two picks of one onset.
+
+    Args:
+        number: of the row.
+        record: with the arrivals of the row.
+        samples: of the earlier rows by phase, in order.
+    """
+    near = {
+        phase: [
+            (abs(sample - other), other) for sample in of_row for other in _next_to(sample, all_of)
+        ]
+        for phase, of_row in record.arrivals.items()
+        if (all_of := samples.get(phase)) is not None
+    }
+    is_there = {
+        phase: all(sample in _next_to(sample, samples[phase]) for sample in record.arrivals[phase])
+        for phase in near
+    }
+    if len(is_there) == len(record.arrivals) and all(is_there.values()):
+        text = f"row {number} repeats an earlier one of {record.name}"
+        warnings.warn(text, RecordWarning, stacklevel=3)
+        return
+    for phase, pairs in near.items():
+        apart, at = min((p for p in pairs if p[0]), default=(ONE_ONSET_SAMPLES, 0.0))
         if apart < ONE_ONSET_SAMPLES:
             warnings.warn(
                 f"row {number} has a {phase} of {record.name} {apart:g} samples from that of an "
@@ -307,3 +275,9 @@ def _warn_of_one_onset(number: int, record: LabelledWaveform, others: LabelledWa
                 RecordWarning,
                 stacklevel=3,
             )
+
+
+def _next_to(sample: float, samples: Sequence[float]) -> Sequence[float]:
+    """Return a sample of those in order, if it is there, and those next to it."""
+    at = bisect_left(samples, sample)
+    return samples[max(at - 1, 0) : at + 2]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.rows import GATHER_COLUMNS, NUMBER_COLUMNS, TRACE_COLUMNS
+from phasenet_keras.io.labels.row_columns import GATHER_COLUMNS, NUMBER_COLUMNS, TRACE_COLUMNS
 from phasenet_keras.io.text_tables import EVENT_COLUMNS, name_key
 
 __all__ = ["against_order", "columns_of_names", "counting_column", "name_in"]
@@ -28,6 +28,8 @@ _OF_RECORDS = {*NUMBER_COLUMNS, *COLUMNS["phase"], "split", ""}
 _OF_OTHERS = {*GATHER_COLUMNS, *TRACE_COLUMNS, "station", "network"}
 # What sensors and stations are called; times, words, remarks and hashes are no codes.
 _CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
+# And files, or channels (XX.A..HHZ), which are not those here: their names tell them by then.
+_DOTTED = re.compile(r"\S.*\.[^\W\d_]\w{0,7}")
 
 
 def name_in(cell: str) -> Path:
@@ -142,7 +144,8 @@ def _tell_apart(cells: Sequence[str]) -> bool:
     if all(cell.isdecimal() for cell in cells):
         numbers = [int(cell) for cell in cells]
         return max(numbers) - min(numbers) == len(numbers) - 1
-    return all(_CODE.fullmatch(cell) and not _is_number(cell) for cell in cells)
+    names = (_CODE.fullmatch(cell) or _DOTTED.fullmatch(cell) for cell in cells)
+    return all(names) and not any(map(_is_number, cells))
 
 
 def _is_number(cell: str) -> bool:

@@ -32,14 +32,14 @@ from phasenet_keras.io.field_records import (
     shot_of_all,
     shots_of_traces,
 )
-from phasenet_keras.io.labels.row_order import against_order, counting_column
-from phasenet_keras.io.labels.rows import (
+from phasenet_keras.io.labels.row_columns import (
     GATHER_COLUMNS,
     RECEIVER_COLUMNS,
     TRACE_COLUMNS,
     TRACE_IN_FILE,
-    Rows,
 )
+from phasenet_keras.io.labels.row_order import against_order, counting_column
+from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import first_cell, name_key

@@ -3,118 +3,52 @@
 from __future__ import annotations
 
 import csv
-import re
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
-from phasenet_keras.io.catalogs import PHASES, listed, phase_of, warn_of_left_out
+from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
+from phasenet_keras.io.labels.row_columns import (
+    FILE_COLUMNS,
+    NUMBER_COLUMNS,
+    SAMPLE_COLUMNS,
+    TIME_COLUMNS_S,
+    VALUE_COLUMNS,
+)
+from phasenet_keras.io.labels.row_numbers import (
+    filler_in,
+    values_in,
+    warn_of_fillers,
+    warn_of_thousands,
+)
 from phasenet_keras.io.no_waveforms import NOTE, metadata_kind
-from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import (
-    NO_SAMPLES,
-    NOT_A_NUMBER,
-    are_fillers,
     decoded,
+    first_cell,
+    first_words,
     has_sign_in_number,
-    number_of,
     read_table,
     split_table,
     warn_of_weights,
     with_point,
 )
+from phasenet_keras.io.times import NO_TIME
 from phasenet_keras.types import FormatError
 
 __all__ = [
-    "AFTER_TRIGGER",
-    "DISTANCE_COLUMNS",
-    "FIELD_RECORD_COLUMNS",
-    "FILE_COLUMNS",
-    "GATHER_COLUMNS",
-    "NUMBER_COLUMNS",
-    "RECEIVER_COLUMNS",
-    "SAMPLE_COLUMNS",
-    "SAMPLE_COLUMNS_IN_WORDS",
-    "SHOT_COLUMNS",
-    "SPLIT_NAMES",
-    "TIME_COLUMNS_IN_WORDS",
-    "TIME_COLUMNS_S",
-    "TRACE_COLUMNS",
-    "TRACE_IN_FILE",
-    "UNITS_S",
     "LabelTable",
     "Rows",
     "is_label_table",
     "no_direct_phase",
     "numbered_rows",
-    "numbers_in",
     "read_label_table",
-    "warn_of_fillers",
 ]
 
 # Cells by column of rows, with the row's number in its table from 1.
 Rows = list[tuple[int, Mapping[str, str]]]
-
-# Columns of an arrival in samples, by phase, in the order in which they are looked for.
-SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "P": ("p_sample", "p_index", "itp", "p_idx"),
-    "S": ("s_sample", "s_index", "its", "s_idx"),
-}
-SAMPLE_COLUMNS_IN_WORDS = "; ".join(f"{p}: {', '.join(n)}" for p, n in SAMPLE_COLUMNS.items())
-TIME_COLUMNS_IN_WORDS = (
-    "p_time_s, p_ms, p_us and so for S, or phase with sample, time_s, time_ms or time_us"
-)
-# Before the unit in the name of a column whose times count from the file's own time 0.
-AFTER_TRIGGER = "after_trigger_"
-UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
-# What follows the phase in a column's name, and its unit in seconds; time_ may be left out.
-TIME_NAMES_S: Mapping[str, float] = {
-    f"time_{since}{unit}": unit_s
-    for since in ("", AFTER_TRIGGER)
-    for unit, unit_s in UNITS_S.items()
-}
-# By column, in the order in which they are looked for.
-TIME_COLUMNS_S: Mapping[str, float] = {
-    f"{phase.lower()}_{name.removeprefix(left_out)}": unit_s
-    for phase in PHASES
-    for left_out in ("", "time_")
-    for name, unit_s in TIME_NAMES_S.items()
-}
-# Columns of tables with one arrival a row, beside that of its phase, and what they are by phase.
-VALUE_COLUMNS: Mapping[str, str] = {
-    **dict.fromkeys(("sample", "phase_sample", "phase_index"), "sample"),
-    **{name: name for name in TIME_NAMES_S},
-}
-FILE_COLUMNS = ("fname", "file_name", "filename", "file", "trace_name")
-# A shot by its name or number, or by the field record of its traces' headers.
-FIELD_RECORD_COLUMNS = ("ffid", "fldr", "field_record")
-SHOT_COLUMNS = ("shot", *FIELD_RECORD_COLUMNS, "source")
-GATHER_COLUMNS = (*SHOT_COLUMNS, "gather")
-# The number of a trace in its file, or in its shot where the file holds several.
-TRACE_IN_FILE = "trace_in_file"
-# A seismograph's channels, and what stands on the ground, may be numbered in another way.
-RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone")
-TRACE_COLUMNS = ("trace", "trace_number", TRACE_IN_FILE, *RECEIVER_COLUMNS)
-DISTANCE_COLUMNS = ("offset_m", "distance_m")
-NUMBER_COLUMNS = {
-    name
-    for names in (*SAMPLE_COLUMNS.values(), DISTANCE_COLUMNS, TIME_COLUMNS_S, VALUE_COLUMNS)
-    for name in names
-}
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("dev", "val", "valid", "validation"), "dev"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-
-
-# What may be one number, or several.
-_THOUSANDS = re.compile(r"\d{1,3}(?: \d{3})+(?:\.\d*)?")
 
 
 @dataclass(frozen=True)
@@ -194,8 +128,10 @@ def is_label_table(path: Path) -> bool:
         if "\0" in text or metadata_kind(path, content) == NOTE:
             return False
         table = _by_phase(LabelTable(path, (), split_table(text)[0]))
-    except (OSError, csv.Error):  # reading it says what is wrong
+    except OSError:  # reading it says what is wrong
         return True
+    except csv.Error:
+        return bool(first_words(content) & {*NUMBER_COLUMNS, *FILE_COLUMNS})
     return bool(table.sample_columns or table.file_column or has_times(table.columns))
 
 
@@ -206,7 +142,7 @@ def _by_phase(table: LabelTable) -> LabelTable:
     values = {
         kind: name for name, kind in reversed([*VALUE_COLUMNS.items()]) if name in table.columns
     }
-    if table.sample_columns or not phase_column or not values or has_times(table.columns):
+    if table.sample_columns or not phase_column or not values or _has_dates(table):
         return table
     names = {
         phase: {f"{phase.lower()}_{kind}": column for kind, column in values.items()}
@@ -218,6 +154,23 @@ def _by_phase(table: LabelTable) -> LabelTable:
         rows.append({**row, **{name: row[column] for name, column in own.items()}})
     columns = (*table.columns, *(name for of_phase in names.values() for name in of_phase))
     return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
+
+
+def _has_dates(table: LabelTable) -> bool:
+    """Tell if arrivals are there by time: PhaseNet writes times of 1970 for arrays without one.
+
+    Their rows find their files by name, but for traces of gathers, which are stations.
+    """
+    names = [name for role in ("time", "P", "S") for name in COLUMNS[role]]
+    cells = [row[name] for name in names if name in table.columns for row in table.rows]
+    are_undated = any(cells) and all(cell.startswith(NO_TIME) for cell in cells if cell)
+    are_traces = any(
+        first_cell(row, COLUMNS["station"]).startswith(f"{Path(row[table.file_column]).stem}-")
+        for row in table.rows
+        if table.file_column
+    )
+    by_file = are_undated and table.file_column is not None and not are_traces
+    return has_times(table.columns) and not by_file
 
 
 def numbered_rows(table: LabelTable) -> Rows:
@@ -234,11 +187,11 @@ def numbered_rows(table: LabelTable) -> Rows:
     """
     _refuse_signs(table)
     warn_of_fillers(table)
-    _warn_of_thousands(table)
+    warn_of_thousands(table)
     rows = [dict(row) for row in table.rows]
     for column in table.sample_columns.values():
-        values = _values(table, column)
-        filler = _filler(values, column)
+        values = values_in(table, column)
+        filler = filler_in(values, column)
         for row, found in zip(rows, values, strict=True):
             if found and set(found) == {filler}:
                 del row[column]
@@ -277,101 +230,3 @@ def no_direct_phase(where: str, others: Counter[str]) -> FormatError:
         f"{where}: none of its arrivals is a P or an S, they are of {listed(others)}: write P, Pg, "
         "Pn, S, Sg or Sn"
     )
-
-
-def warn_of_fillers(table: LabelTable) -> None:
-    """Say where a number, such as -1, -999 or 0, may stand for no arrival, and where there is none.
-
-    Warns:
-        RecordWarning: for each column of arrivals whose negative numbers are all one and whole,
-            in which a number is taken for no arrival, or which has cells without an arrival.
-    """
-    for phase, column in table.sample_columns.items():
-        values = _values(table, column)
-        filler, of_rows = _filler(values, column), f"of {len(table.rows)} rows"
-        negative = [number for found in values for number in found or () if number < 0]
-        said = []
-        if filler is not None:
-            count = sum(set(found or ()) == {filler} for found in values)
-            said.append(
-                f"{filler:g} in {count} {of_rows}, all others are well above: taken for no {phase}"
-                ", which is not known there; rows without another arrival are skipped. If it was "
-                "looked for, leave the cells empty"
-            )
-        # A time before the trigger may well be in the record.
-        if len(set(negative)) == 1 and negative[0].is_integer() and AFTER_TRIGGER not in column:
-            said.append(
-                f"{negative[0]:g} in {len(negative)} {of_rows}, which are skipped: if that stands "
-                f"for no {phase}, leave the cells empty"
-            )
-        if () in values:
-            said.append(
-                f"empty, or NaN and such, in {values.count(())} {of_rows}: {phase} is taken as "
-                "looked for and not there. Where nobody looked, leave the row out, or write one "
-                "arrival a row (phase, sample)"
-            )
-        for text in said:
-            warnings.warn(f"{table.path}: {column} is {text}", RecordWarning, stacklevel=3)
-
-
-def _warn_of_thousands(table: LabelTable) -> None:
-    """Say where blanks in cells may be signs of thousands, which are read as between arrivals.
-
-    Warns:
-        RecordWarning: for each column of which all cells with blanks look so, and no other number
-            has thousands.
-    """
-    for column in table.sample_columns.values():
-        cells = [row[column].strip("[]() ") for row in table.rows if column in row]
-        several = [cell for cell in cells if " " in cell]
-        numbers = [number for found in _values(table, column) for number in found or ()]
-        if several and all(map(_THOUSANDS.fullmatch, several)) and max(numbers) < 1000:
-            warnings.warn(
-                f"{table.path}: {column} has several arrivals, with blanks between them, in "
-                f"{len(several)} of {len(cells)} rows, such as '{several[0]}': if the blank is a "
-                "sign of thousands, take it out",
-                RecordWarning,
-                stacklevel=3,
-            )
-
-
-def _values(table: LabelTable, column: str) -> list[tuple[float, ...] | None]:
-    """Return the numbers in each row of a column; None where there is no cell, or it holds text."""
-    found: list[tuple[float, ...] | None] = []
-    for row in table.rows:
-        try:
-            found.append(numbers_in(row[column], column) if column in row else None)
-        except FormatError:
-            found.append(None)
-    return found
-
-
-def _filler(values: Sequence[tuple[float, ...] | None], column: str) -> float | None:
-    """Return the number in a column of arrivals that stands for none; None without one.
-
-    It is 0, or -1 and such among times after the trigger; elsewhere that is outside of any record.
-    """
-    numbers = [number for found in values for number in found or ()]
-    negative = {number for number in numbers if number < 0}
-    if AFTER_TRIGGER in column and len(negative) == 1 and negative <= NO_SAMPLES:
-        return negative.pop()
-    return 0.0 if are_fillers(numbers) else None
-
-
-def numbers_in(cell: str, column: str) -> tuple[float, ...]:
-    """Return the numbers of a cell: one, several, or none.
-
-    Raises:
-        FormatError: for a cell of other than numbers.
-
-    Example:
-        >>> numbers_in("100.5", "itp"), numbers_in("[100, 900]", "itp"), numbers_in("nan", "itp")
-        ((100.5,), (100.0, 900.0), ())
-    """
-    with suppress(ValueError):  # nearly all are one number
-        number = float(cell)
-        return (number,) if number == number else ()
-    # Blanks of ASCII alone: a no-break one may be a sign of thousands.
-    texts = [part.strip() for part in re.split(r"(?a:[\s,;|]+)", cell.strip("[]() "))]
-    texts = [text for text in texts if text]
-    return tuple(number_of(column, text) for text in texts if text.lower() not in NOT_A_NUMBER)

@@ -16,12 +16,11 @@ from phasenet_keras.io.catalogs import (
     Arrival,
     Span,
     label_by_time,
-    nameless_markers,
     numbers_inside,
-    sac_arrivals,
     unmatched_arrivals,
 )
 from phasenet_keras.io.channel_files import said_of_lone_channels
+from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.index import natural_key, tie_together
 from phasenet_keras.io.instruments import Heard, record_key, station_id
 from phasenet_keras.io.no_waveforms import said_of_metadata
@@ -29,6 +28,7 @@ from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import NoWaveformError, RecordWarning, gather_of, read_stream
+from phasenet_keras.io.sac_markers import nameless_markers, sac_arrivals
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
@@ -83,7 +83,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     selection = selection or Selection()
     found: list[tuple[Path, str, Span, Heard]] = []
     # The files of a station's channels may all have its arrivals.
-    arrivals: dict[tuple[int, str, str, str, str], Arrival] = {}
+    arrivals: dict[tuple[int, str, str, str, str, frozenset[str]], Arrival] = {}
     bad = []
     passed_over: dict[Path, str] = {}
     nameless: Counter[str] = Counter()
@@ -93,7 +93,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
                 found.append((path, *_span(trace), heard_of(trace)))
                 nameless.update(nameless_markers(trace))
                 for arrival in sac_arrivals(trace):
-                    codes = arrival.network, arrival.station, arrival.record
+                    codes = arrival.network, arrival.station, arrival.record, arrival.sensors
                     arrivals.setdefault((arrival.time.ns, arrival.phase, *codes), arrival)
         except NoWaveformError as error:
             passed_over[path] = error.kind
@@ -140,6 +140,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     """
     if not arrivals:
         raise FormatError(f"{where} holds no arrivals: give a file of some")
+    arrivals = _of_sensors(scan.spans, arrivals)
     _refuse_ambiguous(scan.spans, arrivals, where)
     others = unmatched_arrivals(scan.spans, arrivals)
     if len(others) == len(arrivals):
@@ -154,6 +155,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record: "
         text += _said_of_stations(scan.spans, others) or some(map(_said, others))
         warnings.warn(text, RecordWarning, stacklevel=3)
+    _warn_of_networks(scan.spans, arrivals, where)
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
         by_record.setdefault((arrival.station, arrival.record), []).append(arrival)
@@ -163,6 +165,27 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         of_group = [a for key in wanted for a in by_record.get(key, [])]
         parts.append(partial(_read, scan, files, of_group))
     return parts
+
+
+def _of_sensors(spans: Iterable[Span], arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """Return arrivals of the sensors of records: where several have their own, each is of its own.
+
+    Those of sensors that no record has are of all, and a sensor that no arrival names takes all.
+    """
+    there: dict[str, set[str]] = {}
+    for span in spans:
+        there.setdefault(codes_of(span.station)[1], set()).add(sensor_of(span.station))
+    arrivals = list(arrivals)
+    named: dict[str, set[str]] = {}
+    for arrival in arrivals:
+        named.setdefault(arrival.station, set()).update(arrival.sensors)
+    found = []
+    for arrival in arrivals:
+        of_records = there.get(arrival.station, set())
+        own = arrival.sensors & of_records
+        others = of_records - named[arrival.station]
+        found.append(replace(arrival, sensors=own | others if own else frozenset()))
+    return found
 
 
 def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where: str) -> None:
@@ -183,6 +206,25 @@ def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where:
         )
 
 
+def _warn_of_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: str) -> None:
+    """Say where arrivals that name no network are labels of stations of several.
+
+    Warns:
+        RecordWarning: if there are such.
+    """
+    networks: dict[str, set[str]] = {}
+    for span in spans:
+        network, code = codes_of(span.station)
+        networks.setdefault(code, set()).add(network)
+    asked = {a.station for a in arrivals if not a.network and len(networks.get(a.station, ())) > 1}
+    if asked:
+        code = min(asked)
+        more = f" (and {len(asked) - 1} more stations)" if len(asked) > 1 else ""
+        text = f"{where}: arrivals of {code}{more} name no network, and are labels of all records "
+        text += f"of {some(_joined((network, code) for network in networks[code]))}"
+        warnings.warn(text, RecordWarning, stacklevel=4)
+
+
 def _one_an_onset(
     spans: Iterable[Span], arrivals: Iterable[Arrival], where: str
 ) -> Iterator[Arrival]:
@@ -191,22 +233,24 @@ def _one_an_onset(
     for span in spans:
         code = codes_of(span.station)[1]
         rates_hz[code] = max(span.sampling_rate, rates_hz.get(code, 0.0))
-    kept: dict[tuple[str, ...], list[tuple[float, str]]] = {}
+    kept: dict[tuple[str, ...], list[tuple[float, str, frozenset[str]]]] = {}
     left_out = []
     for arrival in sorted(arrivals, key=lambda item: (item.rank, item.time.ns)):
         codes = arrival.network, arrival.station, arrival.record, arrival.phase
         others, time_ns = kept.setdefault(codes, []), arrival.time.ns
         reach_ns = ONE_ONSET_SAMPLES * 1e9 / rates_hz.get(arrival.station, float("inf"))
-        begin = bisect_right(others, (time_ns - reach_ns, LAST))
-        near = others[begin : bisect_left(others, (time_ns + reach_ns, ""))]
+        begin = bisect_right(others, (time_ns - reach_ns, LAST, frozenset()))
+        near = others[begin : bisect_left(others, (time_ns + reach_ns, "", frozenset()))]
         # What two files say of one instant is one arrival; a pick of no event may be of any.
         if any(
-            other_ns != time_ns and (event == arrival.event or not (event and arrival.event))
-            for other_ns, event in near
+            other_ns != time_ns
+            and (event == arrival.event or not (event and arrival.event))
+            and (not sensors or not arrival.sensors or sensors & arrival.sensors)
+            for other_ns, event, sensors in near
         ):
             left_out.append(arrival)
             continue
-        insort(others, (time_ns, arrival.event))
+        insort(others, (time_ns, arrival.event, arrival.sensors))
         yield arrival
     if left_out:
         text = (

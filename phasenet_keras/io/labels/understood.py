@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
-from phasenet_keras.io.labels.rows import (
+from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
     DISTANCE_COLUMNS,
     FILE_COLUMNS,

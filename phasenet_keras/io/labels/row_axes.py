@@ -1,0 +1,156 @@
+"""On which axis the numbers of a row are: at which rate, and since when.
+
+Times count from the first sample, or from the time 0 of the file: trigger or shot.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, TIME_COLUMNS_S, UNITS_S
+from phasenet_keras.io.rates import rate_of
+from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.text_tables import first_cell, number_of
+from phasenet_keras.io.times import exact_time, seconds_after
+from phasenet_keras.types import FormatError, Waveform
+
+if TYPE_CHECKING:
+    from obspy import UTCDateTime
+
+__all__ = ["check_begin", "check_rate", "samples_of_times"]
+
+# A time 0 so far from the first sample is said.
+LEAST_OFFSET_SAMPLES = 0.5
+# Rates written with few digits differ by less.
+SAME_RATE = 0.005
+# The time that samples count from, as PhaseNet and SeisBench call it.
+BEGIN_COLUMNS = ("begin_time", "trace_start_time")
+# Times that others count from.
+ZERO_COLUMNS = ("trigger_time", "origin_time", "shot_time")
+
+
+def check_rate(row: Mapping[str, str], wave: Waveform) -> None:
+    """Refuse samples that a row says are of another rate than its record.
+
+    Raises:
+        FormatError: if they are.
+    """
+
+    def number_in(name: str) -> float | None:
+        with suppress(FormatError):
+            number = number_of(name, row[name])
+            return number if number > 0 else None
+        return None
+
+    rate_hz = rate_of((name for name in row if name != "dt"), number_in)  # that may be a residual
+    if rate_hz and abs(rate_hz / wave.sampling_rate - 1) > SAME_RATE:
+        raise FormatError(
+            f"its samples are at {rate_hz:g} Hz, the record has {wave.sampling_rate:g} Hz: give "
+            "samples of the record, or times (p_time_s)"
+        )
+
+
+def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
+    """Refuse what a row says counts from another time than its record begins at, or ask.
+
+    Raises:
+        FormatError: if the row says when its record began, and it did not.
+
+    Warns:
+        RecordWarning: for the time of a trigger or an origin.
+    """
+    begin, apart_s = _time_apart(row, BEGIN_COLUMNS, wave)
+    if apart_s:
+        raise FormatError(
+            f"its arrivals count from {begin}, the record begins at {wave.start_time}: give those "
+            "of the record, or arrivals with date and time (station, phase, time)"
+        )
+    _, apart_s = _time_apart(row, ZERO_COLUMNS, wave)
+    if apart_s:
+        side = "before" if apart_s > 0 else "after"
+        warnings.warn(
+            f"arrivals in the table count from the first sample of a record, {abs(apart_s):.6g} s "
+            f"{side} its {' or '.join(name for name in ZERO_COLUMNS if row.get(name))}: if yours "
+            "count from that, give them with date and time (station, phase, time)",
+            RecordWarning,
+            stacklevel=3,
+        )
+
+
+def _time_apart(
+    row: Mapping[str, str], columns: Sequence[str], wave: Waveform
+) -> tuple[UTCDateTime | None, float]:
+    """Return the time in the first of these columns, and how far it is after the first sample.
+
+    That is 0 within a sample, or the last decimal of the time; and where either has no date.
+    """
+    cell = first_cell(row, columns)
+    try:
+        time = exact_time(cell)
+    except ValueError:
+        return None, 0.0
+    decimals = re.search(r"[.,](\d+)", cell)
+    least_s = max(1.0 / wave.sampling_rate, 10.0 ** -len(decimals[1] if decimals else ""))
+    apart_s = seconds_after(time, wave.start_time)
+    are_dated = is_dated(time) and is_dated(wave.start_time)
+    return time, apart_s if are_dated and abs(apart_s) > least_s else 0.0
+
+
+def samples_of_times(values: Sequence[float], column: str, wave: Waveform) -> tuple[float, ...]:
+    """Return the samples of arrivals in a column of times.
+
+    Args:
+        values: of a cell, in the unit that the column's name ends in.
+        column: one of `TIME_COLUMNS_S`.
+        wave: the record.
+
+    Raises:
+        FormatError: if they count from the trigger, and the record does not say when that was.
+
+    Warns:
+        RecordWarning: if they count from the first sample, and the record has another time 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from obspy import UTCDateTime
+        >>> start, zero = UTCDateTime(-0.05), UTCDateTime(0)
+        >>> wave = Waveform(np.ones((900, 1)), 4e3, start, ("Z",), "1", zero_time=zero)
+        >>> samples_of_times([20.0], "p_after_trigger_ms", wave)
+        (280.0,)
+    """
+    zero_sample = _zero_sample(wave, column) if values else 0.0
+    # Rounded: 0.0001005 s at 10 MHz is sample 1005.
+    scale = TIME_COLUMNS_S[column] * wave.sampling_rate
+    return tuple(round(zero_sample + value * scale, 6) for value in values)
+
+
+def _zero_sample(wave: Waveform, column: str) -> float:
+    """Return the sample that the times of a column count from."""
+    is_after_trigger = AFTER_TRIGGER in column
+    if wave.zero_time is None and is_after_trigger:
+        raise FormatError(
+            f"{column} counts from the trigger, and {wave.source or wave.station} does not say "
+            f"when that was: give times since the first sample, {column.replace(AFTER_TRIGGER, '')}"
+        )
+    if wave.zero_time is None:
+        return 0.0
+    begin_s = seconds_after(wave.start_time, wave.zero_time)
+    zero_sample = -begin_s * wave.sampling_rate
+    if is_after_trigger:
+        return zero_sample
+    if abs(zero_sample) >= LEAST_OFFSET_SAMPLES:
+        unit = column.rpartition("_")[2]
+        warnings.warn(  # the same for P and S
+            f"times in the table count from the first sample of a record, "
+            f"{abs(begin_s) / UNITS_S[unit]:.6g} {unit} ({abs(zero_sample):.6g} samples) "
+            f"{'before' if begin_s < 0 else 'after'} the time 0 of its file: if yours count from "
+            f"that (trigger or shot), name the column p_{AFTER_TRIGGER}{unit}",
+            RecordWarning,
+            stacklevel=4,
+        )
+    return 0.0
