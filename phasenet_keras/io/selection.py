@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channels import seed_codes
+from phasenet_keras.io.drift import slice_by_clock
 from phasenet_keras.io.registry import headers_of
 from phasenet_keras.io.times import TIME_IN_WORDS, exact_time
 from phasenet_keras.io.wording import some
@@ -145,7 +146,7 @@ class Selection:
             return trace
         # The end is exclusive; ObsPy's is not.
         end = None if self.end is None else self.end - 1e-6
-        part = trace.slice(self.start, end, nearest_sample=False)
+        part = slice_by_clock(trace, self.start, end)
         return part if part.stats.npts else None
 
 
