@@ -16,7 +16,7 @@ from phasenet_keras.io.registry import FormatNote
 if TYPE_CHECKING:
     from obspy import Stream, Trace
 
-__all__ = ["follow_clock"]
+__all__ = ["Records", "follow_clock", "note_times", "warn_of_drift"]
 
 # Records that are off by less keep the count.
 LEAST_OFF_SAMPLES = 0.25
@@ -49,7 +49,7 @@ def follow_clock(stream: Stream, content: np.ndarray) -> None:
         >>> len(stream)
         3
     """
-    channels = {codes: _Channel(times) for codes, times in record_times(content).items()}
+    channels = {codes: Records(times) for codes, times in record_times(content).items()}
     runs: list[_Run] = []
     last: dict[tuple[str, ...], _Run] = {}
     for trace in stream:
@@ -62,6 +62,11 @@ def follow_clock(stream: Stream, content: np.ndarray) -> None:
             last[codes] = _Run([trace], channels[codes], records)
             runs.append(last[codes])
     stream.traces = [run.joined() for run in runs]
+    warn_of_drift(stream)
+
+
+def warn_of_drift(stream: Stream) -> None:
+    """Say, with a `FormatNote`, if samples of a trace by itself are left out, or there twice."""
     if any(map(_has_drifted, stream)):
         warnings.warn(NOTE, FormatNote, stacklevel=4)
 
@@ -72,8 +77,8 @@ def _codes_of(trace: Trace) -> tuple[str, ...]:
     return quality, stats.station, stats.location, stats.channel, stats.network
 
 
-class _Channel:
-    """The records of a channel, in their order in the file."""
+class Records:
+    """The times of the records of a channel, in their order in the file."""
 
     def __init__(self, times: RecordTimes) -> None:
         self.start_ns = times.start_ns
@@ -117,7 +122,7 @@ class _Run:
     """Traces each of which follows on the one before, and their records; None: not known."""
 
     traces: list[Trace]
-    channel: _Channel | None
+    channel: Records | None
     records: slice
 
     def add(self, trace: Trace, records: slice) -> bool:
@@ -141,11 +146,12 @@ class _Run:
         if len(self.traces) > 1:
             trace.data = np.concatenate([part.data for part in self.traces])
         if self.channel is not None:
-            _note_times(trace, self.channel, self.records)
+            note_times(trace, self.channel, self.records)
         return trace
 
 
-def _note_times(trace: Trace, channel: _Channel, records: slice) -> None:
+def note_times(trace: Trace, channel: Records, records: slice) -> None:
+    """Write into the header of a trace when its records are, and when the next one is due."""
     rate_hz = trace.stats.sampling_rate
     start_ns, off_samples = channel.start_ns[records], channel.off_samples(records, rate_hz)
     most = _least_off_samples(start_ns, rate_hz)
@@ -167,7 +173,6 @@ def _least_off_samples(start_ns: np.ndarray, rate_hz: float) -> float:
 
 
 def _has_drifted(trace: Trace) -> bool:
-    """Tell if samples of a trace by itself are left out, or there twice."""
     clock = clock_of(trace)
     after_ns = clock.time_ns - clock.time_ns[0]
     return bool(shifts(after_ns * (trace.stats.sampling_rate / 1e9) - clock.sample).any())
