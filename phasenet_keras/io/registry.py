@@ -7,6 +7,7 @@ whose sniffer says yes reads the file.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -234,7 +235,8 @@ def reader_of(path: Path) -> Reader:
     arrays = array_kind(head)
     if arrays:
         raise UnknownFormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
-    known = some((item.name for item in readers()), MOST_FORMATS)
+    names = dict.fromkeys(re.sub(r" \d$", "", item.name) for item in readers())  # without versions
+    known = some(names, MOST_FORMATS)
     raise UnknownFormatError(
         f"{path} is of no format known here ({known}; docs/reference/formats.md lists all)"
     )
