@@ -22,6 +22,7 @@ REQUIREMENTS = [
     *SETUP["options.extras_require"]["cluster"].split(),
     *SETUP["options.extras_require"]["correct"].split(),
     *SETUP["options.extras_require"]["fast"].split(),
+    *SETUP["options.extras_require"]["mseed3"].split(),
     *SETUP["options.extras_require"]["parquet"].split(),
 ]
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime, read
 
 from phasenet_keras import Picker, read_waveforms
-from phasenet_keras.io.mseed_clock import cut_by_clock
+from phasenet_keras.io.drift import due_ns_of
+from phasenet_keras.io.mseed_clock import follow_clock
 from phasenet_keras.io.mseed_headers import record_times
-from phasenet_keras.io.registry import FormatNote
+from phasenet_keras.io.registry import FormatNote, read_stream
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
 
 START = UTCDateTime("2022-03-04T05:06:07.89")
@@ -124,11 +126,81 @@ def test_without_drift_traces_are_obspys_and_nothing_is_said(tmp_path):
     stream, theirs = read(io.BytesIO(content)), read(io.BytesIO(content))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cut_by_clock(stream, np.frombuffer(content, np.uint8))
+        follow_clock(stream, np.frombuffer(content, np.uint8))
     [ours], [theirs] = stream, theirs
     assert ours.stats.starttime == theirs.stats.starttime
     assert np.array_equal(ours.data, theirs.data)
     assert np.array_equal(joined(written(tmp_path, [content])).data[:, 0], theirs.data)
+
+
+def jitter(n_records, seed=0):
+    """Return what times of a regular clock are off by, up to 0.4 samples to either side."""
+    return np.random.default_rng(seed).uniform(-0.4, 0.4, n_records)
+
+
+def test_a_clock_that_jitters_cuts_nothing_and_no_sample_is_left_out(tmp_path):
+    """ObsPy cuts where two records are off by half a sample from each other: in 1 of 7 here."""
+    off = jitter(500)
+    content = b"".join(records(off))
+    stream = read(io.BytesIO(content))
+    written_samples = np.concatenate([trace.data for trace in stream])
+    assert len(stream) > 40
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing drifts, no samples differ
+        follow_clock(stream, np.frombuffer(content, np.uint8))
+        [wave] = read_waveforms(written(tmp_path, [content]))
+    assert [trace.stats.npts for trace in stream] == [500 * N]
+    assert wave.start_time == START + off[0] / RATE_HZ
+    assert np.array_equal(wave.data[:, 0], written_samples)
+
+
+@pytest.mark.parametrize("ppm", [-100, -10, 10, 100])
+def test_a_clock_that_jitters_and_drifts_is_followed_in_one_record(tmp_path, ppm):
+    off = drift(ppm, 3000) + jitter(3000)
+    wave = joined(written(tmp_path, records(off)))
+    assert abs(wave.n_samples - 3000 * N - 3000 * N * ppm * 1e-6) <= 1.5
+    _, late_s = errors_s(wave, drift(ppm, 3000))
+    assert np.abs(late_s).max() <= MOST_OFF_S
+
+
+def test_a_missing_sample_is_a_gap_beside_a_clock_that_jitters_less(tmp_path):
+    off = jitter(200) / 4
+    off[100:] += 1.0
+    before, after = read_waveforms(written(tmp_path, records(off)))
+    assert (before.n_samples, after.n_samples) == (100 * N, 100 * N)
+
+
+def test_records_that_are_not_in_order_stay_where_their_times_are(tmp_path):
+    """As of two loggers of one name, whose records take turns: together they are off by nothing."""
+    content = records(np.zeros(60))
+    order = [n for pair in zip(range(30), range(30, 60), strict=True) for n in pair]
+    wave = joined(written(tmp_path, [content[n] for n in order]))
+    assert np.array_equal(wave.data, joined(written(tmp_path, content)).data)
+
+
+@pytest.mark.parametrize("ppm", [-400, 400])
+def test_a_copy_from_the_middle_of_a_drifting_trace_lies_where_that_does(tmp_path, ppm):
+    once = noisy(drift(ppm, 300))
+    wave = joined(written(tmp_path, once))
+    again = joined(written(tmp_path, [*once, *once[50:]]))  # nothing said of samples
+    assert np.array_equal(again.data, wave.data)
+
+
+@pytest.mark.parametrize("ppm", [-2000, 2000])
+def test_what_is_wanted_of_a_drifting_trace_is_cut_at_the_records_times(tmp_path, ppm):
+    off = drift(ppm, 300)
+    path = written(tmp_path, records(off))
+    start = START + (200 * N + off[200]) / RATE_HZ
+    selection = Selection(start=start, end=start + 20)
+    with warnings.catch_warnings(action="ignore"):
+        [trace] = read_stream(path)
+    part = selection.cut(trace)
+    [wave] = waveforms_of([part])
+    assert abs(wave.start_time - start) <= MOST_OFF_S
+    assert wave.n_samples == pytest.approx(20 * RATE_HZ, abs=1.1)
+    _, late_s = errors_s(wave, off)
+    assert np.abs(late_s).max() <= MOST_OFF_S
+    assert due_ns_of(part) == pytest.approx((start + 20).ns, abs=MOST_OFF_S * 1e9)
 
 
 def test_a_gap_and_an_overlap_stay_what_they_are_beside_a_drift(tmp_path):
@@ -185,6 +257,15 @@ def test_a_damaged_record_among_them_does_not_hide_the_drift(tmp_path):
     late_s = np.concatenate([errors_s(wave, off)[1] for wave in waves])
     assert len(late_s) > 370
     assert np.abs(late_s).max() <= MOST_OFF_S
+
+
+@pytest.mark.parametrize("block_bytes", [4096, 51_200])
+def test_a_clock_that_jitters_cuts_no_archive(spike_net, tmp_path, block_bytes):
+    off = drift(20, 600) + jitter(600)
+    picker = Picker(spike_net, chunk_samples=2048)
+    path = written(tmp_path, noisy(off))
+    _, events = run(picker, [path], tmp_path / "parts", block_bytes=block_bytes)
+    assert {event.n_records for event in events if hasattr(event, "hours")} == {1}
 
 
 @pytest.mark.parametrize("block_bytes", [4096, 51_200, 1 << 21])

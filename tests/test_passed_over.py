@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import sys
 import tarfile
 from pathlib import Path
 
@@ -134,11 +135,18 @@ def test_an_archive_is_to_be_unpacked_first(tmp_path, name, content, packing):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.ms3", b"MS\x03\x04" + bytes(4096), "miniSEED 3, .* make miniSEED 2 of it"),
+        (
+            "a.ms3",
+            b"MS\x03\x04" + bytes(4096),
+            r"miniSEED 3, .* pip install 'phasenet-keras\[mseed3\]', or make miniSEED 2 of it",
+        ),
         ("a.tdms", b"TDSm" + bytes(99), "a TDMS file, which npTDMS reads"),
     ],
 )
-def test_of_a_known_format_that_is_not_read_it_is_said_what_to_do(tmp_path, name, content, words):
+def test_of_a_known_format_that_is_not_read_it_is_said_what_to_do(
+    monkeypatch, tmp_path, name, content, words
+):
+    monkeypatch.setitem(sys.modules, "pymseed", None)  # as if it were not installed
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnknownFormatError, match=words):
         read_stream(tmp_path / name)

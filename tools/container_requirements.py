@@ -20,7 +20,7 @@ REQUIREMENT = re.compile(
 
 
 # Of the project's extras, those whose verbs and options the container serves.
-EXTRAS = ("cluster", "correct", "fast", "parquet")
+EXTRAS = ("cluster", "correct", "fast", "mseed3", "parquet")
 
 
 def requirements_of(setup_cfg: Path) -> list[str]:

@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
+from phasenet_keras.io.drift import (
+    CLOCK_JITTER_SAMPLES,
+    N_TOGETHER,
+    clock_of,
+    due_ns_of,
+    shifts,
+    spread,
+)
 from phasenet_keras.io.pieces import Piece, Runs
 from phasenet_keras.io.registry import RecordWarning
 
@@ -22,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembler", "position_of", "trace_order"]
 
-# A clock that is off by less than this between two traces makes no gap and no overlap.
-CLOCK_JITTER_SAMPLES = 0.75
 # miniSEED 2 has the times of its records in steps of 1 us, without blockette 1001 of 100 us.
 FINE_STEP_NS, COARSE_STEP_NS = 1_000, 100_000
 # Of float32 half, so that an offset can be taken off.
@@ -100,16 +106,24 @@ class _Laid(NamedTuple):
 
     Attributes:
         begin, end: of what is laid of it; in ``end`` the next trace is due.
-        n_more: samples that are there before its own first one, copies of that; below 0 so many of
-            its own are not there.
-        begin_ns, due_ns: its own start, and when the next trace is due.
+        sample, places: those of its samples whose time is known, and where they are, ``(n,)``. One
+            may be there before its place, too, or not at all: see `spread`.
+        time_ns: when these are, ``(n,)``.
+        due_ns: when the next trace is due.
     """
 
     begin: int
-    n_more: int
-    begin_ns: int
     end: int
+    sample: np.ndarray
+    places: np.ndarray
+    time_ns: np.ndarray
     due_ns: int
+
+    def place_of(self, time_ns: int, rate_hz: float) -> int:
+        """Return where a sample of a time would be, were it of this trace."""
+        number = max(0, int(np.searchsorted(self.time_ns, time_ns, "right")) - 1)
+        after = round(int(time_ns - self.time_ns[number]) * rate_hz / 1e9)
+        return int(self.places[number]) + after
 
 
 class _Span:
@@ -155,13 +169,11 @@ class _Span:
 
         column = COMPONENTS.index(component)
         values, is_good = usable_samples(trace)
-        begin, n_more = self._place(trace, self._laid.get(column))
-        if n_more:
-            values, is_good = (_with_more(x, n_more) for x in (values, is_good))
-        due_ns = due_ns_of(trace)
-        end = begin + len(values)
-        self._laid[column] = _Laid(begin, n_more, trace.stats.starttime.ns, end, due_ns)
-        self._end = max(self._end, UTCDateTime(ns=due_ns - round(1e9 * trace.stats.delta)))
+        laid = self._place(trace, self._laid.get(column))
+        begin = laid.begin
+        values, is_good = (spread(x, laid.sample, laid.places, begin) for x in (values, is_good))
+        self._laid[column] = laid._replace(end=begin + len(values))
+        self._end = max(self._end, UTCDateTime(ns=laid.due_ns - round(1e9 * trace.stats.delta)))
         self._runs.note(trace, column)
         late = max(0, self._base - begin)
         if 0 < min(len(values), self._settling + 1) <= late:
@@ -186,35 +198,34 @@ class _Span:
             row[is_good] = values[is_good]
             is_here |= is_good
 
-    def _place(self, trace: Trace, last: _Laid | None) -> tuple[int, int]:
-        """Return in which sample a trace begins, and how many more it has there.
+    def _place(self, trace: Trace, last: _Laid | None) -> _Laid:
+        """Return where a trace lies but for its end, which is for now its begin.
 
         Args:
             trace: to be laid.
             last: the trace of its channel that was laid before.
-
-        Returns:
-            Sample of the axis; how often its first sample is repeated before it or, below 0, how
-            many of its first are left out.
         """
-        start = trace.stats.starttime
-        position = position_of(start, self._start, self._rate)
-        if last is None:
-            return round(position), 0
-        off_samples = position - last.end
-        step_samples = time_step_s(self._format, self._start, start) * self._rate
-        if abs(off_samples) <= CLOCK_JITTER_SAMPLES or abs(off_samples) < step_samples:
-            return last.end, 0  # it follows on what its channel has
-        off_clock = (start.ns - last.due_ns) * self._rate / 1e9
-        if abs(off_clock) <= CLOCK_JITTER_SAMPLES and step_samples <= CLOCK_JITTER_SAMPLES:
-            # So it does by a clock from which the samples have drifted, by a whole one by now.
-            return last.end, round(off_samples)
-        beside = round((start.ns - last.begin_ns) * self._rate / 1e9) + last.begin + last.n_more
-        if off_clock < 0 and abs(position - beside) <= CLOCK_JITTER_SAMPLES:
-            # A copy lies where the trace does that it overlaps, and lacks what that lacks.
-            begin = max(beside, last.begin)
-            return begin, beside - begin
-        return round(position), 0
+        clock = clock_of(trace)
+        # Of a single time: less than a step.
+        step_samples = time_step_s(self._format, self._start, trace.stats.starttime) * self._rate
+        most = max(CLOCK_JITTER_SAMPLES, step_samples * (1 - 1e-9))
+        positions = (clock.time_ns - self._start.ns) * (self._rate / 1e9)
+        begin = first = round(float(positions[0]))
+        if last:
+            start_ns = int(clock.time_ns[0])
+            off_clock = (start_ns - last.due_ns) * self._rate / 1e9
+            off_samples = (positions - clock.sample - last.end)[:N_TOGETHER]
+            is_near = abs(off_clock) <= CLOCK_JITTER_SAMPLES and most <= CLOCK_JITTER_SAMPLES
+            beside = last.place_of(start_ns, self._rate)
+            # It follows on what its channel has, or does so by a clock that has drifted from that.
+            if not shifts(off_samples, most)[0] or is_near:
+                begin = first = last.end
+            elif off_clock < 0 and abs(positions[0] - beside) <= CLOCK_JITTER_SAMPLES:
+                # A copy lies where the trace does that it overlaps, and lacks what that lacks.
+                begin, first = max(beside, last.begin), beside
+        by_count = first + clock.sample
+        places = by_count + shifts(positions - by_count, most)
+        return _Laid(begin, begin, clock.sample, places, clock.time_ns, due_ns_of(trace))
 
     def settle(self, until: UTCDateTime | None) -> list[Piece]:
         """Give away what no trace that starts at ``until`` or later can reach; None: all."""
@@ -261,19 +272,6 @@ def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
     first = 0.0 if sample is np.ma.masked or not math.isfinite(sample) else float(sample)
     place = f"{trace.stats.get('source_path', '')}/{trace.stats.get('record_name', '')}"
     return (trace.stats.starttime, trace.stats.npts, place, first)
-
-
-def due_ns_of(trace: Trace) -> int:
-    """Return when the sample after a trace's last is due, in ns, by the clock of its file."""
-    end_ns = trace.stats.endtime.ns + round(1e9 * trace.stats.delta)
-    return int(trace.stats.get("next_ns", end_ns))
-
-
-def _with_more(values: np.ndarray, n_more: int) -> np.ndarray:
-    """Return samples with so many copies of the first before them; below 0, without so many."""
-    if n_more < 0:
-        return values[-n_more:]
-    return np.concatenate([values[:1].repeat(n_more), values])
 
 
 def position_of(time: UTCDateTime, start: UTCDateTime, rate_hz: float) -> float:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from phasenet_keras.io.instruments import Heard, RecordKey, record_key, station_id
+from phasenet_keras.io.mseed3 import MINISEED_3, bytes_of_whole_records_3, read_records_3
 from phasenet_keras.io.mseed_headers import (
     LARGEST_RECORD_BYTES,
     LEAST_RECORD_BYTES,
@@ -39,6 +41,7 @@ __all__ = ["BLOCK_BYTES", "Block", "blocks_of", "read_block"]
 BLOCK_BYTES = 1 << 21
 # Of a record that is held, whatever the file has.
 SAMPLE_BYTES = 4
+BytesOfWhole = Callable[[bytes], int]
 
 
 @dataclass(frozen=True)
@@ -83,23 +86,23 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
     if reader and reader.records:
         yield from _blocks_of_records(path, reader, block_bytes)
         return
-    is_long = reader and reader.name == "miniSEED" and path.stat().st_size > block_bytes
-    length = _record_bytes(path) if is_long else None
-    if length is None:
+    is_long = reader and path.stat().st_size > block_bytes
+    whole = _whole_of(path, reader.name) if reader and is_long else None
+    if whole is None:
         with warnings.catch_warnings(action="ignore"):  # said when it is read for good
             traces = list(read_stream(path, headers_only=True))
         yield _block(path, 0, None, traces), traces
     else:
-        yield from _blocks_of_miniseed(path, block_bytes, length)
+        yield from _blocks_of_miniseed(path, block_bytes, whole)
 
 
 def _blocks_of_miniseed(
-    path: Path, block_bytes: int, length: int
+    path: Path, block_bytes: int, whole: BytesOfWhole
 ) -> Iterator[tuple[Block, list[Trace]]]:
     offset, has_text, is_readable = 0, False, False
     codes: frozenset[str] | None = None
     with path.open("rb") as file:
-        while content := _whole_records(file, offset, block_bytes, length):
+        while content := _whole_records(file, offset, block_bytes, whole):
             try:
                 traces = list(_read(path, offset, content, headers_only=True))
             except TextOnlyError:
@@ -241,8 +244,12 @@ def _heard(traces: list[Trace]) -> Iterator[Heard]:
         yield Heard(key, code, start_ns, max(trace.stats.endtime.ns for trace in of_code))
 
 
-def _record_bytes(path: Path) -> int | None:
-    """Return the length of the first record, in bytes; None if it is not to be had."""
+def _whole_of(path: Path, format_name: str) -> BytesOfWhole | None:
+    """Return what says where the last whole record of bytes ends; None: they are not cut so."""
+    if format_name == MINISEED_3:
+        return bytes_of_whole_records_3
+    if format_name != "miniSEED":
+        return None
     from obspy.io.mseed.util import get_record_information
 
     try:
@@ -250,22 +257,23 @@ def _record_bytes(path: Path) -> int | None:
             length = int(get_record_information(file)["record_length"])
     except Exception:  # whatever a damaged record leads to; the reader will say what is wrong
         return None
-    return length if LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES else None
+    is_length = LEAST_RECORD_BYTES <= length <= LARGEST_RECORD_BYTES
+    return partial(bytes_of_whole_records, length=length) if is_length else None
 
 
-def _whole_records(file: BinaryIO, offset: int, n_bytes: int, length: int) -> bytes:
+def _whole_records(file: BinaryIO, offset: int, n_bytes: int, whole: BytesOfWhole) -> bytes:
     """Return whole records from an offset on, about so many bytes; none at the file's end.
 
     Args:
         file: miniSEED.
         offset: of a record.
         n_bytes: more of them where not one record fits.
-        length: of the first record, in bytes.
+        whole: says of how many bytes the whole records are.
     """
     while True:
         file.seek(offset)
         content = file.read(n_bytes)
-        size = bytes_of_whole_records(content, length)
+        size = whole(content)
         if size or len(content) < n_bytes:
             return content[:size]
         n_bytes *= 2
@@ -277,7 +285,10 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
     where = f"{path}, bytes {offset} to {offset + len(content)}"
     try:
         with warnings.catch_warnings(record=True, action="always") as caught:
-            stream = read_as(content, "MSEED", headers_only, **options)
+            if reader_of(path).name == MINISEED_3:
+                stream = read_records_3(content, headers_only, **options)
+            else:
+                stream = read_as(content, "MSEED", headers_only, **options)
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     if not headers_only:

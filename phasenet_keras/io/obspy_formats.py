@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.mseed_clock import cut_by_clock
+from phasenet_keras.io.mseed_clock import follow_clock
 from phasenet_keras.io.mseed_damage import read_undamaged
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.record_names import is_dated
@@ -130,7 +130,7 @@ def _read_miniseed(source: str | bytes, headers_only: bool, read: Callable[..., 
         if stream is None:
             raise
     if not headers_only:
-        cut_by_clock(stream, np.frombuffer(content, np.uint8))
+        follow_clock(stream, np.frombuffer(content, np.uint8))
     return stream
 
 

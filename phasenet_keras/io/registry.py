@@ -7,6 +7,7 @@ whose sniffer says yes reads the file.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -53,7 +54,6 @@ __all__ = [
 ]
 
 HEAD_BYTES = 4096
-MINISEED_3 = b"MS\x03"
 # So many formats are named where a file is of none: many files may be.
 MOST_FORMATS = 6
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
@@ -127,7 +127,7 @@ def register_reader(reader: Reader) -> Reader:
 
 def readers() -> tuple[Reader, ...]:
     """Return all formats, in the order in which they are tried."""
-    from phasenet_keras.io import arrays, hdf5_records, obspy_formats  # noqa: F401 - they register themselves
+    from phasenet_keras.io import arrays, hdf5_records, mseed3, obspy_formats  # noqa: F401 - they register themselves
 
     return tuple(_READERS.values())
 
@@ -222,11 +222,6 @@ def reader_of(path: Path) -> Reader:
         raise FormatError(f"{path} cannot be read: {error.strerror or error}") from error
     if not head:
         raise FormatError(f"{path} is empty")
-    if head.startswith(MINISEED_3):  # before others, whose few marks its samples may pass for
-        raise UnknownFormatError(
-            f"{path} is miniSEED 3, which ObsPy does not read: make miniSEED 2 of it "
-            "(mseedconvert, pymseed)"
-        )
     kind = specfem_kind(path, head)  # columns of numbers may pass for waveforms
     if not kind:
         for reader in readers():
@@ -240,7 +235,8 @@ def reader_of(path: Path) -> Reader:
     arrays = array_kind(head)
     if arrays:
         raise UnknownFormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
-    known = some((item.name for item in readers()), MOST_FORMATS)
+    names = dict.fromkeys(re.sub(r" \d$", "", item.name) for item in readers())  # without versions
+    known = some(names, MOST_FORMATS)
     raise UnknownFormatError(
         f"{path} is of no format known here ({known}; docs/reference/formats.md lists all)"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channels import are_sensors, seed_codes
+from phasenet_keras.io.drift import slice_by_clock
 from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import headers_of
 from phasenet_keras.io.times import TIME_IN_WORDS, exact_time
@@ -186,7 +187,7 @@ class Selection:
             return wanted
         # The end is exclusive; ObsPy's is not.
         end = None if self.end is None else self.end - 1e-6
-        parts = [trace.slice(self.start, end, nearest_sample=False) for trace in wanted]
+        parts = [slice_by_clock(trace, self.start, end) for trace in wanted]
         return [part for part in parts if part.stats.npts]
 
 
