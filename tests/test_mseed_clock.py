@@ -194,7 +194,7 @@ def test_what_is_wanted_of_a_drifting_trace_is_cut_at_the_records_times(tmp_path
     selection = Selection(start=start, end=start + 20)
     with warnings.catch_warnings(action="ignore"):
         [trace] = read_stream(path)
-    part = selection.cut(trace)
+    [part] = selection.cut([trace])
     [wave] = waveforms_of([part])
     assert abs(wave.start_time - start) <= MOST_OFF_S
     assert wave.n_samples == pytest.approx(20 * RATE_HZ, abs=1.1)
