@@ -268,6 +268,17 @@ def test_a_clock_that_jitters_cuts_no_archive(spike_net, tmp_path, block_bytes):
     assert {event.n_records for event in events if hasattr(event, "hours")} == {1}
 
 
+def test_copies_in_a_drifting_file_cut_no_archive(spike_net, tmp_path):
+    """What comes after them follows on what is there, not on the last of them."""
+    content = noisy(drift(600, 100))
+    path = written(tmp_path, [*content, *content[30:60]])
+    picker = Picker(spike_net, chunk_samples=2048)
+    _, events = run(picker, [path], tmp_path / "parts", block_bytes=80 * 512)
+    [summary] = [event for event in events if hasattr(event, "hours")]
+    assert summary.n_records == 1
+    assert summary.hours * 3600 == pytest.approx(100.06, abs=0.02)
+
+
 @pytest.mark.parametrize("block_bytes", [4096, 51_200, 1 << 21])
 def test_picks_of_an_archive_have_the_times_of_the_records(spike_net, tmp_path, block_bytes):
     """A spike each 50 s, read in blocks: no block cuts the record or its times."""
