@@ -194,7 +194,7 @@ def test_what_is_wanted_of_a_drifting_trace_is_cut_at_the_records_times(tmp_path
     selection = Selection(start=start, end=start + 20)
     with warnings.catch_warnings(action="ignore"):
         [trace] = read_stream(path)
-    part = selection.cut(trace)
+    [part] = selection.cut([trace])
     [wave] = waveforms_of([part])
     assert abs(wave.start_time - start) <= MOST_OFF_S
     assert wave.n_samples == pytest.approx(20 * RATE_HZ, abs=1.1)
@@ -266,6 +266,17 @@ def test_a_clock_that_jitters_cuts_no_archive(spike_net, tmp_path, block_bytes):
     path = written(tmp_path, noisy(off))
     _, events = run(picker, [path], tmp_path / "parts", block_bytes=block_bytes)
     assert {event.n_records for event in events if hasattr(event, "hours")} == {1}
+
+
+def test_copies_in_a_drifting_file_cut_no_archive(spike_net, tmp_path):
+    """What comes after them follows on what is there, not on the last of them."""
+    content = noisy(drift(600, 100))
+    path = written(tmp_path, [*content, *content[30:60]])
+    picker = Picker(spike_net, chunk_samples=2048)
+    _, events = run(picker, [path], tmp_path / "parts", block_bytes=80 * 512)
+    [summary] = [event for event in events if hasattr(event, "hours")]
+    assert summary.n_records == 1
+    assert summary.hours * 3600 == pytest.approx(100.06, abs=0.02)
 
 
 @pytest.mark.parametrize("block_bytes", [4096, 51_200, 1 << 21])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,39 @@ def test_killed_after_any_block_a_run_ends_the_same(picker, tmp_path):
             (killed / name).write_bytes(data)
         ours, _ = run(picker, [root], killed, **options)
         assert ours == whole.picks()
+
+
+def test_a_run_of_other_code_is_begun_anew(picker, tmp_path, monkeypatch):
+    """Its state may hold what this code has no more: with one of an earlier commit it crashed."""
+    root = write_sds(tmp_path / "sds", station())
+    options = {"block_bytes": 8192, "part_s": 30}
+    whole, _ = run(picker, [root], tmp_path / "whole", **options)
+    of_other = PartFolder(tmp_path / "parts")
+    with monkeypatch.context() as patched:
+        patched.setattr("phasenet_keras.picking.archive.digest_of_code", lambda: "other")
+        stopped = pick_archive(picker, [root], of_other, **options)
+        n_done = next(e.done for e in stopped if getattr(e, "done", 0) and e.what == "picking")
+        stopped.close()
+    assert n_done == 1
+    [state] = (tmp_path / "parts").glob("*.state")
+    state.write_bytes(b"of a class that is not there")
+    picks, _ = run(picker, [root], tmp_path / "parts", **options)
+    assert [(p.time, p.phase) for p in picks] == [(p.time, p.phase) for p in whole]
+
+
+def test_code_of_another_commit_is_told_from_this(tmp_path):
+    package = Path(parts_module.__file__).parents[1]
+    copy = shutil.copytree(package, tmp_path / package.name)
+
+    def digest():
+        code = "from phasenet_keras.picking import parts; print(parts.digest_of_code())"
+        order = [sys.executable, "-c", code]
+        made = subprocess.run(order, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return made.stdout.strip()
+
+    assert digest() == parts_module.digest_of_code()
+    (copy / "io/assembly.py").write_text((copy / "io/assembly.py").read_text() + "# changed\n")
+    assert digest() != parts_module.digest_of_code()
 
 
 def test_finished_groups_are_not_read_again(picker, tmp_path, monkeypatch):

@@ -137,6 +137,55 @@ def test_a_json_that_is_none_of_seisbench_is_named(weights, tmp_path, text):
         convert_preset(weights, tmp_path / "mine")
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"sampling_rate": "100"}, "sampling_rate is above 0 and finite, received '100'"),
+        ({"sampling_rate": True}, "sampling_rate is above 0 and finite, received True"),
+        ({"phases": None}, "phases is a text, a letter a name, or a list of names, received None"),
+        ({"phases": ["P", 1, "N"]}, r"phases is .*, or a list of names, received \['P', 1, 'N'\]"),
+        ({"component_order": None}, "component_order is a text, .*, received None"),
+        ({"norm_amp_per_comp": "false"}, "norm_amp_per_comp is true or false, received 'false'"),
+    ],
+)
+def test_what_a_json_says_has_its_type(tmp_path, said, words):
+    weights = write(tmp_path / "in", **said)
+    where = r"random\.json, beside the weights, is not what SeisBench writes"
+    with pytest.raises(FormatError, match=rf"{where} \({words}\): mend it, or remove it"):
+        convert_preset(weights, tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("defaults", "words"),
+    [
+        ({"P_threshold": "high"}, r"P_threshold is in \[0, 1\], received 'high'"),
+        ({"S_threshold": None}, r"S_threshold is in \[0, 1\], received None"),
+        ([0.3], r"default_args is a mapping by name, received \[0\.3\]"),
+    ],
+)
+def test_thresholds_of_a_json_are_numbers(weights, tmp_path, defaults, words):
+    said = json.dumps({**DESCRIBED, "default_args": defaults})
+    weights.with_suffix(".json").write_text(said)
+    with pytest.raises(FormatError, match=words):
+        convert_preset(weights, tmp_path / "mine")
+
+
+def test_names_in_lists_are_as_names_of_a_letter(tmp_path):
+    said = {"phases": ["P", "S", "N"], "component_order": ["Z", "N", "E"]}
+    preset = convert_preset(write(tmp_path / "in", **said), tmp_path / "mine")
+    assert (preset.config.channels, preset.config.phases) == (("Z", "N", "E"), ("N", "P", "S"))
+
+
+def test_weights_of_other_endings_have_their_json_beside_them(weights, tmp_path):
+    for name in ("random.pth", "random.PT", "random"):
+        weights = weights.rename(weights.with_name(name))
+        preset = convert_preset(weights, tmp_path / "mine", overwrite=True)
+        assert (preset.normalization, preset.sampling_rate) == ("peak", 100)
+    weights.with_name("random.json").unlink()
+    with pytest.raises(ConfigError, match=r"\(--sampling-rate-hz\), and no random\.json is beside"):
+        convert_preset(weights, tmp_path / "other")
+
+
 # -- training goes on with its normalisation -------------------------------------------------------
 
 

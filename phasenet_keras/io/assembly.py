@@ -144,7 +144,7 @@ class _Span:
         self._first = self._n_held = 0
         self._values = np.zeros((3, 0), np.int32)
         self._is_present = np.zeros((3, 0), bool)
-        self._laid: dict[int, _Laid] = {}  # the last trace of each channel
+        self._laid: dict[int, _Laid] = {}  # of each channel the trace that reaches furthest
         self._runs = Runs(self._start, self._rate, first.stats.get("zero_time"))
 
     def is_over(self, time: UTCDateTime) -> bool:
@@ -169,10 +169,12 @@ class _Span:
 
         column = COMPONENTS.index(component)
         values, is_good = usable_samples(trace)
-        laid = self._place(trace, self._laid.get(column))
+        last = self._laid.get(column)
+        laid = self._place(trace, last)
         begin = laid.begin
         values, is_good = (spread(x, laid.sample, laid.places, begin) for x in (values, is_good))
-        self._laid[column] = laid._replace(end=begin + len(values))
+        if last is None or begin + len(values) >= last.end:
+            self._laid[column] = laid._replace(end=begin + len(values))
         self._end = max(self._end, UTCDateTime(ns=laid.due_ns - round(1e9 * trace.stats.delta)))
         self._runs.note(trace, column)
         late = max(0, self._base - begin)
@@ -203,7 +205,7 @@ class _Span:
 
         Args:
             trace: to be laid.
-            last: the trace of its channel that was laid before.
+            last: the trace of its channel that reaches furthest.
         """
         clock = clock_of(trace)
         # Of a single time: less than a step.

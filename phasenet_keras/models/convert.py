@@ -22,6 +22,7 @@ from phasenet_keras.models.config import NOISE, PhaseNetConfig
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.presets import FILES, sha256_of
 from phasenet_keras.models.seisbench_weights import (
+    json_beside,
     keras_arrays,
     seisbench_contract,
     seisbench_layers,
@@ -157,11 +158,13 @@ def _stated(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: for a sampling rate that is none, or where it or the window is not said.
     """
-    said = seisbench_contract(path) if is_torch_file(path) else {}
+    is_torch = is_torch_file(path)
+    said = seisbench_contract(path) if is_torch else {}
+    where = f", and no {json_beside(path).name} is beside them" if is_torch else ""
     said |= {key: value for key, value in given.items() if value is not None}
     for key, (what, flag) in NEEDED.items():
         if key not in said:
-            raise ConfigError(f"{what}, received None: these weights do not say it ({flag})")
+            raise ConfigError(f"{what}, received None: these weights do not say it ({flag}){where}")
     return said | {"sampling_rate": settled("a sampling rate", RATE_HZ, said["sampling_rate"])}
 
 

@@ -6,24 +6,36 @@ SeisBench keeps a network as ``name.pt`` and ``name.json`` (with ``.v2`` behind,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from phasenet_keras.data.settings import FLAG, NAMES, TABLE, Kind, number, settled
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.new_files import json_of
 from phasenet_keras.models.config import NOISE
 from phasenet_keras.models.stages import ConvSpec
 from phasenet_keras.types import FormatError, PresetError
 
-__all__ = ["keras_arrays", "seisbench_contract", "seisbench_layers"]
+__all__ = ["json_beside", "keras_arrays", "seisbench_contract", "seisbench_layers"]
 
 # The length of its windows; it has no other.
 WINDOW_SAMPLES = 3001
 # What a file that does not say otherwise goes by.
-DEFAULTS = {"sampling_rate": 100.0, "phases": "NPS", "norm": "std", "component_order": "ZNE"}
+DEFAULTS = {
+    **{"sampling_rate": 100.0, "phases": "NPS", "component_order": "ZNE"},
+    **{"norm": "std", "norm_amp_per_comp": False},
+}
+LETTERS = Kind("a text, a letter a name, or a list of names", lambda x: NAMES.take([*x]))
+KINDS = {
+    "sampling_rate": number(above=0),
+    "phases": LETTERS,
+    "component_order": LETTERS,
+    "norm_amp_per_comp": FLAG,
+}
 # Settings that make another signal or another network, and the values at which they do not.
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "filter_args": (None, [], {}),
@@ -87,7 +99,7 @@ def seisbench_contract(path: Path) -> dict[str, Any]:
     """Return what the JSON beside a file of weights says, as `convert_preset` takes it.
 
     Args:
-        path: of the weights, ``name.pt`` or ``name.pt.v2``.
+        path: of the weights, see `json_beside`.
 
     Returns:
         Rate, window, channels, phases, normalisation, thresholds and a description; empty where
@@ -97,17 +109,23 @@ def seisbench_contract(path: Path) -> dict[str, Any]:
         FormatError: if the JSON cannot be read, or says nothing of a network.
         PresetError: for what a preset cannot state: a filter, another normalisation, a hydrophone.
     """
-    stem, dot, version = path.name.rpartition(".pt")
-    described = path.with_name(f"{stem}.json{version}")
-    if not dot or not described.is_file():
+    described = json_beside(path)
+    if not described.is_file():
         return {}
     try:
-        content = json_of(described.read_bytes())
-        said = {**DEFAULTS, **content["model_args"]}
-        defaults = dict(content.get("default_args") or {})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = settled("it", TABLE, json_of(described.read_bytes()))
+        said = {**DEFAULTS, **settled("model_args", TABLE, content.get("model_args"))}
+        said |= {key: settled(key, kind, said[key]) for key, kind in KINDS.items()}
+        defaults = settled("default_args", TABLE, content.get("default_args") or {})
+        names = {phase: phase + THRESHOLD for phase in said["phases"] if phase != NOISE}
+        thresholds = {
+            phase: settled(name, number(0, 1), defaults[name])
+            for phase, name in names.items()
+            if name in defaults
+        }
+    except (OSError, ValueError) as error:
         raise FormatError(
-            f"{described}, beside the weights, is not what SeisBench writes ({error!r}): mend it, "
+            f"{described}, beside the weights, is not what SeisBench writes ({error}): mend it, "
             "or remove it and say what it would"
         ) from error
     for key, values in NEUTRAL.items():
@@ -117,28 +135,36 @@ def seisbench_contract(path: Path) -> dict[str, Any]:
                 "weights in SeisBench"
             )
     return {
-        "sampling_rate": float(said["sampling_rate"]),
+        "sampling_rate": said["sampling_rate"],
         "window_samples": WINDOW_SAMPLES,
         "channels": _channels(said["component_order"], described),
-        "phases": tuple(said["phases"]),
-        "normalization": "peak" if said.get("norm_amp_per_comp") else said["norm"],
-        "thresholds": {
-            phase: float(defaults[phase + THRESHOLD])
-            for phase in said["phases"]
-            if phase != NOISE and phase + THRESHOLD in defaults
-        },
+        "phases": said["phases"],
+        "normalization": "peak" if said["norm_amp_per_comp"] else said["norm"],
+        "thresholds": thresholds,
         "description": " ".join(str(content.get("docstring") or "").split()),
     }
 
 
-def _channels(order: str, described: Path) -> tuple[str, ...]:
+def json_beside(path: Path) -> Path:
+    """Return where SeisBench keeps what it says of a file of weights.
+
+    Example:
+        >>> json_beside(Path("stead.pt")).name, json_beside(Path("stead.pt.v2")).name
+        ('stead.json', 'stead.json.v2')
+    """
+    version = path.suffix if re.fullmatch(r"\.v\d+", path.suffix) else ""
+    weights = path.with_suffix("") if version else path
+    return weights.with_suffix(f".json{version}")
+
+
+def _channels(order: Sequence[str], described: Path) -> tuple[str, ...]:
     """Return the components that the letters of SeisBench's order stand for."""
     components = components_of(order)
     channels = tuple(components.get(letter, letter) for letter in order)
     unknown = [name for name in channels if name not in COMPONENTS]
     if unknown:
         raise PresetError(
-            f"{described}: component_order is {order}, and {unknown[0]} is none of "
+            f"{described}: component_order is {''.join(order)}, and {unknown[0]} is none of "
             f"{', '.join(COMPONENTS)}: use these weights in SeisBench"
         )
     return channels

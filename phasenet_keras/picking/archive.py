@@ -15,7 +15,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import phasenet_keras
 from phasenet_keras.io.blocks import BLOCK_BYTES, Block, blocks_of, read_block
 from phasenet_keras.io.channel_files import said_of_channels
 from phasenet_keras.io.channels import is_for_picks
@@ -34,7 +33,7 @@ from phasenet_keras.picking.files import (
     chosen_paths,
     shown_names,
 )
-from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of
+from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of, digest_of_code
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
 from phasenet_keras.picking.stream_state import CHUNKS_AHEAD
 from phasenet_keras.types import FormatError, Pick
@@ -226,7 +225,7 @@ def _settings_of(
     """Return all that picks depend on but the files."""
     options = (picker.min_distance_s, picker.sampling, picker.missing, picker.chunk_samples)
     thresholds = sorted(picker.thresholds.items())
-    network = (phasenet_keras.__version__, *network_facts(picker))
+    network = (digest_of_code(), *network_facts(picker))
     return [network, options, thresholds, selection, part_s, block_bytes]
 
 

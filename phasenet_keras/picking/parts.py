@@ -15,6 +15,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import cache
 from heapq import heappop, heappush
 from os import PathLike
 from pathlib import Path
@@ -25,7 +26,7 @@ from phasenet_keras.io.tables import picks_of_csv, print_picks, read_picks
 from phasenet_keras.picking.one_run import LOCK, only_run
 from phasenet_keras.types import PhaseNetKerasError, Pick
 
-__all__ = ["GroupParts", "PartFolder", "digest_of", "in_order", "room_wanted"]
+__all__ = ["GroupParts", "PartFolder", "digest_of", "digest_of_code", "in_order", "room_wanted"]
 
 # What a state may be made of: nothing that could run a command.
 SAFE_MODULES = {
@@ -59,6 +60,17 @@ def digest_of(items: Iterable[object]) -> str:
         'b343590635d7675b'
     """
     return hashlib.sha256(json.dumps([str(item) for item in items]).encode()).hexdigest()[:16]
+
+
+@cache
+def digest_of_code() -> str:
+    """Return what tells this code from any other: a state is for the code that has left it.
+
+    The version does not: it is the same from one commit to the next.
+    """
+    package = Path(__file__).parents[1]
+    sources = sorted(package.rglob("*.py"))
+    return digest_of([(path.relative_to(package), path.read_bytes()) for path in sources])
 
 
 class PartFolder:
