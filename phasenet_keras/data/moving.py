@@ -41,7 +41,7 @@ def normalize_whole(data: np.ndarray, normalization: str = "std") -> tuple[np.nd
 
     Args:
         data: ``(..., n_samples, n_channels)``; statistics are over the samples, in float64.
-        normalization: of `phasenet_keras.data.scaling.NORMALIZATIONS`.
+        normalization: as in `Preset`.
 
     Returns:
         float32 of the same shape, in which a constant channel is zero; and which channels are
@@ -79,7 +79,7 @@ def normalize_parts(
         before: statistics of the block before them; empty where they begin the record.
         is_end: they end the record; else the last block is not normalised, but lends its
             statistics to the one before it.
-        normalization: of `phasenet_keras.data.scaling.NORMALIZATIONS`.
+        normalization: as in `Preset`.
 
     Returns:
         The normalised samples, ``(n_samples, n_channels)`` in float32; for each of their blocks
@@ -268,7 +268,7 @@ class MovingNormalizer:
     Args:
         window_samples: of the network's training; even.
         n_channels: of the record.
-        normalization: of `phasenet_keras.data.scaling.NORMALIZATIONS`.
+        normalization: as in `Preset`.
 
     Example:
         >>> record = np.random.default_rng(0).standard_normal((1000, 3))
