@@ -18,7 +18,7 @@ from phasenet_keras.models.config import NOISE
 from phasenet_keras.models.stages import ConvSpec
 from phasenet_keras.types import FormatError, PresetError
 
-__all__ = ["keras_arrays", "seisbench_contract", "seisbench_layers"]
+__all__ = ["for_our_deviation", "keras_arrays", "seisbench_contract", "seisbench_layers"]
 
 # The length of its windows; it has no other.
 WINDOW_SAMPLES = 3001
@@ -29,11 +29,13 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "filter_args": (None, [], {}),
     "filter_kwargs": (None, [], {}),
     "norm_detrend": (False,),
-    # Of its VariableLengthPhaseNet, whose padding no length here has.
-    "in_samples": (WINDOW_SAMPLES,),
-    "output_activation": ("softmax",),
-    "norm_axis": (-1, [-1]),
+    # Of its VariableLengthPhaseNet alone, whose padding no length here has.
+    "in_samples": (),
+    "output_activation": (),
+    "norm_axis": (),
 }
+# Of a network that is shown one channel at a time, which has no order of components.
+EACH_CHANNEL = {"grouping": "channel", "component_order": None}
 THRESHOLD = "_threshold"
 BATCH_NORM = {"bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 
@@ -83,6 +85,22 @@ def seisbench_layers(specs: tuple[ConvSpec, ...]) -> Iterator[tuple[ConvSpec, st
             yield spec, f"{branch}.{part}", f"{branch}.{part + 1}"
 
 
+def for_our_deviation(kernel: np.ndarray, window_samples: int) -> np.ndarray:
+    """Return a first kernel that takes samples divided by NumPy's standard deviation.
+
+    PyTorch's, by which SeisBench divides, has one sample less in its denominator.
+
+    Args:
+        kernel: of a network that SeisBench divides by the deviation for.
+        window_samples: length of the windows that the deviation is of.
+
+    Example:
+        >>> for_our_deviation(np.ones(2), 4).round(4)
+        array([0.866, 0.866])
+    """
+    return (kernel * np.sqrt(1 - 1 / window_samples)).astype(kernel.dtype)
+
+
 def seisbench_contract(path: Path) -> dict[str, Any]:
     """Return what the JSON beside a file of weights says, as `convert_preset` takes it.
 
@@ -104,6 +122,9 @@ def seisbench_contract(path: Path) -> dict[str, Any]:
     try:
         content = json_of(described.read_bytes())
         said = {**DEFAULTS, **content["model_args"]}
+        if said.items() >= EACH_CHANNEL.items():
+            said["component_order"] = "Z"
+        order, phases = tuple(said["component_order"]), tuple(said["phases"])
         defaults = dict(content.get("default_args") or {})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FormatError(
@@ -117,28 +138,28 @@ def seisbench_contract(path: Path) -> dict[str, Any]:
                 "weights in SeisBench"
             )
     return {
-        "sampling_rate": float(said["sampling_rate"]),
+        "sampling_rate": said["sampling_rate"],
         "window_samples": WINDOW_SAMPLES,
-        "channels": _channels(said["component_order"], described),
-        "phases": tuple(said["phases"]),
+        "channels": _channels(order, described),
+        "phases": phases,
         "normalization": "peak" if said.get("norm_amp_per_comp") else said["norm"],
         "thresholds": {
-            phase: float(defaults[phase + THRESHOLD])
-            for phase in said["phases"]
+            phase: defaults[phase + THRESHOLD]
+            for phase in phases
             if phase != NOISE and phase + THRESHOLD in defaults
         },
         "description": " ".join(str(content.get("docstring") or "").split()),
     }
 
 
-def _channels(order: str, described: Path) -> tuple[str, ...]:
+def _channels(order: tuple[str, ...], described: Path) -> tuple[str, ...]:
     """Return the components that the letters of SeisBench's order stand for."""
     components = components_of(order)
     channels = tuple(components.get(letter, letter) for letter in order)
     unknown = [name for name in channels if name not in COMPONENTS]
     if unknown:
         raise PresetError(
-            f"{described}: component_order is {order}, and {unknown[0]} is none of "
+            f"{described}: component_order is {''.join(order)}, and {unknown[0]} is none of "
             f"{', '.join(COMPONENTS)}: use these weights in SeisBench"
         )
     return channels
