@@ -104,9 +104,9 @@ def test_weights_without_json_need_to_be_described(weights, tmp_path, answer, ca
     assert "these weights do not say it (--sampling-rate-hz)" in capsys.readouterr().err
     assert main([*order, "--sampling-rate-hz", "100"]) == 2
     assert "these weights do not say it (--window)" in capsys.readouterr().err
-    described = {"sampling_rate": 100, "window_samples": 3001, "normalization": "peak"}
-    described |= {"channels": "ZNE", "phases": "PSN"}
-    convert_preset(weights, tmp_path / "mine", **described)
+    order += ["--sampling-rate-hz", "100", "--window", "3001", "--channels", "ZNE"]
+    assert main([*order, "--phases", "PSN", "--normalization", "peak"]) == 0
+    assert "100 Hz, window 3001, normalization peak" in capsys.readouterr().out
     [annotation] = Picker(PhaseNet.from_preset(tmp_path / "mine")).annotate(record(answer[0]))
     assert np.abs(annotation.probabilities - answer[1][:, [2, 0, 1]]).max() < 2e-6
 
