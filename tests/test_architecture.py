@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def test_imports_run_from_left_to_right(path):
         pytest.skip("the table of contents")
     back = [other for other in imports_of(path) if layer_of(other) > layer_of(name)]
     assert not back, f"{name} imports from its right: {back}"
+
+
+def test_every_module_has_its_row():
+    text = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.+)", text, flags=re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([\w/]+\.py)`", row)]
+    modules = [str(p.relative_to(PACKAGE)) for p in MODULES if p.name != "__init__.py"]
+    assert sorted(named) == sorted(modules)
 
 
 def test_only_plot_modules_import_matplotlib():

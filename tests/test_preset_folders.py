@@ -159,7 +159,7 @@ def test_saving_replaces_a_preset_and_nothing_else(spike_net, folder, tmp_path):
         (lambda f: edit(f, sampling_rate="fast"), "sampling_rate is above 0"),
         (lambda f: edit(f, config=None), "preset 'spikes'"),
         (lambda f: edit(f, architecture="eqt"), "architecture is one of phasenet, received 'eqt'"),
-        (lambda f: edit(f, normalization="peak"), "normalization is one of std"),
+        (lambda f: edit(f, normalization="rms"), "normalization is one of std, peak"),
         (lambda f: edit(f, thresholds={"Q": 0.5}), "has no setting 'Q'"),
         (lambda f: edit(f, files_sha256={}), "states no checksum"),
         (lambda f: edit(f, files_sha256=None), "states no checksum"),

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from phasenet_keras.cli.console import open_console, say
+from phasenet_keras.data.scaling import NORMALIZATIONS
 from phasenet_keras.quiet import quiet_start
 
 __all__ = ["add_convert"]
@@ -28,11 +29,16 @@ def add_convert(verbs: argparse._SubParsersAction) -> None:
         "--sampling-rate-hz",
         type=float,
         metavar="HZ",
-        help="of the training data; SeisBench's JSON says it, as the next three",
+        help="of the training data; SeisBench's JSON says it, as the next four",
     )
     verb.add_argument("--window", type=int, metavar="SAMPLES", help="of the training windows")
     verb.add_argument("--channels", metavar="ENZ", help="in order (default: ENZ, or Z for one)")
     verb.add_argument("--phases", help="in order (default: NPS)")
+    verb.add_argument(
+        "--normalization",
+        choices=NORMALIZATIONS,
+        help="what records were divided by in training: deviation or peak (default: std)",
+    )
     verb.add_argument("--name", help="of the preset (default: the folder's)")
     verb.add_argument("--license", default="not stated", help="of the weights")
     verb.add_argument(
@@ -57,6 +63,7 @@ def _run_convert(arguments: argparse.Namespace) -> int:
             window_samples=arguments.window,
             channels=arguments.channels,
             phases=tuple(arguments.phases) if arguments.phases else None,
+            normalization=arguments.normalization,
             name=arguments.name,
             rebalance=arguments.rebalance,
             overwrite=arguments.overwrite,
@@ -66,6 +73,7 @@ def _run_convert(arguments: argparse.Namespace) -> int:
     say(
         open_console(False),
         f"preset '{preset.name}' written to {arguments.output}: channels {channels}, "
-        f"{preset.sampling_rate:g} Hz, window {preset.window_samples}",
+        f"{preset.sampling_rate:g} Hz, window {preset.window_samples}, normalization "
+        f"{preset.normalization}",
     )
     return 0

@@ -22,6 +22,7 @@ from phasenet_keras.models.config import NOISE, PhaseNetConfig
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.presets import FILES, sha256_of
 from phasenet_keras.models.seisbench_weights import (
+    for_our_deviation,
     json_beside,
     keras_arrays,
     seisbench_contract,
@@ -29,7 +30,12 @@ from phasenet_keras.models.seisbench_weights import (
 )
 from phasenet_keras.models.stages import ConvSpec, convolutions
 from phasenet_keras.models.torch_files import is_torch_file, read_state_dict
-from phasenet_keras.models.weights import BATCH_NORM_VARIABLES, infer_config, rebalance_kernels
+from phasenet_keras.models.weights import (
+    BATCH_NORM_VARIABLES,
+    FIRST_KERNEL,
+    infer_config,
+    rebalance_kernels,
+)
 from phasenet_keras.types import ConfigError, FormatError, PresetError, ShapeError, refuse_unknown
 
 __all__ = [
@@ -132,8 +138,6 @@ def convert_preset(
     said = _stated(Path(weights_path), {**given, **contract})
     weights, phases = _noise_first(weights, said.pop("phases", ("N", "P", "S")))
     config = infer_config(weights, said.pop("channels", None), phases)
-    if rebalance:
-        weights = rebalance_kernels(weights, config)
     source: dict[str, Any] = {"origin": f"converted from {Path(weights_path).name}"}
     if Path(weights_path).is_file():
         source["sha256"] = sha256_of(Path(weights_path))
@@ -147,6 +151,11 @@ def convert_preset(
         config=config,
         **values,
     )
+    if is_torch_file(weights_path) and preset.normalization == "std":
+        kernel = for_our_deviation(weights[FIRST_KERNEL], preset.window_samples)
+        weights = weights | {FIRST_KERNEL: kernel}
+    if rebalance:
+        weights = rebalance_kernels(weights, config)
     net = PhaseNet(config)
     net.set_weight_set(weights)
     return net.save_preset(folder, preset)
@@ -163,7 +172,7 @@ def _stated(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     where = f", and no {json_beside(path).name} is beside them" if is_torch else ""
     said |= {key: value for key, value in given.items() if value is not None}
     for key, (what, flag) in NEEDED.items():
-        if key not in said:
+        if said.get(key) is None:
             raise ConfigError(f"{what}, received None: these weights do not say it ({flag}){where}")
     return said | {"sampling_rate": settled("a sampling rate", RATE_HZ, said["sampling_rate"])}
 

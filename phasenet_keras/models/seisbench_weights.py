@@ -13,14 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from phasenet_keras.data.settings import FLAG, NAMES, TABLE, Kind, number, settled
+from phasenet_keras.data.settings import FLAG, NAMES, TABLE, Kind, number, optional, settled
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.new_files import json_of
 from phasenet_keras.models.config import NOISE
 from phasenet_keras.models.stages import ConvSpec
 from phasenet_keras.types import FormatError, PresetError
 
-__all__ = ["json_beside", "keras_arrays", "seisbench_contract", "seisbench_layers"]
+__all__ = [
+    "for_our_deviation",
+    "json_beside",
+    "keras_arrays",
+    "seisbench_contract",
+    "seisbench_layers",
+]
 
 # The length of its windows; it has no other.
 WINDOW_SAMPLES = 3001
@@ -31,7 +37,8 @@ DEFAULTS = {
 }
 LETTERS = Kind("a text, a letter a name, or a list of names", lambda x: NAMES.take([*x]))
 KINDS = {
-    "sampling_rate": number(above=0),
+    # A network may have none: it is asked for then.
+    "sampling_rate": Kind("above 0 and finite", optional(number(above=0)).take),
     "phases": LETTERS,
     "component_order": LETTERS,
     "norm_amp_per_comp": FLAG,
@@ -41,11 +48,13 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "filter_args": (None, [], {}),
     "filter_kwargs": (None, [], {}),
     "norm_detrend": (False,),
-    # Of its VariableLengthPhaseNet, whose padding no length here has.
-    "in_samples": (WINDOW_SAMPLES,),
-    "output_activation": ("softmax",),
-    "norm_axis": (-1, [-1]),
+    # Of its VariableLengthPhaseNet alone, whose padding no length here has.
+    "in_samples": (),
+    "output_activation": (),
+    "norm_axis": (),
 }
+# Of a network that is shown one channel at a time, which has no order of components.
+EACH_CHANNEL = {"grouping": "channel", "component_order": None}
 THRESHOLD = "_threshold"
 BATCH_NORM = {"bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
 
@@ -95,6 +104,22 @@ def seisbench_layers(specs: tuple[ConvSpec, ...]) -> Iterator[tuple[ConvSpec, st
             yield spec, f"{branch}.{part}", f"{branch}.{part + 1}"
 
 
+def for_our_deviation(kernel: np.ndarray, window_samples: int) -> np.ndarray:
+    """Return a first kernel that takes samples divided by NumPy's standard deviation.
+
+    PyTorch's, by which SeisBench divides, has one sample less in its denominator.
+
+    Args:
+        kernel: of a network that SeisBench divides by the deviation for.
+        window_samples: length of the windows that the deviation is of.
+
+    Example:
+        >>> for_our_deviation(np.ones(2), 4).round(4)
+        array([0.866, 0.866])
+    """
+    return (kernel * np.sqrt(1 - 1 / window_samples)).astype(kernel.dtype)
+
+
 def seisbench_contract(path: Path) -> dict[str, Any]:
     """Return what the JSON beside a file of weights says, as `convert_preset` takes it.
 
@@ -115,6 +140,8 @@ def seisbench_contract(path: Path) -> dict[str, Any]:
     try:
         content = settled("it", TABLE, json_of(described.read_bytes()))
         said = {**DEFAULTS, **settled("model_args", TABLE, content.get("model_args"))}
+        if said.items() >= EACH_CHANNEL.items():
+            said["component_order"] = "Z"
         said |= {key: settled(key, kind, said[key]) for key, kind in KINDS.items()}
         defaults = settled("default_args", TABLE, content.get("default_args") or {})
         names = {phase: phase + THRESHOLD for phase in said["phases"] if phase != NOISE}

@@ -119,11 +119,17 @@ def infer_config(
     config = PhaseNetConfig.from_dict({"channels": channels, "phases": phases})
     if len(config.channels) != n_channels:
         names = ",".join(config.channels)
-        raise ShapeError(f"the weights take {n_channels} channels, received names {names}")
+        raise ShapeError(
+            f"the weights take {n_channels} channels, received names {names}: name {n_channels} "
+            "(--channels, in Python channels=)"
+        )
     n_phases = weights.get("output_conv/bias", np.empty(0)).shape[0]
     if n_phases != len(config.phases):
         names = ",".join(config.phases)
-        raise ShapeError(f"the weights give {n_phases} phases, received names {names}")
+        raise ShapeError(
+            f"the weights give {n_phases} phases, received names {names}: name {n_phases} "
+            "(--phases, in Python phases=)"
+        )
     levels = {int(m[1]) for name in weights if (m := re.match(r"down(\d+)_conv/", name))}
     config = replace(
         config,

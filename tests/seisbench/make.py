@@ -1,4 +1,4 @@
-"""Makes what is in this folder: a PhaseNet of SeisBench's with random weights, and its answer.
+"""Makes what is in this folder: a PhaseNet of SeisBench's with random weights, and its answers.
 
 It needs SeisBench and PyTorch (made with 0.12.6 and 2.14.1); the tests need neither.
 
@@ -26,6 +26,7 @@ def noise(rng: np.random.Generator, n_records: int) -> torch.Tensor:
 
 def main() -> None:
     rng = np.random.default_rng(0)
+    torch.manual_seed(0)
     model = sbm.PhaseNet(phases="PSN", norm="peak", default_args={"P_threshold": 0.25})
     for parameter in model.parameters():
         if parameter.ndim == 3:  # few values, for they compress well
@@ -41,6 +42,9 @@ def main() -> None:
         model.eval()
         x = noise(rng, 1) + torch.tensor([1000.0, 0.0, -3000.0])[None, :, None]
         y = model(model.annotate_batch_pre(x.clone(), {}))
+        model.norm = "std"
+        by_std = model(model.annotate_batch_pre(x.clone(), {}))
+        model.norm = "peak"
     model.save(FOLDER / "random", weights_docstring="Random weights.\nFor tests.")
     weights = FOLDER / "random.pt"
     weights.with_suffix(".pt.xz").write_bytes(lzma.compress(weights.read_bytes()))
@@ -49,6 +53,7 @@ def main() -> None:
         FOLDER / "random.npz",
         samples_zne=x[0].numpy().T.astype(np.int32),
         probabilities_psn=y[0].numpy().T,
+        every_20th_by_std_psn=by_std[0].numpy().T[::20],
     )
 
 

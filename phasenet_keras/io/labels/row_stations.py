@@ -14,14 +14,14 @@ from phasenet_keras.io.wording import some
 
 __all__ = ["Find", "files_by", "stations_of_rows"]
 
-Wanted = TypeVar("Wanted")
+Item = TypeVar("Item")
 # Gives the files that a row's name, station or shot is of, and what is wrong if there are none.
 Find = Callable[[str], tuple[list[Path], str]]
 
 
-def files_by(pairs: Iterable[tuple[Wanted, Path]]) -> dict[Wanted, list[Path]]:
-    """Return the files of each key."""
-    found: dict[Wanted, list[Path]] = {}
+def files_by(pairs: Iterable[tuple[Item, Path]]) -> dict[Item, list[Path]]:
+    """Return the files of each item."""
+    found: dict[Item, list[Path]] = {}
     for key, path in dict.fromkeys(pairs):
         found.setdefault(key, []).append(path)
     return found
