@@ -52,6 +52,16 @@ def test_words_of_names_of_columns_are_joined(tmp_path):
     assert (arrival.phase, arrival.time) == ("P", UTCDateTime("2024-03-01T00:00:01.25"))
     table = table_of(tmp_path, "File Name,P Sample\na.txt,7\n")
     assert (table.file_column, table.sample_columns) == ("file_name", {"P": "p_sample"})
+    table = table_of(tmp_path, "Event ID,event_id,P ms,P-S\nK,7,50,40\n")  # one is there already
+    assert table.columns == ("event id", "event_id", "p_ms", "p-s")
+    assert (table.rows[0]["event_id"], table.sample_columns) == ("7", {"P": "p_ms"})
+
+
+def test_a_table_that_begins_with_an_event_is_no_catalogue(tmp_path):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    (tmp_path / "labels.csv").write_text("Event ID,Station,P onset\n7,t0,100\n")
+    with pytest.raises(FormatError, match="understood event_id, station; not understood p_onset"):
+        list(read_labelled(tmp_path / "raw", tmp_path / "labels.csv"))
 
 
 @pytest.mark.parametrize(
@@ -96,6 +106,8 @@ def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, 
     for text in (
         f"fname,p_ms,{header}\nt0.txt,50,{cell}\n",  # times are of any rate
         "fname,itp,dt,fs\nt0.txt,100,-0.02,\n",  # a residual, and nothing
+        "fname,itp,fs\nt0.txt,100,2\n",  # kHz
+        "fname,itp,sample_interval\nt0.txt,100,500\n",  # us, as SEG-Y has it
         "fname,itp,dt_s,fs\nt0.txt,100,0.0005,2001\n",
     ):
         path.write_text(text)
@@ -109,7 +121,10 @@ def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, 
         ("2020-01-01T00:00:02", True),
         ("2020-01-01 00:00:00.02+00:00", True),
         ("2020-01-01T00:00:00.01", False),  # a sample
+        ("2019-12-30", True),
+        ("2019-12-31T23:58", True),
         ("2020-01-01", False),  # of few digits
+        ("2019-12-31T23:59", False),
         ("1970-01-01T00:00:00.000", False),
         ("", False),
     ],
@@ -120,7 +135,7 @@ def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, 
     path.write_text(f"station,begin_time,phase_index,phase_type\nA,{begin},700,P\n")
     [item] = read_labelled(tmp_path / "in", path)
     if is_refused:
-        assert item.text.startswith("its arrivals count from 2020-01-01T00:00:0")
+        assert item.text.startswith(f"its arrivals count from {begin[:18].replace(' ', 'T')}")
         assert "the record begins at 2020-01-01T00:00:00.000000Z: give those of the" in item.text
     else:
         assert item.arrivals == {"P": (700.0,)}

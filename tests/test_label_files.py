@@ -275,6 +275,18 @@ def test_a_sensor_without_arrivals_of_its_own_takes_those_of_the_station(tmp_pat
         assert found == dict(zip(names, wanted, strict=True))
 
 
+def test_p_and_s_of_two_sensors_are_labels_of_both(tmp_path):
+    """But where an event has a phase of each sensor each is of its own."""
+    write_sensors(tmp_path / "in", ["XX.A.00.HHZ", "XX.A.10.HHZ"], (-12345.0,) * 2)
+    rows = [("00", "P", 10, "a"), ("10", "S", 14, "a"), ("10", "P", 30, "b"), ("00", "S", 34, "b")]
+    rows += [("00", "P", 50, "c"), ("10", "P", 50.25, "c")]
+    text = "".join(f"XX.A.{loc},{phase},{T0 + at},{event}\n" for loc, phase, at, event in rows)
+    (tmp_path / "l.csv").write_text(f"trace_id,phase,time,event\n{text}")
+    one, other = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert one.arrivals == {"P": (1000.0, 3000.0, 5000.0), "S": (1400.0, 3400.0)}
+    assert other.arrivals == {"P": (1000.0, 3000.0, 5025.0), "S": (1400.0, 3400.0)}
+
+
 # --- HDF5 ------------------------------------------------------------------------------------
 
 

@@ -155,6 +155,24 @@ def test_stations_in_a_column_of_another_name_name_files(tmp_path, column, name)
     assert "rows are taken in the order of these" in said
 
 
+def test_numbers_of_rows_are_no_stations_that_are_numbers(tmp_path):
+    """Counted from 0, all but the first row would be of the station before."""
+    write_station_files(tmp_path / "in", {n: ("XX", n) for n in "1234"})
+    records, bad, [said] = read(tmp_path / "in", "id,itp", [f"{n},{51 + n}" for n in range(4)])
+    assert "row 1 for 1.mseed, row 4 for 4.mseed" in said
+    assert [(r.waveform.station, r.arrivals["P"]) for r in records] == [
+        (f"XX.{n}..HH", (50.0 + n,)) for n in range(1, 5)
+    ]
+    assert bad == []
+    with pytest.raises(FormatError, match="by its column 'id' the rows may be in another order"):
+        read(tmp_path / "in", "id,itp", ["2,52", "1,51", "4,54", "3,53"])
+    records, bad, said = read(tmp_path / "in", "station,itp", ["2,52", "1,51", "3,53"])
+    assert {r.waveform.station: r.arrivals["P"] for r in records} == {
+        f"XX.{n}..HH": (50.0 + n,) for n in (1, 2, 3)
+    }
+    assert (bad, said) == ([], [])
+
+
 def test_an_empty_column_of_ids_names_no_station(tmp_path):
     for shot in (1, 2):
         write_line(tmp_path / f"in{shot}", shots=(1001,))

@@ -289,14 +289,9 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         # As a file object: a path would be a pattern to ObsPy.
         catalogue = read_events(io.BytesIO(readable))
     except Exception as error:  # a damaged file may make any library raise anything
-        kind = _other_kind(content)
-        if kind:
-            raise FormatError(f"{path} is {kind}") from error
-        is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
-        raise (FormatError if is_damaged else NoLabelsError)(
-            f"{path} is no file of arrivals known here. {ACCEPTED}. It begins with "
-            f"{decoded(content[:40])!r}"
-        ) from error
+        raise _unknown(content, path) from error
+    if not catalogue.events and metadata_kind(path, content[:1000]) not in CATALOGUES:
+        raise _unknown(content, path)  # ObsPy takes any text that begins with "Event ID" for one
     loose = [] if seiscomp is None else [Entry(*item) for item in loose_picks(seiscomp)]
     yield from loose
     if not loose and not any(event.picks for event in catalogue):
@@ -330,6 +325,17 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             sensor = "" if seed is None or seed.location_code is None else sensor_of(seed.id)
             rank = _rank(pick, preferred)
             yield Entry(where, pick.time or "", phase, network, station, name, rank, sensor)
+
+
+def _unknown(content: bytes, path: Path) -> FormatError:
+    """Return the error for what is no catalogue, or a damaged one."""
+    if kind := _other_kind(content):
+        return FormatError(f"{path} is {kind}")
+    is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
+    return (FormatError if is_damaged else NoLabelsError)(
+        f"{path} is no file of arrivals known here. {ACCEPTED}. It begins with "
+        f"{decoded(content[:40])!r}"
+    )
 
 
 def _no_picks(path: Path, n_events: int) -> FormatError:
