@@ -213,6 +213,16 @@ def test_a_station_of_two_networks_is_asked_for_its_network(tmp_path):
     ]
 
 
+def test_a_station_of_two_networks_is_told_apart_by_columns_of_codes(tmp_path):
+    write_station_files(tmp_path / "in", {"1": ("CX", "A"), "2": ("XX", "A")})
+    records, bad, _ = read(tmp_path / "in", "network_code,station_code,itp", ["XX,A,8", "CX,A,6"])
+    assert [(r.waveform.station, r.arrivals["P"]) for r in records] == [
+        ("XX.A..HH", (8.0,)),
+        ("CX.A..HH", (6.0,)),
+    ]
+    assert bad == []
+
+
 def write_station_files(folder, codes):
     folder.mkdir()
     for name, (network, station) in codes.items():

@@ -49,7 +49,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 ONE_A_ROW = ("station", "phase", "time")
 # Columns of lists of events, where time, type and id are those of an event.
-OF_EVENTS = {"time", "type", "latitude", "longitude", "depth"}
+OF_EVENTS = {"id", "time", "type", "latitude", "longitude", "depth"}
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
 ACCEPTED = (
@@ -232,7 +232,7 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     phases = [] if is_one_a_row else [phase for phase in PHASE_TIMES if phase in found]
     if not is_one_a_row and ("station" not in found or not phases):
         return None
-    if set(columns) >= OF_EVENTS and columns[found["phase"]] == "type":
+    if is_one_a_row and {columns[found[role]] for role in ONE_A_ROW} < OF_EVENTS <= set(columns):
         raise _no_picks(path, len(rows))
     warn_of_weights(path, columns, rows)
     return _row_entries(rows, found, phases, len(columns))

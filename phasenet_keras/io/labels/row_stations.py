@@ -10,7 +10,7 @@ from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.labels.rows import LabelTable, Rows
 from phasenet_keras.io.registry import headers_of
 from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.text_tables import name_key
+from phasenet_keras.io.text_tables import first_cell, name_key
 from phasenet_keras.io.wording import some
 
 __all__ = ["Find", "files_by", "stations_of_rows"]
@@ -43,7 +43,7 @@ def stations_of_rows(
     find = _finder_by_station(paths, selection)
     for column in sorted(asked, key="station".__ne__):
         cells = [row[column] for _, row in rows]
-        named = [f"{row.get('network', '')}.{row[column]}" for _, row in rows]
+        named = [f"{first_cell(row, COLUMNS['network'])}.{row[column]}" for _, row in rows]
         if column == "station":
             return named, find
         names = {name for name, cell in zip(named, cells, strict=True) if cell}
