@@ -11,7 +11,8 @@ from sources import T0, by_name, noise, run, splits_of, write_stations, write_te
 from phasenet_keras.io.labels.files import scan_arrivals, warn_of_one_time
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning, noted
-from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.sources import open_source, read_labelled
 from phasenet_keras.types import ConfigError, FormatError
 
 
@@ -273,6 +274,18 @@ def test_a_sensor_without_arrivals_of_its_own_takes_those_of_the_station(tmp_pat
         found = by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
         wanted = [value if isinstance(value, tuple) else (value,) for value in samples]
         assert found == dict(zip(names, wanted, strict=True))
+
+
+@pytest.mark.parametrize("code", ["S03", "S05"])  # a 3 alone would be an E
+def test_a_sensor_that_is_counted_is_a_vertical_in_a_file_of_its_own(tmp_path, code):
+    write_sensors(tmp_path / "in", [f"XX.A..S0{n}" for n in range(1, 8)], [10.0] * 7)
+    (tmp_path / "times.csv").write_text(f"station,phase,time\nA,P,{T0 + 10}\n")
+    (tmp_path / "samples.csv").write_text("station,itp\nA,1000\n")
+    for labels in (tmp_path / "times.csv", tmp_path / "samples.csv", None):
+        source = open_source(tmp_path / "in", labels, selection=Selection(channel=code))
+        [record] = [item for part in source.parts for item in part()]
+        assert record.waveform.channels == ("Z",)
+        assert record.arrivals == {"P": (1000.0,)}
 
 
 def test_p_and_s_of_two_sensors_are_labels_of_both(tmp_path):
