@@ -78,7 +78,7 @@ class NoLabelsError(FormatError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file says of one arrival, before it is checked; see `Arrival`."""
+    """What a file says of one arrival, before it is checked, or its problem; see `Arrival`."""
 
     where: str
     time: UTCDateTime | str
@@ -88,6 +88,7 @@ class Entry:
     event: str = ""
     rank: int = 0
     sensor: str = ""
+    problem: str = ""
 
 
 def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
@@ -248,7 +249,8 @@ def _row_entries(
     for number, row in enumerate(rows, start=1):
         where = f"row {number}"
         if any(row[n_cells:]):  # a sign in a time or a name is one too many: all behind is moved
-            yield Entry(f"{where} has {len(row)} cells, the header {n_cells}", " ".join(row))
+            where += f" has {len(row)} cells, the header {n_cells}"
+            yield Entry(where, "", problem="a comma in a number or a name? Quote such cells")
             continue
         cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))
