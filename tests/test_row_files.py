@@ -60,6 +60,15 @@ def test_letters_in_one_sign_or_two_are_the_same(tmp_path, of_files, of_table, c
     assert [record.arrivals["P"] for record in records] == [(51.0,), (50.0,)]
 
 
+def test_letters_of_files_from_two_systems_are_each_spelt_as_there(tmp_path):
+    names = {"Höhe.txt": "NFC", "Möhe.txt": "NFD"}
+    write_text_files(tmp_path / "in", [normalize(form, name) for name, form in names.items()])
+    rows = [f"{name},{50 + n}" for n, name in enumerate(names)]
+    records, bad, said = read(tmp_path / "in", "fname,itp", rows)
+    assert (bad, said) == ([], [])
+    assert [record.arrivals["P"] for record in records] == [(50.0,), (51.0,)]
+
+
 def test_a_row_that_names_no_file_says_so(tmp_path):
     write_text_files(tmp_path / "in", ["Höhe.txt"])
     rows = [",samples", "Hהhe.txt,7", "other.txt,8", "Höhe.txt,9"]
