@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
-from sources import T0, run, write_stations, write_text_files
+from sources import T0, noise, run, write_stations, write_text_files
 
 from phasenet_keras import Pick, read_labelled, write_picks
 from phasenet_keras.io.catalogs import read_arrivals
@@ -113,6 +113,16 @@ def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, 
         path.write_text(text)
         [record] = read_labelled(tmp_path / "raw", path)
         assert record.arrivals == {"P": (100.0,)}
+
+
+def test_a_rate_of_the_table_is_to_be_in_a_file_that_says_none(tmp_path):
+    np.savez(tmp_path / "a.npz", data=noise(1, 3000))
+    (tmp_path / "labels.csv").write_text("fname,itp,fs\na.npz,500,500\n")
+    [bad] = read_labelled(tmp_path / "a.npz", tmp_path / "labels.csv")
+    assert "its samples are at 500 Hz, the record has 100 Hz: " in bad.text
+    assert bad.text.endswith(
+        "where its file says no rate that is assumed: write it there (sampling_rate)"
+    )
 
 
 @pytest.mark.parametrize(

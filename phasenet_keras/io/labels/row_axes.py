@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, TIME_COLUMNS_S, UNITS_S
-from phasenet_keras.io.rates import rate_of
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import first_cell, number_of
@@ -29,6 +29,7 @@ LEAST_OFFSET_SAMPLES = 0.5
 SAME_RATE = 0.005
 # Of rates and steps in another unit than their column's name says, or none: kHz, ms, us.
 OTHER_UNITS = (1.0, 1e3, 1e6, 1e-3, 1e-6)
+NO_RATE = "; where its file says no rate that is assumed: write it there (sampling_rate)"
 # The time that samples count from, as PhaseNet and SeisBench call it.
 BEGIN_COLUMNS = ("begin_time", "trace_start_time")
 # Times that others count from.
@@ -51,9 +52,10 @@ def check_rate(row: Mapping[str, str], wave: Waveform) -> None:
     rate_hz = rate_of((name for name in row if name != "dt"), number_in)  # that may be a residual
     ratio = rate_hz / wave.sampling_rate if rate_hz else 1.0
     if all(abs(ratio * unit - 1) > SAME_RATE for unit in OTHER_UNITS):
+        is_assumed = "" if wave.sampling_rate != DEFAULT_RATE_HZ else NO_RATE
         raise FormatError(
             f"its samples are at {rate_hz:g} Hz, the record has {wave.sampling_rate:g} Hz: give "
-            "samples of the record, or times (p_time_s)"
+            f"samples of the record, or times (p_time_s){is_assumed}"
         )
 
 
