@@ -75,7 +75,7 @@ def test_a_table_that_begins_with_an_event_is_no_catalogue(tmp_path):
 def test_a_row_of_times_with_a_cell_too_many_is_damaged(tmp_path, header, row, n_cells):
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\n{row}\n")
-    with pytest.raises(FormatError, match=f"row 1 has {n_cells} cells, the header 3: a comma in"):
+    with pytest.raises(FormatError, match=f"row 1 has {n_cells} cells, the header 3: quote those"):
         read_arrivals(path)
     good = row.replace(",25", "").removeprefix("1\t") + header[7] * 2  # empty ones do no harm
     path.write_text(f"{header}\n{row}\n{good}\n")

@@ -175,11 +175,15 @@ def test_numbers_of_rows_are_no_stations_that_are_numbers(tmp_path):
     assert bad == []
     with pytest.raises(FormatError, match="by its column 'id' the rows may be in another order"):
         read(tmp_path / "in", "id,itp", ["2,52", "1,51", "4,54", "3,53"])
-    records, bad, said = read(tmp_path / "in", "station,itp", ["2,52", "1,51", "3,53"])
-    assert {r.waveform.station: r.arrivals["P"] for r in records} == {
-        f"XX.{n}..HH": (50.0 + n,) for n in (1, 2, 3)
-    }
-    assert (bad, said) == ([], [])
+    for column in ("station", "station_code"):
+        rows = ["2,52", "1,51", "4,54", "3,53"]
+        records, bad, said = read(tmp_path / "in", f"{column},itp", rows)
+        assert {r.waveform.station: r.arrivals["P"] for r in records} == {
+            f"XX.{n}..HH": (50.0 + n,) for n in (1, 2, 3, 4)
+        }
+        assert (bad, said) == ([], [])
+    _, _, [said] = read(tmp_path / "in", "station_id,itp", [f"{n},{51 + n}" for n in range(4)])
+    assert "row 1 for 1.mseed, row 4 for 4.mseed" in said
 
 
 def test_an_empty_column_of_ids_names_no_station(tmp_path):

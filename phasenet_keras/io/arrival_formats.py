@@ -250,7 +250,7 @@ def _row_entries(
         where = f"row {number}"
         if any(row[n_cells:]):  # a sign in a time or a name is one too many: all behind is moved
             where += f" has {len(row)} cells, the header {n_cells}"
-            yield Entry(where, "", problem="a comma in a number or a name? Quote such cells")
+            yield Entry(where, "", problem="quote those with a comma or blank in them")
             continue
         cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))

@@ -34,8 +34,8 @@ def stations_of_rows(
     """Return the station of each row, and what finds its files; None if no column says it.
 
     A column of another name than ``station``, such as ``trace_id`` or ``id``, counts if most of its
-    cells are stations of the files, none is a bare number, which may count something else, and rows
-    as many as files are not in their order already.
+    cells are stations of the files, and rows as many as files are not in their order already. Bare
+    numbers may count something else: they do in a column such as ``station_code``, if all are such.
     """
     asked = [name for name in COLUMNS["station"] if name in table.columns]
     if not asked:
@@ -50,8 +50,10 @@ def stations_of_rows(
         files = {name: set(find(name)[0]) for name in names}
         found = [files.get(name, set()) for name in named]
         in_order = len(rows) == len(paths) and all(map(set.__contains__, found, paths))
-        has_numbers = any(name_key(cell).isdecimal() for cell in cells)
-        if 2 * sum(map(bool, found)) > len(rows) and not in_order and not has_numbers:
+        are_stations = 2 * sum(map(bool, found)) > len(rows)
+        if any(name_key(cell).isdecimal() for cell in cells):
+            are_stations = column.startswith("station") and all(found)
+        if are_stations and not in_order:
             return named, find
     return None
 
