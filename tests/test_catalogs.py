@@ -194,6 +194,8 @@ def test_a_list_of_events_has_no_picks(tmp_path):
     )
     arrivals = read_arrivals(write_text(tmp_path / "picks.csv", rows))
     assert facts(arrivals) == [(7.0, "P", "", "A", "")]
+    rows = "station,time,type,latitude,longitude,depth,id\nA,2012-01-01T00:00:07,P,1,2,0,9\n"
+    assert facts(read_arrivals(write_text(tmp_path / "picks.csv", rows))) == facts(arrivals)
 
 
 def test_nonlinloc_observations(tmp_path):

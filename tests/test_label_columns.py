@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
-from sources import T0, run, write_stations, write_text_files
+from sources import T0, noise, run, write_stations, write_text_files
 
 from phasenet_keras import Pick, read_labelled, write_picks
 from phasenet_keras.io.catalogs import read_arrivals
@@ -52,6 +52,16 @@ def test_words_of_names_of_columns_are_joined(tmp_path):
     assert (arrival.phase, arrival.time) == ("P", UTCDateTime("2024-03-01T00:00:01.25"))
     table = table_of(tmp_path, "File Name,P Sample\na.txt,7\n")
     assert (table.file_column, table.sample_columns) == ("file_name", {"P": "p_sample"})
+    table = table_of(tmp_path, "Event ID,event_id,P ms,P-S\nK,7,50,40\n")  # one is there already
+    assert table.columns == ("event id", "event_id", "p_ms", "p-s")
+    assert (table.rows[0]["event_id"], table.sample_columns) == ("7", {"P": "p_ms"})
+
+
+def test_a_table_that_begins_with_an_event_is_no_catalogue(tmp_path):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    (tmp_path / "labels.csv").write_text("Event ID,Station,P onset\n7,t0,100\n")
+    with pytest.raises(FormatError, match="understood event_id, station; not understood p_onset"):
+        list(read_labelled(tmp_path / "raw", tmp_path / "labels.csv"))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +75,7 @@ def test_words_of_names_of_columns_are_joined(tmp_path):
 def test_a_row_of_times_with_a_cell_too_many_is_damaged(tmp_path, header, row, n_cells):
     path = tmp_path / "t.csv"
     path.write_text(f"{header}\n{row}\n")
-    with pytest.raises(FormatError, match=f"row 1 has {n_cells} cells, the header 3: the time"):
+    with pytest.raises(FormatError, match=f"row 1 has {n_cells} cells, the header 3: quote those"):
         read_arrivals(path)
     good = row.replace(",25", "").removeprefix("1\t") + header[7] * 2  # empty ones do no harm
     path.write_text(f"{header}\n{row}\n{good}\n")
@@ -96,11 +106,23 @@ def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, 
     for text in (
         f"fname,p_ms,{header}\nt0.txt,50,{cell}\n",  # times are of any rate
         "fname,itp,dt,fs\nt0.txt,100,-0.02,\n",  # a residual, and nothing
+        "fname,itp,fs\nt0.txt,100,2\n",  # kHz
+        "fname,itp,sample_interval\nt0.txt,100,500\n",  # us, as SEG-Y has it
         "fname,itp,dt_s,fs\nt0.txt,100,0.0005,2001\n",
     ):
         path.write_text(text)
         [record] = read_labelled(tmp_path / "raw", path)
         assert record.arrivals == {"P": (100.0,)}
+
+
+def test_a_rate_of_the_table_is_to_be_in_a_file_that_says_none(tmp_path):
+    np.savez(tmp_path / "a.npz", data=noise(1, 3000))
+    (tmp_path / "labels.csv").write_text("fname,itp,fs\na.npz,500,500\n")
+    [bad] = read_labelled(tmp_path / "a.npz", tmp_path / "labels.csv")
+    assert "its samples are at 500 Hz, the record has 100 Hz: " in bad.text
+    assert bad.text.endswith(
+        "where its file says no rate that is assumed: write it there (sampling_rate)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +131,10 @@ def test_samples_of_another_rate_than_the_records_are_refused(tmp_path, header, 
         ("2020-01-01T00:00:02", True),
         ("2020-01-01 00:00:00.02+00:00", True),
         ("2020-01-01T00:00:00.01", False),  # a sample
+        ("2019-12-30", True),
+        ("2019-12-31T23:58", True),
         ("2020-01-01", False),  # of few digits
+        ("2019-12-31T23:59", False),
         ("1970-01-01T00:00:00.000", False),
         ("", False),
     ],
@@ -120,7 +145,7 @@ def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, 
     path.write_text(f"station,begin_time,phase_index,phase_type\nA,{begin},700,P\n")
     [item] = read_labelled(tmp_path / "in", path)
     if is_refused:
-        assert item.text.startswith("its arrivals count from 2020-01-01T00:00:0")
+        assert item.text.startswith(f"its arrivals count from {begin[:18].replace(' ', 'T')}")
         assert "the record begins at 2020-01-01T00:00:00.000000Z: give those of the" in item.text
     else:
         assert item.arrivals == {"P": (700.0,)}

@@ -11,7 +11,8 @@ from sources import T0, by_name, noise, run, splits_of, write_stations, write_te
 from phasenet_keras.io.labels.files import scan_arrivals, warn_of_one_time
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning, noted
-from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.sources import open_source, read_labelled
 from phasenet_keras.types import ConfigError, FormatError
 
 
@@ -273,6 +274,30 @@ def test_a_sensor_without_arrivals_of_its_own_takes_those_of_the_station(tmp_pat
         found = by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
         wanted = [value if isinstance(value, tuple) else (value,) for value in samples]
         assert found == dict(zip(names, wanted, strict=True))
+
+
+@pytest.mark.parametrize("code", ["S03", "S05"])  # a 3 alone would be an E
+def test_a_sensor_that_is_counted_is_a_vertical_in_a_file_of_its_own(tmp_path, code):
+    write_sensors(tmp_path / "in", [f"XX.A..S0{n}" for n in range(1, 8)], [10.0] * 7)
+    (tmp_path / "times.csv").write_text(f"station,phase,time\nA,P,{T0 + 10}\n")
+    (tmp_path / "samples.csv").write_text("station,itp\nA,1000\n")
+    for labels in (tmp_path / "times.csv", tmp_path / "samples.csv", None):
+        source = open_source(tmp_path / "in", labels, selection=Selection(channel=code))
+        [record] = [item for part in source.parts for item in part()]
+        assert record.waveform.channels == ("Z",)
+        assert record.arrivals == {"P": (1000.0,)}
+
+
+def test_p_and_s_of_two_sensors_are_labels_of_both(tmp_path):
+    """But where an event has a phase of each sensor each is of its own."""
+    write_sensors(tmp_path / "in", ["XX.A.00.HHZ", "XX.A.10.HHZ"], (-12345.0,) * 2)
+    rows = [("00", "P", 10, "a"), ("10", "S", 14, "a"), ("10", "P", 30, "b"), ("00", "S", 34, "b")]
+    rows += [("00", "P", 50, "c"), ("10", "P", 50.25, "c")]
+    text = "".join(f"XX.A.{loc},{phase},{T0 + at},{event}\n" for loc, phase, at, event in rows)
+    (tmp_path / "l.csv").write_text(f"trace_id,phase,time,event\n{text}")
+    one, other = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert one.arrivals == {"P": (1000.0, 3000.0, 5000.0), "S": (1400.0, 3400.0)}
+    assert other.arrivals == {"P": (1000.0, 3000.0, 5025.0), "S": (1400.0, 3400.0)}
 
 
 # --- HDF5 ------------------------------------------------------------------------------------

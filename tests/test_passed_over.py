@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_words_of_other_libraries_are_not_shown(tmp_path):
     with pytest.raises(FormatError) as caught:
         read_stream(tmp_path / "layers.dat")
     assert str(caught.value) == f"{tmp_path / 'layers.dat'} is damaged or no SACXY"
+
+
+def test_the_order_in_which_formats_are_tried_depends_on_no_import():
+    """Blocks of archives may be of miniSEED 3: its reader came first where they were imported."""
+    code = "from phasenet_keras.io import blocks, registry\n"
+    code += "print(*[reader.name for reader in registry.readers()][:6], sep=', ')"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    wanted = "PhaseNet npz, two-column text, SeisBench, HDF5, miniSEED 3, miniSEED"
+    assert said.stdout.strip() == wanted
 
 
 def test_a_file_of_no_known_format_is_said_in_a_line(tmp_path):

@@ -60,6 +60,15 @@ def test_letters_in_one_sign_or_two_are_the_same(tmp_path, of_files, of_table, c
     assert [record.arrivals["P"] for record in records] == [(51.0,), (50.0,)]
 
 
+def test_letters_of_files_from_two_systems_are_each_spelt_as_there(tmp_path):
+    names = {"Höhe.txt": "NFC", "Möhe.txt": "NFD"}
+    write_text_files(tmp_path / "in", [normalize(form, name) for name, form in names.items()])
+    rows = [f"{name},{50 + n}" for n, name in enumerate(names)]
+    records, bad, said = read(tmp_path / "in", "fname,itp", rows)
+    assert (bad, said) == ([], [])
+    assert [record.arrivals["P"] for record in records] == [(50.0,), (51.0,)]
+
+
 def test_a_row_that_names_no_file_says_so(tmp_path):
     write_text_files(tmp_path / "in", ["Höhe.txt"])
     rows = [",samples", "Hהhe.txt,7", "other.txt,8", "Höhe.txt,9"]
@@ -155,6 +164,28 @@ def test_stations_in_a_column_of_another_name_name_files(tmp_path, column, name)
     assert "rows are taken in the order of these" in said
 
 
+def test_numbers_of_rows_are_no_stations_that_are_numbers(tmp_path):
+    """Counted from 0, all but the first row would be of the station before."""
+    write_station_files(tmp_path / "in", {n: ("XX", n) for n in "1234"})
+    records, bad, [said] = read(tmp_path / "in", "id,itp", [f"{n},{51 + n}" for n in range(4)])
+    assert "row 1 for 1.mseed, row 4 for 4.mseed" in said
+    assert [(r.waveform.station, r.arrivals["P"]) for r in records] == [
+        (f"XX.{n}..HH", (50.0 + n,)) for n in range(1, 5)
+    ]
+    assert bad == []
+    with pytest.raises(FormatError, match="by its column 'id' the rows may be in another order"):
+        read(tmp_path / "in", "id,itp", ["2,52", "1,51", "4,54", "3,53"])
+    for column in ("station", "station_code"):
+        rows = ["2,52", "1,51", "4,54", "3,53"]
+        records, bad, said = read(tmp_path / "in", f"{column},itp", rows)
+        assert {r.waveform.station: r.arrivals["P"] for r in records} == {
+            f"XX.{n}..HH": (50.0 + n,) for n in (1, 2, 3, 4)
+        }
+        assert (bad, said) == ([], [])
+    _, _, [said] = read(tmp_path / "in", "station_id,itp", [f"{n},{51 + n}" for n in range(4)])
+    assert "row 1 for 1.mseed, row 4 for 4.mseed" in said
+
+
 def test_an_empty_column_of_ids_names_no_station(tmp_path):
     for shot in (1, 2):
         write_line(tmp_path / f"in{shot}", shots=(1001,))
@@ -193,6 +224,16 @@ def test_a_station_of_two_networks_is_asked_for_its_network(tmp_path):
         "row 3: there is no file of this station: name the file (column fname)",
         "row 5: there is no file of this station: name the file (column fname)",
     ]
+
+
+def test_a_station_of_two_networks_is_told_apart_by_columns_of_codes(tmp_path):
+    write_station_files(tmp_path / "in", {"1": ("CX", "A"), "2": ("XX", "A")})
+    records, bad, _ = read(tmp_path / "in", "network_code,station_code,itp", ["XX,A,8", "CX,A,6"])
+    assert [(r.waveform.station, r.arrivals["P"]) for r in records] == [
+        ("XX.A..HH", (8.0,)),
+        ("CX.A..HH", (6.0,)),
+    ]
+    assert bad == []
 
 
 def write_station_files(folder, codes):

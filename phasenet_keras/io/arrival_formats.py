@@ -49,7 +49,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 ONE_A_ROW = ("station", "phase", "time")
 # Columns of lists of events, where time, type and id are those of an event.
-OF_EVENTS = {"time", "type", "latitude", "longitude", "depth"}
+OF_EVENTS = {"id", "time", "type", "latitude", "longitude", "depth"}
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
 ACCEPTED = (
@@ -78,7 +78,7 @@ class NoLabelsError(FormatError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a file says of one arrival, before it is checked; see `Arrival`."""
+    """What a file says of one arrival, before it is checked, or its problem; see `Arrival`."""
 
     where: str
     time: UTCDateTime | str
@@ -88,6 +88,7 @@ class Entry:
     event: str = ""
     rank: int = 0
     sensor: str = ""
+    problem: str = ""
 
 
 def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
@@ -232,7 +233,7 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     phases = [] if is_one_a_row else [phase for phase in PHASE_TIMES if phase in found]
     if not is_one_a_row and ("station" not in found or not phases):
         return None
-    if set(columns) >= OF_EVENTS and columns[found["phase"]] == "type":
+    if is_one_a_row and {columns[found[role]] for role in ONE_A_ROW} < OF_EVENTS <= set(columns):
         raise _no_picks(path, len(rows))
     warn_of_weights(path, columns, rows)
     return _row_entries(rows, found, phases, len(columns))
@@ -248,7 +249,8 @@ def _row_entries(
     for number, row in enumerate(rows, start=1):
         where = f"row {number}"
         if any(row[n_cells:]):  # a sign in a time or a name is one too many: all behind is moved
-            yield Entry(f"{where} has {len(row)} cells, the header {n_cells}", " ".join(row))
+            where += f" has {len(row)} cells, the header {n_cells}"
+            yield Entry(where, "", problem="quote those with a comma or blank in them")
             continue
         cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))
@@ -289,14 +291,9 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
         # As a file object: a path would be a pattern to ObsPy.
         catalogue = read_events(io.BytesIO(readable))
     except Exception as error:  # a damaged file may make any library raise anything
-        kind = _other_kind(content)
-        if kind:
-            raise FormatError(f"{path} is {kind}") from error
-        is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
-        raise (FormatError if is_damaged else NoLabelsError)(
-            f"{path} is no file of arrivals known here. {ACCEPTED}. It begins with "
-            f"{decoded(content[:40])!r}"
-        ) from error
+        raise _unknown(content, path) from error
+    if not catalogue.events and metadata_kind(path, content[:1000]) not in CATALOGUES:
+        raise _unknown(content, path)  # ObsPy takes any text that begins with "Event ID" for one
     loose = [] if seiscomp is None else [Entry(*item) for item in loose_picks(seiscomp)]
     yield from loose
     if not loose and not any(event.picks for event in catalogue):
@@ -330,6 +327,17 @@ def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             sensor = "" if seed is None or seed.location_code is None else sensor_of(seed.id)
             rank = _rank(pick, preferred)
             yield Entry(where, pick.time or "", phase, network, station, name, rank, sensor)
+
+
+def _unknown(content: bytes, path: Path) -> FormatError:
+    """Return the error for what is no catalogue, or a damaged one."""
+    if kind := _other_kind(content):
+        return FormatError(f"{path} is {kind}")
+    is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
+    return (FormatError if is_damaged else NoLabelsError)(
+        f"{path} is no file of arrivals known here. {ACCEPTED}. It begins with "
+        f"{decoded(content[:40])!r}"
+    )
 
 
 def _no_picks(path: Path, n_events: int) -> FormatError:

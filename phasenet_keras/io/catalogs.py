@@ -302,6 +302,9 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
     others: Counter[str] = Counter()
     damaged: list[str] = []
     for entry in entries:
+        if entry.problem:
+            damaged.append(f"{entry.where}: {entry.problem}")
+            continue
         phase = phase_of(entry.phase)
         try:
             time = _time(entry.time)

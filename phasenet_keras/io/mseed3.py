@@ -17,14 +17,14 @@ import numpy as np
 from phasenet_keras.io.drift import follows
 from phasenet_keras.io.mseed_clock import Records, note_times, warn_of_drift
 from phasenet_keras.io.mseed_headers import RecordTimes
-from phasenet_keras.io.registry import Reader, RecordWarning, UnknownFormatError, register_reader
+from phasenet_keras.io.registry import Reader, RecordWarning, UnknownFormatError
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace
     from pymseed import MS3Record
 
-__all__ = ["MINISEED_3", "bytes_of_whole_records_3", "read_records_3"]
+__all__ = ["MINISEED_3", "READER", "bytes_of_whole_records_3", "read_records_3"]
 
 MINISEED_3 = "miniSEED 3"
 MARK = b"MS\x03"
@@ -249,4 +249,5 @@ def _read(path: Path, headers_only: bool) -> Stream:
         raise FormatError(f"{path} is damaged or no {MINISEED_3}: {error}") from error
 
 
-register_reader(Reader(MINISEED_3, (".mseed3", ".ms3"), _is_miniseed_3, _read))
+# Registered beside miniSEED: this module is imported for other things, too, and the order counts.
+READER = Reader(MINISEED_3, (".mseed3", ".ms3"), _is_miniseed_3, _read)

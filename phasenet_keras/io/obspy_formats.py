@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.mseed3 import READER as MINISEED_3_READER
 from phasenet_keras.io.mseed_clock import follow_clock
 from phasenet_keras.io.mseed_damage import read_undamaged
 from phasenet_keras.io.mseed_headers import whole_records
@@ -63,6 +64,7 @@ def _register_all() -> None:
     # for SEG-Y, too: files that begin with a mark of their own are known before.
     formats = [name for name in obspy_formats() if name not in (*REFUSED, *MARKED, "SU")]
     at = formats.index("SEGY")
+    register_reader(MINISEED_3_READER)
     for name in (*formats[:at], *MARKED, *formats[at:], "SU"):
         register_reader(
             Reader(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -46,6 +46,7 @@ class Selection:
             empty one.
         start: UTC time of the first sample wanted.
         end: UTC time before which the samples wanted end.
+        sensors: as `sensors_of` gives them, where more channels are known than are read together.
 
     Raises:
         ConfigError: if the span ends before it starts, or a pattern is no text.
@@ -61,6 +62,7 @@ class Selection:
     channel: str | None = None
     start: UTCDateTime | None = None
     end: UTCDateTime | None = None
+    sensors: Mapping[tuple[str, str], str] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in CODES:
@@ -119,11 +121,32 @@ class Selection:
                 found |= {(station, code): component for code in wanted}
         return found
 
+    def knowing(self, channels: Iterable[tuple[str, str]]) -> Selection:
+        """Return the selection with the sensors among all channels that there are.
+
+        Example:
+            >>> there = [("XX.A..S0", f"S0{n}") for n in range(1, 8)]
+            >>> Selection(channel="S03").knowing(there).sensors
+            {('XX.A..S0', 'S03'): 'Z'}
+        """
+        return replace(self, sensors=self.sensors_of(channels))
+
     def wanted_of(self, traces: Iterable[Trace]) -> list[Trace]:
         """Return the traces of those that were read together whose codes match."""
+        return [trace for trace in self._settled(traces) if self.takes_channel(trace)]
+
+    def _settled(self, traces: Iterable[Trace]) -> Iterator[Trace]:
+        """Yield traces, those of counted sensors with their component: see `with_components`."""
         traces = list(traces)
-        settled = _settled(traces, self.sensors_of(map(_channel_of, traces)))
-        return [trace for trace in settled if self.takes_channel(trace)]
+        sensors = self.sensors
+        if sensors is None:
+            sensors = self.sensors_of(map(_channel_of, traces))
+        for trace in traces:
+            component = sensors.get(_channel_of(trace))
+            if component is not None:
+                trace = type(trace)(trace.data, trace.stats)  # the caller's own stays as it is
+                trace.stats.of_component = component
+            yield trace
 
     def takes_time(self, start: UTCDateTime, end: UTCDateTime) -> bool:
         """Tell if a span of time has a part in the one wanted."""
@@ -171,18 +194,9 @@ class Selection:
                     taken.add(number)
         return [path for number, path in enumerate(paths) if number in taken]
 
-    def cut(
-        self, traces: Iterable[Trace], sensors: Mapping[tuple[str, str], str] | None = None
-    ) -> list[Trace]:
-        """Return what is wanted of traces, cut to the span of time.
-
-        Args:
-            traces: that were read together.
-            sensors: as `sensors_of` gives them, of more than these; None: there are no more.
-        """
-        traces = list(traces)
-        sensors = self.sensors_of(map(_channel_of, traces)) if sensors is None else sensors
-        wanted = [trace for trace in _settled(traces, sensors) if self.takes_header(trace)]
+    def cut(self, traces: Iterable[Trace]) -> list[Trace]:
+        """Return what is wanted of traces that were read together, cut to the span of time."""
+        wanted = [trace for trace in self._settled(traces) if self.takes_header(trace)]
         if self.start is None and self.end is None:
             return wanted
         # The end is exclusive; ObsPy's is not.
@@ -232,16 +246,6 @@ def parse_time(text: str, option: str) -> UTCDateTime:
 def _codes_of(trace: Trace) -> tuple[str, str, str, str]:
     s = trace.stats
     return s.network, s.station or s.get("station_name", ""), s.location, s.channel
-
-
-def _settled(traces: Iterable[Trace], sensors: Mapping[tuple[str, str], str]) -> Iterator[Trace]:
-    """Yield traces, those of counted sensors with their component: see `with_components`."""
-    for trace in traces:
-        component = sensors.get(_channel_of(trace))
-        if component is not None:
-            trace = type(trace)(trace.data, trace.stats)  # the caller's own stays as it is
-            trace.stats.of_component = component
-        yield trace
 
 
 def _channel_of(trace: Trace) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import COLUMNS, NoLabelsError, has_times
 from phasenet_keras.io.catalogs import PHASES
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
+from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.labels.csv_tables import csv_parts, hdf5_table_parts, npz_parts
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
 from phasenet_keras.io.labels.files import (
@@ -198,6 +199,9 @@ def open_source(
         _refuse_labels(labels, "HDF5 files")
         _refuse_selection(selection, "HDF5: its records")
         return _from_hdf5(hdf5)
+    if selection.channel is not None:  # of counted sensors it may be one, in a file of its own
+        traces = (trace for path in paths for trace in headers_of(path))
+        selection = selection.knowing((station_id(t), t.stats.channel) for t in traces)
     if labels is None:
         return _from_own_labels(paths, waveforms, selection)
     if hdf5:

@@ -65,8 +65,9 @@ _BEFORE_NAMES = re.compile(r"#|\"?sep=.\"?[\s,;]*$|[\s,;]*$", re.IGNORECASE)
 # A unit in brackets behind a column's name, "P (us)" or "time [ms]"; micro has two signs.
 _UNIT = re.compile(r"(.*[^\s_])[\s_]*[(\[]\s*(samples?|[mu\u00b5\u03bc]?s)\s*[)\]]")
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
-# Where a word of a column's name ends and another begins: PickTime, Pick Time, pick-time.
-_NEXT_WORD = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=\w)[ -]+(?=[A-Za-z])")
+# Where a word of a column's name ends and another begins: PickTime, Pick Time, pick-time; P-S is a
+# difference.
+_NEXT_WORD = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=\w)[ -]+(?=[A-Za-z]{2})")
 
 
 def decoded(content: bytes) -> str:
@@ -102,7 +103,7 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
 
     A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
-    joined: ``PickTime`` and ``Pick Time`` are ``pick_time``.
+    joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, where no other column is called so.
     Commas, semicolons, tabs or | separate, else blanks. Empty rows are left out, and before the
     names of the columns lines of comment (``#``), Excel's ``sep=;`` and blank ones.
 
@@ -121,7 +122,7 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     if delimiter not in header and " " in header:
         delimiter, lines = " ", [" ".join(_CELL_BETWEEN_BLANKS.findall(line)) for line in lines]
     rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    columns = tuple(map(_column_name, rows[0])) if rows else ()
+    columns = _column_names(rows[0]) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if any(map(_ONE_NUMBER.fullmatch, twice)):
         raise csv.Error("its first line holds numbers, and no names of columns")
@@ -140,8 +141,15 @@ def first_words(content: bytes) -> set[str]:
     return set(re.findall(r"\w+", decoded(content).partition("\n")[0].lower()))
 
 
-def _column_name(cell: str) -> str:
-    name = _NEXT_WORD.sub("_", cell.strip()).lower()
+def _column_names(cells: Iterable[str]) -> tuple[str, ...]:
+    names = [cell.strip() for cell in cells]
+    joined = [_with_unit(_NEXT_WORD.sub("_", name).lower()) for name in names]
+    counts = Counter(joined)
+    plain = (_with_unit(name.lower()) for name in names)
+    return tuple(j if counts[j] == 1 else p for j, p in zip(joined, plain, strict=True))
+
+
+def _with_unit(name: str) -> str:
     unit = _UNIT.fullmatch(name)
     return f"{unit[1]}_{unit[2].translate(_MICRO).replace('samples', 'sample')}" if unit else name
 

@@ -26,6 +26,7 @@ __all__ = [
     "residual_unit",
     "seconds_after",
     "span_text",
+    "step_of_time",
     "time_decimals",
     "time_in",
     "unit_of_span",
@@ -172,6 +173,22 @@ def exact_time(text: str) -> UTCDateTime:
     since = moment - EPOCH - (-zone if given.get("east") == "-" else zone)
     ns = int(given.get("part", "0")[:9].ljust(9, "0"))
     return UTCDateTime(ns=(since // timedelta(seconds=1)) * 10**9 + ns)
+
+
+def step_of_time(text: str) -> float:
+    """Return how many seconds the last digit of a time stands for; of a date alone a day.
+
+    Example:
+        >>> [step_of_time(f"2024-03-01{rest}") for rest in ("", "T10", " 10:05", "T10:05:07.25")]
+        [86400.0, 3600.0, 60.0, 0.01]
+    """
+    match = _TIME.fullmatch(text.strip())
+    named = {} if match is None else match.groupdict()
+    given = {_SAME.sub("", name): part for name, part in named.items() if part}
+    if "part" in given:
+        return float(10.0 ** -len(given["part"]))
+    steps_s = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
+    return next((step_s for name, step_s in steps_s.items() if name in given), 86_400.0)
 
 
 def date_time(text: str) -> UTCDateTime:

@@ -248,7 +248,7 @@ class GroupRun:
         self._picker = picker
         self._job = job
         self._known = picker.fixtures()
-        self._sensors = job.selection.sensors_of(
+        self._selection = job.selection.knowing(
             (heard.key[0], heard.code) for block in job.blocks for heard in block.codes
         )
         self._picks: list[Pick] = []
@@ -305,7 +305,7 @@ class GroupRun:
             return []
         if block.path in self._job.shown:
             name_source(traces, self._job.shown[block.path])
-        return self._job.selection.cut(traces, self._sensors)
+        return self._selection.cut(traces)
 
     @contextmanager
     def _noted(self, path: Path) -> Iterator[None]:

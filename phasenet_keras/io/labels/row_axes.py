@@ -5,18 +5,17 @@ Times count from the first sample, or from the time 0 of the file: trigger or sh
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, TIME_COLUMNS_S, UNITS_S
-from phasenet_keras.io.rates import rate_of
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import first_cell, number_of
-from phasenet_keras.io.times import exact_time, seconds_after
+from phasenet_keras.io.times import exact_time, seconds_after, step_of_time
 from phasenet_keras.types import FormatError, Waveform
 
 if TYPE_CHECKING:
@@ -28,6 +27,9 @@ __all__ = ["check_begin", "check_rate", "samples_of_times"]
 LEAST_OFFSET_SAMPLES = 0.5
 # Rates written with few digits differ by less.
 SAME_RATE = 0.005
+# Of rates and steps in another unit than their column's name says, or none: kHz, ms, us.
+OTHER_UNITS = (1.0, 1e3, 1e6, 1e-3, 1e-6)
+NO_RATE = "; where its file says no rate that is assumed: write it there (sampling_rate)"
 # The time that samples count from, as PhaseNet and SeisBench call it.
 BEGIN_COLUMNS = ("begin_time", "trace_start_time")
 # Times that others count from.
@@ -48,10 +50,12 @@ def check_rate(row: Mapping[str, str], wave: Waveform) -> None:
         return None
 
     rate_hz = rate_of((name for name in row if name != "dt"), number_in)  # that may be a residual
-    if rate_hz and abs(rate_hz / wave.sampling_rate - 1) > SAME_RATE:
+    ratio = rate_hz / wave.sampling_rate if rate_hz else 1.0
+    if all(abs(ratio * unit - 1) > SAME_RATE for unit in OTHER_UNITS):
+        is_assumed = "" if wave.sampling_rate != DEFAULT_RATE_HZ else NO_RATE
         raise FormatError(
             f"its samples are at {rate_hz:g} Hz, the record has {wave.sampling_rate:g} Hz: give "
-            "samples of the record, or times (p_time_s)"
+            f"samples of the record, or times (p_time_s){is_assumed}"
         )
 
 
@@ -87,15 +91,14 @@ def _time_apart(
 ) -> tuple[UTCDateTime | None, float]:
     """Return the time in the first of these columns, and how far it is after the first sample.
 
-    That is 0 within a sample, or the last decimal of the time; and where either has no date.
+    That is 0 within a sample, or the last digit of the time; and where either has no date.
     """
     cell = first_cell(row, columns)
     try:
         time = exact_time(cell)
     except ValueError:
         return None, 0.0
-    decimals = re.search(r"[.,](\d+)", cell)
-    least_s = max(1.0 / wave.sampling_rate, 10.0 ** -len(decimals[1] if decimals else ""))
+    least_s = max(1.0 / wave.sampling_rate, step_of_time(cell))
     apart_s = seconds_after(time, wave.start_time)
     are_dated = is_dated(time) and is_dated(wave.start_time)
     return time, apart_s if are_dated and abs(apart_s) > least_s else 0.0

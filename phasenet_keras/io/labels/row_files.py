@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from unicodedata import is_normalized, normalize
 
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
@@ -132,13 +132,19 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
 
 
 def _spelt_as(paths: Sequence[Path], rows: Rows) -> Rows:
-    """Return rows with letters such as ö in one sign or two (macOS), whichever files have."""
+    """Return rows with letters such as ö in one sign or two (macOS), whichever files have.
+
+    Where some have one and some two, a cell is spelt as the file of its name.
+    """
+    known = {name for path in paths for name in (path.name, path.stem) if not name.isascii()}
     is_plain = all(is_normalized("NFC", str(path)) for path in paths)
-    form: Literal["NFC", "NFD"] = "NFC" if is_plain else "NFD"
-    return [
-        (number, {k: v if v.isascii() else normalize(form, v) for k, v in row.items()})
-        for number, row in rows
-    ]
+
+    def spelt(cell: str) -> str:
+        forms = (normalize("NFC", cell), normalize("NFD", cell))
+        named = (form for form in forms if name_in(form).name in known)
+        return cell if cell.isascii() else next(named, forms[0 if is_plain else 1])
+
+    return [(number, {k: spelt(v) for k, v in row.items()}) for number, row in rows]
 
 
 def _grouped(rows: Rows, names: Iterable[str], find: Find) -> list[FileRows]:

@@ -6,7 +6,6 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times
 from phasenet_keras.io.labels.row_columns import (
@@ -24,9 +23,6 @@ from phasenet_keras.io.parts import BadRow, Item
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "are_other_arrivals",

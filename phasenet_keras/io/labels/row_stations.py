@@ -10,6 +10,7 @@ from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.labels.rows import LabelTable, Rows
 from phasenet_keras.io.registry import headers_of
 from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.text_tables import first_cell, name_key
 from phasenet_keras.io.wording import some
 
 __all__ = ["Find", "files_by", "stations_of_rows"]
@@ -33,19 +34,26 @@ def stations_of_rows(
     """Return the station of each row, and what finds its files; None if no column says it.
 
     A column of another name than ``station``, such as ``trace_id`` or ``id``, counts if most of its
-    cells are stations of the files, and rows as many as files are not in their order already.
+    cells are stations of the files, and rows as many as files are not in their order already. Bare
+    numbers may count something else: they do in a column such as ``station_code``, if all are such.
     """
     asked = [name for name in COLUMNS["station"] if name in table.columns]
     if not asked:
         return None
     find = _finder_by_station(paths, selection)
     for column in sorted(asked, key="station".__ne__):
-        named = [f"{row.get('network', '')}.{row[column]}" for _, row in rows]
-        found = [
-            find(name)[0] if row[column] else [] for name, (_, row) in zip(named, rows, strict=True)
-        ]
-        in_order = len(rows) == len(paths) and all(map(list.__contains__, found, paths))
-        if column == "station" or (2 * sum(map(bool, found)) > len(rows) and not in_order):
+        cells = [row[column] for _, row in rows]
+        named = [f"{first_cell(row, COLUMNS['network'])}.{row[column]}" for _, row in rows]
+        if column == "station":
+            return named, find
+        names = {name for name, cell in zip(named, cells, strict=True) if cell}
+        files = {name: set(find(name)[0]) for name in names}
+        found = [files.get(name, set()) for name in named]
+        in_order = len(rows) == len(paths) and all(map(set.__contains__, found, paths))
+        are_stations = 2 * sum(map(bool, found)) > len(rows)
+        if any(name_key(cell).isdecimal() for cell in cells):
+            are_stations = column.startswith("station") and all(found)
+        if are_stations and not in_order:
             return named, find
     return None
 

@@ -170,20 +170,22 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
 def _of_sensors(spans: Iterable[Span], arrivals: Iterable[Arrival]) -> list[Arrival]:
     """Return arrivals of the sensors of records: where several have their own, each is of its own.
 
-    Those of sensors that no record has are of all, and a sensor that no arrival names takes all.
+    Those of sensors that no record has are of all, and a sensor that no arrival of a phase and
+    event names takes all of these: P may be picked on one sensor, S on another.
     """
     there: dict[str, set[str]] = {}
     for span in spans:
         there.setdefault(codes_of(span.station)[1], set()).add(sensor_of(span.station))
     arrivals = list(arrivals)
-    named: dict[str, set[str]] = {}
+    named: dict[tuple[str, str, str], set[str]] = {}
     for arrival in arrivals:
-        named.setdefault(arrival.station, set()).update(arrival.sensors)
+        of_phase = arrival.station, arrival.phase, arrival.event
+        named.setdefault(of_phase, set()).update(arrival.sensors)
     found = []
     for arrival in arrivals:
         of_records = there.get(arrival.station, set())
         own = arrival.sensors & of_records
-        others = of_records - named[arrival.station]
+        others = of_records - named[arrival.station, arrival.phase, arrival.event]
         found.append(replace(arrival, sensors=own | others if own else frozenset()))
     return found
 
