@@ -24,8 +24,8 @@ from phasenet_keras.models.torch_files import read_state_dict
 from phasenet_keras.training.teacher import Teacher
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform, PresetError, ShapeError
 
-# Made by `make.py` there, with SeisBench.
-MADE = Path(__file__).parent / "seisbench"
+# By `benchmarks/seisbench_network.py`.
+MADE = Path(__file__).parent / "made_by_seisbench"
 WEIGHTS = lzma.decompress((MADE / "random.pt.xz").read_bytes())
 DESCRIBED = json.loads((MADE / "random.json").read_text())
 

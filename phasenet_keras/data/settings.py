@@ -324,7 +324,7 @@ def class_factors(given: Any, phases: Sequence[str] | int | None = None) -> tupl
         raise ConfigError(
             f"class_weights is a list of numbers, one a phase, noise first; received {given!r}"
         )
-    factors = tuple(settled("each of class_weights", number(0), value) for value in values)
+    factors = tuple(float(settled("each of class_weights", number(0), value)) for value in values)
     if factors and not any(factors):
         raise ConfigError("class_weights are all 0: nothing would be learnt")
     if phases is not None and len(factors) != (phases if isinstance(phases, int) else len(phases)):

@@ -1,8 +1,8 @@
-"""Makes what is in this folder: a PhaseNet of SeisBench's with random weights, and its answers.
+"""Makes a PhaseNet of SeisBench's with random weights, and its answers, for the tests.
 
 It needs SeisBench and PyTorch (made with 0.12.6 and 2.14.1); the tests need neither.
 
-    python tests/seisbench/make.py
+    python benchmarks/seisbench_network.py
 """
 
 import lzma
@@ -12,7 +12,7 @@ import numpy as np
 import seisbench.models as sbm
 import torch
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "tests/made_by_seisbench"
 N_SAMPLES = 3001
 
 
