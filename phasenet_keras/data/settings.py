@@ -314,7 +314,7 @@ def class_factors(given: Any, phases: Sequence[str] | int | None = None) -> tupl
 
     Example:
         >>> class_factors([1, 2, 0.5], "NPS")
-        (1.0, 2.0, 0.5)
+        (1, 2, 0.5)
     """
     try:
         values = None if isinstance(given, str | Mapping) else [*given]
@@ -324,7 +324,7 @@ def class_factors(given: Any, phases: Sequence[str] | int | None = None) -> tupl
         raise ConfigError(
             f"class_weights is a list of numbers, one a phase, noise first; received {given!r}"
         )
-    factors = tuple(float(settled("each of class_weights", number(0), value)) for value in values)
+    factors = tuple(settled("each of class_weights", number(0), value) for value in values)
     if factors and not any(factors):
         raise ConfigError("class_weights are all 0: nothing would be learnt")
     if phases is not None and len(factors) != (phases if isinstance(phases, int) else len(phases)):
