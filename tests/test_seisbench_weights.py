@@ -157,8 +157,10 @@ def test_what_no_network_of_seisbench_lacks_is_no_crash(tmp_path, said):
 
 def test_a_rate_that_a_network_does_not_have_is_asked_for(tmp_path):
     weights = write(tmp_path / "in", sampling_rate=None)
-    with pytest.raises(ConfigError, match=r"these weights do not say it \(--sampling-rate-hz\)"):
+    words = r"these weights do not say it \(--sampling-rate-hz\)"
+    with pytest.raises(ConfigError, match=words) as asked:
         convert_preset(weights, tmp_path / "mine")
+    assert "is beside them" not in str(asked.value)  # the JSON is there
     made = convert_preset(weights, tmp_path / "mine", sampling_rate=50)
     assert made.sampling_rate == 50
 

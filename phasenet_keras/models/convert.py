@@ -169,7 +169,8 @@ def _stated(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     is_torch = is_torch_file(path)
     said = seisbench_contract(path) if is_torch else {}
-    where = f", and no {json_beside(path).name} is beside them" if is_torch else ""
+    is_alone = is_torch and not said
+    where = f", and no {json_beside(path).name} is beside them" if is_alone else ""
     said |= {key: value for key, value in given.items() if value is not None}
     for key, (what, flag) in NEEDED.items():
         if said.get(key) is None:

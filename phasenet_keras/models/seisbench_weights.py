@@ -90,7 +90,7 @@ def keras_arrays(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def seisbench_layers(specs: tuple[ConvSpec, ...]) -> Iterator[tuple[ConvSpec, str, str | None]]:
     """Yield each convolution with SeisBench's names of it and of its batch norm."""
     n_up = sum(spec.transposed for spec in specs)
-    first = {"conv": 0, "stride": 2}, {"transpose": 0, "conv": 2}
+    down, up = {"conv": 0, "stride": 2}, {"transpose": 0, "conv": 2}
     for spec in specs:
         if spec.stage == "input":
             yield spec, "inc", "in_bn"
@@ -100,7 +100,7 @@ def seisbench_layers(specs: tuple[ConvSpec, ...]) -> Iterator[tuple[ConvSpec, st
             is_up = spec.stage.startswith("up")
             level = int(spec.stage.lstrip("downup"))
             branch = f"up_branch.{n_up - 1 - level}" if is_up else f"down_branch.{level}"
-            part = first[is_up][spec.name.split("_")[1]]
+            part = (up if is_up else down)[spec.name.split("_")[1]]
             yield spec, f"{branch}.{part}", f"{branch}.{part + 1}"
 
 
@@ -110,7 +110,8 @@ def for_our_deviation(kernel: np.ndarray, window_samples: int) -> np.ndarray:
     PyTorch's, by which SeisBench divides, has one sample less in its denominator.
 
     Args:
-        kernel: of a network that SeisBench divides by the deviation for.
+        kernel: ``(kernel_size, n_channels, filters)``, of a network whose records SeisBench divides
+            by the deviation.
         window_samples: length of the windows that the deviation is of.
 
     Example:
