@@ -154,13 +154,16 @@ def test_quakeml_has_an_event_a_shot(tmp_path):
         (["shot_007.dat", "shot_012.dat"], ["shot_007", "12"], {"shot_007", "shot_012"}),
         (["a_7.dat", "b_7.dat"], ["a_7", "b_7"], {"a_7", "b_7"}),
         (["a_7.dat", "b_7.dat"], ["7"], {"a_7", "b_7"}),  # two files, not one gather of both
+        (["s7/line.dat", "s12/line.dat"], ["7", "12"], {"7", "12"}),
+        (["7/shots/a.dat", "12/shots/a.dat"], ["7", "12"], {"{}/7/shots/a", "{}/12/shots/a"}),
     ],
 )
 def test_stations_called_after_file_and_trace_have_their_shot_and_receiver(
     files, sources, wanted, tmp_path
 ):
-    (tmp_path / "raw").mkdir()
+    wanted = {shot.format(tmp_path / "raw") for shot in wanted}
     for seed, name in enumerate(files):
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
         write_seg2(tmp_path / "raw" / name, [noise(300, 9 * seed + n) for n in range(3)], 0.001)
     geometry = Geometry({str(n): (2.0 * n, 0.0, 0.0) for n in (1, 2, 3)})
     geometry.sources |= dict.fromkeys(sources, (0.0, 0.0, 0.0))

@@ -90,7 +90,8 @@ class OwnNames(NamedTuple):
     """What a station of a gather's file is called after.
 
     Attributes:
-        gather: the file, and the shot where it holds several.
+        gather: the file, with the folders that its name is given with, and the shot where it holds
+            several.
         shot: by the headers of such a file; empty where all is of one.
         trace: its number.
     """
@@ -115,14 +116,16 @@ def own_names(file: str, station: str, geometry: Geometry | None) -> OwnNames | 
         OwnNames(gather='shot_007', shot='', trace='3')
         >>> own_names("line.sgy", "line-0007-0003", geometry)
         OwnNames(gather='line-0007', shot='7', trace='3')
+        >>> own_names("shot_7/line.sgy", "line-0003", geometry).gather
+        'shot_7/line'
     """
     if geometry is None:
         return None
-    stems = "|".join(map(re.escape, (file, Path(file).stem)))
+    stems = "|".join(map(re.escape, (Path(file).name, Path(file).stem)))
     match = re.fullmatch(rf"((?:{stems})(?:-(\d+))?)-(\d+)", station) if file else None
     if match is None or geometry.receiver_names([station]) != [None]:
         return None
-    return OwnNames(match[1], name_key(match[2] or ""), name_key(match[3]))
+    return OwnNames(str(Path(file).parent / match[1]), name_key(match[2] or ""), name_key(match[3]))
 
 
 def own_names_of_record(station: str, geometry: Geometry | None) -> OwnNames | None:
@@ -140,7 +143,8 @@ def shots_of_gathers(gathers: Mapping[str, str], geometry: Geometry | None) -> d
     """Return the shot that each gather is of.
 
     It is the gather's name where the geometry knows that, and where two gathers have one number;
-    else the number by its headers, or the last one in the name of its file, as in tables of labels.
+    else the number by its headers, or the last one in the name of its file, as in tables of labels;
+    with that of its folder, where files of several folders have one name.
     That one is a guess: it does not count for any file where it is not a shot of its own, or the
     geometry knows one of the files by its name.
 
@@ -159,7 +163,7 @@ def shots_of_gathers(gathers: Mapping[str, str], geometry: Geometry | None) -> d
         {'a-0007': 'a-0007', 'b-0007': 'b-0007', 'b-0008': '8'}
     """
     numbers = {
-        name: name_key(shot or [name, *re.findall(r"\d+", name)][-1])
+        name: name_key(shot or [name, *re.findall(r"\d+", "/".join(Path(name).parts[-2:]))][-1])
         for name, shot in sorted(gathers.items())
     }
     of_number: dict[str, list[str]] = {}

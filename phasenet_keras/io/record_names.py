@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,15 @@ from phasenet_keras.io.channels import (
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
-__all__ = ["has_date", "is_dated", "name_source", "note_source", "own_record", "record_of_file"]
+__all__ = [
+    "has_date",
+    "is_dated",
+    "name_source",
+    "note_source",
+    "own_record",
+    "record_of_file",
+    "shown_names",
+]
 
 # Without a clock a record begins with 1970, less what SAC's B puts before the origin.
 UNDATED_S = -86_400.0, 365 * 86_400.0
@@ -77,6 +86,17 @@ def name_source(traces: Iterable[Trace], name: str) -> None:
     for trace in traces:
         record = trace.stats.get("record_name", "")
         trace.stats.source_file = f"{name}/{record}" if record else name
+
+
+def shown_names(paths: Collection[Path]) -> dict[Path, str]:
+    """Return the whole names of those files whose last part alone would not tell them.
+
+    Example:
+        >>> list(shown_names([Path("1/line.sgy"), Path("2/line.sgy"), Path("2/x.sgy")]).values())
+        ['1/line.sgy', '2/line.sgy']
+    """
+    counts = Counter(path.name for path in paths)
+    return {path: str(path) for path in paths if counts[path.name] > 1}
 
 
 def own_record(trace: Trace) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from phasenet_keras.io.instruments import (
 from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.pieces import Piece
 from phasenet_keras.io.pressure import heard_of, without_pressure
+from phasenet_keras.io.record_names import name_source, shown_names
 from phasenet_keras.io.registry import (
     NoWaveformError,
     RecordWarning,
@@ -96,17 +97,22 @@ def read_waveforms(
     return waveforms_of(stream if selection is None else selection.wanted_of(stream))
 
 
-def _traces_of(paths: Iterable[tuple[Path, bool]]) -> list[Trace]:
+def _traces_of(paths: Collection[tuple[Path, bool]]) -> list[Trace]:
     """Read files, each of which is named itself (True), or is one of those of a folder."""
     traces: list[Trace] = []
     passed_over: dict[Path, FormatError] = {}
+    shown = shown_names({path for path, _ in paths})
     for path, is_named in paths:
         try:
-            traces += read_stream(path)
+            found = read_stream(path)
         except FormatError as error:
             if is_named:
                 raise
             passed_over[path] = error
+            continue
+        if path in shown:
+            name_source(found, shown[path])
+        traces += found
     errors = passed_over.values()
     kinds = {path: e.kind for path, e in passed_over.items() if isinstance(e, NoWaveformError)}
     texts = [said_of_metadata(kinds)] if kinds else []

@@ -21,7 +21,7 @@ from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
-from phasenet_keras.io.record_names import name_source
+from phasenet_keras.io.record_names import name_source, shown_names
 from phasenet_keras.io.registry import LostNote, noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
@@ -31,7 +31,6 @@ from phasenet_keras.picking.files import (
     Progress,
     StationSummary,
     chosen_paths,
-    shown_names,
 )
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of, digest_of_code
 from phasenet_keras.picking.station_stream import Stretch, TraceStream

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from phasenet_keras.io.blocks import Block, blocks_of, read_block
 from phasenet_keras.io.channels import is_for_picks
 from phasenet_keras.io.index import Paths, expand_paths, group_by_station
-from phasenet_keras.io.record_names import name_source
+from phasenet_keras.io.record_names import name_source, shown_names
 from phasenet_keras.io.registry import (
     LostNote,
     NoWaveformError,
@@ -36,7 +36,6 @@ __all__ = [
     "StationSummary",
     "chosen_paths",
     "pick_files",
-    "shown_names",
 ]
 
 
@@ -220,12 +219,6 @@ def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list
         "under any other name"
     )
     return chosen, [FileReport(paths[0], text, failed=False)]
-
-
-def shown_names(paths: Collection[Path]) -> dict[Path, str]:
-    """Return the whole names of those files whose last part alone would not tell them."""
-    counts = Counter(path.name for path in paths)
-    return {path: str(path) for path in paths if counts[path.name] > 1}
 
 
 def _read_at_once(paths: list[Path]) -> Iterator[Sequence[Path | Block]]:
