@@ -357,14 +357,14 @@ def test_channels_that_seed_says_are_not_for_picks_are_no_failure(
     command = ["pick", "in", "--preset", preset, "--output", "picks.csv", *options]
     assert main(command) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "4 stations, 1 picks" in said
+    assert "4 stations, 1 pick" in said
     assert "failed" not in said
     assert "XX.AA..LH has 1 Hz, the network was trained at 100 Hz: too low" in said
     assert "--channel chooses others" in said
     station("CC", channels="Z", n_samples=300, rate=1.0).write("in/slow.mseed", format="MSEED")
     assert main(command) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "5 stations, 1 picks, 1 failed" in said
+    assert "5 stations, 1 pick, 1 failed" in said
     assert "A preset of a lower rate is wanted" in said
 
 

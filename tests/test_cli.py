@@ -35,7 +35,7 @@ def test_pick_writes_csv_and_figures(preset, tmp_path, capsys):
     assert row["phase_time"] == "2021-05-06T07:08:19.000000"
     assert (row["phase_index"], row["phase_type"], row["file_name"]) == ("1000", "P", "day.mseed")
     assert (tmp_path / "figures" / "XX.AA..HH.png").is_file()
-    assert "1 stations, 1 picks" in capsys.readouterr().out
+    assert "1 station, 1 pick" in capsys.readouterr().out
     [pick] = read_picks(out)
     assert pick.time == START + 10
 
@@ -47,7 +47,7 @@ def test_picks_go_to_standard_output_alone(preset, tmp_path):
     lines = result.stdout.splitlines()
     assert lines[0].startswith("station_id,begin_time,phase_index,phase_time,phase_score")
     assert len(lines) == 2
-    assert "1 stations, 1 picks" in result.stderr
+    assert "1 station, 1 pick" in result.stderr
     assert "oneDNN" not in result.stderr
 
 

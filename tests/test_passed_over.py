@@ -235,7 +235,7 @@ def test_hidden_files_are_taken_if_an_empty_network_hides_them(
     monkeypatch.chdir(folder)
     assert [str(path) for path in expand_paths(["*"])] == names
     assert main(["pick", ".", "--preset", preset, "--output", str(tmp_path / "p.csv")]) in (0, 2)
-    assert "1 stations" in capsys.readouterr().out
+    assert "1 station, " in capsys.readouterr().out
 
 
 def test_hidden_codes_give_picks(preset, tmp_path):

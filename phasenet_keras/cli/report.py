@@ -16,6 +16,7 @@ from rich.table import Table
 from phasenet_keras.cli.bars import CountBar
 from phasenet_keras.cli.console import say
 from phasenet_keras.io.no_waveforms import said_of_metadata
+from phasenet_keras.io.wording import counted
 from phasenet_keras.picking.files import FileReport, Progress, StationResult, StationSummary
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ class RunReport:
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         # Records without a time have a row each, also those of one station.
         n_stations = len({row[0] for row in self.rows})
-        self.console.print(f"{n_stations} stations, {self.n_picks} picks{failed}", highlight=False)
+        text = f"{counted(n_stations, 'station')}, {counted(self.n_picks, 'pick')}{failed}"
+        self.console.print(text, highlight=False)
 
 
 def _table(texts: Iterable[str], numbers: Iterable[str] = ()) -> Table:

@@ -1,10 +1,20 @@
-"""How messages list names, and how names that would be one are told apart."""
+"""How messages count and list names, and how names that would be one are told apart."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-__all__ = ["free_name", "some"]
+__all__ = ["counted", "free_name", "some"]
+
+
+def counted(n: int, what: str) -> str:
+    """Return how many there are of something.
+
+    Example:
+        >>> counted(1, "pick"), counted(0, "pick")
+        ('1 pick', '0 picks')
+    """
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def some(names: Iterable[str], most: int = 3) -> str:
