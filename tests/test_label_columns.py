@@ -156,6 +156,34 @@ def test_lines_before_the_names_of_columns_are_left_out(tmp_path, first):
     assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
 
 
+@pytest.mark.parametrize("between", ["", ";;\n", " ; ;\n\n;;\n"])
+def test_rows_of_empty_cells_are_left_out(tmp_path, between):
+    table = table_of(tmp_path, f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;70;80\n{between}")
+    assert [row["its"] for row in table.rows] == ["", "80"]
+    path = tmp_path / "times.csv"
+    rows = "".join(f"A;P;2020-01-01T00:00:{second}\n{between}" for second in (10, 11))
+    path.write_text(f"station;phase;time\n{rows}")
+    assert [arrival.time.second for arrival in read_arrivals(path)] == [10, 11]
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("Line of May;;;;\n", 2),
+        ("Line of May\n\n;;;;\nnode;;onset;;\n", 5),
+    ],
+)
+@pytest.mark.parametrize("names", ["fname;remark;p_ms", "station;phase;time;by"])
+def test_a_title_before_the_names_of_columns_is_told(tmp_path, title, line, names, capsys):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"{title}{names}\nt0.txt;;9\n")
+    assert run(tmp_path / "raw", "--labels", labels, "--output", tmp_path / "set") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    said = f"the names of its columns ({', '.join(names.split(';'))}) are in line {line}: take out"
+    assert said in err
+
+
 @pytest.mark.parametrize(
     "text",
     [
