@@ -12,7 +12,7 @@ from sources import by_name
 from sources import run as prepare
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.registry import NoWaveformError, reader_of
+from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
 
 N_SAMPLES = 400
 VALUES = noise(N_SAMPLES).round(4)
@@ -154,8 +154,23 @@ def test_columns_that_are_no_waveforms(tmp_path, text, words):
     refused(tmp_path / "a.csv", words)
 
 
-def test_a_table_of_stations_is_no_waveform(tmp_path):
-    rows = "".join(f"{n},4.5,5.5\n" for n in EVEN)
-    (tmp_path / "a.csv").write_text(f"time,latitude,longitude\n{rows}")
+@pytest.mark.parametrize("names", ["time,latitude,longitude", "t_s,sta,p", "file,time,p_ms"])
+def test_tables_are_no_waveforms(tmp_path, names):
+    rows = "".join(f"{n},{n + 4},5.5\n" for n in EVEN)
+    (tmp_path / "a.csv").write_text(f"{names}\n{rows}")
     with pytest.raises(NoWaveformError, match="a table"):
         reader_of(tmp_path / "a.csv")
+
+
+def test_a_setting_may_be_called_as_a_column_of_a_table_is(tmp_path):
+    (tmp_path / "a.csv").write_text(f"File,C:\\ae\\1.psdata\n{FORMS['picoscope']}")
+    [wave] = read_waveforms(tmp_path / "a.csv")
+    assert (wave.sampling_rate, wave.n_samples) == (pytest.approx(10e6), N_SAMPLES)
+
+
+def test_a_table_of_labels_beside_its_files_is_passed_over(tmp_path):
+    for name in ("S1", "S2"):
+        (tmp_path / f"{name}.csv").write_text(FORMS["lecroy"])
+    (tmp_path / "labels.csv").write_text("file,event,p_after_trigger_us\nS1.csv,1,2.5\n")
+    with pytest.warns(RecordWarning, match=r"a file is no waveform.*labels.csv \(a table\)"):
+        assert [wave.station for wave in read_waveforms(tmp_path)] == ["S1", "S2"]

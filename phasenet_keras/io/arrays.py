@@ -118,14 +118,17 @@ def _is_text_of_sensors(path: Path, head: bytes) -> bool:
 
 def _columns_of(path: Path, head: bytes) -> TextColumns | None:
     """Return the columns of a text; None for all other files, and tables that are no waveforms."""
-    if b"\0" in head or metadata_kind(path, head):
+    if b"\0" in head:
         return None
     lines = _whole_lines(head)
     is_comment = not any(without_comment(line).strip() for line in lines[:-1])
     if len(head) == HEAD_BYTES and is_comment:
         with path.open("rb") as file:  # a long one comes first
             lines = _whole_lines(file.read(COMMENT_BYTES))
-    return columns_of(lines)
+    found = columns_of(lines)
+    # The first line of others may be a setting, with whatever name.
+    has_names_alone = found is not None and found.first_line == 1
+    return None if has_names_alone and metadata_kind(path, head) else found
 
 
 def _whole_lines(head: bytes) -> list[str]:

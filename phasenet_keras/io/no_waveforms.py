@@ -36,7 +36,7 @@ _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1f]")
 CHUNK_BYTES = 1 << 20
 # A table with such a column is of stations or of arrivals; others may be waveforms of some form.
 COLUMNS = {"station", "station_id", "sta", "network", "latitude", "phase", "fname", "file_name"}
-COLUMNS |= {"trace_name"}
+COLUMNS |= {"trace_name", "filename", "file"}
 NOTES = (".md", ".rst")
 # What lies beside the waveforms of a data set; SeisBench lists its parts in a file of this name.
 PNG = b"\x89PNG\r\n"
