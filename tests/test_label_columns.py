@@ -290,6 +290,31 @@ def test_blanks_that_may_be_of_thousands_are_said(tmp_path, cells, said):
 
 
 @pytest.mark.parametrize(
+    ("cells", "is_refused"),
+    [
+        (("866", "1.023", "2.366", "904"), True),
+        (("866", "1.023", "", "12.366", "904"), True),
+        (("866", "1.023", "904"), False),  # may be chance
+        (("866.0", "1.023", "2.366", "904"), False),
+        (("2", "1.023", "2.366", "904"), False),
+        (("1.023", "2.366"), False),
+        (("866", "1.02", "2.366", "904"), False),
+        (("866", "0.023", "2.366", "904"), False),
+    ],
+)
+def test_points_of_thousands_are_refused(tmp_path, cells, is_refused):
+    rows = "".join(f"t{n}.txt;{cell}\n" for n, cell in enumerate(cells))
+    table = table_of(tmp_path, f"fname;p_ms\n{rows}")
+    if is_refused:
+        with pytest.raises(
+            FormatError, match=r"p_ms has numbers such as 1.023 beside greater ones"
+        ):
+            numbered_rows(table)
+    else:
+        assert [row["p_ms"] for _, row in numbered_rows(table)] == [*cells]
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("station,P,S\n5,{t},\n", "understood station; not understood p, s. A row is"),
