@@ -199,6 +199,14 @@ def test_date_and_time_in_two_columns(tmp_path, text):
     assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
 
 
+def test_a_sensor_is_a_station_where_no_column_is_called_so(tmp_path):
+    path = tmp_path / "times.csv"
+    for text, station in (("sensor", "A"), ("station,sensor", "B")):
+        cells = "B,A" if "station" in text else "A"
+        path.write_text(f"{text},phase,time\n{cells},P,2020-01-01T00:00:10\n")
+        assert [arrival.station for arrival in read_arrivals(path)] == [station]
+
+
 @pytest.mark.parametrize("column", ["phase_time", "arrival_time", "pick_time", "peak_time"])
 def test_the_time_of_an_origin_is_not_taken_for_that_of_an_arrival(tmp_path, column):
     row = f"e0,{UTCDateTime(5.13)},XX.ST0,P,{UTCDateTime(15.21)}\n"

@@ -121,10 +121,11 @@ def test_labels_in_headers_are_of_their_own_file(channels, tmp_path, capsys):
 
 @pytest.mark.parametrize("begin", BEGINS, ids=["1970", "before_1980", "gps"])
 @pytest.mark.parametrize("named", ["", "event"])
-def test_records_of_one_file_stay_in_one_split(begin, named, tmp_path, capsys):
+@pytest.mark.parametrize("station", ["station", "sensor"])
+def test_records_of_one_file_stay_in_one_split(begin, named, station, tmp_path, capsys):
     folder = write_events(tmp_path / "in", begin=begin)
     (tmp_path / "labels.csv").write_text(
-        f"fname,station,p_sample{',event' if named else ''}\n"
+        f"fname,{station},p_sample{',event' if named else ''}\n"
         + "".join(
             f"event{event}.mseed,AE{sensor},{onset}{f',quake {event}' if named else ''}\n"
             for (event, sensor), onset in ONSETS.items()
