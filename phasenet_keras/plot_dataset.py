@@ -30,9 +30,10 @@ __all__ = ["plot_examples"]
 COLUMNS = 3
 MAX_NAME = 44
 SPACING = 1.15
-# How much of a record is shown about its arrivals: the rest says little about the labels.
+# How much of a record is shown about its arrivals: the rest says little about the labels. Of a long
+# one, so many samples, and those arrivals that come within the others of the first.
 MARGIN = 0.6
-LEAST_SHARE = 0.1
+LEAST_SHARE, LEAST_SAMPLES, MOST_SAMPLES = 0.1, 300, 3000
 
 
 def plot_examples(records: Sequence[LabelledWaveform]) -> Figure:
@@ -110,9 +111,11 @@ def _view(record: LabelledWaveform) -> tuple[int, int]:
     samples = [sample for values in record.arrivals.values() for sample in values]
     if not samples:
         return 0, n_samples
-    spread = max(max(samples) - min(samples), LEAST_SHARE * n_samples)
-    begin = max(0, int(min(samples) - MARGIN * spread))
-    return begin, min(n_samples, int(max(samples) + 2 * MARGIN * spread) + 2)
+    first = min(samples)
+    last = max(sample for sample in samples if sample <= first + MOST_SAMPLES)
+    spread = max(last - first, min(LEAST_SHARE * n_samples, LEAST_SAMPLES))
+    begin = max(0, int(first - MARGIN * spread))
+    return begin, min(n_samples, int(last + 2 * MARGIN * spread) + 2)
 
 
 def _title(record: LabelledWaveform) -> str:

@@ -130,7 +130,7 @@ def test_damaged_npz_never_escapes_our_errors(tmp_path_factory, changes, keep, s
     read_or_refusal(path)
 
 
-# -- two-column text ------------------------------------------------------------------------------
+# -- text of columns ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

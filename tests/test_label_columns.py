@@ -156,6 +156,34 @@ def test_lines_before_the_names_of_columns_are_left_out(tmp_path, first):
     assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
 
 
+@pytest.mark.parametrize("between", ["", ";;\n", " ; ;\n\n;;\n"])
+def test_rows_of_empty_cells_are_left_out(tmp_path, between):
+    table = table_of(tmp_path, f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;70;80\n{between}")
+    assert [row["its"] for row in table.rows] == ["", "80"]
+    path = tmp_path / "times.csv"
+    rows = "".join(f"A;P;2020-01-01T00:00:{second}\n{between}" for second in (10, 11))
+    path.write_text(f"station;phase;time\n{rows}")
+    assert [arrival.time.second for arrival in read_arrivals(path)] == [10, 11]
+
+
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("Line of May;;;;\n", 2),
+        ("Line of May\n\n;;;;\nnode;;onset;;\n", 5),
+    ],
+)
+@pytest.mark.parametrize("names", ["fname;remark;p_ms", "station;phase;time;by"])
+def test_a_title_before_the_names_of_columns_is_told(tmp_path, title, line, names, capsys):
+    write_text_files(tmp_path / "raw", ["t0.txt"])
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"{title}{names}\nt0.txt;;9\n")
+    assert run(tmp_path / "raw", "--labels", labels, "--output", tmp_path / "set") == 2
+    err = " ".join(capsys.readouterr().err.split())
+    said = f"the names of its columns ({', '.join(names.split(';'))}) are in line {line}: take out"
+    assert said in err
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -169,6 +197,14 @@ def test_date_and_time_in_two_columns(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)
     [arrival] = read_arrivals(tmp_path / "a.csv")
     assert str(arrival.time) == "2020-01-01T00:00:10.250000Z"
+
+
+def test_a_sensor_is_a_station_where_no_column_is_called_so(tmp_path):
+    path = tmp_path / "times.csv"
+    for text, station in (("sensor", "A"), ("station,sensor", "B")):
+        cells = "B,A" if "station" in text else "A"
+        path.write_text(f"{text},phase,time\n{cells},P,2020-01-01T00:00:10\n")
+        assert [arrival.station for arrival in read_arrivals(path)] == [station]
 
 
 @pytest.mark.parametrize("column", ["phase_time", "arrival_time", "pick_time", "peak_time"])
@@ -259,6 +295,31 @@ def test_blanks_that_may_be_of_thousands_are_said(tmp_path, cells, said):
     assert [said in text for text in texts] == [True] * bool(said)
     assert not said or texts[0].endswith("such as '1 120': if the blank is a sign of thousands, "
                                          "take it out")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_refused"),
+    [
+        (("866", "1.023", "2.366", "904"), True),
+        (("866", "1.023", "", "12.366", "904"), True),
+        (("866", "1.023", "904"), False),  # may be chance
+        (("866.0", "1.023", "2.366", "904"), False),
+        (("2", "1.023", "2.366", "904"), False),
+        (("1.023", "2.366"), False),
+        (("866", "1.02", "2.366", "904"), False),
+        (("866", "0.023", "2.366", "904"), False),
+    ],
+)
+def test_points_of_thousands_are_refused(tmp_path, cells, is_refused):
+    rows = "".join(f"t{n}.txt;{cell}\n" for n, cell in enumerate(cells))
+    table = table_of(tmp_path, f"fname;p_ms\n{rows}")
+    if is_refused:
+        with pytest.raises(
+            FormatError, match=r"p_ms has numbers such as 1.023 beside greater ones"
+        ):
+            numbered_rows(table)
+    else:
+        assert [row["p_ms"] for _, row in numbered_rows(table)] == [*cells]
 
 
 @pytest.mark.parametrize(

@@ -83,14 +83,14 @@ def test_hdf5_of_arrays_is_refused_once_and_says_what_it_holds(tmp_path, capsys)
         ("a.mat", lambda p: p.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(500)), "scipy.io.loadmat"),
         (
             "a.csv",
-            lambda p: p.write_text("t;S1;S2\n0,1;5,0;6\n0,2;4;3\n"),
+            lambda p: p.write_text("x;S1;S2\n0,1;5,0;6\n0,2;4;3\n"),
             "here, but text of 3 columns",
         ),
         ("a.txt", lambda p: np.savetxt(p, np.ones((9, 5))), "here, but text of 5 columns"),
         (
             "b.csv",
-            lambda p: p.write_text("Time (us),Ampl (V)\n0.0,1.5\n0.1,1.6\n"),
-            r"but text of 2 columns \(read where other lines begin with #, times are in s, points",
+            lambda p: p.write_text("Us,Ampl (V)\n0.0,1.5\n0.1,1.6\n"),
+            r"but text of 2 columns \(read where a line above says which is time, such as",
         ),
     ],
 )

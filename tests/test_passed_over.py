@@ -110,9 +110,10 @@ def test_words_of_other_libraries_are_not_shown(tmp_path):
 def test_the_order_in_which_formats_are_tried_depends_on_no_import():
     """Blocks of archives may be of miniSEED 3: its reader came first where they were imported."""
     code = "from phasenet_keras.io import blocks, registry\n"
-    code += "print(*[reader.name for reader in registry.readers()][:6], sep=', ')"
+    code += "print(*[reader.name for reader in registry.readers()][:7], sep='; ')"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    wanted = "PhaseNet npz, two-column text, SeisBench, HDF5, miniSEED 3, miniSEED"
+    wanted = "PhaseNet npz; text of columns; text of columns, a sensor each; SeisBench; HDF5; "
+    wanted += "miniSEED 3; miniSEED"
     assert said.stdout.strip() == wanted
 
 

@@ -147,6 +147,23 @@ def test_examples_say_when_they_are_and_what_is_labelled():
     assert plot_examples([LabelledWaveform(waves[0], {})]).legends == []
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "shown"),
+    [
+        ({"P": (50_000.0,)}, (49_820, 50_361)),
+        ({"P": (50_000.0,), "S": (50_400.0,)}, (49_760, 50_881)),
+        ({"P": (50_000.0, 90_000.0), "S": (50_400.0, 90_100.0)}, (49_760, 50_881)),
+        ({"P": (359_999.0,)}, (359_819, 359_999)),
+    ],
+    ids=["P", "P_and_S", "two_events", "at_the_end"],
+)
+def test_of_a_long_record_the_first_arrivals_are_shown(arrivals, shown):
+    wave = Waveform(np.ones((360_000, 1)), 100.0, UTCDateTime(0), ("Z",), "A")
+    figure = plot_examples([LabelledWaveform(wave, arrivals)])
+    left, right = (figure.axes[0].get_xlim()[n] * 100 for n in (0, 1))
+    assert (left, right) == pytest.approx(shown, abs=1)
+
+
 def test_file_name_holds_no_path(spike_net, tmp_path):
     path = save_station_figure(result_of(spike_net, 3000, [1000]), tmp_path / "new")
     assert path == tmp_path / "new" / "XX.A_B_C..HH.png"

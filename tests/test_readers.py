@@ -201,7 +201,7 @@ def test_a_record_without_codes_is_called_after_its_file(tmp_path):
 
 def test_the_formats_of_the_readme_are_there_and_pickle_is_not():
     names = {reader.name for reader in readers()}
-    assert {"PhaseNet npz", "two-column text", "miniSEED", "SAC", "SEG-Y", "SU", "SEG-2"} <= names
+    assert {"PhaseNet npz", "text of columns", "miniSEED", "SAC", "SEG-Y", "SU", "SEG-2"} <= names
     assert not any("pickle" in name.lower() for name in names)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from archives import keys, run
 from obspy import Stream, Trace, UTCDateTime, read
-from sources import by_name
+from sources import by_name, splits_of
 from sources import run as prepare
 
 from phasenet_keras.cli import main
@@ -26,6 +26,8 @@ N_SAMPLES = 3000
 ONSETS = {
     (event, sensor): 600 + 130 * event + 31 * sensor for event in range(4) for sensor in (1, 2)
 }
+# Of clocks that were never set; one begins before its trigger.
+BEGINS = [UTCDateTime(0), UTCDateTime(1979, 12, 31, 23, 59, 59.5), UTCDateTime(1980, 1, 6)]
 
 
 def trace_of(event, sensor, channel="BHZ", at=None):
@@ -44,11 +46,13 @@ def jobs_of(picker, folder):
             return end.value
 
 
-def write_events(folder, file_format="MSEED"):
+def write_events(folder, file_format="MSEED", begin=BEGINS[0]):
     """One file an event, each of the same two sensors and the same time."""
     folder.mkdir()
     for event in range(4):
         stream = Stream(trace_of(event, sensor) for sensor in (1, 2))
+        for trace in stream:
+            trace.stats.starttime = begin
         stream.write(str(folder / f"event{event}.mseed"), format=file_format)
     return folder
 
@@ -64,8 +68,9 @@ def write_sac(folder, channels="Z"):
     return folder
 
 
-def test_each_file_of_an_archive_is_picked_for_itself(picker, tmp_path):
-    folder = write_events(tmp_path / "in")
+@pytest.mark.parametrize("begin", BEGINS, ids=["1970", "before_1980", "gps"])
+def test_each_file_of_an_archive_is_picked_for_itself(begin, picker, tmp_path):
+    folder = write_events(tmp_path / "in", begin=begin)
     picks, events = run(picker, [folder], tmp_path / "parts")
     found = {(p.source, p.station): p.sample for p in picks if p.phase == "P"}
     assert found == {
@@ -112,6 +117,28 @@ def test_labels_in_headers_are_of_their_own_file(channels, tmp_path, capsys):
         assert record.waveform.channels == tuple(channels)
         onset = pytest.approx(record.waveform.data[:, 0].argmax(), abs=1e-4)  # a float32 in s
         assert record.arrivals == {"P": (onset,)}
+
+
+@pytest.mark.parametrize("begin", BEGINS, ids=["1970", "before_1980", "gps"])
+@pytest.mark.parametrize("named", ["", "event"])
+@pytest.mark.parametrize("station", ["station", "sensor"])
+def test_records_of_one_file_stay_in_one_split(begin, named, station, tmp_path, capsys):
+    folder = write_events(tmp_path / "in", begin=begin)
+    (tmp_path / "labels.csv").write_text(
+        f"fname,{station},p_sample{',event' if named else ''}\n"
+        + "".join(
+            f"event{event}.mseed,AE{sensor},{onset}{f',quake {event}' if named else ''}\n"
+            for (event, sensor), onset in ONSETS.items()
+        )
+    )
+    assert prepare(folder, "--labels", tmp_path / "labels.csv", "--output", tmp_path / "set") == 0
+    assert "8 records (split by event)" in capsys.readouterr().out
+    records = by_name(tmp_path / "set").values()
+    assert {r.arrivals["P"]: r.event for r in records} == {
+        (float(onset),): f"quake {event}" if named else f"event{event}"
+        for (event, _), onset in ONSETS.items()
+    }
+    assert {len(splits) for splits in splits_of(records, lambda r: r.event).values()} == {1}
 
 
 def test_times_are_refused_where_they_could_be_of_several_files(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Plain arrays: PhaseNet's npz files, and two-column text (time in seconds, amplitude)."""
+"""Plain arrays: PhaseNet's npz files, and text of columns (time, and one amplitude or several)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.io.channels import COMPONENTS
-from phasenet_keras.io.no_waveforms import OTHER_SHAPES
+from phasenet_keras.io.no_waveforms import OTHER_SHAPES, metadata_kind
 from phasenet_keras.io.rates import (
     DEFAULT_RATE_HZ,
     may_say_rate,
@@ -22,6 +22,12 @@ from phasenet_keras.io.rates import (
 )
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
+from phasenet_keras.io.text_columns import (
+    TextColumns,
+    are_even,
+    columns_of,
+    without_comment,
+)
 from phasenet_keras.io.times import date_time
 from phasenet_keras.types import FormatError
 
@@ -31,13 +37,8 @@ if TYPE_CHECKING:
 NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
 # How far comments at the start of a text file may go.
 COMMENT_BYTES = 1 << 18
-# Times written with few digits jitter; more than this part of a sample is an uneven record.
-TIME_JITTER = 0.25
 # AA.S0001.BXZ.semd, perhaps with a prefix.
 _SPECFEM_NAME = re.compile(r"(?:(.+)\.)?(\w+)\.(\w+)\.(\w{3})\.sem[dvap]")
-
-_NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?"
-_PAIR = re.compile(rb"^\s*" + _NUMBER + rb"(?:\s*[,;]\s*|\s+)(?:" + _NUMBER + rb"|nan)\s*$", re.I)
 
 
 def _is_npz(path: Path, head: bytes) -> bool:
@@ -106,46 +107,78 @@ def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
 
 
 def _is_text(path: Path, head: bytes) -> bool:
-    lines = _data_lines(head)
-    if len(head) == HEAD_BYTES and len(lines) < 2:
-        with path.open("rb") as file:  # a long comment comes first
-            lines = _data_lines(file.read(COMMENT_BYTES))
-    return len(lines) >= 2 and all(_PAIR.match(line) for line in lines[:20])
+    found = _columns_of(path, head)
+    return found is not None and len(found.values) == 1
 
 
-def _data_lines(head: bytes) -> list[bytes]:
-    lines = head.splitlines()
+def _is_text_of_sensors(path: Path, head: bytes) -> bool:
+    found = _columns_of(path, head)
+    return found is not None and len(found.values) > 1
+
+
+def _columns_of(path: Path, head: bytes) -> TextColumns | None:
+    """Return the columns of a text; None for all other files, and tables that are no waveforms."""
+    if b"\0" in head:
+        return None
+    lines = _whole_lines(head)
+    is_comment = not any(without_comment(line).strip() for line in lines[:-1])
+    if len(head) == HEAD_BYTES and is_comment:
+        with path.open("rb") as file:  # a long one comes first
+            lines = _whole_lines(file.read(COMMENT_BYTES))
+    found = columns_of(lines)
+    # The first line of others may be a setting, with whatever name.
+    has_names_alone = found is not None and found.first_line == 1
+    return None if has_names_alone and metadata_kind(path, head) else found
+
+
+def _whole_lines(head: bytes) -> list[str]:
+    lines = head.decode("utf-8-sig", "replace").splitlines()
     if len(head) in (HEAD_BYTES, COMMENT_BYTES):
         del lines[-1]  # cut in its middle
-    lines = [line.split(b"#")[0] for line in lines]
-    return [line for line in lines if line.strip()]
+    return lines
 
 
 def _read_text(path: Path, headers_only: bool) -> Stream:
-    """Read lines of time in seconds and amplitude; 1970 stands for time 0."""
+    """Read columns of time and amplitudes; 1970 stands for time 0."""
     from obspy import Stream, Trace, UTCDateTime
 
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-        text = re.sub(r"(?<=[\d.])[dD](?=[+-]?\d)", "e", text).replace(",", " ").replace(";", " ")
-        table = np.loadtxt(text.splitlines(), ndmin=2)
+        content = path.read_bytes()
+        columns = _columns_of(path, content[:HEAD_BYTES]) or TextColumns(0, None, has_comma=False)
+        table = _numbers_of(content, columns)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path} is no table of time and amplitude: {error}") from error
-    if table.shape[0] < 2 or table.shape[1] != 2:
+    if table.shape[0] < 2 or table.shape[1] != 1 + len(columns.values):
         raise FormatError(f"{path} should have two columns and two lines or more: {table.shape}")
-    time_s = table[:, 0]
+    time_s = table[:, 0] * columns.unit_s
+    if not are_even(time_s):
+        raise FormatError(f"{path}: its times do not grow by even steps")
     step_s = (time_s[-1] - time_s[0]) / (len(time_s) - 1)
-    even = time_s[0] + step_s * np.arange(len(time_s))
-    if not step_s > 0 or not np.all(np.abs(time_s - even) <= TIME_JITTER * step_s):
-        raise FormatError(f"{path}: the times in its first column do not grow by even steps")
     header = {
         "sampling_rate": float(f"{1.0 / step_s:.9g}"),
         "starttime": UTCDateTime(0) + float(time_s[0]),
         # Seconds since 1970 are no times since a trigger.
         **({} if has_date(time_s[0]) else {"zero_time": UTCDateTime(0)}),
-        **_codes(path.name),
     }
-    return Stream([Trace(np.ascontiguousarray(table[:, 1]), header=header)])
+    codes = _codes(path.name) if len(columns.values) == 1 else {"channel": ""}
+    return Stream(
+        Trace(np.ascontiguousarray(values), header={**header, **codes}) for values in table.T[1:]
+    )
+
+
+def _numbers_of(content: bytes, columns: TextColumns) -> np.ndarray:
+    """Return times and amplitudes of a text, a column each.
+
+    Raises:
+        ValueError: if there are other words in them.
+    """
+    text = content.decode("utf-8-sig", "replace").replace("\u221e", "inf")
+    text = re.sub(r"(?<=[\d.])[dD](?=[+-]?\d)", "e", text)
+    lines = text.splitlines()[columns.first_line :]
+    if columns.has_comma:
+        lines = [line.replace(",", ".") for line in lines]
+    wanted = None if columns.is_all else (columns.time, *columns.values)
+    return np.loadtxt(lines, ndmin=2, delimiter=columns.separator, usecols=wanted)
 
 
 def _codes(name: str) -> dict[str, str]:
@@ -164,5 +197,19 @@ def _codes(name: str) -> dict[str, str]:
 
 register_reader(Reader("PhaseNet npz", (".npz",), _is_npz, _read_npz))
 register_reader(
-    Reader("two-column text", (".txt", ".ascii", ".semd", ".semv", ".sema"), _is_text, _read_text)
+    Reader(
+        "text of columns",
+        (".txt", ".ascii", ".csv", ".semd", ".semv", ".sema"),
+        _is_text,
+        _read_text,
+    )
+)
+register_reader(
+    Reader(
+        "text of columns, a sensor each",
+        (".csv", ".txt"),
+        _is_text_of_sensors,
+        _read_text,
+        one_trace_one_station=True,
+    )
 )

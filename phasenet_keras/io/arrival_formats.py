@@ -38,7 +38,7 @@ SNUFFLER_MAGIC = "# Snuffler Markers File Version"
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "time": ("phase_time", "arrival_time", "pick_time", "peak_time", "time", "timestamp"),
     "phase": ("phase_type", "phase", "phase_hint", "type"),
-    "station": ("station_id", "station", "station_code", "id", "trace_id", "seed_id"),
+    "station": ("station_id", "station", "station_code", "id", "trace_id", "seed_id", "sensor"),
     "network": ("network", "network_code"),
     "event": EVENT_COLUMNS,
     # Of times that are hours, minutes and seconds alone.

@@ -93,7 +93,7 @@ def said_of_lone_channels(heard: Iterable[Heard]) -> list[str]:
     Example:
         >>> items = [Heard((".A..BH", f"/d/{code}x", 9.0), code, 0, 1) for code in ("BHN", "BHZ")]
         >>> said_of_lone_channels(items)[0][:77]
-        '2 files without a date (1970) hold one channel of .A..BH each (BHN, BHZ), and'
+        '2 files without a date hold one channel of .A..BH each (BHN, BHZ), and'
     """
     codes: dict[tuple[str, str], set[str]] = {}
     for item in heard:
@@ -109,7 +109,7 @@ def said_of_lone_channels(heard: Iterable[Heard]) -> list[str]:
         return []
     station, of_first = next(iter(several.items()))
     return [
-        f"{sum(map(len, several.values()))} files without a date (1970) hold one channel of "
+        f"{sum(map(len, several.values()))} files without a date hold one channel of "
         f"{station}{_and_others(several)} each ({', '.join(sorted(set(of_first)))}), and their "
         "names do not tell which are of one record: each is one of its own; name those of a record "
         "alike but for the channel (q1.BHZ.sac, q1.BHN.sac)"

@@ -36,7 +36,7 @@ _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1f]")
 CHUNK_BYTES = 1 << 20
 # A table with such a column is of stations or of arrivals; others may be waveforms of some form.
 COLUMNS = {"station", "station_id", "sta", "network", "latitude", "phase", "fname", "file_name"}
-COLUMNS |= {"trace_name"}
+COLUMNS |= {"trace_name", "filename", "file"}
 NOTES = (".md", ".rst")
 # What lies beside the waveforms of a data set; SeisBench lists its parts in a file of this name.
 PNG = b"\x89PNG\r\n"
@@ -48,7 +48,7 @@ MOST_RECORDS, LEAST_RECORDS = 100, 3
 LEAST_SHARE = 0.9
 # A line of names, and some of comment, may come first.
 LOOKED_AT_LINES = 20
-TWO_COLUMNS = " (read where other lines begin with #, times are in s, points are decimal)"
+IF_NAMED = " (read where a line above says which is time, such as: Time (us), Channel A)"
 _NUMBER = r"[-+]?[\d.]+(?:[eEdD][-+]?\d+)?"
 _PLACE = rf"\S+\s+\S+\s+{_NUMBER}\s+{_NUMBER}"
 # Inputs of SPECFEM2D and what it writes of them, by name, and the first line that is no comment: a
@@ -167,7 +167,8 @@ def array_kind(head: bytes) -> str:
 
     Example:
         >>> array_kind(b"time;S1;S2\n0,1;5,0;6\n"), array_kind(b"\x93NUMPY\x01"), array_kind(b"a b")
-        ('text of 3 columns', 'a NumPy array, which numpy.load reads', '')
+        ('text of 3 columns (read where a line above says which is time, such as: Time (us), \
+Channel A)', 'a NumPy array, which numpy.load reads', '')
     """
     for magic, kind in MAGIC.items():
         if head.startswith(magic):
@@ -175,7 +176,7 @@ def array_kind(head: bytes) -> str:
     for line in head.decode("latin-1").splitlines()[:LOOKED_AT_LINES]:
         cells = re.split(r"\s*[;\t]\s*" if re.search(r"[;\t]", line) else r"[,\s]+", line.strip())
         if len(cells) > 1 and all(re.fullmatch(r"[-+\d.,eE]+", cell) for cell in cells):
-            return f"text of {len(cells)} columns{TWO_COLUMNS if len(cells) == 2 else ''}"
+            return f"text of {len(cells)} columns{IF_NAMED}"
     return ""
 
 

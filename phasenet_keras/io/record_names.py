@@ -29,8 +29,13 @@ __all__ = [
     "shown_names",
 ]
 
-# Without a clock a record begins with 1970, less what SAC's B puts before the origin.
-UNDATED_S = -86_400.0, 365 * 86_400.0
+# Without a clock a record begins with 1970, less what SAC's B puts before the origin; or where the
+# clocks of PCs (1980-01-01) and of GPS (1980-01-06) do, less what is kept of before a trigger.
+UNDATED_S = (
+    (-86_400.0, 365 * 86_400.0),
+    (315_532_740.0, 315_532_860.0),
+    (315_964_740.0, 315_964_860.0),
+)
 # SEED's band and instrument before a component, as names have them: HHZ, BH1.
 BAND_AND_INSTRUMENT = r"[A-HLMRSUVX][AEGHLNPS]"
 
@@ -39,11 +44,10 @@ def has_date(start_s: float) -> bool:
     """Tell if a record that begins so many seconds after 1970-01-01 has a true time.
 
     Example:
-        >>> has_date(-6e7), has_date(0.0), has_date(1.7e9)
-        (True, False, True)
+        >>> has_date(-6e7), has_date(0.0), has_date(315_532_799.9), has_date(1.7e9)
+        (True, False, False, True)
     """
-    first_s, end_s = UNDATED_S
-    return start_s < first_s or start_s >= end_s
+    return not any(first_s <= start_s < end_s for first_s, end_s in UNDATED_S)
 
 
 def is_dated(time: UTCDateTime) -> bool:
@@ -51,8 +55,8 @@ def is_dated(time: UTCDateTime) -> bool:
 
     Example:
         >>> from obspy import UTCDateTime
-        >>> is_dated(UTCDateTime(1965, 2, 28)), is_dated(UTCDateTime(0))
-        (True, False)
+        >>> [is_dated(UTCDateTime(day)) for day in ("1965-02-28", "1970-01-01", "1980-01-06")]
+        [True, False, False]
     """
     return has_date(time.ns / 1e9)
 

@@ -235,7 +235,8 @@ def reader_of(path: Path) -> Reader:
     arrays = array_kind(head)
     if arrays:
         raise UnknownFormatError(f"{path} is of no format known here, but {arrays}; {OTHER_SHAPES}")
-    names = dict.fromkeys(re.sub(r" \d$", "", item.name) for item in readers())  # without versions
+    # Without versions, and kinds of one.
+    names = dict.fromkeys(re.sub(r" \d$|, .*", "", item.name) for item in readers())
     known = some(names, MOST_FORMATS)
     raise UnknownFormatError(
         f"{path} is of no format known here ({known}; docs/reference/formats.md lists all)"

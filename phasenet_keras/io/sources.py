@@ -31,11 +31,12 @@ from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS_IN_WORDS, TIME_C
 from phasenet_keras.io.labels.rows import is_label_table, read_label_table
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
-from phasenet_keras.io.labels.understood import said_of_columns
+from phasenet_keras.io.labels.understood import said_of_columns, said_of_later_names
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning, headers_of
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection, said_of_codes
+from phasenet_keras.io.text_tables import decoded
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
@@ -314,7 +315,10 @@ def _said_of_table(file: Path) -> str:
     try:
         said = said_of_columns(read_label_table(file).columns)
     except FormatError as error:
-        return str(error) if is_label_table(file) else ""
+        if is_label_table(file):
+            return str(error)
+        said = ""
+    said = said or said_of_later_names(decoded(file.read_bytes()))
     return f"{file}: {said}" if said else ""
 
 

@@ -17,6 +17,7 @@ from phasenet_keras.io.labels.row_records import rows_by_record
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
+from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import RecordWarning, gather_of
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
@@ -71,9 +72,11 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
         return
     yield from bad
     items: list[Item] = []
+    event = "" if gather else _event_of([wave for wave, _ in found], group.files[0])
     for wave, rows in found:
         own = gather and gather_of(group.files[0], wave.station)  # of a file of several shots
-        label = partial(_label, wave, columns=columns, file=group.files[0], gather=own)
+        label = partial(_label, wave, columns=columns, file=group.files[0])
+        label = partial(label, gather=own, event=event)
         items += labelled_by_rows(rows, label)
     yield from items
     good = [item for item in items if isinstance(item, LabelledWaveform)]
@@ -87,12 +90,28 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
         )
 
 
+def _event_of(waves: Sequence[Waveform], file: Path) -> str:
+    """Return the event of records of one file: several stations' are of one trigger.
+
+    Empty is one that their times tell, and that of a record alone.
+    """
+    are_dated = any(is_dated(wave.start_time) for wave in waves)
+    return "" if are_dated or len({wave.station for wave in waves}) < 2 else file.stem
+
+
 def _label(
-    wave: Waveform, row: Mapping[str, str], columns: Mapping[str, str], file: Path, gather: str
+    wave: Waveform,
+    row: Mapping[str, str],
+    columns: Mapping[str, str],
+    file: Path,
+    gather: str,
+    event: str,
 ) -> LabelledWaveform:
+    """Give a record what its row says, and the gather and the event of its file where that does."""
     record = labelled_by_row(wave, row, columns)
     arrivals = record.arrivals if columns else npz_arrivals(file)
-    return replace(record, gather=record.gather or gather, arrivals=arrivals)
+    own = event if not (record.event or record.gather) else record.event
+    return replace(record, gather=record.gather or gather, event=own, arrivals=arrivals)
 
 
 def npz_parts(paths: Sequence[Path]) -> list[Part]:

@@ -16,10 +16,19 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from phasenet_keras.io.labels.rows import LabelTable
 
-__all__ = ["filler_in", "numbers_in", "values_in", "warn_of_fillers", "warn_of_thousands"]
+__all__ = [
+    "check_points",
+    "filler_in",
+    "numbers_in",
+    "values_in",
+    "warn_of_fillers",
+    "warn_of_thousands",
+]
 
 # What may be one number, or several.
 _THOUSANDS = re.compile(r"\d{1,3}(?: \d{3})+(?:\.\d*)?")
+# A point in so many numbers, or so many without, may be chance.
+_POINT_OF_THOUSANDS, LEAST_ALIKE = re.compile(r"[1-9]\d{0,2}\.\d{3}"), 2
 
 
 def warn_of_fillers(table: LabelTable) -> None:
@@ -55,6 +64,28 @@ def warn_of_fillers(table: LabelTable) -> None:
             )
         for text in said:
             warnings.warn(f"{table.path}: {column} is {text}", RecordWarning, stacklevel=3)
+
+
+def check_points(table: LabelTable) -> None:
+    """Refuse columns in which points seem to be signs of thousands: 866 beside 1.023.
+
+    Raises:
+        FormatError: where the numbers with a point have three digits behind it, the others are
+            whole, and all of these are greater than the former, read as decimals.
+    """
+    for column in table.sample_columns.values():
+        cells = [row[column] for row in table.rows if row.get(column)]
+        pointed = [cell for cell in cells if _POINT_OF_THOUSANDS.fullmatch(cell)]
+        whole = [int(cell) for cell in cells if re.fullmatch(r"[1-9]\d{0,2}", cell)]
+        are_all = len(pointed) + len(whole) == len(cells)
+        if not are_all or min(len(pointed), len(whole)) < LEAST_ALIKE:
+            continue
+        if max(map(float, pointed)) < min(whole):
+            raise FormatError(
+                f"{table.path}: {column} has numbers such as {pointed[0]} beside greater ones "
+                f"without a point, such as {whole[0]}: if the point is a sign of thousands, take "
+                f"it out; else write decimals everywhere ({whole[0]}.0)"
+            )
 
 
 def warn_of_thousands(table: LabelTable) -> None:

@@ -19,6 +19,7 @@ from phasenet_keras.io.labels.row_columns import (
     VALUE_COLUMNS,
 )
 from phasenet_keras.io.labels.row_numbers import (
+    check_points,
     filler_in,
     values_in,
     warn_of_fillers,
@@ -179,8 +180,8 @@ def numbered_rows(table: LabelTable) -> Rows:
     Where a number stands for no arrival the cell is left out: the phase is not known there.
 
     Raises:
-        FormatError: if there are rows, and all are of other phases, or there is a comma or a
-            no-break blank in a number.
+        FormatError: if there are rows, and all are of other phases, or there is a comma, a
+            no-break blank or a point of thousands in a number.
 
     Warns:
         RecordWarning: for rows of other phases, and as `warn_of_fillers`.
@@ -188,6 +189,7 @@ def numbered_rows(table: LabelTable) -> Rows:
     _refuse_signs(table)
     warn_of_fillers(table)
     warn_of_thousands(table)
+    check_points(table)
     rows = [dict(row) for row in table.rows]
     for column in table.sample_columns.values():
         values = values_in(table, column)

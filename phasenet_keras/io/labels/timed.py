@@ -202,9 +202,10 @@ def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where:
         arrival, records = arrivals[found[0]], sorted(records_of[found[0]])
         raise FormatError(
             f"{where}: {len(found)} of its {len(arrivals)} arrivals may be of several records, for "
-            f"{len(records)} of {_names([arrival])[0]} have no date (they begin in 1970): "
-            f"{some(Path(record).name for record in records)}. Name the file of each arrival, in "
-            "samples (a table with columns fname and p_sample), or give the files true times"
+            f"{len(records)} of {_names([arrival])[0]} have no date (they begin in "
+            f"{undated[0].start_time.year}): {some(Path(record).name for record in records)}. "
+            "Name the file of each arrival, in samples (a table with columns fname and p_sample), "
+            "or give the files true times"
         )
 
 

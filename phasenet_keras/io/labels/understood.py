@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -18,9 +19,10 @@ from phasenet_keras.io.labels.row_columns import (
     UNITS_S,
     VALUE_COLUMNS,
 )
+from phasenet_keras.io.text_tables import split_table
 from phasenet_keras.io.wording import some
 
-__all__ = ["said_of_columns"]
+__all__ = ["said_of_columns", "said_of_later_names"]
 
 # Those of P come first: of two that are as near as each other it is the first.
 ARRIVALS = (
@@ -40,6 +42,8 @@ NO_ARRIVALS = {"start", "begin", "end", "origin", "duration", "length", "depth"}
 SAYS_S = re.compile(r"(?:^|[^a-z])(?:i?t)?s")
 # How alike a name is to the one that may be meant; of the same unit less will do.
 ALIKE, ALIKE_IN_UNIT = 0.6, 0.5
+# So many lines of title may come before the names.
+LINES_OF_TITLE = 20
 
 
 def said_of_columns(columns: Sequence[str]) -> str:
@@ -70,6 +74,28 @@ def said_of_columns(columns: Sequence[str]) -> str:
         "p_time_s (since the record's first sample) or p_time (UTC, with station), and so for S; "
         "or of one arrival, in phase and sample, time_ms, time_s or time (UTC)"
     )
+
+
+def said_of_later_names(text: str) -> str:
+    r"""Say which line of a table has the names of columns, where it is not the first; else empty.
+
+    Example:
+        >>> said_of_later_names("Survey of May;;\nNode;Onset;\nfname;p_ms;remark\na;1;\n")
+        'the names of its columns (fname, p_ms, remark) are in line 3: take out the lines before it'
+        >>> said_of_later_names("one\ntwo\n")
+        ''
+    """
+    lines = text.splitlines()
+    for number in range(1, min(len(lines), LINES_OF_TITLE)):
+        try:
+            columns = split_table(lines[number])[0]
+        except csv.Error:
+            continue
+        if len(columns) > 1 and set(columns) & {*ARRIVALS}:
+            names = some([name for name in columns if name], 5)
+            place = f"are in line {number + 1}: take out the lines before it"
+            return f"the names of its columns ({names}) {place}"
+    return ""
 
 
 def _with_nearest(name: str) -> str:

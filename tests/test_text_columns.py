@@ -1,0 +1,176 @@
+"""Text as oscilloscopes and loggers write it: the right samples, rates and times, or a refusal."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from obspy import UTCDateTime
+from reading import noise, refused
+from sources import by_name
+from sources import run as prepare
+
+from phasenet_keras import read_waveforms
+from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
+
+N_SAMPLES = 400
+VALUES = noise(N_SAMPLES).round(4)
+# 10 MHz, 40 samples before the trigger.
+TIMES_S = (np.arange(N_SAMPLES) - 40) / 10e6
+
+LECROY = """LECROYWS434,13579,Waveform
+Segments,1,SegmentSize,400
+Segment,TrigTime,TimeSinceSegment1
+#1,14-Mar-2024 10:22:31,0
+Time,Ampl
+"""
+TEKTRONIX = """Model,MDO3024
+Firmware Version,1.22
+
+Horizontal Units,s
+Horizontal Scale,2e-05
+Sample Interval,1e-07
+Record Length,400
+,,
+Label,
+TIME,CH1
+"""
+BESIDE = ["Record Length,4.0e+02", "Sample Interval,1.0e-07", "Trigger Point,4.0e+01", ","]
+BESIDE += ["Source,CH1", "Vertical Units,V", "Horizontal Units,s", "Pt Fmt,Y", "Yzero,0.0"]
+
+
+def lines(text, scale=1.0, begin=0):
+    """Return lines of a time in s times this and an amplitude, as such a format writes them."""
+    pairs = zip(TIMES_S[begin:] * scale, VALUES[begin:], strict=True)
+    return "\n".join(text.format(*pair) for pair in pairs) + "\n"
+
+
+def beside():
+    """The settings stand beside the first samples, as older Tektronix write them."""
+    rows = zip(TIMES_S, VALUES, strict=True)
+    texts = [*BESIDE, *[","] * N_SAMPLES]
+    return "".join(f"{text},,{t:.9f},{v:.5f},\n" for text, (t, v) in zip(texts, rows, strict=False))
+
+
+FORMS = {
+    "lecroy": LECROY + lines("{:.8g},{:.4f}"),
+    "tektronix": TEKTRONIX + lines("{:.7e},{:.4f}"),
+    "beside": beside(),
+    "picoscope": "Time,Channel A\n(us),(mV)\n\n" + lines("{:.8f},{:.4f}", 1e6),
+    "comma": "Zeit;Kanal A\n(µs);(mV)\n\n" + lines("{:.8f};{:.4f}", 1e6).replace(".", ","),
+    "tabs": "Time (ms)\tCh A (V)\n" + lines("{:.8f}\t{:.4f}", 1e3),
+    "tabs_comma": "time [ns]\tA\n" + lines("{:.1f}\t{:.4f}", 1e9).replace(".", ","),
+    "keysight": "x-axis,1\nsecond,Volt\n" + lines("{:.8e},{:.4f}"),
+    "quoted": '"t_us","volt"\n' + lines("{:.2f},{:.4f}", 1e6),
+    "comment": "# Time (us)  Amplitude (V)\n" + lines("{:.2f} {:.4f}", 1e6),
+    "comment_ms": "# by K.\n#t/ms a/V\n" + lines("{:.6f}\t{:.4f}", 1e3),
+    "counted": "Sample,Time (us),Ch1 (V)\n"
+    + "".join(f"{n},{line}\n" for n, line in enumerate(lines("{:.2f},{:.4f}", 1e6).split())),
+}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("form", FORMS)
+def test_text_of_oscilloscopes(tmp_path, form, end):
+    path = tmp_path / "S1.csv"
+    path.write_bytes(("\ufeff" * (form == "quoted") + FORMS[form].replace("\n", end)).encode())
+    [wave] = read_waveforms(path)
+    assert np.allclose(wave.data[:, 0], VALUES, atol=1e-6)
+    assert (wave.channels, wave.station) == (("Z",), "S1")
+    assert wave.sampling_rate == pytest.approx(10e6, rel=1e-6)
+    assert wave.start_time - UTCDateTime(0) == pytest.approx(TIMES_S[0], abs=1e-7)
+    assert wave.zero_time == UTCDateTime(0)
+
+
+def write_sensors(path, n_sensors=8, seed=0):
+    data = np.stack([noise(N_SAMPLES, seed + n) for n in range(n_sensors)]).round(4)
+    names = ",".join(f"Channel {'ABCDEFGH'[n]}" for n in range(n_sensors))
+    head = f"Time,{names}\n(us){',(mV)' * n_sensors}\n\n"
+    rows = zip(TIMES_S * 1e6, data.T, strict=True)
+    path.write_text(head + "".join(f"{t:.2f},{','.join(map(str, v))}\n" for t, v in rows))
+    return data
+
+
+def test_each_column_is_a_sensor_of_its_own(tmp_path):
+    data = write_sensors(tmp_path / "ev1.csv")
+    assert reader_of(tmp_path / "ev1.csv").name == "text of columns, a sensor each"
+    waves = read_waveforms(tmp_path / "ev1.csv")
+    assert [wave.station for wave in waves] == [f"ev1-{n:04d}" for n in range(1, 9)]
+    for wave, values in zip(waves, data, strict=True):
+        assert np.allclose(wave.data[:, 0], values, atol=1e-6)
+        assert (wave.channels, wave.zero_time) == (("Z",), UTCDateTime(0))
+
+
+def test_labels_are_of_columns_by_their_number(tmp_path, capsys):
+    (tmp_path / "raw").mkdir()
+    rows = [("file", "channel", "p_after_trigger_us")]
+    for event in range(3):
+        write_sensors(tmp_path / f"raw/ev{event}.csv", n_sensors=4, seed=10 * event)
+        rows += [(f"ev{event}.csv", n, 10 + event + n / 10) for n in (3, 1, 4)]
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    labels = ["--labels", tmp_path / "labels.csv"]
+    assert prepare(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 0
+    assert "9 records (split by gather)" in capsys.readouterr().out
+    found = {name: record.arrivals["P"] for name, record in by_name(tmp_path / "set").items()}
+    # 40 samples before the trigger, 10 samples a microsecond.
+    assert found == {
+        f"ev{event}-{n:04d}": (pytest.approx(40 + 10 * (10 + event + n / 10)),)
+        for event in range(3)
+        for n in (1, 3, 4)
+    }
+
+
+def test_what_is_out_of_range_is_a_gap(tmp_path):
+    text = "Time,Channel A\n(us),(mV)\n\n" + lines("{:.2f},{:.4f}", 1e6)
+    rows = text.splitlines()
+    rows[103:105] = [f"{row.split(',')[0]},∞" for row in rows[103:105]]
+    (tmp_path / "a.csv").write_text("\n".join(rows), encoding="utf-8")
+    waves = read_waveforms(tmp_path / "a.csv")
+    assert [wave.n_samples for wave in waves] == [100, N_SAMPLES - 102]
+    assert np.allclose(waves[1].data[:, 0], VALUES[102:], atol=1e-6)
+
+
+EVEN = range(20)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("offset,ampl\n" + "".join(f"{n},{n % 3}\n" for n in EVEN), "text of 2 columns"),
+        ("p_us,s_us\n" + "".join(f"{n},{n + 5}\n" for n in EVEN), "text of 2 columns"),
+        ("time,a\n" + "".join(f"{n**2},{n}\n" for n in EVEN), "text of 2 columns"),
+        ("time,a\n0,1\n1,2\n", "text of 2 columns"),
+        ("time,E,N,Z\n" + "".join(f"{n},1,2,3\n" for n in EVEN), "text of 4 columns"),
+        ("".join(f"{n} 1 2\n" for n in EVEN), "text of 3 columns"),
+        ("time,a\n" + "".join(f"{n},1\n" for n in (*EVEN, 40, 60)), "do not grow by even steps"),
+        ("time,a\n" + "".join(f"{n},1\n" for n in EVEN) + "20,one\n", "no table .* 'one'"),
+    ],
+    ids=["no_time", "labels", "uneven", "short", "components", "bare", "gap", "word"],
+)  # fmt: skip
+def test_columns_that_are_no_waveforms(tmp_path, text, words):
+    (tmp_path / "a.csv").write_text(text)
+    refused(tmp_path / "a.csv", words)
+
+
+@pytest.mark.parametrize("names", ["time,latitude,longitude", "t_s,sta,p", "file,time,p_ms"])
+def test_tables_are_no_waveforms(tmp_path, names):
+    rows = "".join(f"{n},{n + 4},5.5\n" for n in EVEN)
+    (tmp_path / "a.csv").write_text(f"{names}\n{rows}")
+    with pytest.raises(NoWaveformError, match="a table"):
+        reader_of(tmp_path / "a.csv")
+
+
+def test_a_setting_may_be_called_as_a_column_of_a_table_is(tmp_path):
+    (tmp_path / "a.csv").write_text(f"File,C:\\ae\\1.psdata\n{FORMS['picoscope']}")
+    [wave] = read_waveforms(tmp_path / "a.csv")
+    assert (wave.sampling_rate, wave.n_samples) == (pytest.approx(10e6), N_SAMPLES)
+
+
+def test_a_table_of_labels_beside_its_files_is_passed_over(tmp_path):
+    for name in ("S1", "S2"):
+        (tmp_path / f"{name}.csv").write_text(FORMS["lecroy"])
+    (tmp_path / "labels.csv").write_text("file,event,p_after_trigger_us\nS1.csv,1,2.5\n")
+    with pytest.warns(RecordWarning, match=r"a file is no waveform.*labels.csv \(a table\)"):
+        assert [wave.station for wave in read_waveforms(tmp_path)] == ["S1", "S2"]
