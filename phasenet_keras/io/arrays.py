@@ -108,12 +108,12 @@ def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
 
 def _is_text(path: Path, head: bytes) -> bool:
     found = _columns_of(path, head)
-    return found is not None and len(found.values) == 1
+    return found is not None and (len(found.values) == 1 or bool(found.components))
 
 
 def _is_text_of_sensors(path: Path, head: bytes) -> bool:
     found = _columns_of(path, head)
-    return found is not None and len(found.values) > 1
+    return found is not None and len(found.values) > 1 and not found.components
 
 
 def _columns_of(path: Path, head: bytes) -> TextColumns | None:
@@ -160,9 +160,12 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
         # Seconds since 1970 are no times since a trigger.
         **({} if has_date(time_s[0]) else {"zero_time": UTCDateTime(0)}),
     }
-    codes = _codes(path.name) if len(columns.values) == 1 else {"channel": ""}
+    is_gather = len(columns.values) > 1 and not columns.components
+    header |= {"channel": ""} if is_gather else _codes(path.name)
+    names = columns.components or [header["channel"]] * len(columns.values)
     return Stream(
-        Trace(np.ascontiguousarray(values), header={**header, **codes}) for values in table.T[1:]
+        Trace(np.ascontiguousarray(values), header={**header, "channel": name})
+        for name, values in zip(names, table.T[1:], strict=True)
     )
 
 

@@ -26,8 +26,8 @@ _UNIT = re.compile(r"(?:.*[\s_(\[/])?([mun]?s|sec|seconds?)[)\]]?", re.IGNORECAS
 _UNIT_ALONE = re.compile(r"[(\[]?([mun]?s|sec|seconds?)[)\]]?", re.IGNORECASE)
 # What oscilloscopes write beside the numbers where no line of names is above them.
 SETTINGS_OF_TIME = {"sample interval", "horizontal units"}
-# Of names that end so the columns are components of one sensor, not sensors.
-COMPONENTS = "enzxyrt"
+# Columns called so are components of one sensor, not sensors: E, "vel Z (m/s)", HHN, Ux.
+_COMPONENT = re.compile(r"(?:.*[^a-z]|[a-z][hnlp]|[uv])?([enzxyrt])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class TextColumns:
         time: the column of times, from 0.
         values: the columns of amplitudes.
         is_all: if there are no other columns.
+        components: letter of each column of amplitudes, where they are those of one sensor.
         unit_s: of the times.
     """
 
@@ -50,6 +51,7 @@ class TextColumns:
     time: int = 0
     values: tuple[int, ...] = (1,)
     is_all: bool = True
+    components: tuple[str, ...] = ()
     unit_s: float = 1.0
 
 
@@ -143,7 +145,7 @@ def _found(
     times = [_float(row[time]) for row in rows]
     if not is_bare and (len(rows) < LEAST_LINES_BELOW_NAMES or not are_even(times)):
         return None
-    if not values or _are_components(header, values):
+    if not values:
         return None
     units = [_unit_s(line[1][time]) for line in header if _says_time(*line, time)]
     return replace(
@@ -151,6 +153,7 @@ def _found(
         time=time,
         values=values,
         is_all=len(rows[0]) == 1 + len(values),
+        components=_components_of(header, values) if len(values) > 1 else (),
         unit_s=next(filter(None, units), 1.0),
     )
 
@@ -183,11 +186,13 @@ def _unit_s(cell: str) -> float:
     return UNITS_S.get(unit[1].lower(), 1.0) if unit else 0.0
 
 
-def _are_components(header: Sequence[tuple[bool, Sequence[str]]], values: Sequence[int]) -> bool:
-    """Tell if several columns are called as the components of one sensor are: E, N, Z."""
+def _components_of(
+    header: Sequence[tuple[bool, Sequence[str]]], values: Sequence[int]
+) -> tuple[str, ...]:
+    """Return the components that columns are called by, each once; none if they are not."""
     for _, cells in header:
-        names = [cells[n].split("(")[0].split("[")[0] for n in values if n < len(cells)]
-        ends = {name.lower()[-1:] for name in names}
-        if 1 < len(names) == len(values) == len(ends) and ends <= {*COMPONENTS}:
-            return True
-    return False
+        names = [re.split(r"[(\[]", cells[n])[0] for n in values if n < len(cells)]
+        found = [match[1].upper() for name in names if (match := _COMPONENT.fullmatch(name))]
+        if len({*found}) == len(values):
+            return tuple(found)
+    return ()
