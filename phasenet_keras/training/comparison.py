@@ -13,11 +13,11 @@ import numpy as np
 
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
-from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
+from phasenet_keras.training.label_offset import LabelOffset, constant_offset
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.neighbours import LEAST_BESIDE
-from phasenet_keras.training.picked import FAR, RecordTimes
+from phasenet_keras.training.picked import RecordTimes
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 from phasenet_keras.types import ConfigError, nearest_name
@@ -216,17 +216,12 @@ class Comparison(ShortRepr):
     def offsets(self) -> dict[str, LabelOffset]:
         """Return the phases whose picks, as they are, would be right if they were moved.
 
-        By a constant time each, found in the test records; see `label_offsets`.
+        By a constant time each, found in the test records; see `constant_offset`.
         """
         found = {}
         for phase, score in self.scores(ZERO_SHOT).items():
             rows = [t for r in self.results if r.run.strategy == ZERO_SHOT for t in r.times[phase]]
-            wide = [row.matches(FAR * score.tolerance_s) for row in rows]
-            offset_s = commonest(
-                [s for match in wide for s in match.residuals_s], score.tolerance_s
-            )
-            fitted = [row.moved(-offset_s).matches(score.tolerance_s) for row in rows]
-            offset = offset_worth_saying(score, offset_s, fitted)
+            offset = constant_offset(score, rows, [score.tolerance_s] * len(rows))
             if offset:
                 found[phase] = offset
         return found
