@@ -52,7 +52,9 @@ class SelfTrainRound(ShortRepr):
     def from_dict(cls, values: Mapping[str, Any]) -> SelfTrainRound:
         """Build from plain values, as `write_rounds` writes them."""
         scores = {
-            phase: PhaseScores(**{**score, "f1_interval": tuple(score["f1_interval"])})
+            phase: PhaseScores(
+                **{k: tuple(v) if isinstance(v, list) else v for k, v in score.items()}
+            )
             for phase, score in values["scores"].items()
         }
         return cls(values["number"], values["dev_f1"], scores, values["counts"])
