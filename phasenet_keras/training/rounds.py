@@ -51,12 +51,13 @@ class SelfTrainRound(ShortRepr):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SelfTrainRound:
         """Build from plain values, as `write_rounds` writes them."""
-        scores = {
-            phase: PhaseScores(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in score.items()}
-            )
-            for phase, score in values["scores"].items()
-        }
+        scores = {}
+        for phase, score in values["scores"].items():
+            plain: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in score.items()
+            }
+            scores[phase] = PhaseScores(**plain)
         return cls(values["number"], values["dev_f1"], scores, values["counts"])
 
 
