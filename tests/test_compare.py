@@ -200,6 +200,20 @@ def test_the_recommendation_follows_the_numbers(tmp_path):
     assert said.startswith("Keep the network as it is")
 
 
+@pytest.mark.parametrize("folds", [(0, 1), (1, 0)])
+def test_a_phase_that_one_fold_alone_has_labels_of_is_scored_on_that_fold(folds, tmp_path):
+    results = []
+    for fold in folds:
+        for run in (made(ZERO_SHOT, 2), made("finetune", 19)):
+            times = run.times if fold else {"P": run.times["P"], "S": run.times["P"][:15]}
+            results.append(replace(run, run=replace(run.run, fold=fold), times=times))
+    comparison = Comparison(tuple(results), {"P": 0.01, "S": 0.01}, tmp_path)
+    found = {p: (s.n_true, s.n_matched) for p, s in comparison.scores("finetune").items()}
+    assert found == {"P": (40, 38), "S": (15, 15)}
+    assert [gain.phase for gain in comparison.gains("finetune", ZERO_SHOT)] == ["P", "S"]
+    assert recommendation(comparison).startswith("Take finetune: P F1 0.950")
+
+
 def shifted(strategy, by_s, n=20):
     """Results of which all picks but two are away from their labels by a constant time."""
     result = made(strategy, n)

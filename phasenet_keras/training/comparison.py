@@ -164,7 +164,10 @@ class Comparison(ShortRepr):
         return self._scored[strategy, size]
 
     def _matches(self, strategy: str, size: int) -> dict[str, list[list[RecordMatches]]]:
-        """Return the matches of each record, by phase, for each seed in order."""
+        """Return the matches of each record, by phase, for each seed in order.
+
+        Not every fold has labels of every phase.
+        """
         chosen = [r for r in self.results if r.run.strategy == strategy and r.run.n_records == size]
         seeds = sorted({result.run.seed for result in chosen})
         return {
@@ -173,11 +176,11 @@ class Comparison(ShortRepr):
                     record.matches(self.tolerances_s[phase])
                     for result in chosen
                     if result.run.seed == seed
-                    for record in result.times[phase]
+                    for record in result.times.get(phase, ())
                 ]
                 for seed in seeds
             ]
-            for phase in (chosen[0].times if chosen else ())
+            for phase in sorted({phase for result in chosen for phase in result.times})
         }
 
     def neighbour_scores(self) -> dict[str, PhaseScores]:
@@ -220,7 +223,8 @@ class Comparison(ShortRepr):
         """
         found = {}
         for phase, score in self.scores(ZERO_SHOT).items():
-            rows = [t for r in self.results if r.run.strategy == ZERO_SHOT for t in r.times[phase]]
+            as_it_is = [r.times for r in self.results if r.run.strategy == ZERO_SHOT]
+            rows = [row for times in as_it_is for row in times.get(phase, ())]
             offset = constant_offset(score, rows, [score.tolerance_s] * len(rows))
             if offset:
                 found[phase] = offset
