@@ -109,6 +109,13 @@ def test_another_parent_records_or_strategy_is_not_answered_with_the_old_result(
     ).scores("scratch") == result.scores("scratch")  # fmt: skip
 
 
+def test_test_records_without_a_label_are_refused_before_anything_is_run(tmp_path):
+    records = [replace(r, arrivals={}) if r.split == "test" else r for r in with_splits()]
+    with pytest.raises(ConfigError, match="none of the 6 records to test has an arrival of P or S"):
+        compare(small_parent(), records, tmp_path / "all", config=CONFIG)
+    assert not (tmp_path / "all").exists()
+
+
 def test_folds_test_each_record_once_and_keep_groups_together():
     records = [r for g in range(8) for r in onsets(4, 4 * g, gather=f"shot {g}")]
     parts = fold_splits(records, 4)

@@ -93,8 +93,8 @@ def compare(
 
     Raises:
         ConfigError: for an unknown strategy, a parent with layers frozen by hand, no test records,
-            copies of others among them, no label to train on, or a folder of other settings,
-            records or parent.
+            copies of others among them, no label to train on or to test by, or a folder of other
+            settings, records or parent.
     """
     check_network(parent)
     folder = folder_to_write(folder)
@@ -105,10 +105,7 @@ def compare(
     plans = {plan.name: plan for plan in map(strategy_of, named)}
     config = config_of(config)
     parts = fold_splits(records, folds)
-    for part in parts:
-        check_training(parent, config, part["train"], part["dev"], part["test"])
-        for n in sizes:
-            check_labelled(spread(part["train"], n), parent.config.phases[1:])
+    _check_parts(parts, parent, config, sizes)
     # As `train` would settle it: the records of a test have no part in it.
     config = config.settled(parts[0]["train"], parts[0]["dev"])
     rate = records[0].waveform.sampling_rate
@@ -139,6 +136,21 @@ def compare(
             write_json(result.to_dict(), place / RESULT, sort_keys=False)
         results.append(result)
     return Comparison(tuple(results), tolerances_s, folder, _neighbours(parts, tolerances_s))
+
+
+def _check_parts(
+    parts: Sequence[Mapping[str, Sequence[LabelledWaveform]]],
+    parent: PhaseNet,
+    config: TrainConfig,
+    sizes: Sequence[int],
+) -> None:
+    """Refuse records that could not be trained on, or say nothing of what was trained."""
+    phases = parent.config.phases[1:]
+    for part in parts:
+        check_training(parent, config, part["train"], part["dev"], part["test"])
+        for n in sizes:
+            check_labelled(spread(part["train"], n), phases)
+    check_labelled([record for part in parts for record in part["test"]], phases, "to test")
 
 
 def said_of_others(comparison: Comparison) -> str:
