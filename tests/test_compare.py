@@ -109,6 +109,14 @@ def test_another_parent_records_or_strategy_is_not_answered_with_the_old_result(
     ).scores("scratch") == result.scores("scratch")  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["finetune", ZERO_SHOT])
+def test_two_of_one_name_are_refused(name, tmp_path):
+    """The last one was run alone, in the place of both."""
+    mine = f'{{"name": "{name}", "load": ["down*"]}}'
+    with pytest.raises(ConfigError, match=f"two of what is compared are called '{name}'"):
+        compare(small_parent(), with_splits(), tmp_path, strategies=("finetune", mine))
+
+
 def test_test_records_without_a_label_are_refused_before_anything_is_run(tmp_path):
     records = [replace(r, arrivals={}) if r.split == "test" else r for r in with_splits()]
     with pytest.raises(ConfigError, match="none of the 6 records to test has an arrival of P or S"):
