@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from phasenet_keras.picking.files import StationResult
     from phasenet_keras.picking.picker import RecordResult
+    from phasenet_keras.types import Annotation
 
 __all__ = [
     "View",
@@ -163,7 +164,7 @@ def plot_station(
         axes = part.subplots(n_rows, 1, sharex=True)
         for axis, channel in zip(axes, channels, strict=False):
             _draw_channel(axis, channel, records, view)
-        draw_probabilities(axes[-1], records, view)
+        draw_probabilities(axes[-1], [record.annotation for record in records], view)
         axes[-1].set_ylabel("probability", rotation=0, ha="right", va="center")
         handles, labels = axes[-1].get_legend_handles_labels()
         for axis in axes:
@@ -282,15 +283,17 @@ def draw_channels(axis: Axes, wave: Waveform, view: View) -> None:
     axis.spines[["top", "right", "left"]].set_visible(False)
 
 
-def draw_probabilities(axis: Axes, records: Sequence[RecordResult], view: View) -> None:
-    """Draw the probabilities of P, S and others; the first line of each phase has its label."""
+def draw_probabilities(
+    axis: Axes,
+    annotations: Iterable[Annotation | None],
+    view: View,
+    phases: Collection[str] | None = None,
+) -> None:
+    """Draw the probabilities of some phases, of None all; the first line of each has its label."""
     labelled = set()
-    for record in records:
-        annotation = record.annotation
-        if annotation is None:
-            continue
+    for annotation in filter(None, annotations):
         for column, phase in enumerate(annotation.phases):
-            if phase == "N":
+            if phase == "N" or (phases is not None and phase not in phases):
                 continue
             values = annotation.probabilities[:, column]
             times, values = view.part(values, annotation.sampling_rate, annotation.start_time)

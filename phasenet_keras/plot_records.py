@@ -70,7 +70,7 @@ def plot_records(result: StationResult, window_s: float | None = None) -> Figure
         view = View(wave.start_time, *shown, unit_of_span(shown[1] - shown[0]))
         axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         draw_channels(axes[0], wave, view)
-        draw_probabilities(axes[1], [record], view)
+        draw_probabilities(axes[1], [record.annotation], view)
         # Not below, too: there a line would hide how high its peak is.
         draw_picks(axes[0], record.picks, view)
         axes[1].set_xlim(*view.limits)

@@ -11,7 +11,7 @@ import numpy as np
 from phasenet_keras.data.settings import checked_items, checked_table
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
-from phasenet_keras.plot import View, draw_channels
+from phasenet_keras.plot import View, draw_channels, draw_probabilities
 from phasenet_keras.plot_style import color_of, plain, shortened, tolerance_text, without_offsets
 from phasenet_keras.training.checks_data import name_of
 from phasenet_keras.training.demands import check_picker
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from phasenet_keras.picking.picker import Picker
-    from phasenet_keras.types import Annotation
 
 __all__ = ["plot_curves", "plot_residuals", "plot_worst"]
 
@@ -193,11 +192,15 @@ def plot_worst(
     figure: Figure = Figure(figsize=(6.4 * n_columns, 3.0 * n_rows + 0.5), layout="constrained")
     parts: Any = figure.subfigures(n_rows, n_columns, squeeze=False).ravel()
     for part, error in zip(parts, errors, strict=False):
-        [annotation] = picker.annotate([error.picked.record.waveform])
         axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         view = _view(error, scores)
         draw_channels(axes[0], error.picked.record.waveform, view)
-        _draw_probabilities(axes[1], annotation, scores, view)
+        draw_probabilities(axes[1], picker.annotate(error.picked.record.waveform), view, scores)
+        for threshold in {score.threshold for score in scores.values()}:
+            axes[1].axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
+        axes[1].set_ylabel("probability", fontsize=8)
+        axes[1].tick_params(labelsize=8)
+        axes[1].spines[["top", "right"]].set_visible(False)
         _draw_arrivals(axes, error, scores, view)
         name = shortened(name_of(error.picked.record), MAX_NAME)
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
@@ -239,23 +242,6 @@ def _view(error: RecordErrors, scores: Mapping[str, PhaseScores]) -> View:
     if not right > left:
         left, right = 0.0, wave.duration_s
     return View(wave.start_time, left, right, unit_of_span(right - left))
-
-
-def _draw_probabilities(
-    axis: Axes, annotation: Annotation, scores: Mapping[str, PhaseScores], view: View
-) -> None:
-    for column, phase in enumerate(annotation.phases):
-        if phase not in scores:
-            continue
-        values = annotation.probabilities[:, column]
-        times, values = view.part(values, annotation.sampling_rate, annotation.start_time)
-        axis.plot(times, values, color=color_of(phase), linewidth=1.0)
-    for threshold in {score.threshold for score in scores.values()}:
-        axis.axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
-    axis.set_ylim(0, 1.05)
-    axis.set_ylabel("probability", fontsize=8)
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_arrivals(

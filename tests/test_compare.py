@@ -109,6 +109,21 @@ def test_another_parent_records_or_strategy_is_not_answered_with_the_old_result(
     ).scores("scratch") == result.scores("scratch")  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["finetune", ZERO_SHOT])
+def test_two_of_one_name_are_refused(name, tmp_path):
+    """The last one was run alone, in the place of both."""
+    mine = f'{{"name": "{name}", "load": ["down*"]}}'
+    with pytest.raises(ConfigError, match=f"two of what is compared are called '{name}'"):
+        compare(small_parent(), with_splits(), tmp_path, strategies=("finetune", mine))
+
+
+def test_test_records_without_a_label_are_refused_before_anything_is_run(tmp_path):
+    records = [replace(r, arrivals={}) if r.split == "test" else r for r in with_splits()]
+    with pytest.raises(ConfigError, match="none of the 6 records to test has an arrival of P or S"):
+        compare(small_parent(), records, tmp_path / "all", config=CONFIG)
+    assert not (tmp_path / "all").exists()
+
+
 def test_folds_test_each_record_once_and_keep_groups_together():
     records = [r for g in range(8) for r in onsets(4, 4 * g, gather=f"shot {g}")]
     parts = fold_splits(records, 4)
@@ -198,6 +213,20 @@ def test_the_recommendation_follows_the_numbers(tmp_path):
     results = (made(ZERO_SHOT, 20), made("finetune", 19))
     said = recommendation(Comparison(results, {"P": 0.01}, tmp_path))
     assert said.startswith("Keep the network as it is")
+
+
+@pytest.mark.parametrize("folds", [(0, 1), (1, 0)])
+def test_a_phase_that_one_fold_alone_has_labels_of_is_scored_on_that_fold(folds, tmp_path):
+    results = []
+    for fold in folds:
+        for run in (made(ZERO_SHOT, 2), made("finetune", 19)):
+            times = run.times if fold else {"P": run.times["P"], "S": run.times["P"][:15]}
+            results.append(replace(run, run=replace(run.run, fold=fold), times=times))
+    comparison = Comparison(tuple(results), {"P": 0.01, "S": 0.01}, tmp_path)
+    found = {p: (s.n_true, s.n_matched) for p, s in comparison.scores("finetune").items()}
+    assert found == {"P": (40, 38), "S": (15, 15)}
+    assert [gain.phase for gain in comparison.gains("finetune", ZERO_SHOT)] == ["P", "S"]
+    assert recommendation(comparison).startswith("Take finetune: P F1 0.950")
 
 
 def shifted(strategy, by_s, n=20):

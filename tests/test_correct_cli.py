@@ -263,6 +263,13 @@ def test_of_two_records_of_a_shot_and_receiver_it_is_said_which_is_drawn(tmp_pat
     ) in " ".join("".join(capsys.readouterr()).split())
 
 
+@pytest.mark.parametrize(("shots", "drawn"), [("12", [12]), ("1, 12", [1, 12]), ("", [1, 12])])
+def test_shots_to_be_drawn_may_have_blanks_between_them(shots, drawn, tmp_path, picks):
+    corrected(tmp_path, picks, "--plot", tmp_path / "figures", "--plot-shots", shots)
+    names = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert names == [f"gather_{shot}.png" for shot in drawn]
+
+
 def test_figures(tmp_path, picks, line):
     rng = np.random.default_rng(0)
     raw = tmp_path / "raw"

@@ -15,6 +15,7 @@ from phasenet_keras import Waveform, read_dataset
 from phasenet_keras.cli import main
 from phasenet_keras.data.resampling import resample_record
 from phasenet_keras.io.seisbench import PREPARED, write_dataset
+from phasenet_keras.training.demands import check_one_rate
 from phasenet_keras.types import LabelledWaveform
 
 ONSET_S = 12.0
@@ -42,6 +43,20 @@ def write_labelled_hdf5(path, records):
             group.attrs["channels"] = "Z"
             group.attrs["station"] = one.waveform.station
             group.attrs["start_time"] = str(one.waveform.start_time)
+
+
+def test_what_prepare_takes_for_one_rate_training_does_too(tmp_path, capsys):
+    """Rates within 0.5 % came into one data set, which `train` then refused."""
+    rates_hz = (100.0,) * 8 + (100.2,) * 4 + (100.005,) * 2
+    write_labelled_hdf5(tmp_path / "in.h5", [record(hz, n) for n, hz in enumerate(rates_hz)])
+    command = ["prepare", str(tmp_path / "in.h5"), "--output", str(tmp_path / "set")]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "skipped 4 records of Z at 100.2 Hz: the data set holds Z at 100 Hz" in said
+    assert "or bring all to one rate with --resample-hz" in said
+    records = read_dataset(tmp_path / "set")
+    assert len(records) == 10
+    check_one_rate({"to train on": records[:5], "to validate on": records[5:]})
 
 
 def test_all_are_brought_to_one_rate(tmp_path, capsys):

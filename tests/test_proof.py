@@ -210,6 +210,18 @@ def test_a_parent_that_is_called_trained_keeps_its_row():
     assert list(proof.gains) == ["parent trained", "regional"]
 
 
+def test_the_command_that_is_advised_names_a_parent_by_what_finds_it(tmp_path):
+    small_parent().save_preset(tmp_path / "my run")
+    parent, records = PhaseNet.from_preset(tmp_path / "my run"), onsets(5)
+    proof = before_and_after(parent, None, records, 10)
+    options = "--channels Z --strategies finetune --folds 3 --output DIR"
+    folder = f"'{(tmp_path / 'my run').resolve()}'"
+    assert proof.advice.startswith(f"`phasenet-keras compare RECORDS --preset {folder} {options}`")
+    shipped = PhaseNet.from_preset("regional", channels="Z")
+    advice = before_and_after(shipped, None, records, 10).advice
+    assert advice.startswith(f"`phasenet-keras compare RECORDS --preset regional {options}`")
+
+
 def test_a_difference_is_drawn_with_the_events_of_both():
     rng = np.random.default_rng(0)
     hard = rng.random(40) < 0.5  # neither finds these; ours finds all others, theirs three of four

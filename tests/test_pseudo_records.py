@@ -38,7 +38,10 @@ def around(n):
 
 def test_pseudo_labels_are_corrected_weighted_and_chosen(finder):
     traces = traces_of([1], wrong={6: 300, 10: None})
-    table = pseudo_labels(Picker(load(finder)), traces, GIVEN)
+    done = []
+    picker = Picker(load(finder))
+    table = pseudo_labels(picker, traces, GIVEN, on_record=lambda *n: done.append(n))
+    assert done == [(n, N) for n in range(1, N + 1)]
     p = table[table["phase"] == "P"].reset_index(drop=True)
     assert p["how"].value_counts().to_dict() == {"kept": 14, "moved": 1, "filled": 1}
     assert (p["how"][5], p["how"][9]) == ("moved", "filled")

@@ -6,7 +6,14 @@ import math
 
 import pytest
 
-from phasenet_keras.training.rounds import best_round, goes_on
+from phasenet_keras.training.rounds import (
+    SelfTrainRound,
+    best_round,
+    goes_on,
+    read_rounds,
+    write_rounds,
+)
+from phasenet_keras.training.scores import RecordMatches, score_matches
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,14 @@ def test_the_best_round_has_the_highest_validation_f1(f1s, best):
 )
 def test_another_round_is_worth_it_only_while_the_last_was_the_best(f1s, rounds, on):
     assert goes_on(f1s, rounds) is on
+
+
+def test_rounds_that_are_read_are_those_that_were_written(tmp_path):
+    """All intervals are tuples again, not that of F1 alone."""
+    matches = [RecordMatches(1, 1, (0.01 * n,), f"e{n}") for n in range(6)]
+    scores = {"P": score_matches("P", matches, 0.1, bootstrap=20)}
+    rounds = [SelfTrainRound(1, 0.5, scores, {"P": {"chosen": 3}})]
+    write_rounds(rounds, tmp_path / "rounds.json")
+    [read] = read_rounds(tmp_path / "rounds.json")
+    assert read.scores["P"].mae_interval_s == scores["P"].mae_interval_s != (0.0, 0.0)
+    assert repr(read.scores["P"]).count("interval=(") == repr(scores["P"]).count("interval=(") == 3

@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sources import T0, labelled, noise, run, splits_of, write_text_files
 
-from phasenet_keras import Waveform
+from phasenet_keras import Waveform, assign_splits
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
+from phasenet_keras.training.demands import check_no_leak
 from phasenet_keras.training.grouping import event_length_s, groups_of, tied_groups
 from phasenet_keras.training.splits import (
     check_leakage,
@@ -230,6 +231,22 @@ def test_two_of_five_times_validate():
 
 def with_digest(record):
     return replace(facts_of(record), digest=digest_of(record))
+
+
+def test_no_split_is_advised_that_training_refuses():
+    """By station, the events of a network are on two sides."""
+    records = []
+    for n in range(50):
+        start = T0 + 86400 * (n % 5)
+        wave = Waveform(noise(n, 300, 1), 100.0, start, ("Z",), f"XX.S{n // 5}..HH")
+        records.append(LabelledWaveform(wave, {"P": (100,)}, f"r{n}", event=f"e{n % 5}"))
+    [said] = check_leakage([facts_of(record) for record in assign_splits(records, "event")])
+    assert said.startswith("warning: 10 of 10 stations are in several splits")
+    assert said.endswith(" (scores will be of known stations)")
+    by_station = assign_splits(records, "station")
+    train, dev = ([r for r in by_station if r.split == split] for split in ("train", "dev"))
+    with pytest.raises(ConfigError, match="5 events are in training and validation"):
+        check_no_leak(train, dev)
 
 
 def test_leaks_are_told(tmp_path):

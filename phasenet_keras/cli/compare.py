@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from phasenet_keras.cli.common import load_parent, make_folder, read_training_config
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.dataset import settle_dataset
-from phasenet_keras.cli.options import ADAPT, add_training_options, whole_number
+from phasenet_keras.cli.options import ADAPT, add_training_options, names, whole_number
 from phasenet_keras.data.settings import SEED, Kind, whole
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES, strategy_of
@@ -37,7 +37,7 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
     )
     add_training_options(verb)
     verb.add_argument(
-        "--strategies", type=_names, metavar="A,B", help="names, with commas (default: all)"
+        "--strategies", type=names, metavar="A,B", help="names, with commas (default: all)"
     )
     verb.add_argument(
         "--folds",
@@ -64,10 +64,6 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of results")
     verb.set_defaults(run=_run_compare)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def _numbers(kind: Kind) -> Callable[[str], tuple[int, ...]]:

@@ -16,7 +16,7 @@ from phasenet_keras.cli.common import (
 )
 from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.gather_options import add_gather_options, pair_of, read_correction
-from phasenet_keras.cli.options import file_path
+from phasenet_keras.cli.options import file_path, names
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ def add_correct(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--quakeml", type=file_path, metavar="FILE.xml", help="the same as QuakeML")
     verb.add_argument("--plot", type=Path, metavar="DIR", help="write a figure a gather here")
     verb.add_argument(
-        "--plot-shots", metavar="1,7", help="draw these shots only (default: all of them)"
+        "--plot-shots",
+        type=names,
+        default=(),
+        metavar="1,7",
+        help="draw these shots only (default: all of them)",
     )
     verb.add_argument(
         "--waveforms",
@@ -284,14 +288,14 @@ def _draw(
             waveforms.setdefault(shot, {})[receiver] = record
         notes += _said_of_others(records, waveforms)
         say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_LINES)
-    wanted = set((arguments.plot_shots or "").split(",")) - {""}
+    wanted = arguments.plot_shots
     groups = [
         (shot, rows)
         for shot, rows in corrected.groupby("shot")
         if not wanted or str(shot) in wanted
     ]
     if not groups:
-        raise ConfigError(f"--plot-shots {arguments.plot_shots}: there are no such shots")
+        raise ConfigError(f"--plot-shots {','.join(wanted)}: there are no such shots")
     with CountBar(console, "drawing") as bar:
         for done, (shot, rows) in enumerate(groups, start=1):
             save_gather(rows, arguments.plot, waveforms.get(str(shot)), rate_hz)

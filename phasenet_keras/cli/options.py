@@ -25,6 +25,7 @@ __all__ = [
     "add_training_options",
     "file_path",
     "join_empty_location",
+    "names",
     "whole_number",
 ]
 
@@ -162,6 +163,11 @@ def add_engine_option(verb: argparse.ArgumentParser) -> None:
         help="what runs the network: litert starts at once and takes less time and memory (needs "
         "pip install 'phasenet-keras[fast]'; default: %(default)s)",
     )
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names with commas between them, as the type of an argument."""
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def whole_number(kind: Kind) -> Callable[[str], int]:

@@ -99,12 +99,10 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     say(console, table, end="")
-    has_own = arguments.tolerance_s is not None or arguments.tolerance_samples is not None
     learnt = said_of_learnt(arguments.preset, records)
-    wide = "" if has_own else wide_tolerance(tolerance, records)
-    for note in (learnt, far_rates(picker, records), wide):
-        if note:
-            say(console, f"{note}.", "\n[yellow]note[/]")
+    notes = (learnt, far_rates(picker, records), wide_tolerance(tolerance, records))
+    for note in filter(None, notes):
+        say(console, f"{note}.", "\n[yellow]note[/]")
     offsets = label_offsets(picked, scores)
     for offset in offsets.values():
         say(console, f"\n{offset.text}.")

@@ -181,11 +181,8 @@ def adapt_channels(
         )
     if tuple(old) == tuple(new):
         return kernel.copy()
-    if rule == "sum":
-        row = kernel.sum(axis=1, keepdims=True) / len(new)
-        return np.repeat(row, len(new), axis=1).astype(kernel.dtype)
-    if rule == "mean":
-        row = kernel.mean(axis=1, keepdims=True)
+    if rule != "select":
+        row = kernel.sum(axis=1, keepdims=True) / len(new if rule == "sum" else old)
         return np.repeat(row, len(new), axis=1).astype(kernel.dtype)
     kept = [name for name in new if name in old]
     if not kept:

@@ -319,7 +319,7 @@ class GroupRun:
 
     def _save(self, stream: TraceStream, n_blocks: int, is_done: bool = False) -> None:
         self._picks += stream.wait()
-        stretches = [_facts_of(stretch) for stretch in stream.take_stretches()]
+        stretches = [vars(_summary_of(stretch)) for stretch in stream.take_stretches()]
         reports, stations = _sums_of([*self.parts.facts, *self._facts, *stretches])
         facts = [*reports.values(), *map(vars, stations.values())]
         state = None if is_done else stream
@@ -327,29 +327,26 @@ class GroupRun:
         self._picks, self._facts = [], []
 
 
-def _facts_of(stretch: Stretch) -> dict[str, Any]:
-    facts = vars(stretch) | {"duration_s": stretch.duration_s}
-    del facts["start_time"]
-    return facts
+def _summary_of(stretch: Stretch) -> StationSummary:
+    summary = StationSummary(stretch.station)
+    counts, failed, reason = stretch.counts, stretch.failed, stretch.reason
+    summary.add(stretch.duration_s, counts, failed=failed, reason=reason)
+    return summary
 
 
 def _sums_of(
     facts: Iterable[dict[str, Any]],
 ) -> tuple[dict[FileReport, dict[str, Any]], dict[str, StationSummary]]:
-    """Return what is said of files, each once, and of stations; facts may be such sums, too."""
+    """Return what is said of files, each once, and of stations, all that is said of each joined."""
     reports: dict[FileReport, dict[str, Any]] = {}
     stations: dict[str, StationSummary] = {}
     for fact in facts:
         if "text" in fact:
             report = FileReport(Path(fact["path"]), fact["text"], failed=fact["failed"])
             reports.setdefault(report, fact)
-        elif "n_records" in fact:
+        else:
             name = fact["station"]
             stations.setdefault(name, StationSummary(name)).join(StationSummary.of(fact))
-        else:
-            summary = stations.setdefault(fact["station"], StationSummary(fact["station"]))
-            said = {name: fact[name] for name in ("counts", "failed", "reason")}
-            summary.add(fact["duration_s"], **said)
     return reports, stations
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,34 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["Stretch", "TraceStream"]
 
 
-@dataclass
-class Stretch:
-    """What became of a stretch of record without gaps.
-
-    Attributes:
-        station: SEED id without component.
-        start_time: UTC time of its first sample.
-        sampling_rate: of the record, in Hz.
-        n_samples: of the record, taken so far.
-        counts: picks by phase.
-        reason: why there are none, or why it could not be run.
-        failed: True if it could not be run at all.
-    """
-
-    station: str
-    start_time: UTCDateTime
-    sampling_rate: float
-    n_samples: int = 0
-    counts: dict[str, int] = field(default_factory=dict)
-    reason: str = ""
-    failed: bool = False
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds, samples over sampling rate."""
-        return self.n_samples / self.sampling_rate
-
-
 class TraceStream:
     """Picks traces that come in time order, in pieces of any size.
 
@@ -89,7 +60,7 @@ class TraceStream:
         self._assemblers: dict[RecordKey, Assembler] = {}
         self._keys = RecordKeys()
         self._companies: dict[RecordKey, Company] = {}
-        self._open: dict[RecordKey, _OpenStretch] = {}
+        self._open: dict[RecordKey, Stretch] = {}
         self._submit = BatchedSubmit(picker.submit)
         self._stretches: list[Stretch] = []
 
@@ -155,34 +126,48 @@ class TraceStream:
 
     def _take(self, key: RecordKey, pieces: list[Piece], n_ahead: int = 0) -> list[Pick]:
         picks = self._open[key].wait() if key in self._open and not n_ahead else []
-        ended: deque[_OpenStretch] = deque()
+        ended: deque[Stretch] = deque()
         n_samples = 0  # of those that have ended
         for piece in pieces:
             if piece.is_begin:
-                self._open[key] = _OpenStretch(self._picker, self._submit, key[0], piece)
+                self._open[key] = Stretch(self._picker, self._submit, key[0], piece)
             picks += self._open[key].feed(piece, n_ahead)
             if piece.is_end:
                 ended.append(self._open.pop(key))
-                n_samples += ended[-1].stretch.n_samples
+                n_samples += ended[-1].n_samples
             while ended and n_samples > MOST_WAITING_SAMPLES:
-                n_samples -= ended[0].stretch.n_samples
+                n_samples -= ended[0].n_samples
                 picks += self._finish(ended.popleft())
         for stretch in ended:
             picks += self._finish(stretch)
         return picks
 
-    def _finish(self, stretch: _OpenStretch) -> list[Pick]:
-        self._stretches.append(stretch.stretch)
+    def _finish(self, stretch: Stretch) -> list[Pick]:
+        self._stretches.append(stretch)
         return stretch.finish()
 
 
-class _OpenStretch:
-    """A stretch that is being picked; one that cannot be is only counted."""
+class Stretch:
+    """A stretch of record without gaps that is picked; one that cannot be run is only counted.
+
+    Attributes:
+        station: SEED id without component.
+        start_time: UTC time of its first sample.
+        sampling_rate: of the record, in Hz.
+        n_samples: of the record, taken so far.
+        counts: picks by phase.
+        reason: why there are none, or why it could not be run.
+        failed: True if it could not be run at all.
+    """
 
     def __init__(self, picker: Picker, submit: Submit, station: str, piece: Piece) -> None:
         self._picker = picker
         self._units = piece.units
-        self.stretch = Stretch(station, piece.start_time, piece.sampling_rate)
+        self.station, self.start_time = station, piece.start_time
+        self.sampling_rate, self.n_samples = piece.sampling_rate, 0
+        self.counts: dict[str, int] = {}
+        self.reason, self.failed = "", False
+        self._state: RecordState | None = None
         preset = picker.preset
         try:
             columns = channel_columns(
@@ -194,8 +179,7 @@ class _OpenStretch:
             is_left = new_hz == piece.sampling_rate
             resampler = None if is_left else Resampler(piece.sampling_rate, new_hz)
         except PhaseNetKerasError as error:
-            self._state = None
-            self.stretch.reason, self.stretch.failed = str(error), True
+            self.reason, self.failed = str(error), True
             return
         reached_hz = resampler.reached_hz if resampler else piece.sampling_rate
         self._annotation = Annotation(
@@ -209,8 +193,14 @@ class _OpenStretch:
         settings = picker.stream_settings(reached_hz, submit)
         self._state = RecordState(settings, columns, piece.sampling_rate, resampler)
 
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds, samples over sampling rate."""
+        return self.n_samples / self.sampling_rate
+
     def feed(self, piece: Piece, n_ahead: int = 0) -> list[Pick]:
-        self.stretch.n_samples += piece.data.shape[0]
+        """Take the next piece; return the picks that have become certain."""
+        self.n_samples += piece.data.shape[0]
         if self._state is None:
             return []
         found = self._state.feed(piece.data, n_ahead) if piece.data.shape[0] else []
@@ -222,16 +212,16 @@ class _OpenStretch:
         """Return the picks that are left of a stretch that has ended, and say if there are none."""
         if self._state is None:
             return []
-        picks = self._picks_of(self._state.finish())
-        if not self.stretch.counts:
-            state = self._state
-            self.stretch.reason = why_no_picks(
+        state, self._state = self._state, None
+        picks = self._picks_of(state.finish())
+        if not self.counts:
+            self.reason = why_no_picks(
                 self._picker.preset,
                 state.highest,
                 state.n_samples,
                 bool(state.is_live.any()),
-                self.stretch.n_samples,
-                self.stretch.sampling_rate,
+                self.n_samples,
+                self.sampling_rate,
             )
         return picks
 
@@ -242,5 +232,5 @@ class _OpenStretch:
     def _picks_of(self, found: list[Found]) -> list[Pick]:
         picks = [self._picker.pick_of(item, self._annotation, self._units) for item in found]
         for pick in picks:
-            self.stretch.counts[pick.phase] = self.stretch.counts.get(pick.phase, 0) + 1
+            self.counts[pick.phase] = self.counts.get(pick.phase, 0) + 1
         return picks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
@@ -10,7 +10,7 @@ from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
 from phasenet_keras.io.wording import some
 from phasenet_keras.training.checks_data import axis_of, name_of, unknown_labels
-from phasenet_keras.training.doctor import Finding
+from phasenet_keras.training.doctor import Finding, listed
 from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["check_labels", "check_places"]
@@ -22,16 +22,17 @@ LOW_RATE_HZ = 20.0
 FIRST_SAMPLES, FIRST_PART, LEAST_PART = 2, 0.01, 0.001
 
 
-def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> list[Finding]:
+@listed
+def check_labels(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> Iterator[Finding]:
     """Look for labels that the network has no phase for, and for those of `check_places`."""
-    unknown = unknown_labels(records, phases[1:])
-    found = [Finding("labels of unknown phases", unknown)] if unknown else []
-    return found + check_places(records)
+    if unknown := unknown_labels(records, phases[1:]):
+        yield Finding("labels of unknown phases", unknown)
+    yield from check_places(records)
 
 
-def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:
+@listed
+def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> Iterator[Finding]:
     """Look for S before P, units that may be mistaken, and arrivals that may stand for none."""
-    found = []
     given = [(record.arrivals or {}, _latest_in_seconds(record)) for record in records]
     both = [
         (record, a)
@@ -42,44 +43,36 @@ def check_places(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Find
     # Where a record has several, the first S may be of an event whose P was before the record.
     sure = [record for record, a in early if len(a["P"]) == len(a["S"]) == 1]
     if both and len(early) >= NEARLY_ALL * len(both):
-        found.append(
-            Finding(
-                "S before P",
-                f"the first S is before the first P in {len(early)} of {len(both)} records that "
-                "have both: the columns of the labels are exchanged, or not in samples of the "
-                "records",
-            )
+        yield Finding(
+            "S before P",
+            f"the first S is before the first P in {len(early)} of {len(both)} records that "
+            "have both: the columns of the labels are exchanged, or not in samples of the "
+            "records",
         )
     elif sure:
-        found.append(
-            Finding(
-                "S before P in some records",
-                f"it is in {len(sure)} of {len(both)} that have both, {some(map(name_of, sure))}: "
-                "correct or remove these labels, unless they are of two events",
-            )
+        yield Finding(
+            "S before P in some records",
+            f"it is in {len(sure)} of {len(both)} that have both, {some(map(name_of, sure))}: "
+            "correct or remove these labels, unless they are of two events",
         )
     n_same = sum(a["S"] == a["P"] for _, a in both)
     if n_same >= max(LEAST_ARRIVALS, NEARLY_ALL * len(both)):
-        found.append(
-            Finding(
-                "S at P",
-                f"S is at the very sample of P in {n_same} of {len(both)} records that have both: "
-                "was one column copied to the other? Leave S out where it is not known",
-            )
+        yield Finding(
+            "S at P",
+            f"S is at the very sample of P in {n_same} of {len(both)} records that have both: "
+            "was one column copied to the other? Leave S out where it is not known",
         )
-    found += _check_rates(records) or _look_like_seconds(given)
+    yield from _check_rates(records) or _look_like_seconds(given)
     for phase in sorted({phase for arrivals, _ in given for phase in arrivals}):
         samples = [sample for arrivals, _ in given for sample in arrivals.get(phase, ())]
         if are_fillers(samples):
-            found.append(
-                Finding(
-                    "labels at sample 0",
-                    f"{samples.count(0)} of {len(samples)} arrivals of {phase} are at sample 0, "
-                    "all others well behind: does 0 stand for no pick? Leave the arrival out where "
-                    "there is none",
-                )
+            yield Finding(
+                "labels at sample 0",
+                f"{samples.count(0)} of {len(samples)} arrivals of {phase} are at sample 0, "
+                "all others well behind: does 0 stand for no pick? Leave the arrival out where "
+                "there is none",
             )
-    return found + _labelled_twice(records)
+    yield from _labelled_twice(records)
 
 
 def _check_rates(records: Sequence[LabelledWaveform | RecordFacts]) -> list[Finding]:

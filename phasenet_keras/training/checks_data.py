@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from phasenet_keras.data.preprocess import arrange_channels
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.parts import RecordFacts
-from phasenet_keras.training.doctor import Finding
+from phasenet_keras.training.doctor import Finding, listed
 from phasenet_keras.training.grouping import NAMED, groups_of, names_of
 from phasenet_keras.training.splits import facts_of
 from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
@@ -100,14 +100,14 @@ def untaught_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) 
     return [phase for phase in phases if not any(phase in r.arrivals for r in records)]
 
 
-def check_taught(untaught: Sequence[str], *, has_parent: bool) -> list[Finding]:
+@listed
+def check_taught(untaught: Sequence[str], *, has_parent: bool) -> Iterator[Finding]:
     """Say which phases were not taught, and that they are not picked.
 
     Args:
         untaught: the phases, of `untaught_phases`.
         has_parent: whether the network began with the weights of a parent.
     """
-    found = []
     for phase in untaught:
         text = f"no record has a label of {phase}, so {phase} is not picked (its threshold is 1): "
         text += "label some"
@@ -115,37 +115,31 @@ def check_taught(untaught: Sequence[str], *, has_parent: bool) -> list[Finding]:
             option = f"--{phase.lower()}-threshold 0.3, " if phase in ("P", "S") else ""
             text += f", or ask for what the parent's weights make of it ({option}in Python "
             text += f'thresholds={{"{phase}": 0.3}})'
-        found.append(Finding("a phase was not taught", text))
-    return found
+        yield Finding("a phase was not taught", text)
 
 
+@listed
 def check_split(
     train_records: Sequence[LabelledWaveform], dev_records: Sequence[LabelledWaveform]
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Look for events, gathers, names or waveforms that are in training and validation."""
-    found = []
     for field, names in shared_groups(train_records, dev_records).items():
         there = {getattr(record, field) for record in (*train_records, *dev_records)}
         is_one = len(there) == 1 and field in NAMED  # of which no split can make two
         remedy = f"label records of other {field}s" if is_one else f"split by {field}"
-        found.append(
-            Finding(
-                f"{field}s in two splits",
-                f"{len(names)} {field}s are in training and validation, e.g. "
-                f"{', '.join(names[:3])}, so that the validation loss says too little: {remedy}",
-            )
+        yield Finding(
+            f"{field}s in two splits",
+            f"{len(names)} {field}s are in training and validation, e.g. "
+            f"{', '.join(names[:3])}, so that the validation loss says too little: {remedy}",
         )
     same = identical_records(train_records, dev_records)
     if same:
         pairs = ", ".join(f"{one} and {other}" for one, other in same[:3])
-        found.append(
-            Finding(
-                "waveforms in two splits",
-                f"{len(same)} validation records hold the same samples as training records, e.g. "
-                f"{pairs}: remove the copies, and split anew",
-            )
+        yield Finding(
+            "waveforms in two splits",
+            f"{len(same)} validation records hold the same samples as training records, e.g. "
+            f"{pairs}: remove the copies, and split anew",
         )
-    return found
 
 
 def check_variety(dev_records: Sequence[LabelledWaveform]) -> list[Finding]:

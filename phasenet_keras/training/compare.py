@@ -92,23 +92,19 @@ def compare(
         The results of all runs, with their scores; its ``folder`` is that of the comparison.
 
     Raises:
-        ConfigError: for an unknown strategy, a parent with layers frozen by hand, no test records,
-            copies of others among them, no label to train on, or a folder of other settings,
-            records or parent.
+        ConfigError: for an unknown strategy, two of one name, a parent with layers frozen by hand,
+            no test records, copies of others among them, no label to train on or to test by, or a
+            folder of other settings, records or parent.
     """
     check_network(parent)
     folder = folder_to_write(folder)
     records = list(check_records(records))
     seeds = settled("seeds", _several(SEED), seeds)
     sizes = settled("sizes", _several(whole(1)), sizes)
-    named = [strategies] if isinstance(strategies, str) else strategies
-    plans = {plan.name: plan for plan in map(strategy_of, named)}
+    plans = _plans([strategies] if isinstance(strategies, str) else strategies)
     config = config_of(config)
     parts = fold_splits(records, folds)
-    for part in parts:
-        check_training(parent, config, part["train"], part["dev"], part["test"])
-        for n in sizes:
-            check_labelled(spread(part["train"], n), parent.config.phases[1:])
+    _check_parts(parts, parent, config, sizes)
     # As `train` would settle it: the records of a test have no part in it.
     config = config.settled(parts[0]["train"], parts[0]["dev"])
     rate = records[0].waveform.sampling_rate
@@ -139,6 +135,33 @@ def compare(
             write_json(result.to_dict(), place / RESULT, sort_keys=False)
         results.append(result)
     return Comparison(tuple(results), tolerances_s, folder, _neighbours(parts, tolerances_s))
+
+
+def _plans(strategies: Sequence[str | TransferStrategy]) -> dict[str, TransferStrategy]:
+    """Return strategies by name; refuse a name that another has, which its runs would be called."""
+    plans: dict[str, TransferStrategy] = {}
+    for plan in map(strategy_of, strategies):
+        if plan.name == ZERO_SHOT or plans.setdefault(plan.name, plan) != plan:
+            raise ConfigError(
+                f"two of what is compared are called '{plan.name}' ({ZERO_SHOT} is the parent as "
+                "it is): give each strategy a name of its own"
+            )
+    return plans
+
+
+def _check_parts(
+    parts: Sequence[Mapping[str, Sequence[LabelledWaveform]]],
+    parent: PhaseNet,
+    config: TrainConfig,
+    sizes: Sequence[int],
+) -> None:
+    """Refuse records that could not be trained on, or say nothing of what was trained."""
+    phases = parent.config.phases[1:]
+    for part in parts:
+        check_training(parent, config, part["train"], part["dev"], part["test"])
+        for n in sizes:
+            check_labelled(spread(part["train"], n), phases)
+    check_labelled([record for part in parts for record in part["test"]], phases, "to test")
 
 
 def said_of_others(comparison: Comparison) -> str:

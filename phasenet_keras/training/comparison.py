@@ -13,11 +13,11 @@ import numpy as np
 
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
-from phasenet_keras.training.label_offset import LabelOffset, commonest, offset_worth_saying
+from phasenet_keras.training.label_offset import LabelOffset, constant_offset
 from phasenet_keras.training.learner import EpochReport
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.neighbours import LEAST_BESIDE
-from phasenet_keras.training.picked import FAR, RecordTimes
+from phasenet_keras.training.picked import RecordTimes
 from phasenet_keras.training.score_table import with_interval
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1, score_matches
 from phasenet_keras.types import ConfigError, nearest_name
@@ -164,7 +164,10 @@ class Comparison(ShortRepr):
         return self._scored[strategy, size]
 
     def _matches(self, strategy: str, size: int) -> dict[str, list[list[RecordMatches]]]:
-        """Return the matches of each record, by phase, for each seed in order."""
+        """Return the matches of each record, by phase, for each seed in order.
+
+        Not every fold has labels of every phase.
+        """
         chosen = [r for r in self.results if r.run.strategy == strategy and r.run.n_records == size]
         seeds = sorted({result.run.seed for result in chosen})
         return {
@@ -173,11 +176,11 @@ class Comparison(ShortRepr):
                     record.matches(self.tolerances_s[phase])
                     for result in chosen
                     if result.run.seed == seed
-                    for record in result.times[phase]
+                    for record in result.times.get(phase, ())
                 ]
                 for seed in seeds
             ]
-            for phase in (chosen[0].times if chosen else ())
+            for phase in sorted({phase for result in chosen for phase in result.times})
         }
 
     def neighbour_scores(self) -> dict[str, PhaseScores]:
@@ -216,17 +219,13 @@ class Comparison(ShortRepr):
     def offsets(self) -> dict[str, LabelOffset]:
         """Return the phases whose picks, as they are, would be right if they were moved.
 
-        By a constant time each, found in the test records; see `label_offsets`.
+        By a constant time each, found in the test records; see `constant_offset`.
         """
         found = {}
         for phase, score in self.scores(ZERO_SHOT).items():
-            rows = [t for r in self.results if r.run.strategy == ZERO_SHOT for t in r.times[phase]]
-            wide = [row.matches(FAR * score.tolerance_s) for row in rows]
-            offset_s = commonest(
-                [s for match in wide for s in match.residuals_s], score.tolerance_s
-            )
-            fitted = [row.moved(-offset_s).matches(score.tolerance_s) for row in rows]
-            offset = offset_worth_saying(score, offset_s, fitted)
+            as_it_is = [r.times for r in self.results if r.run.strategy == ZERO_SHOT]
+            rows = [row for times in as_it_is for row in times.get(phase, ())]
+            offset = constant_offset(score, rows, [score.tolerance_s] * len(rows))
             if offset:
                 found[phase] = offset
         return found

@@ -54,14 +54,9 @@ class _Gather:
     """Offsets, times (NaN: no usable pick) and weights in order of offset, and the regressors."""
 
     def __init__(
-        self,
-        x: np.ndarray,
-        t: np.ndarray,
-        settings: PhaseCorrection,
-        weights: np.ndarray | None = None,
+        self, x: np.ndarray, t: np.ndarray, settings: PhaseCorrection, weights: np.ndarray
     ) -> None:
-        self.x, self.t, self.settings = x, t, settings
-        self.weights = np.ones(len(t)) if weights is None else weights
+        self.x, self.t, self.settings, self.weights = x, t, settings, weights
         self.a, self.picked = np.abs(x), np.isfinite(t)
         steps = np.diff(np.unique(x))
         self.spacing = float(np.median(steps)) if steps.size else 1.0
@@ -96,7 +91,7 @@ class _Gather:
 
 
 def fit_gather(
-    x: np.ndarray, t: np.ndarray, settings: PhaseCorrection, weights: np.ndarray | None = None
+    x: np.ndarray, t: np.ndarray, settings: PhaseCorrection, weights: np.ndarray
 ) -> GatherFit:
     """Correct one gather whose offsets are finite and in ascending order; weights are above 0."""
     gather = _Gather(x, t, settings, weights)
@@ -127,7 +122,8 @@ def curve_errors(
         order = np.lexsort((t, x))
         order = order[np.isfinite(x[order])]
         usable = (t > settings.earliest) & (t < settings.latest)
-        gather = _Gather(x[order], np.where(usable, t, np.nan)[order], settings)
+        wanted = np.where(usable, t, np.nan)[order]
+        gather = _Gather(x[order], wanted, settings, np.ones(len(order)))
         for group in _groups(gather):
             inliers = np.flatnonzero(_curve(gather, group)[2])
             for fold in range(folds):

@@ -7,9 +7,11 @@ Here is what can be told from numbers: losses, weights, answers. Records are jud
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import combinations
+from typing import ParamSpec
 
 import numpy as np
 
@@ -24,6 +26,7 @@ __all__ = [
     "check_outputs",
     "check_regularizer",
     "check_weights",
+    "listed",
 ]
 
 # A network that answers every phase alike everywhere has a loss of ln(n); a little more is luck.
@@ -53,12 +56,26 @@ class Finding:
     text: str
 
 
+Given = ParamSpec("Given")
+
+
+def listed(check: Callable[Given, Iterator[Finding]]) -> Callable[Given, list[Finding]]:
+    """Give as a list what a check yields."""
+
+    @wraps(check)
+    def run(*args: Given.args, **kwargs: Given.kwargs) -> list[Finding]:
+        return list(check(*args, **kwargs))
+
+    return run
+
+
+@listed
 def check_history(
     first_loss: float,
     learning_rates: Sequence[float],
     n_phases: int,
     ignorant_loss: float = 0.0,
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Look at the first loss and at the learning rates.
 
     Args:
@@ -68,41 +85,34 @@ def check_history(
         ignorant_loss: loss of a network that answers every phase alike, in nats a sample, where
             class weights make it more than ``ln(n_phases)``.
     """
-    found = []
     bound = max(math.log(n_phases), ignorant_loss)
     if INITIAL_LOSS_MARGIN * bound < first_loss < math.inf:
         what = f"ln({n_phases})" if bound == math.log(n_phases) else "the weighted loss"
-        found.append(
-            Finding(
-                "initial loss too high",
-                f"the first loss is {first_loss:.2f}, above {what} = {bound:.2f} of a network that "
-                "knows nothing: labels in another order than the network's phases, another "
-                "normalisation, or a learning_rate too high; check these in this order",
-            )
+        yield Finding(
+            "initial loss too high",
+            f"the first loss is {first_loss:.2f}, above {what} = {bound:.2f} of a network that "
+            "knows nothing: labels in another order than the network's phases, another "
+            "normalisation, or a learning_rate too high; check these in this order",
         )
     highest = max(learning_rates)
     low = sum(rate < LEAST_RATE_PART * highest for rate in learning_rates)
     if highest < LEAST_LEARNING_RATE:
-        found.append(
-            Finding(
-                "learning rate near zero",
-                f"the learning rate never exceeded {highest:.1g}: raise it",
-            )
+        yield Finding(
+            "learning rate near zero",
+            f"the learning rate never exceeded {highest:.1g}: raise it",
         )
     elif 2 * low > len(learning_rates):
-        found.append(
-            Finding(
-                "learning rate near zero",
-                f"in {low} of {len(learning_rates)} epochs the learning rate was below a fiftieth "
-                f"of its highest, {highest:.1g}: let it fall later, or train fewer epochs",
-            )
+        yield Finding(
+            "learning rate near zero",
+            f"in {low} of {len(learning_rates)} epochs the learning rate was below a fiftieth "
+            f"of its highest, {highest:.1g}: let it fall later, or train fewer epochs",
         )
-    return found
 
 
+@listed
 def check_losses(
     train_losses: Sequence[float], dev_losses: Sequence[float], kept_epoch: int | None = None
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Look at how the losses went on; without an epoch that is kept, the parent is."""
     sick = [
         epoch
@@ -110,13 +120,12 @@ def check_losses(
         if not np.isfinite(pair).all()
     ]
     if sick:
-        return [
-            Finding(
-                "loss not finite",
-                f"the loss is NaN or infinite in {len(sick)} epochs, first in epoch {sick[0]}: "
-                "lower learning_rate",
-            )
-        ]
+        yield Finding(
+            "loss not finite",
+            f"the loss is NaN or infinite in {len(sick)} epochs, first in epoch {sick[0]}: "
+            "lower learning_rate",
+        )
+        return
     best = int(np.argmin(dev_losses))
     kept = "the parent" if kept_epoch is None else f"epoch {kept_epoch}"
     after = len(dev_losses) - 1 - best
@@ -126,15 +135,12 @@ def check_losses(
         and last_train < OVERFITTING_PART * last_dev
         and last_dev > OVERFITTING_RISE * dev_losses[best]
     ):
-        return [
-            Finding(
-                "overfitting",
-                f"since epoch {best} the validation loss rose from {dev_losses[best]:.4f} to "
-                f"{last_dev:.4f}, that of training is {last_train:.4f} (kept, by F1, is {kept}); "
-                "label more records, augment more, or freeze more stages",
-            )
-        ]
-    return []
+        yield Finding(
+            "overfitting",
+            f"since epoch {best} the validation loss rose from {dev_losses[best]:.4f} to "
+            f"{last_dev:.4f}, that of training is {last_train:.4f} (kept, by F1, is {kept}); "
+            "label more records, augment more, or freeze more stages",
+        )
 
 
 def check_regularizer(data_loss: float, regularizer_loss: float) -> list[Finding]:
@@ -156,22 +162,22 @@ def check_regularizer(data_loss: float, regularizer_loss: float) -> list[Finding
     ]
 
 
+@listed
 def check_weights(
     before: Mapping[str, np.ndarray],
     after: Mapping[str, np.ndarray],
     strategy: TransferStrategy,
     stages: Sequence[str],
     n_epochs: int,
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Compare weights before and after training with what the strategy asked for."""
     moved = {name.split("_")[0] for name in after if not np.array_equal(before[name], after[name])}
     frozen_always = set(stages)
     for epoch in range(n_epochs):
         frozen_always &= set(strategy.frozen_at(epoch, stages))
-    found = []
     if not moved:
-        found.append(
-            Finding("no weight moved", "training changed nothing: learning rate, or all is frozen")
+        yield Finding(
+            "no weight moved", "training changed nothing: learning rate, or all is frozen"
         )
     steps = [
         np.linalg.norm(after[name] - before[name]) / max(float(np.linalg.norm(before[name])), 1e-12)
@@ -179,44 +185,36 @@ def check_weights(
         if name.endswith("/kernel") and np.isfinite(after[name]).all()
     ]
     if moved and 0.0 < max(steps, default=0.0) < LEAST_STEP:
-        found.append(
-            Finding(
-                "learning rate near zero",
-                f"no kernel moved by more than {max(steps):.1g} of its size: raise learning_rate",
-            )
+        yield Finding(
+            "learning rate near zero",
+            f"no kernel moved by more than {max(steps):.1g} of its size: raise learning_rate",
         )
     wrongly_moved = [stage for stage in stages if stage in moved & frozen_always]
     if wrongly_moved:
-        found.append(
-            Finding(
-                "frozen set not as asked",
-                f"strategy '{strategy.name}' freezes {', '.join(wrongly_moved)}, which moved",
-            )
+        yield Finding(
+            "frozen set not as asked",
+            f"strategy '{strategy.name}' freezes {', '.join(wrongly_moved)}, which moved",
         )
     still = [stage for stage in stages if stage not in moved | frozen_always]
     if moved and still:
-        found.append(
-            Finding(
-                "frozen set not as asked",
-                f"strategy '{strategy.name}' trains {', '.join(still)}, which did not move",
-            )
+        yield Finding(
+            "frozen set not as asked",
+            f"strategy '{strategy.name}' trains {', '.join(still)}, which did not move",
         )
     bad = [name for name, array in after.items() if not np.isfinite(array).all()]
     huge = [n for n in after if n not in bad and np.abs(after[n]).max(initial=0.0) > EXPLODED]
     if bad or huge:
-        found.append(
-            Finding(
-                "weights exploded",
-                f"{', '.join((bad + huge)[:3])} hold NaN or values above {EXPLODED:g}: lower "
-                "learning_rate",
-            )
+        yield Finding(
+            "weights exploded",
+            f"{', '.join((bad + huge)[:3])} hold NaN or values above {EXPLODED:g}: lower "
+            "learning_rate",
         )
-    return found
 
 
+@listed
 def check_outputs(
     probabilities: np.ndarray, phases: Sequence[str], labelled: Collection[str] | None = None
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Look at a network's answers to validation records.
 
     Args:
@@ -226,28 +224,23 @@ def check_outputs(
             everywhere.
     """
     if not np.isfinite(probabilities).all():
-        return [Finding("output not finite", "the network answers NaN: lower learning_rate")]
-    found = []
+        yield Finding("output not finite", "the network answers NaN: lower learning_rate")
+        return
     for column, phase in enumerate(phases[1:], start=1):
         answers = probabilities[..., column]
         if answers.std() < COLLAPSED_STD:
-            found.append(
-                Finding(
-                    "output collapsed",
-                    f"the probability of {phase} is {float(answers.mean()):.3f} everywhere: no "
-                    f"record teaches {phase}, or class_weights drown it",
-                )
+            yield Finding(
+                "output collapsed",
+                f"the probability of {phase} is {float(answers.mean()):.3f} everywhere: no "
+                f"record teaches {phase}, or class_weights drown it",
             )
         elif answers.max() < NOISE_PROBABILITY and (labelled is None or phase in labelled):
-            found.append(
-                Finding(
-                    "output is all noise",
-                    f"the probability of {phase} is nowhere above {float(answers.max()):.3f}, also "
-                    f"where {phase} is labelled: train longer, raise learning_rate or the class "
-                    f"weight of {phase}, or widen label_sigma_samples",
-                )
+            yield Finding(
+                "output is all noise",
+                f"the probability of {phase} is nowhere above {float(answers.max()):.3f}, also "
+                f"where {phase} is labelled: train longer, raise learning_rate or the class "
+                f"weight of {phase}, or widen label_sigma_samples",
             )
-    return found
 
 
 def check_found(
@@ -273,9 +266,10 @@ def check_found(
     ]
 
 
+@listed
 def check_label_order(
     probabilities: np.ndarray, targets: np.ndarray, phases: Sequence[str]
-) -> list[Finding]:
+) -> Iterator[Finding]:
     """Look whether two phases are exchanged: each one's answers fit the other's labels.
 
     Judge the parent: a network that was trained on exchanged labels agrees with them.
@@ -288,10 +282,9 @@ def check_label_order(
     n = len(phases)
     columns = np.concatenate([probabilities.reshape(-1, n), targets[..., :n].reshape(-1, n)], 1)
     if not np.isfinite(columns).all():
-        return []
+        return
     with np.errstate(divide="ignore", invalid="ignore"):
         fit = np.nan_to_num(np.asarray(np.corrcoef(columns.T.astype(np.float64)))[:n, n:])
-    found = []
     for one, other in combinations(range(1, n), 2):
         if (
             targets[..., one].any()
@@ -300,13 +293,10 @@ def check_label_order(
             and fit[other, one] > fit[other, other] + ORDER_MARGIN
         ):
             a, b = phases[one], phases[other]
-            found.append(
-                Finding(
-                    "labels look swapped",
-                    f"the network's {a} goes with the labels of {b} (correlation "
-                    f"{fit[one, other]:.2f}, with {a} {fit[one, one]:.2f}), its {b} with those of "
-                    f"{a} ({fit[other, one]:.2f}, with {b} {fit[other, other]:.2f}): exchange the "
-                    f"columns of the labels, or the network's phases ({', '.join(phases)})",
-                )
+            yield Finding(
+                "labels look swapped",
+                f"the network's {a} goes with the labels of {b} (correlation "
+                f"{fit[one, other]:.2f}, with {a} {fit[one, one]:.2f}), its {b} with those of "
+                f"{a} ({fit[other, one]:.2f}, with {b} {fit[other, other]:.2f}): exchange the "
+                f"columns of the labels, or the network's phases ({', '.join(phases)})",
             )
-    return found

@@ -20,7 +20,7 @@ from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.times import span_text
 from phasenet_keras.training.checks_data import name_of, unknown_labels
 from phasenet_keras.training.demands import check_picker
-from phasenet_keras.training.matching import Tolerance, tolerance_of
+from phasenet_keras.training.matching import RULES, Tolerance, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.scores import (
     THRESHOLDS,
@@ -103,10 +103,8 @@ def evaluate(
     if not records:
         raise ConfigError("there are no records to evaluate")
     _check_phases(records, [*picker.thresholds])
-    has_own = tolerance_s is not None or tolerance_samples is not None
-    for text in (far_rates(picker, records), "" if has_own else wide_tolerance(tolerance, records)):
-        if text:
-            warnings.warn(text, RecordWarning, stacklevel=2)
+    for text in filter(None, (far_rates(picker, records), wide_tolerance(tolerance, records))):
+        warnings.warn(text, RecordWarning, stacklevel=2)
     noise = [_without_arrivals(record, picker.thresholds) for record in noise_records]
     picked = pick_records(picker, [*records, *noise], on_record=on_record)
     return score_picked(
@@ -231,7 +229,9 @@ def score_curves(
 
 
 def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) -> str:
-    """Say that a tolerance is too wide for records, by their medians; empty where it is not.
+    """Say that a rule's tolerance is too wide for records, by their medians; empty where it is not.
+
+    One that was given in place of the rule's is as it was wanted.
 
     Example:
         >>> from obspy import UTCDateTime
@@ -239,6 +239,8 @@ def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) ->
         >>> wide_tolerance(tolerance_of(), [LabelledWaveform(wave, {"P": (300,)})])[:51]
         'the tolerance of 0.1 s is 200 samples of these reco'
     """
+    if tolerance != RULES[tolerance.rule]:
+        return ""
     rate = float(np.median([record.waveform.sampling_rate for record in records]))
     length_s = float(np.median([record.waveform.duration_s for record in records]))
     size_s = tolerance.at(rate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from phasenet_keras.training.doctor import (
     check_outputs,
     check_regularizer,
     check_weights,
+    listed,
 )
 from phasenet_keras.training.freezing import apply_phase
 from phasenet_keras.types import LabelledWaveform
@@ -170,7 +171,8 @@ def check_batch_norms(
     ]
 
 
-def check_filters(net: PhaseNet, x: np.ndarray) -> list[Finding]:
+@listed
+def check_filters(net: PhaseNet, x: np.ndarray) -> Iterator[Finding]:
     """Look for stages most of whose filters are dead, and for filters that explode.
 
     A filter is dead if it is zero after the ReLU for all windows, or its gamma is next to zero.
@@ -193,24 +195,18 @@ def check_filters(net: PhaseNet, x: np.ndarray) -> list[Finding]:
             dead.append(f"{int(is_dead.sum())} of {len(is_dead)} in {stage}")
         if not (peak < EXPLODED_ACTIVATION).all():
             huge.append(f"{stage} ({float(peak.max()):.1g})")
-    found = []
     if dead:
-        found.append(
-            Finding(
-                "dead filters",
-                f"filters are zero for all validation records: {', '.join(dead)}; lower "
-                "learning_rate, or start these stages from the parent's weights",
-            )
+        yield Finding(
+            "dead filters",
+            f"filters are zero for all validation records: {', '.join(dead)}; lower "
+            "learning_rate, or start these stages from the parent's weights",
         )
     if huge:
-        found.append(
-            Finding(
-                "exploding filters",
-                f"activations are above {EXPLODED_ACTIVATION:g} in {', '.join(huge)}: lower "
-                "learning_rate, or load the parent with rebalance=True",
-            )
+        yield Finding(
+            "exploding filters",
+            f"activations are above {EXPLODED_ACTIVATION:g} in {', '.join(huge)}: lower "
+            "learning_rate, or load the parent with rebalance=True",
         )
-    return found
 
 
 def _largest_activations(net: PhaseNet, x: np.ndarray) -> dict[str, np.ndarray]:

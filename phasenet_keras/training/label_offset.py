@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from phasenet_keras.io.times import residual_unit
-from phasenet_keras.training.picked import PickedRecord, matches_of, residuals_by_phase
-from phasenet_keras.training.scores import PhaseScores, RecordMatches
+from phasenet_keras.training.picked import FAR, PickedRecord, RecordTimes, times_of
+from phasenet_keras.training.scores import PhaseScores
 
-__all__ = ["LabelOffset", "commonest", "label_offsets", "moved", "offset_worth_saying"]
+__all__ = ["LabelOffset", "constant_offset", "label_offsets", "moved"]
 
 # What is said must be worth saying: arrivals enough, and scores that change by more than chance.
 LEAST_PAIRS = 8
@@ -60,36 +60,41 @@ def label_offsets(
 ) -> dict[str, LabelOffset]:
     """Find the phases whose picks would be right if they were moved by a constant time.
 
-    The time is the median of the residuals in that window of twice the tolerance which holds most
-    of them. It is reported if F1 would rise by 0.2 and eight pairs agree.
-
     Returns:
-        By phase; nothing for phases whose labels and picks agree, or differ without a rule.
+        By phase, see `constant_offset`; nothing for phases whose labels and picks agree, or differ
+        without a rule.
 
     Example:
         >>> label_offsets([], {})
         {}
     """
     found = {}
-    for phase, residuals in residuals_by_phase(picked, scores).items():
-        score = scores[phase]
-        offset_s = commonest(residuals, score.tolerance_s)
-        fitted = [moved(one, {phase: -offset_s}) for one in picked]
-        offset = offset_worth_saying(
-            score, offset_s, matches_of(fitted, phase, score.threshold, score.tolerance)
-        )
-        if offset:
+    for phase, score in scores.items():
+        labelled = [one for one in picked if phase in one.record.arrivals]
+        rows = [times_of(one, phase, score.threshold) for one in labelled]
+        near_s = [score.tolerance.at(one.record.waveform.sampling_rate) for one in labelled]
+        if offset := constant_offset(score, rows, near_s):
             found[phase] = offset
     return found
 
 
-def offset_worth_saying(
-    score: PhaseScores, offset_s: float, fitted: Sequence[RecordMatches]
+def constant_offset(
+    score: PhaseScores, rows: Sequence[RecordTimes], near_s: Sequence[float]
 ) -> LabelOffset | None:
-    """Return a constant time between picks and labels; None where it explains little.
+    """Return the constant time between picks and labels of a phase; None where it explains little.
 
-    ``fitted`` are the matches of the same records with the picks moved by ``-offset_s``.
+    The time is the median of the residuals in that window of twice the tolerance which holds most
+    of them. It is reported if F1 would rise by 0.2 and eight pairs agree.
+
+    Args:
+        score: of the phase in these records.
+        rows: labels and picks of each.
+        near_s: the tolerance in each, in seconds.
     """
+    pairs = list(zip(rows, near_s, strict=True))
+    residuals_s = [s for row, size_s in pairs for s in row.matches(FAR * size_s).residuals_s]
+    offset_s = _commonest(residuals_s, score.tolerance_s)
+    fitted = [row.moved(-offset_s).matches(size_s) for row, size_s in pairs]
     n_pairs = sum(len(match.residuals_s) for match in fitted)
     f1 = 2 * n_pairs / max(1, score.n_true + score.n_pred)
     if n_pairs < LEAST_PAIRS or f1 < score.f1 + LEAST_GAIN:
@@ -97,7 +102,7 @@ def offset_worth_saying(
     return LabelOffset(score.phase, offset_s, n_pairs, score.f1, f1)
 
 
-def commonest(residuals_s: Sequence[float], tolerance_s: float) -> float:
+def _commonest(residuals_s: Sequence[float], tolerance_s: float) -> float:
     """Return the median of the fullest window of twice the tolerance, in seconds; 0 for none."""
     residuals = np.sort(residuals_s)
     if not len(residuals):

@@ -12,11 +12,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from phasenet_keras.data.resampling import SAME_RATE, resample_record
+from phasenet_keras.data.resampling import resample_record
 from phasenet_keras.data.settings import SEED, checked_type, number, optional, settle
 from phasenet_keras.io.channels import channel_names
 from phasenet_keras.io.dataset_table import METADATA, facts_of_row
 from phasenet_keras.io.index import check_path
+from phasenet_keras.io.instruments import are_one_rate
 from phasenet_keras.io.labels.files import Labels
 from phasenet_keras.io.new_files import read_json, write_json
 from phasenet_keras.io.parts import BadRow, Item, RecordFacts, by_reason
@@ -70,7 +71,8 @@ class PrepareSettings:
             None takes the most common set.
         fewer_channels: True takes the most common set of what then is there, which may lack some of
             `channels`: a network's, which pads those.
-        sampling_rate_hz: of the data set, within 0.5 %; None takes the most common one.
+        sampling_rate_hz: of the data set, but for the drift of clocks (1e-4); None takes the most
+            common one.
         resample_hz: rate to which all records are brought; None leaves them as they are.
         complete: True says that all arrivals are labelled: a phase without one is absent.
         window_s: cuts longer records around their arrivals, in seconds.
@@ -360,15 +362,16 @@ def _of_one_kind(
         asked = ", ".join(filter(None, (settings.channels, _hz(settings.sampling_rate_hz))))
         return (), [], [BadRow(None, f"{_said(k, n)}: not {asked}") for k, n in others.items()]
     chosen = fitting.most_common(1)[0][0]
-    near = [kind for kind in fitting if _same_rate(kind[1], chosen[1]) and kind[0] == chosen[0]]
+    near = [kind for kind in fitting if kind[0] == chosen[0] and are_one_rate((kind[1], chosen[1]))]
     kept = [row for row, kind in zip(rows, kinds, strict=True) if kind in near]
     why = f"the data set holds {_words(chosen)}; choose with --channels and --sampling-rate-hz"
     if settings.channels != chosen[0] and settings.channels in {names for names, _ in fitting}:
         why = f"the data set holds {_words(chosen)}, the most common, and the network pads the rest"
         why += f"; phasenet-keras prepare --channels {settings.channels} takes those that have all"
-    if any(not _same_rate(rate_hz, chosen[1]) for _, rate_hz in others):
+    if not are_one_rate(rate_hz for _, rate_hz in others):
         why += ", or bring all to one rate with --resample-hz"
-    if any(set(chosen[0]) < set(names) and _same_rate(hz, chosen[1]) for names, hz in others):
+    more = [kind for kind in others if set(chosen[0]) < set(kind[0])]
+    if any(are_one_rate((kind[1], chosen[1])) for kind in more):
         why += f"; phasenet-keras prepare --channels {chosen[0]} takes those of records with more"
     bad = [BadRow(None, f"{_said(k, n)}: {why}") for k, n in others.items() if k not in near]
     return tuple(chosen[0]), kept, bad
@@ -381,11 +384,7 @@ def _kind(row: Mapping[str, Any]) -> tuple[str, float]:
 def _fits(kind: tuple[str, float], settings: PrepareSettings) -> bool:
     wanted = settings.sampling_rate_hz
     is_of_channels = settings.fewer_channels or settings.channels in (None, kind[0])
-    return is_of_channels and (wanted is None or _same_rate(kind[1], wanted))
-
-
-def _same_rate(rate_hz: float, wanted_hz: float) -> bool:
-    return abs(rate_hz / wanted_hz - 1.0) <= SAME_RATE
+    return is_of_channels and (wanted is None or are_one_rate((kind[1], wanted)))
 
 
 def _hz(rate_hz: float | None) -> str:

@@ -8,13 +8,16 @@ the others. What a network gains over that is what training was good for.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phasenet_keras.data.resampling import SAME_RATE
 from phasenet_keras.io.times import residual_unit
+from phasenet_keras.models.preset_places import list_presets
 from phasenet_keras.picking.default_preset import default_preset
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.training.difference import Difference, f1_difference
@@ -263,9 +266,13 @@ def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
     n_groups = len(set(drawn_groups(records)))
     if n_groups < LEAST_FOR_FOLDS:
         return f"events or shots in all: {n_groups}; label records of others"
-    options = f"--preset {parent.preset.name} " if parent.preset else ""
-    options += f"--channels {''.join(parent.config.channels)} --strategies finetune --folds 3"
-    return f"`phasenet-keras compare RECORDS {options} --output DIR` tests each record once"
+    words = ["phasenet-keras", "compare", "RECORDS"]
+    if parent.preset:
+        name = parent.preset.name
+        is_named = parent.origin in (None, list_presets().get(name, Path()).resolve())
+        words += ["--preset", name if is_named else str(parent.origin)]
+    words += ["--channels", "".join(parent.config.channels), "--strategies", "finetune"]
+    return f"`{shlex.join([*words, '--folds', '3', '--output', 'DIR'])}` tests each record once"
 
 
 def _ways_of(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> dict[str, Picker]:

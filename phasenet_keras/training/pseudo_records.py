@@ -150,8 +150,6 @@ def pseudo_labels(
     rows = []
     results = low.pick_each(trace.record.waveform for trace in traces)
     for place, (trace, result) in enumerate(zip(traces, results, strict=True)):
-        if on_record:
-            on_record(place, len(traces))
         for phase in low.thresholds:
             found = [pick for pick in result.picks if pick.phase == phase]
             best = max(found, key=lambda pick: pick.probability, default=None)
@@ -166,6 +164,8 @@ def pseudo_labels(
                     "probability": math.nan if best is None else best.probability,
                 }
             )
+        if on_record:
+            on_record(place + 1, len(traces))
     table = correct_picks(pd.DataFrame(rows), correction)
     weights = _weights(table, settings)
     if correction is not None and correction.reciprocity:

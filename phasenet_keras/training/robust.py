@@ -269,8 +269,8 @@ def correct_one(
     wanted = np.where(usable, times, np.nan)[placed]
     # From their median and rounded, so that a shift of all times changes no bit of what is fitted.
     middle = float(np.nanmedian(wanted)) if np.isfinite(wanted).any() else 0.0
-    trust = None if weights is None else weights[placed]
-    fit = fit_gather(offsets[placed], np.round(wanted - middle, 6), settings, trust)
+    trust = np.ones(len(times)) if weights is None else weights
+    fit = fit_gather(offsets[placed], np.round(wanted - middle, 6), settings, trust[placed])
     time[placed], uncertainty[placed] = fit.time + middle, fit.uncertainty
     inlier[placed], judged[placed], mirrored[placed] = fit.inlier, fit.judged, fit.mirrored
     outside = ~((time >= settings.earliest) & (time <= settings.latest))

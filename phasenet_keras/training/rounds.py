@@ -51,10 +51,13 @@ class SelfTrainRound(ShortRepr):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SelfTrainRound:
         """Build from plain values, as `write_rounds` writes them."""
-        scores = {
-            phase: PhaseScores(**{**score, "f1_interval": tuple(score["f1_interval"])})
-            for phase, score in values["scores"].items()
-        }
+        scores = {}
+        for phase, score in values["scores"].items():
+            plain: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in score.items()
+            }
+            scores[phase] = PhaseScores(**plain)
         return cls(values["number"], values["dev_f1"], scores, values["counts"])
 
 

@@ -18,6 +18,7 @@ from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.models.preset_places import BEST, ROUNDS
+from phasenet_keras.models.presets import read_preset
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
@@ -183,9 +184,10 @@ class _Run:
 
     def best_net(self, number: int) -> PhaseNet:
         """Write the network of a round as the result of the run, and return it."""
-        net, first = self.net(number), self.net(1).preset
+        net = self.net(number)
         # The parent's own rate may be another than that of the records.
-        kept = net.preset if number or first is None else kept_contract(net.preset, first)
+        of_records = read_preset(self.folder / "round_1")
+        kept = net.preset if number else kept_contract(net.preset, of_records)
         net.save_preset(self.folder / BEST, kept)
         carry_learnt(learnt_of(net), self.folder)
         return PhaseNet.from_preset(self.folder / BEST)
