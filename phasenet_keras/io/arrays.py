@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from phasenet_keras.io.rates import (
     says_rate,
 )
 from phasenet_keras.io.record_names import has_date
-from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
+from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader, say
 from phasenet_keras.io.times import date_time
 from phasenet_keras.types import FormatError
 
@@ -98,7 +97,7 @@ def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
     if rate is None:
         # PhaseNet's own files say none: they have three channels, and are of 100 Hz.
         if fields["data"].shape[-1] != len(COMPONENTS) or any(map(may_say_rate, names)):
-            warnings.warn(said_of_no_rate("npz", names), FormatNote, stacklevel=3)
+            say(said_of_no_rate("npz", names), FormatNote)
         return DEFAULT_RATE_HZ
     if not 0 < rate < math.inf:
         raise ValueError(f"a sampling rate is above 0 Hz, received {rate}")

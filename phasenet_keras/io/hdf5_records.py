@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from warnings import warn
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from phasenet_keras.io.dataset_table import METADATA, name_of_row, read_rows
 from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, opened
 from phasenet_keras.io.labels.hdf5 import record_names, waveform_named
 from phasenet_keras.io.no_waveforms import said_of_no_record
-from phasenet_keras.io.registry import LostRecord, Reader, register_reader
+from phasenet_keras.io.registry import LostRecord, Reader, register_reader, say
 from phasenet_keras.io.seisbench import dataset_chunks
 from phasenet_keras.types import FormatError, ShapeError, Waveform
 
@@ -126,7 +125,7 @@ def _read(
     if not stream:
         raise FormatError(said_of_no_record(path, lost))
     for text in lost:
-        warn(text, LostRecord, stacklevel=2)
+        say(text, LostRecord)
     return stream
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.mseed_headers import Extent, record_extents
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 
 if TYPE_CHECKING:
     from obspy import Stream
@@ -53,8 +53,7 @@ def read_undamaged(
         keep[offset : offset + length] = False
     stream = decode(data[keep].tobytes(), headers_only)
     if bad:
-        text = f"damaged records left out: {_said_of(data, bad, decode)}"
-        warnings.warn(text, RecordWarning, stacklevel=4)
+        say(f"damaged records left out: {_said_of(data, bad, decode)}")
     return stream
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -88,7 +87,7 @@ def whole_records(content: bytes | np.ndarray) -> bytes | None:
         keep[offset : offset + length] = False
     if not keep.any():
         raise FormatError(f"{text}; no others are there")
-    warnings.warn(f"{text}: left out", RecordWarning, stacklevel=3)
+    say(f"{text}: left out")
     return data[keep].tobytes()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from phasenet_keras.io.channels import (
     seed_codes,
 )
 from phasenet_keras.io.instruments import Heard, record_key
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -68,7 +67,7 @@ def pressure_left_out(heard: Sequence[Heard]) -> frozenset[Heard]:
     """
     left_out = _beside_verticals(heard)
     for text in _said_of(heard, left_out):
-        warnings.warn(text, RecordWarning, stacklevel=4)
+        say(text)
     return left_out
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,7 +16,7 @@ from phasenet_keras.io.labels.row_records import rows_by_record
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import RecordWarning, gather_of
+from phasenet_keras.io.registry import gather_of, say
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -79,11 +78,9 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
     good = [item for item in items if isinstance(item, LabelledWaveform)]
     several = [record for record in good if len(record.arrivals.get("P", ())) > 1]
     if gather and len(several) > max(1, len(good) // 2):
-        warnings.warn(
+        say(
             f"{group.files[0].name}: {len(several)} of {len(good)} traces have several P, such as "
-            f"{several[0].name}: if they are of several shots, name these (column shot or ffid)",
-            RecordWarning,
-            stacklevel=2,
+            f"{several[0].name}: if they are of several shots, name these (column shot or ffid)"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -39,7 +38,7 @@ from phasenet_keras.io.labels.row_columns import (
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import NO_TIME, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -315,7 +314,7 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
     rate = rate_of(attributes, partial(number_in, attributes))
     if rate is None:
-        warnings.warn(said_of_no_rate(source, attributes), RecordWarning, stacklevel=4)
+        say(said_of_no_rate(source, attributes))
     return DEFAULT_RATE_HZ if rate is None else rate
 
 

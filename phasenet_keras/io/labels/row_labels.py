@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from phasenet_keras.io.labels.row_numbers import numbers_in
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import BadRow, Item
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -212,11 +211,9 @@ def are_other_arrivals(
 def warn_of_other_arrivals(where: str, phase: str) -> None:
     """Say that of two columns, or attributes, with different arrivals the first counts."""
     counts = where.split()[1]
-    warnings.warn(
+    say(
         f"{where} have different arrivals of {phase}: {counts} counts; leave out the one that is "
-        "wrong",
-        RecordWarning,
-        stacklevel=4,
+        "wrong"
     )
 
 
@@ -228,11 +225,9 @@ def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWavef
     ]
     for of_row, of_others in zip(*words, strict=True):
         if of_row and of_others and of_row != of_others:
-            warnings.warn(
+            say(
                 f"row {number} gives {others.name} the {of_row}, an earlier row {of_others}, which "
-                "counts",
-                RecordWarning,
-                stacklevel=3,
+                "counts"
             )
 
 
@@ -258,18 +253,15 @@ def _warn_of_earlier(
         for phase in near
     }
     if len(is_there) == len(record.arrivals) and all(is_there.values()):
-        text = f"row {number} repeats an earlier one of {record.name}"
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(f"row {number} repeats an earlier one of {record.name}")
         return
     for phase, pairs in near.items():
         apart, at = min((p for p in pairs if p[0]), default=(ONE_ONSET_SAMPLES, 0.0))
         if apart < ONE_ONSET_SAMPLES:
-            warnings.warn(
+            say(
                 f"row {number} has a {phase} of {record.name} {apart:g} samples from that of an "
                 f"earlier row, at sample {at:g}: both are labels; if they are two picks of one "
-                "onset, leave one out",
-                RecordWarning,
-                stacklevel=3,
+                "onset, leave one out"
             )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import NO_SAMPLES, NOT_A_NUMBER, are_fillers, number_of
 from phasenet_keras.types import FormatError
 
@@ -54,7 +53,7 @@ def warn_of_fillers(table: LabelTable) -> None:
                 "arrival a row (phase, sample)"
             )
         for text in said:
-            warnings.warn(f"{table.path}: {column} is {text}", RecordWarning, stacklevel=3)
+            say(f"{table.path}: {column} is {text}")
 
 
 def warn_of_thousands(table: LabelTable) -> None:
@@ -69,12 +68,10 @@ def warn_of_thousands(table: LabelTable) -> None:
         several = [cell for cell in cells if " " in cell]
         numbers = [number for found in values_in(table, column) for number in found or ()]
         if several and all(map(_THOUSANDS.fullmatch, several)) and max(numbers) < 1000:
-            warnings.warn(
+            say(
                 f"{table.path}: {column} has several arrivals, with blanks between them, in "
                 f"{len(several)} of {len(cells)} rows, such as '{several[0]}': if the blank is a "
-                "sign of thousands, take it out",
-                RecordWarning,
-                stacklevel=3,
+                "sign of thousands, take it out"
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, gather_of, read_stream
+from phasenet_keras.io.registry import NoWaveformError, gather_of, read_stream, say
 from phasenet_keras.io.sac_markers import nameless_markers, sac_arrivals
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
@@ -100,12 +99,12 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
     if passed_over and found:
-        warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
+        say(said_of_metadata(passed_over))
     elif passed_over:
         bad.append(BadRow(None, said_of_metadata(passed_over)))
     heard = [item for _, _, _, item in found]
     for text in said_of_lone_channels(heard):
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(text)
     pressure = pressure_left_out(heard)
     left_out = {(str(path), span.station) for path, _, span, item in found if item in pressure}
     spans = [(path, key, span) for path, key, span, item in found if item not in pressure]
@@ -154,7 +153,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     if others:
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record: "
         text += _said_of_stations(scan.spans, others) or some(map(_said, others))
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(text)
     _warn_of_networks(scan.spans, arrivals, where)
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
@@ -224,7 +223,7 @@ def _warn_of_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where:
         more = f" (and {len(asked) - 1} more stations)" if len(asked) > 1 else ""
         text = f"{where}: arrivals of {code}{more} name no network, and are labels of all records "
         text += f"of {some(_joined((network, code) for network in networks[code]))}"
-        warnings.warn(text, RecordWarning, stacklevel=4)
+        say(text)
 
 
 def _one_an_onset(
@@ -260,7 +259,7 @@ def _one_an_onset(
             f"less than {ONE_ONSET_SAMPLES} samples away, and are left out (the manual one counts, "
             "that of the preferred origin, or the earliest)"
         )
-        warnings.warn(f"{text}: {some(map(_said, left_out))}", RecordWarning, stacklevel=4)
+        say(f"{text}: {some(map(_said, left_out))}")
 
 
 def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
