@@ -112,7 +112,6 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
                 f"{path}: row {number} has {len(row)} cells, the header {len(columns)}: a comma in "
                 "a number or a name? Quote such cells, or separate by semicolons"
             )
-    warn_of_weights(path, columns, cells)
     rows = [dict(zip(columns, (*row, *[""] * len(columns)), strict=False)) for row in cells]
     if delimiter != ",":
         for named in rows:
@@ -183,9 +182,11 @@ def numbered_rows(table: LabelTable) -> Rows:
             no-break blank in a number.
 
     Warns:
-        RecordWarning: for rows of other phases, and as `warn_of_fillers`.
+        RecordWarning: for rows of other phases and columns of weights, and as `warn_of_fillers`.
     """
     _refuse_signs(table)
+    cells = [[row.get(name, "") for name in table.columns] for row in table.rows]
+    warn_of_weights(table.path, table.columns, cells)
     warn_of_fillers(table)
     warn_of_thousands(table)
     rows = [dict(row) for row in table.rows]
