@@ -16,8 +16,8 @@ import numpy as np
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.dataset_samples import waveform_of_row
 from phasenet_keras.io.dataset_table import METADATA, name_of_row, read_rows
-from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, opened
-from phasenet_keras.io.labels.hdf5 import record_names, waveform_named
+from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, opened, record_names
+from phasenet_keras.io.labels.hdf5 import waveform_named
 from phasenet_keras.io.no_waveforms import said_of_no_record
 from phasenet_keras.io.registry import LostRecord, Reader, register_reader, say
 from phasenet_keras.io.seisbench import dataset_chunks

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from phasenet_keras.io.labels.hdf5 import record_names, records_named
+from phasenet_keras.io.hdf5_files import record_names
+from phasenet_keras.io.labels.hdf5 import records_named
 from phasenet_keras.io.labels.npz import is_npz, npz_arrivals, npz_sizes
 from phasenet_keras.io.labels.row_columns import FILE_COLUMNS, SAMPLE_COLUMNS_IN_WORDS
 from phasenet_keras.io.labels.row_files import FileRows, rows_by_files
@@ -130,32 +131,34 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
             f"or sensors: {OTHER_SHAPES}"
         )
     places: dict[str, list[tuple[Path, str]]] = {}
+    rows: dict[Path, dict[str, Rows]] = {}
     for path in paths:
         names = record_names(path)
+        rows[path] = {name: [] for name in names}
         for name in names:
             of_file = (path.name, path.stem) if len(names) == 1 else ()
             called = (name, name.rsplit("/", 1)[-1], f"{path.name}/{name}", *of_file)
             for key in dict.fromkeys(called):
                 places.setdefault(key, []).append((path, name))
-    rows: dict[Path, dict[str, Rows]] = {path: {} for path in paths}
     bad = []
     for number, row in numbered_rows(table):
         found = places.get(row[column].replace("\\", "/").strip("/"), [])
         if len(found) == 1:
             path, name = found[0]
-            rows[path].setdefault(name, []).append((number, row))
+            rows[path][name].append((number, row))
         else:
             said = f"{len(found)} records of the HDF5 files are named '{row[column]}'"
             bad.append(BadRow(number, f"{said}, as {some(places)} are; one is wanted"))
     columns = table.sample_columns
-    parts = [partial(_read_hdf5, path, found, columns) for path, found in rows.items() if found]
+    labelled = {path: {n: own for n, own in of.items() if own} for path, of in rows.items()}
+    parts = [partial(_read_hdf5, path, of, columns) for path, of in labelled.items() if of]
     return [*parts], bad
 
 
 def _read_hdf5(path: Path, rows: Mapping[str, Rows], columns: Mapping[str, str]) -> Iterator[Item]:
-    for item in records_named(path, set(rows)):
+    for item in records_named(path, ((None, name) for name in rows), needs_labels=False):
         if isinstance(item, BadRow):
-            yield item
+            yield BadRow(None, f"{item.text} ({path.name})")
         else:
             yield from labelled_by_rows(
                 rows[item.name], partial(_label_hdf5, item, columns=columns)
