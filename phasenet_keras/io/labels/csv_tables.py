@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from phasenet_keras.io.labels.hdf5 import records_named
 from phasenet_keras.io.labels.npz import is_npz, npz_arrivals, npz_sizes
 from phasenet_keras.io.labels.row_columns import FILE_COLUMNS, SAMPLE_COLUMNS_IN_WORDS
 from phasenet_keras.io.labels.row_files import FileRows, rows_by_files
-from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
+from phasenet_keras.io.labels.row_labels import labelled_by_rows
 from phasenet_keras.io.labels.row_records import rows_by_record
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
@@ -20,7 +19,7 @@ from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.registry import gather_of, say
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
-from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
+from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError
 
 __all__ = ["csv_parts", "hdf5_table_parts", "npz_parts"]
 
@@ -65,32 +64,27 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
     try:
         if not group.files:
             raise FormatError(group.problem)
+        file = group.files[0]
         found, bad, gather = rows_by_record(group.rows, group.files, selection)
+        arrivals = {} if columns else npz_arrivals(file)
+        records = []
+        for wave, rows in found:
+            own = gather and gather_of(file, wave.station)  # of a file of several shots
+            record = LabelledWaveform(wave, arrivals, name=wave.station, gather=own)
+            records.append((record, rows))
     except (FormatError, ShapeError) as error:
         yield from (BadRow(number, str(error)) for number, _ in group.rows)
         return
     yield from bad
-    items: list[Item] = []
-    for wave, rows in found:
-        own = gather and gather_of(group.files[0], wave.station)  # of a file of several shots
-        label = partial(_label, wave, columns=columns, file=group.files[0], gather=own)
-        items += labelled_by_rows(rows, label)
+    items = [item for record, rows in records for item in labelled_by_rows(rows, record, columns)]
     yield from items
     good = [item for item in items if isinstance(item, LabelledWaveform)]
     several = [record for record in good if len(record.arrivals.get("P", ())) > 1]
     if gather and len(several) > max(1, len(good) // 2):
         say(
-            f"{group.files[0].name}: {len(several)} of {len(good)} traces have several P, such as "
+            f"{file.name}: {len(several)} of {len(good)} traces have several P, such as "
             f"{several[0].name}: if they are of several shots, name these (column shot or ffid)"
         )
-
-
-def _label(
-    wave: Waveform, row: Mapping[str, str], columns: Mapping[str, str], file: Path, gather: str
-) -> LabelledWaveform:
-    record = labelled_by_row(wave, row, columns)
-    arrivals = record.arrivals if columns else npz_arrivals(file)
-    return replace(record, gather=record.gather or gather, arrivals=arrivals)
 
 
 def npz_parts(paths: Sequence[Path]) -> list[Part]:
@@ -160,15 +154,4 @@ def _read_hdf5(path: Path, rows: Mapping[str, Rows], columns: Mapping[str, str])
         if isinstance(item, BadRow):
             yield BadRow(None, f"{item.text} ({path.name})")
         else:
-            yield from labelled_by_rows(
-                rows[item.name], partial(_label_hdf5, item, columns=columns)
-            )
-
-
-def _label_hdf5(
-    item: LabelledWaveform, row: Mapping[str, str], columns: Mapping[str, str]
-) -> LabelledWaveform:
-    """Give a record what its row says, and its attributes where the row says nothing."""
-    record = labelled_by_row(item.waveform, row, columns, item.name)
-    of_item = {name: getattr(item, name) for name in ("event", "gather", "split")}
-    return replace(record, **{name: getattr(record, name) or own for name, own in of_item.items()})
+            yield from labelled_by_rows(rows[item.name], item, columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times
@@ -23,22 +23,23 @@ from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = [
-    "are_other_arrivals",
-    "labelled_by_row",
-    "labelled_by_rows",
-    "warn_of_other_arrivals",
-]
-
-Label = Callable[[Mapping[str, str]], LabelledWaveform]
+__all__ = ["are_other_arrivals", "labelled_by_rows", "warn_of_other_arrivals"]
 
 
-def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
-    """Yield the rows of a record that cannot be used, and the record with the arrivals of the rest.
+def labelled_by_rows(
+    rows: Rows, record: LabelledWaveform, columns: Mapping[str, str]
+) -> Iterator[Item]:
+    """Yield the rows of a record that cannot be used, and the record with what the rest says.
+
+    That is arrivals, event, gather, split and distance; but for arrivals, what rows do not say is
+    as it was.
 
     Args:
-        rows: all of one record.
-        label: gives the record what one row says; see `labelled_by_row`.
+        rows: all of one record: cells by column; an arrival is a number of samples, or several
+            (``"100 900"``, or ``"100, 900"``).
+        record: with a name, and arrivals where the table has no column of any.
+        columns: the column of each phase. An empty cell is a phase that was looked for and not
+            found; a phase without a column one that was not looked for.
 
     Warns:
         RecordWarning: for rows that repeat others, say another split or distance, or may be second
@@ -48,15 +49,15 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
     samples: dict[str, list[float]] = {}  # of all rows, in order: a record may have thousands
     for number, row in rows:
         try:
-            record = label(row)
-            both = record if found is None else _merged(found, record)
+            own = _labelled_by_row(record, row, columns)
+            both = own if found is None else _merged(found, own)
         except (FormatError, ShapeError) as error:
             yield BadRow(number, str(error))
             continue
         if found is not None:
-            _warn_of_others(number, record, found)
-            _warn_of_earlier(number, record, samples)
-        for phase, of_row in record.arrivals.items():
+            _warn_of_others(number, own, found)
+            _warn_of_earlier(number, own, samples)
+        for phase, of_row in own.arrivals.items():
             earlier = samples.setdefault(phase, [])
             for sample in of_row:
                 at = bisect_left(earlier, sample)
@@ -67,24 +68,16 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
         yield replace(found, arrivals={phase: tuple(all_of) for phase, all_of in samples.items()})
 
 
-def labelled_by_row(
-    wave: Waveform, row: Mapping[str, str], columns: Mapping[str, str], name: str = ""
+def _labelled_by_row(
+    record: LabelledWaveform, row: Mapping[str, str], columns: Mapping[str, str]
 ) -> LabelledWaveform:
-    """Give a record the arrivals of a row, its event, gather, split and distance.
-
-    Args:
-        wave: the record.
-        row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
-            ``"100, 900"``).
-        columns: the column of each phase. An empty cell is a phase that was looked for and not
-            found; a phase without a column one that was not looked for.
-        name: of the record; else its station's.
+    """Give a record what one row says of it.
 
     Raises:
         FormatError: for a cell that is not a number, samples of another rate than the record's, or
             an arrival outside of the record.
     """
-    name = name or wave.station
+    wave, name = record.waveform, record.name
     shot, gather = (
         cell if cell.isdecimal() else name_key(cell)  # 11.0 is 11; 007 keeps its zeros
         for cell in (first_cell(row, SHOT_COLUMNS), row.get("gather", ""))
@@ -104,21 +97,20 @@ def labelled_by_row(
     _warn_of_other_columns(wave, row, columns, arrivals)
     if columns and not arrivals:
         raise FormatError(f"it has no arrival in {' or '.join(columns.values())}")
-    record = LabelledWaveform(
-        wave,
-        arrivals,
-        name=name,
-        event=event_in(row),
-        gather=f"shot {shot}" if shot else gather,
-        split=SPLIT_NAMES.get(split, ""),
-    )
     offset = first_cell(row, DISTANCE_COLUMNS)
     station, network = row.get("station", ""), row.get("network", "")
     if offset:
         wave = replace(wave, offset_m=number_of("distance_m", offset))
     if station and "." not in wave.station:
         wave = replace(wave, station=f"{network}.{station}.." if network else station)
-    return replace(record, waveform=wave)
+    return LabelledWaveform(
+        wave,
+        arrivals if columns else record.arrivals,
+        name=name,
+        event=event_in(row) or record.event,
+        gather=(f"shot {shot}" if shot else gather) or record.gather,
+        split=SPLIT_NAMES.get(split, record.split),
+    )
 
 
 def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWaveform:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
+from phasenet_keras.io.labels.row_labels import labelled_by_rows
 from phasenet_keras.io.labels.row_order import against_order
 from phasenet_keras.io.labels.row_records import rows_by_codes
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows, read_label_table
@@ -118,12 +118,16 @@ def _read(name: str, folder: Path, rows: Rows, table: LabelTable) -> Iterator[It
     yield from (BadRow(item.row, f"{item.text} (run {name})") for item in bad)
     records = []
     for place in sorted(found):
-        label = partial(_labelled, waves[place], table=table, run=name)
-        for item in labelled_by_rows(found[place], label):
+        code = ".".join(seed_codes(waves[place].station)[:2])
+        record = LabelledWaveform(waves[place], {}, f"{name}.{code}")
+        for item in labelled_by_rows(found[place], record, table.sample_columns):
             if isinstance(item, BadRow):
                 yield BadRow(item.row, f"{item.text} (run {name})")
-            else:
-                records.append(item)
+                continue
+            [(_, row), *_] = found[place]
+            source = row.get("source") or row.get("shot")
+            gather = f"{name} source {source}" if source else name
+            records.append(replace(item, event=name, gather=gather))
     if len(records) < len(waves):
         text = f"run {name}: {len(waves) - len(records)} of {len(waves)} stations have no labels"
         say(f"{text} and are left out")
@@ -149,13 +153,3 @@ def _in_order(rows: Rows, waves: Sequence[Waveform], table: LabelTable) -> dict[
         f"first for {codes[0]}"
     )
     return {place: [item] for place, item in enumerate(rows)}
-
-
-def _labelled(
-    wave: Waveform, row: Mapping[str, str], table: LabelTable, run: str
-) -> LabelledWaveform:
-    code = ".".join(seed_codes(wave.station)[:2])
-    record = labelled_by_row(wave, row, table.sample_columns, name=f"{run}.{code}")
-    source = row.get("source") or row.get("shot")
-    gather = f"{run} source {source}" if source else run
-    return replace(record, event=run, gather=gather)
