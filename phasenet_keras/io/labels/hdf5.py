@@ -19,7 +19,6 @@ from phasenet_keras.io.hdf5_files import (
     values_of,
 )
 from phasenet_keras.io.labels.hdf5_attributes import (
-    ARRIVALS,
     INDICES,
     arrivals_in,
     first_text,
@@ -28,10 +27,10 @@ from phasenet_keras.io.labels.hdf5_attributes import (
     texts_of,
 )
 from phasenet_keras.io.labels.row_columns import (
+    ARRIVAL_COLUMNS,
     SAMPLE_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_IN_WORDS,
-    TIME_COLUMNS_S,
 )
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hdf5_parts", "holds_labels", "records_named", "waveform_named"]
 
-LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], *TIME_COLUMNS_S, INDICES}
+LABELS = {*ARRIVAL_COLUMNS["P"], *ARRIVAL_COLUMNS["S"], INDICES}
 START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
 STATIONS = ("station_id", "station", "station_code", "receiver_code")
@@ -174,11 +173,15 @@ def _record(file: h5py.File, name: str, source: str, *, needs_labels: bool) -> L
         )
     wave = _waveform(name, dataset, attributes, source)
     arrivals = arrivals_in(own, wave)
+    if _is_noise(own):
+        arrivals = {phase: arrivals.get(phase, ()) for phase in SAMPLE_COLUMNS}
     shot = first_text(attributes, "shot")
     split = first_text(attributes, "split")
     return LabelledWaveform(
         wave,
-        {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if _is_noise(own) else arrivals,
+        {phase: arrivals.get(phase, ()) for phase in SAMPLE_COLUMNS}
+        if _is_noise(own)
+        else arrivals,
         name=name,
         event=_event(attributes, name),
         gather=f"shot {shot}" if shot else first_text(attributes, "gather"),

@@ -9,8 +9,8 @@ from dataclasses import replace
 from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times
 from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
+    ARRIVAL_COLUMNS,
     DISTANCE_COLUMNS,
-    SAMPLE_COLUMNS,
     SHOT_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_S,
@@ -153,11 +153,9 @@ def _warn_of_other_columns(
 ) -> None:
     """Say where another column of a row has other arrivals of a phase than the one that counts."""
     for phase, column in columns.items():
-        times = [name for name in TIME_COLUMNS_S if name[0].upper() == phase]
-        if wave.zero_time is None:
-            times = [name for name in times if AFTER_TRIGGER not in name]
-        for name in (*SAMPLE_COLUMNS[phase], *times):
-            if name == column or not row.get(name) or phase not in arrivals:
+        for name in ARRIVAL_COLUMNS[phase] if phase in arrivals else ():
+            is_unknown = AFTER_TRIGGER in name and wave.zero_time is None
+            if name == column or not row.get(name) or is_unknown:
                 continue
             try:
                 others = _arrivals(row[name], name, wave, name)

@@ -12,10 +12,10 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
 from phasenet_keras.io.labels.row_columns import (
+    ARRIVAL_COLUMNS,
     FILE_COLUMNS,
     NUMBER_COLUMNS,
     SAMPLE_COLUMNS,
-    TIME_COLUMNS_S,
     VALUE_COLUMNS,
 )
 from phasenet_keras.io.labels.row_numbers import (
@@ -70,10 +70,7 @@ class LabelTable:
     @property
     def sample_columns(self) -> dict[str, str]:
         """The column of the arrivals of each phase that has one, in samples or by time."""
-        found = {
-            phase: self.first_of([*names, *(c for c in TIME_COLUMNS_S if c[0].upper() == phase)])
-            for phase, names in SAMPLE_COLUMNS.items()
-        }
+        found = {phase: self.first_of(names) for phase, names in ARRIVAL_COLUMNS.items()}
         return {phase: column for phase, column in found.items() if column}
 
     @property
