@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.mseed_headers import Extent, record_extents
+from phasenet_keras.io.mseed_headers import Extent, record_extents, without
 from phasenet_keras.io.registry import say
 
 if TYPE_CHECKING:
@@ -48,10 +48,7 @@ def read_undamaged(
     bad = _undecodable(data, records, headers_only, decode)
     if len(bad) == len(records):
         return None
-    keep = np.ones(len(data), bool)
-    for offset, length in bad:
-        keep[offset : offset + length] = False
-    stream = decode(data[keep].tobytes(), headers_only)
+    stream = decode(without(data, bad), headers_only)
     if bad:
         say(f"damaged records left out: {_said_of(data, bad, decode)}")
     return stream
