@@ -42,6 +42,7 @@ def without_pressure(traces: Sequence[Trace]) -> list[Trace]:
         >>> header = {"network": "XO", "station": "OBS1"}
         >>> codes = ("HDH", "HHZ")
         >>> stream = Stream(Trace(header={**header, "channel": code}) for code in codes)
+        >>> import warnings
         >>> with warnings.catch_warnings(action="ignore"):
         ...     [trace.id for trace in without_pressure(stream)]
         ['XO.OBS1..HHZ']

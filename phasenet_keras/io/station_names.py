@@ -58,6 +58,7 @@ def with_plain_stations(picks: Iterable[Pick]) -> list[Pick]:
 
     Example:
         >>> from obspy import UTCDateTime
+        >>> import warnings
         >>> with warnings.catch_warnings(action="ignore"):
         ...     [pick] = with_plain_stations([Pick(UTCDateTime(0), "line 7 (west)", "P", 0.9)])
         >>> pick.station
