@@ -21,7 +21,7 @@ from phasenet_keras.io.catalogs import (
 from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.index import natural_key, tie_together
-from phasenet_keras.io.instruments import Heard, record_key, station_id
+from phasenet_keras.io.instruments import Heard, RecordKey, record_key, station_id
 from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
@@ -72,15 +72,14 @@ class HeaderScan:
     nameless: Mapping[str, int]
 
 
-def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> HeaderScan:
+def scan_headers(paths: Iterable[Path], selection: Selection) -> HeaderScan:
     """Read the headers of files, and find which of them make up one record.
 
     Warns:
         RecordWarning: for files that are no waveforms, for channels without a date that have a file
             each, and for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
     """
-    selection = selection or Selection()
-    found: list[tuple[Path, str, Span, Heard]] = []
+    found: list[tuple[Path, Span, Heard]] = []
     # The files of a station's channels may all have its arrivals.
     arrivals: dict[tuple[int, str, str, str, str, frozenset[str]], Arrival] = {}
     bad = []
@@ -89,7 +88,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     for path in paths:
         try:
             for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
-                found.append((path, *_span(trace), heard_of(trace)))
+                found.append((path, _span(trace), heard_of(trace)))
                 nameless.update(nameless_markers(trace))
                 for arrival in sac_arrivals(trace):
                     codes = arrival.network, arrival.station, arrival.record, arrival.sensors
@@ -102,15 +101,15 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
         say(said_of_metadata(passed_over))
     elif passed_over:
         bad.append(BadRow(None, said_of_metadata(passed_over)))
-    heard = [item for _, _, _, item in found]
+    heard = [item for _, _, item in found]
     for text in said_of_lone_channels(heard):
         say(text)
     pressure = pressure_left_out(heard)
-    left_out = {(str(path), span.station) for path, _, span, item in found if item in pressure}
-    spans = [(path, key, span) for path, key, span, item in found if item not in pressure]
+    left_out = {(str(path), span.station) for path, span, item in found if item in pressure}
+    wanted = [of_trace for of_trace in found if of_trace[2] not in pressure]
     return HeaderScan(
-        tuple(_groups(spans)),
-        tuple(span for _, _, span in spans),
+        tuple(_groups(wanted)),
+        tuple(span for _, span, _ in wanted),
         tuple(arrivals.values()),
         tuple(bad),
         selection,
@@ -278,23 +277,21 @@ def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) 
         yield BadRow(None, str(error))
 
 
-def _span(trace: Trace) -> tuple[str, Span]:
-    """Return what tells the traces of one record from others, and its span."""
+def _span(trace: Trace) -> Span:
     stats = trace.stats
-    station, record, rate_hz = record_key(trace)
-    key = f"{station} {record} {rate_hz:g}"
-    return key, Span(station, stats.starttime, stats.sampling_rate, stats.npts, record)
+    station, record, _ = record_key(trace)
+    return Span(station, stats.starttime, stats.sampling_rate, stats.npts, record)
 
 
 def _groups(
-    spans: Sequence[tuple[Path, str, Span]],
+    found: Iterable[tuple[Path, Span, Heard]],
 ) -> Iterator[tuple[tuple[Path, ...], frozenset[tuple[str, str]]]]:
     """Yield files tied by traces of one station that touch or overlap, and their records."""
-    by_key: dict[str, list[tuple[Path, Span]]] = {}
-    stretches: dict[Path, set[tuple[str, int]]] = {}
+    by_key: dict[RecordKey, list[tuple[Path, Span]]] = {}
+    stretches: dict[Path, set[tuple[RecordKey, int]]] = {}
     records: dict[Path, set[tuple[str, str]]] = {}
-    for path, key, span in spans:
-        by_key.setdefault(key, []).append((path, span))
+    for path, span, heard in found:
+        by_key.setdefault(heard.key, []).append((path, span))
         stretches.setdefault(path, set())
         records.setdefault(path, set()).add((codes_of(span.station)[1], span.record))
     for key, members in by_key.items():
