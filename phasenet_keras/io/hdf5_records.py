@@ -129,16 +129,10 @@ def _read(
     return stream
 
 
-def _register(
-    name: str,
-    extensions: tuple[str, ...],
-    sniff: Callable[[Path, bytes], bool],
-    named_in: Callable[[Path, slice, bool], Iterator[Named]],
-) -> None:
+for name, extensions, sniff, named_in in (
+    ("SeisBench", (".hdf5",), _is_of_dataset, _named_in_dataset),
+    ("HDF5", (".h5", ".hdf5"), _is_hdf5, _named_in_hdf5),
+):
     records = partial(_records, named_in=named_in)
     read = partial(_read, records=records)
     register_reader(Reader(name, extensions, sniff, read, records=records))
-
-
-_register("SeisBench", (".hdf5",), _is_of_dataset, _named_in_dataset)
-_register("HDF5", (".h5", ".hdf5"), _is_hdf5, _named_in_hdf5)

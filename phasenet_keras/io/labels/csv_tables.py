@@ -16,7 +16,7 @@ from phasenet_keras.io.labels.row_records import rows_by_record
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import gather_of, say
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError
@@ -24,9 +24,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError
 __all__ = ["csv_parts", "hdf5_table_parts", "npz_parts"]
 
 
-def csv_parts(
-    paths: Sequence[Path], table: LabelTable, selection: Selection | None = None
-) -> list[Part]:
+def csv_parts(paths: Sequence[Path], table: LabelTable, selection: Selection) -> list[Part]:
     """Plan the reading of files and their labels, one part the files that some rows are of.
 
     Which files a row is of, which record in these and which trace of a gather, say the modules
@@ -52,11 +50,8 @@ def csv_parts(
         raise FormatError(
             f"{table.path} has no column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS})"
         )
-    selection = selection or Selection()
-    return [
-        partial(_read, group, columns, selection)
-        for group in rows_by_files(table, paths, selection)
-    ]
+    groups = rows_by_files(table, paths, selection)
+    return [partial(_read, group, columns, selection) for group in groups]
 
 
 def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> Iterator[Item]:
@@ -69,7 +64,7 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
         arrivals = {} if columns else npz_arrivals(file)
         records = []
         for wave, rows in found:
-            own = gather and gather_of(file, wave.station)  # of a file of several shots
+            own = gather and wave.station.rpartition("-")[0]  # of a file of several shots
             record = LabelledWaveform(wave, arrivals, name=wave.station, gather=own)
             records.append((record, rows))
     except (FormatError, ShapeError) as error:
