@@ -55,10 +55,7 @@ class _Record(NamedTuple):
 
 
 def bytes_of_whole_records_3(content: bytes) -> int:
-    """Return where the last record ends that is whole.
-
-    Args:
-        content: a part of a miniSEED 3 file that begins with a record.
+    """Return where the last whole record ends of bytes that begin with one.
 
     Example:
         >>> bytes_of_whole_records_3(b"MS" + bytes(98))

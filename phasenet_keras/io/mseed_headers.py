@@ -104,10 +104,10 @@ def without(data: np.ndarray, records: Iterable[Extent]) -> bytes:
 
 
 def bytes_of_whole_records(content: bytes, length: int) -> int:
-    """Return where the last record ends that is whole.
+    """Return where the last whole record ends of bytes that begin with one.
 
     Args:
-        content: a part of a miniSEED file that begins with a record.
+        content: of miniSEED.
         length: of records, where none says its own.
 
     Example:

@@ -91,9 +91,6 @@ def with_possible_longitudes(path: Path) -> bytes | None:
 
     ObsPy goes round the Earth until it is at such a longitude: to 1e30 it never gets.
 
-    Args:
-        path: of the file.
-
     Raises:
         OSError: if it cannot be read.
 

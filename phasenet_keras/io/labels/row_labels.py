@@ -226,10 +226,7 @@ def _warn_of_earlier(
 ) -> None:
     """Say where a row repeats earlier ones, or it and one of them may be two picks of one onset.
 
-    Args:
-        number: of the row.
-        record: with the arrivals of the row.
-        samples: of the earlier rows by phase, in order.
+    The samples of earlier rows are in order.
     """
     near = {
         phase: [
