@@ -18,12 +18,7 @@ from phasenet_keras.io.labels.row_columns import (
     SAMPLE_COLUMNS,
     VALUE_COLUMNS,
 )
-from phasenet_keras.io.labels.row_numbers import (
-    filler_in,
-    values_in,
-    warn_of_fillers,
-    warn_of_thousands,
-)
+from phasenet_keras.io.labels.row_numbers import rows_without_fillers
 from phasenet_keras.io.no_waveforms import NOTE, metadata_kind
 from phasenet_keras.io.text_tables import (
     decoded,
@@ -179,20 +174,13 @@ def numbered_rows(table: LabelTable) -> Rows:
             no-break blank in a number.
 
     Warns:
-        RecordWarning: for rows of other phases and columns of weights, and as `warn_of_fillers`.
+        RecordWarning: for rows of other phases and columns of weights, and as
+            `rows_without_fillers`.
     """
     _refuse_signs(table)
     cells = [[row.get(name, "") for name in table.columns] for row in table.rows]
     warn_of_weights(table.path, table.columns, cells)
-    warn_of_fillers(table)
-    warn_of_thousands(table)
-    rows = [dict(row) for row in table.rows]
-    for column in table.sample_columns.values():
-        values = values_in(table, column)
-        filler = filler_in(values, column)
-        for row, found in zip(rows, values, strict=True):
-            if found and set(found) == {filler}:
-                del row[column]
+    rows = rows_without_fillers(table)
     numbered: Rows = list(enumerate(rows, start=1))
     if table.phase_column is None:
         return numbered
