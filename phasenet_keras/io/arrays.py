@@ -46,10 +46,11 @@ def _is_npz(path: Path, head: bytes) -> bool:
 def _read_npz(path: Path, headers_only: bool) -> Stream:
     """Read PhaseNet's layout: ``data`` of ``(samples, 3)`` or ``(samples, 1, 3)``, E, N, Z.
 
-    A channel that is all zero is a missing one. ``sampling_rate`` or ``dt`` (and what
-    `says_rate` knows), ``begin_time`` (or ``t0``) and ``station_id`` are used where the file has
-    them; else 100 Hz, 1970, its name. Where the file is not in PhaseNet's layout, or has an array
-    that may be the rate, it is said that 100 Hz is assumed.
+    A channel that is all zero is a missing one; ``stats.file_channels`` has it, too.
+    ``sampling_rate`` or ``dt`` (and what `says_rate` knows), ``begin_time`` (or ``t0``) and
+    ``station_id`` are used where the file has them; else 100 Hz, 1970, its name. Where the file is
+    not in PhaseNet's layout, or has an array that may be the rate, it is said that 100 Hz is
+    assumed.
     """
     from obspy import Stream, Trace, UTCDateTime
 
@@ -88,6 +89,7 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
         trace = Trace(np.ascontiguousarray(data[:, column]), header=dict(header))
         trace.stats.channel = components[column]
         trace.stats.station_name = station
+        trace.stats.file_channels = components
         stream.append(trace)
     return stream
 
