@@ -90,7 +90,7 @@ def _warn_of_others(
             continue
         texts = [np.format_float_positional(value) for value in values]
         if values and are_other_arrivals(others, texts, name, arrivals, wave):
-            warn_of_other_arrivals(f"attributes {counts} and {name}", phase)
+            warn_of_other_arrivals(f"attributes {counts} and {name}", counts, phase)
 
 
 def _numbers_of(value: Any) -> list[float]:

@@ -162,7 +162,8 @@ def _warn_of_other_columns(
             except FormatError:  # of no number, or outside of the record
                 others = ()
             if are_other_arrivals(others, [row[name]], name, arrivals[phase], wave):
-                warn_of_other_arrivals(f"columns {column} and {name} of the table", phase)
+                where = f"columns {column} and {name} of the table"
+                warn_of_other_arrivals(where, column, phase)
 
 
 def are_other_arrivals(
@@ -198,9 +199,8 @@ def are_other_arrivals(
     return len(others) != len(arrivals) or any(abs(a - b) > near for a, b in pairs)
 
 
-def warn_of_other_arrivals(where: str, phase: str) -> None:
-    """Say that of two columns, or attributes, with different arrivals the first counts."""
-    counts = where.split()[1]
+def warn_of_other_arrivals(where: str, counts: str, phase: str) -> None:
+    """Say which of two columns, or attributes, with different arrivals counts."""
     say(
         f"{where} have different arrivals of {phase}: {counts} counts; leave out the one that is "
         "wrong"
