@@ -120,11 +120,13 @@ def _read(name: str, folder: Path, rows: Rows, table: LabelTable) -> Iterator[It
     for place in sorted(found):
         code = ".".join(seed_codes(waves[place].station)[:2])
         record = LabelledWaveform(waves[place], {}, f"{name}.{code}")
+        lost = set()
         for item in labelled_by_rows(found[place], record, table.sample_columns):
             if isinstance(item, BadRow):
+                lost.add(item.row)
                 yield BadRow(item.row, f"{item.text} (run {name})")
                 continue
-            [(_, row), *_] = found[place]
+            row = next(row for number, row in found[place] if number not in lost)
             source = row.get("source") or row.get("shot")
             gather = f"{name} source {source}" if source else name
             records.append(replace(item, event=name, gather=gather))
