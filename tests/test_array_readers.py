@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 from reading import changes_of, damage, noise, read_or_refusal, refused
 
-from phasenet_keras import read_waveforms
+from phasenet_keras import read_labelled, read_waveforms
 from phasenet_keras.io.index import group_by_station
 from phasenet_keras.io.registry import noted
 
@@ -309,3 +309,17 @@ def test_one_channel_in_npz_without_a_rate_is_said_once(tmp_path):
         waves = read_waveforms(tmp_path)
     assert {wave.sampling_rate for wave in waves} == {100.0}
     assert set(notes) == {"npz: no sampling rate (sampling_rate_hz, dt_s), 100 Hz is assumed"}
+
+
+def test_channels_that_are_zero_in_a_labelled_npz_are_channels_of_its_record(tmp_path):
+    data = np.zeros((600, 3), np.float32)
+    data[:, 1] = np.random.default_rng(0).standard_normal(600)
+    np.savez(tmp_path / "a.npz", data=data, itp=100)
+    np.savez(tmp_path / "b.npz", data=data[:, 1:2], itp=100)
+    assert read_waveforms(tmp_path / "a.npz")[0].channels == ("N",)
+    records = {r.name: r.waveform for r in read_labelled(tmp_path)}
+    assert {name: wave.channels for name, wave in records.items()} == {
+        "a": ("E", "N", "Z"),
+        "b": ("Z",),
+    }
+    assert np.array_equal(records["a"].data, data)

@@ -7,6 +7,7 @@ import re
 import pytest
 from obspy import UTCDateTime
 from sources import run, write_text_files
+from traces import noise, trace
 
 from phasenet_keras import read_labelled
 from phasenet_keras.io.catalogs import read_arrivals
@@ -363,7 +364,7 @@ def test_a_column_of_weights_is_said_not_to_be_used(tmp_path, name):
     words = rf"column {name.lower()} is not used \(1 in 2, 0 in 1 of 3 rows\): all rows are labels"
     of_samples = "".join(f"t{n}.txt,100,{n > 0:d}\n" for n in range(3))
     with pytest.warns(RecordWarning, match=words):
-        table_of(tmp_path, f"fname,itp,{name}\n{of_samples}")
+        numbered_rows(table_of(tmp_path, f"fname,itp,{name}\n{of_samples}"))
     path = tmp_path / "times.csv"
     of_times = "".join(f"A{n},P,2020-01-01T00:00:0{n},{n > 0:d}\n" for n in range(3))
     path.write_text(f"station,phase,time,{name}\n{of_times}")
@@ -371,6 +372,24 @@ def test_a_column_of_weights_is_said_not_to_be_used(tmp_path, name):
         assert len(read_arrivals(path)) == 3
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fname,p_sample,weight\nr0.mseed,100,1\nr1.mseed,110,2\n",
+        "station,p_time,weight\nR0,2022-03-04T05:06:09,1\nR1,2022-03-04T05:06:10,2\n",
+    ],
+)
+def test_a_column_of_weights_is_said_once(tmp_path, text):
+    (tmp_path / "raw").mkdir()
+    for n in range(2):
+        part = trace(noise(600), station=f"R{n}")
+        part.write(str(tmp_path / f"raw/r{n}.mseed"), format="MSEED")
+    (tmp_path / "labels.csv").write_text(text)
+    with noted() as notes:
+        assert len(list(read_labelled(tmp_path / "raw", tmp_path / "labels.csv"))) == 2
+    assert sum("column weight is not used" in note for note in notes) == 1
+
+
 def test_weights_that_are_all_alike_tell_nothing_apart(tmp_path, recwarn):
-    table_of(tmp_path, "fname,itp,weight\nt0.txt,100,1\nt1.txt,100,1\n")
+    numbered_rows(table_of(tmp_path, "fname,itp,weight\nt0.txt,100,1\nt1.txt,100,1\n"))
     assert not [one for one in recwarn if "not used" in str(one.message)]

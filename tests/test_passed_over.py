@@ -98,6 +98,17 @@ def test_inputs_of_specfem_are_passed_over_and_files_of_such_names_are_not(tmp_p
     }
 
 
+def test_warnings_are_shown_at_the_line_that_reads(tmp_path):
+    write_station(tmp_path / "a.mseed")
+    (tmp_path / "b.mseed").write_bytes((tmp_path / "a.mseed").read_bytes()[:-100])
+    (tmp_path / "README.md").write_text("# notes\n")
+    with pytest.warns(RecordWarning) as caught:
+        read_waveforms(tmp_path)
+    said = {str(item.message).partition(": ")[2].partition(":")[0] for item in caught}
+    assert {"truncated", "README.md (a note)"} <= said
+    assert {item.filename for item in caught} == {__file__}
+
+
 def test_words_of_other_libraries_are_not_shown(tmp_path):
     # ObsPy takes any text of so many short lines for SACXY, and makes an array of them.
     lines = ["# interfaces", "6"] + ["# next", "2", "0.0 -30.0", "95.0 -30.0"] * 6 + ["# rest", "6"]

@@ -17,6 +17,7 @@ from phasenet_keras.io.index import group_by_station
 from phasenet_keras.io.labels.timed import scan_headers
 from phasenet_keras.io.record_names import own_record
 from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import read_waveforms
 from phasenet_keras.picking.archive import StationSummary
 
@@ -146,7 +147,7 @@ def test_channels_whose_names_say_nothing_stay_separate_which_is_said_once(
         assert main([*order, *options]) in (0, 2)  # noise need not have a pick
         assert " ".join(capsys.readouterr().out.split()).count(said) == 1
     with pytest.warns(RecordWarning, match=r"hold one channel of XX.A..BH each"):
-        scan_headers(sorted(folder.iterdir()))
+        scan_headers(sorted(folder.iterdir()), Selection())
     # Events of one channel are what they are.
     write(tmp_path / "z", {"first.mseed": ["BHZ"], "second.mseed": ["BHZ"]})
     with warnings.catch_warnings(action="error"):

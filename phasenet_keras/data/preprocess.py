@@ -5,7 +5,6 @@ The one place for these decisions: picking, training and evaluation all come thr
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from phasenet_keras.data.moving import STEP_SAMPLES, MovingNormalizer
 from phasenet_keras.data.resampling import SAME_RATE, resample_as_stream
 from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.io.channels import component_letter, components_of, is_for_picks
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, PresetError, Waveform
 
@@ -177,11 +176,9 @@ def channel_columns(
     columns = {component: name for name, component in components_of(names).items()}
     left_out = [name for name in names if name not in columns.values()]
     if left_out and columns:
-        warnings.warn(
+        say(
             f"{station}: channels {', '.join(left_out)} left out: no known component, or another "
-            f"channel is that component ({', '.join(columns.values())})",
-            RecordWarning,
-            stacklevel=3,
+            f"channel is that component ({', '.join(columns.values())})"
         )
     lacking = [name for name in channels if name not in columns]
     if lacking and (missing == "error" or len(lacking) == len(channels)):

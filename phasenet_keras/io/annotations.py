@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -15,7 +14,7 @@ from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import check_path, is_folder_name
 from phasenet_keras.io.new_files import beside_then_rename, check_folder, folder_to_write
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.wording import free_name
 from phasenet_keras.types import Annotation, ConfigError
 
@@ -66,11 +65,9 @@ def _traces_of(annotations: Iterable[Annotation]) -> Iterator[Trace]:
         network, station, location, _ = seed_codes(annotation.station)
         owner = owners.setdefault((network, station, location), name)
         if owner != name:
-            warnings.warn(
+            say(
                 f"{_said(name)} left out: its codes would be those of {_said(owner)}; a folder of "
-                "npz files keeps both",
-                RecordWarning,
-                stacklevel=3,
+                "npz files keeps both"
             )
             continue
         for column, phase in enumerate(annotation.phases):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from phasenet_keras.io.rates import (
     says_rate,
 )
 from phasenet_keras.io.record_names import has_date
-from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader
+from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader, say
 from phasenet_keras.io.text_columns import (
     TextColumns,
     are_even,
@@ -48,10 +47,11 @@ def _is_npz(path: Path, head: bytes) -> bool:
 def _read_npz(path: Path, headers_only: bool) -> Stream:
     """Read PhaseNet's layout: ``data`` of ``(samples, 3)`` or ``(samples, 1, 3)``, E, N, Z.
 
-    A channel that is all zero is a missing one. ``sampling_rate`` or ``dt`` (and what
-    `says_rate` knows), ``begin_time`` (or ``t0``) and ``station_id`` are used where the file has
-    them; else 100 Hz, 1970, its name. Where the file is not in PhaseNet's layout, or has an array
-    that may be the rate, it is said that 100 Hz is assumed.
+    A channel that is all zero is a missing one; ``stats.file_channels`` has it, too.
+    ``sampling_rate`` or ``dt`` (and what `says_rate` knows), ``begin_time`` (or ``t0``) and
+    ``station_id`` are used where the file has them; else 100 Hz, 1970, its name. Where the file is
+    not in PhaseNet's layout, or has an array that may be the rate, it is said that 100 Hz is
+    assumed.
     """
     from obspy import Stream, Trace, UTCDateTime
 
@@ -90,6 +90,7 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
         trace = Trace(np.ascontiguousarray(data[:, column]), header=dict(header))
         trace.stats.channel = components[column]
         trace.stats.station_name = station
+        trace.stats.file_channels = components
         stream.append(trace)
     return stream
 
@@ -99,7 +100,7 @@ def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
     if rate is None:
         # PhaseNet's own files say none: they have three channels, and are of 100 Hz.
         if fields["data"].shape[-1] != len(COMPONENTS) or any(map(may_say_rate, names)):
-            warnings.warn(said_of_no_rate("npz", names), FormatNote, stacklevel=3)
+            say(said_of_no_rate("npz", names), FormatNote)
         return DEFAULT_RATE_HZ
     if not 0 < rate < math.inf:
         raise ValueError(f"a sampling rate is above 0 Hz, received {rate}")

@@ -7,7 +7,6 @@ so that what is held does not grow with the record.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +22,7 @@ from phasenet_keras.io.drift import (
     spread,
 )
 from phasenet_keras.io.pieces import Piece, Runs
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
@@ -264,8 +263,7 @@ class _Span:
         return self.__dict__
 
     def _warn(self, trace: Trace, component: str, what: str, outcome: str) -> None:
-        where = f"{self._label} {component}: {what}, from {trace.stats.starttime} on; {outcome}"
-        warnings.warn(where, RecordWarning, stacklevel=2)
+        say(f"{self._label} {component}: {what}, from {trace.stats.starttime} on; {outcome}")
 
 
 def trace_order(trace: Trace) -> tuple[UTCDateTime, int, str, float]:
@@ -310,10 +308,8 @@ def usable_samples(trace: Trace) -> tuple[np.ndarray, np.ndarray]:
     is_number = np.isfinite(values) & ~np.ma.getmaskarray(data)
     is_good = is_number & (np.abs(values) < LARGEST)
     if n_large := int(is_number.sum() - is_good.sum()):
-        warnings.warn(
+        say(
             f"{trace.id}: from {trace.stats.starttime} on {n_large} samples are too large for "
-            f"float32 (from {LARGEST:.2g} on) and are left out: scale the record, in other units",
-            RecordWarning,
-            stacklevel=2,
+            f"float32 (from {LARGEST:.2g} on) and are left out: scale the record, in other units"
         )
     return values, is_good

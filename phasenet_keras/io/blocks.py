@@ -20,15 +20,14 @@ from phasenet_keras.io.mseed_headers import (
 from phasenet_keras.io.no_waveforms import said_of_no_record
 from phasenet_keras.io.record_names import is_dated, note_source
 from phasenet_keras.io.registry import (
-    FormatNote,
     LostRecord,
     Reader,
-    RecordWarning,
     headers_of,
     keep_usable_traces,
+    naming,
     read_stream,
     reader_of,
-    said_of_records,
+    say,
 )
 from phasenet_keras.types import FormatError, TextOnlyError
 
@@ -108,7 +107,7 @@ def _blocks_of_miniseed(
             except TextOnlyError:
                 has_text = True
             except FormatError as error:
-                warnings.warn(str(error), RecordWarning, stacklevel=2)
+                say(str(error))
             else:
                 is_readable = True
                 if not all(is_dated(trace.stats.starttime) for trace in traces):
@@ -121,8 +120,7 @@ def _blocks_of_miniseed(
     if not is_readable:
         raise FormatError(f"{path} is damaged or no miniSEED: none of its blocks can be read")
     if left := path.stat().st_size - offset:
-        text = f"{path}: truncated: its last record has {left} bytes only and is left out"
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(f"{path}: truncated: its last record has {left} bytes only and is left out")
 
 
 def _blocks_of_records(
@@ -197,7 +195,7 @@ def _read_records(block: Block) -> list[Trace]:
     traces: list[Trace] = []
     for item in _items(block.path, reader_of(block.path), which, headers_only=False):
         if isinstance(item, str):
-            warnings.warn(f"{block.path}: {item}", LostRecord, stacklevel=3)
+            say(f"{block.path}: {item}", LostRecord)
         else:
             traces += [trace for trace in item if station_id(trace) in block.stations]
     return traces
@@ -284,19 +282,14 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
 
     where = f"{path}, bytes {offset} to {offset + len(content)}"
     try:
-        with warnings.catch_warnings(record=True, action="always") as caught:
+        # Where headers will do it is said when the samples are read.
+        with warnings.catch_warnings(action="ignore") if headers_only else naming(where):
             if reader_of(path).name == MINISEED_3:
                 stream = read_records_3(content, headers_only, **options)
             else:
                 stream = read_as(content, "MSEED", headers_only, **options)
     except Exception as error:  # ObsPy raises what its C code and headers lead to
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
-    if not headers_only:
-        notes = [item for item in caught if issubclass(item.category, FormatNote)]
-        for note in notes:
-            warnings.warn(note.message, stacklevel=2)
-        for text in said_of_records(item for item in caught if item not in notes):
-            warnings.warn(f"{where}: {text}", RecordWarning, stacklevel=2)
     # That of rates was said with the headers, of all stations.
     keep_usable_traces(stream, where, headers_only, is_said=headers_only)
     note_source(stream, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
 from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.parts import JoinedRecord, joint_event
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import TIME_IN_WORDS, date_time
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
 
@@ -162,8 +161,7 @@ def warn_of_left_out(path: str | PathLike[str], said: Sequence[str], others: Cou
     if others:
         said = [*said, f"{others.total()} of other phases ({listed(others)})"]
     if said:
-        text = f"{path}: arrivals left out: {'; '.join(said)}"
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(f"{path}: arrivals left out: {'; '.join(said)}")
 
 
 def listed(others: Counter[str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.labels.row_columns import SPLIT_NAMES
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.parts import RecordFacts
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import NOT_A_NUMBER
 from phasenet_keras.io.times import NO_TIME, iso_time, time_in
 from phasenet_keras.io.wording import some
@@ -128,7 +127,7 @@ def warn_of_rows(rows: Sequence[Mapping[str, Any]], table: Path) -> None:
     if n_again:
         said.append(f"{n_again} rows name a record that a row before names: it counts again")
     for text in said:
-        warnings.warn(f"{table}: {text}", RecordWarning, stacklevel=3)
+        say(f"{table}: {text}")
     warn_of_outside(rows, table)
 
 
@@ -140,11 +139,9 @@ def warn_of_outside(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
     """
     outside = [text for row in rows for text in _outside(row)]
     if outside:
-        warnings.warn(
+        say(
             f"{path}: {len(outside)} arrivals are outside of their records, where their phases "
-            f"are not known then: {some(outside)}",
-            RecordWarning,
-            stacklevel=4,
+            f"are not known then: {some(outside)}"
         )
 
 

@@ -32,10 +32,6 @@ def stations_of_gather(stem: str, traces: Sequence[Trace]) -> list[str]:
     Numbers have four digits, or as many as the largest in the file, so that names sort as they do.
     The source point is a shot only where no field record is given: one record may have several.
 
-    Args:
-        stem: name of the file without its ending.
-        traces: all of the file.
-
     Example:
         >>> from obspy import Trace
         >>> stations_of_gather("shot7", [Trace(), Trace()])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from phasenet_keras.io.geometry import Geometry
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import ConfigError
@@ -182,9 +181,7 @@ def shots_of_gathers(gathers: Mapping[str, str], geometry: Geometry | None) -> d
 def _say_shared(of_number: Mapping[str, Sequence[str]], named: AbstractSet[str]) -> None:
     for number, names in of_number.items():
         if len(names) > 1 and not named & {*names}:
-            warnings.warn(
+            say(
                 f"shot {number} of the geometry may be any of {some(names)}, and is taken for "
-                "none: call them so in the geometry, or give its shots a start_time",
-                RecordWarning,
-                stacklevel=4,
+                "none: call them so in the geometry, or give its shots a start_time"
             )

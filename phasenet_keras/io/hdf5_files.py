@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,10 @@ __all__ = [
     "DAMAGE",
     "NewHdf5",
     "attributes_of",
-    "dataset_of",
     "new_hdf5",
-    "node_named",
-    "nodes_of",
     "opened",
+    "record_named",
+    "record_names",
     "values_of",
 ]
 
@@ -48,29 +47,24 @@ def opened(path: Path) -> h5py.File:
         raise FormatError(f"{path} is no readable HDF5 file: {error}") from error
 
 
-def nodes_of(path: Path) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
-    """Yield name, group or dataset, and the attributes of the groups above, of each record.
-
-    The file is open meanwhile. In place of a group or dataset that is damaged comes what was raised
-    for it.
+def record_names(path: Path) -> list[str]:
+    """Return the names of all records, also of groups and datasets that are damaged.
 
     Raises:
         FormatError: if it is no HDF5.
     """
     with opened(path) as file:
-        yield from _nodes_below(file, "", {})
+        return list(_names_below(file, ""))
 
 
-def _nodes_below(
-    group: h5py.Group, prefix: str, above: Mapping[str, Any]
-) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
+def _names_below(group: h5py.Group, prefix: str) -> Iterator[str]:
     import h5py
 
     try:
-        attributes = {**above, **attributes_of(group)}
+        attributes_of(group)  # which all records below it have
         keys = list(group)
-    except DAMAGE as error:
-        yield prefix.rstrip("/") or "/", error, above
+    except DAMAGE:
+        yield prefix.rstrip("/") or "/"
         return
     for key in keys:
         name = f"{prefix}{key}"
@@ -80,29 +74,38 @@ def _nodes_below(
             is_record = not isinstance(node, h5py.Group) or isinstance(
                 node.get("data"), h5py.Dataset
             )
-        except DAMAGE as error:
-            node, is_record = error, True
-        if not is_record:
-            if name.count("/") < MAX_DEPTH:
-                yield from _nodes_below(node, f"{name}/", attributes)
-        else:
-            yield name, node, attributes
+        except DAMAGE:
+            is_record = True
+        if is_record:
+            yield name
+        elif name.count("/") < MAX_DEPTH:
+            yield from _names_below(node, f"{name}/")
 
 
-def node_named(file: h5py.File, name: str) -> tuple[Any, Mapping[str, Any]]:
-    """Return the group or dataset of a record, and the attributes of the groups above it.
+def record_named(file: h5py.File, name: str) -> tuple[h5py.Dataset, dict[str, Any], dict[str, Any]]:
+    """Return the dataset of a record, its attributes, and these with those of the groups above it.
+
+    The attributes of the dataset come before those of its own group.
 
     Raises:
         FormatError: if they cannot be read.
     """
+    import h5py
+
     node, above = file, dict[str, Any]()
     try:
         for part in name.split("/"):
             above |= attributes_of(node)
             node = node.get(part)
+        dataset = node["data"] if isinstance(node, h5py.Group) else node
+        own = attributes_of(node) | attributes_of(dataset)
+    except FormatError:
+        raise
     except DAMAGE as error:
         raise FormatError(f"it cannot be read: {error}") from error
-    return node, above
+    if not isinstance(dataset, h5py.Dataset):
+        raise FormatError("it is a link to nothing")
+    return dataset, own, above | own
 
 
 def values_of(dataset: Any, place: int | tuple[()] = (), headers_only: bool = False) -> Any:
@@ -110,13 +113,6 @@ def values_of(dataset: Any, place: int | tuple[()] = (), headers_only: bool = Fa
     if headers_only:
         return np.broadcast_to(np.zeros((), dataset.dtype), dataset.shape)[place]
     return dataset[place]
-
-
-def dataset_of(node: Any) -> Any:
-    """Return the dataset of a record, which is it itself or ``data`` in its group."""
-    import h5py
-
-    return node["data"] if isinstance(node, h5py.Group) else node
 
 
 def attributes_of(node: Any) -> dict[str, Any]:

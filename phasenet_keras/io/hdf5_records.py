@@ -10,17 +10,16 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from warnings import warn
 
 import numpy as np
 
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.dataset_samples import waveform_of_row
 from phasenet_keras.io.dataset_table import METADATA, name_of_row, read_rows
-from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, opened
-from phasenet_keras.io.labels.hdf5 import record_names, waveform_named
+from phasenet_keras.io.hdf5_files import DAMAGE, attributes_of, opened, record_names
+from phasenet_keras.io.labels.hdf5 import waveform_named
 from phasenet_keras.io.no_waveforms import said_of_no_record
-from phasenet_keras.io.registry import LostRecord, Reader, register_reader
+from phasenet_keras.io.registry import LostRecord, Reader, register_reader, say
 from phasenet_keras.io.seisbench import dataset_chunks
 from phasenet_keras.types import FormatError, ShapeError, Waveform
 
@@ -126,20 +125,14 @@ def _read(
     if not stream:
         raise FormatError(said_of_no_record(path, lost))
     for text in lost:
-        warn(text, LostRecord, stacklevel=2)
+        say(text, LostRecord)
     return stream
 
 
-def _register(
-    name: str,
-    extensions: tuple[str, ...],
-    sniff: Callable[[Path, bytes], bool],
-    named_in: Callable[[Path, slice, bool], Iterator[Named]],
-) -> None:
+for name, extensions, sniff, named_in in (
+    ("SeisBench", (".hdf5",), _is_of_dataset, _named_in_dataset),
+    ("HDF5", (".h5", ".hdf5"), _is_hdf5, _named_in_hdf5),
+):
     records = partial(_records, named_in=named_in)
     read = partial(_read, records=records)
     register_reader(Reader(name, extensions, sniff, read, records=records))
-
-
-_register("SeisBench", (".hdf5",), _is_of_dataset, _named_in_dataset)
-_register("HDF5", (".h5", ".hdf5"), _is_hdf5, _named_in_hdf5)

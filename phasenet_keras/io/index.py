@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import warnings
 from collections.abc import Collection, Hashable, Iterable, Sequence, Set
 from fnmatch import fnmatchcase
 from glob import glob
@@ -17,7 +16,7 @@ from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import is_pressure
 from phasenet_keras.io.instruments import Heard
 from phasenet_keras.io.pressure import heard_of, station_of
-from phasenet_keras.io.registry import RecordWarning, headers_of
+from phasenet_keras.io.registry import headers_of, say
 from phasenet_keras.types import ConfigError
 
 __all__ = [
@@ -244,7 +243,7 @@ def group_by_station(paths: Sequence[Path]) -> list[list[Path]]:
     heard = [{heard_of(trace) for trace in headers_of(path)} for path in paths]
     of_all = frozenset[Heard]().union(*heard)
     for text in said_of_lone_channels(of_all):
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(text)
     # Whether pressure is wanted depends on the station's other instruments.
     with_pressure = {station_of(item) for item in of_all if is_pressure(item.code)}
     keys = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
@@ -12,7 +11,7 @@ import numpy as np
 
 from phasenet_keras.io.channels import are_sensors, claims_of, component_prefix
 from phasenet_keras.io.record_names import own_record
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -250,11 +249,7 @@ def with_components(
             why = "numbers but 1, 2 and 3 are of sensors, not of components: give each sensor a "
             why += "station code of its own (components codes that end in E, N, Z), or take one "
             why += "alone (--channel)"
-        warnings.warn(
-            f"{station}: channels {', '.join(sorted(left_out))} left out: {why}",
-            RecordWarning,
-            stacklevel=3,
-        )
+        say(f"{station}: channels {', '.join(sorted(left_out))} left out: {why}")
     return pairs
 
 

@@ -68,16 +68,13 @@ def write_markers(
 
 
 def _line(pick: Pick | Arrival, kind: int) -> str:
-    ids, event = ".".join(codes_of_pick(pick)), _event_of(pick).replace(" ", "_") or NO_VALUE
+    name = pick.event if isinstance(pick, Arrival) else ""
+    ids, event = ".".join(codes_of_pick(pick)), name.replace(" ", "_") or NO_VALUE
     if re.search(r"\s", event):
         raise FormatError(f"an event's name in a marker file has no blanks, received {event!r}")
     # Event's hash and time, phase, polarity, and whether it was picked automatically.
     rest = f"{event:<14} {NO_VALUE} {NO_VALUE} {pick.phase:<8} {NO_VALUE} True"
     return f"phase: {_time(pick)}  {kind} {ids:<15} {rest}"
-
-
-def _event_of(pick: Pick | Arrival) -> str:
-    return pick.event if isinstance(pick, Arrival) else ""
 
 
 def _time(pick: Pick | Arrival) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import struct
-import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,7 +16,7 @@ import numpy as np
 from phasenet_keras.io.drift import follows
 from phasenet_keras.io.mseed_clock import Records, note_times, warn_of_drift
 from phasenet_keras.io.mseed_headers import RecordTimes
-from phasenet_keras.io.registry import Reader, RecordWarning, UnknownFormatError
+from phasenet_keras.io.registry import Reader, UnknownFormatError, say
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -56,10 +55,7 @@ class _Record(NamedTuple):
 
 
 def bytes_of_whole_records_3(content: bytes) -> int:
-    """Return where the last record ends that is whole.
-
-    Args:
-        content: a part of a miniSEED 3 file that begins with a record.
+    """Return where the last whole record ends of bytes that begin with one.
 
     Example:
         >>> bytes_of_whole_records_3(b"MS" + bytes(98))
@@ -107,7 +103,7 @@ def read_records_3(content: bytes, headers_only: bool = False, sourcename: str =
         raise FormatError(lost[0][1])
     if lost:
         text = f"damaged records, or cut short: {len(lost)}, from byte {lost[0][0]} on"
-        warnings.warn(f"{text} ({lost[0][1]}): left out", RecordWarning, stacklevel=2)
+        say(f"{text} ({lost[0][1]}): left out")
     stream = Stream([trace for kind, records in found.items() for trace in _traces(kind, records)])
     warn_of_drift(stream)
     return stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import numpy as np
 from phasenet_keras.io.assembly import COARSE_STEP_NS, FINE_STEP_NS
 from phasenet_keras.io.drift import Clock, clock_of, follows, note_clock, shifts
 from phasenet_keras.io.mseed_headers import RecordTimes, record_times
-from phasenet_keras.io.registry import FormatNote
+from phasenet_keras.io.registry import FormatNote, say
 
 if TYPE_CHECKING:
     from obspy import Stream, Trace
@@ -68,7 +67,7 @@ def follow_clock(stream: Stream, content: np.ndarray) -> None:
 def warn_of_drift(stream: Stream) -> None:
     """Say, with a `FormatNote`, if samples of a trace by itself are left out, or there twice."""
     if any(map(_has_drifted, stream)):
-        warnings.warn(NOTE, FormatNote, stacklevel=4)
+        say(NOTE, FormatNote)
 
 
 def _codes_of(trace: Trace) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.mseed_headers import Extent, record_extents
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.mseed_headers import Extent, record_extents, without
+from phasenet_keras.io.registry import say
 
 if TYPE_CHECKING:
     from obspy import Stream
@@ -48,13 +48,9 @@ def read_undamaged(
     bad = _undecodable(data, records, headers_only, decode)
     if len(bad) == len(records):
         return None
-    keep = np.ones(len(data), bool)
-    for offset, length in bad:
-        keep[offset : offset + length] = False
-    stream = decode(data[keep].tobytes(), headers_only)
+    stream = decode(without(data, bad), headers_only)
     if bad:
-        text = f"damaged records left out: {_said_of(data, bad, decode)}"
-        warnings.warn(text, RecordWarning, stacklevel=4)
+        say(f"damaged records left out: {_said_of(data, bad, decode)}")
     return stream
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import struct
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -21,6 +20,7 @@ __all__ = [
     "record_extents",
     "record_times",
     "whole_records",
+    "without",
 ]
 
 FIXED_HEADER_BYTES = 48
@@ -83,31 +83,41 @@ def whole_records(content: bytes | np.ndarray) -> bytes | None:
     if not bad:
         return None
     text = f"records that claim more samples than they hold: {len(bad)}, from byte {bad[0][0]} on"
-    keep = np.ones(len(data), bool)
-    for offset, length in bad:
-        keep[offset : offset + length] = False
-    if not keep.any():
+    others = without(data, bad)
+    if not others:
         raise FormatError(f"{text}; no others are there")
-    warnings.warn(f"{text}: left out", RecordWarning, stacklevel=3)
+    say(f"{text}: left out")
+    return others
+
+
+def without(data: np.ndarray, records: Iterable[Extent]) -> bytes:
+    """Return what is left of bytes without some records.
+
+    Example:
+        >>> without(np.frombuffer(b"abcdef", np.uint8), [(1, 2)])
+        b'adef'
+    """
+    keep = np.ones(len(data), bool)
+    for offset, length in records:
+        keep[offset : offset + length] = False
     return data[keep].tobytes()
 
 
 def bytes_of_whole_records(content: bytes, length: int) -> int:
-    """Return where the last record ends that is whole.
+    """Return where the last whole record ends of bytes that begin with one.
 
     Args:
-        content: a part of a miniSEED file that begins with a record.
+        content: of miniSEED.
         length: of records, where none says its own.
 
     Example:
         >>> bytes_of_whole_records(b"no miniSEED", 4)
         8
     """
-    view = memoryview(content)
-    first = _record(view, 0)
-    if first and first.length <= len(content) and _are_all_of_length(content, first):
-        return len(content) - len(content) % first.length
-    offset, n_records = 0, 0
+    alike = _record_like_all(np.frombuffer(content, np.uint8))
+    if alike:
+        return len(content) - len(content) % alike[0].length
+    view, offset, n_records = memoryview(content), 0, 0
     while offset + LEAST_RECORD_BYTES <= len(content):
         record = _record(view, offset)
         step = record.length if record else LEAST_RECORD_BYTES
@@ -116,14 +126,6 @@ def bytes_of_whole_records(content: bytes, length: int) -> int:
         offset += step
         n_records += record is not None
     return offset if n_records else len(content) - len(content) % length
-
-
-def _are_all_of_length(content: bytes, first: _Record) -> bool:
-    """Tell if a record of the first one's length is wherever there should be one."""
-    n_records = len(content) // first.length
-    heads = np.frombuffer(content, np.uint8, n_records * first.length).reshape(n_records, -1)
-    exponent = heads[:, first.formats[0] + 6]
-    return bool(np.isin(heads[:, 6], QUALITIES).all() and np.all(exponent == exponent[0]))
 
 
 def _bad_of_one_form(data: np.ndarray) -> list[Extent] | None:

@@ -80,11 +80,7 @@ MAGIC = {
 
 
 def metadata_kind(path: Path, head: bytes) -> str:
-    r"""Return what a file is that is known to be no waveform, in words; empty for all others.
-
-    Args:
-        path: of a file of no waveform format.
-        head: its first bytes.
+    r"""Return what a file of no waveform format is by its first bytes, in words; empty if unknown.
 
     Example:
         >>> metadata_kind(Path("a"), b"<?xml version='1.0'?><FDSNStationXML xmlns='x'>")
@@ -115,11 +111,7 @@ def metadata_kind(path: Path, head: bytes) -> str:
 
 
 def specfem_kind(path: Path, head: bytes) -> str:
-    r"""Return what an input of SPECFEM2D is, in words; empty for all other files.
-
-    Args:
-        path: of the file.
-        head: its first bytes.
+    r"""Return what an input of SPECFEM2D is, by its first bytes, in words; empty for other files.
 
     Example:
         >>> specfem_kind(Path("interfaces.dat"), b"# number of interfaces\n 4\n#\n2\n0 0\n")
@@ -160,10 +152,7 @@ def said_of_metadata(kinds: dict[Path, str]) -> str:
 
 
 def array_kind(head: bytes) -> str:
-    r"""Return what a file is that holds arrays of no known layout, in words; empty for all others.
-
-    Args:
-        head: its first bytes.
+    r"""Return what arrays of no known layout a file holds, by its first bytes; empty for others.
 
     Example:
         >>> array_kind(b"time;S1;S2\n0,1;5,0;6\n"), array_kind(b"\x93NUMPY\x01"), array_kind(b"a b")
@@ -181,10 +170,7 @@ Channel A)', 'a NumPy array, which numpy.load reads', '')
 
 
 def packing_of(head: bytes) -> str:
-    r"""Return what a file is packed by; empty for all that is no archive.
-
-    Args:
-        head: its first bytes.
+    r"""Return what a file is packed by, by its first bytes; empty for all that is no archive.
 
     Example:
         >>> packing_of(b"\x1f\x8b\x08"), packing_of(b"0 0.5")

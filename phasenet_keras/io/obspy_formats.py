@@ -16,7 +16,7 @@ from phasenet_keras.io.mseed_clock import follow_clock
 from phasenet_keras.io.mseed_damage import read_undamaged
 from phasenet_keras.io.mseed_headers import whole_records
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.registry import FormatNote, Reader, RecordWarning, register_reader
+from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
 from phasenet_keras.io.specfem_su import name_traces
 from phasenet_keras.io.unsafe_headers import (
     check_gse,
@@ -182,11 +182,9 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
         _warn_if_truncated(path, stream)
     lengths = [trace.stats.npts for trace in stream]
     if format_name in GATHERS and len(lengths) > 1 and lengths[-1] < min(lengths[:-1]):
-        warnings.warn(
+        say(
             f"its last trace has {lengths[-1]} samples, all others {min(lengths[:-1])} or more: "
-            "truncated?",
-            RecordWarning,
-            stacklevel=2,
+            "truncated?"
         )
     return stream
 
@@ -218,11 +216,10 @@ def _say_delay(stream: Stream) -> None:
     delays_s = [_delay_s(trace.stats, "SEG2") for trace in stream]
     delay_s = next(filter(None, delays_s), None)
     if delay_s is not None:
-        warnings.warn(
+        say(
             f"SEG-2: a DELAY ({delay_s:g} s) is not added to times; that of a file is taken for "
             "its first sample's",
             FormatNote,
-            stacklevel=2,
         )
 
 
@@ -236,13 +233,12 @@ def _say_step(stream: Stream, format_name: str) -> None:
     for round_hz in (unit * round(rate_hz / unit) for unit in ROUND_HZ):
         if 1e6 / (step_us + 1) < round_hz < 1e6 / (step_us - 1):
             off = abs(rate_hz / round_hz - 1)
-            warnings.warn(
+            say(
                 f"{NAMES[format_name]}: its step of whole microseconds, {step_us}, stands for "
                 f"{rate_hz:.6g} Hz: if records have {round_hz} Hz, their times, and those of "
                 f"picks, are off by {off:.2g} of the time since the first sample (labels in "
                 "samples are not)",
                 FormatNote,
-                stacklevel=2,
             )
             return
 
@@ -266,11 +262,7 @@ def _warn_if_truncated(path: Path, stream: Stream) -> None:
     lengths = {trace.stats.mseed.record_length for trace in stream}
     left = path.stat().st_size % lengths.pop() if len(lengths) == 1 else 0
     if left:
-        warnings.warn(
-            f"truncated: its last record has {left} bytes only and is left out",
-            RecordWarning,
-            stacklevel=2,
-        )
+        say(f"truncated: its last record has {left} bytes only and is left out")
 
 
 _register_all()

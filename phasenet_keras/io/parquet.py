@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.io.new_files import NO_TEXT, beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
-from phasenet_keras.io.tables import PICK_COLUMNS
+from phasenet_keras.io.tables import PICK_FIELDS
 from phasenet_keras.types import FormatError, MissingExtraError, Pick
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ __all__ = ["read_parquet", "write_parquet"]
 NS_PER_US = 1000
 # Written at once; more are not held.
 GROUP_ROWS = 1 << 17
+UTC = "UTC"
+# What columns hold that is no text.
+KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("begin_time", "phase_time"), UTC),
+    "phase_index": int,
+    **dict.fromkeys(("phase_score", "phase_amplitude", "sampling_rate_hz", "snr_db"), float),
+}
 
 
 def write_parquet(
@@ -32,11 +40,11 @@ def write_parquet(
     """
     arrow, parquet = _pyarrow()
     schema = _schema(arrow)
-    rows = map(_values, picks)
+    rows = map(attrgetter(*PICK_FIELDS.values()), picks)
     with beside_then_rename(path, "wb") as file, parquet.ParquetWriter(file, schema) as writer:
         while group := list(islice(rows, GROUP_ROWS)):
-            columns = zip(zip(*group, strict=True), schema, strict=True)
-            arrays = [arrow.array(column, field.type) for column, field in columns]
+            columns = zip(schema.names, schema.types, zip(*group, strict=True), strict=True)
+            arrays = [arrow.array(_cells(name, values), kind) for name, kind, values in columns]
             writer.write_table(arrow.table(arrays, schema=schema))
 
 
@@ -56,44 +64,25 @@ def read_parquet(path: Path) -> list[Pick]:
         if missing:
             raise FormatError(f"{path} has no columns {', '.join(sorted(missing))}")
         table = table.select(schema.names).cast(schema)
-        for number, field in enumerate(schema):
-            if arrow.types.is_timestamp(field.type):  # as whole numbers, which have no limits
-                whole = table.column(number).cast(arrow.int64())
-                table = table.set_column(number, field.name, whole)
+        columns = [_values(name, table.column(name), arrow) for name in PICK_FIELDS]
     except (OSError, arrow.ArrowException) as error:
         raise FormatError(f"{path} is no readable table of picks: {error}") from error
-    return [_pick(row) for row in table.to_pylist()]
+    fields = PICK_FIELDS.values()
+    rows = zip(*columns, strict=True)
+    return [Pick(**dict(zip(fields, row, strict=True))) for row in rows]
 
 
 def _schema(arrow: Any) -> Any:
     time = arrow.timestamp("us", tz="UTC")
-    types = {
-        "begin_time": time,
-        "phase_time": time,
-        "phase_index": arrow.int64(),
-        **dict.fromkeys(
-            ("phase_score", "phase_amplitude", "sampling_rate_hz", "snr_db"), arrow.float64()
-        ),
-    }
-    return arrow.schema([(name, types.get(name, arrow.string())) for name in PICK_COLUMNS])
+    types = {UTC: time, int: arrow.int64(), float: arrow.float64(), str: arrow.string()}
+    return arrow.schema([(name, types[KINDS.get(name, str)]) for name in PICK_FIELDS])
 
 
-def _values(pick: Pick) -> tuple[object, ...]:
-    """Return what the columns of `PICK_COLUMNS` hold."""
-    return (
-        _text(pick.station),
-        None if pick.start_time is None else _microseconds(pick.start_time),
-        int(pick.sample),
-        _microseconds(pick.time),
-        float(pick.probability),
-        _text(pick.phase),
-        _text(pick.source),
-        None if pick.amplitude is None else float(pick.amplitude),
-        None if pick.units is None else _text(pick.units),
-        float(pick.sampling_rate),
-        _text(pick.preset),
-        None if pick.snr_db is None else float(pick.snr_db),
-    )
+def _cells(name: str, values: Iterable[Any]) -> list[Any]:
+    """Return what a column holds of picks."""
+    kind = KINDS.get(name, str)
+    convert = {str: _text, UTC: _microseconds}.get(kind, kind)
+    return [None if value is None else convert(value) for value in values]
 
 
 def _text(text: str) -> str:
@@ -101,22 +90,12 @@ def _text(text: str) -> str:
     return text.encode("utf-8", NO_TEXT).decode("utf-8")
 
 
-def _pick(row: dict[str, Any]) -> Pick:
-    begin = row["begin_time"]
-    return Pick(
-        time=_time(row["phase_time"]),
-        station=row["station_id"],
-        phase=row["phase_type"],
-        probability=row["phase_score"],
-        amplitude=row["phase_amplitude"],
-        units=row["amplitude_units"],
-        preset=row["preset"],
-        sample=row["phase_index"],
-        sampling_rate=row["sampling_rate_hz"],
-        start_time=None if begin is None else _time(begin),
-        source=row["file_name"],
-        snr_db=row["snr_db"],
-    )
+def _values(name: str, column: Any, arrow: Any) -> list[Any]:
+    """Return what a column says of picks."""
+    if KINDS.get(name) != UTC:
+        return column.to_pylist()
+    whole = column.cast(arrow.int64()).to_pylist()  # which have no limits
+    return [None if value is None else _time(value) for value in whole]
 
 
 def _microseconds(time: UTCDateTime) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from phasenet_keras.io.channels import (
     seed_codes,
 )
 from phasenet_keras.io.instruments import Heard, record_key
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -43,6 +42,7 @@ def without_pressure(traces: Sequence[Trace]) -> list[Trace]:
         >>> header = {"network": "XO", "station": "OBS1"}
         >>> codes = ("HDH", "HHZ")
         >>> stream = Stream(Trace(header={**header, "channel": code}) for code in codes)
+        >>> import warnings
         >>> with warnings.catch_warnings(action="ignore"):
         ...     [trace.id for trace in without_pressure(stream)]
         ['XO.OBS1..HHZ']
@@ -68,7 +68,7 @@ def pressure_left_out(heard: Sequence[Heard]) -> frozenset[Heard]:
     """
     left_out = _beside_verticals(heard)
     for text in _said_of(heard, left_out):
-        warnings.warn(text, RecordWarning, stacklevel=4)
+        say(text)
     return left_out
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from os import PathLike
@@ -14,7 +13,7 @@ from phasenet_keras.io.arrival_formats import NO_EVENT_ID
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.station_names import ANY, codes_of_pick, with_plain_stations
 from phasenet_keras.io.times import time_decimals
 from phasenet_keras.types import Pick
@@ -109,11 +108,9 @@ def _warn_of_lost_digits(picks: Iterable[Pick | Arrival]) -> None:
     rates_hz = (pick.sampling_rate or 0.0 for pick in picks if isinstance(pick, Pick))
     highest_hz = max(rates_hz, default=0.0)
     if time_decimals(highest_hz) > 6:
-        warnings.warn(
+        say(
             "times in QuakeML are whole microseconds, "
-            f"{1e-6 * highest_hz:g} samples of these records: other formats keep nanoseconds",
-            RecordWarning,
-            stacklevel=3,
+            f"{1e-6 * highest_hz:g} samples of these records: other formats keep nanoseconds"
         )
 
 

@@ -132,14 +132,10 @@ def own_record(trace: Trace) -> str:
 
 
 def record_of_file(path: str | os.PathLike[str], codes: Iterable[str]) -> str:
-    """Return what the files of one record have in common: a file's name without its channel.
+    """Return what files of one record have in common: the name without the one of these codes.
 
     A file of several channels is a record of its own, and so is one whose name does not tell which
     channel it holds.
-
-    Args:
-        path: of the file.
-        codes: channel codes of its traces.
 
     Example:
         >>> record_of_file("/d/XX.A..BHZ.D.1970.001", ["BHZ"]), record_of_file("/d/Z_q1.sac", ["Z"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -44,21 +45,25 @@ __all__ = [
     "gather_of",
     "headers_of",
     "holds_records",
+    "naming",
     "noted",
     "read_stream",
     "reader_of",
     "readers",
     "register_reader",
-    "said_of_records",
+    "say",
     "with_numbers",
 ]
 
 HEAD_BYTES = 4096
+# Modules whose lines no warning is shown at; `naming` is gone on with by contextlib.
+OWN_MODULES = (f"{__name__.partition('.')[0]}.", "contextlib")
 # So many formats are named where a file is of none: many files may be.
 MOST_FORMATS = 6
 # Integers, floats and booleans; miniSEED may also hold log messages, which are letters.
 NUMBER_KINDS = "iufb"
 TEXT_KINDS = "SU"
+FOR_PROGRAMMERS = (DeprecationWarning, FutureWarning, ResourceWarning)
 
 
 class RecordWarning(UserWarning):
@@ -75,6 +80,21 @@ class LostRecord(RecordWarning):
 
 class LostNote(str):
     """What a `LostRecord` said."""
+
+
+def say(text: str, category: type[RecordWarning] = RecordWarning) -> None:
+    """Warn, at the line outside of this package that led here.
+
+    Example:
+        >>> with noted() as texts:
+        ...     say("truncated")
+        >>> texts
+        ['truncated']
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(OWN_MODULES):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
 
 
 class NoWaveformError(FormatError):
@@ -146,21 +166,13 @@ def read_stream(path: str | PathLike[str], headers_only: bool = False) -> Stream
         # A pipe or a device would be waited for.
         raise FormatError(_why_no_file(path))
     reader = reader_of(path)
-    with warnings.catch_warnings(record=True, action="always") as caught:
+    with naming(str(path)):
         try:
             stream = reader.read(path, headers_only)
         except PhaseNetKerasError:
             raise
         except Exception as error:  # a damaged file may make any library raise anything
             raise FormatError(f"{path} cannot be read as {reader.name}: {error}") from error
-    for item in caught:
-        if issubclass(item.category, FormatNote):
-            warnings.warn(item.message, stacklevel=2)
-        else:
-            for text in said_of_records([item]):
-                is_lost = issubclass(item.category, LostRecord)
-                category = LostRecord if is_lost else RecordWarning
-                warnings.warn(f"{path}: {text}", category, stacklevel=2)
     keep_usable_traces(stream, str(path), headers_only)
     _name_stations(stream, path, reader)
     return stream
@@ -255,14 +267,20 @@ def noted() -> Iterator[list[str]]:
             texts.append(note(item.message))
 
 
-def said_of_records(caught: Iterable[warnings.WarningMessage]) -> list[str]:
-    """Return the texts of the warnings that are about records.
+@contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Say where that is what warnings say meanwhile; a `FormatNote` is of no place.
 
-    Those for programmers are not; the network's thread may raise some meanwhile, and what is
-    collected may be of any file.
+    Warnings for programmers are dropped: the network's thread may raise some of any file.
     """
-    unmeant = (DeprecationWarning, FutureWarning, ResourceWarning)
-    return [str(item.message) for item in caught if not issubclass(item.category, unmeant)]
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        yield
+    for item in caught:
+        if issubclass(item.category, FormatNote):
+            say(str(item.message), FormatNote)
+        elif not issubclass(item.category, FOR_PROGRAMMERS):
+            is_lost = issubclass(item.category, LostRecord)
+            say(f"{where}: {item.message}", LostRecord if is_lost else RecordWarning)
 
 
 def keep_usable_traces(
@@ -301,14 +319,11 @@ def keep_usable_traces(
             left_out.setdefault(str(error), []).append(trace)
         else:
             kept.append(trace)
-    texts = [f"{where}: {text}" for text in left_out]
     if not kept:
-        raise FormatError(texts[0])
+        raise FormatError(f"{where}: {next(iter(left_out))}")
     stream.traces = kept
-    for text, traces in zip(texts, left_out.values(), strict=True):
-        if is_said:
-            said = f"{text}: {sum(trace.stats.npts for trace in traces)} samples left out"
-            warnings.warn(said, RecordWarning, stacklevel=3)
+    for text, traces in left_out.items() if is_said else ():
+        say(f"{where}: {text}: {sum(trace.stats.npts for trace in traces)} samples left out")
 
 
 def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Trace]:
@@ -325,11 +340,9 @@ def with_numbers(traces: Iterable[Trace], headers_only: bool = False) -> list[Tr
         if trace.data.size and kind in NUMBER_KINDS:
             kept.append(trace)
         elif trace.data.size and kind not in TEXT_KINDS:
-            warnings.warn(
+            say(
                 f"{trace.id}: samples of type {trace.data.dtype} are left out, real numbers are "
-                "wanted",
-                RecordWarning,
-                stacklevel=3,
+                "wanted"
             )
     return kept
 

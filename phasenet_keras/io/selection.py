@@ -148,16 +148,11 @@ class Selection:
                 trace.stats.of_component = component
             yield trace
 
-    def takes_time(self, start: UTCDateTime, end: UTCDateTime) -> bool:
-        """Tell if a span of time has a part in the one wanted."""
-        too_early = self.start is not None and end < self.start
-        return not too_early and not (self.end is not None and start >= self.end)
-
     def takes_header(self, trace: Trace) -> bool:
-        """Tell if something of a trace is wanted."""
-        return self.takes_channel(trace) and self.takes_time(
-            trace.stats.starttime, trace.stats.endtime
-        )
+        """Tell if something of a trace is wanted: of such codes, in the span of time."""
+        is_early = self.start is not None and trace.stats.endtime < self.start
+        is_late = self.end is not None and trace.stats.starttime >= self.end
+        return self.takes_channel(trace) and not is_early and not is_late
 
     def by_name(self, paths: Iterable[Path]) -> list[Path]:
         """Return the files that may hold something wanted: all but SDS day files of others.

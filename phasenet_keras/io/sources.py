@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,7 +32,7 @@ from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.labels.understood import said_of_columns, said_of_later_names
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
-from phasenet_keras.io.registry import RecordWarning, headers_of
+from phasenet_keras.io.registry import headers_of, say
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection, said_of_codes
 from phasenet_keras.io.text_tables import decoded
@@ -208,8 +207,7 @@ def open_source(
     if hdf5:
         paths = [path for path in paths if path not in hdf5]
         names = some(path.name for path in hdf5)
-        text = f"{names}: HDF5 beside other waveforms is left out: give it alone, with its labels"
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(f"{names}: HDF5 beside other waveforms is left out: give it alone, with its labels")
     if any(_is_of_samples(path, paths) for path in files):
         parts = csv_parts(paths, label_table(labels), selection)
         return Source("table of samples", tuple(parts))
@@ -274,7 +272,7 @@ def _from_own_labels(
             + "".join(f"; {text}" for text in (*nameless, *map(str, scan.bad[:1])))
         )
     for text in nameless:
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(text)
     parts = timed_parts(scan, scan.arrivals, "SAC headers")
     return Source("SAC headers", tuple(parts), scan.bad, says_all=False)
 

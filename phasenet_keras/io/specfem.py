@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.channels import components_of
-from phasenet_keras.io.registry import RecordWarning, read_stream
+from phasenet_keras.io.registry import read_stream, say
 from phasenet_keras.io.specfem_inputs import RunInputs, Station, is_specfem_run, read_inputs
 from phasenet_keras.io.specfem_su import SU_NAME
 from phasenet_keras.io.wording import some
@@ -114,7 +113,7 @@ def read_specfem_run(folder: str | PathLike[str], *, kind: str | None = None) ->
     for station, parts in zip(run.stations, columns, strict=True):
         reason = _unusable(parts)
         if reason:
-            _warn(f"{run.outputs}: station {station.network}.{station.name} left out: {reason}")
+            say(f"{run.outputs}: station {station.network}.{station.name} left out: {reason}")
         else:
             waves.append(_waveform(station, parts))
     if not waves:
@@ -124,10 +123,6 @@ def read_specfem_run(folder: str | PathLike[str], *, kind: str | None = None) ->
             "step) and that STATIONS belongs to it"
         )
     return waves
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, RecordWarning, stacklevel=3)
 
 
 def _choose(folder: Path, kind: str | None) -> tuple[str, list[_Output]]:
@@ -155,7 +150,7 @@ def _of_one_quantity(folder: Path, outputs: Sequence[_Output]) -> list[_Output]:
     there = [letter for letter in QUANTITIES if any(item.quantity == letter for item in outputs)]
     if len(there) > 1:
         names = [QUANTITIES[letter][0] for letter in there]
-        _warn(f"{folder} holds {' and '.join(names)}: {names[0]} is read")
+        say(f"{folder} holds {' and '.join(names)}: {names[0]} is read")
     return [item for item in outputs if item.quantity == there[0]]
 
 
@@ -166,7 +161,7 @@ def _read_ascii(run: RunInputs, outputs: Sequence[_Output]) -> list[list[_Column
     }
     unknown = sorted({".".join(o.codes) for o in outputs if o.codes not in columns})
     if unknown:
-        _warn(f"{run.outputs}: not in STATIONS and left out: {', '.join(unknown)}")
+        say(f"{run.outputs}: not in STATIONS and left out: {', '.join(unknown)}")
     short = 0
     for output in outputs:
         if output.codes in columns:
@@ -176,7 +171,7 @@ def _read_ascii(run: RunInputs, outputs: Sequence[_Output]) -> list[list[_Column
             column = _Column(trace.data, stats.sampling_rate, stats.starttime, output)
             columns[output.codes].append(column)
     if short:
-        _warn(
+        say(
             f"{run.outputs}: {short} files have fewer than the {run.n_samples} samples of the "
             "Par_file: the simulation did not reach its end"
         )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -107,11 +106,7 @@ def read_inputs(folder: Path) -> RunInputs:
     par, source = _Parameters(par_path), _Parameters(source_path)
     n_sources = len(source.texts.get("xs", ()))
     if n_sources > 1:
-        warnings.warn(
-            f"{source_path} has {n_sources} sources: times and distances are of the first",
-            RecordWarning,
-            stacklevel=3,
-        )
+        say(f"{source_path} has {n_sources} sources: times and distances are of the first")
     interval_s, n_samples = _sampling(par)
     start_s = _start_s(par, source)
     if abs(start_s) > LONGEST_LEAD_S:

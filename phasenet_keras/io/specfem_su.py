@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.registry import FormatNote
+from phasenet_keras.io.registry import FormatNote, say
 from phasenet_keras.io.specfem_inputs import RunInputs, is_specfem_run, read_inputs
 from phasenet_keras.types import FormatError
 
@@ -34,12 +33,11 @@ def name_traces(stream: Stream, path: Path) -> None:
         trace.stats.channel = f"BX{match['axis'].upper()}"
     run = _run_of(stream, path)
     if run is None:
-        warnings.warn(
+        say(
             "SPECFEM2D's SU files: the inputs of their run (Par_file, SOURCE and STATIONS in DATA "
             "beside OUTPUT_FILES) are not there or do not fit: Ux and Uz of a station are records "
             "of their own, which begin at time 0",
             FormatNote,
-            stacklevel=2,
         )
         return
     for trace, station in zip(stream, run.stations, strict=True):

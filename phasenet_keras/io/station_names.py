@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.wording import free_name, some
 from phasenet_keras.types import FormatError, Pick
 
@@ -59,6 +58,7 @@ def with_plain_stations(picks: Iterable[Pick]) -> list[Pick]:
 
     Example:
         >>> from obspy import UTCDateTime
+        >>> import warnings
         >>> with warnings.catch_warnings(action="ignore"):
         ...     [pick] = with_plain_stations([Pick(UTCDateTime(0), "line 7 (west)", "P", 0.9)])
         >>> pick.station
@@ -72,8 +72,7 @@ def with_plain_stations(picks: Iterable[Pick]) -> list[Pick]:
             plain[name] = free_name(_plain(name), plain.values())
     changed = [f"'{old}' is '{new}'" for old, new in plain.items() if old != new]
     if changed:
-        text = f"stations are written as codes of letters, digits, _ and -: {some(changed)}"
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(f"stations are written as codes of letters, digits, _ and -: {some(changed)}")
     return [
         pick if plain[pick.station] == pick.station else replace(pick, station=plain[pick.station])
         for pick in picks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -13,7 +12,7 @@ from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.station_names import with_plain_stations
 from phasenet_keras.io.tables import write_rows
 from phasenet_keras.io.times import iso_time, time_decimals
@@ -72,11 +71,9 @@ def _nonlinloc_columns(ids: Collection[str]) -> dict[str, tuple[str, str]]:
         names[network, code] = free_name(wanted, names.values())
     changed = [f"{'.'.join(codes)} is {n}" for codes, n in sorted(names.items()) if n != codes[1]]
     if changed:
-        warnings.warn(
+        say(
             "NonLinLoc knows no networks, and several have a station of one code: "
-            f"{some(changed)}; name them so in its list of stations (GTSRCE)",
-            RecordWarning,
-            stacklevel=3,
+            f"{some(changed)}; name them so in its list of stations (GTSRCE)"
         )
     return {
         name: (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from phasenet_keras.io.registry import holds_records
 from phasenet_keras.io.seisbench import dataset_chunks, read_dataset
 from phasenet_keras.io.text_tables import name_key
 from phasenet_keras.io.waveforms import read_waveforms
-from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
+from phasenet_keras.types import FormatError, LabelledWaveform
 
 __all__ = ["GatherRecord", "read_gather_records"]
 
@@ -59,7 +59,6 @@ def read_gather_records(
         []
     """
     pattern = read_names(names)
-    records: Iterable[LabelledWaveform]
     if len(sources) == 1 and dataset_chunks(Path(sources[0])):
         records = read_dataset(sources[0])
     else:
@@ -68,8 +67,8 @@ def read_gather_records(
                 f"{path} holds records of its own labels and shots: make a data set of it by "
                 "`phasenet-keras prepare`, and give that folder alone"
             )
-        records = map(_unlabelled, read_waveforms(sources))
-    records = list(records)
+        waves = read_waveforms(sources)
+        records = [LabelledWaveform(wave, {}, name=wave.source) for wave in waves]
     own = [_own_names(record, geometry) if pattern is None else None for record in records]
     gathers = [record.gather.removeprefix("shot ") for record in records]
     shots = shots_of_gathers(
@@ -98,7 +97,3 @@ def _own_names(record: LabelledWaveform, geometry: Geometry | None) -> OwnNames 
     if record.gather:  # of a data set, which does not say what file it is from
         return own_names_of_record(wave.station, geometry)
     return own_names(wave.source, wave.station, geometry)
-
-
-def _unlabelled(wave: Waveform) -> LabelledWaveform:
-    return LabelledWaveform(wave, {}, name=wave.source)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PICK_COLUMNS",
+    "PICK_FIELDS",
     "check_pick_path",
     "check_table_path",
     "picks_of_csv",
@@ -36,20 +37,22 @@ __all__ = [
     "write_rows",
 ]
 
-PICK_COLUMNS = (
-    "station_id",
-    "begin_time",
-    "phase_index",
-    "phase_time",
-    "phase_score",
-    "phase_type",
-    "file_name",
-    "phase_amplitude",
-    "amplitude_units",
-    "sampling_rate_hz",
-    "preset",
-    "snr_db",
-)
+# What of a pick each column holds, in their order.
+PICK_FIELDS = {
+    "station_id": "station",
+    "begin_time": "start_time",
+    "phase_index": "sample",
+    "phase_time": "time",
+    "phase_score": "probability",
+    "phase_type": "phase",
+    "file_name": "source",
+    "phase_amplitude": "amplitude",
+    "amplitude_units": "units",
+    "sampling_rate_hz": "sampling_rate",
+    "preset": "preset",
+    "snr_db": "snr_db",
+}
+PICK_COLUMNS = tuple(PICK_FIELDS)
 USUAL_PHASES = ("P", "S")
 # Tables of earlier versions lack them.
 LATER_COLUMNS = {"snr_db"}

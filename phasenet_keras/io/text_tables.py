@@ -6,13 +6,12 @@ import codecs
 import csv
 import io
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -261,9 +260,7 @@ def warn_of_weights(
         if not _WEIGHTS.fullmatch(name) or len(cells) < 2:
             continue
         counts = ", ".join(f"{cell or 'empty'} in {n}" for cell, n in cells.most_common(MOST_SAID))
-        warnings.warn(
+        say(
             f"{path}: column {name} is not used ({counts} of {len(rows)} rows): all rows are "
-            "labels; leave those out that are to be none",
-            RecordWarning,
-            stacklevel=3,
+            "labels; leave those out that are to be none"
         )

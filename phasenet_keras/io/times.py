@@ -156,10 +156,9 @@ def exact_time(text: str) -> UTCDateTime:
     """
     from obspy import UTCDateTime
 
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
+    given = _parts_of(text)
+    if not given:
         raise ValueError(f"'{text}' is not {TIME_IN_WORDS}")
-    given = {_SAME.sub("", name): part for name, part in match.groupdict().items() if part}
     number = {name: int(part) for name, part in given.items() if part.isdigit()}
     year, day_of_year = number["year"], number.get("of_year", 1)
     if not 1 <= day_of_year <= 365 + isleap(year):
@@ -182,13 +181,18 @@ def step_of_time(text: str) -> float:
         >>> [step_of_time(f"2024-03-01{rest}") for rest in ("", "T10", " 10:05", "T10:05:07.25")]
         [86400.0, 3600.0, 60.0, 0.01]
     """
-    match = _TIME.fullmatch(text.strip())
-    named = {} if match is None else match.groupdict()
-    given = {_SAME.sub("", name): part for name, part in named.items() if part}
+    given = _parts_of(text)
     if "part" in given:
         return float(10.0 ** -len(given["part"]))
     steps_s = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
     return next((step_s for name, step_s in steps_s.items() if name in given), 86_400.0)
+
+
+def _parts_of(text: str) -> dict[str, str]:
+    """Return the parts of a time by their names in `_TIME`; none of other text."""
+    match = _TIME.fullmatch(text.strip())
+    named = match.groupdict() if match else {}
+    return {_SAME.sub("", name): part for name, part in named.items() if part}
 
 
 def date_time(text: str) -> UTCDateTime:

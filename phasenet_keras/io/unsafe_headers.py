@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
-import warnings
 from itertools import pairwise
 from pathlib import Path
 
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
 __all__ = ["SAC_UNDEFINED", "check_gse", "check_time_slices", "with_possible_longitudes"]
@@ -92,9 +91,6 @@ def with_possible_longitudes(path: Path) -> bytes | None:
 
     ObsPy goes round the Earth until it is at such a longitude: to 1e30 it never gets.
 
-    Args:
-        path: of the file.
-
     Raises:
         OSError: if it cannot be read.
 
@@ -115,8 +111,7 @@ def with_possible_longitudes(path: Path) -> bytes | None:
         return None
     content = bytearray(path.read_bytes())
     for name, value in wrong.items():
-        text = f"its header has {name} = {value:g}, which is no longitude: left out"
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(f"its header has {name} = {value:g}, which is no longitude: left out")
         struct.pack_into(f"{order}f", content, 4 * LONGITUDE_WORDS[name], SAC_UNDEFINED)
     return bytes(content)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -27,10 +26,10 @@ from phasenet_keras.io.pressure import heard_of, without_pressure
 from phasenet_keras.io.record_names import name_source, shown_names
 from phasenet_keras.io.registry import (
     NoWaveformError,
-    RecordWarning,
     check_header,
     is_text,
     read_stream,
+    say,
     with_numbers,
 )
 from phasenet_keras.io.wording import some
@@ -122,7 +121,7 @@ def _traces_of(paths: Collection[tuple[Path, bool]]) -> list[Trace]:
         one = len(passed_over) == 1
         raise FormatError(said if one else f"none of {len(passed_over)} files can be read: {said}")
     for text in texts:
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(text)
     return traces
 
 
@@ -146,7 +145,7 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
     for trace in traces:
         check_header(trace)
     for text in said_of_channels(map(heard_of, traces)):
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(text)
     for trace in sorted(without_pressure(traces), key=trace_order):
         groups.setdefault(keys.of(record_key(trace), trace.stats.npts), []).append(trace)
     found = []
@@ -158,11 +157,9 @@ def waveforms_of(stream: Iterable[Trace]) -> list[Waveform]:
         without += [] if waves else [trace for trace, _ in pairs]
     there = {wave.station for wave in found}
     if lost := dict.fromkeys(name for name in map(station_id, without) if name not in there):
-        warnings.warn(
+        say(
             f"no record of {some(name.strip('.') or 'a trace without codes' for name in lost)}: "
-            "there is no sample, or none but NaN and masked ones",
-            RecordWarning,
-            stacklevel=2,
+            "there is no sample, or none but NaN and masked ones"
         )
     return sorted(found, key=lambda wave: (wave.station, wave.start_time))
 

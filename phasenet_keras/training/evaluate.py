@@ -8,7 +8,6 @@ than that distance may differ: see `phasenet_keras.picking.peaks.detect_peaks`.)
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phasenet_keras.io.parts import check_records
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import span_text
 from phasenet_keras.training.checks_data import name_of, unknown_labels
 from phasenet_keras.training.demands import check_picker
@@ -104,7 +103,7 @@ def evaluate(
         raise ConfigError("there are no records to evaluate")
     _check_phases(records, [*picker.thresholds])
     for text in filter(None, (far_rates(picker, records), wide_tolerance(tolerance, records))):
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(text)
     noise = [_without_arrivals(record, picker.thresholds) for record in noise_records]
     picked = pick_records(picker, [*records, *noise], on_record=on_record)
     return score_picked(
@@ -259,7 +258,7 @@ def _check_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) ->
     if unknown and not any(phase in record.arrivals for record in records for phase in phases):
         raise ConfigError(f"no record has labels of {' or '.join(phases)}: {unknown}")
     if unknown:
-        warnings.warn(unknown, RecordWarning, stacklevel=3)
+        say(unknown)
 
 
 def far_rates(picker: Picker, records: Sequence[LabelledWaveform]) -> str:

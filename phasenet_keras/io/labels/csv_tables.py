@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from phasenet_keras.io.labels.hdf5 import record_names, records_named
+from phasenet_keras.io.hdf5_files import record_names
+from phasenet_keras.io.labels.hdf5 import records_named
 from phasenet_keras.io.labels.npz import is_npz, npz_arrivals, npz_sizes
 from phasenet_keras.io.labels.row_columns import FILE_COLUMNS, SAMPLE_COLUMNS_IN_WORDS
 from phasenet_keras.io.labels.row_files import FileRows, rows_by_files
-from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
+from phasenet_keras.io.labels.row_labels import labelled_by_rows
 from phasenet_keras.io.labels.row_records import rows_by_record
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.registry import RecordWarning, gather_of
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -26,9 +26,7 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 __all__ = ["csv_parts", "hdf5_table_parts", "npz_parts"]
 
 
-def csv_parts(
-    paths: Sequence[Path], table: LabelTable, selection: Selection | None = None
-) -> list[Part]:
+def csv_parts(paths: Sequence[Path], table: LabelTable, selection: Selection) -> list[Part]:
     """Plan the reading of files and their labels, one part the files that some rows are of.
 
     Which files a row is of, which record in these and which trace of a gather, say the modules
@@ -54,11 +52,8 @@ def csv_parts(
         raise FormatError(
             f"{table.path} has no column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS})"
         )
-    selection = selection or Selection()
-    return [
-        partial(_read, group, columns, selection)
-        for group in rows_by_files(table, paths, selection)
-    ]
+    groups = rows_by_files(table, paths, selection)
+    return [partial(_read, group, columns, selection) for group in groups]
 
 
 def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> Iterator[Item]:
@@ -66,27 +61,28 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
     try:
         if not group.files:
             raise FormatError(group.problem)
+        file = group.files[0]
         found, bad, gather = rows_by_record(group.rows, group.files, selection)
+        arrivals = {} if columns else npz_arrivals(file)
+        records = []
+        for wave, rows in found:
+            own = gather and wave.station.rpartition("-")[0]  # of a file of several shots
+            record = LabelledWaveform(wave, arrivals, name=wave.station, gather=own)
+            records.append((record, rows))
     except (FormatError, ShapeError) as error:
         yield from (BadRow(number, str(error)) for number, _ in group.rows)
         return
     yield from bad
-    items: list[Item] = []
-    event = "" if gather else _event_of([wave for wave, _ in found], group.files[0])
-    for wave, rows in found:
-        own = gather and gather_of(group.files[0], wave.station)  # of a file of several shots
-        label = partial(_label, wave, columns=columns, file=group.files[0])
-        label = partial(label, gather=own, event=event)
-        items += labelled_by_rows(rows, label)
+    event = "" if gather else _event_of([wave for wave, _ in found], file)
+    items = [item for record, rows in records for item in labelled_by_rows(rows, record, columns)]
+    items = [_with_event(item, event) for item in items]
     yield from items
     good = [item for item in items if isinstance(item, LabelledWaveform)]
     several = [record for record in good if len(record.arrivals.get("P", ())) > 1]
     if gather and len(several) > max(1, len(good) // 2):
-        warnings.warn(
-            f"{group.files[0].name}: {len(several)} of {len(good)} traces have several P, such as "
-            f"{several[0].name}: if they are of several shots, name these (column shot or ffid)",
-            RecordWarning,
-            stacklevel=2,
+        say(
+            f"{file.name}: {len(several)} of {len(good)} traces have several P, such as "
+            f"{several[0].name}: if they are of several shots, name these (column shot or ffid)"
         )
 
 
@@ -99,19 +95,11 @@ def _event_of(waves: Sequence[Waveform], file: Path) -> str:
     return "" if are_dated or len({wave.station for wave in waves}) < 2 else file.stem
 
 
-def _label(
-    wave: Waveform,
-    row: Mapping[str, str],
-    columns: Mapping[str, str],
-    file: Path,
-    gather: str,
-    event: str,
-) -> LabelledWaveform:
-    """Give a record what its row says, and the gather and the event of its file where that does."""
-    record = labelled_by_row(wave, row, columns)
-    arrivals = record.arrivals if columns else npz_arrivals(file)
-    own = event if not (record.event or record.gather) else record.event
-    return replace(record, gather=record.gather or gather, event=own, arrivals=arrivals)
+def _with_event(item: Item, event: str) -> Item:
+    """Give a record the event of its file, if its rows name neither event nor gather."""
+    if isinstance(item, BadRow) or item.event or item.gather:
+        return item
+    return replace(item, event=event)
 
 
 def npz_parts(paths: Sequence[Path]) -> list[Part]:
@@ -152,42 +140,33 @@ def hdf5_table_parts(paths: Sequence[Path], table: LabelTable) -> tuple[list[Par
             f"or sensors: {OTHER_SHAPES}"
         )
     places: dict[str, list[tuple[Path, str]]] = {}
+    rows: dict[Path, dict[str, Rows]] = {}
     for path in paths:
         names = record_names(path)
+        rows[path] = {name: [] for name in names}
         for name in names:
             of_file = (path.name, path.stem) if len(names) == 1 else ()
             called = (name, name.rsplit("/", 1)[-1], f"{path.name}/{name}", *of_file)
             for key in dict.fromkeys(called):
                 places.setdefault(key, []).append((path, name))
-    rows: dict[Path, dict[str, Rows]] = {path: {} for path in paths}
     bad = []
     for number, row in numbered_rows(table):
         found = places.get(row[column].replace("\\", "/").strip("/"), [])
         if len(found) == 1:
             path, name = found[0]
-            rows[path].setdefault(name, []).append((number, row))
+            rows[path][name].append((number, row))
         else:
             said = f"{len(found)} records of the HDF5 files are named '{row[column]}'"
             bad.append(BadRow(number, f"{said}, as {some(places)} are; one is wanted"))
     columns = table.sample_columns
-    parts = [partial(_read_hdf5, path, found, columns) for path, found in rows.items() if found]
+    labelled = {path: {n: own for n, own in of.items() if own} for path, of in rows.items()}
+    parts = [partial(_read_hdf5, path, of, columns) for path, of in labelled.items() if of]
     return [*parts], bad
 
 
 def _read_hdf5(path: Path, rows: Mapping[str, Rows], columns: Mapping[str, str]) -> Iterator[Item]:
-    for item in records_named(path, set(rows)):
+    for item in records_named(path, ((None, name) for name in rows), needs_labels=False):
         if isinstance(item, BadRow):
-            yield item
+            yield BadRow(None, f"{item.text} ({path.name})")
         else:
-            yield from labelled_by_rows(
-                rows[item.name], partial(_label_hdf5, item, columns=columns)
-            )
-
-
-def _label_hdf5(
-    item: LabelledWaveform, row: Mapping[str, str], columns: Mapping[str, str]
-) -> LabelledWaveform:
-    """Give a record what its row says, and its attributes where the row says nothing."""
-    record = labelled_by_row(item.waveform, row, columns, item.name)
-    of_item = {name: getattr(item, name) for name in ("event", "gather", "split")}
-    return replace(record, **{name: getattr(record, name) or own for name, own in of_item.items()})
+            yield from labelled_by_rows(rows[item.name], item, columns)

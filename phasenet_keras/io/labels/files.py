@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +19,7 @@ from phasenet_keras.io.labels.rows import (
     read_label_table,
 )
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.wording import some
 from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import ConfigError, FormatError
@@ -166,12 +165,10 @@ def warn_of_coarse_times(arrivals: Sequence[Arrival], spans: Sequence[Span], whe
     rate_hz = max((span.sampling_rate for span in spans), default=0.0)
     n_samples = step_ns * rate_hz / 1e9
     if len(times_ns) >= LEAST_TIMES and n_samples > 1:
-        warnings.warn(
+        say(
             f"{where}: all times are multiples of {step_ns / 1e6:g} ms, which are "
             f"{three_digits(n_samples)} samples at {rate_hz:g} Hz: labels may be off by as many, "
-            "and no picker can be better",
-            RecordWarning,
-            stacklevel=3,
+            "and no picker can be better"
         )
 
 
@@ -186,11 +183,9 @@ def warn_of_one_time(arrivals: Sequence[Arrival], where: str) -> None:
         stations.setdefault((arrival.phase, arrival.time.ns), set()).add(arrival.station)
     is_of_all = stations and all(len(of_time) > 1 for of_time in stations.values())
     if len(arrivals) >= LEAST_TIMES and is_of_all:
-        warnings.warn(
+        say(
             f"{where}: all {len(arrivals)} arrivals are at the very time of another station's: are "
-            "these times of origins?",
-            RecordWarning,
-            stacklevel=3,
+            "these times of origins?"
         )
 
 
@@ -201,11 +196,9 @@ def _named(labels: Labels) -> set[Path]:
 
 def _say_passed_over(files: Sequence[Path]) -> None:
     if files:
-        warnings.warn(
+        say(
             f"--labels: {len(files)} {'files are' if len(files) > 1 else 'file is'} no table or "
-            f"catalogue, and passed over: {some(path.name for path in files)}",
-            RecordWarning,
-            stacklevel=4,
+            f"catalogue, and passed over: {some(path.name for path in files)}"
         )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +13,12 @@ import numpy as np
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.hdf5_files import (
     DAMAGE,
-    attributes_of,
-    dataset_of,
-    node_named,
-    nodes_of,
+    opened,
+    record_named,
+    record_names,
     values_of,
 )
 from phasenet_keras.io.labels.hdf5_attributes import (
-    ARRIVALS,
     INDICES,
     arrivals_in,
     first_text,
@@ -31,15 +27,15 @@ from phasenet_keras.io.labels.hdf5_attributes import (
     texts_of,
 )
 from phasenet_keras.io.labels.row_columns import (
+    ARRIVAL_COLUMNS,
     SAMPLE_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_IN_WORDS,
-    TIME_COLUMNS_S,
 )
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import NO_TIME, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
@@ -47,9 +43,9 @@ from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Wave
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["hdf5_parts", "holds_labels", "record_names", "records_named", "waveform_named"]
+__all__ = ["hdf5_parts", "holds_labels", "records_named", "waveform_named"]
 
-LABELS = {*ARRIVALS["P"], *ARRIVALS["S"], *TIME_COLUMNS_S, INDICES}
+LABELS = {*ARRIVAL_COLUMNS["P"], *ARRIVAL_COLUMNS["S"], INDICES}
 START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
 STATIONS = ("station_id", "station", "station_code", "receiver_code")
@@ -106,90 +102,86 @@ def hdf5_parts(path: Path) -> list[Part]:
         >>> record.name, record.event, record.arrivals
         ('quake/XX.A', 'quake', {'P': (120.0,)})
     """
-    _check_are_channels(path)
-    if not holds_labels(path):
-        raise FormatError(_said_of_no_labels(path))
-    count = sum(1 for _ in nodes_of(path))
-    return [partial(_read, path, block.start, block.stop) for block in blocks(count)]
+    names = record_names(path)
+    with opened(path) as file:
+        _check_are_channels(file, names)
+        if not _any_labelled(file, names):
+            raise FormatError(_said_of_no_labels(file, names))
+    numbered = list(enumerate(names, start=1))
+    parts = blocks(len(names))
+    return [partial(records_named, path, numbered[part.start : part.stop]) for part in parts]
 
 
 def holds_labels(path: Path) -> bool:
     """Tell if a record of a file has attributes of arrivals, or is said to be noise."""
-    for _, node, _ in nodes_of(path):
+    with opened(path) as file:
+        return _any_labelled(file, record_names(path))
+
+
+def _any_labelled(file: h5py.File, names: Iterable[str]) -> bool:
+    for name in names:
         with suppress(FormatError):  # it is reported where it is read
-            if _is_labelled(_own_attributes(node)):
+            if _is_labelled(record_named(file, name)[1]):
                 return True
     return False
 
 
-def _said_of_no_labels(path: Path) -> str:
+def _said_of_no_labels(file: h5py.File, names: Iterable[str]) -> str:
     """Return what a file holds in place of labelled records, and what can be done."""
-    found = [
-        f"{name} {getattr(dataset_of(node), 'shape', None)}"
-        for name, node, _ in nodes_of(path)
-        if not isinstance(node, Exception)
-    ]
+    found = []
+    for name in names:
+        with suppress(FormatError):
+            found.append(f"{name} {record_named(file, name)[0].shape}")
     return (
-        f"{path} holds no labelled record, but {some(found) or 'nothing'}: records have their "
-        "arrivals as attributes (p_sample, or p_time_s, p_ms, p_us), or in a table that names them "
-        f"(--labels, column fname). If an array is of several events or sensors: {OTHER_SHAPES}"
+        f"{file.filename} holds no labelled record, but {some(found) or 'nothing'}: records have "
+        "their arrivals as attributes (p_sample, or p_time_s, p_ms, p_us), or in a table that "
+        "names them (--labels, column fname). If an array is of several events or sensors: "
+        f"{OTHER_SHAPES}"
     )
 
 
-def _check_are_channels(path: Path) -> None:
+def _check_are_channels(file: h5py.File, names: Sequence[str]) -> None:
     """Refuse a file whose records are of several sensors; see `check_are_channels`."""
     records = []
-    for _, node, above in islice(nodes_of(path), MOST_RECORDS):
+    for name in names[:MOST_RECORDS]:
         with suppress(FormatError, *DAMAGE):  # it is reported where it is read
-            own = _own_attributes(node)
-            shape = dataset_of(node).shape
-            n_channels = 1 if {*CHANNELS} & {*above, *own} else min(shape)
+            dataset, own, attributes = record_named(file, name)
+            n_channels = 1 if {*CHANNELS} & {*attributes} else min(dataset.shape)
             records.append((n_channels, arrivals_in(own)))
-    check_are_channels(records, str(path))
+    check_are_channels(records, file.filename)
 
 
-def record_names(path: Path) -> list[str]:
-    """Return the names of all records of a file."""
-    return [name for name, _, _ in nodes_of(path)]
-
-
-def records_named(path: Path, names: Collection[str]) -> Iterator[Item]:
-    """Yield the records of a file that have these names, whether they are labelled or not."""
-    for name, node, above in nodes_of(path):
-        if name in names:
+def records_named(
+    path: Path, numbered: Iterable[tuple[int | None, str]], *, needs_labels: bool = True
+) -> Iterator[Item]:
+    """Yield the records of a file that have these names, each with its number if it is bad."""
+    with opened(path) as file:
+        for number, name in numbered:
             try:
-                yield _record(name, node, above, path.name, needs_labels=False)
+                yield _record(file, name, path.name, needs_labels=needs_labels)
             except (FormatError, ShapeError) as error:
-                yield BadRow(None, f"{name}: {error} ({path.name})")
+                yield BadRow(number, f"{name}: {error}")
 
 
-def _read(path: Path, begin: int, end: int) -> Iterator[Item]:
-    nodes = enumerate(nodes_of(path), start=1)
-    for number, (name, node, above) in islice(nodes, begin, end):
-        try:
-            yield _record(name, node, above, path.name)
-        except (FormatError, ShapeError) as error:
-            yield BadRow(number, f"{name}: {error}")
-
-
-def _record(
-    name: str, node: Any, above: Mapping[str, Any], source: str, *, needs_labels: bool = True
-) -> LabelledWaveform:
-    own = _attributes_of_record(node)
+def _record(file: h5py.File, name: str, source: str, *, needs_labels: bool) -> LabelledWaveform:
+    dataset, own, attributes = record_named(file, name)
     if needs_labels and not _is_labelled(own):
         raise FormatError(
             f"it has no attribute of arrivals ({', '.join(SAMPLE_COLUMNS['P'])}, {INDICES}; "
             f"{TIME_COLUMNS_IN_WORDS.partition(' and ')[0]}; and so for S): write it, or give a "
             "table with the record's name in a column fname (--labels)"
         )
-    attributes = {**above, **own}
-    wave = _waveform(name, dataset_of(node), attributes, source)
+    wave = _waveform(name, dataset, attributes, source)
     arrivals = arrivals_in(own, wave)
+    if _is_noise(own):
+        arrivals = {phase: arrivals.get(phase, ()) for phase in SAMPLE_COLUMNS}
     shot = first_text(attributes, "shot")
     split = first_text(attributes, "split")
     return LabelledWaveform(
         wave,
-        {phase: arrivals.get(phase, ()) for phase in ARRIVALS} if _is_noise(own) else arrivals,
+        {phase: arrivals.get(phase, ()) for phase in SAMPLE_COLUMNS}
+        if _is_noise(own)
+        else arrivals,
         name=name,
         event=_event(attributes, name),
         gather=f"shot {shot}" if shot else first_text(attributes, "gather"),
@@ -205,15 +197,13 @@ def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool =
             of its own (files of one array a quantity have a rate, too).
         ShapeError: as `Waveform`.
     """
-    node, above = node_named(file, name)
-    own = _attributes_of_record(node)
-    attributes = {**above, **own}
+    dataset, own, attributes = record_named(file, name)
     if not (_is_labelled(own) or _is_record(own, attributes)):
         raise FormatError(
             "nothing says that it is a record: write its sampling_rate_hz as an attribute, and its "
             "channels, station and start_time"
         )
-    return _waveform(name, dataset_of(node), attributes, source, headers_only)
+    return _waveform(name, dataset, attributes, source, headers_only)
 
 
 def _is_record(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
@@ -242,27 +232,6 @@ def _waveform(
         offset_m=_offset_m(attributes),
         source=source,
     )
-
-
-def _attributes_of_record(node: Any) -> dict[str, Any]:
-    """Return the attributes of a record.
-
-    Raises:
-        FormatError: if it is none.
-    """
-    import h5py
-
-    if isinstance(node, Exception):
-        raise FormatError(f"it cannot be read: {node}")
-    own = _own_attributes(node)
-    if not isinstance(dataset_of(node), h5py.Dataset):
-        raise FormatError("it is a link to nothing")
-    return own
-
-
-def _own_attributes(node: Any) -> dict[str, Any]:
-    """Return the attributes of a record, those of its dataset before those of its group."""
-    return attributes_of(node) | attributes_of(dataset_of(node))
 
 
 def _is_noise(own: Mapping[str, Any]) -> bool:
@@ -315,7 +284,7 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
     rate = rate_of(attributes, partial(number_in, attributes))
     if rate is None:
-        warnings.warn(said_of_no_rate(source, attributes), RecordWarning, stacklevel=4)
+        say(said_of_no_rate(source, attributes))
     return DEFAULT_RATE_HZ if rate is None else rate
 
 

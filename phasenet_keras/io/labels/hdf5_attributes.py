@@ -9,13 +9,12 @@ import numpy as np
 
 from phasenet_keras.io.catalogs import phase_of
 from phasenet_keras.io.labels.row_axes import samples_of_times
-from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS, TIME_COLUMNS_S
+from phasenet_keras.io.labels.row_columns import ARRIVAL_COLUMNS, SAMPLE_COLUMNS, TIME_COLUMNS_S
 from phasenet_keras.io.labels.row_labels import are_other_arrivals, warn_of_other_arrivals
 from phasenet_keras.io.text_tables import NO_SAMPLES
 from phasenet_keras.types import FormatError, Waveform
 
 __all__ = [
-    "ARRIVALS",
     "INDICES",
     "arrivals_in",
     "first_text",
@@ -24,10 +23,6 @@ __all__ = [
     "texts_of",
 ]
 
-# Attributes of an arrival in samples by phase, in the order in which they are looked for; then in
-# time, which count where no other gives the phase.
-ARRIVALS = SAMPLE_COLUMNS
-TIMES = {phase: [name for name in TIME_COLUMNS_S if name[0].upper() == phase] for phase in ARRIVALS}
 OTHERS = {"P": "other_p_indices", "S": "other_s_indices"}
 TYPES, INDICES = "phase_type", "phase_index"
 
@@ -46,10 +41,11 @@ def arrivals_in(
     """
     by_type = _arrivals_by_type(own)
     arrivals: dict[str, tuple[float, ...]] = {}
-    for phase, names in ARRIVALS.items():
-        name = next((name for name in names if name in own), "")
+    for phase, names in ARRIVAL_COLUMNS.items():
+        name = next((name for name in SAMPLE_COLUMNS[phase] if name in own), "")
         found = _numbers_of(own.get(name))
-        time = next((name for name in TIMES[phase] if name in own), "")
+        # Times count where no other attribute gives the phase.
+        time = next((name for name in names if name in own and name in TIME_COLUMNS_S), "")
         if time and not found and not by_type[phase]:
             name, times = time, _numbers_of(own[time])
             found = times if wave is None else [*samples_of_times(times, time, wave)]
@@ -73,7 +69,7 @@ def _arrivals_by_type(own: Mapping[str, Any]) -> dict[str, list[float]]:
             f"it has {len(types)} names in {TYPES} and {len(indices)} samples in {INDICES}: "
             "they should be as many"
         )
-    found: dict[str, list[float]] = {phase: [] for phase in ARRIVALS}
+    found: dict[str, list[float]] = {phase: [] for phase in SAMPLE_COLUMNS}
     for name, index in zip(types, indices, strict=True):
         if known := phase_of(name):
             found[known] += _numbers_of(index)
@@ -84,7 +80,7 @@ def _warn_of_others(
     own: Mapping[str, Any], phase: str, counts: str, arrivals: list[float], wave: Waveform
 ) -> None:
     """Say where another attribute has other arrivals of a phase than the one that counts."""
-    for name in (*ARRIVALS[phase], *TIMES[phase]):
+    for name in ARRIVAL_COLUMNS[phase]:
         if name == counts or name not in own:
             continue
         try:
@@ -94,7 +90,7 @@ def _warn_of_others(
             continue
         texts = [np.format_float_positional(value) for value in values]
         if values and are_other_arrivals(others, texts, name, arrivals, wave):
-            warn_of_other_arrivals(f"attributes {counts} and {name}", phase)
+            warn_of_other_arrivals(f"attributes {counts} and {name}", counts, phase)
 
 
 def _numbers_of(value: Any) -> list[float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import numpy as np
 from phasenet_keras.io.channels import COMPONENTS
 from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS
 from phasenet_keras.io.text_tables import NO_SAMPLES
-from phasenet_keras.types import FormatError, Waveform
+from phasenet_keras.types import FormatError
 
-__all__ = ["is_npz", "npz_arrivals", "npz_sizes", "with_all_channels"]
+__all__ = ["is_npz", "npz_arrivals", "npz_sizes"]
 
 
 def is_npz(path: Path) -> bool:
@@ -58,17 +57,3 @@ def npz_sizes(path: Path) -> tuple[int, dict[str, tuple[float, ...]]]:
             return file["data"].shape[-1], arrivals
     except (FormatError, OSError, ValueError, KeyError, IndexError):  # said where it is read
         return 1, {}
-
-
-def with_all_channels(wave: Waveform, path: Path) -> Waveform:
-    """Give a record of an npz file of three channels back those that are zero, as PhaseNet does."""
-    if not is_npz(path):
-        return wave
-    with np.load(path, allow_pickle=False) as file:
-        n_columns = file["data"].shape[-1]
-    if n_columns != len(COMPONENTS) or wave.channels == COMPONENTS:
-        return wave
-    data = np.zeros((wave.n_samples, n_columns), np.float32)
-    for column, name in enumerate(wave.channels):
-        data[:, COMPONENTS.index(name)] = wave.data[:, column]
-    return replace(wave, data=data, channels=COMPONENTS)

@@ -5,7 +5,6 @@ Times count from the first sample, or from the time 0 of the file: trigger or sh
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, TIME_COLUMNS_S, UNITS_S
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import first_cell, number_of
 from phasenet_keras.io.times import exact_time, seconds_after, step_of_time
 from phasenet_keras.types import FormatError, Waveform
@@ -77,12 +76,10 @@ def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
     _, apart_s = _time_apart(row, ZERO_COLUMNS, wave)
     if apart_s:
         side = "before" if apart_s > 0 else "after"
-        warnings.warn(
+        say(
             f"arrivals in the table count from the first sample of a record, {abs(apart_s):.6g} s "
             f"{side} its {' or '.join(name for name in ZERO_COLUMNS if row.get(name))}: if yours "
-            "count from that, give them with date and time (station, phase, time)",
-            RecordWarning,
-            stacklevel=3,
+            "count from that, give them with date and time (station, phase, time)"
         )
 
 
@@ -148,12 +145,10 @@ def _zero_sample(wave: Waveform, column: str) -> float:
         return zero_sample
     if abs(zero_sample) >= LEAST_OFFSET_SAMPLES:
         unit = column.rpartition("_")[2]
-        warnings.warn(  # the same for P and S
+        say(  # the same for P and S
             f"times in the table count from the first sample of a record, "
             f"{abs(begin_s) / UNITS_S[unit]:.6g} {unit} ({abs(zero_sample):.6g} samples) "
             f"{'before' if begin_s < 0 else 'after'} the time 0 of its file: if yours count from "
-            f"that (trigger or shot), name the column p_{AFTER_TRIGGER}{unit}",
-            RecordWarning,
-            stacklevel=4,
+            f"that (trigger or shot), name the column p_{AFTER_TRIGGER}{unit}"
         )
     return 0.0

@@ -8,6 +8,7 @@ from phasenet_keras.io.catalogs import PHASES
 
 __all__ = [
     "AFTER_TRIGGER",
+    "ARRIVAL_COLUMNS",
     "DISTANCE_COLUMNS",
     "FIELD_RECORD_COLUMNS",
     "FILE_COLUMNS",
@@ -55,6 +56,11 @@ TIME_COLUMNS_S: Mapping[str, float] = {
     for left_out in ("", "time_")
     for name, unit_s in TIME_NAMES_S.items()
 }
+# All columns of an arrival, in the order in which they are looked for: samples come before times.
+ARRIVAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    phase: (*names, *(name for name in TIME_COLUMNS_S if name.startswith(f"{phase.lower()}_")))
+    for phase, names in SAMPLE_COLUMNS.items()
+}
 # Columns of tables with one arrival a row, beside that of its phase, and what they are by phase.
 VALUE_COLUMNS: Mapping[str, str] = {
     **dict.fromkeys(("sample", "phase_sample", "phase_index"), "sample"),
@@ -72,9 +78,7 @@ RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone")
 TRACE_COLUMNS = ("trace", "trace_number", TRACE_IN_FILE, *RECEIVER_COLUMNS)
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
 NUMBER_COLUMNS = {
-    name
-    for names in (*SAMPLE_COLUMNS.values(), DISTANCE_COLUMNS, TIME_COLUMNS_S, VALUE_COLUMNS)
-    for name in names
+    name for names in (*ARRIVAL_COLUMNS.values(), DISTANCE_COLUMNS, VALUE_COLUMNS) for name in names
 }
 SPLIT_NAMES = {
     **dict.fromkeys(("train", "training"), "train"),

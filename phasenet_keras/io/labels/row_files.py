@@ -23,7 +23,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
@@ -44,10 +43,10 @@ from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.registry import (
     NoWaveformError,
     Reader,
-    RecordWarning,
     UnknownFormatError,
     headers_of,
     reader_of,
+    say,
 )
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.text_tables import name_key
@@ -331,7 +330,7 @@ def _readers(
     if known and ((shot_column and are_gathers) or len(found) != n_rows):
         found, kinds = known, kinds | unknown
     if kinds:
-        warnings.warn(said_of_metadata(kinds), RecordWarning, stacklevel=4)
+        say(said_of_metadata(kinds))
     return found, are_gathers and found == known
 
 
@@ -339,11 +338,7 @@ def _warn_of_unused(paths: Sequence[Path], groups: Sequence[FileRows]) -> None:
     used = {path for group in groups for path in group.files}
     unused = [path.name for path in paths if path not in used]
     if unused:
-        warnings.warn(
-            f"{len(unused)} files have no row and are left out: {some(unused)}",
-            RecordWarning,
-            stacklevel=4,
-        )
+        say(f"{len(unused)} files have no row and are left out: {some(unused)}")
 
 
 def _check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
@@ -357,9 +352,7 @@ def _check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
         )
     if len(paths) > 1:
         (first, _), (last, _) = rows[0], rows[-1]
-        warnings.warn(
+        say(
             f"{table.path}: no column names the files (fname): rows are taken in the order of "
-            f"these, row {first} for {paths[0].name}, row {last} for {paths[-1].name}",
-            RecordWarning,
-            stacklevel=4,
+            f"these, row {first} for {paths[0].name}, row {last} for {paths[-1].name}"
         )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times
 from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
+    ARRIVAL_COLUMNS,
     DISTANCE_COLUMNS,
-    SAMPLE_COLUMNS,
     SHOT_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_S,
@@ -20,26 +19,27 @@ from phasenet_keras.io.labels.row_numbers import numbers_in
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import BadRow, Item
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import event_in, first_cell, name_key, number_of
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
-__all__ = [
-    "are_other_arrivals",
-    "labelled_by_row",
-    "labelled_by_rows",
-    "warn_of_other_arrivals",
-]
-
-Label = Callable[[Mapping[str, str]], LabelledWaveform]
+__all__ = ["are_other_arrivals", "labelled_by_rows", "warn_of_other_arrivals"]
 
 
-def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
-    """Yield the rows of a record that cannot be used, and the record with the arrivals of the rest.
+def labelled_by_rows(
+    rows: Rows, record: LabelledWaveform, columns: Mapping[str, str]
+) -> Iterator[Item]:
+    """Yield the rows of a record that cannot be used, and the record with what the rest says.
+
+    That is arrivals, event, gather, split and distance; but for arrivals, what rows do not say is
+    as it was.
 
     Args:
-        rows: all of one record.
-        label: gives the record what one row says; see `labelled_by_row`.
+        rows: all of one record: cells by column; an arrival is a number of samples, or several
+            (``"100 900"``, or ``"100, 900"``).
+        record: with a name, and arrivals where the table has no column of any.
+        columns: the column of each phase. An empty cell is a phase that was looked for and not
+            found; a phase without a column one that was not looked for.
 
     Warns:
         RecordWarning: for rows that repeat others, say another split or distance, or may be second
@@ -49,15 +49,15 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
     samples: dict[str, list[float]] = {}  # of all rows, in order: a record may have thousands
     for number, row in rows:
         try:
-            record = label(row)
-            both = record if found is None else _merged(found, record)
+            own = _labelled_by_row(record, row, columns)
+            both = own if found is None else _merged(found, own)
         except (FormatError, ShapeError) as error:
             yield BadRow(number, str(error))
             continue
         if found is not None:
-            _warn_of_others(number, record, found)
-            _warn_of_earlier(number, record, samples)
-        for phase, of_row in record.arrivals.items():
+            _warn_of_others(number, own, found)
+            _warn_of_earlier(number, own, samples)
+        for phase, of_row in own.arrivals.items():
             earlier = samples.setdefault(phase, [])
             for sample in of_row:
                 at = bisect_left(earlier, sample)
@@ -68,24 +68,16 @@ def labelled_by_rows(rows: Rows, label: Label) -> Iterator[Item]:
         yield replace(found, arrivals={phase: tuple(all_of) for phase, all_of in samples.items()})
 
 
-def labelled_by_row(
-    wave: Waveform, row: Mapping[str, str], columns: Mapping[str, str], name: str = ""
+def _labelled_by_row(
+    record: LabelledWaveform, row: Mapping[str, str], columns: Mapping[str, str]
 ) -> LabelledWaveform:
-    """Give a record the arrivals of a row, its event, gather, split and distance.
-
-    Args:
-        wave: the record.
-        row: cells by column; an arrival is a number of samples, or several (``"100 900"``, or
-            ``"100, 900"``).
-        columns: the column of each phase. An empty cell is a phase that was looked for and not
-            found; a phase without a column one that was not looked for.
-        name: of the record; else its station's.
+    """Give a record what one row says of it.
 
     Raises:
         FormatError: for a cell that is not a number, samples of another rate than the record's, or
             an arrival outside of the record.
     """
-    name = name or wave.station
+    wave, name = record.waveform, record.name
     shot, gather = (
         cell if cell.isdecimal() else name_key(cell)  # 11.0 is 11; 007 keeps its zeros
         for cell in (first_cell(row, SHOT_COLUMNS), row.get("gather", ""))
@@ -105,21 +97,20 @@ def labelled_by_row(
     _warn_of_other_columns(wave, row, columns, arrivals)
     if columns and not arrivals:
         raise FormatError(f"it has no arrival in {' or '.join(columns.values())}")
-    record = LabelledWaveform(
-        wave,
-        arrivals,
-        name=name,
-        event=event_in(row),
-        gather=f"shot {shot}" if shot else gather,
-        split=SPLIT_NAMES.get(split, ""),
-    )
     offset = first_cell(row, DISTANCE_COLUMNS)
     station, network = row.get("station", ""), row.get("network", "")
     if offset:
         wave = replace(wave, offset_m=number_of("distance_m", offset))
     if station and "." not in wave.station:
         wave = replace(wave, station=f"{network}.{station}.." if network else station)
-    return replace(record, waveform=wave)
+    return LabelledWaveform(
+        wave,
+        arrivals if columns else record.arrivals,
+        name=name,
+        event=event_in(row) or record.event,
+        gather=(f"shot {shot}" if shot else gather) or record.gather,
+        split=SPLIT_NAMES.get(split, record.split),
+    )
 
 
 def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWaveform:
@@ -162,18 +153,17 @@ def _warn_of_other_columns(
 ) -> None:
     """Say where another column of a row has other arrivals of a phase than the one that counts."""
     for phase, column in columns.items():
-        times = [name for name in TIME_COLUMNS_S if name[0].upper() == phase]
-        if wave.zero_time is None:
-            times = [name for name in times if AFTER_TRIGGER not in name]
-        for name in (*SAMPLE_COLUMNS[phase], *times):
-            if name == column or not row.get(name) or phase not in arrivals:
+        for name in ARRIVAL_COLUMNS[phase] if phase in arrivals else ():
+            is_unknown = AFTER_TRIGGER in name and wave.zero_time is None
+            if name == column or not row.get(name) or is_unknown:
                 continue
             try:
                 others = _arrivals(row[name], name, wave, name)
             except FormatError:  # of no number, or outside of the record
                 others = ()
             if are_other_arrivals(others, [row[name]], name, arrivals[phase], wave):
-                warn_of_other_arrivals(f"columns {column} and {name} of the table", phase)
+                where = f"columns {column} and {name} of the table"
+                warn_of_other_arrivals(where, column, phase)
 
 
 def are_other_arrivals(
@@ -209,14 +199,11 @@ def are_other_arrivals(
     return len(others) != len(arrivals) or any(abs(a - b) > near for a, b in pairs)
 
 
-def warn_of_other_arrivals(where: str, phase: str) -> None:
-    """Say that of two columns, or attributes, with different arrivals the first counts."""
-    counts = where.split()[1]
-    warnings.warn(
+def warn_of_other_arrivals(where: str, counts: str, phase: str) -> None:
+    """Say which of two columns, or attributes, with different arrivals counts."""
+    say(
         f"{where} have different arrivals of {phase}: {counts} counts; leave out the one that is "
-        "wrong",
-        RecordWarning,
-        stacklevel=4,
+        "wrong"
     )
 
 
@@ -228,11 +215,9 @@ def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWavef
     ]
     for of_row, of_others in zip(*words, strict=True):
         if of_row and of_others and of_row != of_others:
-            warnings.warn(
+            say(
                 f"row {number} gives {others.name} the {of_row}, an earlier row {of_others}, which "
-                "counts",
-                RecordWarning,
-                stacklevel=3,
+                "counts"
             )
 
 
@@ -241,10 +226,7 @@ def _warn_of_earlier(
 ) -> None:
     """Say where a row repeats earlier ones, or it and one of them may be two picks of one onset.
 
-    Args:
-        number: of the row.
-        record: with the arrivals of the row.
-        samples: of the earlier rows by phase, in order.
+    The samples of earlier rows are in order.
     """
     near = {
         phase: [
@@ -258,18 +240,15 @@ def _warn_of_earlier(
         for phase in near
     }
     if len(is_there) == len(record.arrivals) and all(is_there.values()):
-        text = f"row {number} repeats an earlier one of {record.name}"
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(f"row {number} repeats an earlier one of {record.name}")
         return
     for phase, pairs in near.items():
         apart, at = min((p for p in pairs if p[0]), default=(ONE_ONSET_SAMPLES, 0.0))
         if apart < ONE_ONSET_SAMPLES:
-            warnings.warn(
+            say(
                 f"row {number} has a {phase} of {record.name} {apart:g} samples from that of an "
                 f"earlier row, at sample {at:g}: both are labels; if they are two picks of one "
-                "onset, leave one out",
-                RecordWarning,
-                stacklevel=3,
+                "onset, leave one out"
             )
 
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import NO_SAMPLES, NOT_A_NUMBER, are_fillers, number_of
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from phasenet_keras.io.labels.rows import LabelTable
 
-__all__ = [
-    "check_points",
-    "filler_in",
-    "numbers_in",
-    "values_in",
-    "warn_of_fillers",
-    "warn_of_thousands",
-]
+__all__ = ["check_points", "numbers_in", "rows_without_fillers"]
+
+# Of each row the numbers in a column; None where there is no cell, or it holds text.
+Values = list[tuple[float, ...] | None]
 
 # What may be one number, or several.
 _THOUSANDS = re.compile(r"\d{1,3}(?: \d{3})+(?:\.\d*)?")
@@ -31,39 +26,52 @@ _THOUSANDS = re.compile(r"\d{1,3}(?: \d{3})+(?:\.\d*)?")
 _POINT_OF_THOUSANDS, LEAST_ALIKE = re.compile(r"[1-9]\d{0,2}\.\d{3}"), 2
 
 
-def warn_of_fillers(table: LabelTable) -> None:
-    """Say where a number, such as -1, -999 or 0, may stand for no arrival, and where there is none.
+def rows_without_fillers(table: LabelTable) -> list[dict[str, str]]:
+    """Return the rows of a table; a cell whose number stands for no arrival is left out.
 
     Warns:
         RecordWarning: for each column of arrivals whose negative numbers are all one and whole,
-            in which a number is taken for no arrival, or which has cells without an arrival.
+            in which a number is taken for no arrival, or which has cells without an arrival; and
+            for one of which all cells with blanks may be numbers with a sign of thousands.
     """
+    rows = [dict(row) for row in table.rows]
     for phase, column in table.sample_columns.items():
-        values = values_in(table, column)
-        filler, of_rows = filler_in(values, column), f"of {len(table.rows)} rows"
-        negative = [number for found in values for number in found or () if number < 0]
-        said = []
-        if filler is not None:
-            count = sum(set(found or ()) == {filler} for found in values)
-            said.append(
-                f"{filler:g} in {count} {of_rows}, all others are well above: taken for no {phase}"
-                ", which is not known there; rows without another arrival are skipped. If it was "
-                "looked for, leave the cells empty"
-            )
-        # A time before the trigger may well be in the record.
-        if len(set(negative)) == 1 and negative[0].is_integer() and AFTER_TRIGGER not in column:
-            said.append(
-                f"{negative[0]:g} in {len(negative)} {of_rows}, which are skipped: if that stands "
-                f"for no {phase}, leave the cells empty"
-            )
-        if () in values:
-            said.append(
-                f"empty, or NaN and such, in {values.count(())} {of_rows}: {phase} is taken as "
-                "looked for and not there. Where nobody looked, leave the row out, or write one "
-                "arrival a row (phase, sample)"
-            )
-        for text in said:
-            warnings.warn(f"{table.path}: {column} is {text}", RecordWarning, stacklevel=3)
+        values = [_values_in(row, column) for row in rows]
+        filler = _filler_in(values, column)
+        for text in _said_of_values(values, filler, phase, column):
+            say(f"{table.path}: {column} is {text}")
+        _warn_of_thousands(table, column, values)
+        for row, found in zip(rows, values, strict=True):
+            if found and set(found) == {filler}:
+                del row[column]
+    return rows
+
+
+def _said_of_values(values: Values, filler: float | None, phase: str, column: str) -> list[str]:
+    """Say where a number, such as -1, -999 or 0, may stand for no arrival, and where none is."""
+    of_rows = f"of {len(values)} rows"
+    negative = [number for found in values for number in found or () if number < 0]
+    said = []
+    if filler is not None:
+        count = sum(set(found or ()) == {filler} for found in values)
+        said.append(
+            f"{filler:g} in {count} {of_rows}, all others are well above: taken for no {phase}"
+            ", which is not known there; rows without another arrival are skipped. If it was "
+            "looked for, leave the cells empty"
+        )
+    # A time before the trigger may well be in the record.
+    if len(set(negative)) == 1 and negative[0].is_integer() and AFTER_TRIGGER not in column:
+        said.append(
+            f"{negative[0]:g} in {len(negative)} {of_rows}, which are skipped: if that stands "
+            f"for no {phase}, leave the cells empty"
+        )
+    if () in values:
+        said.append(
+            f"empty, or NaN and such, in {values.count(())} {of_rows}: {phase} is taken as "
+            "looked for and not there. Where nobody looked, leave the row out, or write one "
+            "arrival a row (phase, sample)"
+        )
+    return said
 
 
 def check_points(table: LabelTable) -> None:
@@ -88,39 +96,27 @@ def check_points(table: LabelTable) -> None:
             )
 
 
-def warn_of_thousands(table: LabelTable) -> None:
-    """Say where blanks in cells may be signs of thousands, which are read as between arrivals.
-
-    Warns:
-        RecordWarning: for each column of which all cells with blanks look so, and no other number
-            has thousands.
-    """
-    for column in table.sample_columns.values():
-        cells = [row[column].strip("[]() ") for row in table.rows if column in row]
-        several = [cell for cell in cells if " " in cell]
-        numbers = [number for found in values_in(table, column) for number in found or ()]
-        if several and all(map(_THOUSANDS.fullmatch, several)) and max(numbers) < 1000:
-            warnings.warn(
-                f"{table.path}: {column} has several arrivals, with blanks between them, in "
-                f"{len(several)} of {len(cells)} rows, such as '{several[0]}': if the blank is a "
-                "sign of thousands, take it out",
-                RecordWarning,
-                stacklevel=3,
-            )
+def _warn_of_thousands(table: LabelTable, column: str, values: Values) -> None:
+    """Say where blanks in cells may be signs of thousands, which are read as between arrivals."""
+    cells = [row[column].strip("[]() ") for row in table.rows if column in row]
+    several = [cell for cell in cells if " " in cell]
+    numbers = [number for found in values for number in found or ()]
+    if several and all(map(_THOUSANDS.fullmatch, several)) and max(numbers) < 1000:
+        say(
+            f"{table.path}: {column} has several arrivals, with blanks between them, in "
+            f"{len(several)} of {len(cells)} rows, such as '{several[0]}': if the blank is a "
+            "sign of thousands, take it out"
+        )
 
 
-def values_in(table: LabelTable, column: str) -> list[tuple[float, ...] | None]:
-    """Return the numbers in each row of a column; None where there is no cell, or it holds text."""
-    found: list[tuple[float, ...] | None] = []
-    for row in table.rows:
-        try:
-            found.append(numbers_in(row[column], column) if column in row else None)
-        except FormatError:
-            found.append(None)
-    return found
+def _values_in(row: Mapping[str, str], column: str) -> tuple[float, ...] | None:
+    """Return the numbers in a cell; None where there is none, or it holds text."""
+    with suppress(FormatError, KeyError):
+        return numbers_in(row[column], column)
+    return None
 
 
-def filler_in(values: Sequence[tuple[float, ...] | None], column: str) -> float | None:
+def _filler_in(values: Values, column: str) -> float | None:
     """Return the number in a column of arrivals that stands for none; None without one.
 
     It is 0, or -1 and such among times after the trigger; elsewhere that is outside of any record.

@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.instruments import station_id
-from phasenet_keras.io.labels.npz import with_all_channels
 from phasenet_keras.io.labels.row_traces import rows_by_trace
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import gather_of, read_stream
-from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.text_tables import NOT_A_NUMBER, first_cell, name_key
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
@@ -31,7 +33,6 @@ from phasenet_keras.types import FormatError, Waveform
 
 __all__ = ["rows_by_codes", "rows_by_record"]
 
-SEED_PARTS = ("network", "station", "location", "channel")
 STATION_COLUMNS = ("station_id", "station", "station_code", "seed_id")
 LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
@@ -76,7 +77,18 @@ def rows_by_record(
     else:
         records = dict(enumerate(waves))
         found, bad = rows_by_codes(rows, waves, first)
-    return [(with_all_channels(records[n], first), of_n) for n, of_n in found.items()], bad, gather
+    channels = traces[0].stats.get("file_channels", ())
+    whole = [(_with_channels(records[n], channels), of_n) for n, of_n in found.items()]
+    return whole, bad, gather
+
+
+def _with_channels(wave: Waveform, channels: tuple[str, ...]) -> Waveform:
+    """Give a record back the channels of its file that are zero, as PhaseNet does."""
+    if not channels or wave.channels == channels:
+        return wave
+    data = np.zeros((wave.n_samples, len(channels)), np.float32)
+    data[:, [channels.index(name) for name in wave.channels]] = wave.data
+    return replace(wave, data=data, channels=channels)
 
 
 def rows_by_codes(
@@ -106,7 +118,7 @@ def rows_by_codes(
         if len(waves) == 1 and not (has_code and first_cell(row, STATION_COLUMNS)):
             places = [0]
             wanted |= {"network": first_cell(row, COLUMNS["network"]), "location": ""}
-        for part in SEED_PARTS:
+        for part in CODES:
             # Tables have columns of other meaning, such as a number in `channel`: asked in need.
             if wanted[part] and len(places) > 1:
                 places = [n for n in places if _fits(part, wanted[part], codes[n], waves[n])]
@@ -132,18 +144,18 @@ def rows_by_codes(
 def _codes_in(row: Mapping[str, str]) -> dict[str, str]:
     """Return what a row says of its record, by part of a SEED id."""
     columns = (COLUMNS["network"], COLUMNS["station"], LOCATION_COLUMNS, CHANNEL_COLUMNS)
-    found = {part: first_cell(row, names) for part, names in zip(SEED_PARTS, columns, strict=True)}
+    found = {part: first_cell(row, names) for part, names in zip(CODES, columns, strict=True)}
     parts = found["station"].split(".")
-    if 2 <= len(parts) <= len(SEED_PARTS):
-        found |= {part: code for part, code in zip(SEED_PARTS, parts, strict=False) if code}
+    if 2 <= len(parts) <= len(CODES):
+        found |= {part: code for part, code in zip(CODES, parts, strict=False) if code}
     return found
 
 
 def _codes_of(wave: Waveform) -> dict[str, str]:
     """Return the parts of a record's SEED id; of one without, its name alone."""
     codes = wave.station.split(".")
-    if len(codes) == len(SEED_PARTS):
-        return dict(zip(SEED_PARTS, codes, strict=True))
+    if len(codes) == len(CODES):
+        return dict(zip(CODES, codes, strict=True))
     return {"station": wave.station}
 
 

@@ -19,7 +19,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -41,7 +40,7 @@ from phasenet_keras.io.labels.row_columns import (
 from phasenet_keras.io.labels.row_order import against_order, counting_column
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import first_cell, name_key
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
@@ -129,12 +128,10 @@ def _check_shots(
         )
     n_several = sum(len(rows) > 1 for rows in found.values())  # of most: said with their arrivals
     if 2 * n_several <= len(found):
-        warnings.warn(
+        say(
             f"{file.name} holds several shots by its headers ({there}), and "
             "rows name none of these (column shot or ffid): their numbers are taken to count the "
-            "traces of the file",
-            RecordWarning,
-            stacklevel=3,
+            "traces of the file"
         )
 
 
@@ -199,7 +196,7 @@ def _column_of_numbers(
             )
         text = "have no number of a trace (column trace): they are taken in the order of the "
         text += "traces, the first row of a file for its first trace"
-    warnings.warn(f"rows of gathers {text}", RecordWarning, stacklevel=2)
+    say(f"rows of gathers {text}")
     return column
 
 

@@ -12,19 +12,13 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
 from phasenet_keras.io.labels.row_columns import (
+    ARRIVAL_COLUMNS,
     FILE_COLUMNS,
     NUMBER_COLUMNS,
     SAMPLE_COLUMNS,
-    TIME_COLUMNS_S,
     VALUE_COLUMNS,
 )
-from phasenet_keras.io.labels.row_numbers import (
-    check_points,
-    filler_in,
-    values_in,
-    warn_of_fillers,
-    warn_of_thousands,
-)
+from phasenet_keras.io.labels.row_numbers import check_points, rows_without_fillers
 from phasenet_keras.io.no_waveforms import NOTE, metadata_kind
 from phasenet_keras.io.text_tables import (
     decoded,
@@ -71,10 +65,7 @@ class LabelTable:
     @property
     def sample_columns(self) -> dict[str, str]:
         """The column of the arrivals of each phase that has one, in samples or by time."""
-        found = {
-            phase: self.first_of([*names, *(c for c in TIME_COLUMNS_S if c[0].upper() == phase)])
-            for phase, names in SAMPLE_COLUMNS.items()
-        }
+        found = {phase: self.first_of(names) for phase, names in ARRIVAL_COLUMNS.items()}
         return {phase: column for phase, column in found.items() if column}
 
     @property
@@ -113,7 +104,6 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
                 f"{path}: row {number} has {len(row)} cells, the header {len(columns)}: a comma in "
                 "a number or a name? Quote such cells, or separate by semicolons"
             )
-    warn_of_weights(path, columns, cells)
     rows = [dict(zip(columns, (*row, *[""] * len(columns)), strict=False)) for row in cells]
     if delimiter != ",":
         for named in rows:
@@ -184,19 +174,14 @@ def numbered_rows(table: LabelTable) -> Rows:
             no-break blank or a point of thousands in a number.
 
     Warns:
-        RecordWarning: for rows of other phases, and as `warn_of_fillers`.
+        RecordWarning: for rows of other phases and columns of weights, and as
+            `rows_without_fillers`.
     """
     _refuse_signs(table)
-    warn_of_fillers(table)
-    warn_of_thousands(table)
     check_points(table)
-    rows = [dict(row) for row in table.rows]
-    for column in table.sample_columns.values():
-        values = values_in(table, column)
-        filler = filler_in(values, column)
-        for row, found in zip(rows, values, strict=True):
-            if found and set(found) == {filler}:
-                del row[column]
+    cells = [[row.get(name, "") for name in table.columns] for row in table.rows]
+    warn_of_weights(table.path, table.columns, cells)
+    rows = rows_without_fillers(table)
     numbered: Rows = list(enumerate(rows, start=1))
     if table.phase_column is None:
         return numbered

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,12 +11,12 @@ from pathlib import Path
 
 from phasenet_keras.io.channels import seed_codes
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_labels import labelled_by_row, labelled_by_rows
+from phasenet_keras.io.labels.row_labels import labelled_by_rows
 from phasenet_keras.io.labels.row_order import against_order
 from phasenet_keras.io.labels.row_records import rows_by_codes
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows, read_label_table
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.registry import RecordWarning
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.specfem import is_specfem_run, read_specfem_run
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, Waveform
@@ -82,7 +81,7 @@ def specfem_parts(runs: Mapping[str, Path], table: LabelTable | None = None) -> 
     others = [name for name in rows if name not in runs]
     if others:
         text = f"{table.path}: rows of other runs ({some(others)}) are left out"
-        warnings.warn(f"{text}; those here are {some(runs)}", RecordWarning, stacklevel=2)
+        say(f"{text}; those here are {some(runs)}")
     return [partial(_read, name, folder, rows[name], table) for name, folder in runs.items()]
 
 
@@ -119,15 +118,21 @@ def _read(name: str, folder: Path, rows: Rows, table: LabelTable) -> Iterator[It
     yield from (BadRow(item.row, f"{item.text} (run {name})") for item in bad)
     records = []
     for place in sorted(found):
-        label = partial(_labelled, waves[place], table=table, run=name)
-        for item in labelled_by_rows(found[place], label):
+        code = ".".join(seed_codes(waves[place].station)[:2])
+        record = LabelledWaveform(waves[place], {}, f"{name}.{code}")
+        lost = set()
+        for item in labelled_by_rows(found[place], record, table.sample_columns):
             if isinstance(item, BadRow):
+                lost.add(item.row)
                 yield BadRow(item.row, f"{item.text} (run {name})")
-            else:
-                records.append(item)
+                continue
+            row = next(row for number, row in found[place] if number not in lost)
+            source = row.get("source") or row.get("shot")
+            gather = f"{name} source {source}" if source else name
+            records.append(replace(item, event=name, gather=gather))
     if len(records) < len(waves):
         text = f"run {name}: {len(waves) - len(records)} of {len(waves)} stations have no labels"
-        warnings.warn(f"{text} and are left out", RecordWarning, stacklevel=2)
+        say(f"{text} and are left out")
     yield from records
 
 
@@ -145,20 +150,8 @@ def _in_order(rows: Rows, waves: Sequence[Waveform], table: LabelTable) -> dict[
             f"{table.path} has no column 'station', and by its column '{column}' the rows may "
             "be in another order than STATIONS: name the stations"
         )
-    warnings.warn(
+    say(
         f"{table.path} has no column 'station': rows are taken in the order of STATIONS, the "
-        f"first for {codes[0]}",
-        RecordWarning,
-        stacklevel=2,
+        f"first for {codes[0]}"
     )
     return {place: [item] for place, item in enumerate(rows)}
-
-
-def _labelled(
-    wave: Waveform, row: Mapping[str, str], table: LabelTable, run: str
-) -> LabelledWaveform:
-    code = ".".join(seed_codes(wave.station)[:2])
-    record = labelled_by_row(wave, row, table.sample_columns, name=f"{run}.{code}")
-    source = row.get("source") or row.get("shot")
-    gather = f"{run} source {source}" if source else run
-    return replace(record, event=run, gather=gather)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,12 +21,12 @@ from phasenet_keras.io.catalogs import (
 from phasenet_keras.io.channel_files import said_of_lone_channels
 from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.index import natural_key, tie_together
-from phasenet_keras.io.instruments import Heard, record_key, station_id
+from phasenet_keras.io.instruments import Heard, RecordKey, record_key, station_id
 from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, gather_of, read_stream
+from phasenet_keras.io.registry import NoWaveformError, gather_of, read_stream, say
 from phasenet_keras.io.sac_markers import nameless_markers, sac_arrivals
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
@@ -73,15 +72,14 @@ class HeaderScan:
     nameless: Mapping[str, int]
 
 
-def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> HeaderScan:
+def scan_headers(paths: Iterable[Path], selection: Selection) -> HeaderScan:
     """Read the headers of files, and find which of them make up one record.
 
     Warns:
         RecordWarning: for files that are no waveforms, for channels without a date that have a file
             each, and for channels of pressure, see `phasenet_keras.io.pressure.without_pressure`.
     """
-    selection = selection or Selection()
-    found: list[tuple[Path, str, Span, Heard]] = []
+    found: list[tuple[Path, Span, Heard]] = []
     # The files of a station's channels may all have its arrivals.
     arrivals: dict[tuple[int, str, str, str, str, frozenset[str]], Arrival] = {}
     bad = []
@@ -90,7 +88,7 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
     for path in paths:
         try:
             for trace in filter(selection.takes_channel, read_stream(path, headers_only=True)):
-                found.append((path, *_span(trace), heard_of(trace)))
+                found.append((path, _span(trace), heard_of(trace)))
                 nameless.update(nameless_markers(trace))
                 for arrival in sac_arrivals(trace):
                     codes = arrival.network, arrival.station, arrival.record, arrival.sensors
@@ -100,18 +98,18 @@ def scan_headers(paths: Iterable[Path], selection: Selection | None = None) -> H
         except FormatError as error:
             bad.append(BadRow(None, str(error)))
     if passed_over and found:
-        warnings.warn(said_of_metadata(passed_over), RecordWarning, stacklevel=2)
+        say(said_of_metadata(passed_over))
     elif passed_over:
         bad.append(BadRow(None, said_of_metadata(passed_over)))
-    heard = [item for _, _, _, item in found]
+    heard = [item for _, _, item in found]
     for text in said_of_lone_channels(heard):
-        warnings.warn(text, RecordWarning, stacklevel=2)
+        say(text)
     pressure = pressure_left_out(heard)
-    left_out = {(str(path), span.station) for path, _, span, item in found if item in pressure}
-    spans = [(path, key, span) for path, key, span, item in found if item not in pressure]
+    left_out = {(str(path), span.station) for path, span, item in found if item in pressure}
+    wanted = [of_trace for of_trace in found if of_trace[2] not in pressure]
     return HeaderScan(
-        tuple(_groups(spans)),
-        tuple(span for _, _, span in spans),
+        tuple(_groups(wanted)),
+        tuple(span for _, span, _ in wanted),
         tuple(arrivals.values()),
         tuple(bad),
         selection,
@@ -154,7 +152,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     if others:
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record: "
         text += _said_of_stations(scan.spans, others) or some(map(_said, others))
-        warnings.warn(text, RecordWarning, stacklevel=3)
+        say(text)
     _warn_of_networks(scan.spans, arrivals, where)
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
@@ -225,7 +223,7 @@ def _warn_of_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where:
         more = f" (and {len(asked) - 1} more stations)" if len(asked) > 1 else ""
         text = f"{where}: arrivals of {code}{more} name no network, and are labels of all records "
         text += f"of {some(_joined((network, code) for network in networks[code]))}"
-        warnings.warn(text, RecordWarning, stacklevel=4)
+        say(text)
 
 
 def _one_an_onset(
@@ -261,7 +259,7 @@ def _one_an_onset(
             f"less than {ONE_ONSET_SAMPLES} samples away, and are left out (the manual one counts, "
             "that of the preferred origin, or the earliest)"
         )
-        warnings.warn(f"{text}: {some(map(_said, left_out))}", RecordWarning, stacklevel=4)
+        say(f"{text}: {some(map(_said, left_out))}")
 
 
 def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
@@ -280,23 +278,21 @@ def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) 
         yield BadRow(None, str(error))
 
 
-def _span(trace: Trace) -> tuple[str, Span]:
-    """Return what tells the traces of one record from others, and its span."""
+def _span(trace: Trace) -> Span:
     stats = trace.stats
-    station, record, rate_hz = record_key(trace)
-    key = f"{station} {record} {rate_hz:g}"
-    return key, Span(station, stats.starttime, stats.sampling_rate, stats.npts, record)
+    station, record, _ = record_key(trace)
+    return Span(station, stats.starttime, stats.sampling_rate, stats.npts, record)
 
 
 def _groups(
-    spans: Sequence[tuple[Path, str, Span]],
+    found: Iterable[tuple[Path, Span, Heard]],
 ) -> Iterator[tuple[tuple[Path, ...], frozenset[tuple[str, str]]]]:
     """Yield files tied by traces of one station that touch or overlap, and their records."""
-    by_key: dict[str, list[tuple[Path, Span]]] = {}
-    stretches: dict[Path, set[tuple[str, int]]] = {}
+    by_key: dict[RecordKey, list[tuple[Path, Span]]] = {}
+    stretches: dict[Path, set[tuple[RecordKey, int]]] = {}
     records: dict[Path, set[tuple[str, str]]] = {}
-    for path, key, span in spans:
-        by_key.setdefault(key, []).append((path, span))
+    for path, span, heard in found:
+        by_key.setdefault(heard.key, []).append((path, span))
         stretches.setdefault(path, set())
         records.setdefault(path, set()).add((codes_of(span.station)[1], span.record))
     for key, members in by_key.items():

@@ -10,11 +10,10 @@ from difflib import SequenceMatcher
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
+    ARRIVAL_COLUMNS,
     DISTANCE_COLUMNS,
     FILE_COLUMNS,
     GATHER_COLUMNS,
-    SAMPLE_COLUMNS,
-    TIME_COLUMNS_S,
     TRACE_COLUMNS,
     UNITS_S,
     VALUE_COLUMNS,
@@ -26,8 +25,7 @@ __all__ = ["said_of_columns", "said_of_later_names"]
 
 # Those of P come first: of two that are as near as each other it is the first.
 ARRIVALS = (
-    *(name for names in SAMPLE_COLUMNS.values() for name in names),
-    *TIME_COLUMNS_S,
+    *(name for names in ARRIVAL_COLUMNS.values() for name in names),
     *VALUE_COLUMNS,
     *(name for role in ("time", "P", "S") for name in COLUMNS[role]),
 )
