@@ -80,19 +80,19 @@ def line(tmp_path_factory):
     return folder
 
 
-def test_finetune_near_surface(run_example, line, preset, tmp_path):
+def test_finetune_near_surface(run_example, line, finder, tmp_path):
     printed = run_example(
         "finetune_near_surface.py", line / "raw", "--labels", line / "labels.csv",
-        "--preset", preset, "--epochs", 1, "--output", tmp_path,
+        "--preset", finder, "--epochs", 1, "--output", tmp_path,
     )  # fmt: skip
     assert "P: F1 " in printed
     assert (tmp_path / "run" / "best" / "preset.json").is_file()
 
 
-def test_compare_strategies_and_one_of_your_own(run_example, line, preset, tmp_path):
+def test_compare_strategies_and_one_of_your_own(run_example, line, preset, finder, tmp_path):
     prepare(line / "raw", tmp_path / "set", line / "labels.csv")
     printed = run_example(
-        "compare_strategies.py", tmp_path / "set", "--preset", preset, "--epochs", 1,
+        "compare_strategies.py", tmp_path / "set", "--preset", finder, "--epochs", 1,
         "--strategies", "scratch,finetune", "--output", tmp_path / "comparison",
     )  # fmt: skip
     assert "| zero-shot | P |" in unaligned(printed)

@@ -18,8 +18,9 @@ from phasenet_keras.training.train import TrainResult, kept_contract, train
 
 def good_parent(folder):
     config = TrainConfig(
-        epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2, shift_samples=64
-    )
+        epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2, shift_samples=64,
+        refit=False,
+    )  # fmt: skip
     return train(small_parent(), onsets(30), onsets(8, 50), folder, config=config).net
 
 
