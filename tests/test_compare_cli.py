@@ -160,9 +160,9 @@ def test_the_channels_that_some_record_has():
     assert channels_there([dead], "ENZ") == ("Z",)
 
 
-def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):
+def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, finder, capsys):
     write_dataset(in_splits(8, 4, 4), tmp_path / "set")
-    command = ["compare", str(tmp_path / "set"), "--preset", preset, "--channels", "Z"]
+    command = ["compare", str(tmp_path / "set"), "--preset", finder]
     command += ["--strategies", "scratch,finetune", "--sizes", "4", "--epochs", "1"]
     command += ["--output", str(tmp_path / "out")]
     assert main(command) == 0
