@@ -212,17 +212,10 @@ def test_interrupted_run_keeps_its_picks(preset, tmp_path):
     for number in range(60):
         write_station(tmp_path / f"{number:03d}.mseed", f"S{number:03d}", n_samples=200_000)
     out = tmp_path / "picks.csv"
-    command = [
-        sys.executable,
-        "-m",
-        "phasenet_keras",
-        "pick",
-        str(tmp_path),
-        "--preset",
-        preset,
-    ]
+    command = [sys.executable, "-m", "phasenet_keras", "pick", str(tmp_path), "--preset", preset]
+    options = ["--engine", "litert", "--output", str(out), "--plot", str(tmp_path / "figures")]
     process = subprocess.Popen(
-        [*command, "--output", str(out), "--plot", str(tmp_path / "figures")],
+        [*command, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -28,7 +28,7 @@ from phasenet_keras.types import ConfigError
 
 CONFIG = TrainConfig(
     epochs=6, batch_size=8, windows_per_record=2, window_samples=256, shift_samples=64,
-    learning_rate=1e-2,
+    learning_rate=1e-2, refit=False,
 )  # fmt: skip
 
 

@@ -22,6 +22,13 @@ from phasenet_keras.io.seisbench import write_dataset
 from phasenet_keras.training.checks_data import channels_there
 from phasenet_keras.training.learnt import write_learnt
 
+SETTINGS = {
+    "window_samples": 256,
+    "shift_samples": 64,
+    "windows_per_record": 4,
+    "refit": False,
+}
+
 
 def in_splits(n_train, n_dev, n_test):
     counts = (("train", 0, n_train), ("dev", 50, n_dev), ("test", 80, n_test))
@@ -55,7 +62,7 @@ def test_the_train_that_compare_names_learns_from_all_records(
     data = tmp_path / "a set"
     write_dataset(records, data)
     config, out = tmp_path / "config.json", tmp_path / "out"
-    config.write_text(json.dumps({"window_samples": 256, "shift_samples": 64, "refit": False}))
+    config.write_text(json.dumps(SETTINGS))
     given = []
 
     def note(comparison, command):
@@ -84,7 +91,7 @@ def test_the_train_that_compare_names_learns_from_all_records(
 def test_a_parent_is_adapted_to_the_channels_that_there_are(tmp_path, preset, capsys):
     write_dataset(in_splits(4, 2, 2), tmp_path / "set")
     config = tmp_path / "config.json"
-    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
+    config.write_text(json.dumps({**SETTINGS, "epochs": 1}))
     command = ["train", str(tmp_path / "set"), "--preset", preset, "--config", str(config)]
     words = "note records have Z alone: the network is adapted to it (--channels ENZ pads them)"
     for name, options, channels in (
@@ -111,7 +118,7 @@ def test_what_a_parent_had_learnt_its_child_has_learnt(tmp_path, parent, capsys)
     write_dataset(first, tmp_path / "first")
     write_dataset(second, tmp_path / "second")
     config = tmp_path / "config.json"
-    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
+    config.write_text(json.dumps({**SETTINGS, "epochs": 1}))
     write_learnt(Path(parent), first[:4])
     options = ["--preset", parent, "--config", str(config), "--output"]
     own, others = [f"other r{n}" for n in range(4)], [f"r{n}" for n in range(4)]
@@ -153,9 +160,9 @@ def test_the_channels_that_some_record_has():
     assert channels_there([dead], "ENZ") == ("Z",)
 
 
-def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, preset, capsys):
+def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, finder, capsys):
     write_dataset(in_splits(8, 4, 4), tmp_path / "set")
-    command = ["compare", str(tmp_path / "set"), "--preset", preset, "--channels", "Z"]
+    command = ["compare", str(tmp_path / "set"), "--preset", finder]
     command += ["--strategies", "scratch,finetune", "--sizes", "4", "--epochs", "1"]
     command += ["--output", str(tmp_path / "out")]
     assert main(command) == 0

@@ -7,13 +7,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from training_runs import small_parent
+from training_runs import CONFIG, onsets, small_parent
 
+from phasenet_keras import PhaseNet
 from phasenet_keras.training.devices import Devices
+from phasenet_keras.training.train import train
 from phasenet_keras.types import ConfigError
 
 SCRIPT = """
@@ -102,21 +105,20 @@ def test_two_devices_train_as_one(backend, tmp_path):
     assert moved < 1e-5
 
 
-RUN = """
+def losses_of_a_run(parent, folder):
+    net = PhaseNet.from_preset(parent, rebalance=True)
+    strategy = {"name": "two", "freeze": [{"trainable": ["output"]}, {"start_epoch": 1}]}
+    config = replace(CONFIG, epochs=2, refit=False)
+    result = train(net, onsets(8), onsets(4, 50), folder, strategy=strategy, config=config)
+    return [report.train_loss for report in result.history]
+
+
+UNDER_JAX = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from dataclasses import replace
 import keras
-from training_runs import CONFIG, onsets
-from phasenet_keras import PhaseNet
-from phasenet_keras.training.train import train
-parent = PhaseNet.from_preset(sys.argv[2], rebalance=True)
-strategy = {"name": "two", "freeze": [{"trainable": ["output"]}, {"start_epoch": 1}]}
-config = replace(CONFIG, epochs=2, refit=False)
-result = train(
-    parent, onsets(8), onsets(4, 50), sys.argv[3], strategy=strategy, config=config
-)
-print(keras.backend.backend(), *(report.train_loss for report in result.history))
+from test_devices import losses_of_a_run
+print(keras.backend.backend(), *losses_of_a_run(*sys.argv[2:]))
 """
 
 
@@ -125,19 +127,19 @@ def test_a_run_on_a_cpu_under_jax_is_that_under_tensorflow(tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed")
     small_parent().save_preset(tmp_path / "parent")
-    losses = {}
-    for backend in ("tensorflow", "jax"):
-        arguments = (Path(__file__).parent, tmp_path / "parent", tmp_path / backend)
-        result = subprocess.run(
-            [sys.executable, "-c", RUN, *map(str, arguments)],
-            env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert result.returncode == 0, result.stderr[-2000:]
-        name, *said = result.stdout.split()
-        losses[name] = list(map(float, said))
-    assert losses["jax"] == pytest.approx(losses["tensorflow"], rel=1e-4)
-    assert losses["jax"][0] != losses["jax"][1]
+    arguments = (Path(__file__).parent, tmp_path / "parent", tmp_path / "jax")
+    result = subprocess.run(
+        [sys.executable, "-c", UNDER_JAX, *map(str, arguments)],
+        env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-2000:]
+    backend, *said = result.stdout.split()
+    losses = list(map(float, said))
+    assert backend == "jax"
+    assert losses == pytest.approx(
+        losses_of_a_run(tmp_path / "parent", tmp_path / "tensorflow"), rel=1e-4
+    )
+    assert losses[0] != losses[1]
 
 
 def test_a_batch_is_shared_evenly():

@@ -16,7 +16,13 @@ from phasenet_keras.training.examination import check_batch_norms, check_filters
 from phasenet_keras.training.train import train
 from phasenet_keras.types import LabelledWaveform
 
-SETTINGS = {"batch_size": 8, "window_samples": 256, "shift_samples": 64, "learning_rate": 1e-3}
+SETTINGS = {
+    "batch_size": 8,
+    "window_samples": 256,
+    "shift_samples": 64,
+    "learning_rate": 1e-3,
+    "refit": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,7 @@ def healthy(tmp_path_factory):
     config = TrainConfig.from_dict({**SETTINGS, "epochs": 16, "learning_rate": 1e-2})
     folder = tmp_path_factory.mktemp("runs") / "healthy"
     records = shots(40), shots(10, 100)
-    return train(small_parent(), *records, folder, strategy="scratch", config=config)
+    return train(small_parent(depth=3), *records, folder, strategy="scratch", config=config)
 
 
 @pytest.fixture

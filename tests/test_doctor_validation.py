@@ -26,6 +26,7 @@ SETTINGS = {
     "learning_rate": 1e-6,
     "windows_per_record": 1,
     "augmentation": [],
+    "refit": False,
 }
 
 
@@ -120,7 +121,7 @@ def test_labels_that_nobody_finds_are_told_by_phase():
 @pytest.fixture
 def parent(make_net):
     """It picks P at upward spikes, and S nowhere here."""
-    return make_net(channels=("Z",), window_samples=512)
+    return make_net(channels=("Z",), window_samples=512, depth=2)
 
 
 @pytest.fixture

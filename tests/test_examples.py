@@ -1,8 +1,9 @@
-"""The examples run as their readers run them."""
+"""The examples run, and print and make what they say."""
 
 from __future__ import annotations
 
 import math
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -17,36 +18,43 @@ from phasenet_keras import prepare, read_labelled
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
-def run_example(name, *arguments, expect=0):
-    result = subprocess.run(
-        [sys.executable, str(EXAMPLES / name), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert result.returncode == expect, result.stderr
-    return result
+@pytest.fixture
+def run_example(monkeypatch, capsys):
+    """Run a file as `python FILE` does, but in this process; return what it prints."""
+
+    def run(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        status = None
+        try:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+        printed = capsys.readouterr()
+        assert not status, printed.err
+        return printed.out
+
+    return run
 
 
 @pytest.mark.shared
 def test_pick_example_record(use_ncedc, tmp_path):
-    printed = run_example("pick_example_record.py", "--output", tmp_path).stdout
+    command = [sys.executable, str(EXAMPLES / "pick_example_record.py"), "--output", str(tmp_path)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "P  2009-08-24T00:20:07.710000Z  probability 0.98" in printed
     assert "S  2009-08-24T00:20:08.680000Z  probability 0.92" in printed
     assert (tmp_path / "BW.RJOB..EH.png").stat().st_size > 10_000
     assert len((tmp_path / "picks.csv").read_text().splitlines()) == 3
 
 
-def test_pick_example_record_with_any_preset(spike_net, tmp_path):
+def test_pick_example_record_with_any_preset(run_example, spike_net, tmp_path):
     spike_net.save_preset(tmp_path / "spikes")
     options = ("--preset", tmp_path / "spikes", "--output", tmp_path)
-    assert "BW.RJOB..EH, 30 s" in run_example("pick_example_record.py", *options).stdout
+    assert "BW.RJOB..EH, 30 s" in run_example("pick_example_record.py", *options)
 
 
 @pytest.mark.shared
-def test_adapt_to_one_channel(use_ncedc):
-    printed = run_example("adapt_to_one_channel.py").stdout
+def test_adapt_to_one_channel(run_example, use_ncedc):
+    printed = run_example("adapt_to_one_channel.py")
     difference = float(printed.splitlines()[0].rsplit(" ", 1)[1])
     assert difference < 1e-5
     assert "P  2009-08-24T00:20:07.710000Z" in printed
@@ -72,43 +80,43 @@ def line(tmp_path_factory):
     return folder
 
 
-def test_finetune_near_surface(line, preset, tmp_path):
+def test_finetune_near_surface(run_example, line, finder, tmp_path):
     printed = run_example(
         "finetune_near_surface.py", line / "raw", "--labels", line / "labels.csv",
-        "--preset", preset, "--epochs", 1, "--output", tmp_path,
-    ).stdout  # fmt: skip
+        "--preset", finder, "--epochs", 1, "--output", tmp_path,
+    )  # fmt: skip
     assert "P: F1 " in printed
     assert (tmp_path / "run" / "best" / "preset.json").is_file()
 
 
-def test_compare_strategies_and_one_of_your_own(line, preset, tmp_path):
+def test_compare_strategies_and_one_of_your_own(run_example, line, preset, finder, tmp_path):
     prepare(line / "raw", tmp_path / "set", line / "labels.csv")
     printed = run_example(
-        "compare_strategies.py", tmp_path / "set", "--preset", preset, "--epochs", 1,
+        "compare_strategies.py", tmp_path / "set", "--preset", finder, "--epochs", 1,
         "--strategies", "scratch,finetune", "--output", tmp_path / "comparison",
-    ).stdout  # fmt: skip
+    )  # fmt: skip
     assert "| zero-shot | P |" in unaligned(printed)
     assert "| scratch | S |" in unaligned(printed)
     printed = run_example(
         "strategy_of_your_own.py", tmp_path / "set", "--preset", preset, "--epochs", 1,
         "--output", tmp_path / "own",
-    ).stdout  # fmt: skip
+    )  # fmt: skip
     assert "from epoch 0: frozen input, down0, down1, down2, down3, down4" in printed
     assert "from epoch 10: frozen nothing" in printed
     assert '"name": "decoder_first"' in printed
 
 
 @pytest.mark.shared
-def test_finetune_on_specfem2d(shared, preset, tmp_path):
+def test_finetune_on_specfem2d(run_example, shared, preset, tmp_path):
     printed = run_example(
         "finetune_on_specfem2d.py", shared / "data" / "specfem2d" / "native" / "run1_flat_ascii",
         "--preset", preset, "--epochs", 1, "--output", tmp_path,
-    ).stdout  # fmt: skip
+    )  # fmt: skip
     assert "labels of untouched records" in printed
 
 
 @pytest.mark.parametrize(("what", "shots"), [("line", 6), ("survey", 8)])
-def test_made_shots_can_be_prepared(what, shots, tmp_path):
+def test_made_shots_can_be_prepared(run_example, what, shots, tmp_path):
     run_example("make_example_data.py", what, tmp_path)
     records = list(read_labelled(tmp_path / what / "raw", tmp_path / what / "labels.csv"))
     assert len(records) == 24 * shots
@@ -116,7 +124,7 @@ def test_made_shots_can_be_prepared(what, shots, tmp_path):
     assert all(set(record.arrivals) == {"P", "S"} for record in records)
 
 
-def test_made_runs_have_their_onsets_where_they_say(tmp_path):
+def test_made_runs_have_their_onsets_where_they_say(run_example, tmp_path):
     run_example("make_example_data.py", "specfem2d", tmp_path)
     records = list(read_labelled(tmp_path / "specfem2d"))
     assert len(records) == 6 * 16
@@ -130,7 +138,7 @@ def test_made_runs_have_their_onsets_where_they_say(tmp_path):
             assert bend[at - 2 : at].max() > 3 * bend[at - 8 : at - 3].max()
 
 
-def test_made_day_has_its_events_where_it_says(tmp_path):
+def test_made_day_has_its_events_where_it_says(run_example, tmp_path):
     run_example("make_example_data.py", "day", tmp_path)
     stream = obspy.read(str(tmp_path / "day" / "day.mseed"))
     assert [trace.stats.npts for trace in stream] == [8_640_000] * 3

@@ -16,15 +16,19 @@ from phasenet_keras.training.proof import Proof
 from phasenet_keras.training.train import TrainResult, kept_contract, train
 
 
-def good_parent(folder):
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """A network that finds nearly all onsets."""
+    folder = tmp_path_factory.mktemp("runs") / "good"
     config = TrainConfig(
-        epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2, shift_samples=64
-    )
+        epochs=15, batch_size=8, window_samples=256, learning_rate=1e-2, shift_samples=64,
+        refit=False,
+    )  # fmt: skip
     return train(small_parent(), onsets(30), onsets(8, 50), folder, config=config).net
 
 
-def test_a_parent_that_is_not_beaten_is_kept_and_said_so(tmp_path):
-    parent = good_parent(tmp_path / "good")
+def test_a_parent_that_is_not_beaten_is_kept_and_said_so(good, tmp_path):
+    parent = good
     ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 100.0, "epochs": 1})
     result = train(parent, onsets(8, 300), onsets(8, 50), tmp_path / "bad", config=ruined)
     assert result.best_epoch is None
@@ -70,11 +74,12 @@ def test_a_kept_parent_is_of_the_rate_that_it_was_compared_at():
     assert kept.thresholds == {"P": 0.2, "S": 0.3}
 
 
-def test_a_parent_that_is_kept_picks_at_the_rate_that_it_was_compared_at(tmp_path):
+def test_a_parent_that_is_kept_picks_at_the_rate_that_it_was_compared_at(good, tmp_path):
+    parent = good
+
     def fast(records):
         return [replace(r, waveform=replace(r.waveform, sampling_rate=500.0)) for r in records]
 
-    parent = good_parent(tmp_path / "good")
     ruined = TrainConfig.from_dict({**CONFIG.to_dict(), "learning_rate": 100.0, "epochs": 1})
     result = train(
         parent, fast(onsets(8, 300)), fast(onsets(8, 50)), tmp_path / "bad", config=ruined

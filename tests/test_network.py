@@ -158,11 +158,11 @@ def test_wrong_use_is_refused():
 @pytest.mark.parametrize("is_optimized", [True, False])
 def test_saved_while_frozen_reloads_whole(tmp_path, is_optimized):
     """Whether the optimizer has a state of the frozen layers, or was made when they were."""
-    net = PhaseNet(channels="Z", filters_root=2, depth=3)
+    net = PhaseNet(channels="Z", filters_root=2, depth=2)
     net.compile(optimizer="adam", loss="categorical_crossentropy")
     if is_optimized:
         net.optimizer.build(net.trainable_variables)
-    for layer in net.stage_layers("down2"):
+    for layer in net.stage_layers("down1"):
         layer.trainable = False
     x = np.random.default_rng(0).standard_normal((4, 256, 1)).astype("float32")
     y = np.eye(3, dtype="float32")[np.zeros((4, 256), int)]
@@ -177,7 +177,7 @@ def test_saved_while_frozen_reloads_whole(tmp_path, is_optimized):
     assert len(ours) == len(theirs) > 10
     for mine, other in zip(ours, theirs, strict=True):
         assert np.array_equal(np.asarray(mine), np.asarray(other))
-    frozen = {layer.name for layer in net.stage_layers("down2")}
+    frozen = {layer.name for layer in net.stage_layers("down1")}
     for other in (again, keras.models.clone_model(net)):
         assert {layer.name for layer in other.layers if not layer.trainable} == frozen
     before = again.get_weight_set()

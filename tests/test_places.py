@@ -167,15 +167,19 @@ def test_a_folder_of_somebody_else_is_left_as_it_is(kind, tmp_path, parent, caps
 def test_what_others_put_beside_a_data_set_or_into_a_run_is_no_reason_to_refuse(tmp_path, parent):
     write_dataset([record(n, SPLIT[n % 3]) for n in range(9)], tmp_path / "set")
     config = tmp_path / "config.json"
-    config.write_text('{"window_samples": 256, "shift_samples": 64, "refit": false, "epochs": 1}')
+    config.write_text(
+        '{"window_samples": 256, "windows_per_record": 4, "refit": false, "epochs": 1}'
+    )
     run, made = tmp_path / "run", tmp_path / "made"
     train = ["train", str(tmp_path / "set"), "--preset", parent, "--config", str(config)]
-    for order, folder in (
-        ([*train, "--output", str(run)], run),
-        (["prepare", str(tmp_path / "set"), "--output", str(made), "--overwrite"], made),
+    prepare = ["prepare", str(tmp_path / "set"), "--output", str(made), "--overwrite"]
+    train += ["--output", str(run)]
+    for folder, orders in (
+        (run, [train, train]),
+        (made, [prepare, prepare, [*prepare, "--seed", "5"]]),
     ):
-        for _ in range(2):
+        for order in orders:
             assert main(order) in (0, 1)
-            (folder / "notes.txt").write_text("mine")
-        assert main([*order, *(["--seed", "5"] if folder == made else [])]) in (0, 1)
-        assert (folder / "notes.txt").read_text() == "mine"
+            if order is orders[0]:
+                (folder / "notes.txt").write_text("mine")
+            assert (folder / "notes.txt").read_text() == "mine"

@@ -105,7 +105,7 @@ def test_waveforms_and_labels_become_a_picker_by_one_command(tmp_path, parent, c
     labels = tmp_path / "labels.csv"
     labels.write_text("itp\n" + "".join(f"{at}\n" for at in onsets))
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"epochs": 2, "window_samples": 256, "shift_samples": 64}))
+    config.write_text(json.dumps({"epochs": 2, "window_samples": 256, "windows_per_record": 2}))
     options = ["--preset", parent, "--config", str(config), "--output"]
     run = tmp_path / "run"
     train = ["train", str(tmp_path / "line"), "--labels", str(labels), *options, str(run)]
@@ -187,7 +187,7 @@ def test_a_data_set_without_splits_is_split_before_it_trains(has_column, tmp_pat
         pd.read_csv(table).drop(columns="split").to_csv(table, index=False)
     before = table.read_bytes()
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"epochs": 1, "window_samples": 256, "shift_samples": 64}))
+    config.write_text(json.dumps({"epochs": 1, "window_samples": 256, "windows_per_record": 2}))
     train = ["train", str(data), "--preset", parent, "--config", str(config), "--output"]
     assert main([*train, str(tmp_path / "run")]) in (0, 1)  # one epoch beats the parent, or not
     assert "24 records (split by event) written to" in said(capsys)

@@ -108,7 +108,9 @@ def late(records, by_samples):
 
 
 def test_labels_that_are_late_by_a_constant_time_need_no_training(tmp_path):
-    config = TrainConfig(epochs=25, batch_size=8, window_samples=256, learning_rate=1e-2)
+    config = TrainConfig(
+        epochs=25, batch_size=8, window_samples=256, learning_rate=1e-2, refit=False
+    )
     parent = train(
         small_parent(), onsets(40), onsets(10, 100), tmp_path / "run", strategy="scratch",
         config=config,
@@ -252,7 +254,9 @@ def test_a_difference_is_drawn_with_the_events_of_both():
 
 
 def test_a_report_says_which_epoch_is_kept_and_what_was_trained(tmp_path):
-    config = TrainConfig(epochs=12, batch_size=8, window_samples=256, learning_rate=1e-2)
+    config = TrainConfig(
+        epochs=12, batch_size=8, windows_per_record=16, window_samples=256, learning_rate=1e-2
+    )
     result = train(
         small_parent(), onsets(8, phases="PS"), onsets(4, 50), tmp_path / "run", config=config,
         test_records=onsets(3, 90),

@@ -40,7 +40,7 @@ def test_targets_by_hand(label, known, answer, share, expected):
 
 
 def test_a_teacher_is_fed_by_its_own_length_rule():
-    net = small_parent()
+    net = small_parent(depth=3)
     net.with_preset(replace(net.preset, window_samples=251))
     x = np.random.default_rng(0).standard_normal((2, 256, 1)).astype(np.float32)
     unknown = np.tile(np.float32([1, 0, 0, 1, 0, 0]), (2, 256, 1))

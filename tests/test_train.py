@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -51,61 +50,55 @@ def test_a_small_network_learns_onsets_and_becomes_a_preset(tmp_path):
 
 
 def test_the_same_settings_give_the_same_weights(tmp_path):
-    runs = [
-        train(small_parent(), onsets(8), onsets(4, 50), tmp_path / name, config=CONFIG)
-        for name in ("a", "b")
-    ]
-    assert [r.train_loss for r in runs[0].history] == [r.train_loss for r in runs[1].history]
-    other = train(
-        small_parent(), onsets(8), onsets(4, 50), tmp_path / "c",
-        config=TrainConfig.from_dict({**CONFIG.to_dict(), "seed": 4}),
+    def run(name, seed):
+        config = replace(CONFIG, epochs=2, refit=False, seed=seed)
+        records = onsets(8), onsets(4, 50)
+        return train(small_parent(), *records, tmp_path / name, config=config, keep_parent=False)
+
+    one, again, other = run("a", 3), run("b", 3), run("c", 4)
+    assert one.history == again.history
+    assert same(one.net, again.net)
+    assert one.history[0].train_loss != other.history[0].train_loss
+
+
+def in_two_phases(folder, on_epoch):
+    """Train all but the decoder frozen at first: the run that is killed, and that which is not."""
+    strategy = {
+        "name": "two",
+        "freeze": [{"trainable": ["output", "up*"]}, {"start_epoch": 3, "trainable": ["*"]}],
+    }
+    train(
+        small_parent(), onsets(8), onsets(4, 50), folder, strategy=strategy, on_epoch=on_epoch,
+        config=replace(CONFIG, epochs=8, learning_rate=1e-2),
     )  # fmt: skip
-    assert runs[0].history[0].train_loss != other.history[0].train_loss
 
 
-SCRIPT = """
-import sys
+TO_BE_KILLED = """
+import sys, time
 sys.path.insert(0, sys.argv[1])
-import time
-from training_runs import CONFIG, onsets, small_parent
-from phasenet_keras.training.config import TrainConfig
-from phasenet_keras.training.train import train
-from phasenet_keras.training.transfer import strategy_of
-strategy = {"name": "two", "freeze": [{"start_epoch": 0, "trainable": ["output", "up*"]},
-                                      {"start_epoch": 3, "trainable": ["*"]}]}
-slow = float(sys.argv[3])
-train(small_parent(), onsets(8), onsets(4, 50), sys.argv[2], strategy=strategy_of(strategy),
-      config=TrainConfig.from_dict({**CONFIG.to_dict(), "epochs": 8, "learning_rate": 1e-2}),
-      on_epoch=lambda report: (print(report.epoch, flush=True), time.sleep(slow)))
+from test_train import in_two_phases
+in_two_phases(sys.argv[2], lambda r: (print(r.epoch, flush=True), time.sleep(0.3)))
 """
 
 
-def start(folder, slow):
-    tests = os.path.dirname(__file__)  # noqa: PTH120
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, tests, str(folder), str(slow)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_killed_and_resumed_ends_with_the_same_weights(tmp_path):
-    undisturbed = start(tmp_path / "whole", 0)
-    _, errors = undisturbed.communicate(timeout=200)
-    assert undisturbed.returncode == 0, errors
-    killed = start(tmp_path / "killed", 0.3)
-    deadline = time.monotonic() + 100
-    seen = ""
-    while seen.strip() != "4" and time.monotonic() < deadline:
+    whole, epochs = [], []
+    in_two_phases(tmp_path / "whole", lambda report: whole.append(report.epoch))
+    assert whole == [*range(8), *range(max(whole[8:]) + 1)]  # the refit's follow
+    command = [sys.executable, "-c", TO_BE_KILLED, str(Path(__file__).parent)]
+    killed = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True
+    )
+    seen = " "
+    while seen and seen.strip() != "4":  # nothing once it has ended
         seen = killed.stdout.readline()
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    resumed = start(tmp_path / "killed", 0)
-    printed, errors = resumed.communicate(timeout=200)
-    assert resumed.returncode == 0, errors
-    assert printed.split()[0] in ("5", "6")  # what was done is not done again
-    assert "7" in printed.split()
+    killed.stdout.close()
+    assert seen.strip() == "4"
+    in_two_phases(tmp_path / "killed", lambda report: epochs.append(report.epoch))
+    assert epochs[0] in (5, 6)  # what was done is not done again
+    assert epochs == whole[epochs[0] :]
     for state in ("last.npz", "refit/last.npz"):
         with np.load(tmp_path / "whole" / state) as a, np.load(tmp_path / "killed" / state) as b:
             assert a.files == b.files
@@ -167,14 +160,17 @@ def test_a_phase_that_nobody_taught_is_not_picked(tmp_path):
         "for what the parent's weights make of it (--s-threshold 0.3, in Python "
         'thresholds={"S": 0.3})'
     )
-    others = [made("ps", result.net, "PS"), made("absent", result.net, "P", mask_unknown=False)]
+    others = [
+        made("ps", result.net, "PS", refit=False),
+        made("absent", result.net, "P", refit=False, mask_unknown=False),
+    ]
     for other in others:
         assert other.net.preset.thresholds["S"] == 0.3
         assert "a phase was not taught" not in [finding.name for finding in other.findings]
     teacher = Teacher(small_parent(2), share=0.5)
     taught = train(
-        result.net, onsets(8), onsets(4, 50), tmp_path / "taught", config=CONFIG, teacher=teacher,
-        keep_parent=False,
+        result.net, onsets(8), onsets(4, 50), tmp_path / "taught", teacher=teacher,
+        keep_parent=False, config=replace(CONFIG, refit=False),
     )  # fmt: skip
     assert taught.net.preset.unpicked == ()
 
@@ -193,9 +189,7 @@ def test_the_refit_knows_the_validation_records(tmp_path):
 
 def test_mixed_precision_trains_and_leaves_float32_weights(tmp_path):
     for precision in ("mixed_bfloat16", "mixed_float16"):
-        config = TrainConfig.from_dict(
-            {**CONFIG.to_dict(), "precision": precision, "epochs": 3, "learning_rate": 1e-2}
-        )
+        config = replace(CONFIG, precision=precision, epochs=3, learning_rate=1e-2, refit=False)
         result = train(
             small_parent(), onsets(8), onsets(4, 50), tmp_path / precision, config=config
         )
@@ -205,7 +199,7 @@ def test_mixed_precision_trains_and_leaves_float32_weights(tmp_path):
 
 
 def test_tensorboard_files_hold_the_history(tmp_path):
-    config = TrainConfig.from_dict({**CONFIG.to_dict(), "tensorboard": True, "epochs": 2})
+    config = replace(CONFIG, tensorboard=True, epochs=2, refit=False)
     train(small_parent(), onsets(4), onsets(2, 50), tmp_path / "run", config=config)
     [file] = (tmp_path / "run" / "tensorboard").iterdir()
     content = file.read_bytes()
@@ -215,7 +209,7 @@ def test_tensorboard_files_hold_the_history(tmp_path):
 
 def test_tensorboard_that_cannot_be_leaves_the_folder_unclaimed(tmp_path, monkeypatch):
     monkeypatch.setattr("phasenet_keras.training.journal.find_spec", lambda name: None)
-    config = TrainConfig.from_dict({**CONFIG.to_dict(), "tensorboard": True})
+    config = replace(CONFIG, tensorboard=True)
     with pytest.raises(ConfigError, match="pip install tensorboard"):
         train(small_parent(), onsets(4), onsets(2, 50), tmp_path / "run", config=config)
     assert not (tmp_path / "run").exists()

@@ -357,7 +357,7 @@ def test_scaled_gradients_do_nothing_under_adam(batch):
     steps = []
     for optimizer in (keras.optimizers.Adam, ScaledGradients):
         keras.utils.set_random_seed(0)
-        net = PhaseNet(channels="Z", filters_root=2, depth=3)
+        net = PhaseNet(channels="Z", filters_root=2, depth=2)
         net.compile(optimizer(1e-3), "categorical_crossentropy")
         before = net.get_weight_set()["up0_conv/kernel"]
         net.train_on_batch(*batch)

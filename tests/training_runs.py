@@ -30,9 +30,9 @@ def onsets(count, first=0, phases="P", **fields):
     return records
 
 
-def small_parent(seed=1):
+def small_parent(seed=1, depth=2):
     keras.utils.set_random_seed(seed)
-    net = PhaseNet(channels="Z", depth=3, filters_root=4)
+    net = PhaseNet(channels="Z", depth=depth, filters_root=4)
     return net.with_preset(
         Preset(name="small", config=net.config, sampling_rate=100.0, window_samples=256)
     )
