@@ -213,7 +213,7 @@ def test_interrupted_run_keeps_its_picks(preset, tmp_path):
         write_station(tmp_path / f"{number:03d}.mseed", f"S{number:03d}", n_samples=200_000)
     out = tmp_path / "picks.csv"
     command = [sys.executable, "-m", "phasenet_keras", "pick", str(tmp_path), "--preset", preset]
-    options = ["--engine", "litert", "--output", str(out), "--plot", str(tmp_path / "figures")]
+    options = ["--output", str(out), "--plot", str(tmp_path / "figures")]
     process = subprocess.Popen(
         [*command, *options],
         stdout=subprocess.PIPE,
