@@ -92,7 +92,7 @@ def said_of_lone_channels(heard: Iterable[Heard]) -> list[str]:
 
     Example:
         >>> items = [Heard((".A..BH", f"/d/{code}x", 9.0), code, 0, 1) for code in ("BHN", "BHZ")]
-        >>> said_of_lone_channels(items)[0][:77]
+        >>> said_of_lone_channels(items)[0][:70]
         '2 files without a date hold one channel of .A..BH each (BHN, BHZ), and'
     """
     codes: dict[tuple[str, str], set[str]] = {}
