@@ -182,7 +182,7 @@ def _numbers_of(content: bytes, columns: TextColumns) -> np.ndarray:
     if columns.has_comma:
         lines = [line.replace(",", ".") for line in lines]
     wanted = None if columns.is_all else (columns.time, *columns.values)
-    return np.loadtxt(lines, ndmin=2, delimiter=columns.separator, usecols=wanted)
+    return np.loadtxt(lines, ndmin=2, delimiter=columns.separator, usecols=wanted, quotechar='"')
 
 
 def _codes(name: str) -> dict[str, str]:
