@@ -16,6 +16,7 @@ from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
 
 N_SAMPLES = 400
 VALUES = noise(N_SAMPLES).round(4)
+EVEN = range(20)
 # 10 MHz, 40 samples before the trigger.
 TIMES_S = (np.arange(N_SAMPLES) - 40) / 10e6
 
@@ -157,6 +158,9 @@ def test_columns_called_by_components_are_one_record(tmp_path, names, channels):
         ("# Trigger time 5 ms", " ", 1.0),
         ("# seismogram t=0 is the shot", "\t", 1.0),
         ("# t0 = 5 ms", ";", 1.0),
+        ("# station,A01", ",", 1.0),
+        ("# file\tshot7.sgy", "\t", 1.0),
+        ("seconds,volt", ",", 1.0),
         ("# time_step_ms 0.5", " ", 1.0),
         ("# time [us] velocity of Uz [m/s]", " ", 1e-6),
         ("# time after trigger (usec)", ",", 1e-6),
@@ -181,6 +185,23 @@ def test_the_first_numbers_may_be_whole(tmp_path, separator):
     assert np.allclose(wave.data[1:, 0], VALUES[41:], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        ("time,0,1", "{0},5,{1}"),
+        ("Time (s);1;2", "{0};5;{1}"),
+        ("Sample No.,time,1", "7,{0},{1}"),
+        ("idx\tt_s\t2", "7\t{0}\t{1}"),
+    ],
+)
+def test_columns_may_be_called_by_numbers(tmp_path, names, row):
+    rows = [row.format(n / 100, n % 3) for n in EVEN]
+    (tmp_path / "S1.csv").write_text("\n".join([names, *rows]))
+    waves = read_waveforms(tmp_path / "S1.csv")
+    assert {wave.sampling_rate for wave in waves} == {100.0}
+    assert waves[-1].data[:, 0].tolist() == [n % 3 for n in EVEN]
+
+
 def test_numbers_may_be_in_quotes(tmp_path):
     (tmp_path / "S1.csv").write_text('"Time","A"\n' + lines('"{:.7f}","{:.4f}"'))
     [wave] = read_waveforms(tmp_path / "S1.csv")
@@ -197,7 +218,6 @@ def test_what_is_out_of_range_is_a_gap(tmp_path):
     assert np.allclose(waves[1].data[:, 0], VALUES[102:], atol=1e-6)
 
 
-EVEN = range(20)
 # Arrivals of a simulated line grow by even steps, too.
 TRIPLES = "".join(f"{n + 1},{2 * n + 3},{3 * n}\n" for n in EVEN)
 NO_TIMES = ["t_p,t_s,offset", "time P,time S,x", "S,P,x", "receiver,time,err", "trace,P,S"]

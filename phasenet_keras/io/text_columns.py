@@ -24,9 +24,9 @@ UNITS_S = {
     **dict.fromkeys(("h", "hours"), 3600.0),
 }
 _WORD = re.compile(r"[^\W\d_]{2,}")
-TIMES = {"time", "t", "zeit", "temps", "tiempo", "tempo"}
+TIMES = {"time", "t", "zeit", "temps", "tiempo", "tempo", "sec", "second", "seconds"}
 # Columns before that of the times count the rows.
-COUNTS = {"", "i", "n", "no", "nr", "index", "sample", "samples", "point"}
+COUNTS = {"i", "n", "no", "nr", "number", "index", "sample", "samples", "point", "points"}
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 # What stands for no amplitude: beyond the range of an oscilloscope, for one.
@@ -88,7 +88,11 @@ def columns_of(lines: Sequence[str]) -> TextColumns | None:
         rows = [_cells(line, separator) for line in block]
         numbers = _columns_of_numbers(rows, has_comma)
         if len(block) >= LEAST_LINES and len(numbers) > 1:
-            return _found(lines[:first], rows, numbers, TextColumns(first, separator, has_comma))
+            begin = TextColumns(first, separator, has_comma)
+            found = _found(lines[:first], rows, numbers, begin)
+            # The first line may still be one of names: of sensors by number.
+            if found or len(numbers) == len(rows[0]):
+                return found
     return None
 
 
@@ -171,9 +175,9 @@ def _are_counts(
     header: Sequence[tuple[bool, Sequence[str]]], rows: Sequence[Sequence[str]], time: int
 ) -> bool:
     """Tell if all columns before that of the times count the rows: others are of a table."""
-    above = [cells[:time] for _, cells in header if len(cells) == len(rows[0])]
-    names = ([re.sub(r"\W", "", cell).lower() for cell in cells] for cells in above)
-    return {*next(filter(any, names), ())} <= COUNTS
+    above = (cells[:time] for _, cells in header if len(cells) == len(rows[0]))
+    names = ({*re.findall(r"[^\W_]+", " ".join(cells).lower())} for cells in above)
+    return next(filter(None, names), set()) <= COUNTS
 
 
 def are_even(times: Sequence[float] | np.ndarray) -> bool:
@@ -198,7 +202,9 @@ def _units_of_times(
     """Return the columns that a line above calls times, or has their unit for, and that in s."""
     found: dict[int, float] = {}
     for line, (is_comment, cells) in enumerate(header):
-        if any(map(_NUMBER.fullmatch, cells)):
+        numbers = [cell for cell in cells if _NUMBER.fullmatch(cell)]
+        are_sensors = len(cells) == n_columns > 2 and all(map(str.isdecimal, numbers))
+        if numbers and not are_sensors:
             continue  # a setting
         # A comment may be a sentence: but for its first word it has to have one for each column.
         named = cells if not is_comment or len(cells) == n_columns else cells[:1]
@@ -221,10 +227,10 @@ def _unit_s(cell: str, is_unit: bool) -> float | None:
     cell = cell.translate(_MICRO).lower().rstrip(" :")
     *words, last = re.split(r"[\s_/]+|(?<=\w)(?=[(\[])", cell)
     unit_s = UNITS_S.get(re.sub(r"^[(\[](.*)[)\]]$", r"\1", last), 0.0)
-    if not unit_s:
-        words.append(last)
-    elif not words and is_unit:
+    if not words and is_unit and unit_s:
         return unit_s
+    if not (words and unit_s):
+        words.append(last)
     # One letter or a number is what the time is of (t_p), brackets hold a unit that is not known.
     is_time = words[:1] and words[0] in TIMES and all(map(_WORD.fullmatch, words[1:]))
     return unit_s if is_time else None
