@@ -191,7 +191,7 @@ def test_the_first_numbers_may_be_whole(tmp_path, separator):
         ("time,0,1", "{0},5,{1}"),
         ("Time (s);1;2", "{0};5;{1}"),
         ("Sample No.,time,1", "7,{0},{1}"),
-        ("idx\tt_s\t2", "7\t{0}\t{1}"),
+        ("index\tt_s\t2", "7\t{0}\t{1}"),
     ],
 )
 def test_columns_may_be_called_by_numbers(tmp_path, names, row):
