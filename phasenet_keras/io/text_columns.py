@@ -91,7 +91,8 @@ def columns_of(lines: Sequence[str]) -> TextColumns | None:
             begin = TextColumns(first, separator, has_comma)
             found = _found(lines[:first], rows, numbers, begin)
             # The first line may still be one of names: of sensors by number.
-            if found or len(numbers) == len(rows[0]):
+            below = _columns_of_numbers(rows[1:], has_comma)
+            if found or len(below) == len(numbers):
                 return found
     return None
 
