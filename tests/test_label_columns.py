@@ -167,6 +167,21 @@ def test_rows_of_empty_cells_are_left_out(tmp_path, between):
     assert [arrival.time.second for arrival in read_arrivals(path)] == [10, 11]
 
 
+@pytest.mark.parametrize("at_end", ["", ",\n,\n"])
+def test_a_row_of_empty_cells_is_one_where_rows_are_in_order(tmp_path, at_end):
+    write_text_files(tmp_path / "raw", ["t0.txt", "t1.txt", "t2.txt"])
+    (tmp_path / "labels.csv").write_text(f"itp,its\n62,80\n,\n70,90\n{at_end}")
+    with pytest.warns(RecordWarning, match="empty, or NaN and such, in 1 of 3 rows"):
+        found = {
+            r.name: r.arrivals for r in read_labelled(tmp_path / "raw", tmp_path / "labels.csv")
+        }
+    assert found == {
+        "t0": {"P": (62.0,), "S": (80.0,)},
+        "t1": {"P": (), "S": ()},
+        "t2": {"P": (70.0,), "S": (90.0,)},
+    }
+
+
 @pytest.mark.parametrize(
     ("title", "line"),
     [

@@ -48,6 +48,25 @@ def test_rows_are_of_traces_of_gathers(tmp_path, header, row):
         assert record.gather in (by_shot if "shot" in header else f"line1_shot{shot:03d}")
 
 
+def test_gathers_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    rows = ["station,phase,time"]
+    for shot in (2, 10):
+        (tmp_path / f"in/s{shot}").mkdir(parents=True)
+        traces = [Trace(noise(n)[:, 0], {"sampling_rate": 1000.0}) for n in (1, 2)]
+        for number, trace in enumerate(traces, start=1):
+            trace.stats.starttime = T0 + 60 * shot
+            rows.append(f"line-{number:04d},P,{trace.stats.starttime + 0.1}")
+        Stream(traces).write(str(tmp_path / f"in/s{shot}/line.su"), format="SU")
+    (tmp_path / "l.csv").write_text("\n".join(rows))
+    records = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    found = {(r.gather, r.waveform.station, r.waveform.start_time - T0) for r in records}
+    assert found == {
+        (f"s{shot}/line", f"line-{number:04d}", 60.0 * shot)
+        for shot in (2, 10)
+        for number in (1, 2)
+    }
+
+
 def test_rows_that_are_of_no_trace_are_named(tmp_path):
     write_gathers(tmp_path / "in")
     table = tmp_path / "l.csv"

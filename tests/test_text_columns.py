@@ -16,6 +16,7 @@ from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
 
 N_SAMPLES = 400
 VALUES = noise(N_SAMPLES).round(4)
+EVEN = range(20)
 # 10 MHz, 40 samples before the trigger.
 TIMES_S = (np.arange(N_SAMPLES) - 40) / 10e6
 
@@ -150,6 +151,63 @@ def test_columns_called_by_components_are_one_record(tmp_path, names, channels):
         assert np.allclose(found, values, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("head", "separator", "unit_s"),
+    [
+        ("# Start time: 2024-03-14", " ", 1.0),
+        ("# Trigger time 5 ms", " ", 1.0),
+        ("# seismogram t=0 is the shot", "\t", 1.0),
+        ("# t0 = 5 ms", ";", 1.0),
+        ("# station,A01", ",", 1.0),
+        ("# file\tshot7.sgy", "\t", 1.0),
+        ("seconds,volt", ",", 1.0),
+        ("# time_step_ms 0.5", " ", 1.0),
+        ("# time [us] velocity of Uz [m/s]", " ", 1e-6),
+        ("# time after trigger (usec)", ",", 1e-6),
+        ("Time (msec);volt", ";", 1e-3),
+        ("time_min volt", "\t", 60.0),
+    ],
+)
+def test_a_comment_is_a_sentence_or_names_columns(tmp_path, head, separator, unit_s):
+    rows = lines(f"{{:.9f}}{separator}{{:.4f}}", 1e3)
+    (tmp_path / "S1.txt").write_text(f"{head}\n{rows}")
+    [wave] = read_waveforms(tmp_path / "S1.txt")
+    assert (wave.n_samples, wave.sampling_rate) == (N_SAMPLES, pytest.approx(10e3 / unit_s))
+    assert np.allclose(wave.data[:, 0], VALUES, atol=1e-6)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_the_first_numbers_may_be_whole(tmp_path, separator):
+    rows = [f"0{separator}0", *lines(f"{{:.7f}}{separator}{{:.4f}}", begin=41).splitlines()]
+    (tmp_path / "S1.csv").write_text("\n".join(rows).replace(".", ","))
+    [wave] = read_waveforms(tmp_path / "S1.csv")
+    assert (wave.n_samples, wave.sampling_rate) == (N_SAMPLES - 40, pytest.approx(10e6))
+    assert np.allclose(wave.data[1:, 0], VALUES[41:], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        ("time,0,1", "{0},5,{1}"),
+        ("Time (s);1;2", "{0};5;{1}"),
+        ("Sample No.,time,1", "7,{0},{1}"),
+        ("index\tt_s\t2", "7\t{0}\t{1}"),
+    ],
+)
+def test_columns_may_be_called_by_numbers(tmp_path, names, row):
+    rows = [row.format(n / 100, n % 3) for n in EVEN]
+    (tmp_path / "S1.csv").write_text("\n".join([names, *rows]))
+    waves = read_waveforms(tmp_path / "S1.csv")
+    assert {wave.sampling_rate for wave in waves} == {100.0}
+    assert waves[-1].data[:, 0].tolist() == [n % 3 for n in EVEN]
+
+
+def test_numbers_may_be_in_quotes(tmp_path):
+    (tmp_path / "S1.csv").write_text('"Time","A"\n' + lines('"{:.7f}","{:.4f}"'))
+    [wave] = read_waveforms(tmp_path / "S1.csv")
+    assert np.allclose(wave.data[:, 0], VALUES, atol=1e-6)
+
+
 def test_what_is_out_of_range_is_a_gap(tmp_path):
     text = "Time,Channel A\n(us),(mV)\n\n" + lines("{:.2f},{:.4f}", 1e6)
     rows = text.splitlines()
@@ -160,7 +218,10 @@ def test_what_is_out_of_range_is_a_gap(tmp_path):
     assert np.allclose(waves[1].data[:, 0], VALUES[102:], atol=1e-6)
 
 
-EVEN = range(20)
+# Arrivals of a simulated line grow by even steps, too.
+TRIPLES = "".join(f"{n + 1},{2 * n + 3},{3 * n}\n" for n in EVEN)
+NO_TIMES = ["t_p,t_s,offset", "time P,time S,x", "S,P,x", "receiver,time,err", "trace,P,S"]
+NO_TIMES += ["receiver,P,S\n-,ms,ms", "year,t,temp", "Time (UTC),x,y", "Time base,0.1,3"]
 
 
 @pytest.mark.parametrize(
@@ -171,10 +232,12 @@ EVEN = range(20)
         ("time,a\n" + "".join(f"{n**2},{n}\n" for n in EVEN), "text of 2 columns"),
         ("time,a\n0,1\n1,2\n", "text of 2 columns"),
         ("".join(f"{n} 1 2\n" for n in EVEN), "text of 3 columns"),
+        *((f"{names}\n{TRIPLES}", "text of 3 columns") for names in NO_TIMES),
+        ("# trace,time\n" + "".join(f"{n},{n}\n" for n in EVEN), "text of 2 columns"),
         ("time,a\n" + "".join(f"{n},1\n" for n in (*EVEN, 40, 60)), "do not grow by even steps"),
         ("time,a\n" + "".join(f"{n},1\n" for n in EVEN) + "20,one\n", "no table .* 'one'"),
     ],
-    ids=["no_time", "labels", "uneven", "short", "bare", "gap", "word"],
+    ids=["no_time", "labels", "uneven", "short", "bare", *NO_TIMES, "trace_time", "gap", "word"],
 )  # fmt: skip
 def test_columns_that_are_no_waveforms(tmp_path, text, words):
     (tmp_path / "a.csv").write_text(text)

@@ -141,6 +141,26 @@ def test_records_of_one_file_stay_in_one_split(begin, named, station, tmp_path, 
     assert {len(splits) for splits in splits_of(records, lambda r: r.event).values()} == {1}
 
 
+@pytest.mark.parametrize(("ending", "split"), [("mseed", "event"), ("su", "gather")])
+def test_files_of_one_name_in_several_folders_are_several_events(ending, split, tmp_path, capsys):
+    rows = ["fname,station,trace,p_sample"]
+    for event in range(4):
+        (tmp_path / f"in/e{event}").mkdir(parents=True)
+        stream = Stream(trace_of(event, sensor) for sensor in (1, 2))
+        for trace in stream:
+            trace.data = trace.data.astype("float32" if ending == "su" else "int32")
+        stream.write(str(tmp_path / f"in/e{event}/data.{ending}"), format=ending.upper())
+        for sensor in (1, 2):
+            station = f"AE{sensor}" if ending == "mseed" else ""
+            rows.append(f"e{event}/data.{ending},{station},{sensor},{ONSETS[event, sensor]}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    args = ["--labels", tmp_path / "labels.csv", "--output", tmp_path / "set"]
+    assert prepare(tmp_path / "in", *args) == 0
+    assert f"8 records (split by {split})" in capsys.readouterr().out
+    records = by_name(tmp_path / "set").values()
+    assert {getattr(r, split) for r in records} == {f"e{event}/data" for event in range(4)}
+
+
 def test_times_are_refused_where_they_could_be_of_several_files(tmp_path, capsys):
     folder = write_events(tmp_path / "in")
     with (tmp_path / "labels.csv").open("w", newline="") as file:

@@ -122,13 +122,16 @@ def _columns_of(path: Path, head: bytes) -> TextColumns | None:
     if b"\0" in head:
         return None
     lines = _whole_lines(head)
-    is_comment = not any(without_comment(line).strip() for line in lines[:-1])
-    if len(head) == HEAD_BYTES and is_comment:
+    are_comments = not any(without_comment(line).strip() for line in lines[:-1])
+    if len(head) == HEAD_BYTES and are_comments:
         with path.open("rb") as file:  # a long one comes first
             lines = _whole_lines(file.read(COMMENT_BYTES))
     found = columns_of(lines)
-    # The first line of others may be a setting, with whatever name.
-    has_names_alone = found is not None and found.first_line == 1
+    if found is None:
+        return None
+    # Other lines may be settings, with whatever name, as may comments above two columns.
+    is_comment = found.is_all and len(found.values) == 1 and lines[0].startswith("#")
+    has_names_alone = found.first_line == 1 and not is_comment
     return None if has_names_alone and metadata_kind(path, head) else found
 
 
@@ -182,7 +185,7 @@ def _numbers_of(content: bytes, columns: TextColumns) -> np.ndarray:
     if columns.has_comma:
         lines = [line.replace(",", ".") for line in lines]
     wanted = None if columns.is_all else (columns.time, *columns.values)
-    return np.loadtxt(lines, ndmin=2, delimiter=columns.separator, usecols=wanted)
+    return np.loadtxt(lines, ndmin=2, delimiter=columns.separator, usecols=wanted, quotechar='"')
 
 
 def _codes(name: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ __all__ = [
     "own_record",
     "record_of_file",
     "shown_names",
+    "stems_of",
 ]
 
 # Without a clock a record begins with 1970, less what SAC's B puts before the origin; or where the
@@ -101,6 +102,21 @@ def shown_names(paths: Collection[Path]) -> dict[Path, str]:
     """
     counts = Counter(path.name for path in paths)
     return {path: str(path) for path in paths if counts[path.name] > 1}
+
+
+def stems_of(paths: Collection[Path]) -> dict[Path, str]:
+    """Return the names of files without their endings; with folders, where others have such names.
+
+    Example:
+        >>> list(stems_of([Path("s/1/line.sgy"), Path("s/2/line.sgy"), Path("s/2/x.sgy")]).values())
+        ['1/line', '2/line', 'x']
+    """
+    counts = Counter(stem for _, stem in {(path.parent, path.stem) for path in paths})
+    found = {path: path.stem for path in paths}
+    if several := [path for path in paths if counts[path.stem] > 1]:
+        top = os.path.commonpath([path.parent for path in several])
+        found |= {p: (p.parent / p.stem).relative_to(top).as_posix() for p in several}
+    return found
 
 
 def own_record(trace: Trace) -> str:

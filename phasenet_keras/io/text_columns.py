@@ -15,15 +15,22 @@ LOOKED_AT_LINES, LINES_OF_HEADER = 20, 80
 LEAST_LINES, LEAST_LINES_BELOW_NAMES = 2, 8
 # Times written with few digits jitter; more than this part of a sample is an uneven record.
 TIME_JITTER = 0.25
-UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+UNITS_S = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "msec", "milliseconds"), 1e-3),
+    **dict.fromkeys(("us", "usec", "microseconds"), 1e-6),
+    **dict.fromkeys(("ns", "nsec", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("min", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hours"), 3600.0),
+}
+_WORD = re.compile(r"[^\W\d_]{2,}")
+TIMES = {"time", "t", "zeit", "temps", "tiempo", "tempo", "sec", "second", "seconds"}
+# Columns before that of the times count the rows.
+COUNTS = {"i", "n", "no", "nr", "number", "index", "sample", "samples", "point", "points"}
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 # What stands for no amplitude: beyond the range of an oscilloscope, for one.
 _NO_AMPLITUDE = re.compile(r"nan|[+-]?(?:inf|\u221e)", re.IGNORECASE)
-_TIME = re.compile(r"(?:time|t|zeit|temps|tiempo|tempo)(?![a-z])", re.IGNORECASE)
-# "Time (us)", "t_us", "t/us"; or the unit alone, in a line below the names.
-_UNIT = re.compile(r"(?:.*[\s_(\[/])?([mun]?s|sec|seconds?)[)\]]?", re.IGNORECASE)
-_UNIT_ALONE = re.compile(r"[(\[]?([mun]?s|sec|seconds?)[)\]]?", re.IGNORECASE)
 # What oscilloscopes write beside the numbers where no line of names is above them.
 SETTINGS_OF_TIME = {"sample interval", "horizontal units"}
 # Columns called so are components of one sensor, not sensors: E, "vel Z (m/s)", HHN, Ux.
@@ -77,20 +84,25 @@ def columns_of(lines: Sequence[str]) -> TextColumns | None:
     filled = [n for n, line in enumerate(lines) if without_comment(line).strip()]
     for place, first in enumerate(filled[:LINES_OF_HEADER]):
         block = [without_comment(lines[n]) for n in filled[place : place + LOOKED_AT_LINES]]
-        separator, has_comma = _separator_of(block[0])
+        separator, has_comma = _separator_of("\n".join(block))
         rows = [_cells(line, separator) for line in block]
         numbers = _columns_of_numbers(rows, has_comma)
         if len(block) >= LEAST_LINES and len(numbers) > 1:
-            return _found(lines[:first], rows, numbers, TextColumns(first, separator, has_comma))
+            begin = TextColumns(first, separator, has_comma)
+            found = _found(lines[:first], rows, numbers, begin)
+            # The first line may still be one of names: of sensors by number.
+            below = _columns_of_numbers(rows[1:], has_comma)
+            if found or len(below) == len(numbers):
+                return found
     return None
 
 
-def _separator_of(line: str) -> tuple[str | None, bool]:
-    """Return what separates the cells of a line, and if a comma is its decimal sign."""
-    if ";" in line:
-        return ";", "," in line
-    if "," in line:
-        return ("\t", True) if "\t" in line else (",", False)
+def _separator_of(text: str) -> tuple[str | None, bool]:
+    """Return what separates the cells of lines, and if a comma is their decimal sign."""
+    if ";" in text:
+        return ";", "," in text
+    if "," in text:
+        return ("\t", True) if "\t" in text else (",", False)
     return None, False
 
 
@@ -135,27 +147,38 @@ def _found(
         found: where they begin.
     """
     header = [*_header_of(above, found.separator)]
-    is_bare = all(is_comment for is_comment, _ in header) and len(rows[0]) == 2
+    n_columns = len(rows[0])
+    is_bare = all(is_comment for is_comment, _ in header) and n_columns == 2
+    units_s = _units_of_times(header, n_columns)
     settings = {row[0].lower() for row in (*rows, *(cells for _, cells in header))}
-    said = [n for n in numbers if any(_says_time(*line, n) for line in header)]
-    if not (said or is_bare or settings & SETTINGS_OF_TIME):
+    are_beside = bool(settings & SETTINGS_OF_TIME)
+    said = [n for n in numbers if n in units_s]
+    if not (said or is_bare or are_beside):
         return None
     time = said[0] if said else numbers[0]
     values = tuple(n for n in numbers if n > time)
     times = [_float(row[time]) for row in rows]
     if not is_bare and (len(rows) < LEAST_LINES_BELOW_NAMES or not are_even(times)):
         return None
-    if not values:
+    if not values or not (are_beside or _are_counts(header, rows, time)):
         return None
-    units = [_unit_s(line[1][time]) for line in header if _says_time(*line, time)]
     return replace(
         found,
         time=time,
         values=values,
-        is_all=len(rows[0]) == 1 + len(values),
+        is_all=n_columns == 1 + len(values),
         components=_components_of(header, values) if len(values) > 1 else (),
-        unit_s=next(filter(None, units), 1.0),
+        unit_s=units_s.get(time) or 1.0,
     )
+
+
+def _are_counts(
+    header: Sequence[tuple[bool, Sequence[str]]], rows: Sequence[Sequence[str]], time: int
+) -> bool:
+    """Tell if all columns before that of the times count the rows: others are of a table."""
+    above = (cells[:time] for _, cells in header if len(cells) == len(rows[0]))
+    names = ({*re.findall(r"[^\W_]+", " ".join(cells).lower())} for cells in above)
+    return next(filter(None, names), set()) <= COUNTS
 
 
 def are_even(times: Sequence[float] | np.ndarray) -> bool:
@@ -174,16 +197,44 @@ def _float(cell: str) -> float:
     return float(re.sub("[dD]", "e", cell.replace(",", ".")))
 
 
-def _says_time(is_comment: bool, cells: Sequence[str], column: int) -> bool:
-    """Tell if a cell above a column calls it a time, or is its unit."""
-    cell = cells[column].translate(_MICRO) if column < len(cells) else ""
-    return bool(_TIME.match(cell) or (not is_comment and _UNIT_ALONE.fullmatch(cell)))
+def _units_of_times(
+    header: Sequence[tuple[bool, Sequence[str]]], n_columns: int
+) -> dict[int, float]:
+    """Return the columns that a line above calls times, or has their unit for, and that in s."""
+    found: dict[int, float] = {}
+    for line, (is_comment, cells) in enumerate(header):
+        numbers = [cell for cell in cells if _NUMBER.fullmatch(cell)]
+        are_sensors = len(cells) == n_columns > 2 and all(map(str.isdecimal, numbers))
+        if numbers and not are_sensors:
+            continue  # a setting
+        # A comment may be a sentence: but for its first word it has to have one for each column.
+        named = cells if not is_comment or len(cells) == n_columns else cells[:1]
+        # A unit alone stands below a name.
+        are_units = not is_comment and line + 1 < len(header)
+        for column, cell in enumerate(named):
+            unit_s = _unit_s(cell, are_units)
+            if unit_s is not None:
+                found[column] = found.get(column) or unit_s
+    return found
 
 
-def _unit_s(cell: str) -> float:
-    """Return the unit in a cell in seconds; 0 where there is none."""
-    unit = _UNIT.fullmatch(cell.translate(_MICRO))
-    return UNITS_S.get(unit[1].lower(), 1.0) if unit else 0.0
+def _unit_s(cell: str, is_unit: bool) -> float | None:
+    """Return the unit in s, or 0, of a column that a cell calls a time; None for all other cells.
+
+    Args:
+        cell: such as "Time (us)", "t_us", "t/us", "Time since trigger [ms]", "Zeit".
+        is_unit: if it may be the unit alone, such as "(us)".
+    """
+    cell = cell.translate(_MICRO).lower().rstrip(" :")
+    *words, last = re.split(r"[\s_/]+|(?<=\w)(?=[(\[])", cell)
+    unit_s = UNITS_S.get(re.sub(r"^[(\[](.*)[)\]]$", r"\1", last), 0.0)
+    if not words and is_unit and unit_s:
+        return unit_s
+    if not (words and unit_s):
+        words.append(last)
+    # One letter or a number is what the time is of (t_p), brackets hold a unit that is not known.
+    is_time = words[:1] and words[0] in TIMES and all(map(_WORD.fullmatch, words[1:]))
+    return unit_s if is_time else None
 
 
 def _components_of(

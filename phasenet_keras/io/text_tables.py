@@ -104,8 +104,8 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
     joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, where no other column is called so.
     Commas, semicolons, tabs or | separate, else blanks. Empty rows are left out, as are those of
-    empty cells, and before the names of the columns lines of comment (``#``), Excel's ``sep=;`` and
-    blank ones.
+    empty cells but between others, and before the names of the columns lines of comment (``#``),
+    Excel's ``sep=;`` and blank ones.
 
     Raises:
         csv.Error: for what cannot be told apart into cells, and a column that is there twice.
@@ -121,8 +121,10 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     delimiter = max(DELIMITERS, key=header.count)
     if delimiter not in header and " " in header:
         delimiter, lines = " ", [" ".join(_CELL_BETWEEN_BLANKS.findall(line)) for line in lines]
-    cells = ([cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter))
-    rows = [row for row in cells if any(row)]
+    cells = csv.reader(lines, delimiter=delimiter)
+    rows = [[cell.strip() for cell in row] for row in cells if row]
+    filled = [number for number, row in enumerate(rows) if any(row)]
+    rows = rows[filled[0] : filled[-1] + 1] if filled else []
     columns = _column_names(rows[0]) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
     if any(map(_ONE_NUMBER.fullmatch, twice)):

@@ -17,7 +17,7 @@ from phasenet_keras.io.labels.row_records import rows_by_record
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
-from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.io.record_names import is_dated, stems_of
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.wording import some
@@ -53,11 +53,24 @@ def csv_parts(paths: Sequence[Path], table: LabelTable, selection: Selection) ->
             f"{table.path} has no column of arrivals in samples ({SAMPLE_COLUMNS_IN_WORDS})"
         )
     groups = rows_by_files(table, paths, selection)
-    return [partial(_read, group, columns, selection) for group in groups]
+    names = stems_of({file for group in groups for file in group.files[:1]})
+    return [
+        partial(_read, group, columns, selection, names[group.files[0]] if group.files else "")
+        for group in groups
+    ]
 
 
-def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> Iterator[Item]:
-    """Yield the rows that cannot be used, and the records of the others."""
+def _read(
+    group: FileRows, columns: Mapping[str, str], selection: Selection, name: str
+) -> Iterator[Item]:
+    """Yield the rows that cannot be used, and the records of the others.
+
+    Args:
+        group: the files, and their rows.
+        columns: the column of each phase.
+        selection: channels wanted.
+        name: of the file, by which its gather or event is called.
+    """
     try:
         if not group.files:
             raise FormatError(group.problem)
@@ -66,16 +79,17 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
         arrivals = {} if columns else npz_arrivals(file)
         records = []
         for wave, rows in found:
-            own = gather and wave.station.rpartition("-")[0]  # of a file of several shots
+            shot = wave.station.rpartition("-")[0].removeprefix(file.stem)  # one of several
+            own = gather and name + shot
             record = LabelledWaveform(wave, arrivals, name=wave.station, gather=own)
             records.append((record, rows))
     except (FormatError, ShapeError) as error:
         yield from (BadRow(number, str(error)) for number, _ in group.rows)
         return
     yield from bad
-    event = "" if gather else _event_of([wave for wave, _ in found], file)
+    are_of_event = not gather and _are_of_event([wave for wave, _ in found])
     items = [item for record, rows in records for item in labelled_by_rows(rows, record, columns)]
-    items = [_with_event(item, event) for item in items]
+    items = [_with_event(item, name) for item in items] if are_of_event else items
     yield from items
     good = [item for item in items if isinstance(item, LabelledWaveform)]
     several = [record for record in good if len(record.arrivals.get("P", ())) > 1]
@@ -86,13 +100,13 @@ def _read(group: FileRows, columns: Mapping[str, str], selection: Selection) -> 
         )
 
 
-def _event_of(waves: Sequence[Waveform], file: Path) -> str:
-    """Return the event of records of one file: several stations' are of one trigger.
+def _are_of_event(waves: Sequence[Waveform]) -> bool:
+    """Tell if records of one file are of one event, which their times do not tell.
 
-    Empty is one that their times tell, and that of a record alone.
+    Several stations' are of one trigger.
     """
     are_dated = any(is_dated(wave.start_time) for wave in waves)
-    return "" if are_dated or len({wave.station for wave in waves}) < 2 else file.stem
+    return not are_dated and len({wave.station for wave in waves}) > 1
 
 
 def _with_event(item: Item, event: str) -> Item:
@@ -111,7 +125,7 @@ def npz_parts(paths: Sequence[Path]) -> list[Part]:
     check_are_channels(map(npz_sizes, paths[:MOST_RECORDS]), str(paths[0].parent))
 
     def read(path: Path) -> Iterator[Item]:
-        for item in _read(FileRows([(0, {})], [path]), {}, Selection()):
+        for item in _read(FileRows([(0, {})], [path]), {}, Selection(), path.stem):
             yield BadRow(None, item.text) if isinstance(item, BadRow) else item
 
     return [partial(read, path) for path in paths]

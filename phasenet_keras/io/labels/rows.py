@@ -82,7 +82,8 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     r"""Read a table separated by commas, semicolons, tabs or blanks.
 
     Where commas do not separate, a comma between two digits of a number is a decimal comma. Rows
-    of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases.
+    of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases. A row
+    of empty cells is none, but for tables of arrivals alone, whose rows are in order.
 
     Raises:
         FormatError: if it cannot be read as text, has a column twice, or a row has cells beyond
@@ -98,6 +99,8 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
         ({'P': 'itp'}, '100')
     """
     columns, cells, delimiter = read_table(path)
+    if not {*columns} <= {*NUMBER_COLUMNS, ""}:
+        cells = list(filter(any, cells))
     for number, row in enumerate(cells, start=1):
         if any(row[len(columns) :]):
             raise FormatError(

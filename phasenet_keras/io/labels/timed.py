@@ -25,7 +25,7 @@ from phasenet_keras.io.instruments import Heard, RecordKey, record_key, station_
 from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.parts import BadRow, Item, Part
 from phasenet_keras.io.pressure import heard_of, pressure_left_out
-from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.io.record_names import is_dated, stems_of
 from phasenet_keras.io.registry import NoWaveformError, gather_of, read_stream, say
 from phasenet_keras.io.sac_markers import nameless_markers, sac_arrivals
 from phasenet_keras.io.selection import Selection
@@ -157,11 +157,13 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
         by_record.setdefault((arrival.station, arrival.record), []).append(arrival)
+    names = stems_of({path for files, _ in scan.groups for path in files})
     parts: list[Part] = []
     for files, records in scan.groups:
         wanted = sorted({*records, *((code, "") for code, _ in records)})
         of_group = [a for key in wanted for a in by_record.get(key, [])]
-        parts.append(partial(_read, scan, files, of_group))
+        own = {path: names[path] for path in files}
+        parts.append(partial(_read, scan, own, of_group))
     return parts
 
 
@@ -262,18 +264,23 @@ def _one_an_onset(
         say(f"{text}: {some(map(_said, left_out))}")
 
 
-def _read(scan: HeaderScan, files: Sequence[Path], arrivals: Sequence[Arrival]) -> Iterator[Item]:
-    by_name = {path.name: path for path in files}
+def _read(
+    scan: HeaderScan, names: Mapping[Path, str], arrivals: Sequence[Arrival]
+) -> Iterator[Item]:
+    """Yield the records of files that have arrivals; gathers are called by these names."""
+    by_name = {path.name: path for path in names}
     try:
         traces = [
             trace
-            for path in files
+            for path in names
             for trace in scan.selection.wanted_of(read_stream(path))
             if (str(path), station_id(trace)) not in scan.left_out
         ]
         for record in label_by_time(waveforms_of(traces), arrivals):
             wave = record.waveform
-            yield replace(record, gather=gather_of(by_name[wave.source], wave.station))
+            file = by_name[wave.source]
+            gather = gather_of(file, wave.station)
+            yield replace(record, gather=gather.replace(file.stem, names[file], 1))
     except (FormatError, ShapeError) as error:
         yield BadRow(None, str(error))
 
