@@ -130,6 +130,7 @@ def test_labels_are_of_columns_by_their_number(tmp_path, capsys):
         ("time_us,Vel Z (m/s),Vel X (m/s),Vel Y (m/s)", "ZEN"),
         ("t (us),HHZ,HHE", "ZE"),
         ("Time (us),Ux,Uz", "EZ"),
+        ("Time (us),E,N,U", "ENZ"),
         ("Time (us),Voltage,Current", ""),
     ],
 )

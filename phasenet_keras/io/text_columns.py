@@ -34,7 +34,7 @@ _NO_AMPLITUDE = re.compile(r"nan|[+-]?(?:inf|\u221e)", re.IGNORECASE)
 # What oscilloscopes write beside the numbers where no line of names is above them.
 SETTINGS_OF_TIME = {"sample interval", "horizontal units"}
 # Columns called so are components of one sensor, not sensors: E, "vel Z (m/s)", HHN, Ux.
-_COMPONENT = re.compile(r"(?:.*[^a-z]|[a-z][hnlp]|[uv])?([enzxyrt])", re.IGNORECASE)
+_COMPONENT = re.compile(r"(?:.*[^a-z]|[a-z][hnlp]|[uv])?([enzuxyrt])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
