@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ COLUMNS = 3
 MAX_NAME = 44
 SPACING = 1.15
 # How much of a record is shown about its arrivals: the rest says little about the labels. Of a long
-# one, so many samples, and those arrivals that come within the others of the first.
+# one, so many samples; arrivals that come more than the others after the first are shown until a
+# phase comes again: then they are another event's.
 MARGIN = 0.6
 LEAST_SHARE, LEAST_SAMPLES, MOST_SAMPLES = 0.1, 300, 3000
 
@@ -112,7 +114,8 @@ def _view(record: LabelledWaveform) -> tuple[int, int]:
     if not samples:
         return 0, n_samples
     first = min(samples)
-    last = max(sample for sample in samples if sample <= first + MOST_SAMPLES)
+    again = min((sorted(v)[1] for v in record.arrivals.values() if len(v) > 1), default=math.inf)
+    last = max(sample for sample in samples if sample <= first + MOST_SAMPLES or sample < again)
     spread = max(last - first, min(LEAST_SHARE * n_samples, LEAST_SAMPLES))
     begin = max(0, int(first - MARGIN * spread))
     return begin, min(n_samples, int(last + 2 * MARGIN * spread) + 2)

@@ -374,3 +374,11 @@ def test_files_of_one_name_in_two_folders_are_taken_both_or_neither():
     assert Selection(start=UTCDateTime(2024, 1, 20)).by_name(paths) == paths[:2]
     assert Selection(start=UTCDateTime(2023, 12, 1)).by_name(reversed(paths)) == paths[::-1]
     assert Selection(station="B").by_name(paths) == []
+
+
+@pytest.mark.parametrize(("n", "others"), [(2, "1 more record"), (3, "2 more records")])
+def test_a_reason_is_the_longest_record_s_and_the_others_are_counted(n, others):
+    summary = StationSummary("XX.A..HH")
+    for _ in range(n):
+        summary.add(60.0, {}, failed=False, reason="dead")
+    assert summary.closed().reason == f"dead (and {others})"

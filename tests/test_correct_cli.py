@@ -74,6 +74,13 @@ def test_receiver_numbers_serve_without_geometry(tmp_path, picks, capsys):
     assert "chosen on 2 gathers" in said
 
 
+def test_settings_of_one_shot_are_chosen_on_one_gather(tmp_path, capsys):
+    table = table_of()
+    table[table["shot"] == 1].to_csv(tmp_path / "one.csv", index=False)
+    corrected(tmp_path, tmp_path / "one.csv")
+    assert capsys.readouterr().out.count("chosen on 1 gather\n") == 2
+
+
 def test_geometry_gives_offsets_and_times(tmp_path, picks, line):
     rules = tmp_path / "rules.csv"
     table = corrected(

@@ -141,6 +141,13 @@ def test_regularisers_that_outweigh_the_labels(tune, monkeypatch):
     assert "regulariser larger than the data term" in tune()
 
 
+def test_a_learning_rate_at_which_nothing_stays_finite(tune):
+    found = tune(learning_rate=1e30)
+    assert "in 1 epoch, first in epoch 0" in found["loss not finite"]
+    assert "NaN" in found["output not finite"]
+    assert "weights exploded" in found
+
+
 def test_a_learning_rate_of_next_to_nothing(tune):
     assert "learning rate near zero" in tune(learning_rate=1e-8)
 

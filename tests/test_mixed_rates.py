@@ -59,6 +59,22 @@ def test_what_prepare_takes_for_one_rate_training_does_too(tmp_path, capsys):
     check_one_rate({"to train on": records[:5], "to validate on": records[5:]})
 
 
+def test_rates_that_drift_to_both_sides_are_one_only_all_with_all(tmp_path, capsys):
+    """Each is within 1e-4 of the commonest, but not all of each other, as `train` asks."""
+    rates_hz = (100.0,) * 6 + (100.008,) * 2 + (99.995,) * 3 + (100.004,)
+    write_labelled_hdf5(tmp_path / "in.h5", [record(hz, n) for n, hz in enumerate(rates_hz)])
+    command = ["prepare", str(tmp_path / "in.h5"), "--output", str(tmp_path / "set")]
+    assert main(command) == 1
+    assert "skipped 2 records of Z at 100.008 Hz" in capsys.readouterr().out
+    records = read_dataset(tmp_path / "set")
+    assert sorted({one.waveform.sampling_rate for one in records}) == [99.995, 100.0, 100.004]
+    check_one_rate({"to train on": records})
+    assert main([*command, "--overwrite", "--resample-hz", "100"]) == 0
+    records = read_dataset(tmp_path / "set")
+    assert len(records) == 12
+    check_one_rate({"to train on": records})
+
+
 def test_all_are_brought_to_one_rate(tmp_path, capsys):
     source = tmp_path / "in.h5"
     write_labelled_hdf5(source, [record(hz, number) for number, hz in enumerate(RATES_HZ)])

@@ -153,9 +153,12 @@ def test_examples_say_when_they_are_and_what_is_labelled():
         ({"P": (50_000.0,)}, (49_820, 50_361)),
         ({"P": (50_000.0,), "S": (50_400.0,)}, (49_760, 50_881)),
         ({"P": (50_000.0, 90_000.0), "S": (50_400.0, 90_100.0)}, (49_760, 50_881)),
+        ({"P": (50_000.0,), "S": (55_000.0,)}, (47_000, 61_001)),
+        ({"P": (50_000.0, 90_000.0), "S": (55_000.0, 95_000.0)}, (47_000, 61_001)),
+        ({"P": (50_000.0, 90_000.0), "S": (90_400.0,)}, (49_820, 50_361)),
         ({"P": (359_999.0,)}, (359_819, 359_999)),
     ],
-    ids=["P", "P_and_S", "two_events", "at_the_end"],
+    ids=["P", "P_and_S", "two_events", "far_S", "two_far", "P_alone_first", "at_the_end"],
 )
 def test_of_a_long_record_the_first_arrivals_are_shown(arrivals, shown):
     wave = Waveform(np.ones((360_000, 1)), 100.0, UTCDateTime(0), ("Z",), "A")

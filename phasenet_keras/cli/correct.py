@@ -17,6 +17,7 @@ from phasenet_keras.cli.common import (
 from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.gather_options import add_gather_options, pair_of, read_correction
 from phasenet_keras.cli.options import file_path, names
+from phasenet_keras.io.wording import counted
 from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
@@ -336,7 +337,7 @@ def _say_settings(console: Console, corrected: DataFrame) -> None:
         if phase not in phases:
             continue
         chosen = corrected.attrs.get("chosen_on", {}).get(phase)
-        how = f"chosen on {len(chosen)} gathers" if chosen else "as given"
+        how = f"chosen on {counted(len(chosen), 'gather')}" if chosen else "as given"
         console.print(
             f"{phase}: Huber epsilon {item['huber_epsilon']:g}, C {item['svr_c']:g}, kernel width "
             f"{item['kernel_width']:g}, {how}",

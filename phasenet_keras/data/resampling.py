@@ -103,14 +103,18 @@ class Resampler:
     """
 
     def __init__(self, old_hz: float, new_hz: float) -> None:
-        ratio = Fraction(new_hz / old_hz).limit_denominator(LARGEST_FACTOR)
-        self.reached_hz = old_hz * ratio.numerator / max(1, ratio.denominator)
-        if abs(self.reached_hz / new_hz - 1.0) > SAME_RATE or ratio.numerator > LARGEST_FACTOR:
+        # The smaller over the larger: then neither number is above the limit.
+        low_hz, high_hz = sorted((old_hz, new_hz))
+        ratio = Fraction(low_hz / high_hz).limit_denominator(LARGEST_FACTOR)
+        self._up, self._down = ratio.numerator, ratio.denominator
+        if new_hz > old_hz:
+            self._up, self._down = self._down, self._up
+        self.reached_hz = old_hz * self._up / max(1, self._down)
+        if abs(self.reached_hz / new_hz - 1.0) > SAME_RATE:
             raise ConfigError(
                 f"{old_hz:g} Hz cannot be resampled to {new_hz:g} Hz: too far apart. "
                 "sampling='reinterpret' takes the samples as they are"
             )
-        self._up, self._down = ratio.numerator, ratio.denominator
         # Of the filter, to each side, in samples of the record between which are `up - 1` zeros.
         self._half_taps = 10 * max(self._up, self._down) if ratio != 1 else 0
         self._mean_samples = MEAN_REACHES * (self._half_taps // self._up + 1)

@@ -22,6 +22,7 @@ from phasenet_keras.io.registry import (
 )
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import waveforms_of
+from phasenet_keras.io.wording import counted
 from phasenet_keras.picking.far_rates import said_of_far_rates
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import FormatError, Pick, TextOnlyError, Waveform
@@ -125,7 +126,7 @@ class StationSummary:
         if self.counts and not self.failed:
             self.reason = ""
         elif self.n_records > 1:
-            self.reason += f" (and {self.n_records - 1} more records)"
+            self.reason += f" (and {counted(self.n_records - 1, 'more record')})"
         return self
 
 

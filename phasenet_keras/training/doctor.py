@@ -15,6 +15,7 @@ from typing import ParamSpec
 
 import numpy as np
 
+from phasenet_keras.io.wording import counted
 from phasenet_keras.training.transfer import TransferStrategy
 
 __all__ = [
@@ -122,8 +123,8 @@ def check_losses(
     if sick:
         yield Finding(
             "loss not finite",
-            f"the loss is NaN or infinite in {len(sick)} epochs, first in epoch {sick[0]}: "
-            "lower learning_rate",
+            f"the loss is NaN or infinite in {counted(len(sick), 'epoch')}, first in epoch "
+            f"{sick[0]}: lower learning_rate",
         )
         return
     best = int(np.argmin(dev_losses))

@@ -214,14 +214,8 @@ def _as_before(output: Path, order: Mapping[str, Any], overwrite: bool) -> Prepa
         )
     if read_json(output / STAGE / ORDER) == order:
         shutil.rmtree(output / STAGE, ignore_errors=True)
-    return Prepared(
-        facts,
-        [BadRow(*item) for item in note["skipped"]],
-        note["notes"],
-        note["leaks"],
-        note["split_by"],
-        is_new=False,
-    )
+    bad = [BadRow(*item) for item in note["skipped"]]
+    return Prepared(facts, bad, note["notes"], note["leaks"], note["split_by"], is_new=False)
 
 
 def _read_all(
@@ -362,7 +356,10 @@ def _of_one_kind(
         asked = ", ".join(filter(None, (settings.channels, _hz(settings.sampling_rate_hz))))
         return (), [], [BadRow(None, f"{_said(k, n)}: not {asked}") for k, n in others.items()]
     chosen = fitting.most_common(1)[0][0]
-    near = [kind for kind in fitting if kind[0] == chosen[0] and are_one_rate((kind[1], chosen[1]))]
+    near = [chosen]
+    for kind, _ in fitting.most_common():  # clocks drift to both sides
+        if kind[0] == chosen[0] and are_one_rate(hz for _, hz in (*near, kind)):
+            near.append(kind)
     kept = [row for row, kind in zip(rows, kinds, strict=True) if kind in near]
     why = f"the data set holds {_words(chosen)}; choose with --channels and --sampling-rate-hz"
     if settings.channels != chosen[0] and settings.channels in {names for names, _ in fitting}:
