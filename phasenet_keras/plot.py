@@ -85,8 +85,9 @@ class View:
 
     @property
     def label(self) -> str:
-        """Return the axis label; its time has three decimals more than the unit."""
-        return f"{self.unit.name} after {self.start_text}"
+        """Return the axis label; a time has three decimals more than the unit."""
+        after = self.start_text if is_dated(self.start) else "the record's start"
+        return f"{self.unit.name} after {after}"
 
     @property
     def start_text(self) -> str:
@@ -159,7 +160,8 @@ def plot_station(
     views = [View(start, 0.0, end_s, unit_of_span(end_s))]
     if best:
         zoom = View(start, *best, unit_of_span(best[1] - best[0]))
-        views.append(zoom if zoom.limits[1] <= MOST_COUNTED else zoom.from_its_left())
+        is_large = zoom.limits[1] > MOST_COUNTED and is_dated(start)
+        views.append(zoom.from_its_left() if is_large else zoom)
     for part, view in zip(parts, views, strict=True):
         axes = part.subplots(n_rows, 1, sharex=True)
         for axis, channel in zip(axes, channels, strict=False):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasenet_keras.data.settings import checked_items, checked_table
-from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
 from phasenet_keras.plot import View, draw_channels, draw_probabilities
 from phasenet_keras.plot_style import color_of, plain, shortened, tolerance_text, without_offsets
@@ -204,9 +203,7 @@ def plot_worst(
         _draw_arrivals(axes, error, scores, view)
         name = shortened(name_of(error.picked.record), MAX_NAME)
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
-        after_start = f"{view.unit.name} after the record's start"
-        is_known = is_dated(view.start)
-        axes[1].set_xlabel(view.label if is_known else after_start, fontsize=8)
+        axes[1].set_xlabel(view.label, fontsize=8)
         axes[1].set_xlim(*view.limits)
     styles: list[Line2D] = []
     for phase in scores:

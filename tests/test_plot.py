@@ -24,11 +24,11 @@ from phasenet_keras.training.correction import CorrectionConfig
 from phasenet_keras.types import ConfigError
 
 
-def result_of(net, n_samples, up):
+def result_of(net, n_samples, up, start_s=0.0):
     rng = np.random.default_rng(0)
     data = 0.05 * rng.standard_normal((n_samples, 3))
     data[up] += 30.0
-    wave = Waveform(data, 100.0, UTCDateTime(0), ("E", "N", "Z"), "XX.A B/C..HH")
+    wave = Waveform(data, 100.0, UTCDateTime(start_s), ("E", "N", "Z"), "XX.A B/C..HH")
     return StationResult(wave.station, [Picker(net).pick_record(wave)])
 
 
@@ -118,17 +118,22 @@ def numbers_on(axis):
 
 
 def test_no_axis_counts_from_an_offset(spike_net):
-    result = result_of(spike_net, 3_000_000, [2_999_000])
+    result = result_of(spike_net, 3_000_000, [2_999_000], 1.7e9)
     ends = [(axis.get_xlabel(), *numbers_on(axis)) for axis in plot_station(result, 1.0).axes]
     assert {corner for _, corner, _ in ends} == {""}
-    assert ends[3][0] == "seconds after 1970-01-01 00:00:00.000 UTC"
+    assert ends[3][0] == "seconds after 2023-11-14 22:13:20.000 UTC"
     assert "29990.0" in ends[-1][2]
     # Of larger numbers the close-up counts from its own begin.
     label, corner, texts = [
         (axis.get_xlabel(), *numbers_on(axis)) for axis in plot_station(result, 0.5).axes
     ][-1]
-    assert label == "milliseconds after 1970-01-01 08:19:49.833333 UTC"
+    assert label == "milliseconds after 2023-11-15 06:33:09.833333 UTC"
     assert (corner, texts[0]) == ("", "0")
+    # Without a date there is only the record's.
+    undated = plot_station(result_of(spike_net, 3_000_000, [2_999_000]), 0.5)
+    labels = [axis.get_xlabel() for axis in undated.axes if axis.get_xlabel()]
+    assert labels == [f"{unit} after the record's start" for unit in ("seconds", "milliseconds")]
+    assert numbers_on(undated.axes[-1])[0] == ""
     wave = Waveform(np.ones((3_000_000, 1)), 100.0, UTCDateTime(0), ("Z",), "A")
     figure = plot_examples([LabelledWaveform(wave, {"P": 2_999_000}, "r")])
     assert numbers_on(figure.axes[0])[0] == ""

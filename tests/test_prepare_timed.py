@@ -35,7 +35,7 @@ def test_quakeml(tmp_path, capsys):
     assert run(tmp_path / "in", *labels, "--output", tmp_path / "set") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "1 of 6 arrivals are in no record: XX.A P 2020-01-11" in said
-    assert "note 1 records without a labelled arrival are left out" in said
+    assert "note left out: 1 record without a labelled arrival" in said
     assert "3 records (split by event)" in said
     records = by_name(tmp_path / "set")
     record = records["XX.A..HH_20200101T000000.000000"]

@@ -24,6 +24,7 @@ from phasenet_keras.io.parts import BadRow, Item, RecordFacts, by_reason
 from phasenet_keras.io.seisbench import PREPARED, WAVEFORMS, put_in_place, read_facts
 from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.sources import open_source, with_options
+from phasenet_keras.io.wording import counted
 from phasenet_keras.picking.one_run import only_run
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.checks_arrivals import check_places
@@ -253,7 +254,7 @@ def _read_all(
             text += " --complete takes it as absent)"
         stage.notes[text] = None
     if stage.n_unlabelled:
-        text = f"{stage.n_unlabelled} records without a labelled arrival are left out"
+        text = f"left out: {counted(stage.n_unlabelled, 'record')} without a labelled arrival"
         stage.notes[f"{text} (--complete keeps them as noise, if all arrivals are labelled)"] = None
 
 
