@@ -8,6 +8,7 @@ from obspy import Stream, Trace
 from obspy.io.segy.segy import SEGYTraceHeader
 from sources import noise
 
+from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.sources import read_labelled
@@ -15,6 +16,12 @@ from phasenet_keras.io.sources import read_labelled
 SENSORS = [(event, sensor) for event in (2, 10) for sensor in ("S1", "S2", "S3")]
 SHUFFLED = [SENSORS[n] for n in (4, 0, 5, 2, 1, 3)]
 TRACES = [(shot, n) for shot in (1002, 1001) for n in (4, 2, 3, 1)]
+
+
+def table_of(tmp_path, text):
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    return read_label_table(path)
 
 
 def label(event, sensor):
