@@ -7,17 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from obspy import UTCDateTime
-from training_runs import onsets, small_parent
+from training_runs import made, onsets, small_parent
 
 from phasenet_keras import PhaseNet
-from phasenet_keras.plot_compare import plot_learning_curve, plot_losses, plot_scores
 from phasenet_keras.training import compare as module
 from phasenet_keras.training.compare import compare, fold_splits
 from phasenet_keras.training.comparison import (
     ZERO_SHOT,
     Comparison,
-    Run,
-    RunResult,
     recommendation,
 )
 from phasenet_keras.training.config import TrainConfig
@@ -190,13 +187,6 @@ def test_smaller_sets_are_spread_over_the_line():
     assert spread([1, 2], 5) == [1, 2]
 
 
-def made(strategy, hits, n_records=64, n=20, seed=0):
-    times = tuple(RecordTimes(f"e{i}", (1.0,), (1.0 if i < hits else 3.0,)) for i in range(n))
-    return RunResult(
-        Run(strategy, 0 if strategy == ZERO_SHOT else n_records, 0, seed), {"P": times}
-    )
-
-
 def test_the_recommendation_follows_the_numbers(tmp_path):
     results = (made(ZERO_SHOT, 2), made("scratch", 8), made("finetune", 19), made("gradual", 18))
     said = recommendation(Comparison(results, {"P": 0.01}, tmp_path))
@@ -356,56 +346,3 @@ def test_scores_of_what_was_not_compared_are_refused(tmp_path):
         comparison.scores("scratch", 32)
     assert comparison.scores("scratch", 64) == {}  # a run that is yet to come
     assert comparison.scores("scratch", 16)["P"].f1 == pytest.approx(0.25)
-
-
-def test_the_loss_of_a_single_epoch_is_drawn(tmp_path):
-    history = (EpochReport(0, 1e-3, 0.5, 0.25, 0.0),)
-    results = (made(ZERO_SHOT, 2), replace(made("finetune", 19), history=history))
-    figure = plot_losses(Comparison(results, {"P": 0.01}, tmp_path))
-    points = [line for line in figure.axes[0].lines if line.get_marker() == "."]
-    assert [line.get_xydata().tolist() for line in points] == [[[0, 0.5]], [[0, 0.25]]]
-    assert all(line.get_markersize() >= 3 for line in points)
-    assert figure.axes[0].get_legend() is None  # it would lie on the lines
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation"]
-
-
-def test_each_column_of_losses_has_its_epochs_below(tmp_path):
-    history = tuple(EpochReport(n, 1e-3, 0.5, 0.25, 0.0) for n in range(9))
-    names = ("scratch", "finetune", "gradual", "freeze_encoder", "freeze_deepest")
-    results = tuple(replace(made(name, 5), history=history) for name in names)
-    figure = plot_losses(Comparison((made(ZERO_SHOT, 2), *results), {"P": 0.01}, tmp_path))
-    figure.canvas.draw()
-    shown = [any(t.get_visible() for t in a.get_xticklabels()) for a in figure.axes[:5]]
-    assert shown == [False, True, True, True, True]
-
-
-@pytest.mark.parametrize("plot", [plot_scores, plot_losses, plot_learning_curve])
-@pytest.mark.parametrize("given", ["compared", None, [made("finetune", 1)]])
-def test_what_is_no_comparison_is_not_drawn(plot, given):
-    with pytest.raises(
-        ConfigError, match=r"what is to be drawn is a Comparison, received .*: compare"
-    ):
-        plot(given)
-
-
-def drawn_intervals(figure):
-    """Return the ends of the first panel's grey lines, and its bands."""
-    axis = figure.axes[0]
-    lines = [tuple(line.get_xdata()) for line in axis.lines if line.get_color() == "#999999"]
-    bands = [item.get_paths()[0].vertices for item in axis.collections if item.get_paths()]
-    return lines, bands
-
-
-@pytest.mark.parametrize(("n_events", "is_drawn"), [(20, True), (4, False)])
-def test_figures_draw_the_intervals_that_the_tables_show(tmp_path, n_events, is_drawn):
-    results = [made("finetune", 3 * n_events // 4, size, n_events) for size in (16, 64)]
-    comparison = Comparison((made(ZERO_SHOT, 0, n=n_events), *results), {"P": 5 / 3000}, tmp_path)
-    scores = plot_scores(comparison)
-    assert scores.axes[0].get_xlabel() == "F1 of P, within 1.67 ms"
-    [interval] = drawn_intervals(scores)[0] or [None]
-    assert ("intervals" in scores.get_suptitle()) is is_drawn
-    assert interval == (comparison.scores("finetune")["P"].f1_interval if is_drawn else None)
-    curve = plot_learning_curve(comparison)
-    bands = drawn_intervals(curve)[1]
-    assert bool(bands) is is_drawn
-    assert [len(curve.legends), curve.axes[-1].get_legend()] == [1, None]  # beside the curves

@@ -7,7 +7,9 @@ import numpy as np
 from obspy import UTCDateTime
 
 from phasenet_keras import PhaseNet, Preset, Waveform
+from phasenet_keras.training.comparison import ZERO_SHOT, Run, RunResult
 from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.picked import RecordTimes
 from phasenet_keras.types import LabelledWaveform
 
 CONFIG = TrainConfig(
@@ -41,3 +43,11 @@ def small_parent(seed=1, depth=2):
 def same(one, two):
     a, b = one.get_weight_set(), two.get_weight_set()
     return all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def made(strategy, hits, n_records=64, n=20, seed=0):
+    """Return a run of a comparison: of so many events a pick is at its label, or 2 s away."""
+    times = tuple(RecordTimes(f"e{i}", (1.0,), (1.0 if i < hits else 3.0,)) for i in range(n))
+    return RunResult(
+        Run(strategy, 0 if strategy == ZERO_SHOT else n_records, 0, seed), {"P": times}
+    )
