@@ -209,6 +209,14 @@ def test_numbers_may_be_in_quotes(tmp_path):
     assert np.allclose(wave.data[:, 0], VALUES, atol=1e-6)
 
 
+@pytest.mark.parametrize("time", ["∞", "-inf", "nan", "1e999"])
+def test_a_time_that_is_no_number_is_said(tmp_path, time):
+    times = [time if n == 5 else n for n in range(20)]
+    rows = "".join(f"{n},{t},{n % 3}\n" for n, t in enumerate(times))
+    (tmp_path / "a.csv").write_text(f"Sample,Time,Ampl\n{rows}")
+    refused(tmp_path / "a.csv", "text of 3 columns")
+
+
 def test_what_is_out_of_range_is_a_gap(tmp_path):
     text = "Time,Channel A\n(us),(mV)\n\n" + lines("{:.2f},{:.4f}", 1e6)
     rows = text.splitlines()

@@ -152,8 +152,11 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
         table = _numbers_of(content, columns)
     except (OSError, ValueError) as error:
         raise FormatError(f"{path} is no table of time and amplitude: {error}") from error
-    if table.shape[0] < 2 or table.shape[1] != 1 + len(columns.values):
-        raise FormatError(f"{path} should have two columns and two lines or more: {table.shape}")
+    n_columns = 1 + len(columns.values)
+    if table.shape[0] < 2 or table.shape[1] != n_columns:
+        raise FormatError(
+            f"{path} should have {n_columns} columns and two lines or more: {table.shape}"
+        )
     time_s = table[:, 0] * columns.unit_s
     if not are_even(time_s):
         raise FormatError(f"{path}: its times do not grow by even steps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -189,12 +190,16 @@ def are_even(times: Sequence[float] | np.ndarray) -> bool:
         (True, False)
     """
     step = (times[-1] - times[0]) / (len(times) - 1)
+    if not 0 < step < math.inf:
+        return False
     jitter = np.abs(np.asarray(times) - times[0] - step * np.arange(len(times)))
-    return bool(step > 0 and np.all(jitter <= TIME_JITTER * step))
+    return bool(np.all(jitter <= TIME_JITTER * step))
 
 
 def _float(cell: str) -> float:
-    return float(re.sub("[dD]", "e", cell.replace(",", ".")))
+    """Return the number in a cell; NaN for what stands for none."""
+    number = cell.replace(",", ".")
+    return float(re.sub("[dD]", "e", number)) if _NUMBER.fullmatch(number) else math.nan
 
 
 def _units_of_times(

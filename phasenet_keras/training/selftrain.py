@@ -185,9 +185,9 @@ class _Run:
     def best_net(self, number: int) -> PhaseNet:
         """Write the network of a round as the result of the run, and return it."""
         net = self.net(number)
-        # The parent's own rate may be another than that of the records.
-        of_records = read_preset(self.folder / "round_1")
-        kept = net.preset if number else kept_contract(net.preset, of_records)
+        kept = net.preset
+        if not number:  # the parent's own rate may be another than that of the records
+            kept = kept_contract(kept, read_preset(self.folder / "round_1"))
         net.save_preset(self.folder / BEST, kept)
         carry_learnt(learnt_of(net), self.folder)
         return PhaseNet.from_preset(self.folder / BEST)
