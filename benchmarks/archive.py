@@ -37,6 +37,18 @@ HOUR_DAYS = 1 / 24
 GAP_SAMPLES = 50
 
 
+class Network(NamedTuple):
+    """What picks: a preset by name or folder, and the engine that runs it."""
+
+    preset: str
+    engine: str
+
+    @property
+    def options(self) -> list[str]:
+        """As options of the command line."""
+        return ["--preset", self.preset, "--engine", self.engine]
+
+
 class Used(NamedTuple):
     """What a run took: peak resident memory, CPU and wall time."""
 
@@ -74,17 +86,17 @@ def write_days(path: Path, n_days: float, station: str = "AA", gaps: int = 0) ->
             Stream(traces).write(file, format="MSEED", reclen=RECORD_BYTES, encoding="STEIM2")
 
 
-def pick(paths: list[Path], preset: str, *options: str, core: int | None = None) -> Used:
+def pick(paths: list[Path], network: Network, *options: str, core: int | None = None) -> Used:
     """Run the command line on files.
 
     Args:
         paths: of the files; the picks go beside the first.
-        preset: name or folder.
+        network: that picks.
         options: more of them.
         core: the only one that may be used.
     """
     output = paths[0].with_suffix(".csv")
-    command = ["pick", *map(str, paths), "--preset", preset, "--output", str(output), *options]
+    command = ["pick", *map(str, paths), *network.options, "--output", str(output), *options]
     code = (
         "import sys\nfrom phasenet_keras.cli import main\nif __name__ == '__main__':\n"
         f"    code = main({command!r})\n"
@@ -112,14 +124,14 @@ class Running:
     """A process that picks one file after the other.
 
     Args:
-        preset: name or folder.
+        network: that picks.
         warm_up: a file, for all that is made once.
     """
 
-    def __init__(self, preset: str, warm_up: Path) -> None:
-        from phasenet_keras import PhaseNet, Picker
+    def __init__(self, network: Network, warm_up: Path) -> None:
+        from phasenet_keras import Picker
 
-        self._picker = Picker(PhaseNet.from_preset(preset))
+        self._picker = Picker.from_preset(network.preset, engine=network.engine)
         self.cpu_s(warm_up)
 
     def cpu_s(self, path: Path) -> float:
@@ -134,7 +146,7 @@ class Running:
         return time.process_time() - begin
 
 
-def growth(folder: Path, preset: str, days: list[int], gigabytes: float, runs: int) -> None:
+def growth(folder: Path, network: Network, days: list[int], gigabytes: float, runs: int) -> None:
     """Print memory and time by length; medians of turns."""
     paths = {n_days: folder / f"{n_days:.2f}-days.mseed" for n_days in (HOUR_DAYS, *days)}
     for n_days, path in paths.items():
@@ -145,11 +157,11 @@ def growth(folder: Path, preset: str, days: list[int], gigabytes: float, runs: i
         paths[n_days] = folder / "large.mseed"
         write_days(paths[n_days], n_days)
     hour = paths.pop(HOUR_DAYS)
-    running = Running(preset, hour)
+    running = Running(network, hour)
     # Medians of turns in which each length has its own: other work slows all of them alike.
-    start = [pick([hour], preset) for _ in range(runs)]
+    start = [pick([hour], network) for _ in range(runs)]
     turns = [
-        {n_days: (pick([path], preset), running.cpu_s(path)) for n_days, path in paths.items()}
+        {n_days: (pick([path], network), running.cpu_s(path)) for n_days, path in paths.items()}
         for _ in range(runs)
     ]
     print(
@@ -170,15 +182,15 @@ def middle(values: Iterable[float]) -> float:
     return float(np.median(list(values)))
 
 
-def gaps(folder: Path, preset: str, count: int, runs: int) -> None:
+def gaps(folder: Path, network: Network, count: int, runs: int) -> None:
     """Print what an hour with gaps takes beside the same hour without, in turn."""
     whole, cut = folder / "whole.mseed", folder / "cut.mseed"
     write_days(whole, 1 / 24)
     write_days(cut, 1 / 24, gaps=count)
-    running = Running(preset, whole)
+    running = Running(network, whole)
 
     def command(path: Path) -> float:
-        return pick([path], preset).cpu_s
+        return pick([path], network).cpu_s
 
     running.cpu_s(cut)  # lengths that the network has not seen
     print(f"| CPU s of an hour | without gaps | with {count} | ratio |\n|---|---|---|---|")
@@ -189,7 +201,7 @@ def gaps(folder: Path, preset: str, count: int, runs: int) -> None:
         print(f"| {name} | {one:.3f} | {other:.3f} | {ratio:.2f} |", flush=True)
 
 
-def workers(folder: Path, preset: str, count: int, runs: int) -> None:
+def workers(folder: Path, network: Network, count: int, runs: int) -> None:
     """Print how much faster Dask workers are than one on one core, starting up apart."""
     short, long = ([folder / f"{name}{n}.mseed" for n in range(2 * count)] for name in "sl")
     for n in range(2 * count):
@@ -202,7 +214,7 @@ def workers(folder: Path, preset: str, count: int, runs: int) -> None:
     for _ in range(runs):
         taken = []
         for options, core in ((["--dask", "local:1"], 0), (["--dask", f"local:{count}"], None)):
-            start, full = (pick(paths, preset, *options, core=core) for paths in (short, long))
+            start, full = (pick(paths, network, *options, core=core) for paths in (short, long))
             taken.append(full.wall_s - start.wall_s)
         print(f"| | {taken[0]:.1f} | {taken[1]:.1f} | {taken[0] / taken[1]:.2f} |", flush=True)
 
@@ -210,6 +222,7 @@ def workers(folder: Path, preset: str, count: int, runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="ncedc", help="name or folder")
+    parser.add_argument("--engine", default="keras", choices=("keras", "litert"))
     parser.add_argument("--days", type=int, nargs="*", default=[], help="lengths of records")
     parser.add_argument("--gigabytes", type=float, default=0.0, help="one more file of this size")
     parser.add_argument("--gaps", type=int, default=0, help="of an hour beside one without")
@@ -220,14 +233,15 @@ def main() -> None:
         arguments.days = [1]
     if not (arguments.days or arguments.gaps or arguments.workers):
         parser.error("name --days, --gaps or --workers")
+    network = Network(arguments.preset, arguments.engine)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if arguments.days:
-            growth(folder, arguments.preset, arguments.days, arguments.gigabytes, arguments.runs)
+            growth(folder, network, arguments.days, arguments.gigabytes, arguments.runs)
         if arguments.gaps:
-            gaps(folder, arguments.preset, arguments.gaps, arguments.runs)
+            gaps(folder, network, arguments.gaps, arguments.runs)
         if arguments.workers:
-            workers(folder, arguments.preset, arguments.workers, arguments.runs)
+            workers(folder, network, arguments.workers, arguments.runs)
 
 
 if __name__ == "__main__":

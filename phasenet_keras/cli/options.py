@@ -158,10 +158,11 @@ def add_engine_option(verb: argparse.ArgumentParser) -> None:
     """Add the option that names what runs the network."""
     verb.add_argument(
         "--engine",
-        choices=("keras", "litert"),
-        default="keras",
+        choices=("auto", "keras", "litert"),
+        default="auto",
         help="what runs the network: litert starts at once and takes less time and memory (needs "
-        "pip install 'phasenet-keras[fast]'; default: %(default)s)",
+        "pip install 'phasenet-keras[fast]'); auto, the default, is litert where it is installed "
+        "and runs the network, and there is no GPU",
     )
 
 

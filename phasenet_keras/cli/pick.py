@@ -135,7 +135,8 @@ def _check_dask(arguments: argparse.Namespace) -> None:
         return
     from phasenet_keras.picking.cluster import check_dask_address
 
-    check_dask_address(arguments.dask)
+    if not check_dask_address(arguments.dask) and arguments.engine == "auto":
+        arguments.engine = "keras"  # what other machines have is not known
     if arguments.plot:
         raise ConfigError("--plot draws in one process: leave out --dask, or plot a station later")
     if arguments.output is None:

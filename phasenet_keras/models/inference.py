@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from os import PathLike
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +15,55 @@ import numpy as np
 from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.models.folding import window_of
 from phasenet_keras.models.litert import LiteRTForward, NetworkWeights
+from phasenet_keras.models.polyphase import has_polyphase_form
+from phasenet_keras.models.presets import read_preset
 from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["NetworkThreads", "compile_forward", "load_network"]
+__all__ = ["NetworkThreads", "compile_forward", "engine_for", "load_network"]
 
 # What runs a network.
 ENGINE = choice(("keras", "litert"))
+
+# Where Linux has graphics cards, NVIDIA's (under Windows, too) and AMD's.
+GPU_DEVICES = ("nvidia[0-9]*", "dxg", "kfd")
 
 # Reading and normalising do not keep up with more.
 MOST_THREADS = 4
 
 Forward = Callable[[np.ndarray], np.ndarray]
+
+
+def engine_for(name_or_path: str | PathLike[str]) -> str:
+    """Return the engine that runs a preset fastest on this machine.
+
+    That is LiteRT, if it is installed and runs such a network, but for a machine with a GPU, which
+    Keras may use.
+
+    Args:
+        name_or_path: name of a preset or a preset folder.
+
+    Raises:
+        PresetError: if there is no such preset, or it is damaged.
+
+    Example:
+        >>> engine_for("regional") in ("keras", "litert")
+        True
+    """
+    config = read_preset(name_or_path).config
+    if _has_gpu() or not has_polyphase_form(config):
+        return "keras"
+    try:
+        import ai_edge_litert.interpreter  # noqa: F401
+    except ImportError:
+        return "keras"
+    return "litert"
+
+
+def _has_gpu() -> bool:
+    return any(True for name in GPU_DEVICES for _ in Path("/dev").glob(name))
 
 
 def load_network(
@@ -124,13 +160,10 @@ class _Copy:
         # Keras is imported by these, and this module is not to cost it.
         from phasenet_keras.models.keras_forms import build_folded, build_polyphase
 
-        window = window_of(self._net, self._window)
-        self._remainder = window % self._net.config.grid_samples
-        try:
-            model = build_polyphase(self._net, window)
-        except ConfigError:  # another stride or kernel
-            model = build_folded(self._net, window)
-        self._fast = _compiled(model, len(self._net.config.channels))
+        window, config = window_of(self._net, self._window), self._net.config
+        self._remainder = window % config.grid_samples
+        build = build_polyphase if has_polyphase_form(config) else build_folded
+        self._fast = _compiled(build(self._net, window), len(config.channels))
 
 
 class _Inference:

@@ -31,7 +31,13 @@ from phasenet_keras.models.folding import fold_batch_norms, level_offsets
 from phasenet_keras.models.weights import WeightSet
 from phasenet_keras.types import ConfigError
 
-__all__ = ["LARGEST_EXPONENT", "Layers", "apply_polyphase", "polyphase_weights"]
+__all__ = [
+    "LARGEST_EXPONENT",
+    "Layers",
+    "apply_polyphase",
+    "has_polyphase_form",
+    "polyphase_weights",
+]
 
 STRIDE = 4
 KERNEL_SIZE = 7
@@ -195,6 +201,15 @@ class _Polyphase:
         # A product of infinity and a zero of the sum's kernel would be NaN.
         ratios = self._layers.ratios(self._layers.conv(x, "output_conv", activation=None))
         return self._layers.inverse(self._layers.conv(ratios, "output_sum", activation=None))
+
+
+def has_polyphase_form(config: PhaseNetConfig) -> bool:
+    """Return whether `polyphase_weights` takes a network of this kind."""
+    try:
+        _check(config)
+    except ConfigError:
+        return False
+    return True
 
 
 def _check(config: PhaseNetConfig) -> None:

@@ -13,7 +13,12 @@ import numpy as np
 from phasenet_keras.data.preprocess import MISSING, SAMPLING
 from phasenet_keras.data.settings import number, optional, settled, whole
 from phasenet_keras.io.waveforms import waveforms_of
-from phasenet_keras.models.inference import NetworkThreads, compile_forward, load_network
+from phasenet_keras.models.inference import (
+    NetworkThreads,
+    compile_forward,
+    engine_for,
+    load_network,
+)
 from phasenet_keras.picking.batches import Submit
 from phasenet_keras.picking.no_picks import why_no_picks
 from phasenet_keras.picking.search import Found, PickSearch
@@ -191,7 +196,7 @@ class Picker:
 
         Args:
             name_or_path: name of a preset or a preset folder.
-            engine: ``"keras"`` or ``"litert"``.
+            engine: ``"keras"``, ``"litert"``, or ``"auto"``: see `engine_for`.
             channels: as in `PhaseNet.from_preset`.
             adapt: as in `PhaseNet.from_preset`.
             **options: of the `Picker`.
@@ -204,6 +209,8 @@ class Picker:
             >>> picker = Picker.from_preset("ncedc", engine="litert")  # doctest: +SKIP
         """
         refuse_unknown(options, OPTIONS, "a Picker")
+        if engine == "auto":
+            engine = "keras" if options.get("follow") else engine_for(name_or_path)
         net = load_network(name_or_path, engine, channels=channels, adapt=adapt)
         return cls(net, engine=engine, **options)
 
