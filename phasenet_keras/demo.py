@@ -9,7 +9,6 @@ from phasenet_keras.io.example import read_example_line
 from phasenet_keras.io.tables import write_picks
 from phasenet_keras.io.times import seconds_after
 from phasenet_keras.io.waveforms import read_waveforms
-from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.picking.default_preset import NEAR_SURFACE, REGIONAL
 from phasenet_keras.picking.picker import Picker
 from phasenet_keras.plot import plot_station, save_figure
@@ -29,7 +28,7 @@ def pick_record(folder: Path) -> list[str]:
     Returns:
         What there is to say, in lines.
     """
-    picker = Picker(PhaseNet.from_preset(REGIONAL))
+    picker = Picker.from_preset(REGIONAL, engine="auto")
     [record] = read_waveforms()
     result = picker.pick_record(record)
     save_figure(plot_station(result), folder / "record.png")
@@ -48,7 +47,7 @@ def pick_line(folder: Path) -> list[str]:
     Returns:
         What there is to say, in lines.
     """
-    picker = Picker(PhaseNet.from_preset(NEAR_SURFACE))
+    picker = Picker.from_preset(NEAR_SURFACE, engine="auto")
     records = read_example_line()
     picks = picker.pick([record.waveform for record in records])
     write_picks(picks, folder / "line.csv")
