@@ -220,8 +220,8 @@ def normalize_record(
     normalized, done = np.empty(data.shape, np.float32), 0
     # Step by step: at once, what is worked with would be twice as large as the result.
     for begin in range(0, len(data), STEP_SAMPLES):
-        settled = moving.feed(data[begin : begin + STEP_SAMPLES])
-        normalized[done : done + len(settled)] = settled
-        done += len(settled)
+        piece = moving.feed(data[begin : begin + STEP_SAMPLES])
+        normalized[done : done + len(piece)] = piece
+        done += len(piece)
     normalized[done:] = moving.finish()
     return normalized, moving.is_live
