@@ -62,6 +62,8 @@ FORMS = {
     "comma": "Zeit;Kanal A\n(µs);(mV)\n\n" + lines("{:.8f};{:.4f}", 1e6).replace(".", ","),
     "tabs": "Time (ms)\tCh A (V)\n" + lines("{:.8f}\t{:.4f}", 1e3),
     "tabs_comma": "time [ns]\tA\n" + lines("{:.1f}\t{:.4f}", 1e9).replace(".", ","),
+    "blanks_comma": "Zeit [ms]  A\n" + lines("{:.6f}  {:.4f}", 1e3).replace(".", ","),
+    "bare_blanks_comma": lines("{:.9f} {:.4f}").replace(".", ","),
     "keysight": "x-axis,1\nsecond,Volt\n" + lines("{:.8e},{:.4f}"),
     "quoted": '"t_us","volt"\n' + lines("{:.2f},{:.4f}", 1e6),
     "comment": "# Time (us)  Amplitude (V)\n" + lines("{:.2f} {:.4f}", 1e6),

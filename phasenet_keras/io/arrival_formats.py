@@ -223,7 +223,7 @@ def has_times(columns: Iterable[str]) -> bool:
 
 def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     """Return what a table's rows say; None if this is no table of arrivals."""
-    columns, rows, _ = split_table(text)
+    columns, rows = split_table(text)
     rows = list(filter(any, rows))
     found = {
         role: columns.index(next(name for name in known if name in columns))

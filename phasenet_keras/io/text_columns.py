@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from phasenet_keras.io.text_tables import with_point
+
 __all__ = ["TextColumns", "are_even", "columns_of", "without_comment"]
 
 # Lines of numbers are alike in so many, and begin within so many.
@@ -102,9 +104,12 @@ def _separator_of(text: str) -> tuple[str | None, bool]:
     """Return what separates the cells of lines, and if a comma is their decimal sign."""
     if ";" in text:
         return ";", "," in text
-    if "," in text:
-        return ("\t", True) if "\t" in text else (",", False)
-    return None, False
+    if "\t" in text and "," in text:
+        return "\t", True
+    lines = [line.split() for line in text.splitlines()]
+    cells = [cell for line in lines for cell in line]
+    are_between_blanks = len(cells) > len(lines) and "," not in "".join(map(with_point, cells))
+    return (None, "," in text) if are_between_blanks or "," not in text else (",", False)
 
 
 def _cells(line: str, separator: str | None) -> list[str]:

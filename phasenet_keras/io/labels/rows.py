@@ -28,7 +28,6 @@ from phasenet_keras.io.text_tables import (
     read_table,
     split_table,
     warn_of_weights,
-    with_point,
 )
 from phasenet_keras.io.times import NO_TIME
 from phasenet_keras.types import FormatError
@@ -81,9 +80,8 @@ class LabelTable:
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
     r"""Read a table separated by commas, semicolons, tabs or blanks.
 
-    Where commas do not separate, a comma between two digits of a number is a decimal comma. Rows
-    of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases. A row
-    of empty cells is none, but for tables of arrivals alone, whose rows are in order.
+    Rows of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases.
+    A row of empty cells is none, but for tables of arrivals alone, whose rows are in order.
 
     Raises:
         FormatError: if it cannot be read as text, has a column twice, or a row has cells beyond
@@ -98,7 +96,7 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
         >>> table.sample_columns, table.rows[0]["itp"]
         ({'P': 'itp'}, '100')
     """
-    columns, cells, delimiter = read_table(path)
+    columns, cells = read_table(path)
     if not {*columns} <= {*NUMBER_COLUMNS, ""}:
         cells = list(filter(any, cells))
     for number, row in enumerate(cells, start=1):
@@ -108,9 +106,6 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
                 "a number or a name? Quote such cells, or separate by semicolons"
             )
     rows = [dict(zip(columns, (*row, *[""] * len(columns)), strict=False)) for row in cells]
-    if delimiter != ",":
-        for named in rows:
-            named.update({name: with_point(named[name]) for name in NUMBER_COLUMNS & named.keys()})
     return _by_phase(LabelTable(Path(path), tuple(rows), columns))
 
 
