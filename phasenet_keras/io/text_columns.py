@@ -24,9 +24,11 @@ UNITS_S = {
     **dict.fromkeys(("us", "usec", "microseconds"), 1e-6),
     **dict.fromkeys(("ns", "nsec", "nanoseconds"), 1e-9),
     **dict.fromkeys(("min", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hours"), 3600.0),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("day", "days"), 86400.0),
 }
 _WORD = re.compile(r"[^\W\d_]{2,}")
+MOST_LETTERS_OF_UNIT = 3
 TIMES = {"time", "t", "zeit", "temps", "tiempo", "tempo", "sec", "second", "seconds"}
 # Columns before that of the times count the rows.
 COUNTS = {"i", "n", "no", "nr", "number", "index", "sample", "samples", "point", "points"}
@@ -240,11 +242,14 @@ def _unit_s(cell: str, is_unit: bool) -> float | None:
     unit_s = UNITS_S.get(re.sub(r"^[(\[](.*)[)\]]$", r"\1", last), 0.0)
     if not words and is_unit and unit_s:
         return unit_s
-    if not (words and unit_s):
-        words.append(last)
-    # One letter or a number is what the time is of (t_p), brackets hold a unit that is not known.
-    is_time = words[:1] and words[0] in TIMES and all(map(_WORD.fullmatch, words[1:]))
-    return unit_s if is_time else None
+    if not words:
+        return unit_s if last in TIMES else None
+    # One letter or a number is what the time is of (t_p). Brackets hold a unit that is not known,
+    # few letters are one (time_mjd), and counts have none (time index).
+    behind = words[1:] if unit_s else [*words[1:], last]
+    is_known = unit_s or (len(last) > MOST_LETTERS_OF_UNIT and last not in COUNTS)
+    is_time = words[0] in TIMES and all(map(_WORD.fullmatch, behind))
+    return unit_s if is_time and is_known else None
 
 
 def _components_of(
