@@ -10,7 +10,8 @@ from traces import noise, trace
 
 from phasenet_keras import read_labelled
 from phasenet_keras.io.catalogs import read_arrivals
-from phasenet_keras.io.labels.rows import numbered_rows
+from phasenet_keras.io.geometry import read_geometry
+from phasenet_keras.io.labels.rows import numbered_rows, read_label_table
 from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.types import FormatError
 
@@ -106,6 +107,25 @@ def test_rows_of_empty_cells_are_left_out(tmp_path, between):
     rows = "".join(f"A;P;2020-01-01T00:00:{second}\n{between}" for second in (10, 11))
     path.write_text(f"station;phase;time\n{rows}")
     assert [arrival.time.second for arrival in read_arrivals(path)] == [10, 11]
+
+
+@pytest.mark.parametrize("between", ["", ";;\n", "\n", " ; ;\n\n;;\n"])
+def test_rows_are_called_by_their_place_in_the_file_also_behind_empty_ones(tmp_path, between):
+    number = 2 + between.count("\n")
+    table = table_of(tmp_path, f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;70;80\n")
+    assert [number for number, _ in numbered_rows(table)] == [1, number]
+    path = tmp_path / "labels.csv"
+    path.write_text(f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;7 050;80\n")
+    with pytest.raises(FormatError, match=f"itp of row {number} should be a number"):
+        numbered_rows(read_label_table(path))
+    path.write_text(f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;70;80;9\n")
+    with pytest.raises(FormatError, match=f"row {number} has 4 cells"):
+        read_label_table(path)
+    path.write_text(f"station;phase;time\nA;P;2020-01-01T00:00:01\n{between}A;P;soon\n")
+    with pytest.warns(RecordWarning, match=f"the first is row {number}: "):
+        assert len(read_arrivals(path)) == 1
+    path.write_text(f"shot;receiver;x\n1;;0\n{between};A;4\n;B;far\n")
+    assert [item.row for item in read_geometry(path).bad] == [number + 1]
 
 
 @pytest.mark.parametrize("at_end", ["", ",\n,\n"])

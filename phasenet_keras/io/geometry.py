@@ -149,7 +149,9 @@ def _xyz(row: Mapping[str, str], prefix: str) -> Xyz:
 def rows_of_csv(
     path: str | PathLike[str],
 ) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]], list[BadRow]]:
-    """Read a table; return its columns in lower case, its rows by number from 1, and the bad rows.
+    """Read a table; return its columns in lower case, its rows by number, and the bad rows.
+
+    Rows count from 1 as in the file, where empty ones count, too.
 
     Raises:
         FormatError: if it cannot be read, is empty, or has a column twice.
@@ -158,7 +160,9 @@ def rows_of_csv(
     if not header:
         raise FormatError(f"{path} is empty")
     rows, bad = [], []
-    for number, cells in enumerate(filter(any, lines), start=1):
+    for number, cells in enumerate(lines, start=1):
+        if not any(cells):
+            continue
         if len(cells) == len(header):
             rows.append((number, dict(zip(header, cells, strict=True))))
         else:

@@ -105,9 +105,9 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
     A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
     joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, where no other column is called so.
     Commas, semicolons, tabs or | separate, else blanks; where commas do not, a comma between two
-    digits of a number is a decimal comma, and becomes a point. Empty rows are left out, as are
-    those of empty cells but between others, and before the names of the columns lines of comment
-    (``#``), Excel's ``sep=;`` and blank ones.
+    digits of a number is a decimal comma, and becomes a point. Before the names of the columns
+    lines of comment (``#``), Excel's ``sep=;`` and blank ones are left out, and what is empty at
+    the end; between others a blank line is a row without cells, so that rows count as in the file.
 
     Raises:
         csv.Error: for what cannot be told apart into cells, and a column that is there twice.
@@ -124,7 +124,7 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
     if delimiter not in header and " " in header:
         delimiter, lines = " ", [" ".join(_CELL_BETWEEN_BLANKS.findall(line)) for line in lines]
     cells = csv.reader(lines, delimiter=delimiter)
-    rows = [[cell.strip() for cell in row] for row in cells if row]
+    rows = [[cell.strip() for cell in row] for row in cells]
     filled = [number for number, row in enumerate(rows) if any(row)]
     rows = rows[filled[0] : filled[-1] + 1] if filled else []
     columns = _column_names(rows[0]) if rows else ()

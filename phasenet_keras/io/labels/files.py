@@ -106,7 +106,9 @@ def label_table(labels: Labels) -> LabelTable:
                 f"{', '.join(tables[0].columns)}: give tables with the same columns, or only "
                 "files of times"
             )
-    return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+    rows = tuple(row for table in tables for row in table.rows)
+    numbers = tables[0].numbers if len(tables) == 1 else ()
+    return replace(tables[0], rows=rows, numbers=numbers)
 
 
 def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
