@@ -264,6 +264,7 @@ def test_columns_of_one_arrival_a_row_that_disagree_are_said(tmp_path, header, c
         ),
         ("station,date,time\n5,{t},{t}\n", "understood station, date, time. A row is"),
         ("station,start_s,distance_km\n5,0,1\n", "not understood start_s, distance_km. A row"),
+        ("station,phase,dt_s\n5,P,0.1\n", "understood station, phase; not understood dt_s. A row"),
         ("station,p_pick_sample\n5,0\n", "not understood p_pick_sample (p_sample?). A row"),
         ("fname,onset_us\nt0.txt,9\n", "fname; not understood onset_us (time_us?). A row"),
         ("fname,p_ns,s_us2\nt0.txt,9,9\n", "fname; not understood p_ns, s_us2 (s_us?). A row"),
