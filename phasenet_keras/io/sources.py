@@ -35,7 +35,7 @@ from phasenet_keras.io.registry import headers_of, say
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection, channel_of, said_of_codes
 from phasenet_keras.io.text_tables import decoded
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import first_of, some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
@@ -268,7 +268,7 @@ def _from_own_labels(
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
             f"arrays): name a table or a catalogue with --labels (in Python labels=)"
-            + "".join(f"; {text}" for text in (*nameless, *map(str, scan.bad[:1])))
+            + "".join(f"; {text}" for text in (*nameless, first_of(scan.bad)) if text)
         )
     for text in nameless:
         say(text)
@@ -298,7 +298,7 @@ def _from_times(
         raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
     scan = _scan(paths, selection)
     if not scan.spans:
-        raise FormatError(f"no file can be read; {scan.bad[0]}")
+        raise FormatError(f"no file can be read; {first_of(scan.bad)}")
     where = said_of_files(files)
     warn_of_coarse_times(arrivals, scan.spans, where)
     warn_of_one_time(arrivals, where)

@@ -20,7 +20,7 @@ from phasenet_keras.io.labels.rows import (
 )
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import say
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import first_of, some
 from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -146,7 +146,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
         others += of_file
     where = said_of_files(files)
     if not found:
-        text = f"none of {where} can be used; {[*bad, *passed_over.values()][0]}"
+        text = f"none of {where} can be used; {first_of(bad or [*passed_over.values()])}"
         raise FormatError(text) if bad else NoLabelsError(text)
     _say_passed_over([*passed_over])
     if others and not any(found.values()):

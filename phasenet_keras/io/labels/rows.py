@@ -31,6 +31,7 @@ from phasenet_keras.io.text_tables import (
     warn_of_weights,
 )
 from phasenet_keras.io.times import NO_TIME
+from phasenet_keras.io.wording import first_of
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -106,12 +107,11 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     columns, cells = read_table(path)
     is_bare = {*columns} <= {*NUMBER_COLUMNS, ""}
     numbered = [(n, row) for n, row in enumerate(cells, 1) if any(row) or (row and is_bare)]
-    for number, row in numbered:
-        if any(row[len(columns) :]):
-            raise FormatError(
-                f"{path}: row {number} has {len(row)} cells, the header {len(columns)}: a comma in "
-                "a number or a name? Quote such cells, or separate by semicolons"
-            )
+    if wide := [f"row {n} has {len(row)} cells" for n, row in numbered if any(row[len(columns) :])]:
+        raise FormatError(
+            f"{path}: {first_of(wide)}, the header {len(columns)}: a comma in a number or a name? "
+            "Quote such cells, or separate by semicolons"
+        )
     filled = ((*row, *[""] * len(columns)) for _, row in numbered)
     rows = tuple(dict(zip(columns, row, strict=False)) for row in filled)
     numbers = tuple(number for number, _ in numbered)
