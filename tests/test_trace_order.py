@@ -190,7 +190,7 @@ def test_numbers_that_may_count_from_0_are_said_or_refused_by_all_of_the_table(t
     assert bad == []
     assert set(said) == {
         f"rows of gathers name neither trace 0 nor the last one: their numbers ({column}) are "
-        "taken to count from 1; if they count from 0 add 1, else call the column trace_in_file"
+        "taken to count from 1; if they count from 0 add 1, else name them trace_in_file"
     }
     for more, n_records in ("g1.csv,8,40", 4), ("g1.csv,0,40", 0), ("g2.csv,0,40", 0):
         records, bad, said = read(tmp_path / "in", f"fname,{column},itp", [*few, more])

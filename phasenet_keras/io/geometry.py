@@ -149,9 +149,7 @@ def _xyz(row: Mapping[str, str], prefix: str) -> Xyz:
 def rows_of_csv(
     path: str | PathLike[str],
 ) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]], list[BadRow]]:
-    """Read a table; return its columns in lower case, its rows by number, and the bad rows.
-
-    Rows count from 1 as in the file, where empty ones count, too.
+    """Read a table; return columns in lower case, filled rows by their number, and the bad rows.
 
     Raises:
         FormatError: if it cannot be read, is empty, or has a column twice.

@@ -207,8 +207,7 @@ def channels_in_names(paths: Iterable[Path]) -> set[tuple[str, str]]:
         >>> channels_in_names([Path("XX.A..S05.D.2024.061"), Path("b.mseed")])
         {('XX.A..S0', 'S05')}
     """
-    matches = filter(None, (SDS_NAME.match(path.name) for path in paths))
-    codes = {match.group(1, 2, 3, 4) for match in matches}
+    codes = {m.group(1, 2, 3, 4) for path in paths if (m := SDS_NAME.match(path.name))}
     return {(".".join((*of_id, component_prefix(code))), code) for *of_id, code in codes}
 
 

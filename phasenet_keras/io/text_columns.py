@@ -20,11 +20,11 @@ LEAST_LINES, LEAST_LINES_BELOW_NAMES = 2, 8
 TIME_JITTER = 0.25
 UNITS_S = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "msec", "milliseconds"), 1e-3),
-    **dict.fromkeys(("us", "usec", "microseconds"), 1e-6),
-    **dict.fromkeys(("ns", "nsec", "nanoseconds"), 1e-9),
-    **dict.fromkeys(("min", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("us", "usec", "usecs", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ns", "nsec", "nsecs", "nanosecond", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("day", "days"), 86400.0),
 }
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -108,10 +108,10 @@ def _separator_of(text: str) -> tuple[str | None, bool]:
         return ";", "," in text
     if "\t" in text and "," in text:
         return "\t", True
-    lines = [line.split() for line in text.splitlines()]
-    cells = [cell for line in lines for cell in line]
-    are_between_blanks = len(cells) > len(lines) and "," not in "".join(map(with_point, cells))
-    return (None, "," in text) if are_between_blanks or "," not in text else (",", False)
+    cells = text.split()
+    are_several = len(cells) > len(text.splitlines())
+    has_blanks = "," not in text or (are_several and "," not in "".join(map(with_point, cells)))
+    return (None, "," in text) if has_blanks else (",", False)
 
 
 def _cells(line: str, separator: str | None) -> list[str]:
@@ -240,10 +240,8 @@ def _unit_s(cell: str, is_unit: bool) -> float | None:
     cell = cell.translate(_MICRO).lower().rstrip(" :")
     *words, last = re.split(r"[\s_/]+|(?<=\w)(?=[(\[])", cell)
     unit_s = UNITS_S.get(re.sub(r"^[(\[](.*)[)\]]$", r"\1", last), 0.0)
-    if not words and is_unit and unit_s:
-        return unit_s
     if not words:
-        return unit_s if last in TIMES else None
+        return unit_s if last in TIMES or (is_unit and unit_s) else None
     # One letter or a number is what the time is of (t_p). Brackets hold a unit that is not known,
     # few letters are one (time_mjd), and counts have none (time index).
     behind = words[1:] if unit_s else [*words[1:], last]

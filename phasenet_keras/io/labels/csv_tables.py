@@ -56,12 +56,9 @@ def csv_parts(paths: Sequence[Path], table: LabelTable, selection: Selection) ->
     groups = rows_by_files(table, paths, selection)
     names = stems_of({file for group in groups for file in group.files[:1]})
     numbers = numbers_of_traces([row for group in groups for _, row in group.rows])
-    return [
-        partial(
-            _read, group, columns, selection, numbers, names[group.files[0]] if group.files else ""
-        )
-        for group in groups
-    ]
+    own = [names[group.files[0]] if group.files else "" for group in groups]
+    pairs = zip(groups, own, strict=True)
+    return [partial(_read, group, columns, selection, numbers, name) for group, name in pairs]
 
 
 def _read(

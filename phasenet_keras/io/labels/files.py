@@ -107,8 +107,7 @@ def label_table(labels: Labels) -> LabelTable:
                 "files of times"
             )
     rows = tuple(row for table in tables for row in table.rows)
-    numbers = tables[0].numbers if len(tables) == 1 else ()
-    return replace(tables[0], rows=rows, numbers=numbers)
+    return replace(tables[0], rows=rows, numbers=tables[0].numbers if len(tables) == 1 else ())
 
 
 def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:

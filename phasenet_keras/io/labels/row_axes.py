@@ -71,11 +71,11 @@ def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
     """
     begin, apart_s = _time_apart(row, BEGIN_COLUMNS, wave)
     if apart_s:
-        may_be_local = round(abs(apart_s)) in TIME_ZONES_S
+        local = "; are those of the table in local time? They should be in UTC"
         raise FormatError(
             f"its arrivals count from {begin}, the record begins at {wave.start_time}: give those "
             "of the record, or arrivals with date and time (station, phase, time)"
-            + ("; are those of the table in local time? They should be in UTC" * may_be_local)
+            + (local if round(abs(apart_s)) in TIME_ZONES_S else "")
         )
     _, apart_s = _time_apart(row, ZERO_COLUMNS, wave)
     if apart_s:

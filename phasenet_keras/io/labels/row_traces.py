@@ -123,8 +123,7 @@ def rows_by_trace(
     elif found and may_be_from_0:
         say(
             f"rows of gathers name neither trace 0 nor the last one: their numbers ({column}) are "
-            f"taken to count from 1; if they count from 0 add 1, else call the column "
-            f"{TRACE_IN_FILE}"
+            f"taken to count from 1; if they count from 0 add 1, else name them {TRACE_IN_FILE}"
         )
     return found, bad
 
@@ -258,18 +257,14 @@ def _places(
 
 
 def numbers_of_traces(rows: Sequence[Mapping[str, str]]) -> dict[str, set[int]]:
-    """Return the numbers in each column of numbers of traces that is there.
+    """Return the numbers in each column of numbers of traces.
 
     Example:
-        >>> numbers_of_traces([{"trace": "3"}, {"trace": "12.0", "itp": "7"}])
-        {'trace': {3, 12}}
+        >>> numbers_of_traces([{"trace": "3"}, {"trace": "12.0", "itp": "7"}])["trace"]
+        {3, 12}
     """
-    found: dict[str, set[int]] = {}
-    for name in TRACE_COLUMNS:
-        for number in (_number(row, name) for row in rows):
-            if number is not None:
-                found.setdefault(name, set()).add(number)
-    return found
+    cells = {name: [name_key(row.get(name, "")) for row in rows] for name in TRACE_COLUMNS}
+    return {name: {int(cell) for cell in cells[name] if cell.isdecimal()} for name in cells}
 
 
 def _number(row: Mapping[str, str], column: str) -> int | None:
