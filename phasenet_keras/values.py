@@ -11,16 +11,18 @@ import numpy as np
 if TYPE_CHECKING:
     from obspy import UTCDateTime
 
-__all__ = ["FLOAT32_EXACT", "frozen_samples", "time_type", "utc_time"]
+__all__ = ["as_float32", "frozen_samples", "time_type", "utc_time"]
 
-# float32 counts exactly up to here; a larger offset is taken off before the conversion.
+# float32 counts exactly up to here.
 FLOAT32_EXACT = 2.0**24
+# So many times what is left without it, an offset that is less than that is large.
+LARGE_OFFSET = 100.0
 
 
 def frozen_samples(given: Any, array: np.ndarray) -> np.ndarray:
     """Return samples as float32 that nobody can write to; they are copied if somebody could.
 
-    The mean of a channel is taken off before, where float32 would round the rest away beside it.
+    A large offset of a channel is taken off, see `as_float32`.
 
     Args:
         given: the samples; those under a mask become NaN.
@@ -32,25 +34,36 @@ def frozen_samples(given: Any, array: np.ndarray) -> np.ndarray:
         array([ 0., nan,  2.], dtype=float32)
     """
     array = np.where(np.ma.getmask(given), np.nan, array) if np.ma.is_masked(given) else array
-    with np.errstate(over="ignore"):
-        data = np.ascontiguousarray(_as_small_as_exact(array), dtype=np.float32)
+    data = as_float32(array)
     data = data.copy() if np.may_share_memory(data, array) and not _is_frozen(data) else data
     data.flags.writeable = False
     return data
 
 
-def _as_small_as_exact(array: np.ndarray) -> np.ndarray:
-    if np.can_cast(array.dtype, np.float32) or not array.size or not np.isfinite(array).all():
-        return array
-    values = array.astype(np.float64)
-    largest = np.abs(values).max(axis=0)
-    if np.all(largest <= FLOAT32_EXACT):
-        return array
-    centred = values - values.mean(axis=0)
-    spread = np.abs(centred).max(axis=0)
-    is_more_than_rounding = spread > 1e-12 * largest
-    is_offset = (largest > FLOAT32_EXACT) & is_more_than_rounding & (spread < largest / 2)
-    return np.where(is_offset, centred, values)
+def as_float32(array: np.ndarray) -> np.ndarray:
+    """Return samples as float32, a channel less its mean where float32 would not keep the rest.
+
+    Channels that float32 holds exactly are left as they are, and so are those whose mean is no
+    large offset: beyond 2^24 not twice what is left without it, below not a hundred times.
+
+    Args:
+        array: real numbers, ``(samples,)`` or ``(samples, channels)``.
+
+    Example:
+        >>> as_float32(np.array([1e9, 1e9 + 0.5])), as_float32(np.array([1e9, 2.0]))
+        (array([-0.25,  0.25], dtype=float32), array([1.e+09, 2.e+00], dtype=float32))
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        single = np.ascontiguousarray(array, dtype=np.float32)
+        if np.can_cast(array.dtype, np.float32) or not array.size or np.array_equal(single, array):
+            return single
+        values = array.astype(np.float64)
+        centred = values - values.mean(axis=0)
+        largest, spread = np.abs(values).max(axis=0), np.abs(centred).max(axis=0)
+        n_times = np.where(largest > FLOAT32_EXACT, 2.0, LARGE_OFFSET)
+        is_offset = (n_times * spread < largest) & (spread > 1e-12 * largest)  # more than rounding
+        is_offset &= (single != array).any(axis=0)
+        return np.where(is_offset, centred, values).astype(np.float32)
 
 
 def _is_frozen(array: Any) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from archives import MIDNIGHT, keys, run, station, write_sds
 from obspy import Stream, UTCDateTime, read
 
+from phasenet_keras import Picker
 from phasenet_keras.cli import main
 from phasenet_keras.io.blocks import blocks_of, read_block
 from phasenet_keras.io.registry import RecordWarning
@@ -79,6 +80,31 @@ def test_one_of_counted_sensors_is_taken_as_a_vertical(picker, tmp_path, code):
     for source in (tmp_path / "a.mseed", stream):
         with pytest.warns(RecordWarning, match="S01, S02 left out: numbers but 1, 2 and 3 are of"):
             assert read_waveforms(source, selection=Selection(channel="S01,S02")) == []
+
+
+@pytest.mark.parametrize("code", ["S01", "S03", "S05"])
+@pytest.mark.parametrize("name", ["{}.mseed", "XX.AA..{}.D.2024.061"])
+def test_one_of_counted_sensors_is_a_vertical_in_a_file_of_its_own(make_net, tmp_path, code, name):
+    net = make_net()
+    weights = net.get_weight_set()
+    weights["input_conv/kernel"][:, :2] = 0.0  # of E and N nothing is picked
+    net.set_weight_set(weights)
+    picker = Picker(net)
+    (tmp_path / "in").mkdir()
+    stream = station(channels=("Z",) * 6)
+    for number, trace in enumerate(stream):
+        trace.stats.channel = f"S0{number + 1}"
+        trace.data = np.roll(trace.data, 5000 * number)
+        trace.write(str(tmp_path / "in" / name.format(trace.stats.channel)), format="MSEED")
+    wanted = Selection(channel=code)
+    alone = stream.select(channel=code)[0].copy()
+    alone.stats.channel = "S0Z"
+    whole = keys(picker.pick(Stream([alone])))
+    assert len(whole) >= 3
+    ours, events = run(picker, [tmp_path / "in"], tmp_path / "p", selection=wanted)
+    assert (keys(ours), failures(events)) == (whole, [])
+    drawn = [e for e in pick_files(picker, [tmp_path / "in"], wanted) if hasattr(e, "picks")]
+    assert [keys(result.picks) for result in drawn] == [whole]
 
 
 def test_overlapping_files_count_once(picker, tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from obspy import Stream
 from traces import START, noise, quietly, spans, trace
 
+from phasenet_keras import Waveform, read_waveforms
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.waveforms import waveforms_of
 
@@ -273,6 +274,20 @@ def test_counts_up_to_two_to_the_24_are_left_as_they_are():
     data = np.array([0, 2**24, -(2**24), 12_345_677], np.int32)
     [wave] = quietly(trace(data))
     assert wave.data[:, 0].astype(int).tolist() == data.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32", "float64"])
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e6, 2**24 - 2000, 2**30 + 7, -2e9])
+@pytest.mark.parametrize("size", [0.5, 1e3, 3e7])
+def test_records_of_files_and_of_arrays_have_the_same_values(tmp_path, dtype, offset, size):
+    samples = (np.random.default_rng(0).standard_normal(3000) * size + offset).astype(dtype)
+    trace(samples).write(str(tmp_path / "a.mseed"), format="MSEED")
+    [read] = read_waveforms(tmp_path / "a.mseed")
+    made = Waveform(samples[:, None], 100.0, START, ("Z",), read.station)
+    assert np.array_equal(read.data, made.data)
+    # Of the samples themselves nothing is lost beside their size, but what float32 had not.
+    found = np.diff(made.data[:, 0].astype(np.float64))
+    assert np.abs(found - np.diff(samples.astype(np.float64))).max() < 1e-5 * (size + 1)
 
 
 # -- properties -----------------------------------------------------------------------------------

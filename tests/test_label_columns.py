@@ -10,7 +10,8 @@ from traces import noise, trace
 
 from phasenet_keras import read_labelled
 from phasenet_keras.io.catalogs import read_arrivals
-from phasenet_keras.io.labels.rows import numbered_rows
+from phasenet_keras.io.geometry import read_geometry
+from phasenet_keras.io.labels.rows import numbered_rows, read_label_table
 from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.types import FormatError
 
@@ -106,6 +107,25 @@ def test_rows_of_empty_cells_are_left_out(tmp_path, between):
     rows = "".join(f"A;P;2020-01-01T00:00:{second}\n{between}" for second in (10, 11))
     path.write_text(f"station;phase;time\n{rows}")
     assert [arrival.time.second for arrival in read_arrivals(path)] == [10, 11]
+
+
+@pytest.mark.parametrize("between", ["", ";;\n", "\n", " ; ;\n\n;;\n"])
+def test_rows_are_called_by_their_place_in_the_file_also_behind_empty_ones(tmp_path, between):
+    number = 2 + between.count("\n")
+    table = table_of(tmp_path, f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;70;80\n")
+    assert [number for number, _ in numbered_rows(table)] == [1, number]
+    path = tmp_path / "labels.csv"
+    path.write_text(f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;7 050;80\n")
+    with pytest.raises(FormatError, match=f"itp of row {number} should be a number"):
+        numbered_rows(read_label_table(path))
+    path.write_text(f"fname;itp;its\nt0.txt;62,5;\n{between}t1.txt;70;80;9\n")
+    with pytest.raises(FormatError, match=f"row {number} has 4 cells"):
+        read_label_table(path)
+    path.write_text(f"station;phase;time\nA;P;2020-01-01T00:00:01\n{between}A;P;soon\n")
+    with pytest.warns(RecordWarning, match=f"the first is row {number}: "):
+        assert len(read_arrivals(path)) == 1
+    path.write_text(f"shot;receiver;x\n1;;0\n{between};A;4\n;B;far\n")
+    assert [item.row for item in read_geometry(path).bad] == [number + 1]
 
 
 @pytest.mark.parametrize("at_end", ["", ",\n,\n"])
@@ -244,6 +264,7 @@ def test_columns_of_one_arrival_a_row_that_disagree_are_said(tmp_path, header, c
         ),
         ("station,date,time\n5,{t},{t}\n", "understood station, date, time. A row is"),
         ("station,start_s,distance_km\n5,0,1\n", "not understood start_s, distance_km. A row"),
+        ("station,phase,dt_s\n5,P,0.1\n", "understood station, phase; not understood dt_s. A row"),
         ("station,p_pick_sample\n5,0\n", "not understood p_pick_sample (p_sample?). A row"),
         ("fname,onset_us\nt0.txt,9\n", "fname; not understood onset_us (time_us?). A row"),
         ("fname,p_ns,s_us2\nt0.txt,9,9\n", "fname; not understood p_ns, s_us2 (s_us?). A row"),

@@ -9,6 +9,7 @@ from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run, splits_of, write_stations, write_text_files
 
 from phasenet_keras.io.labels.files import scan_arrivals, warn_of_one_time
+from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning, noted
 from phasenet_keras.io.selection import Selection
@@ -385,3 +386,27 @@ def test_rows_of_one_record_that_differ_in_split_or_distance_are_said(tmp_path):
         "row 2 gives a the split dev, an earlier row split train, which counts",
         "row 3 gives a the distance 9 m, an earlier row distance 5 m, which counts",
     ]
+
+
+def test_of_several_errors_the_first_is_told_and_how_many_there_are(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        (tmp_path / f"in/{name}.sac").write_bytes(b"no SAC")
+    (tmp_path / "l.csv").write_text(f"station,phase,time\nA,P,{T0}\n")
+    with pytest.raises(FormatError, match=r"no file can be read; .*a\.sac.* \(and 2 more\)$"):
+        list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
+    with pytest.raises(FormatError, match=r"holds no labels .*; .*a\.sac.* \(and 2 more\)$"):
+        list(read_labelled(tmp_path / "in"))
+    write_stations(tmp_path / "good", stations="A")
+    (tmp_path / "labels").mkdir()
+    for name in "ab":
+        (tmp_path / f"labels/{name}.csv").write_text("station,phase,time\nA,P,noon\n")
+    with pytest.raises(
+        FormatError, match=r"none of 2 files of labels can .*a\.csv.* \(and 1 more\)"
+    ):
+        list(read_labelled(tmp_path / "good", tmp_path / "labels"))
+    (tmp_path / "l.csv").write_text("fname,itp\na,1,5\nb,2\nc,3,5\n")
+    with pytest.raises(
+        FormatError, match=r"row 1 has 3 cells \(and 1 more\), the header 2: a comma"
+    ):
+        read_label_table(tmp_path / "l.csv")

@@ -9,6 +9,7 @@ from row_tables import table_of
 from sources import run, write_text_files
 
 from phasenet_keras import read_labelled
+from phasenet_keras.io.geometry import rows_of_csv
 from phasenet_keras.io.labels.rows import numbered_rows
 from phasenet_keras.io.registry import noted
 from phasenet_keras.types import FormatError
@@ -27,6 +28,15 @@ def test_decimal_commas_among_several_arrivals(tmp_path):
     for given, read in cells.items():
         [row] = table_of(tmp_path, f"fname\titp\na,1.txt\t{given}\n").rows
         assert row == {"fname": "a,1.txt", "itp": read}
+
+
+def test_decimal_commas_are_so_in_columns_of_all_names_and_in_no_name(tmp_path):
+    """Tables that had an empty cell in a column write its whole numbers with a decimal."""
+    text = "event;trace;x;fname;itp;its\n1,0;12,0;2,5;shot 1,5;62,5;\n"
+    [row] = table_of(tmp_path, text).rows
+    assert [*row.values()] == ["1.0", "12.0", "2.5", "shot 1,5", "62.5", ""]
+    _, [(_, of_geometry)], _ = rows_of_csv(tmp_path / "labels.csv")
+    assert of_geometry == row
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from phasenet_keras import Picker
 from phasenet_keras.cli import main
 from phasenet_keras.io.blocks import blocks_of, read_block
 from phasenet_keras.io.catalogs import Arrival, Span, numbers_inside, unmatched_arrivals
+from phasenet_keras.io.channel_files import channel_files
 from phasenet_keras.io.index import group_by_station
 from phasenet_keras.io.labels.timed import scan_headers
-from phasenet_keras.io.record_names import own_record
+from phasenet_keras.io.record_names import own_record, record_of_file
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.selection import Selection
 from phasenet_keras.io.waveforms import read_waveforms
@@ -152,3 +154,24 @@ def test_channels_whose_names_say_nothing_stay_separate_which_is_said_once(
     write(tmp_path / "z", {"first.mseed": ["BHZ"], "second.mseed": ["BHZ"]})
     with warnings.catch_warnings(action="error"):
         assert len(read_waveforms(tmp_path / "z")) == 2
+
+
+WORDS = [("BH{}", "BH{}"), ("BX{}", "BX{}"), ("{}", "BH{}"), ("q1{}", "HH{}"), ("U{}", "BX{}")]
+
+
+@pytest.mark.parametrize("before", ["", "q1.", "XX.A..", "site_e-", "2024_"])
+@pytest.mark.parametrize("after", ["", ".sac", ".D.1970.001", "_v.su"])
+@pytest.mark.parametrize(("word", "code"), [*WORDS, ("{}", "{}")])
+def test_names_alone_and_with_codes_tell_the_same_files(before, after, word, code):
+    """Of the rows of a table the names are looked at before there are codes."""
+    others = [["EW", "NS", "UD"]] if code == "{}" else ["12Z", "123"]
+    for letters in ("ENZ", "enz", "RTZ", "UVZ", "XYZ", *others):
+        names = [f"{before}{word.format(letter)}{after}" for letter in letters]
+        codes = [code.format(letter.upper()) for letter in letters]
+        records = [record_of_file(f"/d/{n}", [c]) for n, c in zip(names, codes, strict=True)]
+        by_code = [Path(record).name for record in records]
+        by_name = channel_files(Path("/d", name) for name in names)
+        marked = {name for files in by_name for name in files.names}
+        for name in by_code:
+            is_one = by_code.count(name) > 1
+            assert (name.replace("+", "*") in marked) == is_one, (names, by_code, by_name)

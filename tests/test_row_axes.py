@@ -50,6 +50,7 @@ def test_a_rate_of_the_table_is_to_be_in_a_file_that_says_none(tmp_path):
         ("2020-01-01 00:00:00.02+00:00", True),
         ("2020-01-01T00:00:00.01", False),  # a sample
         ("2019-12-30", True),
+        ("2020-01-01T01:00:00", True),
         ("2019-12-31T23:58", True),
         ("2020-01-01", False),  # of few digits
         ("2019-12-31T23:59", False),
@@ -65,6 +66,7 @@ def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, 
     if is_refused:
         assert item.text.startswith(f"its arrivals count from {begin[:18].replace(' ', 'T')}")
         assert "the record begins at 2020-01-01T00:00:00.000000Z: give those of the" in item.text
+        assert ("local time? They should be in UTC" in item.text) == ("01:00" in begin)
     else:
         assert item.arrivals == {"P": (700.0,)}
 

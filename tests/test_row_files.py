@@ -95,6 +95,18 @@ def test_channel_files_of_an_archive_are_one_record(tmp_path, name):
     assert [r.arrivals["P"] for r in records] == [(50.0,), (60.0,)]
 
 
+@pytest.mark.parametrize("name", ["{}_q1.sac", "BH{}.q1.sac", "AE01{}.sac", "q1.BH{}.sac", "q{}"])
+def test_a_row_of_one_channel_is_of_all_files_that_are_one_record_when_picked(tmp_path, name):
+    (tmp_path / "in").mkdir()
+    for number, letter in enumerate("ENZ"):
+        header = {"network": "XX", "station": "A", "channel": f"BH{letter}", "sampling_rate": 100.0}
+        trace = Trace(noise(number, 400)[:, 0], header)
+        trace.write(str(tmp_path / "in" / name.format(letter)), format="SAC")
+    [record], bad, said = read(tmp_path / "in", "fname,itp", [f"{name.format('Z')},50"])
+    assert (record.waveform.channels, record.arrivals, bad) == (("E", "N", "Z"), {"P": (50.0,)}, [])
+    assert said == []
+
+
 @pytest.mark.parametrize("root", ["/home/u/set/", "C:\\lab\\", "old/", ""])
 def test_folders_of_another_machine_tell_files_of_one_name_apart(tmp_path, root):
     for event in (1, 2):

@@ -13,6 +13,7 @@ from sources import run as prepare
 
 from phasenet_keras import read_waveforms
 from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
+from phasenet_keras.types import FormatError
 
 N_SAMPLES = 400
 VALUES = noise(N_SAMPLES).round(4)
@@ -62,6 +63,8 @@ FORMS = {
     "comma": "Zeit;Kanal A\n(µs);(mV)\n\n" + lines("{:.8f};{:.4f}", 1e6).replace(".", ","),
     "tabs": "Time (ms)\tCh A (V)\n" + lines("{:.8f}\t{:.4f}", 1e3),
     "tabs_comma": "time [ns]\tA\n" + lines("{:.1f}\t{:.4f}", 1e9).replace(".", ","),
+    "blanks_comma": "Zeit [ms]  A\n" + lines("{:.6f}  {:.4f}", 1e3).replace(".", ","),
+    "bare_blanks_comma": lines("{:.9f} {:.4f}").replace(".", ","),
     "keysight": "x-axis,1\nsecond,Volt\n" + lines("{:.8e},{:.4f}"),
     "quoted": '"t_us","volt"\n' + lines("{:.2f},{:.4f}", 1e6),
     "comment": "# Time (us)  Amplitude (V)\n" + lines("{:.2f} {:.4f}", 1e6),
@@ -207,6 +210,23 @@ def test_numbers_may_be_in_quotes(tmp_path):
     (tmp_path / "S1.csv").write_text('"Time","A"\n' + lines('"{:.7f}","{:.4f}"'))
     [wave] = read_waveforms(tmp_path / "S1.csv")
     assert np.allclose(wave.data[:, 0], VALUES, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit_s"),
+    [("time_days", 86400), ("t [hours]", 3600), ("t_hr", 3600), ("time_msecs", 1e-3)],
+)
+def test_times_of_other_instruments_are_no_seconds(tmp_path, name, unit_s):
+    (tmp_path / "S1.csv").write_text(f"{name},temperature\n" + lines("{:.9f},{:.4f}", 1e7))
+    [wave] = read_waveforms(tmp_path / "S1.csv")
+    assert wave.sampling_rate == pytest.approx(1 / unit_s, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["time_mjd", "time_ps", "time [d]", "time_doy", "time index"])
+def test_units_of_time_that_are_not_known_are_no_seconds(tmp_path, name):
+    (tmp_path / "S1.csv").write_text(f"{name},temperature\n" + lines("{:.9f},{:.4f}", 1e7))
+    with pytest.raises(FormatError, match="where a line above says which is time, such as: Time"):
+        read_waveforms(tmp_path / "S1.csv")
 
 
 @pytest.mark.parametrize("time", ["∞", "-inf", "nan", "1e999"])

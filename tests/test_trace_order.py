@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from obspy import read as obspy_read
 from row_tables import TRACES, are_right, read, write_line
+from sources import noise
 
 
 @pytest.mark.parametrize("column", ["channel", "chan", "geophone", "geo_nr", "kanal"])
@@ -171,6 +172,30 @@ def test_rows_that_count_from_0_are_refused_in_all_shots(tmp_path):
     rows = [f"{s},{n - 1},{10 * (s % 100) + n}" for s, n in TRACES if (s, n) != (1002, 1)]
     records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
     assert (records, len(bad)) == ([], 7)
+
+
+@pytest.mark.parametrize("column", ["channel", "trace"])
+def test_numbers_that_may_count_from_0_are_said_or_refused_by_all_of_the_table(tmp_path, column):
+    """Headers of a text with a column a sensor say nothing, and labels may be of few channels."""
+    (tmp_path / "in").mkdir()
+    for file in ("g1", "g2"):
+        names = ",".join(f"Ch {n}" for n in range(8))
+        rows = (
+            f"{n / 2:.1f},{','.join(map(str, row))}\n" for n, row in enumerate(noise(0, 400, 8))
+        )
+        (tmp_path / f"in/{file}.csv").write_text(f"Time (ms),{names}\n{''.join(rows)}")
+    few = ["g1.csv,2,50", "g1.csv,3,60", "g2.csv,7,70"]
+    records, bad, said = read(tmp_path / "in", f"fname,{column},itp", few)
+    assert [record.name for record in records] == ["g1-0002", "g1-0003", "g2-0007"]
+    assert bad == []
+    assert set(said) == {
+        f"rows of gathers name neither trace 0 nor the last one: their numbers ({column}) are "
+        "taken to count from 1; if they count from 0 add 1, else name them trace_in_file"
+    }
+    for more, n_records in ("g1.csv,8,40", 4), ("g1.csv,0,40", 0), ("g2.csv,0,40", 0):
+        records, bad, said = read(tmp_path / "in", f"fname,{column},itp", [*few, more])
+        assert (len(records), len(bad), said) == (n_records, 4 - n_records, [])
+    assert read(tmp_path / "in", "fname,trace_in_file,itp", few)[2] == []
 
 
 def test_rows_count_from_1_where_the_headers_count_from_0(tmp_path):

@@ -223,8 +223,8 @@ def has_times(columns: Iterable[str]) -> bool:
 
 def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     """Return what a table's rows say; None if this is no table of arrivals."""
-    columns, rows, _ = split_table(text)
-    rows = list(filter(any, rows))
+    columns, rows = split_table(text)
+    filled = list(filter(any, rows))
     found = {
         role: columns.index(next(name for name in known if name in columns))
         for role, known in COLUMNS.items()
@@ -235,8 +235,8 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     if not is_one_a_row and ("station" not in found or not phases):
         return None
     if is_one_a_row and {columns[found[role]] for role in ONE_A_ROW} < OF_EVENTS <= set(columns):
-        raise _no_picks(path, len(rows))
-    warn_of_weights(path, columns, rows)
+        raise _no_picks(path, len(filled))
+    warn_of_weights(path, columns, filled)
     return _row_entries(rows, found, phases, len(columns))
 
 
@@ -248,6 +248,8 @@ def _row_entries(
 ) -> Iterator[Entry]:
     """Yield one arrival a row, or those of several phases, each in the column of its time."""
     for number, row in enumerate(rows, start=1):
+        if not any(row):
+            continue
         where = f"row {number}"
         if any(row[n_cells:]):  # a sign in a time or a name is one too many: all behind is moved
             where += f" has {len(row)} cells, the header {n_cells}"

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from phasenet_keras.io.instruments import Heard, RecordKeys, station_id
-from phasenet_keras.io.record_names import has_date
+from phasenet_keras.io.record_names import has_date, places_of
 from phasenet_keras.io.registry import headers_of
 
 __all__ = ["ChannelFiles", "channel_files", "said_of_channels", "said_of_lone_channels"]
-
-# A channel's code at the end of a file's name, before the ending: BHZ, HH1 or Z.
-CHANNEL_IN_NAME = re.compile(
-    r"(?P<common>.+)[._-](?P<band>[a-z]{2})?(?P<component>(?(band)[enzrtuvxy123]|[enzrtuvxy]))"
-    r"(?P<ending>\.[^.]+)?",
-    re.IGNORECASE,
-)
-
-# A code of three letters in the middle of one, as archives have it: XX.A..HHZ.D.2024.061.
-CODE_IN_NAME = re.compile(
-    r"(?P<common>.+)[._-](?P<band>[a-z]{2})(?P<component>[enzrtuvxy123])(?P<ending>(?:\.[^.]+){2,})",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -69,17 +55,15 @@ def channel_files(paths: Iterable[Path]) -> list[ChannelFiles]:
         >>> [path.name for path in found.files], sorted(found.names)
         (['q1.A.BHZ.sac', 'q1.A.BHN.sac'], ['q1.A', 'q1.A.BH', 'q1.A.BH*.sac', 'q1.A.BH?.sac'])
     """
-    found: dict[tuple[Path, str, str], list[Path]] = {}
-    names: dict[tuple[Path, str, str], set[str]] = {}
+    found: dict[tuple[Path, str], list[Path]] = {}
+    names: dict[tuple[Path, str], set[str]] = {}
     for path in paths:
-        at_end = CHANNEL_IN_NAME.fullmatch(path.name)
-        match = at_end or CODE_IN_NAME.fullmatch(path.name)
-        if match:
-            begin, ending = path.name[: match.start("component")], match["ending"] or ""
-            key = (path.parent, begin, ending)
+        for before, prefix, mark, after in places_of(path.name):
+            begin, key = before + prefix, (path.parent, before + prefix + mark + after)
             found.setdefault(key, []).append(path)
-            names[key] = {f"{begin}{sign}{ending}" for sign in "*?"}
-            names[key] |= {match["common"], begin.rstrip("._-")} if at_end else set()
+            names[key] = {f"{begin}{sign}{after}" for sign in "*?"}
+            if before and after == Path(f"a{after}").suffix:
+                names[key] |= {before[:-1], begin.rstrip("._-")}
     return [
         ChannelFiles(frozenset(names[key]), tuple(files))
         for key, files in found.items()

@@ -15,7 +15,6 @@ from phasenet_keras.io.text_tables import (
     name_key,
     number_of,
     read_table,
-    with_point,
 )
 from phasenet_keras.io.times import time_in
 from phasenet_keras.types import FormatError
@@ -150,21 +149,18 @@ def _xyz(row: Mapping[str, str], prefix: str) -> Xyz:
 def rows_of_csv(
     path: str | PathLike[str],
 ) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]], list[BadRow]]:
-    """Read a table; return its columns in lower case, its rows by number from 1, and the bad rows.
-
-    Commas, semicolons, tabs or blanks separate, as in tables of labels: where commas do not, a
-    number may have a decimal comma.
+    """Read a table; return columns in lower case, filled rows by their number, and the bad rows.
 
     Raises:
         FormatError: if it cannot be read, is empty, or has a column twice.
     """
-    header, lines, delimiter = read_table(path)
+    header, lines = read_table(path)
     if not header:
         raise FormatError(f"{path} is empty")
     rows, bad = [], []
-    for number, cells in enumerate(filter(any, lines), start=1):
-        if delimiter != ",":
-            cells = [with_point(cell) for cell in cells]
+    for number, cells in enumerate(lines, start=1):
+        if not any(cells):
+            continue
         if len(cells) == len(header):
             rows.append((number, dict(zip(header, cells, strict=True))))
         else:

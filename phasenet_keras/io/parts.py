@@ -35,7 +35,7 @@ _NAMES = re.compile(r"\S*[\d/\\]\S*|\S+\.\w\S*")
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row or a file that gave no record, and why. Rows count from 1, the header is not one."""
+    """A row or a file that gave no record, and why. Of rows, empty ones count, the header not."""
 
     row: int | None
     text: str

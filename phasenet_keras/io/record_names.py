@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channels import (
     KNOWN_LETTERS,
+    WORDS,
     component_letter,
     component_prefix,
     is_pressure,
@@ -25,6 +26,7 @@ __all__ = [
     "name_source",
     "note_source",
     "own_record",
+    "places_of",
     "record_of_file",
     "shown_names",
     "stems_of",
@@ -160,44 +162,56 @@ def record_of_file(path: str | os.PathLike[str], codes: Iterable[str]) -> str:
         '/d/site_e.mseed'
     """
     path, codes = Path(_absolute(path)), set(codes)
-    return str(
-        path.with_name(_common_name(path.name, codes.pop()) if len(codes) == 1 else path.name)
-    )
+    places = places_of(path.name, codes.pop() or "?") if len(codes) == 1 else []
+    return str(path.with_name("".join(places[0])) if places else path)
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - what links lead to is not asked for
 
 
-def _common_name(name: str, code: str) -> str:
-    """Return a file's name with a mark in the place of its component, if it is there.
+def places_of(name: str, code: str = "") -> list[tuple[str, str, str, str]]:
+    """Return where the component of a channel may be in a file's name, the likeliest place first.
 
     It is looked for as the whole code, as its letter alone, as the end of another code, and at the
     end of the first word: ``BHZ.M.sac``, ``Z_q1.sac``, ``q1.HHZ.sac``, ``AE01Z.sac``.
+
+    Args:
+        name: without folders.
+        code: of the channel; empty if it is not known.
+
+    Returns:
+        Of each place what is before the word, the word without the component, a mark for the
+        component, and the rest.
+
+    Example:
+        >>> places_of("Z_q1.sac"), places_of("q1.HHZ.sac", "BHZ"), places_of("Z_q1.sac", "BHN")
+        ([('', '', '*', '_q1.sac')], [('q1.', 'HH', '*', '.sac')], [])
     """
-    letter = component_letter(code)
-    if letter not in KNOWN_LETTERS or is_pressure(code):
-        return name
+    known = component_letter(code) if code else "".join(KNOWN_LETTERS)
+    if code and (known not in KNOWN_LETTERS or is_pressure(code)):
+        return []
     # Numbers in a name are of events or sensors, but within a code.
-    nothing = "(?!)"
-    word = rf"(?i:{letter})" if letter.isalpha() else nothing
+    letter = rf"(?!\d)[{known}]"
+    any_code = rf"[a-z]{{2}}[{known}]|(?:{'|'.join(WORDS)})\d*"
     patterns = [
-        rf"(?i:{re.escape(code)})",
-        word,
-        rf"(?i:{BAND_AND_INSTRUMENT}{letter})",
+        rf"(?i:{re.escape(code) or any_code})",
+        rf"(?i:{letter})",
+        rf"(?i:{BAND_AND_INSTRUMENT}[{known}])",
         # SPECFEM2D's Ux_file_single_d.su.
-        f"U{letter.lower()}" if letter in "XYZ" else nothing,
+        rf"U(?=[xyz])(?i:{letter})",
         # Not the last letter of a word.
-        rf".+(?:{letter}|(?<=\d){word})" if letter.isalpha() else nothing,
+        rf".+(?:{letter}|(?<=\d)(?i:{letter}))",
     ]
     parts = re.split(r"([._-])", name)
+    found: dict[tuple[str, str, str, str], None] = {}
     for pattern in patterns:
         words = range(1) if pattern is patterns[-1] else range(0, len(parts), 2)
-        found = [place for place in words if re.fullmatch(pattern, parts[place])]
-        if found:
-            text = parts[found[-1]]
-            # Names that differ in capitals alone may be two files of one component.
-            mark = "+" if text[-1].islower() else "*"
-            parts[found[-1]] = component_prefix(text) + mark
-            return "".join(parts)
-    return name
+        for place in reversed(words):
+            text = parts[place]
+            if re.fullmatch(pattern, text):
+                # Names that differ in capitals alone may be two files of one component.
+                mark = "+" if text[-1].islower() else "*"
+                before, after = "".join(parts[:place]), "".join(parts[place + 1 :])
+                found[before, component_prefix(text), mark, after] = None
+    return list(found)

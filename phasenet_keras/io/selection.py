@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.channels import are_sensors, seed_codes
+from phasenet_keras.io.channels import are_sensors, component_prefix, seed_codes
 from phasenet_keras.io.drift import slice_by_clock
 from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.registry import headers_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from phasenet_keras.io.instruments import Heard
 
-__all__ = ["CODES", "Selection", "parse_time", "said_of_codes"]
+__all__ = ["CODES", "Selection", "channel_of", "channels_in_names", "parse_time", "said_of_codes"]
 
 CODES = ("network", "station", "location", "channel")
 # NET.STA.LOC.CHAN.TYPE.YEAR.DOY, as the SeisComP data structure names its day files.
@@ -140,9 +140,9 @@ class Selection:
         traces = list(traces)
         sensors = self.sensors
         if sensors is None:
-            sensors = self.sensors_of(map(_channel_of, traces))
+            sensors = self.sensors_of(map(channel_of, traces))
         for trace in traces:
-            component = sensors.get(_channel_of(trace))
+            component = sensors.get(channel_of(trace))
             if component is not None:
                 trace = type(trace)(trace.data, trace.stats)  # the caller's own stays as it is
                 trace.stats.of_component = component
@@ -200,6 +200,17 @@ class Selection:
         return [part for part in parts if part.stats.npts]
 
 
+def channels_in_names(paths: Iterable[Path]) -> set[tuple[str, str]]:
+    """Return the channels that names of SDS day files are of: station, without component, and code.
+
+    Example:
+        >>> channels_in_names([Path("XX.A..S05.D.2024.061"), Path("b.mseed")])
+        {('XX.A..S0', 'S05')}
+    """
+    codes = {m.group(1, 2, 3, 4) for path in paths if (m := SDS_NAME.match(path.name))}
+    return {(".".join((*of_id, component_prefix(code))), code) for *of_id, code in codes}
+
+
 def said_of_codes(selection: Selection, paths: Iterable[Path]) -> str:
     """Say which code wanted is in none of the first thousand files, and the nearest that is.
 
@@ -243,7 +254,8 @@ def _codes_of(trace: Trace) -> tuple[str, str, str, str]:
     return s.network, s.station or s.get("station_name", ""), s.location, s.channel
 
 
-def _channel_of(trace: Trace) -> tuple[str, str]:
+def channel_of(trace: Trace) -> tuple[str, str]:
+    """Return the station of a trace, without component, and its code."""
     return station_id(trace), trace.stats.channel
 
 

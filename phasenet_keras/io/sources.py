@@ -11,7 +11,6 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import COLUMNS, NoLabelsError, has_times
 from phasenet_keras.io.catalogs import PHASES
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
-from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.labels.csv_tables import csv_parts, hdf5_table_parts, npz_parts
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
 from phasenet_keras.io.labels.files import (
@@ -34,9 +33,9 @@ from phasenet_keras.io.labels.understood import said_of_columns, said_of_later_n
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import headers_of, say
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
-from phasenet_keras.io.selection import Selection, said_of_codes
+from phasenet_keras.io.selection import Selection, channel_of, said_of_codes
 from phasenet_keras.io.text_tables import decoded
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import first_of, some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
@@ -201,7 +200,7 @@ def open_source(
         return _from_hdf5(hdf5)
     if selection.channel is not None:  # of counted sensors it may be one, in a file of its own
         traces = (trace for path in paths for trace in headers_of(path))
-        selection = selection.knowing((station_id(t), t.stats.channel) for t in traces)
+        selection = selection.knowing(map(channel_of, traces))
     if labels is None:
         return _from_own_labels(paths, waveforms, selection)
     if hdf5:
@@ -269,7 +268,7 @@ def _from_own_labels(
         raise FormatError(
             f"{waveforms} holds no labels (no arrivals in SAC headers, HDF5 attributes or npz "
             f"arrays): name a table or a catalogue with --labels (in Python labels=)"
-            + "".join(f"; {text}" for text in (*nameless, *map(str, scan.bad[:1])))
+            + "".join(f"; {text}" for text in (*nameless, first_of(scan.bad)) if text)
         )
     for text in nameless:
         say(text)
@@ -299,7 +298,7 @@ def _from_times(
         raise FormatError(f"{error}{_hint_of_labels(files, labels)}") from error
     scan = _scan(paths, selection)
     if not scan.spans:
-        raise FormatError(f"no file can be read; {scan.bad[0]}")
+        raise FormatError(f"no file can be read; {first_of(scan.bad)}")
     where = said_of_files(files)
     warn_of_coarse_times(arrivals, scan.spans, where)
     warn_of_one_time(arrivals, where)

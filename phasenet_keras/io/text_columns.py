@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from phasenet_keras.io.text_tables import with_point
+
 __all__ = ["TextColumns", "are_even", "columns_of", "without_comment"]
 
 # Lines of numbers are alike in so many, and begin within so many.
@@ -18,13 +20,15 @@ LEAST_LINES, LEAST_LINES_BELOW_NAMES = 2, 8
 TIME_JITTER = 0.25
 UNITS_S = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "msec", "milliseconds"), 1e-3),
-    **dict.fromkeys(("us", "usec", "microseconds"), 1e-6),
-    **dict.fromkeys(("ns", "nsec", "nanoseconds"), 1e-9),
-    **dict.fromkeys(("min", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hours"), 3600.0),
+    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("us", "usec", "usecs", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ns", "nsec", "nsecs", "nanosecond", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
+    **dict.fromkeys(("day", "days"), 86400.0),
 }
 _WORD = re.compile(r"[^\W\d_]{2,}")
+MOST_LETTERS_OF_UNIT = 3
 TIMES = {"time", "t", "zeit", "temps", "tiempo", "tempo", "sec", "second", "seconds"}
 # Columns before that of the times count the rows.
 COUNTS = {"i", "n", "no", "nr", "number", "index", "sample", "samples", "point", "points"}
@@ -102,9 +106,12 @@ def _separator_of(text: str) -> tuple[str | None, bool]:
     """Return what separates the cells of lines, and if a comma is their decimal sign."""
     if ";" in text:
         return ";", "," in text
-    if "," in text:
-        return ("\t", True) if "\t" in text else (",", False)
-    return None, False
+    if "\t" in text and "," in text:
+        return "\t", True
+    cells = text.split()
+    are_several = len(cells) > len(text.splitlines())
+    has_blanks = "," not in text or (are_several and "," not in "".join(map(with_point, cells)))
+    return (None, "," in text) if has_blanks else (",", False)
 
 
 def _cells(line: str, separator: str | None) -> list[str]:
@@ -233,13 +240,14 @@ def _unit_s(cell: str, is_unit: bool) -> float | None:
     cell = cell.translate(_MICRO).lower().rstrip(" :")
     *words, last = re.split(r"[\s_/]+|(?<=\w)(?=[(\[])", cell)
     unit_s = UNITS_S.get(re.sub(r"^[(\[](.*)[)\]]$", r"\1", last), 0.0)
-    if not words and is_unit and unit_s:
-        return unit_s
-    if not (words and unit_s):
-        words.append(last)
-    # One letter or a number is what the time is of (t_p), brackets hold a unit that is not known.
-    is_time = words[:1] and words[0] in TIMES and all(map(_WORD.fullmatch, words[1:]))
-    return unit_s if is_time else None
+    if not words:
+        return unit_s if last in TIMES or (is_unit and unit_s) else None
+    # One letter or a number is what the time is of (t_p). Brackets hold a unit that is not known,
+    # few letters are one (time_mjd), and counts have none (time index).
+    behind = words[1:] if unit_s else [*words[1:], last]
+    is_known = unit_s or (len(last) > MOST_LETTERS_OF_UNIT and last not in COUNTS)
+    is_time = words[0] in TIMES and all(map(_WORD.fullmatch, behind))
+    return unit_s if is_time and is_known else None
 
 
 def _components_of(

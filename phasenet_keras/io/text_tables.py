@@ -52,6 +52,7 @@ _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
     rf"(?<![^\s;|]){_NUMBER}(?=[\s;|\])]|,\s|$)|(?<![^\s;|\[(]){_NUMBER}(?=[\s;|]|,\s|$)"
 )
+_NUMBERS = re.compile(r"[-+\d.,eE\s;|\[\]()]+")
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 # Blanks that no keyboard has, no-break and thin ones: spreadsheets write thousands with them. Of a
 # plain one a zero at the head of three digits tells it.
@@ -84,7 +85,7 @@ def decoded(content: bytes) -> str:
         return content.decode("latin-1")
 
 
-def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]], str]:
+def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]]]:
     """Return what `split_table` does of a file.
 
     Raises:
@@ -98,21 +99,22 @@ def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[st
         raise FormatError(f"{path} is no readable table: {error}") from error
 
 
-def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
-    r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
+def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
+    r"""Return the names of the columns, lower case, and the cells of each row.
 
     A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
     joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, where no other column is called so.
-    Commas, semicolons, tabs or | separate, else blanks. Empty rows are left out, as are those of
-    empty cells but between others, and before the names of the columns lines of comment (``#``),
-    Excel's ``sep=;`` and blank ones.
+    Commas, semicolons, tabs or | separate, else blanks; where commas do not, a comma between two
+    digits of a number is a decimal comma, and becomes a point. Before the names of the columns
+    lines of comment (``#``), Excel's ``sep=;`` and blank ones are left out, and what is empty at
+    the end; between others a blank line is a row without cells, so that rows count as in the file.
 
     Raises:
         csv.Error: for what cannot be told apart into cells, and a column that is there twice.
 
     Example:
-        >>> split_table("# by K.\nStation  phase\nA  P\n")
-        (('station', 'phase'), [['A', 'P']], ' ')
+        >>> split_table("# by K.\nStation  phase  time_s\nA  P  2,5\n")
+        (('station', 'phase', 'time_s'), [['A', 'P', '2.5']])
     """
     lines = list(io.StringIO(text, newline=""))  # a cell in quotes may hold ends of lines
     while lines and _BEFORE_NAMES.match(lines[0]):
@@ -122,7 +124,7 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     if delimiter not in header and " " in header:
         delimiter, lines = " ", [" ".join(_CELL_BETWEEN_BLANKS.findall(line)) for line in lines]
     cells = csv.reader(lines, delimiter=delimiter)
-    rows = [[cell.strip() for cell in row] for row in cells if row]
+    rows = [[cell.strip() for cell in row] for row in cells]
     filled = [number for number, row in enumerate(rows) if any(row)]
     rows = rows[filled[0] : filled[-1] + 1] if filled else []
     columns = _column_names(rows[0]) if rows else ()
@@ -131,7 +133,8 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
         raise csv.Error("its first line holds numbers, and no names of columns")
     if twice:
         raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out")
-    return columns, rows[1:], delimiter
+    rows = rows[1:]
+    return columns, rows if delimiter == "," else [[*map(with_point, row)] for row in rows]
 
 
 def first_words(content: bytes) -> set[str]:
@@ -158,12 +161,14 @@ def _with_unit(name: str) -> str:
 
 
 def with_point(cell: str) -> str:
-    """Return a cell with decimal points for the decimal commas of the numbers in it.
+    """Return a cell of numbers with points for their decimal commas; another as it is.
 
     Example:
-        >>> with_point("62,5 1e3"), with_point("[43,60]"), with_point("A,5")
-        ('62.5 1e3', '[43,60]', 'A,5')
+        >>> with_point("62,5 1e3"), with_point("[43,60]"), with_point("shot 1,5")
+        ('62.5 1e3', '[43,60]', 'shot 1,5')
     """
+    if "," not in cell or not _NUMBERS.fullmatch(cell):
+        return cell
     return _WITH_COMMA.sub(lambda number: number[0].replace(",", "."), cell)
 
 

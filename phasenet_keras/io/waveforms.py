@@ -34,7 +34,7 @@ from phasenet_keras.io.registry import (
 )
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, TextOnlyError, Waveform
-from phasenet_keras.values import FLOAT32_EXACT
+from phasenet_keras.values import as_float32
 
 if TYPE_CHECKING:
     from obspy import Trace
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_waveforms", "waveforms_of"]
 
-# An offset that is so many times the deviation of values that are not whole is taken off, too.
-LARGE_OFFSET = 1e3
 # So many errors are told where no file of a folder can be read.
 MOST_SAID = 3
 
@@ -172,7 +170,7 @@ def _waveforms_of_pieces(station: str, pieces: Iterable[Piece]) -> Iterator[Wave
         if not piece.is_end:
             continue
         columns = zip(*(part.data.T for part in stretch), strict=True)
-        data = np.stack([_to_float32(np.concatenate(column)) for column in columns], axis=1)
+        data = np.stack([as_float32(np.concatenate(column)) for column in columns], axis=1)
         data.flags.writeable = False  # a Waveform copies what could be written to
         first, stretch = stretch[0], []
         yield Waveform(
@@ -185,14 +183,3 @@ def _waveforms_of_pieces(station: str, pieces: Iterable[Piece]) -> Iterator[Wave
             source=first.source,
             zero_time=first.zero_time,
         )
-
-
-def _to_float32(values: np.ndarray) -> np.ndarray:
-    values = values.astype(np.float64, copy=False)
-    centred = values - values.mean()
-    is_fine = np.abs(values).max() <= FLOAT32_EXACT
-    is_whole = is_fine and np.array_equal(values, np.rint(values))
-    is_offset = 0 < LARGE_OFFSET * centred.std() < abs(values.mean())
-    if not is_fine or (not is_whole and is_offset):
-        values = centred
-    return values.astype(np.float32)

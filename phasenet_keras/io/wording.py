@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["counted", "free_name", "some"]
+__all__ = ["counted", "first_of", "free_name", "some"]
 
 
 def counted(n: int, what: str) -> str:
@@ -15,6 +15,17 @@ def counted(n: int, what: str) -> str:
         ('1 pick', '0 picks')
     """
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def first_of(texts: Sequence[object]) -> str:
+    """Return the first of some texts, and how many more there are; empty for none.
+
+    Example:
+        >>> first_of(["a.csv is empty", "b.csv is empty", "c.csv is empty"]), first_of([])
+        ('a.csv is empty (and 2 more)', '')
+    """
+    more = f" (and {len(texts) - 1} more)" if len(texts) > 1 else ""
+    return f"{texts[0]}{more}" if texts else ""
 
 
 def some(names: Iterable[str], most: int = 3) -> str:

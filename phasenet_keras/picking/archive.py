@@ -23,7 +23,7 @@ from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.record_names import name_source, shown_names
 from phasenet_keras.io.registry import LostNote, noted
-from phasenet_keras.io.selection import DAY_S, Selection
+from phasenet_keras.io.selection import DAY_S, Selection, channel_of
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.picking.far_rates import said_of_far_rates
 from phasenet_keras.picking.files import (
@@ -140,15 +140,14 @@ def plan_archive(
         A job for each group of files that share a station, or each block of named records.
     """
     selection = selection or Selection()
-    paths, said = chosen_paths(sources, selection)
+    paths, channels, said = chosen_paths(sources, selection)
     yield from said
     shown = shown_names(paths)
-    settings = _settings_of(picker, selection, part_s, block_bytes)
     read: list[tuple[Path, list[Block], list[FileReport]]] = []
     for number, path in enumerate(paths):
         yield Progress(number, len(paths), "reading headers")
         try:
-            blocks, notes = _read_headers(path, selection, block_bytes)
+            blocks, notes = _read_headers(path, selection, block_bytes, channels)
         except FormatError as error:
             yield FileReport.of_error(path, error)
             continue
@@ -156,6 +155,8 @@ def plan_archive(
             read.append((path, blocks, notes))
         else:
             yield from notes
+    selection = selection.knowing(channels)
+    settings = _settings_of(picker, selection, part_s, block_bytes)
     of_files, texts = blocks_without_pressure([blocks for _, blocks, _ in read], selection)
     wanted = [h for _, bs, _ in read for b in bs for h in filter(selection.takes_heard, b.codes)]
     texts += said_of_channels(wanted)
@@ -201,12 +202,13 @@ def by_group(jobs: Iterable[GroupJob]) -> list[list[GroupJob]]:
 
 
 def _read_headers(
-    path: Path, selection: Selection, block_bytes: int
+    path: Path, selection: Selection, block_bytes: int, channels: set[tuple[str, str]]
 ) -> tuple[list[Block], list[FileReport]]:
-    """Return the wanted blocks of a file, and what is wrong with it."""
+    """Return the wanted blocks of a file, and what is wrong with it; add all of its channels."""
     blocks = []
     with noted() as texts:
         for block, traces in blocks_of(path, block_bytes):
+            channels |= {channel_of(trace) for trace in traces}
             wanted = frozenset(station_id(t) for t in traces if selection.takes_header(t))
             if wanted:
                 blocks.append(replace(block, stations=wanted))
@@ -225,7 +227,8 @@ def _settings_of(
     options = (picker.min_distance_s, picker.sampling, picker.missing, picker.chunk_samples)
     thresholds = sorted(picker.thresholds.items())
     network = (digest_of_code(), *network_facts(picker))
-    return [network, options, thresholds, selection, part_s, block_bytes]
+    sensors = sorted((selection.sensors or {}).items())
+    return [network, options, thresholds, selection, sensors, part_s, block_bytes]
 
 
 def network_facts(picker: Picker) -> tuple[object, ...]:
@@ -247,9 +250,6 @@ class GroupRun:
         self._picker = picker
         self._job = job
         self._known = picker.fixtures()
-        self._selection = job.selection.knowing(
-            (heard.key[0], heard.code) for block in job.blocks for heard in block.codes
-        )
         self._picks: list[Pick] = []
         self._facts: list[dict[str, Any]] = []
 
@@ -304,7 +304,7 @@ class GroupRun:
             return []
         if block.path in self._job.shown:
             name_source(traces, self._job.shown[block.path])
-        return self._selection.cut(traces)
+        return self._job.selection.cut(traces)
 
     @contextmanager
     def _noted(self, path: Path) -> Iterator[None]:

@@ -16,11 +16,12 @@ from phasenet_keras.io.record_names import name_source, shown_names
 from phasenet_keras.io.registry import (
     LostNote,
     NoWaveformError,
+    headers_of,
     holds_records,
     noted,
     read_stream,
 )
-from phasenet_keras.io.selection import Selection
+from phasenet_keras.io.selection import Selection, channel_of, channels_in_names
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import counted
 from phasenet_keras.picking.far_rates import said_of_far_rates
@@ -187,8 +188,11 @@ def pick_files(
         in memory at a time, of named records a block.
     """
     selection = selection or Selection()
-    paths, notes = chosen_paths(sources, selection)
+    paths, channels, notes = chosen_paths(sources, selection)
     yield from notes
+    if selection.channel is not None:  # of counted sensors it may be one, in a file of its own
+        traces = (trace for path in paths for trace in headers_of(path))
+        selection = selection.knowing(channels | {channel_of(trace) for trace in traces})
     shown = shown_names(paths)
     if not paths:
         return
@@ -208,18 +212,21 @@ def pick_files(
         yield FileReport(paths[0], far, failed=False)
 
 
-def chosen_paths(sources: Paths, selection: Selection) -> tuple[list[Path], list[FileReport]]:
-    """Return the files that may hold something wanted, and what there is to say of the others."""
+def chosen_paths(
+    sources: Paths, selection: Selection
+) -> tuple[list[Path], set[tuple[str, str]], list[FileReport]]:
+    """Return the files that may hold something wanted; of the others channels and what to say."""
     paths = expand_paths(sources)
     chosen = selection.by_name(paths)
     if len(chosen) == len(paths):
-        return chosen, []
+        return chosen, set(), []
     text = (
         f"{len(paths) - len(chosen)} of {len(paths)} files left out unread: by their names "
         "(NET.STA.LOC.CHAN.D.YEAR.DAY) they are of other codes or days; one that is not is read "
         "under any other name"
     )
-    return chosen, [FileReport(paths[0], text, failed=False)]
+    others = channels_in_names({*paths} - {*chosen})
+    return chosen, others, [FileReport(paths[0], text, failed=False)]
 
 
 def _read_at_once(paths: list[Path]) -> Iterator[Sequence[Path | Block]]:

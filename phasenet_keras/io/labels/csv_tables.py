@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from phasenet_keras.io.labels.row_columns import FILE_COLUMNS, SAMPLE_COLUMNS_IN
 from phasenet_keras.io.labels.row_files import FileRows, rows_by_files
 from phasenet_keras.io.labels.row_labels import labelled_by_rows
 from phasenet_keras.io.labels.row_records import rows_by_record
+from phasenet_keras.io.labels.row_traces import numbers_of_traces
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part
@@ -54,14 +55,18 @@ def csv_parts(paths: Sequence[Path], table: LabelTable, selection: Selection) ->
         )
     groups = rows_by_files(table, paths, selection)
     names = stems_of({file for group in groups for file in group.files[:1]})
-    return [
-        partial(_read, group, columns, selection, names[group.files[0]] if group.files else "")
-        for group in groups
-    ]
+    numbers = numbers_of_traces([row for group in groups for _, row in group.rows])
+    own = [names[group.files[0]] if group.files else "" for group in groups]
+    pairs = zip(groups, own, strict=True)
+    return [partial(_read, group, columns, selection, numbers, name) for group, name in pairs]
 
 
 def _read(
-    group: FileRows, columns: Mapping[str, str], selection: Selection, name: str
+    group: FileRows,
+    columns: Mapping[str, str],
+    selection: Selection,
+    numbers: Mapping[str, Set[int]],
+    name: str,
 ) -> Iterator[Item]:
     """Yield the rows that cannot be used, and the records of the others.
 
@@ -69,13 +74,14 @@ def _read(
         group: the files, and their rows.
         columns: the column of each phase.
         selection: channels wanted.
+        numbers: of traces, in the columns of the whole table.
         name: of the file, by which its gather or event is called.
     """
     try:
         if not group.files:
             raise FormatError(group.problem)
         file = group.files[0]
-        found, bad, gather = rows_by_record(group.rows, group.files, selection)
+        found, bad, gather = rows_by_record(group.rows, group.files, selection, numbers)
         arrivals = {} if columns else npz_arrivals(file)
         records = []
         for wave, rows in found:
@@ -125,7 +131,7 @@ def npz_parts(paths: Sequence[Path]) -> list[Part]:
     check_are_channels(map(npz_sizes, paths[:MOST_RECORDS]), str(paths[0].parent))
 
     def read(path: Path) -> Iterator[Item]:
-        for item in _read(FileRows([(0, {})], [path]), {}, Selection(), path.stem):
+        for item in _read(FileRows([(0, {})], [path]), {}, Selection(), {}, path.stem):
             yield BadRow(None, item.text) if isinstance(item, BadRow) else item
 
     return [partial(read, path) for path in paths]

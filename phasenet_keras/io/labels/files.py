@@ -20,7 +20,7 @@ from phasenet_keras.io.labels.rows import (
 )
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import say
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import first_of, some
 from phasenet_keras.short_repr import three_digits
 from phasenet_keras.types import ConfigError, FormatError
 
@@ -106,7 +106,8 @@ def label_table(labels: Labels) -> LabelTable:
                 f"{', '.join(tables[0].columns)}: give tables with the same columns, or only "
                 "files of times"
             )
-    return replace(tables[0], rows=tuple(row for table in tables for row in table.rows))
+    rows = tuple(row for table in tables for row in table.rows)
+    return replace(tables[0], rows=rows, numbers=tables[0].numbers if len(tables) == 1 else ())
 
 
 def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
@@ -144,7 +145,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
         others += of_file
     where = said_of_files(files)
     if not found:
-        text = f"none of {where} can be used; {[*bad, *passed_over.values()][0]}"
+        text = f"none of {where} can be used; {first_of(bad or [*passed_over.values()])}"
         raise FormatError(text) if bad else NoLabelsError(text)
     _say_passed_over([*passed_over])
     if others and not any(found.values()):

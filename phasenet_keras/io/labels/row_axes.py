@@ -31,6 +31,8 @@ OTHER_UNITS = (1.0, 1e3, 1e6, 1e-3, 1e-6)
 NO_RATE = "; where its file says no rate that is assumed: write it there (sampling_rate)"
 # The time that samples count from, as PhaseNet and SeisBench call it.
 BEGIN_COLUMNS = ("begin_time", "trace_start_time")
+# By how much local times are off.
+TIME_ZONES_S = range(900, 14 * 3600 + 1, 900)
 # Times that others count from.
 ZERO_COLUMNS = ("trigger_time", "origin_time", "shot_time")
 
@@ -69,9 +71,11 @@ def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
     """
     begin, apart_s = _time_apart(row, BEGIN_COLUMNS, wave)
     if apart_s:
+        local = "; are those of the table in local time? They should be in UTC"
         raise FormatError(
             f"its arrivals count from {begin}, the record begins at {wave.start_time}: give those "
             "of the record, or arrivals with date and time (station, phase, time)"
+            + (local if round(abs(apart_s)) in TIME_ZONES_S else "")
         )
     _, apart_s = _time_apart(row, ZERO_COLUMNS, wave)
     if apart_s:

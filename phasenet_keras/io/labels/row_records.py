@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ _LOCATION = re.compile(r"(?!NA)[A-Z\d]{1,2}")
 
 
 def rows_by_record(
-    rows: Rows, files: Sequence[Path], selection: Selection
+    rows: Rows, files: Sequence[Path], selection: Selection, numbers: Mapping[str, Set[int]]
 ) -> tuple[list[tuple[Waveform, Rows]], list[BadRow], str]:
     """Read files, and return their records with the rows of each, the rows of none, and the gather.
 
@@ -49,6 +49,7 @@ def rows_by_record(
         rows: all of these files.
         files: one, or those of the channels of a station.
         selection: what is wanted of them.
+        numbers: of traces, in the columns of the whole table.
 
     Raises:
         FormatError: if the files cannot be read, or none of the rows can be told which record it
@@ -73,7 +74,7 @@ def rows_by_record(
         records = {places[wave.station]: wave for wave in waves}
         if len(records) < len(waves):
             raise FormatError(_said_of_several(files, waves))
-        found, bad = rows_by_trace(rows, sorted(records), traces, first)
+        found, bad = rows_by_trace(rows, sorted(records), traces, first, numbers)
     else:
         records = dict(enumerate(waves))
         found, bad = rows_by_codes(rows, waves, first)

@@ -13,7 +13,8 @@
    the headers the numbers are those in the file; they are refused if the rows name other shots than
    the whole file is of, and no number is beyond the traces of one shot.
 4. A row of no trace is refused, with all others of the file where their numbers may have been meant
-   in another way: in order, of receivers, or from 0.
+   in another way: in order, of receivers, or from 0 (as where any number of the table is 0, and
+   none that of the last trace). Where neither is there, it is said that they count from 1.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Trace
 
-__all__ = ["names_of", "rows_by_trace", "shot_in"]
+__all__ = ["names_of", "numbers_of_traces", "rows_by_trace", "shot_in"]
 
 # What a row says of its trace: the shot, empty where headers tell none apart, and the number.
 Key = tuple[str, int | None]
@@ -56,7 +57,11 @@ Places = dict[Key, int]
 
 
 def rows_by_trace(
-    rows: Rows, numbers: Sequence[int], traces: Sequence[Trace], file: Path
+    rows: Rows,
+    numbers: Sequence[int],
+    traces: Sequence[Trace],
+    file: Path,
+    of_table: Mapping[str, Set[int]],
 ) -> tuple[dict[int, Rows], list[BadRow]]:
     """Return the rows of each trace of a gather, by its number in the file, and those of none.
 
@@ -65,12 +70,14 @@ def rows_by_trace(
         numbers: of the traces that are wanted, in order, from 1.
         traces: all of the file, for their headers.
         file: the gather.
+        of_table: `numbers_of_traces` in all rows of the table.
 
     Raises:
         FormatError: if nothing says which trace a row is of, or its order may mean another.
 
     Warns:
-        RecordWarning: for rows that are in order alone, or counted by a column of another name.
+        RecordWarning: for rows that are in order alone, or counted by a column of another name or
+            from what may be 0.
     """
     cells = [row for _, row in rows]
     named = {shot_in(row) for row in cells} - {""}
@@ -103,6 +110,9 @@ def rows_by_trace(
             bad.append(BadRow(number, f"{text}{numbers[-1]}, received '{row[column or '']}'"))
     is_sure = column in TRACE_COLUMNS and column not in RECEIVER_COLUMNS
     counts_from_0 = any(key[1] == 0 and places.get(key) not in wanted for key in keys)
+    given_in_all = of_table.get(column or "", set()) if column != TRACE_IN_FILE else set()
+    may_be_from_0 = not shots and headers <= {0} and 0 < max(given_in_all, default=0) < len(traces)
+    counts_from_0 |= may_be_from_0 and 0 in given_in_all
     if counts_from_0 or (bad and not is_sure):
         text = f"rows of {file.name} are not numbered as its traces are, from 1 on"
         text = f"{text} ({column or 'they are in order'})"
@@ -110,6 +120,11 @@ def rows_by_trace(
         found = {}
     if known and found and not shots and column and column != TRACE_IN_FILE:
         _check_shots(known[0], named - _shots_of_file(traces, file), found, file)
+    elif found and may_be_from_0:
+        say(
+            f"rows of gathers name neither trace 0 nor the last one: their numbers ({column}) are "
+            f"taken to count from 1; if they count from 0 add 1, else name them {TRACE_IN_FILE}"
+        )
     return found, bad
 
 
@@ -239,6 +254,17 @@ def _places(
     if is_either and any(by_header[key] != by_count[key] for key in keys):
         return None
     return held[0] if held else None
+
+
+def numbers_of_traces(rows: Sequence[Mapping[str, str]]) -> dict[str, set[int]]:
+    """Return the numbers in each column of numbers of traces.
+
+    Example:
+        >>> numbers_of_traces([{"trace": "3"}, {"trace": "12.0", "itp": "7"}])["trace"]
+        {3, 12}
+    """
+    cells = {name: [name_key(row.get(name, "")) for row in rows] for name in TRACE_COLUMNS}
+    return {name: {int(cell) for cell in cells[name] if cell.isdecimal()} for name in cells}
 
 
 def _number(row: Mapping[str, str], column: str) -> int | None:

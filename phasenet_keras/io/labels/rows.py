@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from os import PathLike
 from pathlib import Path
 
@@ -28,9 +29,9 @@ from phasenet_keras.io.text_tables import (
     read_table,
     split_table,
     warn_of_weights,
-    with_point,
 )
 from phasenet_keras.io.times import NO_TIME
+from phasenet_keras.io.wording import first_of
 from phasenet_keras.types import FormatError
 
 __all__ = [
@@ -42,7 +43,7 @@ __all__ = [
     "read_label_table",
 ]
 
-# Cells by column of rows, with the row's number in its table from 1.
+# Cells by column of rows, with the row's number in its table from 1, empty rows counted.
 Rows = list[tuple[int, Mapping[str, str]]]
 
 
@@ -55,12 +56,18 @@ class LabelTable:
         rows: cells by lower-case column name; without the header.
         columns: names, lower case.
         phase_column: of a table of one arrival a row.
+        numbers: of the rows in the file, where empty ones count, too; none: they count from 1.
     """
 
     path: Path
     rows: tuple[Mapping[str, str], ...]
     columns: tuple[str, ...]
     phase_column: str | None = None
+    numbers: tuple[int, ...] = ()
+
+    def numbered(self, rows: Iterable[Mapping[str, str]]) -> Rows:
+        """Return rows, as many as the table has, with their numbers."""
+        return list(zip(self.numbers or count(1), rows, strict=False))
 
     @property
     def sample_columns(self) -> dict[str, str]:
@@ -81,9 +88,8 @@ class LabelTable:
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
     r"""Read a table separated by commas, semicolons, tabs or blanks.
 
-    Where commas do not separate, a comma between two digits of a number is a decimal comma. Rows
-    of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases. A row
-    of empty cells is none, but for tables of arrivals alone, whose rows are in order.
+    Rows of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases.
+    A row of empty cells is none, but for tables of arrivals alone, whose rows are in order.
 
     Raises:
         FormatError: if it cannot be read as text, has a column twice, or a row has cells beyond
@@ -98,20 +104,18 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
         >>> table.sample_columns, table.rows[0]["itp"]
         ({'P': 'itp'}, '100')
     """
-    columns, cells, delimiter = read_table(path)
-    if not {*columns} <= {*NUMBER_COLUMNS, ""}:
-        cells = list(filter(any, cells))
-    for number, row in enumerate(cells, start=1):
-        if any(row[len(columns) :]):
-            raise FormatError(
-                f"{path}: row {number} has {len(row)} cells, the header {len(columns)}: a comma in "
-                "a number or a name? Quote such cells, or separate by semicolons"
-            )
-    rows = [dict(zip(columns, (*row, *[""] * len(columns)), strict=False)) for row in cells]
-    if delimiter != ",":
-        for named in rows:
-            named.update({name: with_point(named[name]) for name in NUMBER_COLUMNS & named.keys()})
-    return _by_phase(LabelTable(Path(path), tuple(rows), columns))
+    columns, cells = read_table(path)
+    is_bare = {*columns} <= {*NUMBER_COLUMNS, ""}
+    numbered = [(n, row) for n, row in enumerate(cells, 1) if any(row) or (row and is_bare)]
+    if wide := [f"row {n} has {len(row)} cells" for n, row in numbered if any(row[len(columns) :])]:
+        raise FormatError(
+            f"{path}: {first_of(wide)}, the header {len(columns)}: a comma in a number or a name? "
+            "Quote such cells, or separate by semicolons"
+        )
+    filled = ((*row, *[""] * len(columns)) for _, row in numbered)
+    rows = tuple(dict(zip(columns, row, strict=False)) for row in filled)
+    numbers = tuple(number for number, _ in numbered)
+    return _by_phase(LabelTable(Path(path), rows, columns, numbers=numbers))
 
 
 def is_label_table(path: Path) -> bool:
@@ -168,7 +172,7 @@ def _has_dates(table: LabelTable) -> bool:
 
 
 def numbered_rows(table: LabelTable) -> Rows:
-    """Return the rows of a table with their numbers, from 1, but those of other phases.
+    """Return the rows of a table with their numbers in the file, but those of other phases.
 
     Where a number stands for no arrival the cell is left out: the phase is not known there.
 
@@ -185,7 +189,7 @@ def numbered_rows(table: LabelTable) -> Rows:
     cells = [[row.get(name, "") for name in table.columns] for row in table.rows]
     warn_of_weights(table.path, table.columns, cells)
     rows = rows_without_fillers(table)
-    numbered: Rows = list(enumerate(rows, start=1))
+    numbered = table.numbered(rows)
     if table.phase_column is None:
         return numbered
     phases = [row[table.phase_column] for row in rows]
@@ -202,7 +206,7 @@ def _refuse_signs(table: LabelTable) -> None:
     Those of decimals, thousands and lists look alike.
     """
     columns = [column for column in table.columns if column in NUMBER_COLUMNS]
-    for number, row in enumerate(table.rows, start=1):
+    for number, row in table.numbered(table.rows):
         for column in columns:
             cell = row.get(column, "")
             if has_sign_in_number(cell):

@@ -35,7 +35,7 @@ OTHERS = (
 )
 # Ends of names that another column has to share, and what else may be so long or then.
 UNITS = {*UNITS_S, "ns", "sample", "index", "m", "km"}
-NO_ARRIVALS = {"start", "begin", "end", "origin", "duration", "length", "depth"}
+NO_ARRIVALS = {"start", "begin", "end", "origin", "duration", "length", "depth", "dt"}
 # Words that say S: s, ts, its. Others, such as onset, are no S, which comes second.
 SAYS_S = re.compile(r"(?:^|[^a-z])(?:i?t)?s")
 # How alike a name is to the one that may be meant; of the same unit less will do.
