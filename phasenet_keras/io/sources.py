@@ -8,7 +8,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.arrival_formats import COLUMNS, NoLabelsError, has_times
+from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import PHASES
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
 from phasenet_keras.io.instruments import station_id
@@ -31,6 +31,7 @@ from phasenet_keras.io.labels.rows import is_label_table, read_label_table
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.labels.understood import said_of_columns, said_of_later_names
+from phasenet_keras.io.obspy_events import NoLabelsError
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import headers_of, say
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts

@@ -19,6 +19,7 @@ __all__ = [
     "NOT_A_NUMBER",
     "NO_SAMPLES",
     "are_fillers",
+    "binary_kind",
     "decoded",
     "event_in",
     "first_cell",
@@ -47,6 +48,17 @@ _WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
 # So many of their values are said.
 MOST_SAID = 3
 DELIMITERS = ",;\t|"
+# What tables are kept in that are no text, by their first bytes, and what to do with them.
+WORKBOOK = "a workbook (Excel, LibreOffice) or an archive: save the sheet as CSV, and give that"
+BINARY = {
+    b"PK\x03\x04": WORKBOOK,
+    b"\xd0\xcf\x11\xe0": WORKBOOK,
+    b"PAR1": "a Parquet table: write it as CSV, and give that",
+    b"MATLAB ": (
+        "a MATLAB file: write its arrivals as a table (writetable in MATLAB, or in Python "
+        "scipy.io.loadmat and numpy.savetxt), and give that"
+    ),
+}
 # A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
 _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
@@ -84,6 +96,16 @@ def decoded(content: bytes) -> str:
         return content.decode("latin-1")
 
 
+def binary_kind(content: bytes) -> str:
+    """Say in what other form than text a table may be, and what to do; empty where it is none.
+
+    Example:
+        >>> binary_kind(b"PAR1"), binary_kind(b"fname,itp")
+        ('a Parquet table: write it as CSV, and give that', '')
+    """
+    return next((kind for magic, kind in BINARY.items() if content.startswith(magic)), "")
+
+
 def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]], str]:
     """Return what `split_table` does of a file.
 
@@ -91,7 +113,11 @@ def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[st
         FormatError: if it cannot be read as a table.
     """
     try:
-        return split_table(decoded(Path(path).read_bytes()))
+        content = Path(path).read_bytes()
+        text, kind = decoded(content), binary_kind(content)
+        if kind or "\0" in text:
+            raise FormatError(f"{path} is {kind or 'no text, as a table should be'}")
+        return split_table(text)
     except FileNotFoundError as error:
         raise FormatError(f"{path} cannot be read: no such file") from error
     except (OSError, csv.Error) as error:
