@@ -48,6 +48,10 @@ _WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
 # So many of their values are said.
 MOST_SAID = 3
 DELIMITERS = ",;\t|"
+NO_NAMES = (
+    "its first line holds numbers, and no names of columns: write these above it, such as fname, "
+    "trace and p_ms"
+)
 # What tables are kept in that are no text, by their first bytes, and what to do with them.
 WORKBOOK = "a workbook (Excel, LibreOffice) or an archive: save the sheet as CSV, and give that"
 BINARY = {
@@ -79,6 +83,8 @@ _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 # Where a word of a column's name ends and another begins: PickTime, Pick Time, pick-time; P-S is a
 # difference.
 _NEXT_WORD = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=\w)[ -]+(?=[A-Za-z]{2})")
+# The end of a name such as Trace No. or Shot #.
+_NUMBER_OF = re.compile(r"(?<=\w)(?:[_ ]n[or]\.?|[_ ]?#)$")
 
 
 def decoded(content: bytes) -> str:
@@ -128,7 +134,8 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     r"""Return the names of the columns, lower case, the cells of each row, and what separates them.
 
     A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
-    joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, where no other column is called so.
+    joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, ``Trace No.`` is ``trace``, where no
+    other column is called so.
     Commas, semicolons, tabs or | separate, else blanks. Empty rows are left out, as are those of
     empty cells but between others, and before the names of the columns lines of comment (``#``),
     Excel's ``sep=;`` and blank ones.
@@ -153,10 +160,12 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]], str]:
     rows = rows[filled[0] : filled[-1] + 1] if filled else []
     columns = _column_names(rows[0]) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
-    if any(map(_ONE_NUMBER.fullmatch, twice)):
-        raise csv.Error("its first line holds numbers, and no names of columns")
+    are_numbers = len(columns) > 1 and all(map(_ONE_NUMBER.fullmatch, columns))
+    if are_numbers or any(map(_ONE_NUMBER.fullmatch, twice)):
+        raise csv.Error(NO_NAMES)
     if twice:
-        raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out")
+        blanks = "; names of several words are several, for blanks separate" * (delimiter == " ")
+        raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out{blanks}")
     return columns, rows[1:], delimiter
 
 
@@ -172,7 +181,7 @@ def first_words(content: bytes) -> set[str]:
 
 def _column_names(cells: Iterable[str]) -> tuple[str, ...]:
     names = [cell.strip() for cell in cells]
-    joined = [_with_unit(_NEXT_WORD.sub("_", name).lower()) for name in names]
+    joined = [_with_unit(_NUMBER_OF.sub("", _NEXT_WORD.sub("_", name).lower())) for name in names]
     counts = Counter(joined)
     plain = (_with_unit(name.lower()) for name in names)
     return tuple(j if counts[j] == 1 else p for j, p in zip(joined, plain, strict=True))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, warn_of_left_out
 from phasenet_keras.io.index import as_list, check_path, expand_paths, natural_key
+from phasenet_keras.io.labels.first_breaks import FIRST_BREAK_COLUMNS
 from phasenet_keras.io.labels.rows import (
     LabelTable,
     is_label_table,
@@ -99,6 +100,10 @@ def label_table(labels: Labels) -> LabelTable:
     among = set(meant)
     _say_passed_over([path for path in files if path not in among])
     tables = [read_label_table(path) for path in meant]
+    if len(tables) > 1 and {*FIRST_BREAK_COLUMNS} <= {*tables[0].columns}:
+        raise FormatError(
+            f"{said_of_files(meant)}: each sgt file numbers its own shots, give one at a time"
+        )
     for table in tables[1:]:
         if table.columns != tables[0].columns:
             raise FormatError(

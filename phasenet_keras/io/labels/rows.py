@@ -5,21 +5,25 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
+from phasenet_keras.io.labels.first_breaks import first_breaks
 from phasenet_keras.io.labels.row_columns import (
     ARRIVAL_COLUMNS,
     FILE_COLUMNS,
+    FIRST_BREAK,
     NUMBER_COLUMNS,
     SAMPLE_COLUMNS,
     VALUE_COLUMNS,
 )
 from phasenet_keras.io.labels.row_numbers import check_points, rows_without_fillers
 from phasenet_keras.io.no_waveforms import NOTE, metadata_kind
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import (
     decoded,
     first_cell,
@@ -55,12 +59,14 @@ class LabelTable:
         rows: cells by lower-case column name; without the header.
         columns: names, lower case.
         phase_column: of a table of one arrival a row.
+        column_of_p: of such a table without a column of phases; its arrivals are P.
     """
 
     path: Path
     rows: tuple[Mapping[str, str], ...]
     columns: tuple[str, ...]
     phase_column: str | None = None
+    column_of_p: str | None = None
 
     @property
     def sample_columns(self) -> dict[str, str]:
@@ -82,8 +88,9 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     r"""Read a table separated by commas, semicolons, tabs or blanks.
 
     Where commas do not separate, a comma between two digits of a number is a decimal comma. Rows
-    of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases. A row
-    of empty cells is none, but for tables of arrivals alone, whose rows are in order.
+    of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases, all
+    that of P without ``phase``. A row of empty cells is none, but for tables of arrivals alone,
+    whose rows are in order.
 
     Raises:
         FormatError: if it cannot be read as text, has a column twice, or a row has cells beyond
@@ -98,7 +105,7 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
         >>> table.sample_columns, table.rows[0]["itp"]
         ({'P': 'itp'}, '100')
     """
-    columns, cells, delimiter = read_table(path)
+    columns, cells, delimiter = _first_breaks(path) or read_table(path)
     if not {*columns} <= {*NUMBER_COLUMNS, ""}:
         cells = list(filter(any, cells))
     for number, row in enumerate(cells, start=1):
@@ -114,6 +121,17 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     return _by_phase(LabelTable(Path(path), tuple(rows), columns))
 
 
+def _first_breaks(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]], str] | None:
+    """Return what `read_table` does, of an sgt file; None for others."""
+    with suppress(OSError):  # said when it is read as another table
+        try:
+            found = first_breaks(decoded(Path(path).read_bytes()))
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from error
+        return (*found, " ") if found else None
+    return None
+
+
 def is_label_table(path: Path) -> bool:
     """Tell by its columns if a file is a table of labels, or is to be one and is damaged."""
     try:
@@ -121,6 +139,8 @@ def is_label_table(path: Path) -> bool:
         text = decoded(content)
         if "\0" in text or metadata_kind(path, content) == NOTE:
             return False
+        if first_breaks(text):
+            return True
         table = _by_phase(LabelTable(path, (), split_table(text)[0]))
     except OSError:  # reading it says what is wrong
         return True
@@ -136,18 +156,20 @@ def _by_phase(table: LabelTable) -> LabelTable:
     values = {
         kind: name for name, kind in reversed([*VALUE_COLUMNS.items()]) if name in table.columns
     }
-    if table.sample_columns or not phase_column or not values or _has_dates(table):
+    if table.sample_columns or not values or _has_dates(table):
         return table
+    prefixes = {phase: f"{phase.lower()}_" for phase in SAMPLE_COLUMNS}
     names = {
-        phase: {f"{phase.lower()}_{kind}": column for kind, column in values.items()}
-        for phase in SAMPLE_COLUMNS
+        phase: {f"{prefix}{kind}": column for kind, column in values.items()}
+        for phase, prefix in (prefixes if phase_column else {"P": FIRST_BREAK}).items()
     }
     rows = []
     for row in table.rows:
-        own = names.get(phase_of(row[phase_column]) or "", {})
+        own = names.get(phase_of(row[phase_column]) or "" if phase_column else "P", {})
         rows.append({**row, **{name: row[column] for name, column in own.items()}})
     columns = (*table.columns, *(name for of_phase in names.values() for name in of_phase))
-    return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
+    found = replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
+    return found if phase_column else replace(found, column_of_p=values[next(iter(values))])
 
 
 def _has_dates(table: LabelTable) -> bool:
@@ -177,8 +199,8 @@ def numbered_rows(table: LabelTable) -> Rows:
             no-break blank or a point of thousands in a number.
 
     Warns:
-        RecordWarning: for rows of other phases and columns of weights, and as
-            `rows_without_fillers`.
+        RecordWarning: for rows of other phases, for phases that no column tells, for columns of
+            weights, and as `rows_without_fillers`.
     """
     _refuse_signs(table)
     check_points(table)
@@ -186,6 +208,11 @@ def numbered_rows(table: LabelTable) -> Rows:
     warn_of_weights(table.path, table.columns, cells)
     rows = rows_without_fillers(table)
     numbered: Rows = list(enumerate(rows, start=1))
+    if table.column_of_p:
+        say(
+            f"{table.path}: no column tells the phase (phase): all arrivals ({table.column_of_p}) "
+            "are taken for P"
+        )
     if table.phase_column is None:
         return numbered
     phases = [row[table.phase_column] for row in rows]
