@@ -31,6 +31,7 @@ from phasenet_keras.io.labels.rows import is_label_table, read_label_table
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.labels.understood import said_of_columns, said_of_later_names
+from phasenet_keras.io.matlab import is_matlab
 from phasenet_keras.io.obspy_events import NoLabelsError
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import headers_of, say
@@ -355,4 +356,4 @@ def _is_of_samples(file: Path, paths: Sequence[Path]) -> bool:
 def _is_hdf5(path: Path) -> bool:
     import h5py
 
-    return path.is_file() and h5py.is_hdf5(path)
+    return path.is_file() and h5py.is_hdf5(path) and not is_matlab(path)

@@ -80,7 +80,7 @@ GATHER_COLUMNS = (*SHOT_COLUMNS, "gather")
 # The number of a trace in its file, or in its shot where the file holds several.
 TRACE_IN_FILE = "trace_in_file"
 # A seismograph's channels, and what stands on the ground, may be numbered in another way.
-RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone")
+RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone", "sensor")
 TRACE_COLUMNS = ("trace", "trace_number", TRACE_IN_FILE, *RECEIVER_COLUMNS)
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
 NUMBER_COLUMNS = {
