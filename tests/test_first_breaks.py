@@ -118,9 +118,10 @@ def test_first_breaks_that_may_count_from_two_times_are_refused(tmp_path, name):
 
 def test_first_breaks_in_samples_or_of_files_that_begin_at_0_need_no_more(tmp_path):
     write_shots(tmp_path / "shots")
-    found, said, _ = labels_of(tmp_path, TABLE.format("sample", 121, 130, 140.5), "picks.csv")
-    assert found["1002-0002"] == {"P": (140.5,)}
-    assert "all arrivals (sample) are taken for P" in said
+    text = TABLE.format("First Break (samples)", 121, 130, 140.5)
+    assert labels_of(tmp_path, text, "picks.csv")[0]["1002-0002"] == {"P": (140.5,)}
+    with pytest.raises(FormatError, match=r"understood shot, geophone, sample\. A row is of"):
+        labels_of(tmp_path, TABLE.format("Sample No.", 121, 130, 140.5), "picks.csv")
     for path in (tmp_path / "shots").iterdir():
         rows = np.loadtxt(path)
         np.savetxt(path, rows + [0.05, 0, 0, 0], header="Time (s) S1 S2 S3")

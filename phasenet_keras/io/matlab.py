@@ -98,7 +98,8 @@ def _record(
         shapes = ", ".join(f"{n} {a.shape}" for n, a in arrays.items() if a.ndim) or "none"
         raise FormatError(
             f"{path} should hold one array of sensors and samples, and its sampling rate, fs; it "
-            f"holds these arrays of numbers: {shapes}"
+            f"holds these arrays of numbers: {shapes} (fields of a struct s count when saved by "
+            "save('a.mat', '-struct', 's'))"
         )
     [name] = found
     data = np.atleast_2d(arrays[name])

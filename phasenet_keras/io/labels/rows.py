@@ -19,6 +19,7 @@ from phasenet_keras.io.labels.row_columns import (
     FIRST_BREAK,
     NUMBER_COLUMNS,
     SAMPLE_COLUMNS,
+    TIME_NAMES_S,
     VALUE_COLUMNS,
 )
 from phasenet_keras.io.labels.row_numbers import check_points, rows_without_fillers
@@ -152,10 +153,9 @@ def is_label_table(path: Path) -> bool:
 def _by_phase(table: LabelTable) -> LabelTable:
     """Give rows of one arrival each the column of their phase; other tables stay as they are."""
     phase_column = table.first_of(COLUMNS["phase"])
-    # By what they are: of two names of one the first counts.
-    values = {
-        kind: name for name, kind in reversed([*VALUE_COLUMNS.items()]) if name in table.columns
-    }
+    # A sample without a phase may be one of rock. By what they are: of two names the first counts.
+    known = VALUE_COLUMNS if phase_column else dict(zip(TIME_NAMES_S, TIME_NAMES_S, strict=True))
+    values = {kind: name for name, kind in reversed([*known.items()]) if name in table.columns}
     if table.sample_columns or not values or _has_dates(table):
         return table
     prefixes = {phase: f"{phase.lower()}_" for phase in SAMPLE_COLUMNS}
