@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.hdf5_files import opened
+from phasenet_keras.io.hdf5_files import is_of_matlab, opened
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES
 from phasenet_keras.io.rates import rate_of
 from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
@@ -18,28 +18,16 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Stream
 
-__all__ = ["is_matlab"]
-
 MAGIC = b"MATLAB "
-# MATLAB's version 7.3 is HDF5 behind a text of so many bytes, which begins so.
-MAGIC_HDF5 = b"MATLAB 7.3"
 # What a vector of the times of the samples may be called, in s.
 TIMES = ("t", "time", "time_s")
 NUMBERS = "iufb"
 
 
-def is_matlab(path: Path) -> bool:
-    """Tell by its first bytes if a file is MATLAB's, of version 5 to 7.3."""
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
-
-
 def _variables(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of numbers in a file, without sides of length 1."""
     values: Mapping[str, Any]
-    with path.open("rb") as file:
-        is_hdf5 = file.read(len(MAGIC_HDF5)) == MAGIC_HDF5
-    if is_hdf5:  # the sides are in the other order there
+    if is_of_matlab(path):  # the sides are in the other order there
         with opened(path) as hdf5:
             values = {name: np.transpose(item[()]) for name, item in hdf5.items() if _is_full(item)}
     else:
