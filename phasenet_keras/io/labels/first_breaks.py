@@ -33,10 +33,12 @@ def first_breaks(text: str) -> tuple[tuple[str, ...], list[list[str]]] | None:
         (('position_of_shot', 'position_of_geophone', 'p_after_trigger_s'), [['1', '2', '0.013']])
         >>> first_breaks("fname,itp\na.txt,100\n")
     """
+    n_positions = _count([text.lstrip().partition("\n")[0]], 0)
+    if n_positions < 1:
+        return None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    n_positions = _count(lines, 0)
     positions = [number for number in range(1, len(lines)) if not lines[number].startswith("#")]
-    if not 0 < n_positions < len(positions):
+    if n_positions >= len(positions):
         return None
     at = positions[n_positions]
     n_rows = _count(lines, at)
