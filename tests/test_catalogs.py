@@ -152,7 +152,7 @@ def test_an_event_without_an_id_has_the_same_name_at_every_reading(tmp_path):
 
 def test_a_catalogue_without_picks_says_how_to_get_them(tmp_path):
     Catalog([Event()]).write(str(tmp_path / "events.xml"), format="QUAKEML")
-    with pytest.raises(FormatError, match=r"1 events and no picks.*includearrivals"):
+    with pytest.raises(FormatError, match=r"1 event and no picks.*includearrivals"):
         read_arrivals(tmp_path / "events.xml")
 
 
@@ -186,7 +186,7 @@ def test_a_pick_of_seisans_weight_4_is_left_out_before_any_location(tmp_path):
 def test_a_list_of_events_has_no_picks(tmp_path):
     text = "time,latitude,longitude,depth,mag,magType,id,place,type\n"
     text += "2012-01-01T00:00:00.040Z,42,13,10,2.1,ml,us7,Here,earthquake\n"
-    with pytest.raises(FormatError, match=r"events\.csv holds 1 events and no picks: ask for them"):
+    with pytest.raises(FormatError, match=r"events\.csv holds 1 event and no picks: ask for them"):
         read_arrivals(write_text(tmp_path / "events.csv", text))
     # A table of picks may say where its stations are.
     rows = (

@@ -319,3 +319,15 @@ def test_a_column_of_weights_is_said_once(tmp_path, text):
 def test_weights_that_are_all_alike_tell_nothing_apart(tmp_path, recwarn):
     numbered_rows(table_of(tmp_path, "fname,itp,weight\nt0.txt,100,1\nt1.txt,100,1\n"))
     assert not [one for one in recwarn if "not used" in str(one.message)]
+
+
+def test_what_is_no_text_is_no_table(tmp_path):
+    (tmp_path / "picks.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(128) + b"\0\1,\0\2,\0")
+    with pytest.raises(FormatError, match=r"picks\.mat is a MATLAB file: write its arrivals as a"):
+        read_label_table(tmp_path / "picks.mat")
+    (tmp_path / "picks.xlsx").write_bytes(b"PK\3\4\0\0,  ,  \n1,2,3\n")
+    with pytest.raises(FormatError, match=r"picks\.xlsx is a workbook .*: save the sheet as CSV"):
+        read_label_table(tmp_path / "picks.xlsx")
+    (tmp_path / "picks.bin").write_bytes(b"\0\1,\0\1,\0\1\n")
+    with pytest.raises(FormatError, match=r"picks\.bin is no text, as a table should be"):
+        read_label_table(tmp_path / "picks.bin")

@@ -103,6 +103,15 @@ def test_a_blank_in_a_time_between_blanks_moves_no_cell(tmp_path):
         (b"PK\x03\x04[Content_Types].xml", "a workbook .* save the sheet as CSV"),
         (b"PAR1\x15\x04", "a Parquet table: write it as CSV"),
         (b"A03 IPU0 2403010800 0.20        0.25ES 1\n" * 3, "HYPO71, which is not read: write its"),
+        (
+            b"202203010312 61248 5580  7E5100  231 80\nBH01 GE  GLZ IPU0202203010312  852   0\n",
+            "a phase file of HypoInverse, which is not read: .*, or as phases of hypoDD",
+        ),
+        (
+            b"22 3 1  312  6.12 48.9300N   7.8500E   2.31   0.80\nBH01  P0  2.40BH01  S1  4.79\n",
+            r"a phase file of VELEST \(CNV\), which is not read: write its arrivals as a table",
+        ),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64\0\1\2", "a MATLAB file: .*writetable in MATLAB"),
     ],
 )
 def test_files_of_other_kinds_are_named_with_what_to_do(tmp_path, content, words):

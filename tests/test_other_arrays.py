@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from reading import noise
+from scipy.io import savemat
 from sources import read_hdf5, run
 
 from phasenet_keras import read_waveforms
@@ -80,7 +81,11 @@ def test_hdf5_of_arrays_is_refused_once_and_says_what_it_holds(tmp_path, capsys)
             lambda p: np.save(p, np.ones((8, 50))),
             "here, but a NumPy array, which numpy.load",
         ),
-        ("a.mat", lambda p: p.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(500)), "scipy.io.loadmat"),
+        (
+            "a.mat",
+            lambda p: savemat(p, {"x": np.ones((2, 8, 50)), "fs": 1e6}),
+            r"x \(2, 8, 50\) should be of sensors and more samples than these",
+        ),
         (
             "a.csv",
             lambda p: p.write_text("x;S1;S2\n0,1;5,0;6\n0,2;4;3\n"),

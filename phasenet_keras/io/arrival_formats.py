@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from phasenet_keras.io.channels import sensor_of
-from phasenet_keras.io.no_waveforms import CATALOGUES, metadata_kind
-from phasenet_keras.io.seiscomp import loose_picks, seiscomp_root, with_origin_references
+from phasenet_keras.io.obspy_events import (
+    ACCEPTED,
+    Entry,
+    NoLabelsError,
+    catalogue_entries,
+    no_picks,
+)
 from phasenet_keras.io.text_tables import (
     EVENT_COLUMNS,
     NOT_A_NUMBER,
@@ -25,14 +27,8 @@ from phasenet_keras.io.text_tables import (
 )
 from phasenet_keras.types import FormatError
 
-if TYPE_CHECKING:
-    from obspy import Catalog, UTCDateTime
-    from obspy.core.event import Event, Pick
+__all__ = ["codes_of", "entries_of", "has_times"]
 
-__all__ = ["Entry", "NoLabelsError", "codes_of", "entries_of", "has_times"]
-
-# In our QuakeML the event that holds the picks of none.
-NO_EVENT_ID = "smi:local/picks"
 SNUFFLER_MAGIC = "# Snuffler Markers File Version"
 # Columns of a table, in the order in which they are looked for; capitals do not matter.
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -52,14 +48,8 @@ ONE_A_ROW = ("station", "phase", "time")
 OF_EVENTS = {"id", "time", "type", "latitude", "longitude", "depth"}
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
-ACCEPTED = (
-    "Accepted are catalogues that ObsPy reads (QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc "
-    "observations, Snuffler marker files, and tables with columns station, phase and time (UTC)"
-)
-
 _CLOCK = re.compile(r"\d{1,2}:\d")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
-_GENERATED_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds, error
 # (kind and size), coda, amplitude, period, and perhaps a weight before any location.
 _NLLOC_LINE = re.compile(
@@ -67,28 +57,6 @@ _NLLOC_LINE = re.compile(
     r"(?P<date>\d{8})\s+(?P<hour>\d{2})(?P<minute>\d{2})\s+(?P<second>\d+\.?\d*)\s+[A-Z]{3}\s"
     r"(?:\s*\S+){0,4}\s*(?P<weight>\S*)"
 )
-
-# Station, onset, P, first motion, weight, date, hour, minute and second: HYPO71, and HYPOELLIPSE.
-_HYPO71_LINE = re.compile(r".{4}[IE ]P.[ 0-4] \d{10}[ \d]{2}\d?\.\d")
-
-
-class NoLabelsError(FormatError):
-    """A file is neither a table nor a catalogue of arrivals, as far as can be told."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What a file says of one arrival, before it is checked, or its problem; see `Arrival`."""
-
-    where: str
-    time: UTCDateTime | str
-    phase: str = ""
-    network: str = ""
-    station: str = ""
-    event: str = ""
-    rank: int = 0
-    sensor: str = ""
-    problem: str = ""
 
 
 def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
@@ -100,7 +68,8 @@ def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
 
     Raises:
         NoLabelsError: if it is of no known format.
-        FormatError: if it is damaged, or a catalogue without picks.
+        NoPicksError: if it is a catalogue without picks.
+        FormatError: if it is damaged.
 
     Example:
         >>> table = b"station,phase,time\nXX.A,Pg,2020-01-01T00:00:10\n"
@@ -117,7 +86,7 @@ def entries_of(content: bytes, path: Path) -> Iterator[Entry]:
         table = _table_entries(text, path)
     except csv.Error as error:  # the first line of a Nordic file may have a number twice
         return _catalogue_or_raise(content, path, error)
-    return _catalogue_entries(content, path) if table is None else table
+    return catalogue_entries(content, path) if table is None else table
 
 
 def codes_of(station: str) -> tuple[str, str]:
@@ -235,7 +204,7 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     if not is_one_a_row and ("station" not in found or not phases):
         return None
     if is_one_a_row and {columns[found[role]] for role in ONE_A_ROW} < OF_EVENTS <= set(columns):
-        raise _no_picks(path, len(filled))
+        raise no_picks(path, len(filled))
     warn_of_weights(path, columns, filled)
     return _row_entries(rows, found, phases, len(columns))
 
@@ -277,122 +246,9 @@ def _dated(cells: Mapping[str, str], role: str) -> str:
 def _catalogue_or_raise(content: bytes, path: Path, error: csv.Error) -> Iterator[Entry]:
     """Yield the picks of a catalogue; what is none is a table that cannot be read, or a note."""
     try:
-        yield from _catalogue_entries(content, path)
+        yield from catalogue_entries(content, path)
     except NoLabelsError:
         is_table = first_words(content) & {name for names in COLUMNS.values() for name in names}
         raise (FormatError if is_table else NoLabelsError)(
             f"{path} is no readable table of arrivals: {error}. {ACCEPTED}"
         ) from error
-
-
-def _catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
-    from obspy import read_events
-
-    seiscomp = seiscomp_root(content)
-    readable = content if seiscomp is None else with_origin_references(seiscomp)
-    try:
-        # As a file object: a path would be a pattern to ObsPy.
-        catalogue = read_events(io.BytesIO(readable))
-    except Exception as error:  # a damaged file may make any library raise anything
-        raise _unknown(content, path) from error
-    if not catalogue.events and metadata_kind(path, content[:1000]) not in CATALOGUES:
-        raise _unknown(content, path)  # ObsPy takes any text that begins with "Event ID" for one
-    loose = [] if seiscomp is None else [Entry(*item) for item in loose_picks(seiscomp)]
-    yield from loose
-    if not loose and not any(event.picks for event in catalogue):
-        raise _no_picks(path, len(catalogue))
-    unused = _unused_picks(catalogue)
-    for number, event in enumerate(catalogue, start=1):
-        # ObsPy invents another id at every reading where the file has none.
-        name = str(event.resource_id)
-        for generated in _GENERATED_ID.findall(name):
-            name = name.replace(generated, f"{path.stem}-{number}")
-        name = "" if name == NO_EVENT_ID else name
-        located = {
-            str(arrival.pick_id): arrival.phase
-            for origin in event.origins
-            for arrival in origin.arrivals
-        }
-        preferred = _preferred(event)
-        for count, pick in enumerate(event.picks, start=1):
-            phase = pick.phase_hint or located.get(str(pick.resource_id)) or ""
-            if pick.evaluation_status == "rejected":
-                phase = f"{phase} rejected"
-            elif str(pick.resource_id) in unused:
-                phase = f"{phase} of weight 0"
-            seed, where = pick.waveform_id, f"event {number}, pick {count}"
-            network, station = (seed.network_code, seed.station_code) if seed else ("", "")
-            # Some formats write blanks for a code that is not known, ObsPy's GSE2 reader XX.
-            network = (network or "").strip()
-            if network == "XX" and getattr(event, "_format", "") == "GSE2":
-                network = ""
-            station = (station or "").strip()
-            sensor = "" if seed is None or seed.location_code is None else sensor_of(seed.id)
-            rank = _rank(pick, preferred)
-            yield Entry(where, pick.time or "", phase, network, station, name, rank, sensor)
-
-
-def _unknown(content: bytes, path: Path) -> FormatError:
-    """Return the error for what is no catalogue, or a damaged one."""
-    if kind := _other_kind(content):
-        return FormatError(f"{path} is {kind}")
-    is_damaged = metadata_kind(path, content[:1000]) in CATALOGUES
-    return (FormatError if is_damaged else NoLabelsError)(
-        f"{path} is no file of arrivals known here. {ACCEPTED}. It begins with "
-        f"{decoded(content[:40])!r}"
-    )
-
-
-def _no_picks(path: Path, n_events: int) -> FormatError:
-    return FormatError(
-        f"{path} holds {n_events} events and no picks: ask for them when you download a catalogue "
-        "(QuakeML, includearrivals=true)"
-    )
-
-
-def _unused_picks(catalogue: Catalog) -> set[str]:
-    """Return the ids of picks that have the weight 0 in every location, if others have more."""
-    weights: dict[str, float] = {}
-    for event in catalogue:
-        unused = {str(pick.resource_id) for pick in event.picks if _is_of_no_weight(pick)}
-        for arrival in (item for origin in event.origins for item in origin.arrivals):
-            weight = 1.0 if arrival.time_weight is None else arrival.time_weight
-            pick = str(arrival.pick_id)
-            weights[pick] = max(0.0 if pick in unused else weight, weights.get(pick, 0.0))
-    if not any(weights.values()):
-        return set()
-    return {pick for pick, weight in weights.items() if not weight}
-
-
-def _is_of_no_weight(pick: Pick) -> bool:
-    """Tell if a reader gave a pick SEISAN's weight 4, before any location: it has none."""
-    weight = getattr(pick, "extra", {}).get("nordic_pick_weight", {})
-    return str(weight.get("value", "")) == "4"
-
-
-def _other_kind(content: bytes) -> str:
-    """Say what a file is that is often given and not read, and what to do with it."""
-    if content.startswith(b"PK\x03\x04") or content.startswith(b"\xd0\xcf\x11\xe0"):
-        return "a workbook (Excel, LibreOffice) or an archive: save the sheet as CSV, and give that"
-    if content.startswith(b"PAR1"):
-        return "a Parquet table: write it as CSV, and give that"
-    if any(map(_HYPO71_LINE.match, decoded(content[:1000]).splitlines()[:5])):
-        return (
-            "a phase file of HYPO71, which is not read: write its arrivals as a table with columns "
-            "station, phase, time (UTC) and event, or as QuakeML with the program it comes from"
-        )
-    return ""
-
-
-def _preferred(event: Event) -> set[str]:
-    """Return the picks of the preferred origin, or of the only one."""
-    wanted = str(event.preferred_origin_id)
-    origins = [origin for origin in event.origins if str(origin.resource_id) == wanted]
-    if not origins and len(event.origins) == 1:
-        origins = event.origins
-    return {str(arrival.pick_id) for origin in origins for arrival in origin.arrivals}
-
-
-def _rank(pick: Pick, preferred: set[str]) -> int:
-    """Count a manual pick before others, then one of the preferred origin."""
-    return 2 * (pick.evaluation_mode != "manual") + (str(pick.resource_id) not in preferred)

@@ -11,8 +11,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.arrival_formats import Entry, codes_of, entries_of
+from phasenet_keras.io.arrival_formats import codes_of, entries_of
 from phasenet_keras.io.channels import sensor_of
+from phasenet_keras.io.obspy_events import Entry
 from phasenet_keras.io.parts import JoinedRecord, joint_event
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import TIME_IN_WORDS, date_time

@@ -20,6 +20,7 @@ __all__ = [
     "DAMAGE",
     "NewHdf5",
     "attributes_of",
+    "is_of_matlab",
     "new_hdf5",
     "opened",
     "record_named",
@@ -31,6 +32,8 @@ __all__ = [
 DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
 # Deeper than any layout; a link to a group above would have no end.
 MAX_DEPTH = 6
+# MATLAB's version 7.3 is HDF5 behind a text that begins so.
+MATLAB = b"MATLAB 7.3"
 
 
 def opened(path: Path) -> h5py.File:
@@ -45,6 +48,12 @@ def opened(path: Path) -> h5py.File:
         return h5py.File(path)
     except OSError as error:
         raise FormatError(f"{path} is no readable HDF5 file: {error}") from error
+
+
+def is_of_matlab(path: Path) -> bool:
+    """Tell by its first bytes if a file is MATLAB's, of version 7.3."""
+    with path.open("rb") as file:
+        return file.read(len(MATLAB)) == MATLAB
 
 
 def record_names(path: Path) -> list[str]:

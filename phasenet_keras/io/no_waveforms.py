@@ -73,7 +73,6 @@ PACKED = (
     (257, b"ustar", "tar"),
 )
 MAGIC = {
-    b"MATLAB 5.0": "a MATLAB file, which scipy.io.loadmat reads",
     b"\x93NUMPY": "a NumPy array, which numpy.load reads",
     b"TDSm": "a TDMS file, which npTDMS reads",
 }

@@ -9,9 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.arrival_formats import NO_EVENT_ID
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.new_files import beside_then_rename
+from phasenet_keras.io.obspy_events import NO_EVENT_ID
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.station_names import ANY, codes_of_pick, with_plain_stations

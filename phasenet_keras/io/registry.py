@@ -147,7 +147,12 @@ def register_reader(reader: Reader) -> Reader:
 
 def readers() -> tuple[Reader, ...]:
     """Return all formats, in the order in which they are tried."""
-    from phasenet_keras.io import arrays, hdf5_records, obspy_formats  # noqa: F401 - they register themselves
+    from phasenet_keras.io import (  # noqa: F401 - they register themselves
+        arrays,
+        hdf5_records,
+        obspy_formats,
+        sensor_arrays,
+    )
 
     return tuple(_READERS.values())
 

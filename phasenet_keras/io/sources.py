@@ -8,8 +8,9 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.arrival_formats import COLUMNS, NoLabelsError, has_times
+from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import PHASES
+from phasenet_keras.io.hdf5_files import is_of_matlab
 from phasenet_keras.io.index import check_path, expand_paths, natural_key
 from phasenet_keras.io.labels.csv_tables import csv_parts, hdf5_table_parts, npz_parts
 from phasenet_keras.io.labels.cutting import cut_around_arrivals
@@ -30,6 +31,7 @@ from phasenet_keras.io.labels.rows import is_label_table, read_label_table
 from phasenet_keras.io.labels.specfem import find_specfem_runs, specfem_parts
 from phasenet_keras.io.labels.timed import HeaderScan, scan_headers, timed_parts
 from phasenet_keras.io.labels.understood import said_of_columns, said_of_later_names
+from phasenet_keras.io.obspy_events import NoLabelsError
 from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import headers_of, say
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
@@ -353,4 +355,4 @@ def _is_of_samples(file: Path, paths: Sequence[Path]) -> bool:
 def _is_hdf5(path: Path) -> bool:
     import h5py
 
-    return path.is_file() and h5py.is_hdf5(path)
+    return path.is_file() and h5py.is_hdf5(path) and not is_of_matlab(path)

@@ -19,6 +19,7 @@ __all__ = [
     "NOT_A_NUMBER",
     "NO_SAMPLES",
     "are_fillers",
+    "binary_kind",
     "decoded",
     "event_in",
     "first_cell",
@@ -47,6 +48,21 @@ _WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
 # So many of their values are said.
 MOST_SAID = 3
 DELIMITERS = ",;\t|"
+NO_NAMES = (
+    "its first line holds numbers, and no names of columns: write these above it, such as fname, "
+    "trace and p_ms"
+)
+# What tables are kept in that are no text, by their first bytes, and what to do with them.
+WORKBOOK = "a workbook (Excel, LibreOffice) or an archive: save the sheet as CSV, and give that"
+BINARY = {
+    b"PK\x03\x04": WORKBOOK,
+    b"\xd0\xcf\x11\xe0": WORKBOOK,
+    b"PAR1": "a Parquet table: write it as CSV, and give that",
+    b"MATLAB ": (
+        "a MATLAB file: write its arrivals as a table (writetable in MATLAB, or in Python "
+        "scipy.io.loadmat and numpy.savetxt), and give that"
+    ),
+}
 # A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
 _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"
 _WITH_COMMA = re.compile(
@@ -68,6 +84,8 @@ _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 # Where a word of a column's name ends and another begins: PickTime, Pick Time, pick-time; P-S is a
 # difference.
 _NEXT_WORD = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=\w)[ -]+(?=[A-Za-z]{2})")
+# The end of a name such as Trace No. or Shot #.
+_NUMBER_OF = re.compile(r"(?<=\w)(?:[_ ]n[or]\.|[_ ]?#)$")
 
 
 def decoded(content: bytes) -> str:
@@ -85,6 +103,16 @@ def decoded(content: bytes) -> str:
         return content.decode("latin-1")
 
 
+def binary_kind(content: bytes) -> str:
+    """Say in what other form than text a table may be, and what to do; empty where it is none.
+
+    Example:
+        >>> binary_kind(b"PAR1"), binary_kind(b"fname,itp")
+        ('a Parquet table: write it as CSV, and give that', '')
+    """
+    return next((kind for magic, kind in BINARY.items() if content.startswith(magic)), "")
+
+
 def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]]]:
     """Return what `split_table` does of a file.
 
@@ -92,7 +120,11 @@ def read_table(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[st
         FormatError: if it cannot be read as a table.
     """
     try:
-        return split_table(decoded(Path(path).read_bytes()))
+        content = Path(path).read_bytes()
+        text, kind = decoded(content), binary_kind(content)
+        if kind or "\0" in text:
+            raise FormatError(f"{path} is {kind or 'no text, as a table should be'}")
+        return split_table(text)
     except FileNotFoundError as error:
         raise FormatError(f"{path} cannot be read: no such file") from error
     except (OSError, csv.Error) as error:
@@ -103,7 +135,8 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
     r"""Return the names of the columns, lower case, and the cells of each row.
 
     A unit in brackets becomes the end of a column's name, ``P (us)`` is ``p_us``, and words are
-    joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, where no other column is called so.
+    joined, ``PickTime`` and ``Pick Time`` are ``pick_time``, ``Trace No.`` is ``trace``, where no
+    other column is called so.
     Commas, semicolons, tabs or | separate, else blanks; where commas do not, a comma between two
     digits of a number is a decimal comma, and becomes a point. Before the names of the columns
     lines of comment (``#``), Excel's ``sep=;`` and blank ones are left out, and what is empty at
@@ -129,10 +162,12 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
     rows = rows[filled[0] : filled[-1] + 1] if filled else []
     columns = _column_names(rows[0]) if rows else ()
     twice = [name for name, count in Counter(columns).items() if name and count > 1]
-    if any(map(_ONE_NUMBER.fullmatch, twice)):
-        raise csv.Error("its first line holds numbers, and no names of columns")
+    are_numbers = len(columns) > 1 and all(map(_ONE_NUMBER.fullmatch, columns))
+    if are_numbers or any(map(_ONE_NUMBER.fullmatch, twice)):
+        raise csv.Error(NO_NAMES)
     if twice:
-        raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out")
+        blanks = "; names of several words are several, for blanks separate" * (delimiter == " ")
+        raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out{blanks}")
     rows = rows[1:]
     return columns, rows if delimiter == "," else [[*map(with_point, row)] for row in rows]
 
@@ -149,7 +184,7 @@ def first_words(content: bytes) -> set[str]:
 
 def _column_names(cells: Iterable[str]) -> tuple[str, ...]:
     names = [cell.strip() for cell in cells]
-    joined = [_with_unit(_NEXT_WORD.sub("_", name).lower()) for name in names]
+    joined = [_with_unit(_NUMBER_OF.sub("", _NEXT_WORD.sub("_", name).lower())) for name in names]
     counts = Counter(joined)
     plain = (_with_unit(name.lower()) for name in names)
     return tuple(j if counts[j] == 1 else p for j, p in zip(joined, plain, strict=True))

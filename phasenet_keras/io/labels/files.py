@@ -9,15 +9,16 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from phasenet_keras.io.arrival_formats import NoLabelsError
 from phasenet_keras.io.catalogs import Arrival, Span, arrivals_of, warn_of_left_out
 from phasenet_keras.io.index import as_list, check_path, expand_paths, natural_key
+from phasenet_keras.io.labels.first_breaks import FIRST_BREAK_COLUMNS
 from phasenet_keras.io.labels.rows import (
     LabelTable,
     is_label_table,
     no_direct_phase,
     read_label_table,
 )
+from phasenet_keras.io.obspy_events import NoLabelsError, NoPicksError
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.wording import first_of, some
@@ -99,6 +100,10 @@ def label_table(labels: Labels) -> LabelTable:
     among = set(meant)
     _say_passed_over([path for path in files if path not in among])
     tables = [read_label_table(path) for path in meant]
+    if len(tables) > 1 and {*FIRST_BREAK_COLUMNS} <= {*tables[0].columns}:
+        raise FormatError(
+            f"{said_of_files(meant)}: each sgt file numbers its own shots, give one at a time"
+        )
     for table in tables[1:]:
         if table.columns != tables[0].columns:
             raise FormatError(
@@ -116,7 +121,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
     An event's name that files use for arrivals far apart in time is several events: they get the
     names of their files. Else it is one event, whose phases, stations or pickers have a file each.
     What is not named itself, but met in a folder or by a pattern, is passed over if it is no table
-    or catalogue.
+    or catalogue, or a catalogue without picks.
 
     Raises:
         FormatError: if no file can be read, see `read_arrivals`, or there are arrivals but none is
@@ -128,7 +133,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
     files, named = label_files(labels), _named(labels)
     found: dict[Path, list[Arrival]] = {}
     bad: list[str] = []
-    passed_over: dict[Path, NoLabelsError] = {}
+    passed_over: dict[Path, FormatError] = {}
     others: Counter[str] = Counter()
     for path in files:
         try:
@@ -136,7 +141,7 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
         except FormatError as error:
             if len(files) == 1:
                 raise
-            if isinstance(error, NoLabelsError) and path not in named:
+            if isinstance(error, NoLabelsError | NoPicksError) and path not in named:
                 passed_over[path] = error
             else:
                 bad.append(str(error))
@@ -145,9 +150,12 @@ def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:
         others += of_file
     where = said_of_files(files)
     if not found:
-        text = f"none of {where} can be used; {first_of(bad or [*passed_over.values()])}"
-        raise FormatError(text) if bad else NoLabelsError(text)
-    _say_passed_over([*passed_over])
+        without_picks = _of_kind(passed_over, NoPicksError)
+        meant = [*bad, *(passed_over[path] for path in without_picks)]
+        text = f"none of {where} can be used; {first_of(meant or [*passed_over.values()])}"
+        raise FormatError(text) if meant else NoLabelsError(text)
+    _say_passed_over(_of_kind(passed_over, NoLabelsError))
+    _say_passed_over(_of_kind(passed_over, NoPicksError), "of events without picks")
     if others and not any(found.values()):
         raise no_direct_phase(where, others)
     warn_of_left_out(where, [], others)
@@ -195,11 +203,15 @@ def _named(labels: Labels) -> set[Path]:
     return {Path(item) for item in given_labels(labels)}
 
 
-def _say_passed_over(files: Sequence[Path]) -> None:
+def _of_kind(errors: Mapping[Path, FormatError], kind: type[FormatError]) -> list[Path]:
+    return [path for path, error in errors.items() if isinstance(error, kind)]
+
+
+def _say_passed_over(files: Sequence[Path], what: str = "no table or catalogue") -> None:
     if files:
         say(
-            f"--labels: {len(files)} {'files are' if len(files) > 1 else 'file is'} no table or "
-            f"catalogue, and passed over: {some(path.name for path in files)}"
+            f"--labels: {len(files)} {'files are' if len(files) > 1 else 'file is'} {what}, "
+            f"and passed over: {some(path.name for path in files)}"
         )
 
 

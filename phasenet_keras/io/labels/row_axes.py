@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, TIME_COLUMNS_S, UNITS_S
+from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, FIRST_BREAK, TIME_COLUMNS_S, UNITS_S
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import say
@@ -114,7 +114,8 @@ def samples_of_times(values: Sequence[float], column: str, wave: Waveform) -> tu
         wave: the record.
 
     Raises:
-        FormatError: if they count from the trigger, and the record does not say when that was.
+        FormatError: if they count from the trigger, and the record does not say when that was; or
+            nothing says what they count from, and it matters.
 
     Warns:
         RecordWarning: if they count from the first sample, and the record has another time 0.
@@ -147,8 +148,14 @@ def _zero_sample(wave: Waveform, column: str) -> float:
     zero_sample = -begin_s * wave.sampling_rate
     if is_after_trigger:
         return zero_sample
+    unit = column.rpartition("_")[2]
+    if abs(zero_sample) >= LEAST_OFFSET_SAMPLES and column.startswith(FIRST_BREAK):
+        raise FormatError(
+            f"nothing says what its time counts from: name the column p_{unit} (since the first "
+            f"sample) or p_{AFTER_TRIGGER}{unit} (since trigger or shot), which are "
+            f"{abs(begin_s) / UNITS_S[unit]:.6g} {unit} apart in {wave.source or wave.station}"
+        )
     if abs(zero_sample) >= LEAST_OFFSET_SAMPLES:
-        unit = column.rpartition("_")[2]
         say(  # the same for P and S
             f"times in the table count from the first sample of a record, "
             f"{abs(begin_s) / UNITS_S[unit]:.6g} {unit} ({abs(zero_sample):.6g} samples) "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from phasenet_keras.io.catalogs import PHASES
-
 __all__ = [
     "AFTER_TRIGGER",
     "ARRIVAL_COLUMNS",
     "DISTANCE_COLUMNS",
     "FIELD_RECORD_COLUMNS",
     "FILE_COLUMNS",
+    "FIRST_BREAK",
     "GATHER_COLUMNS",
     "NUMBER_COLUMNS",
     "RECEIVER_COLUMNS",
@@ -28,9 +27,16 @@ __all__ = [
     "VALUE_COLUMNS",
 ]
 
+# A first break is a P; nothing says what its time counts from, but for that since the trigger.
+FIRST_BREAK = "first_break_"
+# What the column of a phase begins with.
+PREFIXES: Mapping[str, tuple[str, ...]] = {"P": ("p_", FIRST_BREAK), "S": ("s_",)}
 # Columns of an arrival in samples, by phase, in the order in which they are looked for.
 SAMPLE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "P": ("p_sample", "p_index", "itp", "p_idx", "p_arrival_sample", "trace_p_arrival_sample"),
+    "P": (
+        *("p_sample", "p_index", "itp", "p_idx", "p_arrival_sample", "trace_p_arrival_sample"),
+        f"{FIRST_BREAK}sample",
+    ),
     "S": ("s_sample", "s_index", "its", "s_idx", "s_arrival_sample", "trace_s_arrival_sample"),
 }
 MOST_NAMED = 4
@@ -51,14 +57,14 @@ TIME_NAMES_S: Mapping[str, float] = {
 }
 # By column, in the order in which they are looked for.
 TIME_COLUMNS_S: Mapping[str, float] = {
-    f"{phase.lower()}_{name.removeprefix(left_out)}": unit_s
-    for phase in PHASES
+    f"{prefix}{name.removeprefix(left_out)}": unit_s
+    for prefix in (prefix for of_phase in PREFIXES.values() for prefix in of_phase)
     for left_out in ("", "time_")
     for name, unit_s in TIME_NAMES_S.items()
 }
 # All columns of an arrival, in the order in which they are looked for: samples come before times.
 ARRIVAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    phase: (*names, *(name for name in TIME_COLUMNS_S if name.startswith(f"{phase.lower()}_")))
+    phase: (*names, *(name for name in TIME_COLUMNS_S if name.startswith(PREFIXES[phase])))
     for phase, names in SAMPLE_COLUMNS.items()
 }
 # Columns of tables with one arrival a row, beside that of its phase, and what they are by phase.
@@ -74,7 +80,7 @@ GATHER_COLUMNS = (*SHOT_COLUMNS, "gather")
 # The number of a trace in its file, or in its shot where the file holds several.
 TRACE_IN_FILE = "trace_in_file"
 # A seismograph's channels, and what stands on the ground, may be numbered in another way.
-RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone")
+RECEIVER_COLUMNS = ("channel_number", "receiver", "channel", "chan", "geophone", "sensor")
 TRACE_COLUMNS = ("trace", "trace_number", TRACE_IN_FILE, *RECEIVER_COLUMNS)
 DISTANCE_COLUMNS = ("offset_m", "distance_m")
 NUMBER_COLUMNS = {

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -34,7 +34,12 @@ from unicodedata import is_normalized, normalize
 from phasenet_keras.io.channel_files import ChannelFiles, channel_files
 from phasenet_keras.io.field_records import SHOT_HEADERS, shot_of_all, shots_of_traces
 from phasenet_keras.io.index import natural_key
-from phasenet_keras.io.labels.row_columns import FIELD_RECORD_COLUMNS, GATHER_COLUMNS
+from phasenet_keras.io.labels.first_breaks import FIRST_BREAK_COLUMNS, with_files
+from phasenet_keras.io.labels.row_columns import (
+    FIELD_RECORD_COLUMNS,
+    GATHER_COLUMNS,
+    TRACE_IN_FILE,
+)
 from phasenet_keras.io.labels.row_order import against_order, columns_of_names, name_in
 from phasenet_keras.io.labels.row_stations import Find, files_by, stations_of_rows
 from phasenet_keras.io.labels.row_traces import names_of, shot_in
@@ -84,6 +89,7 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     Warns:
         RecordWarning: for files without a row, and rows that are taken in the order of the files.
     """
+    table = _with_gathers(table, paths)
     rows = _spelt_as(paths, numbered_rows(table))
     cells = [row for _, row in rows]
     channels = channel_files(paths)
@@ -128,6 +134,16 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
         )
     _check_order(table, rows, paths)
     return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
+
+
+def _with_gathers(table: LabelTable, paths: Sequence[Path]) -> LabelTable:
+    """Name file and trace of each first break of an sgt file; other tables stay as they are."""
+    if not {*FIRST_BREAK_COLUMNS} <= {*table.columns}:
+        return table
+    readers, _ = _readers(paths, FIRST_BREAK_COLUMNS[0], len(table.rows))
+    n_traces = {path: len(headers_of(path)) for path in sorted(readers, key=natural_key)}
+    rows = with_files(table.path, table.rows, n_traces)
+    return replace(table, rows=tuple(rows), columns=(*table.columns, "fname", TRACE_IN_FILE))
 
 
 def _spelt_as(paths: Sequence[Path], rows: Rows) -> Rows:

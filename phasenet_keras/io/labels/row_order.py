@@ -24,8 +24,8 @@ Cells = Mapping[str, str]
 GROUP_COLUMNS = (*EVENT_COLUMNS, *GATHER_COLUMNS)
 # Columns that say something else of a record than which it is.
 _OF_RECORDS = {*NUMBER_COLUMNS, *COLUMNS["phase"], "split", ""}
-# Those that name something else than a file.
-_OF_OTHERS = {*GATHER_COLUMNS, *TRACE_COLUMNS, "station", "network"}
+# Those that name something else than a file; one that a sensor has may be called after it.
+_OF_OTHERS = {*GATHER_COLUMNS, *TRACE_COLUMNS, "station", "network"} - {"sensor"}
 # What sensors and stations are called; times, words, remarks and hashes are no codes.
 _CODE = re.compile(r"([A-Z\d]{1,2}\.)?([A-Z]{1,5}|[^\W\d_]{0,8}[-_.]?\d{1,4})")
 # And files, or channels (XX.A..HHZ), which are not those here: their names tell them by then.

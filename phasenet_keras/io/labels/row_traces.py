@@ -216,10 +216,10 @@ def _column_of_numbers(
 
 
 def _numbers_traces(rows: Sequence[Mapping[str, str]], column: str) -> bool:
-    """Tell if a column of a known name has numbers; channels of seismometers have codes."""
+    """Tell if a column of a known name has numbers; channels and sensors may have codes."""
     cells = [row[column] for row in rows if row.get(column)]
     return bool(cells) and (
-        column != "channel" or all(name_key(cell).isdecimal() for cell in cells)
+        column not in ("channel", "sensor") or all(name_key(cell).isdecimal() for cell in cells)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from os import PathLike
@@ -12,15 +13,19 @@ from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.catalogs import listed, phase_of, warn_of_left_out
+from phasenet_keras.io.labels.first_breaks import first_breaks
 from phasenet_keras.io.labels.row_columns import (
     ARRIVAL_COLUMNS,
     FILE_COLUMNS,
+    FIRST_BREAK,
     NUMBER_COLUMNS,
     SAMPLE_COLUMNS,
+    TIME_NAMES_S,
     VALUE_COLUMNS,
 )
 from phasenet_keras.io.labels.row_numbers import check_points, rows_without_fillers
 from phasenet_keras.io.no_waveforms import NOTE, metadata_kind
+from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import (
     decoded,
     first_cell,
@@ -57,6 +62,7 @@ class LabelTable:
         columns: names, lower case.
         phase_column: of a table of one arrival a row.
         numbers: of the rows in the file, where empty ones count, too; none: they count from 1.
+        column_of_p: of such a table without a column of phases; its arrivals are P.
     """
 
     path: Path
@@ -64,6 +70,7 @@ class LabelTable:
     columns: tuple[str, ...]
     phase_column: str | None = None
     numbers: tuple[int, ...] = ()
+    column_of_p: str | None = None
 
     def numbered(self, rows: Iterable[Mapping[str, str]]) -> Rows:
         """Return rows, as many as the table has, with their numbers."""
@@ -88,8 +95,9 @@ class LabelTable:
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
     r"""Read a table separated by commas, semicolons, tabs or blanks.
 
-    Rows of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases.
-    A row of empty cells is none, but for tables of arrivals alone, whose rows are in order.
+    Rows of one arrival each (``phase`` and ``sample``, or ``time_s``) get columns of their phases,
+    all that of P without ``phase``. A row of empty cells is none, but for tables of arrivals alone,
+    whose rows are in order.
 
     Raises:
         FormatError: if it cannot be read as text, has a column twice, or a row has cells beyond
@@ -104,7 +112,7 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
         >>> table.sample_columns, table.rows[0]["itp"]
         ({'P': 'itp'}, '100')
     """
-    columns, cells = read_table(path)
+    columns, cells = _first_breaks(path) or read_table(path)
     is_bare = {*columns} <= {*NUMBER_COLUMNS, ""}
     numbered = [(n, row) for n, row in enumerate(cells, 1) if any(row) or (row and is_bare)]
     if wide := [f"row {n} has {len(row)} cells" for n, row in numbered if any(row[len(columns) :])]:
@@ -118,6 +126,16 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     return _by_phase(LabelTable(Path(path), rows, columns, numbers=numbers))
 
 
+def _first_breaks(path: str | PathLike[str]) -> tuple[tuple[str, ...], list[list[str]]] | None:
+    """Return what `read_table` does, of an sgt file; None for others."""
+    with suppress(OSError):  # said when it is read as another table
+        try:
+            return first_breaks(decoded(Path(path).read_bytes()))
+        except FormatError as error:
+            raise FormatError(f"{path}: {error}") from error
+    return None
+
+
 def is_label_table(path: Path) -> bool:
     """Tell by its columns if a file is a table of labels, or is to be one and is damaged."""
     try:
@@ -125,6 +143,8 @@ def is_label_table(path: Path) -> bool:
         text = decoded(content)
         if "\0" in text or metadata_kind(path, content) == NOTE:
             return False
+        if first_breaks(text):
+            return True
         table = _by_phase(LabelTable(path, (), split_table(text)[0]))
     except OSError:  # reading it says what is wrong
         return True
@@ -136,22 +156,23 @@ def is_label_table(path: Path) -> bool:
 def _by_phase(table: LabelTable) -> LabelTable:
     """Give rows of one arrival each the column of their phase; other tables stay as they are."""
     phase_column = table.first_of(COLUMNS["phase"])
-    # By what they are: of two names of one the first counts.
-    values = {
-        kind: name for name, kind in reversed([*VALUE_COLUMNS.items()]) if name in table.columns
-    }
-    if table.sample_columns or not phase_column or not values or _has_dates(table):
+    # A sample without a phase may be one of rock. By what they are: of two names the first counts.
+    known = VALUE_COLUMNS if phase_column else dict(zip(TIME_NAMES_S, TIME_NAMES_S, strict=True))
+    values = {kind: name for name, kind in reversed([*known.items()]) if name in table.columns}
+    if table.sample_columns or not values or _has_dates(table):
         return table
+    prefixes = {phase: f"{phase.lower()}_" for phase in SAMPLE_COLUMNS}
     names = {
-        phase: {f"{phase.lower()}_{kind}": column for kind, column in values.items()}
-        for phase in SAMPLE_COLUMNS
+        phase: {f"{prefix}{kind}": column for kind, column in values.items()}
+        for phase, prefix in (prefixes if phase_column else {"P": FIRST_BREAK}).items()
     }
     rows = []
     for row in table.rows:
-        own = names.get(phase_of(row[phase_column]) or "", {})
+        own = names.get(phase_of(row[phase_column]) or "" if phase_column else "P", {})
         rows.append({**row, **{name: row[column] for name, column in own.items()}})
     columns = (*table.columns, *(name for of_phase in names.values() for name in of_phase))
-    return replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
+    found = replace(table, rows=tuple(rows), columns=columns, phase_column=phase_column)
+    return found if phase_column else replace(found, column_of_p=values[next(iter(values))])
 
 
 def _has_dates(table: LabelTable) -> bool:
@@ -181,8 +202,8 @@ def numbered_rows(table: LabelTable) -> Rows:
             no-break blank or a point of thousands in a number.
 
     Warns:
-        RecordWarning: for rows of other phases and columns of weights, and as
-            `rows_without_fillers`.
+        RecordWarning: for rows of other phases, for phases that no column tells, for columns of
+            weights, and as `rows_without_fillers`.
     """
     _refuse_signs(table)
     check_points(table)
@@ -190,6 +211,11 @@ def numbered_rows(table: LabelTable) -> Rows:
     warn_of_weights(table.path, table.columns, cells)
     rows = rows_without_fillers(table)
     numbered = table.numbered(rows)
+    if table.column_of_p:
+        say(
+            f"{table.path}: no column tells the phase (phase): all arrivals ({table.column_of_p}) "
+            "are taken for P"
+        )
     if table.phase_column is None:
         return numbered
     phases = [row[table.phase_column] for row in rows]

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import repeat
 
 from phasenet_keras.io.arrival_formats import COLUMNS, has_times
 from phasenet_keras.io.labels.row_columns import (
@@ -38,8 +39,11 @@ UNITS = {*UNITS_S, "ns", "sample", "index", "m", "km"}
 NO_ARRIVALS = {"start", "begin", "end", "origin", "duration", "length", "depth", "dt"}
 # Words that say S: s, ts, its. Others, such as onset, are no S, which comes second.
 SAYS_S = re.compile(r"(?:^|[^a-z])(?:i?t)?s")
+SAYS_TRIGGER = re.compile("trigger|shot")
 # How alike a name is to the one that may be meant; of the same unit less will do.
 ALIKE, ALIKE_IN_UNIT = 0.6, 0.5
+# Of a table no column of which is understood, so many have to be like one that is.
+LEAST_ALIKE = 2
 # So many lines of title may come before the names.
 LINES_OF_TITLE = 20
 
@@ -52,16 +56,18 @@ def said_of_columns(columns: Sequence[str]) -> str:
         understood station; not understood p, s
         >>> print(said_of_columns(["ffid", "channel", "fb_ms"]).partition(". ")[0])
         understood ffid, channel; not understood fb_ms (p_ms?)
+        >>> print(said_of_columns(["shots", "traces", "pck_ms"]).partition(". A")[0])
+        not understood shots (shot?), traces (trace?), pck_ms (p_ms?)
         >>> said_of_columns(["colour", "shape"])
         ''
     """
     understood = [name for name in columns if name in (*ARRIVALS, *OTHERS)]
     others = [name for name in columns if name and name not in understood]
-    if not understood:
+    guessed = [_with_nearest(name) for name in others]
+    if not understood and sum(map(str.endswith, guessed, repeat("?)"))) < LEAST_ALIKE:
         return ""
-    said = f"understood {some(understood, 5)}"
-    if others:
-        said += f"; not understood {some(map(_with_nearest, others), 5)}"
+    parts = {"understood": understood, "not understood": guessed}
+    said = "; ".join(f"{what} {some(names, 5)}" for what, names in parts.items() if names)
     if has_times(columns) and not set(columns) & set(COLUMNS["station"]):
         return (
             f"{said}. Times (UTC) go to the records of their station: a column station is wanted; "
@@ -106,7 +112,7 @@ def _with_nearest(name: str) -> str:
         other
         for other in (ARRIVALS if has_unit else (*ARRIVALS, *OTHERS))
         if not has_unit or other.endswith(f"_{unit}")
-        if AFTER_TRIGGER not in other or "trigger" in name
+        if AFTER_TRIGGER not in other or SAYS_TRIGGER.search(name)
         if not other.startswith(("s_", "its")) or SAYS_S.search(stem or name)
     ]
     ratios = [SequenceMatcher(None, name, other).ratio() for other in known]

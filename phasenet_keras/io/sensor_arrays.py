@@ -1,0 +1,118 @@
+"""MATLAB's files of an array of sensors and samples, and its rate: the traces of a gather."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasenet_keras.io.hdf5_files import is_of_matlab, opened
+from phasenet_keras.io.no_waveforms import OTHER_SHAPES
+from phasenet_keras.io.rates import rate_of
+from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
+from phasenet_keras.io.text_columns import are_even
+from phasenet_keras.types import FormatError
+
+if TYPE_CHECKING:
+    from obspy import Stream
+
+MAGIC = b"MATLAB "
+# What a vector of the times of the samples may be called, in s.
+TIMES = ("t", "time", "time_s")
+NUMBERS = "iufb"
+
+
+def _variables(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of numbers in a file, without sides of length 1."""
+    values: Mapping[str, Any]
+    if is_of_matlab(path):  # the sides are in the other order there
+        with opened(path) as hdf5:
+            values = {name: np.transpose(item[()]) for name, item in hdf5.items() if _is_full(item)}
+    else:
+        from scipy.io import loadmat
+
+        values = loadmat(path)
+    arrays = {n: np.squeeze(v) for n, v in values.items() if isinstance(v, np.ndarray)}
+    return {name: array for name, array in arrays.items() if array.dtype.kind in NUMBERS}
+
+
+def _is_full(item: Any) -> bool:
+    """Tell if a node of HDF5 is a variable of MATLAB's that holds numbers; an empty one is none."""
+    if not hasattr(item, "shape") or "MATLAB_empty" in item.attrs:
+        return False
+    return item.attrs.get("MATLAB_class", b"double") not in (b"char", b"cell")
+
+
+def _read(path: Path, headers_only: bool) -> Stream:
+    """Read the array of the most samples; its longer side is that of the samples."""
+    from obspy import Stream, Trace, UTCDateTime
+
+    arrays = _variables(path)
+    name, data, times = _record(arrays, path)
+    scalars = {n: float(array) for n, array in arrays.items() if array.ndim == 0}
+    rate = rate_of(scalars, scalars.get)
+    header: dict[str, Any] = {"channel": "", "starttime": UTCDateTime(0)}
+    if times is not None:
+        rate = float(f"{(len(times) - 1) / (times[-1] - times[0]):.9g}")
+        header |= {"starttime": UTCDateTime(0) + float(times[0]), "zero_time": UTCDateTime(0)}
+    if rate is None:
+        raise FormatError(
+            f"{path} has no sampling rate: save it in a variable fs, in Hz, beside {name} (in "
+            f"MATLAB save('{path.name}', 'fs', '-append'))"
+        )
+    return Stream(
+        Trace(np.ascontiguousarray(values), {**header, "sampling_rate": rate}) for values in data
+    )
+
+
+def _record(
+    arrays: Mapping[str, np.ndarray], path: Path
+) -> tuple[str, np.ndarray, np.ndarray | None]:
+    """Return the name of the array of a file's samples, it as (sensors, samples), and its times.
+
+    Raises:
+        FormatError: if there is none, or several may be meant.
+
+    Warns:
+        FormatNote: where nothing but its longer side tells which is that of the samples.
+    """
+    times = next((arrays[name] for name in arrays if _is_times(name, arrays[name])), None)
+    n_samples = max((max(a.shape) for a in arrays.values() if a.ndim and a is not times), default=0)
+    n_samples = n_samples if times is None else len(times)
+    found = [n for n, a in arrays.items() if n_samples in a.shape and a is not times]
+    if n_samples < 2 or len(found) != 1:
+        shapes = ", ".join(f"{n} {a.shape}" for n, a in arrays.items() if a.ndim) or "none"
+        raise FormatError(
+            f"{path} should hold one array of sensors and samples, and its sampling rate, fs; it "
+            f"holds these arrays of numbers: {shapes} (fields of a struct s count when saved by "
+            "save('a.mat', '-struct', 's'))"
+        )
+    [name] = found
+    data = np.atleast_2d(arrays[name])
+    if data.ndim > 2 or data.shape[0] == data.shape[1]:
+        raise FormatError(
+            f"{path}: {name} {data.shape} should be of sensors and more samples than these: "
+            f"{OTHER_SHAPES}"
+        )
+    if data.shape[0] == n_samples:
+        data = data.T
+    if times is None and len(data) > 1:
+        say("MATLAB: the longer side of an array is taken for the samples of sensors", FormatNote)
+    return name, data, times
+
+
+def _is_times(name: str, array: np.ndarray) -> bool:
+    return name.lower() in TIMES and array.ndim == 1 and are_even(array.astype(np.float64))
+
+
+register_reader(
+    Reader(
+        "MATLAB, a sensor each",
+        (".mat",),
+        lambda path, head: head.startswith(MAGIC),
+        _read,
+        one_trace_one_station=True,
+    )
+)
