@@ -47,10 +47,15 @@ __all__ = [
     "GroupRun",
     "by_group",
     "network_facts",
+    "options_of",
     "pick_archive",
     "plan_archive",
     "said_of",
 ]
+
+# Options that are no part of what picks depend on: `network_facts` has the preset, and the weights
+# as they are; engines differ by rounding.
+BESIDE = ("preset", "follow", "engine")
 
 
 @dataclass(frozen=True)
@@ -222,10 +227,14 @@ def _settings_of(
     picker: Picker, selection: Selection, part_s: float, block_bytes: int
 ) -> list[object]:
     """Return all that picks depend on but the files."""
-    options = (picker.min_distance_s, picker.sampling, picker.missing, picker.chunk_samples)
-    thresholds = sorted(picker.thresholds.items())
     network = (digest_of_code(), *network_facts(picker))
-    return [network, options, thresholds, selection, part_s, block_bytes]
+    return [network, options_of(picker), selection, part_s, block_bytes]
+
+
+def options_of(picker: Picker) -> tuple[tuple[str, Any], ...]:
+    """Return all options of a picker that picks depend on beside its network, by name."""
+    options = {**picker.options(), "thresholds": tuple(sorted(picker.thresholds.items()))}
+    return tuple((name, value) for name, value in options.items() if name not in BESIDE)
 
 
 def network_facts(picker: Picker) -> tuple[object, ...]:
