@@ -14,12 +14,12 @@ from sources import T0, labelled, noise, run, splits_of, write_text_files
 from phasenet_keras import Waveform, assign_splits
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
-from phasenet_keras.training.demands import check_no_leak
+from phasenet_keras.training.demands import check_no_leak, check_test
 from phasenet_keras.training.grouping import event_length_s, groups_of, tied_groups
 from phasenet_keras.training.splits import (
     check_leakage,
     choose_split_by,
-    digest_of,
+    digests_of,
     facts_of,
     split_facts,
 )
@@ -230,7 +230,7 @@ def test_two_of_five_times_validate():
 
 
 def with_digest(record):
-    return replace(facts_of(record), digest=digest_of(record))
+    return replace(facts_of(record), digests=digests_of(record))
 
 
 def test_no_split_is_advised_that_training_refuses():
@@ -247,6 +247,26 @@ def test_no_split_is_advised_that_training_refuses():
     train, dev = ([r for r in by_station if r.split == split] for split in ("train", "dev"))
     with pytest.raises(ConfigError, match="5 events are in training and validation"):
         check_no_leak(train, dev)
+
+
+def test_a_channel_in_common_makes_a_copy_in_all_that_asks():
+    """Splits, what is told of them, and training that would refuse them follow one rule."""
+    records = []
+    for n in range(60):
+        data = noise(n, 300, 3)
+        data[:, 2] = noise(n % 30, 300, 1)[:, 0]
+        data[:, :2] *= n < 30
+        wave = Waveform(data, 100.0, "1970-01-01", ("E", "N", "Z"), f"XX.S{n}..HH")
+        records.append(LabelledWaveform(wave, {"P": (100,)}, f"r{n}", event=f"e{n // 30}-{n % 10}"))
+    found = assign_splits(records, "event")
+    assert {r.split for r in found} == {"train", "dev", "test"}
+    assert [r.split for r in found[:30]] == [r.split for r in found[30:]]
+    assert check_leakage([with_digest(record) for record in found]) == []
+    mixed = [replace(r, split="test" if n < 2 else "train") for n, r in enumerate(found)]
+    said, *_ = check_leakage([with_digest(record) for record in mixed])
+    assert "2 pairs of records in two splits have the same samples: r0 (test) and r30" in said
+    with pytest.raises(ConfigError, match=r"2 test records hold the same samples .*: r0 of r30"):
+        check_test(mixed[30:], mixed[:2])
 
 
 def test_leaks_are_told(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +13,7 @@ from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.training.doctor import Finding, listed
 from phasenet_keras.training.grouping import NAMED, groups_of, names_of
-from phasenet_keras.training.splits import facts_of
+from phasenet_keras.training.splits import digests_of, facts_of
 from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
@@ -220,18 +219,16 @@ def _key(record: LabelledWaveform, field: str) -> tuple[Any, ...]:
 def identical_records(
     one: Sequence[LabelledWaveform], other: Sequence[LabelledWaveform]
 ) -> list[tuple[str, str]]:
-    """Return the records of two sets that share a channel, sample by sample.
-
-    Constant channels do not count. Copies that were cut, scaled or resampled are not found.
+    """Return the records of two sets that are copies, see `digests_of`.
 
     Returns:
         The names of each pair, or the stations where records have no names; one pair for each
         record of ``other`` that has a copy.
     """
-    ours = {digest: name_of(record) for record in one for digest in _digests(record)}
+    ours = {digest: name_of(record) for record in one for digest in digests_of(record)}
     pairs = []
     for record in other:
-        copies = [ours[digest] for digest in _digests(record) if digest in ours]
+        copies = [ours[digest] for digest in digests_of(record) if digest in ours]
         if copies:
             pairs.append((copies[0], name_of(record)))
     return pairs
@@ -240,11 +237,6 @@ def identical_records(
 def axis_of(record: LabelledWaveform | RecordFacts) -> RecordFacts | Waveform:
     """Return what has a record's sampling rate, duration and station."""
     return record if isinstance(record, RecordFacts) else record.waveform
-
-
-def _digests(record: LabelledWaveform) -> list[bytes]:
-    columns = [column for column in record.waveform.data.T if np.ptp(column) > 0]
-    return [hashlib.sha256(np.ascontiguousarray(c).tobytes()).digest() for c in columns]
 
 
 def name_of(record: LabelledWaveform | RecordFacts) -> str:

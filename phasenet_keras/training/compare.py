@@ -40,7 +40,7 @@ from phasenet_keras.training.picked import PickedRecord, RecordTimes, times_of
 from phasenet_keras.training.splits import (
     LEAST_GROUPS_FOR_TWO,
     choose_split_by,
-    digest_of,
+    digests_of,
     drawn_groups,
     facts_of,
     kept_together,
@@ -210,7 +210,7 @@ with splits, or ask for folds
                     "ask for folds"
                 )
         return [parts]
-    facts = [replace(facts_of(record), digest=digest_of(record)) for record in records]
+    facts = [replace(facts_of(record), digests=digests_of(record)) for record in records]
     by = choose_split_by(facts)
     groups = tied_groups(facts, by)
     if "" in groups:

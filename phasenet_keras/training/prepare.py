@@ -278,7 +278,7 @@ def _finish(
     bad, notes = [*stage.bad, *others], list(stage.notes)
     if not rows:
         return Prepared([], bad, notes, [], "")
-    facts = [facts_of_row(row["meta"], row["digest"]) for row in rows]
+    facts = [facts_of_row(row["meta"], row.get("digests", ())) for row in rows]
     try:
         split_by, splits = _splits(facts, settings)
     except ConfigError as error:  # those that are missing may be among the skipped
