@@ -368,3 +368,7 @@ def test_names_of_shot_and_receiver_are_proposed_as_they_are(tmp_path, capsys, n
     assert main(["correct", str(table)]) == 2
     said = "".join(capsys.readouterr().err.split())
     assert f"--namessuchas'{pattern}'" in said
+    geometry = write(tmp_path / "geometry.csv", "shot,receiver,x\n,77,1\n77,,0\n")
+    assert main(["correct", str(table), "--geometry", geometry]) == 2
+    said = "".join(capsys.readouterr().err.split())
+    assert f"--names,suchas'{pattern}',readsboth" in said

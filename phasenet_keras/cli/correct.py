@@ -196,6 +196,7 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
     from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
+    fitting = fitting_names(table.get("station_id", table["receiver"]).map(str))
     table = filled_up(table, geometry) if fill else table
     if geometry is None:
         if "offset_m" not in table and any(
@@ -205,7 +206,7 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
             raise ConfigError(
                 "without --geometry the offset is receiver number minus shot number; received "
                 f"shot '{shot}' and receiver '{receiver}': give --geometry, or --names such as "
-                f"'{fitting_names(table.get('station_id', table['receiver']).map(str))}'"
+                f"'{fitting}'"
             )
         return table
     table = with_offsets(table, geometry)
@@ -214,9 +215,9 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
         raise ConfigError(
             f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
             f"and receiver '{receiver}', the geometry has shots "
-            f"{some(geometry.sources)} and receivers {some(geometry.receivers)}; --names reads "
-            "both from names of files or stations; a file of several shots is to be split by shot "
-            "where its headers do not tell them apart"
+            f"{some(geometry.sources)} and receivers {some(geometry.receivers)}; --names, such as "
+            f"'{fitting}', reads both from names of files or stations; a file of several shots is "
+            "to be split by shot where its headers do not tell them apart"
         )
     return table
 
