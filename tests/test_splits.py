@@ -264,8 +264,8 @@ def test_a_channel_in_common_makes_a_copy_in_all_that_asks():
     assert check_leakage([with_digest(record) for record in found]) == []
     mixed = [replace(r, split="test" if n < 2 else "train") for n, r in enumerate(found)]
     said, *_ = check_leakage([with_digest(record) for record in mixed])
-    assert "2 pairs of records in two splits have the same samples: r0 (test) and r30" in said
-    with pytest.raises(ConfigError, match=r"2 test records hold the same samples .*: r0 of r30"):
+    assert "2 pairs of records in two splits that have the same samples: r0 (test) and r30" in said
+    with pytest.raises(ConfigError, match=r"2 test records with the same samples .*: r0 of r30"):
         check_test(mixed[30:], mixed[:2])
 
 
@@ -281,12 +281,14 @@ def test_leaks_are_told(tmp_path):
     assert said.startswith("warning: 1 of 1 gathers is in several splits: s")
     copy = with_digest(labelled(0, split="test"))
     said = check_leakage([fact(0, "train"), copy])
-    assert said[0] == "error: 1 names are used by several records: r0"
-    assert said[1].startswith("error: 1 pairs of records in two splits have the same samples: r0")
+    assert said[0] == "error: 1 name used by several records: r0"
+    assert said[1].startswith(
+        "error: 1 pair of records in two splits that have the same samples: r0"
+    )
     shifted = Waveform(noise(77, 300, 3), 100.0, T0 + 1001, tuple("ENZ"), "XX.A..HH")
     other = with_digest(LabelledWaveform(shifted, {}, name="shifted", split="test"))
     [said] = check_leakage([fact(1, "train"), other])
-    assert said.startswith("warning: 1 pairs of records in two splits are of one station and overl")
+    assert said.startswith("warning: 1 pair of records in two splits that are of one station and o")
     elsewhere = Waveform(noise(78, 300, 3), 100.0, T0, tuple("ENZ"), "XX.B..HH")
     third = LabelledWaveform(elsewhere, {}, name="b", event="c", split="test")
     both = [*clean, with_digest(third)]

@@ -11,6 +11,7 @@ import numpy as np
 from phasenet_keras.data.preprocess import arrange_channels
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.parts import RecordFacts
+from phasenet_keras.io.wording import counted
 from phasenet_keras.training.doctor import Finding, listed
 from phasenet_keras.training.grouping import NAMED, groups_of, names_of
 from phasenet_keras.training.splits import digests_of, facts_of
@@ -128,7 +129,7 @@ def check_split(
         remedy = f"label records of other {field}s" if is_one else f"split by {field}"
         yield Finding(
             f"{field}s in two splits",
-            f"{len(names)} {field}s are in training and validation, e.g. "
+            f"{counted(len(names), field)} in both training and validation, e.g. "
             f"{', '.join(names[:3])}, so that the validation loss says too little: {remedy}",
         )
     same = identical_records(train_records, dev_records)
@@ -136,8 +137,8 @@ def check_split(
         pairs = ", ".join(f"{one} and {other}" for one, other in same[:3])
         yield Finding(
             "waveforms in two splits",
-            f"{len(same)} validation records hold the same samples as training records, e.g. "
-            f"{pairs}: remove the copies, and split anew",
+            f"{counted(len(same), 'validation record')} with the same samples as training records, "
+            f"e.g. {pairs}: remove the copies, and split anew",
         )
 
 

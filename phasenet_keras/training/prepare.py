@@ -285,7 +285,7 @@ def _finish(
         raise ConfigError(f"{error}{_said_of_skipped(bad)}") from error
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
-        notes.append(f"the splits that {n_given} records had are not used")
+        notes.append(f"the splits of {counted(n_given, 'record')} are not used")
     if split_by and settings.split_by is None:
         notes += _said_of_events(facts, split_by)
     found = check_places(facts) + check_growth(row.get("growth", (0, 0)) for row in rows)
@@ -394,4 +394,4 @@ def _words(kind: tuple[str, float]) -> str:
 
 
 def _said(kind: tuple[str, float], count: int) -> str:
-    return f"{count} record{'s' if count > 1 else ''} of {_words(kind)}"
+    return f"{counted(count, 'record')} of {_words(kind)}"

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from phasenet_keras.io.parts import RecordFacts
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import counted, some
 from phasenet_keras.training.grouping import (
     NAMED,
     copies_of,
@@ -179,24 +179,24 @@ def check_leakage(facts: Sequence[RecordFacts]) -> list[str]:
     said = []
     twice = [name for name, count in Counter(fact.name for fact in facts).items() if count > 1]
     if twice:
-        said.append(f"error: {len(twice)} names are used by several records: {some(twice)}")
+        said.append(f"error: {counted(len(twice), 'name')} used by several records: {some(twice)}")
     copies = _across(facts, copies_of(facts))
     if copies:
         said.append(
-            f"error: {len(copies)} pairs of records in two splits have the same samples: "
-            f"{some(copies)}"
+            f"error: {counted(len(copies), 'pair')} of records in two splits that have the same "
+            f"samples: {some(copies)}"
         )
     overlaps = _across(facts, overlaps_of(facts))
     if overlaps:
         said.append(
-            f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
-            f"overlap in time: {some(overlaps)}"
+            f"warning: {counted(len(overlaps), 'pair')} of records in two splits that are of one "
+            f"station and overlap in time: {some(overlaps)}"
         )
     if twice := _twice_named(facts):
         said.append(
-            f"warning: {len(twice)} pairs of events in two splits seem to be one earthquake, by "
-            f"their arrivals: {some(twice)} (name them alike, or phasenet-keras prepare "
-            "--split-by time keeps them together)"
+            f"warning: {counted(len(twice), 'pair')} of events in two splits that seem to be one "
+            f"earthquake, by their arrivals: {some(twice)} (name them alike, or phasenet-keras "
+            "prepare --split-by time keeps them together)"
         )
     kinds = (*NAMED, "station", "time")
     return said + [text for by in kinds for text in _in_several(facts, by)]
