@@ -22,7 +22,7 @@ from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.record_names import name_source, shown_names
-from phasenet_keras.io.registry import LostNote, noted
+from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import DAY_S, Selection
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.picking.far_rates import said_of_far_rates
@@ -31,6 +31,7 @@ from phasenet_keras.picking.files import (
     Progress,
     StationSummary,
     chosen_paths,
+    notes_on,
 )
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of, digest_of_code
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
@@ -216,11 +217,7 @@ def _read_headers(
             if wanted:
                 blocks.append(replace(block, stations=wanted))
     # A block that cannot be read is a failure; a missing end, and records of no rate, are not.
-    are_notes = [
-        any(words in text for words in ("truncated", "samples left out")) for text in texts
-    ]
-    reports = zip(texts, are_notes, strict=True)
-    return blocks, [FileReport(path, text, failed=not is_note) for text, is_note in reports]
+    return blocks, notes_on(path, texts)
 
 
 def _settings_of(
@@ -320,8 +317,8 @@ class GroupRun:
         """Turn the warnings of records into notes on a file."""
         with noted() as texts:
             yield
-        for text in texts:
-            self._note(path, text, failed=isinstance(text, LostNote))
+        for report in notes_on(path, texts):
+            self._note(path, report.text, failed=report.failed)
 
     def _note(self, path: Path, text: str, failed: bool) -> None:
         self._facts.append({"path": str(path), "text": text, "failed": failed})
