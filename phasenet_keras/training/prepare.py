@@ -245,7 +245,8 @@ def _read_all(
     )
     stage.bad = [*source.bad, *stage.bad]
     if stage.n_unsure:
-        text = f"{stage.n_unsure} records hold several events, of which some have a P or S labelled"
+        text = f"{counted(stage.n_unsure, 'record')} with several events, of which some have a P "
+        text += "or S labelled"
         if settings.window_s is None:
             text += " and others not: what was not labelled is learned as noise (--window-s cuts"
             text += " windows, in which such a phase is not known)"
