@@ -104,8 +104,7 @@ def own_names(file: str, station: str, geometry: Geometry | None) -> OwnNames | 
     """Return the file, shot and trace number that a station is called after, as readers do.
 
     Args:
-        file: its name, with or without an ending; or FILE/RECORD of a data set: a record that is
-            called as its station does not say any more what file it was of.
+        file: its name, with or without an ending.
         station: of the record.
         geometry: that says where receivers of such numbers are; None: the numbers may be no places
             in a line. A receiver of the station's very name in it counts first.
@@ -118,13 +117,9 @@ def own_names(file: str, station: str, geometry: Geometry | None) -> OwnNames | 
         OwnNames(gather='line-0007', shot='7', trace='3')
         >>> own_names("shot_7/line.sgy", "line-0003", geometry).gather
         'shot_7/line'
-        >>> own_names("waveforms.hdf5/line-0007-0003", "line-0007-0003", geometry).shot
-        '7'
     """
     if geometry is None:
         return None
-    if Path(file).name == station:
-        return own_names_of_record(station, geometry)
     stems = "|".join(map(re.escape, (Path(file).name, Path(file).stem)))
     match = re.fullmatch(rf"((?:{stems})(?:-(\d+))?)-(\d+)", station) if file else None
     if match is None or geometry.receiver_names([station]) != [None]:
