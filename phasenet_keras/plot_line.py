@@ -67,7 +67,10 @@ def trace_of(result: StationResult) -> tuple[str, int] | None:
     """
     source = result.records[0].waveform.source if result.records else ""
     own = own_names(source, result.station, Geometry())
-    return (source + own.gather.removeprefix(Path(source).stem), int(own.trace)) if own else None
+    if own is None:
+        return None
+    shot = f"-{own.gather.rpartition('-')[2]}" if own.shot else ""
+    return f"{source}{shot}", int(own.trace)
 
 
 def plot_traces(results: Sequence[StationResult]) -> Figure:

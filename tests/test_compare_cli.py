@@ -184,7 +184,7 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, finder, capsys)
     assert main(command) == 0  # nothing is run again
     assert [path.stat().st_mtime_ns for path in results] == before
     fewer = [*command, "--strategies", "finetune", "--sizes", "8"]
-    words = "3 finished runs that are in the folder, of finetune, scratch, are not in this table: "
+    words = "left out of this table: 3 finished runs in the folder, of finetune, scratch: "
     assert words not in said(capsys)
     assert main(fewer) == 0
     assert f"note {words}" in said(capsys)

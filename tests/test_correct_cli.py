@@ -241,9 +241,10 @@ def test_what_cannot_be_corrected_ends_with_2_and_says_why(tmp_path, picks, line
     few = write(tmp_path / "few.csv", "shot,receiver,phase,sample\n1,1,P,60\n1,2,P,\n")
     assert "needs six picks" in refused(few, "--output", tmp_path / "x.csv")
     assert "no setting 'repotr'" in refused(picks, "--settings", "repotr")
-    assert "no such shots" in refused(
-        *(picks, "--plot", tmp_path / "f", "--plot-shots", "77", "--output", tmp_path / "x.csv")
-    )
+    figures = ("--plot", tmp_path / "f", "--output", tmp_path / "x.csv", "--plot-shots")
+    said = refused(picks, *figures, "1,11,77")
+    assert "no pick is of shot 11, 77; nearest to 11 are 12, 1" in said
+    assert not (tmp_path / "x.csv").exists()
     assert "need the time of each" in refused(
         picks, "--markers", tmp_path / "m", "--output", tmp_path / "x.csv"
     )
@@ -270,7 +271,7 @@ def test_of_two_records_of_a_shot_and_receiver_it_is_said_which_is_drawn(tmp_pat
     ) in " ".join("".join(capsys.readouterr()).split())
 
 
-@pytest.mark.parametrize(("shots", "drawn"), [("12", [12]), ("1, 12", [1, 12]), ("", [1, 12])])
+@pytest.mark.parametrize(("shots", "drawn"), [("12", [12]), ("01, 12", [1, 12]), ("", [1, 12])])
 def test_shots_to_be_drawn_may_have_blanks_between_them(shots, drawn, tmp_path, picks):
     corrected(tmp_path, picks, "--plot", tmp_path / "figures", "--plot-shots", shots)
     names = sorted(path.name for path in (tmp_path / "figures").iterdir())
@@ -368,3 +369,7 @@ def test_names_of_shot_and_receiver_are_proposed_as_they_are(tmp_path, capsys, n
     assert main(["correct", str(table)]) == 2
     said = "".join(capsys.readouterr().err.split())
     assert f"--namessuchas'{pattern}'" in said
+    geometry = write(tmp_path / "geometry.csv", "shot,receiver,x\n,77,1\n77,,0\n")
+    assert main(["correct", str(table), "--geometry", geometry]) == 2
+    said = "".join(capsys.readouterr().err.split())
+    assert f"--names,suchas'{pattern}',readsboth" in said

@@ -235,7 +235,7 @@ def test_copies_among_the_test_records_are_refused(tmp_path):
     def copies(records):
         return [replace(record, name=f"copy {record.name}") for record in records]
 
-    same = r"test records hold the same samples .*: copy r\d+ of r\d+"
+    same = r"test records? with the same samples .*: copy r\d+ of r\d+"
     for records in (onsets(2), onsets(2, 50)):
         test_records = [*onsets(4, 80), *copies(records)]
         with pytest.raises(ConfigError, match=f"2 {same}"):

@@ -175,7 +175,7 @@ def test_events_in_two_splits():
     ours, theirs = shots(4, event="e1", gather="g1"), shots(4, 50, event="e1", gather="g2")
     [finding] = check_split(ours, theirs)
     assert finding.name == "events in two splits"
-    assert "1 events are in training and validation, e.g. e1" in finding.text
+    assert "1 event in both training and validation, e.g. e1" in finding.text
     assert finding.text.endswith(": label records of other events")
     [finding, *_] = check_split([*ours, *shots(1, 90, event="e2")], ours)
     assert finding.text.endswith(": split by event")
@@ -250,5 +250,5 @@ def test_two_labels_of_one_onset_are_said():
     at = [{"P": (200, 202), "S": (400,)}, {"P": (200, 900)}, {"S": (300, 349.0, 800)}, {"P": (7,)}]
     found = check_places([LabelledWaveform(wave, a, name=f"r{n}") for n, a in enumerate(at)])
     assert names(found) == ["labelled twice", "labelled twice"]
-    assert found[0].text.startswith("1 records have two P less than 50 samples apart (r0)")
-    assert found[1].text.startswith("1 records have two S less than 50 samples apart (r2)")
+    assert found[0].text.startswith("1 record with two P less than 50 samples apart (r0)")
+    assert found[1].text.startswith("1 record with two S less than 50 samples apart (r2)")

@@ -254,6 +254,11 @@ def test_a_data_set_of_shots_of_one_file_has_receivers_by_their_numbers(tmp_path
     found = read_gather_records([tmp_path / "set"], geometry=geometry)
     wanted = [("101", "1"), ("101", "2"), ("102", "1"), ("102", "2")]
     assert [(shot, receiver) for shot, receiver, _ in found] == wanted
+    picks_of(tmp_path / "set", tmp_path / "p.csv")
+    table = read_gather_picks(tmp_path / "p.csv", geometry=geometry).table
+    names = zip(table["shot"].map(str), table["receiver"].map(str), strict=True)
+    assert [*names] == wanted
+    assert "waveforms.hdf5/line-0101-0001" in (tmp_path / "p.csv").read_text()
 
 
 def test_stations_of_one_shot_have_no_number_of_it(tmp_path):

@@ -94,15 +94,21 @@ def test_a_phase_that_nobody_has_and_a_time_behind_the_record_are_no_picks():
     assert foretold([short], known)[0].picks == ()
 
 
-def test_what_neighbours_tell_is_a_row_before_the_trained_network_and_a_finding():
-    """Records of noise: no network finds what lies on a straight line."""
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("of 2019", "of 2019"), ("of 2019, moved",) * 2, (NEIGHBOURS, f"parent {NEIGHBOURS}")],
+)
+def test_what_neighbours_tell_is_a_row_before_the_trained_network_and_a_finding(name, shown):
+    """Records of noise: no network finds what lies on a straight line, however it is called."""
+    parent = small_parent()
+    parent = parent.with_preset(replace(parent.preset, name=name))
     records = line({f"r{n}": 100.0 + 3 * n for n in range(20)})
     known, test = records[::2], records[1::2]
-    proof = before_and_after(small_parent(), small_parent(2), test, 5, known=known)
-    assert list(proof.scores)[-2:] == [NEIGHBOURS, TRAINED]
+    proof = before_and_after(parent, small_parent(2), test, 5, known=known)
+    assert list(proof.scores) == [shown, "regional", NEIGHBOURS, TRAINED]
     assert proof.scores[NEIGHBOURS]["P"].f1 == 1.0
     assert "looks at no waveform" in proof.text
-    assert NEIGHBOURS in proof.gains
+    assert f"F1 of '{TRAINED}' less that of '{NEIGHBOURS}': P " in proof.text
     [finding] = [f for f in proof.findings() if f.name == "neighbours say as much"]
     assert "mean F1 of 1.000 in the test records, the network that is kept 0.000" in finding.text
 

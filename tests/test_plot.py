@@ -301,6 +301,16 @@ def test_pick_draws_a_gather_a_shot_of_a_file_of_several(preset, tmp_path):
     assert drawn == {"line-0007.png", "line-0008.png"}
 
 
+def test_a_gather_of_one_of_two_files_of_a_name_is_called_by_its_folder_once(spike_net, tmp_path):
+    for day in ("day1", "day2"):
+        write_line(tmp_path / day, shots=(7, 8), n_traces=2)
+    events = pick_files(Picker(spike_net, sampling="reinterpret"), tmp_path)
+    traces = [trace_of(event) for event in events if isinstance(event, StationResult)]
+    places = [tmp_path / day / "line.su" for day in ("day1", "day2")]
+    gathers = [f"{place}-{shot}" for place in places for shot in ("0007", "0008")]
+    assert traces == [(gather, number) for gather in gathers for number in (1, 2)]
+
+
 def test_a_gather_is_of_one_shot_with_the_records_of_its_receivers():
     receivers = np.arange(1, 9)
     picks = pd.DataFrame({"shot": 1, "receiver": receivers, "phase": "P", "sample": 9 * receivers})

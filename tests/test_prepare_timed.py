@@ -131,11 +131,11 @@ def test_how_many_records_lack_a_phase_is_said(tmp_path, capsys):
     options = ["--labels", labels, "--window-s", 20]
     assert run(tmp_path / "in", *options, "--output", tmp_path / "set") == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "note 6 records hold several events, of which some" in said
+    assert "note 6 records with several events, of which some" in said
     assert "that phase is not known there" in said
     assert all(set(record.arrivals) == {"S"} for record in read_dataset(tmp_path / "set"))
     assert run(tmp_path / "in", *options, "--complete", "--output", tmp_path / "all") == 0
-    assert "hold several events" not in capsys.readouterr().out
+    assert "with several events" not in capsys.readouterr().out
     assert all(len(record.arrivals["P"]) == 1 for record in read_dataset(tmp_path / "all"))
 
 

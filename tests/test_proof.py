@@ -15,7 +15,7 @@ from phasenet_keras.models.contract import Preset
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import evaluate
-from phasenet_keras.training.proof import NOT_KEPT, TRAINED, Proof, before_and_after
+from phasenet_keras.training.proof import NOT_KEPT, TRAINED, Proof, Way, before_and_after
 from phasenet_keras.training.run_report import run_report
 from phasenet_keras.training.scores import RecordMatches, score_matches
 
@@ -123,7 +123,7 @@ def test_labels_that_are_late_by_a_constant_time_need_no_training(tmp_path):
     assert as_it_is.f1 == 0
     assert moved.f1 == pytest.approx(right.f1, abs=0.1)
     assert moved.f1 > 0.8
-    said = proof.shifts["run, moved"]
+    [said] = [one.shift for one in proof.ways if one.name == "run, moved"]
     assert said.startswith("P by +")
     assert f"'run, moved': {said}, which is how far its picks are from the labels" in proof.text
     [remark] = proof.remarks
@@ -135,14 +135,20 @@ def test_labels_that_are_late_by_a_constant_time_need_no_training(tmp_path):
     assert list(without.scores) == ["run", "regional"]
 
 
-def scored(f1_of):
-    """Scores of ten records with one label each, of which a share is found, by name."""
-    found = {}
+def ways(f1_of):
+    """Ways to pick ten records with one label each, of which a share is found, by name."""
+    found = []
     for name, f1 in f1_of.items():
-        n_hits = round(10 * f1)
-        matches = [RecordMatches(1, 1, (0.0,) * (n < n_hits), f"e{n}") for n in range(10)]
-        found[name] = {"P": score_matches("P", matches, 0.1, bootstrap=0)}
-    return found
+        whose = {"a": "parent", "b": "preset"}.get(name[0], "ours")
+        found.append(way(name, whose, range(round(10 * f1))))
+    return tuple(found)
+
+
+def way(name, whose, hits):
+    matches = [RecordMatches(1, 1, (0.0,) * (n in hits), f"e{n}") for n in range(10)]
+    shift = "P by +0.4 s" if name.endswith("moved") else ""
+    scores = {"P": score_matches("P", matches, 0.1, bootstrap=0)}
+    return Way(name, whose, scores, {"P": matches}, shift)
 
 
 DISAGREE = ["test and validation disagree"]
@@ -184,23 +190,26 @@ DISAGREE = ["test and validation disagree"]
     ],
 )
 def test_what_test_records_say_against_what_was_kept(f1_of, was_validated, names, words):
-    proof = Proof(scored(f1_of), parent="a", shifts={"a, moved": "P by +0.4 s"})
+    proof = Proof(ways(f1_of), is_kept=NOT_KEPT not in f1_of)
     found = proof.findings(was_validated=was_validated)
     assert [finding.name for finding in found] == names
     assert words in " ".join(finding.text for finding in found)
 
 
 @pytest.mark.parametrize(
-    ("interval", "words", "is_unsure"),
-    [((-0.4, -0.2), "use the parent", False), ((-0.4, 0.1), "too few records to tell", True)],
+    ("hits", "words", "is_unsure"),
+    [
+        (range(4), "P -0.500 (-0.800 to -0.200)), though {}: use the parent", False),
+        (range(6, 10), "P -0.500 (-0.900 to +0.000, may be chance)), though {}: too few", True),
+    ],
 )
-def test_what_is_more_than_chance_is_said_so(interval, words, is_unsure):
-    gains = {"a": (Difference("P", -0.3, interval, 9),)}
-    proof = Proof(scored({"a": 0.8, TRAINED: 0.5}), gains=gains, parent="a", advice="look again")
+def test_what_is_more_than_chance_is_said_so(hits, words, is_unsure):
+    before = way("a", "parent", range(9))
+    proof = Proof((before, way(TRAINED, "ours", hits)), advice="look again")
     [finding] = proof.findings()
-    assert words in finding.text
+    assert words.format("more in the validation records") in finding.text
     assert ("More test records would tell more; look again" in proof.text) == is_unsure
-    kept = replace(proof, scores=scored({"a": 0.8, NOT_KEPT: 0.5}))
+    kept = replace(proof, is_kept=False)
     assert "look again" not in kept.text
 
 
@@ -209,7 +218,8 @@ def test_a_parent_that_is_called_trained_keeps_its_row():
     parent = net.with_preset(replace(net.preset, name=TRAINED))
     proof = before_and_after(parent, small_parent(2), onsets(3), 10)
     assert list(proof.scores) == ["parent trained", "regional", TRAINED]
-    assert list(proof.gains) == ["parent trained", "regional"]
+    for name in ("parent trained", "regional"):
+        assert f"F1 of 'trained' less that of '{name}': P " in proof.text
 
 
 def test_the_command_that_is_advised_names_a_parent_by_what_finds_it(tmp_path):

@@ -14,12 +14,12 @@ from sources import T0, labelled, noise, run, splits_of, write_text_files
 from phasenet_keras import Waveform, assign_splits
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
-from phasenet_keras.training.demands import check_no_leak
+from phasenet_keras.training.demands import check_no_leak, check_test
 from phasenet_keras.training.grouping import event_length_s, groups_of, tied_groups
 from phasenet_keras.training.splits import (
     check_leakage,
     choose_split_by,
-    digest_of,
+    digests_of,
     facts_of,
     split_facts,
 )
@@ -230,7 +230,7 @@ def test_two_of_five_times_validate():
 
 
 def with_digest(record):
-    return replace(facts_of(record), digest=digest_of(record))
+    return replace(facts_of(record), digests=digests_of(record))
 
 
 def test_no_split_is_advised_that_training_refuses():
@@ -249,6 +249,26 @@ def test_no_split_is_advised_that_training_refuses():
         check_no_leak(train, dev)
 
 
+def test_a_channel_in_common_makes_a_copy_in_all_that_asks():
+    """Splits, what is told of them, and training that would refuse them follow one rule."""
+    records = []
+    for n in range(60):
+        data = noise(n, 300, 3)
+        data[:, 2] = noise(n % 30, 300, 1)[:, 0]
+        data[:, :2] *= n < 30
+        wave = Waveform(data, 100.0, "1970-01-01", ("E", "N", "Z"), f"XX.S{n}..HH")
+        records.append(LabelledWaveform(wave, {"P": (100,)}, f"r{n}", event=f"e{n // 30}-{n % 10}"))
+    found = assign_splits(records, "event")
+    assert {r.split for r in found} == {"train", "dev", "test"}
+    assert [r.split for r in found[:30]] == [r.split for r in found[30:]]
+    assert check_leakage([with_digest(record) for record in found]) == []
+    mixed = [replace(r, split="test" if n < 2 else "train") for n, r in enumerate(found)]
+    said, *_ = check_leakage([with_digest(record) for record in mixed])
+    assert "2 pairs of records in two splits that have the same samples: r0 (test) and r30" in said
+    with pytest.raises(ConfigError, match=r"2 test records with the same samples .*: r0 of r30"):
+        check_test(mixed[30:], mixed[:2])
+
+
 def test_leaks_are_told(tmp_path):
     def fact(number, split, **fields):
         return with_digest(labelled(number, split=split, **fields))
@@ -261,12 +281,14 @@ def test_leaks_are_told(tmp_path):
     assert said.startswith("warning: 1 of 1 gathers is in several splits: s")
     copy = with_digest(labelled(0, split="test"))
     said = check_leakage([fact(0, "train"), copy])
-    assert said[0] == "error: 1 names are used by several records: r0"
-    assert said[1].startswith("error: 1 pairs of records in two splits have the same samples: r0")
+    assert said[0] == "error: 1 name used by several records: r0"
+    assert said[1].startswith(
+        "error: 1 pair of records in two splits that have the same samples: r0"
+    )
     shifted = Waveform(noise(77, 300, 3), 100.0, T0 + 1001, tuple("ENZ"), "XX.A..HH")
     other = with_digest(LabelledWaveform(shifted, {}, name="shifted", split="test"))
     [said] = check_leakage([fact(1, "train"), other])
-    assert said.startswith("warning: 1 pairs of records in two splits are of one station and overl")
+    assert said.startswith("warning: 1 pair of records in two splits that are of one station and o")
     elsewhere = Waveform(noise(78, 300, 3), 100.0, T0, tuple("ENZ"), "XX.B..HH")
     third = LabelledWaveform(elsewhere, {}, name="b", event="c", split="test")
     both = [*clean, with_digest(third)]

@@ -88,9 +88,9 @@ def test_it_is_told_with_names_and_splits_where_it_leaks():
     facts = [*quake("a", 0.0, NEAR, split="train"), *quake("b", 0.05, FAR, split="test")]
     [said] = check_leakage(facts)
     assert said == (
-        "warning: 1 pairs of events in two splits seem to be one earthquake, by their arrivals: "
-        "a (train) and b (test) (name them alike, or phasenet-keras prepare --split-by time keeps "
-        "them together)"
+        "warning: 1 pair of events in two splits that seem to be one earthquake, by their "
+        "arrivals: a (train) and b (test) (name them alike, or phasenet-keras prepare "
+        "--split-by time keeps them together)"
     )
     both = [*quake("a", 0.0, NEAR, split="dev"), *quake("b", 0.05, FAR, split="dev")]
     assert check_leakage(both) == []
@@ -125,7 +125,7 @@ def test_what_is_advised_mends_it(tmp_path, capsys):
     splits = {r.event: r.split for r in read_dataset(tmp_path / "event")}
     n_apart = sum(splits[f"q{n}a"] != splits[f"q{n}b"] for n in range(12))
     assert n_apart > 2
-    assert f"leak {n_apart} pairs of events in two splits seem to be one earthquake" in said
+    assert f"leak {n_apart} pairs of events in two splits that seem to be one earthquake" in said
     assert run(tmp_path / "in", "--split-by", "time", "--output", tmp_path / "time") == 0
     assert "one earthquake" not in capsys.readouterr().out
     splits = {r.event: r.split for r in read_dataset(tmp_path / "time")}

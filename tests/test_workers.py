@@ -6,12 +6,19 @@ import copy
 import multiprocessing
 import pickle
 import sys
+from dataclasses import replace
+from inspect import signature
 
 import numpy as np
 import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras import Picker, Waveform
+from phasenet_keras.io.selection import Selection
+from phasenet_keras.picking.archive import _settings_of as settings_of
+from phasenet_keras.picking.cluster import _picker_of as picker_of
+from phasenet_keras.picking.cluster import _recipe_of as recipe_of
+from phasenet_keras.picking.parts import PartFolder
 from phasenet_keras.types import PhaseNetKerasError
 
 LONGEST_S = 120
@@ -66,6 +73,12 @@ def test_a_picker_goes_to_a_spawned_process(spike_net, wave):
     assert [[pick.sample for pick in picks] for picks in found] == [[700, 2000]]
 
 
+CHANGED = {
+    "thresholds": {"P": 0.4}, "min_distance_s": 2.0, "sampling": "reinterpret",
+    "missing": "error", "chunk_samples": 4096, "follow": True, "engine": "litert",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("engine", ["keras", "litert"])
 @pytest.mark.parametrize(
     "again",
@@ -73,10 +86,7 @@ def test_a_picker_goes_to_a_spawned_process(spike_net, wave):
     ids=["copy", "pickle"],
 )
 def test_a_copy_has_the_network_and_the_options(spike_net, wave, engine, again):
-    options = {
-        "thresholds": {"P": 0.4}, "min_distance_s": 2.0, "sampling": "reinterpret",
-        "missing": "error", "chunk_samples": 4096, "engine": engine,
-    }  # fmt: skip
+    options = {**CHANGED, "follow": engine == "keras", "engine": engine}
     picker = Picker(spike_net, **options)
     new = again(picker)
     assert new.net is not picker.net
@@ -85,6 +95,20 @@ def test_a_copy_has_the_network_and_the_options(spike_net, wave, engine, again):
     }
     [ours], [theirs] = picker.annotate(wave), new.annotate(wave)
     assert np.array_equal(ours.probabilities, theirs.probabilities)
+
+
+@pytest.mark.parametrize("name", sorted({*signature(Picker).parameters} - {"net"}))
+def test_no_option_is_forgotten_where_a_picker_is_taken_elsewhere(spike_net, tmp_path, name):
+    """Each is copied; each that picks depend on tells runs apart, and is what workers are sent."""
+    preset = replace(spike_net.preset, name="of another name")
+    plain = Picker(spike_net)
+    changed = Picker(spike_net, **{name: {**CHANGED, "preset": preset}[name]})
+    assert getattr(changed, name) != getattr(plain, name)
+    assert pickle.loads(pickle.dumps(changed)).options() == changed.options()
+    settings = [settings_of(one, Selection(), 86400.0, 1) for one in (plain, changed)]
+    assert (settings[0] == settings[1]) == (name in ("follow", "engine"))
+    sent = picker_of(recipe_of(changed, PartFolder(tmp_path)))
+    assert sent.options() == {**changed.options(), "follow": False}
 
 
 def test_a_shallow_copy_shares_what_is_compiled(spike_net):

@@ -132,6 +132,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
     table = with_phases(picks.table, config.phases)
     table = _placed(table, geometry, arguments.fill)
+    shots = _shots_to_draw(table, arguments.plot_shots)
     if said := said_of_speed(table):
         say(console, said, "[cyan]note[/]")
     with CountBar(console, "correcting") as bar:
@@ -145,7 +146,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     _refuse_nothing(corrected)
     _write(corrected, broken, arguments, config.sampling_rate_hz)
     if arguments.plot:
-        _draw(corrected, arguments, geometry, config.sampling_rate_hz, console)
+        _draw(corrected, shots, arguments, geometry, config.sampling_rate_hz, console)
     console.print(correction_table(summary_of(corrected, broken)))
     _say_settings(console, corrected)
     failed = bool(picks.bad or unused or (geometry and geometry.bad))
@@ -196,6 +197,7 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
     from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
+    fitting = fitting_names(table.get("station_id", table["receiver"]).map(str))
     table = filled_up(table, geometry) if fill else table
     if geometry is None:
         if "offset_m" not in table and any(
@@ -205,7 +207,7 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
             raise ConfigError(
                 "without --geometry the offset is receiver number minus shot number; received "
                 f"shot '{shot}' and receiver '{receiver}': give --geometry, or --names such as "
-                f"'{fitting_names(table.get('station_id', table['receiver']).map(str))}'"
+                f"'{fitting}'"
             )
         return table
     table = with_offsets(table, geometry)
@@ -214,9 +216,9 @@ def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFram
         raise ConfigError(
             f"no pick is of a shot and a receiver of the geometry: the first is of shot '{shot}' "
             f"and receiver '{receiver}', the geometry has shots "
-            f"{some(geometry.sources)} and receivers {some(geometry.receivers)}; --names reads "
-            "both from names of files or stations; a file of several shots is to be split by shot "
-            "where its headers do not tell them apart"
+            f"{some(geometry.sources)} and receivers {some(geometry.receivers)}; --names, such as "
+            f"'{fitting}', reads both from names of files or stations; a file of several shots is "
+            "to be split by shot where its headers do not tell them apart"
         )
     return table
 
@@ -269,8 +271,25 @@ def _as_written(corrected: DataFrame, rate_hz: float | None) -> DataFrame:
     return written
 
 
+def _shots_to_draw(table: DataFrame, wanted: Sequence[str]) -> list[str]:
+    """Return the shots that are wanted, all where none is named; refuse any that is not there."""
+    from phasenet_keras.io.text_tables import name_key
+    from phasenet_keras.io.wording import some
+
+    shots = [str(shot) for shot in table["shot"].unique()]
+    named = [name_key(shot) for shot in wanted]
+    if unknown := [shot for shot in named if shot not in shots]:
+        near = f"there are {some(shots)}"
+        if all(shot.isdecimal() for shot in (unknown[0], *shots)):
+            shots.sort(key=lambda shot: abs(int(shot) - int(unknown[0])))
+            near = f"nearest to {unknown[0]} are {some(shots)}"
+        raise ConfigError(f"--plot-shots: no pick is of shot {', '.join(unknown)}; {near}")
+    return named or shots
+
+
 def _draw(
     corrected: DataFrame,
+    shots: Sequence[str],
     arguments: argparse.Namespace,
     geometry: Geometry | None,
     rate_hz: float | None,
@@ -289,14 +308,7 @@ def _draw(
             waveforms.setdefault(shot, {})[receiver] = record
         notes += _said_of_others(records, waveforms)
         say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_LINES)
-    wanted = arguments.plot_shots
-    groups = [
-        (shot, rows)
-        for shot, rows in corrected.groupby("shot")
-        if not wanted or str(shot) in wanted
-    ]
-    if not groups:
-        raise ConfigError(f"--plot-shots {','.join(wanted)}: there are no such shots")
+    groups = [(shot, rows) for shot, rows in corrected.groupby("shot") if str(shot) in shots]
     with CountBar(console, "drawing") as bar:
         for done, (shot, rows) in enumerate(groups, start=1):
             save_gather(rows, arguments.plot, waveforms.get(str(shot)), rate_hz)

@@ -12,6 +12,7 @@ from phasenet_keras.cli.common import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
 from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.options import add_code_options, whole_number
 from phasenet_keras.data.settings import SEED
+from phasenet_keras.io.wording import counted
 from phasenet_keras.types import ConfigError, FormatError
 
 if TYPE_CHECKING:
@@ -230,9 +231,10 @@ def _print(console: Console, made: Prepared, output: Path) -> None:
         return
     console.print(dataset_table(made.facts))
     split = f"split by {made.split_by}" if made.split_by else "splits as given"
-    text = f"{len(made.facts)} records ({split}) written to {output}"
+    n_records = counted(len(made.facts), "record")
+    text = f"{n_records} ({split}) written to {output}"
     if not made.is_new:
-        text = f"{output} is complete, nothing to do ({len(made.facts)} records, {split})"
+        text = f"{output} is complete, nothing to do ({n_records}, {split})"
     say(console, text)
     if len(made.bad) > min(len(skipped), MAX_LINES):
         console.print(f"all that was skipped is in {output / 'prepare.json'}", highlight=False)

@@ -78,8 +78,9 @@ def blocks_of(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[Bloc
         FormatError: if the file cannot be read at all.
 
     Warns:
-        RecordWarning: for a block that cannot be read, traces of blocks that have no sampling rate,
-            and a last record that is not whole.
+        LostRecord: for a block that cannot be read.
+        RecordWarning: for traces of blocks that have no sampling rate, and a last record that is
+            not whole.
     """
     reader = reader_of(path) if path.is_file() else None
     if reader and reader.records:
@@ -107,7 +108,7 @@ def _blocks_of_miniseed(
             except TextOnlyError:
                 has_text = True
             except FormatError as error:
-                say(str(error))
+                say(str(error), LostRecord)
             else:
                 is_readable = True
                 if not all(is_dated(trace.stats.starttime) for trace in traces):

@@ -189,7 +189,7 @@ def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
     return row
 
 
-def facts_of_row(row: Mapping[str, Any], digest: str = "") -> RecordFacts:
+def facts_of_row(row: Mapping[str, Any], digests: Iterable[str] = ()) -> RecordFacts:
     """Return what a row of the table says of a record.
 
     Raises:
@@ -209,7 +209,7 @@ def facts_of_row(row: Mapping[str, Any], digest: str = "") -> RecordFacts:
         arrivals=arrivals,
         sampling_rate=rate,
         channels=tuple(text_in(row.get("trace_component_order"))),
-        digest=digest,
+        digests=tuple(digests),
         start_s=float(start_of_row(row)),
         duration_s=n_samples / rate if rate else 0.0,
     )

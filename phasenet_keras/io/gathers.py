@@ -18,6 +18,7 @@ from phasenet_keras.io.gather_names import (
     OwnNames,
     names_in,
     own_names,
+    own_names_of_record,
     read_names,
     shots_of_gathers,
 )
@@ -290,7 +291,7 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
     own = {
         number: found
         for number, row in rows
-        if (found := own_names(row.get("file_name", ""), row["station_id"], geometry))
+        if (found := _own_names(row.get("file_name", ""), row["station_id"], geometry))
     }
     own = {} if pattern else own
     with_shot = {number for number, row in rows if first_cell(row, GATHER_COLUMNS)}
@@ -325,6 +326,12 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
             "begin": begin,
             "sampling_rate": rate,
         }
+
+
+def _own_names(file: str, station: str, geometry: Geometry | None) -> OwnNames | None:
+    if Path(file).name == station:  # of a data set: it does not say what file the record was of
+        return own_names_of_record(station, geometry)
+    return own_names(file, station, geometry)
 
 
 def _refuse_several_shots(

@@ -118,7 +118,7 @@ class RecordFacts:
         name, split, event, gather, arrivals: as in `LabelledWaveform`.
         station, sampling_rate, channels: as in `Waveform`.
         start_s, duration_s: of the record, in seconds; from 1970.
-        digest: of the samples; empty where it is not known, or they are constant.
+        digests: of the samples of each channel that is not constant, where they are known.
 
     Raises:
         ConfigError: for arrivals without a sampling rate, which have no time.
@@ -132,7 +132,7 @@ class RecordFacts:
     arrivals: Mapping[str, tuple[float, ...]] | None = None
     sampling_rate: float = 0.0
     channels: tuple[str, ...] = ()
-    digest: str = ""
+    digests: tuple[str, ...] = ()
     start_s: float = 0.0
     duration_s: float = 0.0
 

@@ -75,7 +75,7 @@ class FormatNote(RecordWarning):
 
 
 class LostRecord(RecordWarning):
-    """One of the records of a file could not be read at all; the others were."""
+    """A record or a block of a file could not be read at all; the others were."""
 
 
 class LostNote(str):

@@ -37,7 +37,7 @@ from phasenet_keras.io.registry import headers_of, say
 from phasenet_keras.io.seisbench import PREPARED, dataset_chunks, dataset_parts
 from phasenet_keras.io.selection import Selection, channel_of, said_of_codes
 from phasenet_keras.io.text_tables import decoded
-from phasenet_keras.io.wording import first_of, some
+from phasenet_keras.io.wording import counted, first_of, some
 from phasenet_keras.types import ConfigError, FormatError, LabelledWaveform
 
 __all__ = ["Source", "input_files", "open_source", "read_labelled", "with_options"]
@@ -261,7 +261,7 @@ def _from_own_labels(
         return Source("npz with labels", tuple(npz_parts([p for p in paths if is_npz(p)])))
     scan = _scan(paths, selection)
     nameless = [
-        f"SAC headers: {marker} is set in {count} file{'s' if count > 1 else ''} without a name in "
+        f"SAC headers: {marker} is set in {counted(count, 'file')} without a name in "
         f"K{marker}, and left out: write P or S there, or bring arrivals with --labels "
         "(in Python labels=)"
         for marker, count in sorted(scan.nameless.items())

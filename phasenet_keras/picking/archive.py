@@ -22,7 +22,7 @@ from phasenet_keras.io.index import Paths, tie_together
 from phasenet_keras.io.instruments import Heard, station_id
 from phasenet_keras.io.pressure import blocks_without_pressure
 from phasenet_keras.io.record_names import name_source, shown_names
-from phasenet_keras.io.registry import LostNote, noted
+from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import DAY_S, Selection, channel_of
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.picking.far_rates import said_of_far_rates
@@ -31,6 +31,7 @@ from phasenet_keras.picking.files import (
     Progress,
     StationSummary,
     chosen_paths,
+    notes_on,
 )
 from phasenet_keras.picking.parts import GroupParts, PartFolder, digest_of, digest_of_code
 from phasenet_keras.picking.station_stream import Stretch, TraceStream
@@ -47,10 +48,15 @@ __all__ = [
     "GroupRun",
     "by_group",
     "network_facts",
+    "options_of",
     "pick_archive",
     "plan_archive",
     "said_of",
 ]
+
+# Options that are no part of what picks depend on: `network_facts` has the preset, and the weights
+# as they are; engines differ by rounding.
+BESIDE = ("preset", "follow", "engine")
 
 
 @dataclass(frozen=True)
@@ -213,22 +219,22 @@ def _read_headers(
             if wanted:
                 blocks.append(replace(block, stations=wanted))
     # A block that cannot be read is a failure; a missing end, and records of no rate, are not.
-    are_notes = [
-        any(words in text for words in ("truncated", "samples left out")) for text in texts
-    ]
-    reports = zip(texts, are_notes, strict=True)
-    return blocks, [FileReport(path, text, failed=not is_note) for text, is_note in reports]
+    return blocks, notes_on(path, texts)
 
 
 def _settings_of(
     picker: Picker, selection: Selection, part_s: float, block_bytes: int
 ) -> list[object]:
     """Return all that picks depend on but the files."""
-    options = (picker.min_distance_s, picker.sampling, picker.missing, picker.chunk_samples)
-    thresholds = sorted(picker.thresholds.items())
     network = (digest_of_code(), *network_facts(picker))
     sensors = sorted((selection.sensors or {}).items())
-    return [network, options, thresholds, selection, sensors, part_s, block_bytes]
+    return [network, options_of(picker), selection, sensors, part_s, block_bytes]
+
+
+def options_of(picker: Picker) -> tuple[tuple[str, Any], ...]:
+    """Return all options of a picker that picks depend on beside its network, by name."""
+    options = {**picker.options(), "thresholds": tuple(sorted(picker.thresholds.items()))}
+    return tuple((name, value) for name, value in options.items() if name not in BESIDE)
 
 
 def network_facts(picker: Picker) -> tuple[object, ...]:
@@ -311,8 +317,8 @@ class GroupRun:
         """Turn the warnings of records into notes on a file."""
         with noted() as texts:
             yield
-        for text in texts:
-            self._note(path, text, failed=isinstance(text, LostNote))
+        for report in notes_on(path, texts):
+            self._note(path, report.text, failed=report.failed)
 
     def _note(self, path: Path, text: str, failed: bool) -> None:
         self._facts.append({"path": str(path), "text": text, "failed": failed})

@@ -29,6 +29,7 @@ from phasenet_keras.picking.archive import (
     GroupRun,
     by_group,
     network_facts,
+    options_of,
     plan_archive,
     said_of,
 )
@@ -46,8 +47,6 @@ __all__ = ["check_dask_address", "open_client", "pick_over_dask"]
 
 LOCAL = re.compile(r"local:(\d+)")
 CONNECT_S = 30
-# Options of a picker that a worker is sent as they are.
-SENT = ("min_distance_s", "sampling", "missing", "chunk_samples", "engine")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class _Recipe:
     """What a worker makes its picker of; the network is a preset folder among the parts."""
 
     preset: str
-    thresholds: tuple[tuple[str, float], ...]
+    engine: str
     options: tuple[tuple[str, Any], ...]
 
 
@@ -235,11 +234,7 @@ def _recipe_of(picker: Picker, parts: PartFolder) -> _Recipe:
     with room_wanted(parts.folder):
         if not folder.is_dir():
             picker.net.save_preset(folder, picker.preset)
-    return _Recipe(
-        preset=str(folder),
-        thresholds=tuple(sorted(picker.thresholds.items())),
-        options=tuple((name, getattr(picker, name)) for name in SENT),
-    )
+    return _Recipe(str(folder), picker.engine, options_of(picker))
 
 
 def _pick_part(job: GroupJob, recipe: _Recipe, folder: Path) -> tuple[int, bool]:
@@ -256,5 +251,6 @@ def _picker_of(recipe: _Recipe) -> Picker:
     with quiet_start():
         from phasenet_keras.picking.picker import Picker
 
-        thresholds = dict(recipe.thresholds)
-        return Picker.from_preset(recipe.preset, thresholds=thresholds, **dict(recipe.options))
+        options = dict(recipe.options)
+        options["thresholds"] = dict(options["thresholds"])
+        return Picker.from_preset(recipe.preset, engine=recipe.engine, **options)

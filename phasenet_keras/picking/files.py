@@ -37,6 +37,7 @@ __all__ = [
     "StationResult",
     "StationSummary",
     "chosen_paths",
+    "notes_on",
     "pick_files",
 ]
 
@@ -198,7 +199,7 @@ def pick_files(
         return
     with noted() as texts:
         groups = group_by_station(paths)
-    yield from _notes(paths[0], texts)
+    yield from notes_on(paths[0], texts)
     yield Progress(0, len(groups))
     rates_hz: set[float] = set()
     for done, group in enumerate(groups, start=1):
@@ -258,13 +259,13 @@ def _pick_group(
                 sources.append(path)
             except FormatError as error:
                 yield FileReport.of_error(path, error)
-        yield from _notes(path, texts)
+        yield from notes_on(path, texts)
     stream.traces = selection.cut(stream)
     if not stream:
         return
     with noted() as texts:
         waveforms = waveforms_of(stream)
-    yield from _notes(sources[0], texts)
+    yield from notes_on(sources[0], texts)
     if not waveforms:
         yield FileReport(sources[0], f"{sources[0]} holds no usable samples", failed=True)
     file = f"{shown.get(sources[0], sources[0].name)}/" if isinstance(items[0], Block) else None
@@ -276,5 +277,6 @@ def _pick_group(
         yield StationResult(station, list(picker.pick_each(records)), name)
 
 
-def _notes(path: Path, texts: list[str]) -> Iterator[FileReport]:
-    return (FileReport(path, text, failed=isinstance(text, LostNote)) for text in texts)
+def notes_on(path: Path, texts: Sequence[str]) -> list[FileReport]:
+    """Return what was `noted` of a file; what is lost of it is a failure."""
+    return [FileReport(path, text, failed=isinstance(text, LostNote)) for text in texts]

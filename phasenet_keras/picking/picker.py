@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import signature
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +49,6 @@ __all__ = ["Picker", "RecordResult"]
 
 # Pieces of about this length are fastest on a CPU (120,000 to 250,000).
 CHUNK_SAMPLES = 131_072
-# All that makes a picker, beside its network.
-OPTIONS = (
-    *("preset", "thresholds", "min_distance_s", "sampling", "missing", "chunk_samples"),
-    *("follow", "engine"),
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,8 +175,11 @@ class Picker:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return what makes it anew, for `pickle` and deep copies: the network and the options."""
-        options = {name: getattr(self, name) for name in OPTIONS}
-        return partial(type(self), **options), (self.net,)
+        return partial(type(self), **self.options()), (self.net,)
+
+    def options(self) -> dict[str, Any]:
+        """Return all that makes it anew, beside its network."""
+        return {name: getattr(self, name) for name in OPTIONS}
 
     @classmethod
     def from_preset(
@@ -359,6 +358,9 @@ class Picker:
             return round(self.min_distance_s * sampling_rate)
         # Of the network's time: reinterpreted records keep the distance in samples.
         return round(self.preset.min_distance_s * self.preset.sampling_rate)
+
+
+OPTIONS = tuple(signature(Picker).parameters)[1:]
 
 
 def _as_waveforms(records: Stream | Trace | Waveform | Iterable[Waveform]) -> Iterator[Waveform]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from phasenet_keras.io.labels.timed import ONE_ONSET_SAMPLES
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.text_tables import are_fillers
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import counted, some
 from phasenet_keras.training.checks_data import axis_of, name_of, unknown_labels
 from phasenet_keras.training.doctor import Finding, listed
 from phasenet_keras.types import LabelledWaveform
@@ -129,9 +129,9 @@ def _labelled_twice(records: Sequence[LabelledWaveform | RecordFacts]) -> list[F
     return [
         Finding(
             "labelled twice",
-            f"{len(names)} records have two {phase} less than {ONE_ONSET_SAMPLES} samples apart "
-            f"({some(names)}), of which a pick can match one only: do two catalogues or agencies "
-            "have one earthquake? Keep one of them",
+            f"{counted(len(names), 'record')} with two {phase} less than {ONE_ONSET_SAMPLES} "
+            f"samples apart ({some(names)}), of which a pick can match one only: do two "
+            "catalogues or agencies have one earthquake? Keep one of them",
         )
         for phase, names in sorted(near.items())
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +11,10 @@ import numpy as np
 from phasenet_keras.data.preprocess import arrange_channels
 from phasenet_keras.io.channels import components_of
 from phasenet_keras.io.parts import RecordFacts
+from phasenet_keras.io.wording import counted
 from phasenet_keras.training.doctor import Finding, listed
 from phasenet_keras.training.grouping import NAMED, groups_of, names_of
-from phasenet_keras.training.splits import facts_of
+from phasenet_keras.training.splits import digests_of, facts_of
 from phasenet_keras.types import LabelledWaveform, Waveform, nearest_name
 
 __all__ = [
@@ -129,7 +129,7 @@ def check_split(
         remedy = f"label records of other {field}s" if is_one else f"split by {field}"
         yield Finding(
             f"{field}s in two splits",
-            f"{len(names)} {field}s are in training and validation, e.g. "
+            f"{counted(len(names), field)} in both training and validation, e.g. "
             f"{', '.join(names[:3])}, so that the validation loss says too little: {remedy}",
         )
     same = identical_records(train_records, dev_records)
@@ -137,8 +137,8 @@ def check_split(
         pairs = ", ".join(f"{one} and {other}" for one, other in same[:3])
         yield Finding(
             "waveforms in two splits",
-            f"{len(same)} validation records hold the same samples as training records, e.g. "
-            f"{pairs}: remove the copies, and split anew",
+            f"{counted(len(same), 'validation record')} with the same samples as training records, "
+            f"e.g. {pairs}: remove the copies, and split anew",
         )
 
 
@@ -220,18 +220,16 @@ def _key(record: LabelledWaveform, field: str) -> tuple[Any, ...]:
 def identical_records(
     one: Sequence[LabelledWaveform], other: Sequence[LabelledWaveform]
 ) -> list[tuple[str, str]]:
-    """Return the records of two sets that share a channel, sample by sample.
-
-    Constant channels do not count. Copies that were cut, scaled or resampled are not found.
+    """Return the records of two sets that are copies, see `digests_of`.
 
     Returns:
         The names of each pair, or the stations where records have no names; one pair for each
         record of ``other`` that has a copy.
     """
-    ours = {digest: name_of(record) for record in one for digest in _digests(record)}
+    ours = {digest: name_of(record) for record in one for digest in digests_of(record)}
     pairs = []
     for record in other:
-        copies = [ours[digest] for digest in _digests(record) if digest in ours]
+        copies = [ours[digest] for digest in digests_of(record) if digest in ours]
         if copies:
             pairs.append((copies[0], name_of(record)))
     return pairs
@@ -240,11 +238,6 @@ def identical_records(
 def axis_of(record: LabelledWaveform | RecordFacts) -> RecordFacts | Waveform:
     """Return what has a record's sampling rate, duration and station."""
     return record if isinstance(record, RecordFacts) else record.waveform
-
-
-def _digests(record: LabelledWaveform) -> list[bytes]:
-    columns = [column for column in record.waveform.data.T if np.ptp(column) > 0]
-    return [hashlib.sha256(np.ascontiguousarray(c).tobytes()).digest() for c in columns]
 
 
 def name_of(record: LabelledWaveform | RecordFacts) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from phasenet_keras.data.settings import SEED, Kind, settled, whole
 from phasenet_keras.io.new_files import folder_to_write, read_json, write_json
 from phasenet_keras.io.parts import check_records
+from phasenet_keras.io.wording import counted
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.models.preset_places import RUN_SETTINGS
 from phasenet_keras.picking.picker import Picker
@@ -40,7 +41,7 @@ from phasenet_keras.training.picked import PickedRecord, RecordTimes, times_of
 from phasenet_keras.training.splits import (
     LEAST_GROUPS_FOR_TWO,
     choose_split_by,
-    digest_of,
+    digests_of,
     drawn_groups,
     facts_of,
     kept_together,
@@ -173,8 +174,8 @@ def said_of_others(comparison: Comparison) -> str:
         return ""
     names = ", ".join(dict.fromkeys(name.rsplit("-", 3)[0] for name in others))
     return (
-        f"{len(others)} finished runs that are in the folder, of {names}, are not in this table: "
-        "give their --strategies, --sizes and --seeds, too, to have them in it; none is run again"
+        f"left out of this table: {counted(len(others), 'finished run')} in the folder, of "
+        f"{names}: give --strategies, --sizes and --seeds of these, too; none is run again"
     )
 
 
@@ -210,7 +211,7 @@ with splits, or ask for folds
                     "ask for folds"
                 )
         return [parts]
-    facts = [replace(facts_of(record), digest=digest_of(record)) for record in records]
+    facts = [replace(facts_of(record), digests=digests_of(record)) for record in records]
     by = choose_split_by(facts)
     groups = tied_groups(facts, by)
     if "" in groups:

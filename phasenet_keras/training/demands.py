@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.data.settings import class_factors
 from phasenet_keras.io.instruments import are_one_rate
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import counted, some
 from phasenet_keras.training.checks_data import (
     UNLABELLED,
     identical_records,
@@ -119,9 +119,9 @@ def check_test(known: Sequence[LabelledWaveform], test_records: Sequence[Labelle
     if copies:
         pairs = some([f"{name} of {of}" for of, name in copies])
         raise ConfigError(
-            f"{len(copies)} test records hold the same samples as records to train or validate on, "
-            f"so that a score on them says nothing of new records: {pairs}; remove the copies from "
-            "either side"
+            f"{counted(len(copies), 'test record')} with the same samples as records to train or "
+            f"validate on, of which no score tells anything of new records: {pairs}; remove the "
+            "copies from either side"
         )
     check_one_rate({"to train and validate on": known, "to test": test_records})
 

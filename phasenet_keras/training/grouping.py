@@ -137,9 +137,9 @@ def unsure_spans(facts: Sequence[RecordFacts]) -> list[str]:
 
 
 def copies_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:
-    """Return the numbers of records that have the same samples, in pairs."""
-    pairs = _sharing([[fact.digest] if fact.digest else [] for fact in facts])
-    return [(one, other) for one, other in pairs if one != other]
+    """Return the numbers of records that have the samples of a channel in common, in pairs."""
+    pairs = _sharing([fact.digests for fact in facts])
+    return list(dict.fromkeys(pair for pair in pairs if pair[0] != pair[1]))
 
 
 def overlaps_of(facts: Sequence[RecordFacts]) -> list[tuple[int, int]]:

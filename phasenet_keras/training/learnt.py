@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from phasenet_keras.io.new_files import beside_then_rename
 from phasenet_keras.models.preset_places import find_preset
 from phasenet_keras.models.presets import LEARNT
-from phasenet_keras.training.splits import digest_of
+from phasenet_keras.training.splits import digests_of
 from phasenet_keras.types import LabelledWaveform, PresetError
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ DIGEST = "samples_sha256"
 
 
 def write_learnt(folder: Path, records: Sequence[LabelledWaveform]) -> None:
-    """Write into a preset's folder which records trained it, by name and digest of the samples."""
-    _write(folder, [(record.name, digest_of(record)) for record in records])
+    """Write into a preset's folder which records trained it, by name and digests of the samples."""
+    _write(folder, [(record.name, " ".join(digests_of(record))) for record in records])
 
 
 def read_learnt(preset: str) -> list[tuple[str, str]]:
-    """Return name and digest of the records that are known to have trained a preset.
+    """Return name and digests of the records that are known to have trained a preset.
 
     Raises:
         PresetError: for a table that cannot be read.
@@ -73,8 +73,8 @@ def said_of_learnt(preset: str, records: Sequence[LabelledWaveform]) -> str:
     Raises:
         PresetError: for a table that cannot be read.
     """
-    learnt = {digest for _, digest in read_learnt(preset)} - {""}
-    n_learnt = sum(digest_of(record) in learnt for record in records)
+    learnt = {digest for _, digests in read_learnt(preset) for digest in digests.split()}
+    n_learnt = sum(not learnt.isdisjoint(digests_of(record)) for record in records)
     if not n_learnt:
         return ""
     return (

@@ -245,7 +245,8 @@ def _read_all(
     )
     stage.bad = [*source.bad, *stage.bad]
     if stage.n_unsure:
-        text = f"{stage.n_unsure} records hold several events, of which some have a P or S labelled"
+        text = f"{counted(stage.n_unsure, 'record')} with several events, of which some have a P "
+        text += "or S labelled"
         if settings.window_s is None:
             text += " and others not: what was not labelled is learned as noise (--window-s cuts"
             text += " windows, in which such a phase is not known)"
@@ -278,14 +279,14 @@ def _finish(
     bad, notes = [*stage.bad, *others], list(stage.notes)
     if not rows:
         return Prepared([], bad, notes, [], "")
-    facts = [facts_of_row(row["meta"], row["digest"]) for row in rows]
+    facts = [facts_of_row(row["meta"], row.get("digests", ())) for row in rows]
     try:
         split_by, splits = _splits(facts, settings)
     except ConfigError as error:  # those that are missing may be among the skipped
         raise ConfigError(f"{error}{_said_of_skipped(bad)}") from error
     n_given = sum(bool(fact.split) for fact in facts)
     if split_by and n_given:
-        notes.append(f"the splits that {n_given} records had are not used")
+        notes.append(f"the splits of {counted(n_given, 'record')} are not used")
     if split_by and settings.split_by is None:
         notes += _said_of_events(facts, split_by)
     found = check_places(facts) + check_growth(row.get("growth", (0, 0)) for row in rows)
@@ -394,4 +395,4 @@ def _words(kind: tuple[str, float]) -> str:
 
 
 def _said(kind: tuple[str, float], count: int) -> str:
-    return f"{count} record{'s' if count > 1 else ''} of {_words(kind)}"
+    return f"{counted(count, 'record')} of {_words(kind)}"

@@ -9,17 +9,18 @@ the others. What a network gains over that is what training was good for.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from phasenet_keras.data.resampling import SAME_RATE
 from phasenet_keras.io.times import residual_unit
 from phasenet_keras.models.preset_places import list_presets
 from phasenet_keras.picking.default_preset import default_preset
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import pick_records, score_picked
@@ -28,14 +29,14 @@ from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.neighbours import LEAST_BESIDE, NEIGHBOURS, foretold
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
-from phasenet_keras.training.scores import PhaseScores, mean_f1
+from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1
 from phasenet_keras.training.splits import drawn_groups, is_lone, spread
 from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["NOT_KEPT", "TRAINED", "Proof", "before_and_after"]
+__all__ = ["NOT_KEPT", "TRAINED", "Proof", "Way", "before_and_after"]
 
 TRAINED, NOT_KEPT = "trained", "trained, not kept"
 MOVED = ", moved"
@@ -54,16 +55,46 @@ LONE = (
     "Nothing says which records are of one event or shot: intervals draw each record by itself, "
     "and are too narrow if some are"
 )
-BESIDE = (
+NO_WAVEFORM = (
     f"'{NEIGHBOURS}' looks at no waveform: straight lines through the labels learnt from, in the "
     "order of the records' names"
 )
-# The thresholds of a way to pick, and what it picked.
-Found = tuple[Mapping[str, float], Sequence[PickedRecord]]
+Whose = Literal["parent", "preset", "neighbours", "ours"]
+# The name of a way to pick, whose it is, and what picks.
+NamedPicker = tuple[str, Whose, Picker]
 # Records of a rate so many times the parent's are not shown resampled: nothing is left of them.
 FARTHEST = 50
 # A smaller mean F1 than this is no reason to begin with another preset.
 WORTH_CHANGING = 0.02
+
+
+@dataclass(frozen=True, repr=False)
+class Way(ShortRepr):
+    """A way to pick, and what it finds.
+
+    Attributes:
+        name: what it is called.
+        whose: the parent's, those of the preset that `pick` takes, of neighbouring labels, or of
+            the network that came of the parent.
+        scores: by phase; of the phases that are known in some record.
+        matches: of each record, by phase; of the phases that have labels.
+        shift: by how much its picks are moved in time, in words; empty where they are not.
+    """
+
+    name: str
+    whose: Whose
+    scores: Mapping[str, PhaseScores]
+    matches: Mapping[str, Sequence[RecordMatches]]
+    shift: str = ""
+
+    @property
+    def f1(self) -> float:
+        """The mean of the phases."""
+        return mean_f1(self.scores, 0.0)
+
+    def over(self, other: Way) -> tuple[Difference, ...]:
+        """Return how much higher its F1 is than another's."""
+        return tuple(f1_difference(p, self.matches[p], m) for p, m in other.matches.items())
 
 
 @dataclass(frozen=True)
@@ -71,35 +102,40 @@ class Proof:
     """Scores before and after.
 
     Attributes:
-        scores: by phase, by a name for each way to pick; of the phases that have labels.
+        ways: those of before, and last the network, where it could be scored.
+        is_kept: False says that the network was not kept.
         left_out: why a way to pick is not among them, a sentence for each.
         remarks: what else there is to know of the ways, a sentence for each.
-        gains: of the trained network over each other way, by its name.
-        parent: what the names of the parent's ways begin with.
-        shifts: by how much the picks of a way that is "moved" are, in words, by its name.
         advice: how to be surer.
     """
 
-    scores: Mapping[str, Mapping[str, PhaseScores]] = field(default_factory=dict)
+    ways: tuple[Way, ...] = ()
+    is_kept: bool = True
     left_out: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    gains: Mapping[str, tuple[Difference, ...]] = field(default_factory=dict)
-    parent: str = ""
-    shifts: Mapping[str, str] = field(default_factory=dict)
     advice: str = ""
+
+    @property
+    def scores(self) -> dict[str, Mapping[str, PhaseScores]]:
+        """The scores of each way, by its name, by phase."""
+        return {way.name: way.scores for way in self.ways}
 
     @property
     def text(self) -> str:
         """The scores as a Markdown table, what follows from it, and what is left out."""
         table = markdown_table(self.scores) if any(self.scores.values()) else ""
+        ours = self._ours
         lines = [
             *(
-                f"F1 of '{self._trained}' less that of '{n}': {_said(g)}"
-                for n, g in self.gains.items()
+                f"F1 of '{ours.name}' less that of '{way.name}': {_said(ours.over(way))}"
+                for way in self.ways
+                if ours and way is not ours and way.matches
             ),
             *(
-                f"'{name}': {shift}, which is how far its picks are from the labels learnt from"
-                for name, shift in self.shifts.items()
+                f"'{way.name}': {way.shift}, which is how far its picks are from the labels learnt "
+                "from"
+                for way in self.ways
+                if way.shift
             ),
             *self.remarks,
             *self.left_out,
@@ -109,21 +145,17 @@ class Proof:
         return "\n".join([table, *(f"{line}.\n" for line in lines)]).lstrip()
 
     @property
-    def _trained(self) -> str:
-        return TRAINED if TRAINED in self.scores else NOT_KEPT
-
-    @property
-    def _means(self) -> dict[str, float]:
-        return {name: mean_f1(scores, 0.0) for name, scores in self.scores.items()}
+    def _ours(self) -> Way | None:
+        return next((way for way in self.ways if way.whose == "ours"), None)
 
     @property
     def _is_unsure(self) -> bool:
         """Whether what the kept network has over the best that there was before may be chance."""
-        networks = self.gains.keys() - {NEIGHBOURS}
-        before = {name: mean for name, mean in self._means.items() if name in networks}
-        if self._trained == NOT_KEPT or not before:
+        ours = self._ours
+        before = [way for way in self.ways if way.whose in ("parent", "preset") and way.matches]
+        if not (ours and self.is_kept and before):
             return False
-        return not all(one.is_sure for one in self.gains[max(before, key=before.__getitem__)])
+        return not all(one.is_sure for one in ours.over(max(before, key=lambda way: way.f1)))
 
     def findings(self, *, was_validated: bool = True) -> tuple[Finding, ...]:
         """Say what these records say against what was kept.
@@ -131,51 +163,48 @@ class Proof:
         Args:
             was_validated: whether the parent was scored on the validation records, too.
         """
-        means = self._means
-        ours = means.pop(self._trained, None)
-        beside = means.pop(NEIGHBOURS, 0.0)
-        of_parent = {name: m for name, m in means.items() if _is_of(name, self.parent)}
+        ours = self._ours
+        of_parent = [way for way in self.ways if way.whose == "parent"]
         if ours is None or not of_parent:
             return ()
-        plain = max(mean for name, mean in of_parent.items() if not name.endswith(MOVED))
-        is_kept = self._trained == TRAINED
+        best = max(of_parent, key=lambda way: way.f1)
+        plain_f1 = max(way.f1 for way in of_parent if not way.shift)
         found = []
-        if is_kept and ours < max(of_parent.values()):
-            best = max(of_parent, key=of_parent.__getitem__)
-            found.append(self._lost_to(best, ours, of_parent[best], was_validated))
-        elif not is_kept and ours > plain:
+        if self.is_kept and ours.f1 < best.f1:
+            found.append(self._lost_to(best, ours, was_validated))
+        elif not self.is_kept and ours.f1 > plain_f1:
             text = (
                 "the network that was not kept finds more in the test records than the parent "
-                f"(mean F1 {ours:.3f}, {plain:.3f}), though not in the validation "
+                f"(mean F1 {ours.f1:.3f}, {plain_f1:.3f}), though not in the validation "
                 f"records; {self.advice}; the network is in the run's folder 'validated'"
             )
             found.append(Finding("test and validation disagree", text))
-        kept = ours if is_kept else plain
-        if beside >= max(kept, LEAST_BESIDE):
-            text = BESIDE_RECORDS.format(beside=beside, kept=kept)
-            found.append(Finding("neighbours say as much", text))
-        others = {n: m for n, m in means.items() if n not in of_parent and not n.endswith(MOVED)}
-        name = max(others, key=others.__getitem__, default="")
-        if name and others[name] > kept + WORTH_CHANGING:
-            held = "the trained network" if is_kept else "the parent, which is kept"
-            text = (
-                f"'{name}' as it is, which `pick` takes for such records when none is named, finds "
-                f"more in the test records than {held} (mean F1 {others[name]:.3f}, {kept:.3f}): "
-                f"begin with it (--preset {name}), or use it as it is"
-            )
-            found.append(Finding("another preset is better", text))
+        kept_f1 = ours.f1 if self.is_kept else plain_f1
+        for way in self.ways:
+            if way.whose == "neighbours" and way.f1 >= max(kept_f1, LEAST_BESIDE):
+                text = BESIDE_RECORDS.format(beside=way.f1, kept=kept_f1)
+                found.append(Finding("neighbours say as much", text))
+        for way in self.ways:
+            if way.whose == "preset" and not way.shift and way.f1 > kept_f1 + WORTH_CHANGING:
+                held = "the trained network" if self.is_kept else "the parent, which is kept"
+                text = (
+                    f"'{way.name}' as it is, which `pick` takes for such records when none is "
+                    f"named, finds more in the test records than {held} (mean F1 {way.f1:.3f}, "
+                    f"{kept_f1:.3f}): begin with it (--preset {way.name}), or use it as it is"
+                )
+                found.append(Finding("another preset is better", text))
         return tuple(found)
 
-    def _lost_to(self, best: str, ours: float, before: float, was_validated: bool) -> Finding:
+    def _lost_to(self, best: Way, ours: Way, was_validated: bool) -> Finding:
         """Say that a way of the parent finds more than what was made of it."""
-        gains = self.gains.get(best, ())
+        gains = ours.over(best)
         text = (
-            f"the trained network finds less in the test records than '{best}' (mean F1 "
-            f"{ours:.3f}, {before:.3f}; F1 less that of it: {_said(gains)})"
+            f"the trained network finds less in the test records than '{best.name}' (mean F1 "
+            f"{ours.f1:.3f}, {best.f1:.3f}; F1 less that of it: {_said(gains)})"
         )
-        if best in self.shifts:
+        if best.shift:
             text += (
-                f": picks of the parent moved by a constant time ({self.shifts[best]}) do more "
+                f": picks of the parent moved by a constant time ({best.shift}) do more "
                 "than training did; move them, label more records, or train for more epochs"
             )
             return Finding("moved picks are better", text)
@@ -215,50 +244,61 @@ def before_and_after(
     if not records:
         return Proof()
     tolerance = tolerance_of(tolerance_samples=tolerance_samples)
-    found: dict[str, Found] = {}
-    left_out, shifts = [], {}
-    pickers = {**_ways_of(parent, records), **_of_itself(parent, records)}
-    for name, picker in pickers.items():
+    pickers = [*_ways_of(parent, records), *_of_itself(parent, records)]
+    ways, left_out = _scored(pickers, records, known, tolerance)
+    remarks = [LONE] * is_lone(records, drawn_groups(records))
+    thresholds = dict.fromkeys(parent.config.phases[1:], 1.0)
+    beside = _way(NEIGHBOURS, "neighbours", foretold(records, known), thresholds, tolerance)
+    if beside.f1 > max([LEAST_BESIDE, *(way.f1 for way in ways)]):
+        ways.append(beside)
+        remarks.append(NO_WAVEFORM)
+    if trained is not None:
+        picker = Picker(trained, sampling="reinterpret")
+        name = TRAINED if is_kept else NOT_KEPT
+        found, why_not = _scored([(name, "ours", picker)], records, (), tolerance)
+        ways, left_out = ways + found, left_out + why_not
+    advice = _advice(parent, [*known, *records])
+    return Proof(tuple(ways), is_kept, tuple(left_out), tuple(remarks), advice)
+
+
+def _scored(
+    pickers: Iterable[NamedPicker],
+    records: Sequence[LabelledWaveform],
+    known: Sequence[LabelledWaveform],
+    tolerance: Tolerance,
+) -> tuple[list[Way], list[str]]:
+    """Score each, as it is and moved to fit known labels; say which could not pick the records."""
+    ways, left_out = [], []
+    for name, whose, picker in pickers:
         try:
             picked = pick_records(picker, records)
             by_s = _shifts(picker, known, tolerance)
         except PhaseNetKerasError as error:  # of a rate too far for resampling: a run is not lost
             left_out.append(f"{name} has no scores: {error}")
             continue
-        found[name] = (picker.thresholds, picked)
+        ways.append(_way(name, whose, picked, picker.thresholds, tolerance))
         if by_s:
-            found[name + MOVED] = (picker.thresholds, [moved(one, by_s) for one in picked])
-            shifts[name + MOVED] = _in_words(by_s)
-    scores = {name: _scored(one, tolerance) for name, one in found.items()}
-    groups = drawn_groups(records)
-    remarks = [LONE] * is_lone(records, groups)
-    beside = (dict.fromkeys(parent.config.phases[1:], 1.0), foretold(records, known))
-    told = _scored(beside, tolerance)
-    before = max((mean_f1(of, 0.0) for of in scores.values()), default=0.0)
-    if mean_f1(told, 0.0) > max(before, LEAST_BESIDE):
-        found[NEIGHBOURS], scores[NEIGHBOURS] = beside, told
-        remarks.append(BESIDE)
-    if trained is not None:
-        ours, picker = TRAINED if is_kept else NOT_KEPT, Picker(trained, sampling="reinterpret")
-        try:
-            found[ours] = (picker.thresholds, pick_records(picker, records))
-            scores[ours] = _scored(found[ours], tolerance)
-        except PhaseNetKerasError as error:
-            left_out.append(f"{ours} has no scores: {error}")
-    return Proof(
-        scores,
-        tuple(left_out),
-        tuple(remarks),
-        {} if trained is None else _gains(found, scores, tolerance, groups),
-        _name_of(parent),
-        shifts,
-        _advice(parent, [*known, *records]),
-    )
+            shifted = [moved(one, by_s) for one in picked]
+            of_moved = _way(name + MOVED, whose, shifted, picker.thresholds, tolerance)
+            ways.append(replace(of_moved, shift=_in_words(by_s)))
+    return ways, left_out
 
 
-def _scored(found: Found, tolerance: Tolerance) -> dict[str, PhaseScores]:
-    thresholds, picked = found
-    return score_picked(picked, thresholds, tolerance)
+def _way(
+    name: str,
+    whose: Whose,
+    picked: Sequence[PickedRecord],
+    thresholds: Mapping[str, float],
+    tolerance: Tolerance,
+) -> Way:
+    scores = score_picked(picked, thresholds, tolerance)
+    groups = drawn_groups(one.record for one in picked)
+    matches = {
+        phase: matches_of(picked, phase, thresholds[phase], tolerance, groups)
+        for phase, score in scores.items()
+        if score.n_true
+    }
+    return Way(name, whose, scores, matches)
 
 
 def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
@@ -275,35 +315,36 @@ def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
     return f"`{shlex.join([*words, '--folds', '3', '--output', 'DIR'])}` tests each record once"
 
 
-def _ways_of(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> dict[str, Picker]:
-    """Return the ways to pick with a parent, by name."""
+def _ways_of(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> list[NamedPicker]:
+    """Return the ways to pick with a parent: pickers with their names."""
     if parent.preset is None:
-        return {}
+        return []
     name, rate = _name_of(parent), parent.preset.sampling_rate
     factors = [record.waveform.sampling_rate / rate for record in records]
     if all(abs(factor - 1) <= SAME_RATE for factor in factors):
-        return {name: Picker(parent)}
+        return [(name, "parent", Picker(parent))]
     resampled = Picker(parent)
     as_they_are = copy(resampled)  # one compiled network serves both
     as_they_are.sampling = "reinterpret"
-    ways = {f"{name}, samples as they are": as_they_are}
-    if max(factors) > FARTHEST:
-        return ways
-    return {f"{name}, resampled to {rate:g} Hz": resampled, **ways}
+    ways: list[NamedPicker] = [
+        (f"{name}, resampled to {rate:g} Hz", "parent", resampled),
+        (f"{name}, samples as they are", "parent", as_they_are),
+    ]
+    return ways[1:] if max(factors) > FARTHEST else ways
 
 
-def _of_itself(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> dict[str, Picker]:
+def _of_itself(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> list[NamedPicker]:
     """Return what `pick` takes for such records, where it is not the parent and has its phases."""
     from phasenet_keras.models.phasenet import PhaseNet
 
     name = default_preset(records[0].waveform.sampling_rate)
     if parent.preset is None or name == parent.preset.name:
-        return {}
+        return []
     try:
         net = PhaseNet.from_preset(name, channels=parent.config.channels)
     except PhaseNetKerasError:  # of other channels
-        return {}
-    return {name: Picker(net)} if net.config.phases == parent.config.phases else {}
+        return []
+    return [(name, "preset", Picker(net))] if net.config.phases == parent.config.phases else []
 
 
 def _shifts(
@@ -329,34 +370,7 @@ def _in_words(shifts: Mapping[str, float]) -> str:
     return " and ".join(words)
 
 
-def _gains(
-    found: Mapping[str, Found],
-    scores: Mapping[str, Mapping[str, PhaseScores]],
-    tolerance: Tolerance,
-    groups: Sequence[str],
-) -> dict[str, tuple[Difference, ...]]:
-    ours = next((name for name in (TRAINED, NOT_KEPT) if name in found), None)
-    matches = {
-        name: {
-            phase: matches_of(picked, phase, thresholds[phase], tolerance, groups)
-            for phase, score in scores[name].items()
-            if score.n_true
-        }
-        for name, (thresholds, picked) in found.items()
-    }
-    return {
-        name: tuple(f1_difference(p, matches[ours][p], m) for p, m in of_phases.items())
-        for name, of_phases in matches.items()
-        if ours is not None and name != ours and of_phases
-    }
-
-
 def _name_of(parent: PhaseNet) -> str:
-    """Return what a parent is called in a proof: never as the network that came of it."""
+    """Return what a parent is called in a proof: never as another way."""
     name = "" if parent.preset is None else parent.preset.name
-    return f"parent {name}" if name in (TRAINED, NOT_KEPT) else name
-
-
-def _is_of(name: str, parent: str) -> bool:
-    """Tell if a way to pick is one of the parent's."""
-    return bool(parent) and (name == parent or name.startswith(f"{parent}, "))
+    return f"parent {name}" if name in (TRAINED, NOT_KEPT, NEIGHBOURS) else name

@@ -11,6 +11,7 @@ import keras
 
 import phasenet_keras
 from phasenet_keras.io.times import span_text
+from phasenet_keras.io.wording import counted
 from phasenet_keras.models.weights import weights_digest
 from phasenet_keras.short_repr import three_digits
 from phasenet_keras.training.doctor import Finding
@@ -107,4 +108,4 @@ def _counts(records: Sequence[LabelledWaveform]) -> str:
     found = "".join(f", {n} {phase}" for phase, n in sorted(labels.items()))
     of = f" of {n_groups} events or shots" if n_groups > 1 else " of one event or shot"
     of = "" if is_lone(records, groups) else of
-    return f"{len(records)} records{of}{found}" if records else ""
+    return f"{counted(len(records), 'record')}{of}{found}" if records else ""

@@ -46,7 +46,7 @@ from phasenet_keras.training.rounds import (
     write_rounds,
 )
 from phasenet_keras.training.scores import mean_f1
-from phasenet_keras.training.splits import digest_of
+from phasenet_keras.training.splits import digests_of
 from phasenet_keras.training.survey import HOW
 from phasenet_keras.training.train import kept_contract, train
 from phasenet_keras.training.transfer import TransferStrategy, strategy_of
@@ -253,8 +253,10 @@ def _labels(
 
 def _labelled_too(run: _Run) -> set[int]:
     """Return the places of records without labels that are among the labelled ones, too."""
-    known = {digest_of(record) for records in run.splits.values() for record in records} - {""}
-    return {n for n, trace in enumerate(run.unlabelled) if digest_of(trace.record) in known}
+    labelled = [record for records in run.splits.values() for record in records]
+    known = {digest for record in labelled for digest in digests_of(record)}
+    digests = [digests_of(trace.record) for trace in run.unlabelled]
+    return {number for number, own in enumerate(digests) if not known.isdisjoint(own)}
 
 
 def _counts(

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from phasenet_keras.io.parts import RecordFacts
-from phasenet_keras.io.wording import some
+from phasenet_keras.io.wording import counted, some
 from phasenet_keras.training.grouping import (
     NAMED,
     copies_of,
@@ -32,7 +32,7 @@ __all__ = [
     "assign_splits",
     "check_leakage",
     "choose_split_by",
-    "digest_of",
+    "digests_of",
     "drawn_groups",
     "facts_of",
     "is_lone",
@@ -74,7 +74,7 @@ def assign_splits(
     Raises:
         ConfigError: for an unknown ``by``, no record with such a group, or fewer than three.
     """
-    facts = [replace(facts_of(record), digest=digest_of(record)) for record in records]
+    facts = [replace(facts_of(record), digests=digests_of(record)) for record in records]
     splits = split_facts(facts, by or choose_split_by(facts), seed)
     return [replace(record, split=split) for record, split in zip(records, splits, strict=True)]
 
@@ -97,7 +97,7 @@ def choose_split_by(facts: Sequence[RecordFacts]) -> str:
 def split_facts(facts: Sequence[RecordFacts], by: str, seed: int = 0) -> list[str]:
     """Return the split of each record.
 
-    Records of the same samples, and records of one station that overlap in time, are never on two
+    Copies (`digests_of`), and records of one station that overlap in time, are never on two
     sides, whatever they are split by; split by event (gather), nor are records that have one of
     several events in common, nor what overlaps in time with a record of no event and no gather.
 
@@ -179,31 +179,31 @@ def check_leakage(facts: Sequence[RecordFacts]) -> list[str]:
     said = []
     twice = [name for name, count in Counter(fact.name for fact in facts).items() if count > 1]
     if twice:
-        said.append(f"error: {len(twice)} names are used by several records: {some(twice)}")
+        said.append(f"error: {counted(len(twice), 'name')} used by several records: {some(twice)}")
     copies = _across(facts, copies_of(facts))
     if copies:
         said.append(
-            f"error: {len(copies)} pairs of records in two splits have the same samples: "
-            f"{some(copies)}"
+            f"error: {counted(len(copies), 'pair')} of records in two splits that have the same "
+            f"samples: {some(copies)}"
         )
     overlaps = _across(facts, overlaps_of(facts))
     if overlaps:
         said.append(
-            f"warning: {len(overlaps)} pairs of records in two splits are of one station and "
-            f"overlap in time: {some(overlaps)}"
+            f"warning: {counted(len(overlaps), 'pair')} of records in two splits that are of one "
+            f"station and overlap in time: {some(overlaps)}"
         )
     if twice := _twice_named(facts):
         said.append(
-            f"warning: {len(twice)} pairs of events in two splits seem to be one earthquake, by "
-            f"their arrivals: {some(twice)} (name them alike, or phasenet-keras prepare "
-            "--split-by time keeps them together)"
+            f"warning: {counted(len(twice), 'pair')} of events in two splits that seem to be one "
+            f"earthquake, by their arrivals: {some(twice)} (name them alike, or phasenet-keras "
+            "prepare --split-by time keeps them together)"
         )
     kinds = (*NAMED, "station", "time")
     return said + [text for by in kinds for text in _in_several(facts, by)]
 
 
 def facts_of(record: LabelledWaveform) -> RecordFacts:
-    """Return what there is to know of a record without its samples, nor a digest of these."""
+    """Return what there is to know of a record without its samples, nor digests of these."""
     wave = record.waveform
     return RecordFacts(
         name=record.name,
@@ -219,12 +219,14 @@ def facts_of(record: LabelledWaveform) -> RecordFacts:
     )
 
 
-def digest_of(record: LabelledWaveform) -> str:
-    """Return a digest of the samples; empty for constant ones, which say nothing."""
-    data = record.waveform.data
-    if np.all(data == data[:1]):
-        return ""
-    return hashlib.sha256(repr(data.shape).encode() + data.tobytes()).hexdigest()[:32]
+def digests_of(record: LabelledWaveform) -> tuple[str, ...]:
+    """Return a digest of each channel that is not constant: copies are records that share one.
+
+    Copies that were cut, scaled or resampled share none.
+    """
+    columns = [column for column in record.waveform.data.T if np.ptp(column) > 0]
+    said = [repr((len(column), 1)).encode() + column.tobytes() for column in columns]
+    return tuple(hashlib.sha256(text).hexdigest()[:32] for text in said)
 
 
 def _in_several(facts: Sequence[RecordFacts], by: str) -> list[str]:

@@ -20,7 +20,7 @@ from phasenet_keras.io.parts import BadRow, Item, JoinedRecord, Part
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import write_layout
 from phasenet_keras.training.onsets import count_growth
-from phasenet_keras.training.splits import digest_of
+from phasenet_keras.training.splits import digests_of
 from phasenet_keras.types import PhaseNetKerasError
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class Stage:
         order: what was asked for, as JSON can hold it.
 
     Attributes:
-        rows: one a record: ``meta`` (of the data set's table), ``channels``, ``digest``, and
-            ``growth``, which stages of earlier versions lack.
+        rows: one a record: ``meta`` (of the data set's table), ``channels``, and
+            ``digests`` and ``growth``, which stages of earlier versions lack.
         bad: rows and files that cannot be used.
         notes: warnings, each once.
         n_unlabelled: records left out since no phase of them is labelled.
@@ -192,12 +192,12 @@ class Stage:
 
     def _take(self, item: Item, file: h5py.File) -> None:
         self.n_unsure += isinstance(item, JoinedRecord) and bool(item.unsure)
-        digest = "" if isinstance(item, BadRow) else digest_of(item)
+        digests = () if isinstance(item, BadRow) else digests_of(item)
         if isinstance(item, BadRow):
             self.bad.append(item)
         elif not item.arrivals and not self._keep_unlabelled:
             self.n_unlabelled += 1
-        elif not digest and any(item.arrivals.values()):
+        elif not digests and any(item.arrivals.values()):
             text = f"{item.name}: dead: every channel is constant, and it has labels"
             self.bad.append(BadRow(None, text))
         else:
@@ -206,7 +206,7 @@ class Stage:
             file.create_dataset(f"data/{name}", data=data.T, compression="gzip")
             meta = {key: _plain(value) for key, value in metadata_row(name, item).items()}
             channels = list(item.waveform.channels)
-            row = {"meta": meta, "channels": channels, "digest": digest}
+            row = {"meta": meta, "channels": channels, "digests": digests}
             self.rows.append({**row, "growth": count_growth(item)})
 
     def _free_name(self, wanted: str) -> str:

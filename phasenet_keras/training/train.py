@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from phasenet_keras.data.settings import checked_type
 from phasenet_keras.io.new_files import beside_then_rename, folder_to_write
 from phasenet_keras.io.parts import check_records
+from phasenet_keras.io.wording import counted
 from phasenet_keras.models.contract import NEVER, Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.models.preset_places import BEST, RUN_SETTINGS, VALIDATED
@@ -113,7 +114,7 @@ class TrainResult(ShortRepr):
         before = "" if math.isnan(self.parent_dev_f1) else f" (parent {self.parent_dev_f1:.3f})"
         after = (
             f"; then trained anew on all {self.n_refitted} records, validation included, for "
-            f"{best.epoch + 1} epoch{'s' if best.epoch else ''}"
+            f"{counted(best.epoch + 1, 'epoch')}"
             if self.n_refitted
             else ""
         )

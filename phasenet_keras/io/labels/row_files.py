@@ -44,6 +44,7 @@ from phasenet_keras.io.labels.row_order import against_order, columns_of_names, 
 from phasenet_keras.io.labels.row_stations import Find, files_by, stations_of_rows
 from phasenet_keras.io.labels.row_traces import names_of, shot_in
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows
+from phasenet_keras.io.labels.understood import said_of_columns
 from phasenet_keras.io.no_waveforms import said_of_metadata
 from phasenet_keras.io.registry import (
     NoWaveformError,
@@ -130,7 +131,8 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
     if len(rows) != len(paths):
         raise FormatError(
             f"{table.path} has {len(rows)} rows and no column of file names (fname) or "
-            f"stations; there are {len(paths)} files: name them in the table, or give as many"
+            f"stations; there are {len(paths)} files: name them in the table, or give as many. Of "
+            f"its columns are {said_of_columns(table.columns)}"
         )
     _check_order(table, rows, paths)
     return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
