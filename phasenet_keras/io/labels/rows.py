@@ -146,7 +146,7 @@ def is_label_table(path: Path) -> bool:
         if first_breaks(text):
             return True
         table = _by_phase(LabelTable(path, (), split_table(text)[0]))
-    except OSError:  # reading it says what is wrong
+    except (OSError, FormatError):  # reading it says what is wrong
         return True
     except csv.Error:
         return bool(first_words(content) & {*NUMBER_COLUMNS, *FILE_COLUMNS})
