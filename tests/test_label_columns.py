@@ -80,12 +80,11 @@ def test_a_row_of_times_with_a_cell_too_many_is_damaged(tmp_path, header, row, n
 
 def test_of_a_table_of_samples_that_cannot_be_read_it_is_said_why(tmp_path, capsys):
     write_text_files(tmp_path / "raw", ["t0.txt"])
-    (tmp_path / "labels.csv").write_text("fname,itp,its\nt0.txt,100,50,120,25\nt1.txt,1,5,2\n")
+    (tmp_path / "labels.csv").write_text("fname,itp,its\nt0.txt,100,50,120,25\n")
     labels = ["--labels", tmp_path / "labels.csv"]
     assert run(tmp_path / "raw", *labels, "--output", tmp_path / "set") == 2
     said = " ".join(capsys.readouterr().err.split())
-    words = "row 1 has 5 cells, the header 3 (and 1 more): a comma in a number or a name?"
-    assert f"labels.csv: {words}" in said
+    assert "labels.csv: row 1 has 5 cells, the header 3: a comma in a number or a name?" in said
 
 
 @pytest.mark.parametrize(
