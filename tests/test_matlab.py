@@ -58,6 +58,21 @@ def test_a_table_names_files_and_sensors_and_times_count_from_the_trigger(tmp_pa
     assert found == {"e1-0002": {"P": (120.5,)}, "e1-0004": {"P": (141.0,)}}
 
 
+def test_text_and_objects_of_version_7_3_are_no_samples(tmp_path):
+    write(tmp_path / "a.mat", 7.3, d=DATA, fs=1e6, name=np.zeros(N_SAMPLES), day=np.zeros(9999))
+    with h5py.File(tmp_path / "a.mat", "r+") as file:
+        file["name"].attrs["MATLAB_class"] = "char"
+        file["day"].attrs["MATLAB_class"] = np.bytes_(b"datetime")
+    assert [wave.n_samples for wave in read_waveforms(tmp_path / "a.mat")] == [600] * 4
+
+
+def test_a_table_may_begin_with_the_name_of_matlab(tmp_path):
+    write(tmp_path / "in/MATLAB 1.mat", 5, data=DATA, fs=1e6)
+    (tmp_path / "l.csv").write_text("MATLAB file,trace,p_us\nMATLAB 1.mat,2,70\n")
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert (record.name, record.arrivals) == ("MATLAB 1-0002", {"P": (70.0,)})
+
+
 def test_more_sensors_than_samples_need_times(tmp_path):
     write(tmp_path / "das.mat", 5, x=DATA, t=np.arange(N_SENSORS) / 500.0)
     assert {wave.n_samples for wave in read_waveforms(tmp_path / "das.mat")} == {N_SENSORS}

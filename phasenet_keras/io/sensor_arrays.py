@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,11 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Stream
 
-MAGIC = b"MATLAB "
+MAGIC = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
 # What a vector of the times of the samples may be called, in s.
 TIMES = ("t", "time", "time_s")
 NUMBERS = "iufb"
+_CLASS = re.compile(r"double|single|logical|u?int\d+")
 # What is packed is no smaller than this part of what it holds: more is claimed, not held.
 MOST_PACKED = 1100
 
@@ -52,7 +54,8 @@ def _is_full(item: Any, most_bytes: int) -> bool:
         return False
     if item.nbytes > most_bytes:
         raise ValueError(f"{item.name} {item.shape} is larger than the file can hold")
-    return item.attrs.get("MATLAB_class", b"double") not in (b"char", "char")
+    kind = item.attrs.get("MATLAB_class", "double")  # of text and of objects it is another
+    return bool(_CLASS.fullmatch(kind.decode() if isinstance(kind, bytes) else str(kind)))
 
 
 def _read(path: Path, headers_only: bool) -> Stream:
