@@ -64,30 +64,31 @@ def _read(path: Path, headers_only: bool) -> Stream:
 
     arrays = _variables(path)
     name, data, times = _record(arrays, path)
-    rate = _rate(arrays, path)
+    rates = _rates(arrays, path)
+    header: dict[str, Any] = {"starttime": UTCDateTime(0)}
     if times is not None:
         header = header_of_times(times)
-        if rate is not None and abs(header["sampling_rate"] - rate) > SAME_RATE * rate:
-            raise FormatError(
-                f"{path}: by its times it is of {header['sampling_rate']:g} Hz, by another "
-                f"variable of {rate:g} Hz: save times in s, or without them"
-            )
-    elif rate is None:
+        rates = {"its times": header["sampling_rate"], **rates}
+    if not rates:
         raise FormatError(
             f"{path} has no sampling rate: save it in a variable fs, in Hz, beside {name} (in "
             f"MATLAB save('{path.name}', 'fs', '-append'))"
         )
-    else:
-        header = {"sampling_rate": rate, "starttime": UTCDateTime(0)}
+    header["sampling_rate"], *others = rates.values()
+    if any(abs(rate / header["sampling_rate"] - 1) > SAME_RATE for rate in others):
+        said = ", ".join(f"{rate:g} Hz by {of}" for of, rate in rates.items())
+        raise FormatError(f"{path} is of {said}: save what is right alone, times in s")
     return Stream(Trace(np.ascontiguousarray(values), {"channel": "", **header}) for values in data)
 
 
-def _rate(arrays: Mapping[str, np.ndarray], path: Path) -> float | None:
+def _rates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, float]:
+    """Return the sampling rate by each variable that says one, or a step."""
     scalars = {name: float(array) for name, array in arrays.items() if array.ndim == 0}
     try:
-        return rate_of(scalars, scalars.get)
+        rates = {name: rate_of([name], scalars.get) for name in scalars}
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
+    return {name: rate for name, rate in rates.items() if rate is not None}
 
 
 def _record(
