@@ -57,7 +57,7 @@ def as_float32(array: np.ndarray) -> np.ndarray:
         single = np.ascontiguousarray(array, dtype=np.float32)
         if np.can_cast(array.dtype, np.float32) or not array.size or np.array_equal(single, array):
             return single
-        values = array.astype(np.float64)
+        values = array.astype(np.float64, copy=False)
         centred = values - values.mean(axis=0)
         largest, spread = np.abs(values).max(axis=0), np.abs(centred).max(axis=0)
         n_times = np.where(largest > FLOAT32_EXACT, 2.0, LARGE_OFFSET)

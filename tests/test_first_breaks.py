@@ -54,16 +54,27 @@ def test_an_sgt_file_names_shots_and_geophones_by_their_positions(tmp_path, name
     assert "position 1 for the first, 4 for the last" in said
 
 
-def test_measurements_that_are_not_valid_are_left_out(tmp_path):
+@pytest.mark.parametrize("valid", ["0", "0.0", "nan"])
+def test_measurements_that_are_not_valid_are_left_out_and_count_as_rows(tmp_path, valid):
     write_shots(tmp_path / "shots")
-    text = sgt().replace("0.030250\t1", "0.030250\t0")
-    assert "1002-0003" not in labels_of(tmp_path, text)[0]
+    text = sgt().replace("0.020000\t1", f"0.020000\t{valid}")
+    assert "1002-0001" not in labels_of(tmp_path, text)[0]
+    with pytest.raises(FormatError, match="p_after_trigger_s of row 5 should be a number"):
+        labels_of(tmp_path, text.replace("0.030250", "0,030250"))
+
+
+def test_comments_of_an_sgt_file_may_be_anywhere(tmp_path):
+    write_shots(tmp_path / "shots")
+    text = "# by K.\n\n" + sgt().replace("3\t2\t", "# far\n3\t2\t").replace(
+        "15000\t1", "15000 1 # ?"
+    )
+    assert labels_of(tmp_path, text)[0] == labels_of(tmp_path, sgt())[0]
 
 
 @pytest.mark.parametrize(
     ("measured", "words"),
     [
-        (MEASURED[:3], "1 shots and 3 geophones, there are 2 files of 3 traces, and as many are"),
+        (MEASURED[:3], "1 shot and 3 geophones, there are 2 files of 3 traces, and as many are"),
         (MEASURED[1:2] + MEASURED[3:], None),
         ([row for row in MEASURED if row[1] != 2], "2 shots and 2 geophones, there are 2 files of"),
         (MEASURED[::-1], "shots are measured in another order than that of their positions"),
@@ -83,7 +94,19 @@ def test_sgt_files_that_are_cut_short_of_other_units_or_two(tmp_path):
         first_breaks(sgt().rsplit("\n", 3)[0])
     with pytest.raises(FormatError, match="times should be in one of s, ms, us, received 'min'"):
         first_breaks(sgt(names="s g t/min"))
+    with pytest.raises(FormatError, match="its columns s g t t should be there once"):
+        first_breaks(sgt().replace("t valid", "t t"))
+    for number in ("0", "6", "-1", "1.5", "inf", "x"):
+        text = sgt().replace("5\t4\t", f"5\t{number}\t")
+        with pytest.raises(FormatError, match=rf"row 5 is of shot 5 and geophone {number}: both"):
+            first_breaks(text)
     assert first_breaks(sgt(names="a b rhoa")) is None
+    assert first_breaks("1 # positions\n0 0\n3\n") is None
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/note.txt").write_text("by K.\n")
+    (tmp_path / "labels/cut.sgt").write_text(sgt().rsplit("\n", 3)[0])
+    with pytest.raises(FormatError, match=r"cut\.sgt: it should hold 5 measurements"):
+        label_table(tmp_path / "labels")
     for name in ("a.sgt", "b.sgt"):
         (tmp_path / name).write_text(sgt())
     with pytest.raises(FormatError, match="2 files of labels: each sgt file numbers its own shots"):

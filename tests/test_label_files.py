@@ -407,6 +407,6 @@ def test_of_several_errors_the_first_is_told_and_how_many_there_are(tmp_path):
         list(read_labelled(tmp_path / "good", tmp_path / "labels"))
     (tmp_path / "l.csv").write_text("fname,itp\na,1,5\nb,2\nc,3,5\n")
     with pytest.raises(
-        FormatError, match=r"row 1 has 3 cells \(and 1 more\), the header 2: a comma"
+        FormatError, match=r"row 1 has 3 cells, the header 2 \(and 1 more\): a comma"
     ):
         read_label_table(tmp_path / "l.csv")

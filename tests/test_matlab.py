@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import h5py
 import numpy as np
 import pytest
@@ -55,6 +58,21 @@ def test_a_table_names_files_and_sensors_and_times_count_from_the_trigger(tmp_pa
     assert found == {"e1-0002": {"P": (120.5,)}, "e1-0004": {"P": (141.0,)}}
 
 
+def test_text_and_objects_of_version_7_3_are_no_samples(tmp_path):
+    write(tmp_path / "a.mat", 7.3, d=DATA, fs=1e6, name=np.zeros(N_SAMPLES), day=np.zeros(9999))
+    with h5py.File(tmp_path / "a.mat", "r+") as file:
+        file["name"].attrs["MATLAB_class"] = "char"
+        file["day"].attrs["MATLAB_class"] = np.bytes_(b"datetime")
+    assert [wave.n_samples for wave in read_waveforms(tmp_path / "a.mat")] == [600] * 4
+
+
+def test_a_table_may_begin_with_the_name_of_matlab(tmp_path):
+    write(tmp_path / "in/MATLAB 1.mat", 5, data=DATA, fs=1e6)
+    (tmp_path / "l.csv").write_text("MATLAB file,trace,p_us\nMATLAB 1.mat,2,70\n")
+    [record] = read_labelled(tmp_path / "in", tmp_path / "l.csv")
+    assert (record.name, record.arrivals) == ("MATLAB 1-0002", {"P": (70.0,)})
+
+
 def test_more_sensors_than_samples_need_times(tmp_path):
     write(tmp_path / "das.mat", 5, x=DATA, t=np.arange(N_SENSORS) / 500.0)
     assert {wave.n_samples for wave in read_waveforms(tmp_path / "das.mat")} == {N_SENSORS}
@@ -73,6 +91,95 @@ def test_more_sensors_than_samples_need_times(tmp_path):
 def test_variables_that_are_no_gather_are_refused(tmp_path, variables, words):
     write(tmp_path / "a.mat", 5, **variables)
     with pytest.raises(FormatError, match=words):
+        read_waveforms(tmp_path / "a.mat")
+
+
+def test_forms_of_numbers_and_variables_of_others_do_not_matter(tmp_path):
+    whole = (DATA * 30).astype("i2")
+    empty = np.zeros((0, N_SAMPLES))
+    savemat(tmp_path / "a.mat", {"d": whole, "e": empty, "fs": 1e6}, do_compression=True)
+    body = matrix("d", whole, ">") + matrix("fs", np.array([[1e6]]), ">")
+    # Objects of MATLAB's, such as strings and dates, are kept in bytes without a name.
+    body += matrix("", np.zeros((1, 4 * N_SAMPLES)), ">") + matrix("z", whole, ">", flags=0x800)
+    (tmp_path / "b.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\1\0MI" + body)
+    for name in "ab":
+        waves = read_waveforms(tmp_path / f"{name}.mat")
+        assert [wave.sampling_rate for wave in waves] == [1e6] * N_SENSORS
+        for wave, values in zip(waves, whole, strict=True):
+            np.testing.assert_array_equal(wave.data[:, 0], values)
+
+
+def element(kind, content, order):
+    return struct.pack(f"{order}II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def matrix(name, values, order="<", flags=0):
+    parts = [
+        element(6, struct.pack(f"{order}II", 6 + flags, 0), order),
+        element(5, struct.pack(f"{order}ii", *values.shape), order),
+        element(1, name.encode(), order),
+        element(9, values.astype(f"{order}f8").tobytes("F"), order),
+    ]
+    return element(14, b"".join(parts), order)
+
+
+def test_times_since_1970_are_of_no_trigger_and_rates_agree_with_times(tmp_path):
+    t = 1.7e9 + np.arange(N_SAMPLES) / 100
+    write(tmp_path / "a.mat", 5, d=DATA, t=t, fs=100.0)
+    wave = read_waveforms(tmp_path / "a.mat")[0]
+    assert (str(wave.start_time), wave.zero_time) == ("2023-11-14T22:13:20.000000Z", None)
+    write(tmp_path / "b.mat", 5, d=DATA, t=np.arange(N_SAMPLES) * 10.0, fs=100.0)
+    with pytest.raises(FormatError, match=r"b\.mat is of 0\.1 Hz by its times, 100 Hz by fs: save"):
+        read_waveforms(tmp_path / "b.mat")
+    write(tmp_path / "c.mat", 5, d=DATA, dt=0.5, fs=2000.0)
+    with pytest.raises(FormatError, match=r"c\.mat is of 2 Hz by dt, 2000 Hz by fs: save"):
+        read_waveforms(tmp_path / "c.mat")
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"fs": np.nan}, r"a\.mat: fs should be above 0 Hz, received nan"),
+        ({"dt": -1e-6}, r"a\.mat: dt should be above 0 s, received -1e-06"),
+        (
+            {"t": np.arange(N_SAMPLES) ** 2.0},
+            r"\(or t, its times in s, in even steps\); .*t \(600,",
+        ),
+    ],
+)
+def test_rates_and_times_that_are_none_are_refused(tmp_path, variables, words):
+    write(tmp_path / "a.mat", 5, d=DATA, **variables)
+    with pytest.raises(FormatError, match=words):
+        read_waveforms(tmp_path / "a.mat")
+
+
+HEAD = b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\1IM"
+BODY = matrix("d", DATA)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (HEAD[:-2] + b"??" + BODY, "does not say the order of bytes"),
+        (HEAD + BODY[:-100], "it ends too early"),
+        (HEAD + element(15, zlib.compress(BODY)[:-1], "<"), "compressed variable of .* is cut"),
+        (HEAD + element(15, zlib.compress(BODY)[:100] + BODY, "<"), "compressed variable is dam"),
+        (HEAD + BODY[:56] + b"\x0a" + BODY[57:], "numbers are of an unknown type 10"),
+        (HEAD + BODY[:32] + b"\5" + BODY[33:], r"d holds 2400 numbers, and should be of \[5, 600"),
+    ],
+)
+def test_damage_is_told(tmp_path, content, words):
+    (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(FormatError, match=rf"a\.mat cannot be read as MATLAB, .*{words}"):
+        read_waveforms(tmp_path / "a.mat")
+
+
+def test_a_file_that_claims_more_than_it_can_hold_is_refused_unread(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        file.create_dataset("d", (600, 10**9), "f8", chunks=(600, 10))
+    content = (tmp_path / "a.mat").read_bytes()[512:]
+    (tmp_path / "a.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + content)
+    with pytest.raises(FormatError, match=r"/d \(600, 1000000000\) is larger than the file can"):
         read_waveforms(tmp_path / "a.mat")
 
 

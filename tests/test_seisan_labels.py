@@ -65,7 +65,8 @@ def test_s_files_without_picks_are_said_once_and_no_failure(tmp_path):
 def test_an_s_file_that_cannot_be_read_is_no_note_but_a_failure(tmp_path):
     write_s_file(tmp_path / "REA/07-2359-55L.S201907")
     write_s_file(tmp_path / "REA/09-2359-55L.S201907", (LINES[0].replace("56.00", "*****"),))
-    (tmp_path / "REA/hyp.out").write_text("output\n")
+    for name, text in {"hyp.out": "output\n", "motd": "\n by K.\n"}.items():
+        (tmp_path / "REA" / name).write_text(text)
     _, [bad], said = scanned(tmp_path / "REA")
     assert "09-2359-55L.S201907 looks like a catalogue, and cannot be read: could not conv" in bad
-    assert "1 file is no table or catalogue, and passed over: hyp.out" in said
+    assert "2 files are no table or catalogue, and passed over: hyp.out, motd" in said

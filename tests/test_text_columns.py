@@ -214,7 +214,13 @@ def test_numbers_may_be_in_quotes(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "unit_s"),
-    [("time_days", 86400), ("t [hours]", 3600), ("t_hr", 3600), ("time_msecs", 1e-3)],
+    [
+        ("time_days", 86400),
+        ("t [hours]", 3600),
+        ("t_hr", 3600),
+        ("time_msecs", 1e-3),
+        ("t_millisec", 1e-3),
+    ],
 )
 def test_times_of_other_instruments_are_no_seconds(tmp_path, name, unit_s):
     (tmp_path / "S1.csv").write_text(f"{name},temperature\n" + lines("{:.9f},{:.4f}", 1e7))

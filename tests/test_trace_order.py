@@ -198,6 +198,19 @@ def test_numbers_that_may_count_from_0_are_said_or_refused_by_all_of_the_table(t
     assert read(tmp_path / "in", "fname,trace_in_file,itp", few)[2] == []
 
 
+def test_numbers_of_a_larger_file_do_not_tell_that_those_of_a_smaller_one_count_from_1(tmp_path):
+    (tmp_path / "in").mkdir()
+    for file, n in ("g1", 5), ("g2", 3):
+        values = np.column_stack([np.arange(400) / 2000, noise(0, 400, n)])
+        names = "Time (s) " + " ".join(f"S{n}" for n in range(n))
+        np.savetxt(tmp_path / f"in/{file}.txt", values, header=names)
+    of_both = ["g1.txt,3,50", "g1.txt,4,60", "g2.txt,1,70", "g2.txt,2,80"]
+    records, bad, _ = read(tmp_path / "in", "fname,trace,itp", [*of_both, "g1.txt,0,40"])
+    assert (records, len(bad)) == ([], 5)
+    records, bad, said = read(tmp_path / "in", "fname,trace,itp", [*of_both, "g1.txt,5,40"])
+    assert (len(records), bad, said) == (5, [], [])
+
+
 def test_rows_count_from_1_where_the_headers_count_from_0(tmp_path):
     write_line(tmp_path / "in", first=0)
     rows = [f"{s},{n},{10 * (s % 100) + n}" for s, n in TRACES]

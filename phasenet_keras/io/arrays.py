@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import zipfile
 from pathlib import Path
@@ -32,6 +31,8 @@ from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import Stream
+
+__all__ = ["header_of_times"]
 
 NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
 # How far comments at the start of a text file may go.
@@ -102,8 +103,6 @@ def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
         if fields["data"].shape[-1] != len(COMPONENTS) or any(map(may_say_rate, names)):
             say(said_of_no_rate("npz", names), FormatNote)
         return DEFAULT_RATE_HZ
-    if not 0 < rate < math.inf:
-        raise ValueError(f"a sampling rate is above 0 Hz, received {rate}")
     return rate
 
 
@@ -144,7 +143,7 @@ def _whole_lines(head: bytes) -> list[str]:
 
 def _read_text(path: Path, headers_only: bool) -> Stream:
     """Read columns of time and amplitudes; 1970 stands for time 0."""
-    from obspy import Stream, Trace, UTCDateTime
+    from obspy import Stream, Trace
 
     try:
         content = path.read_bytes()
@@ -160,13 +159,7 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     time_s = table[:, 0] * columns.unit_s
     if not are_even(time_s):
         raise FormatError(f"{path}: its times do not grow by even steps")
-    step_s = (time_s[-1] - time_s[0]) / (len(time_s) - 1)
-    header = {
-        "sampling_rate": float(f"{1.0 / step_s:.9g}"),
-        "starttime": UTCDateTime(0) + float(time_s[0]),
-        # Seconds since 1970 are no times since a trigger.
-        **({} if has_date(time_s[0]) else {"zero_time": UTCDateTime(0)}),
-    }
+    header = header_of_times(time_s)
     is_gather = len(columns.values) > 1 and not columns.components
     header |= {"channel": ""} if is_gather else _codes(path.name)
     names = columns.components or [header["channel"]] * len(columns.values)
@@ -174,6 +167,24 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
         Trace(np.ascontiguousarray(values), header={**header, "channel": name})
         for name, values in zip(names, table.T[1:], strict=True)
     )
+
+
+def header_of_times(time_s: np.ndarray) -> dict[str, Any]:
+    """Return the rate and the start of samples at even times, and the time 0 that these count from.
+
+    Example:
+        >>> header_of_times(np.array([-0.5, 0.0, 0.5]))["starttime"]
+        UTCDateTime(1969, 12, 31, 23, 59, 59, 500000)
+    """
+    from obspy import UTCDateTime
+
+    begin_s, end_s = float(time_s[0]), float(time_s[-1])
+    return {
+        "sampling_rate": float(f"{(len(time_s) - 1) / (end_s - begin_s):.9g}"),
+        "starttime": UTCDateTime(0) + begin_s,
+        # Seconds since 1970 are no times since a trigger.
+        **({} if has_date(begin_s) else {"zero_time": UTCDateTime(0)}),
+    }
 
 
 def _numbers_of(content: bytes, columns: TextColumns) -> np.ndarray:

@@ -33,7 +33,7 @@ DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeEr
 # Deeper than any layout; a link to a group above would have no end.
 MAX_DEPTH = 6
 # MATLAB's version 7.3 is HDF5 behind a text that begins so.
-MATLAB = b"MATLAB 7.3"
+MATLAB = b"MATLAB 7.3 MAT-file"
 
 
 def opened(path: Path) -> h5py.File:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,8 +127,10 @@ def catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
 
 def _unreadable(content: bytes, path: Path, error: Exception) -> FormatError:
     """Return the error for what ObsPy takes for no catalogue, or takes for one and cannot read."""
-    # Text that is not in UTF-8 ends the search for its format.
-    if isinstance(error, UnicodeError) or str(error).startswith("Unknown format"):
+    # Text that is not in UTF-8, or begins with a blank line, ends the search for its format.
+    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    is_of_search = any(name.startswith(("_is_", "is_")) for name in names)
+    if is_of_search or str(error).startswith("Unknown format"):
         return _unknown(content, path)
     return FormatError(f"{path} looks like a catalogue, and cannot be read: {error}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -62,7 +63,7 @@ def rate_of(names: Iterable[str], number_of: Callable[[str], float | None]) -> f
         number_of: the number in the value of a name; None for one that is not there after all.
 
     Raises:
-        FormatError: for a step that is not above 0.
+        FormatError: for a rate or step that is not above 0.
 
     Example:
         >>> rate_of(["data", "sampling_rate_MHz"], {"sampling_rate_MHz": 10.0}.get)
@@ -74,10 +75,14 @@ def rate_of(names: Iterable[str], number_of: Callable[[str], float | None]) -> f
             number = number_of(by_plain[plain]) if plain in by_plain else None
             if number is None:
                 continue
-            if units is RATES_HZ:
+            is_rate = units is RATES_HZ
+            if not 0 < number < math.inf:
+                unit_name = "Hz" if is_rate else "s"
+                raise FormatError(
+                    f"{by_plain[plain]} should be above 0 {unit_name}, received {number}"
+                )
+            if is_rate:
                 return number * unit
-            if not number > 0:
-                raise FormatError(f"{by_plain[plain]} should be above 0 s, received {number}")
             # Single precision steps: 0.01 is 100 Hz.
             return float(f"{1.0 / (number * unit):.7g}")
     return None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.arrays import header_of_times
 from phasenet_keras.io.hdf5_files import is_of_matlab, opened
+from phasenet_keras.io.instruments import SAME_RATE
+from phasenet_keras.io.mat_files import arrays_in
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES
 from phasenet_keras.io.rates import rate_of
 from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
@@ -18,31 +22,40 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Stream
 
-MAGIC = b"MATLAB "
+MAGIC = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
 # What a vector of the times of the samples may be called, in s.
 TIMES = ("t", "time", "time_s")
 NUMBERS = "iufb"
+_CLASS = re.compile(r"double|single|logical|u?int\d+")
+# What is packed is no smaller than this part of what it holds: more is claimed, not held.
+MOST_PACKED = 1100
 
 
 def _variables(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of numbers in a file, without sides of length 1."""
-    values: Mapping[str, Any]
+    """Return the arrays of numbers in a file that are not empty, without sides of length 1."""
     if is_of_matlab(path):  # the sides are in the other order there
+        most_bytes = MOST_PACKED * path.stat().st_size
         with opened(path) as hdf5:
-            values = {name: np.transpose(item[()]) for name, item in hdf5.items() if _is_full(item)}
+            wanted = {name: item for name, item in hdf5.items() if _is_full(item, most_bytes)}
+            arrays = {name: np.transpose(item[()]) for name, item in wanted.items()}
     else:
-        from scipy.io import loadmat
-
-        values = loadmat(path)
-    arrays = {n: np.squeeze(v) for n, v in values.items() if isinstance(v, np.ndarray)}
-    return {name: array for name, array in arrays.items() if array.dtype.kind in NUMBERS}
+        arrays = arrays_in(path.read_bytes())
+    return {name: np.squeeze(array) for name, array in arrays.items() if array.size}
 
 
-def _is_full(item: Any) -> bool:
-    """Tell if a node of HDF5 is a variable of MATLAB's that holds numbers; an empty one is none."""
-    if not hasattr(item, "shape") or "MATLAB_empty" in item.attrs:
+def _is_full(item: Any, most_bytes: int) -> bool:
+    """Tell if a node of HDF5 is a variable of MATLAB's that holds numbers; an empty one is none.
+
+    Raises:
+        ValueError: if it claims to hold more than these bytes.
+    """
+    dtype = getattr(item, "dtype", None)
+    if dtype is None or dtype.kind not in NUMBERS or not item.size or "MATLAB_empty" in item.attrs:
         return False
-    return item.attrs.get("MATLAB_class", b"double") not in (b"char", b"cell")
+    if item.nbytes > most_bytes:
+        raise ValueError(f"{item.name} {item.shape} is larger than the file can hold")
+    kind = item.attrs.get("MATLAB_class", "double")  # of text and of objects it is another
+    return bool(_CLASS.fullmatch(kind.decode() if isinstance(kind, bytes) else str(kind)))
 
 
 def _read(path: Path, headers_only: bool) -> Stream:
@@ -51,20 +64,31 @@ def _read(path: Path, headers_only: bool) -> Stream:
 
     arrays = _variables(path)
     name, data, times = _record(arrays, path)
-    scalars = {n: float(array) for n, array in arrays.items() if array.ndim == 0}
-    rate = rate_of(scalars, scalars.get)
-    header: dict[str, Any] = {"channel": "", "starttime": UTCDateTime(0)}
+    rates = _rates(arrays, path)
+    header: dict[str, Any] = {"starttime": UTCDateTime(0)}
     if times is not None:
-        rate = float(f"{(len(times) - 1) / (times[-1] - times[0]):.9g}")
-        header |= {"starttime": UTCDateTime(0) + float(times[0]), "zero_time": UTCDateTime(0)}
-    if rate is None:
+        header = header_of_times(times)
+        rates = {"its times": header["sampling_rate"], **rates}
+    if not rates:
         raise FormatError(
             f"{path} has no sampling rate: save it in a variable fs, in Hz, beside {name} (in "
             f"MATLAB save('{path.name}', 'fs', '-append'))"
         )
-    return Stream(
-        Trace(np.ascontiguousarray(values), {**header, "sampling_rate": rate}) for values in data
-    )
+    header["sampling_rate"], *others = rates.values()
+    if any(abs(rate / header["sampling_rate"] - 1) > SAME_RATE for rate in others):
+        said = ", ".join(f"{rate:g} Hz by {of}" for of, rate in rates.items())
+        raise FormatError(f"{path} is of {said}: save what is right alone, times in s")
+    return Stream(Trace(np.ascontiguousarray(values), {"channel": "", **header}) for values in data)
+
+
+def _rates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, float]:
+    """Return the sampling rate by each variable that says one, or a step."""
+    scalars = {name: float(array) for name, array in arrays.items() if array.ndim == 0}
+    try:
+        rates = {name: rate_of([name], scalars.get) for name in scalars}
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    return {name: rate for name, rate in rates.items() if rate is not None}
 
 
 def _record(
@@ -85,9 +109,9 @@ def _record(
     if n_samples < 2 or len(found) != 1:
         shapes = ", ".join(f"{n} {a.shape}" for n, a in arrays.items() if a.ndim) or "none"
         raise FormatError(
-            f"{path} should hold one array of sensors and samples, and its sampling rate, fs; it "
-            f"holds these arrays of numbers: {shapes} (fields of a struct s count when saved by "
-            "save('a.mat', '-struct', 's'))"
+            f"{path} should hold one array of sensors and samples, and its sampling rate, fs (or "
+            f"t, its times in s, in even steps); it holds these arrays of numbers: {shapes} ("
+            "fields of a struct s count when saved by save('a.mat', '-struct', 's'))"
         )
     [name] = found
     data = np.atleast_2d(arrays[name])

@@ -18,11 +18,13 @@ LOOKED_AT_LINES, LINES_OF_HEADER = 20, 80
 LEAST_LINES, LEAST_LINES_BELOW_NAMES = 2, 8
 # Times written with few digits jitter; more than this part of a sample is an uneven record.
 TIME_JITTER = 0.25
+_OF_S = {"": 1.0, "m": 1e-3, "milli": 1e-3, "u": 1e-6, "micro": 1e-6, "n": 1e-9, "nano": 1e-9}
 UNITS_S = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 1e-3),
-    **dict.fromkeys(("us", "usec", "usecs", "microsecond", "microseconds"), 1e-6),
-    **dict.fromkeys(("ns", "nsec", "nsecs", "nanosecond", "nanoseconds"), 1e-9),
+    **{
+        f"{prefix}{name}": unit_s
+        for prefix, unit_s in _OF_S.items()
+        for name in ("s", "sec", "secs", "second", "seconds")
+    },
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("day", "days"), 86400.0),

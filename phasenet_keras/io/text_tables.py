@@ -54,14 +54,16 @@ NO_NAMES = (
 )
 # What tables are kept in that are no text, by their first bytes, and what to do with them.
 WORKBOOK = "a workbook (Excel, LibreOffice) or an archive: save the sheet as CSV, and give that"
+MATLAB = (
+    "a MATLAB file: write its arrivals as a table (writetable in MATLAB, or in Python "
+    "scipy.io.loadmat and numpy.savetxt), and give that"
+)
 BINARY = {
     b"PK\x03\x04": WORKBOOK,
     b"\xd0\xcf\x11\xe0": WORKBOOK,
     b"PAR1": "a Parquet table: write it as CSV, and give that",
-    b"MATLAB ": (
-        "a MATLAB file: write its arrivals as a table (writetable in MATLAB, or in Python "
-        "scipy.io.loadmat and numpy.savetxt), and give that"
-    ),
+    b"MATLAB 5.0 MAT-file": MATLAB,
+    b"MATLAB 7.3 MAT-file": MATLAB,
 }
 # A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
 _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, TRACE_IN_FILE, UNITS_S
 from phasenet_keras.io.registry import say
+from phasenet_keras.io.text_tables import number_of
+from phasenet_keras.io.wording import counted
 from phasenet_keras.types import FormatError
 
 __all__ = ["FIRST_BREAK_COLUMNS", "first_breaks", "with_files"]
 
 # The positions of shot and geophone by their numbers in the file's list.
 FIRST_BREAK_COLUMNS = ("position_of_shot", "position_of_geophone")
+# A line of a number, perhaps below comments.
+_BEGINNING = re.compile(r"(?:\s|#[^\n]*\n)*\d+[^\S\n]*[#\n]")
 INSTEAD = f"write a table with columns fname, trace and p_{AFTER_TRIGGER}ms instead"
 
 
@@ -22,10 +27,12 @@ def first_breaks(text: str) -> tuple[tuple[str, ...], list[list[str]]] | None:
 
     Such a file has the number of positions and their list, then the number of measurements and
     these: shot and geophone by the numbers of their positions, and the time since the shot, in s
-    unless its column says otherwise (``t/ms``). Those that are not ``valid`` are left out.
+    unless its column says otherwise (``t/ms``). Those that are not ``valid`` are rows without
+    cells.
 
     Raises:
-        FormatError: if there are fewer measurements than it says, or one is no row of numbers.
+        FormatError: if there are fewer measurements than it says, one is of no position, or a
+            column is there twice.
 
     Example:
         >>> text = "2 # shot/geophone points\n#x y\n0 0\n5 0\n1 # measurements\n#s g t\n1 2 0.013\n"
@@ -33,39 +40,54 @@ def first_breaks(text: str) -> tuple[tuple[str, ...], list[list[str]]] | None:
         (('position_of_shot', 'position_of_geophone', 'p_after_trigger_s'), [['1', '2', '0.013']])
         >>> first_breaks("fname,itp\na.txt,100\n")
     """
-    n_positions = _count([text.lstrip().partition("\n")[0]], 0)
-    if n_positions < 1:
+    if not _BEGINNING.match(text):
         return None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    positions = [number for number in range(1, len(lines)) if not lines[number].startswith("#")]
-    if n_positions >= len(positions):
+    filled = [number for number, line in enumerate(lines) if not line.startswith("#")]
+    n_positions = _count(lines[filled[0]])
+    if n_positions < 1 or len(filled) < n_positions + 2:
         return None
-    at = positions[n_positions]
-    n_rows = _count(lines, at)
-    names = lines[at + 1].lstrip("# ").lower().split() if len(lines) > at + 1 else []
-    tokens = [name.partition("/") for name in names]
+    at = filled[n_positions + 1]
+    n_rows = _count(lines[at])
+    names = lines[at + 1].lower().split() if len(lines) > at + 1 else []
+    tokens = [name.lstrip("#").partition("/") for name in names if name != "#"]
     columns = [token for token, _, _ in tokens]
-    if n_rows < 1 or not lines[at + 1].startswith("#") or not {"s", "g", "t"} <= {*columns}:
+    if n_rows < 1 or not {"s", "g", "t"} <= {*columns} or not names[0].startswith("#"):
         return None
+    if len({*columns}) < len(columns):
+        raise FormatError(f"its columns {' '.join(columns)} should be there once")
     unit = tokens[columns.index("t")][2] or "s"
     if unit not in UNITS_S:
         raise FormatError(f"its times should be in one of {', '.join(UNITS_S)}, received '{unit}'")
-    rows = [line.partition("#")[0].split() for line in lines[at + 2 : at + 2 + n_rows]]
-    if len(rows) < n_rows or any(len(row) < len(columns) for row in rows):
+    cells = [lines[number].partition("#")[0].split() for number in filled[n_positions + 2 :]]
+    rows = [dict(zip(columns, row, strict=False)) for row in cells[:n_rows]]
+    n_whole = sum(len(row) == len(columns) for row in rows)
+    if n_whole < n_rows:
         raise FormatError(
-            f"it should hold {n_rows} measurements of {' '.join(columns)}; received "
-            f"{sum(len(row) >= len(columns) for row in rows)}"
+            f"it should hold {n_rows} measurements of {' '.join(columns)}; received {n_whole}"
         )
-    kept = [dict(zip(columns, row, strict=False)) for row in rows]
-    wanted = [[row["s"], row["g"], row["t"]] for row in kept if row.get("valid", "1") != "0"]
-    return (*FIRST_BREAK_COLUMNS, f"p_{AFTER_TRIGGER}{unit}"), wanted
+    known = {*map(str, range(1, n_positions + 1))}
+    measured = [_measured(f"row {n}", row, known) for n, row in enumerate(rows, start=1)]
+    return (*FIRST_BREAK_COLUMNS, f"p_{AFTER_TRIGGER}{unit}"), measured
 
 
-def _count(lines: Sequence[str], at: int) -> int:
+def _count(line: str) -> int:
     """Return the number that a block of lines begins with; 0 where there is none."""
-    with suppress(ValueError, IndexError):
-        return int(lines[at].partition("#")[0])
+    with suppress(ValueError):
+        return int(line.partition("#")[0])
     return 0
+
+
+def _measured(where: str, row: Mapping[str, str], known: Set[str]) -> list[str]:
+    """Return shot, geophone and time of a measurement; no cells where it is not valid."""
+    if not number_of(f"{where}: valid", row.get("valid", "1")) > 0:
+        return []
+    if not {row["s"], row["g"]} <= known:
+        raise FormatError(
+            f"{where} is of shot {row['s']} and geophone {row['g']}: both should be numbers of its "
+            f"{len(known)} positions, from 1 on"
+        )
+    return [row["s"], row["g"], row["t"]]
 
 
 def with_files(
@@ -93,44 +115,28 @@ def with_files(
         >>> [(r["fname"], r["trace_in_file"]) for r in with_files(Path("a"), rows, {Path("7"): 2})]
         [('7', '1'), ('7', '2')]
     """
-    shots, geophones = (_in_order(path, rows, column) for column in FIRST_BREAK_COLUMNS)
-    if list(dict.fromkeys(_numbers(path, rows, FIRST_BREAK_COLUMNS[0]))) != shots:
+    shots, geophones = ([int(row[column]) for row in rows] for column in FIRST_BREAK_COLUMNS)
+    files, of_shots, of_geophones = list(n_traces), sorted({*shots}), sorted({*geophones})
+    if list(dict.fromkeys(shots)) != of_shots:
         raise FormatError(
             f"{path}: shots are measured in another order than that of their positions, which may "
             f"be that of the files: {INSTEAD}"
         )
-    others = {count for count in n_traces.values() if count != len(geophones)}
-    if len(shots) != len(n_traces) or others:
+    if len(of_shots) != len(files) or {*n_traces.values()} != {len(of_geophones)}:
         traces = " or ".join(map(str, sorted({*n_traces.values()})))
         raise FormatError(
-            f"{path} has {len(shots)} shots and {len(geophones)} geophones, there are "
-            f"{len(n_traces)} files of {traces or 'no'} traces, and as many are wanted: {INSTEAD}"
+            f"{path} has {counted(len(of_shots), 'shot')} and "
+            f"{counted(len(of_geophones), 'geophone')}, there are {counted(len(files), 'file')} of "
+            f"{traces or 'no'} traces, and as many are wanted: {INSTEAD}"
         )
-    files = list(n_traces)
     say(
-        f"{path}: its shots are taken in the order of the files, position {shots[0]} for "
-        f"{files[0].name}, position {shots[-1]} for {files[-1].name}, and its geophones in that of "
-        f"the traces, position {geophones[0]} for the first, {geophones[-1]} for the last"
+        f"{path}: its shots are taken in the order of the files, position {of_shots[0]} for "
+        f"{files[0].name}, position {of_shots[-1]} for {files[-1].name}, and its geophones in that "
+        f"of the traces, position {of_geophones[0]} for the first, {of_geophones[-1]} for the last"
     )
-    keys = zip(*(_numbers(path, rows, column) for column in FIRST_BREAK_COLUMNS), strict=True)
+    file_of = dict(zip(of_shots, map(str, files), strict=True))
+    trace_of = {geophone: str(n) for n, geophone in enumerate(of_geophones, start=1)}
     return [
-        {
-            **row,
-            "fname": str(files[shots.index(shot)]),
-            TRACE_IN_FILE: str(geophones.index(geophone) + 1),
-        }
-        for row, (shot, geophone) in zip(rows, keys, strict=True)
+        {**row, "fname": file_of[shot], TRACE_IN_FILE: trace_of[geophone]}
+        for row, shot, geophone in zip(rows, shots, geophones, strict=True)
     ]
-
-
-def _in_order(path: Path, rows: Sequence[Mapping[str, str]], column: str) -> list[int]:
-    return sorted({*_numbers(path, rows, column)})
-
-
-def _numbers(path: Path, rows: Sequence[Mapping[str, str]], column: str) -> list[int]:
-    try:
-        return [int(float(row[column])) for row in rows]
-    except ValueError as error:
-        raise FormatError(
-            f"{path}: {column.replace('_', ' ')} should be a number: {error}"
-        ) from error

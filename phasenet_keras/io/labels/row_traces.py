@@ -110,9 +110,11 @@ def rows_by_trace(
             bad.append(BadRow(number, f"{text}{numbers[-1]}, received '{row[column or '']}'"))
     is_sure = column in TRACE_COLUMNS and column not in RECEIVER_COLUMNS
     counts_from_0 = any(key[1] == 0 and places.get(key) not in wanted for key in keys)
-    given_in_all = of_table.get(column or "", set()) if column != TRACE_IN_FILE else set()
-    may_be_from_0 = not shots and headers <= {0} and 0 < max(given_in_all, default=0) < len(traces)
-    counts_from_0 |= may_be_from_0 and 0 in given_in_all
+    in_all = of_table.get(column or "", set()) if column != TRACE_IN_FILE else set()
+    most, last = max(in_all, default=0), len(traces)
+    # Numbers beyond the last trace are of another file, and say nothing of this one.
+    may_be_from_0 = not shots and headers <= {0} and most != last and last not in given
+    counts_from_0 |= may_be_from_0 and 0 in in_all
     if counts_from_0 or (bad and not is_sure):
         text = f"rows of {file.name} are not numbered as its traces are, from 1 on"
         text = f"{text} ({column or 'they are in order'})"
@@ -120,7 +122,7 @@ def rows_by_trace(
         found = {}
     if known and found and not shots and column and column != TRACE_IN_FILE:
         _check_shots(known[0], named - _shots_of_file(traces, file), found, file)
-    elif found and may_be_from_0:
+    elif found and may_be_from_0 and 0 < most < last:
         say(
             f"rows of gathers name neither trace 0 nor the last one: their numbers ({column}) are "
             f"taken to count from 1; if they count from 0 add 1, else name them {TRACE_IN_FILE}"

@@ -115,10 +115,14 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     columns, cells = _first_breaks(path) or read_table(path)
     is_bare = {*columns} <= {*NUMBER_COLUMNS, ""}
     numbered = [(n, row) for n, row in enumerate(cells, 1) if any(row) or (row and is_bare)]
-    if wide := [f"row {n} has {len(row)} cells" for n, row in numbered if any(row[len(columns) :])]:
+    n_columns = f"the header {len(columns)}"
+    wide = [
+        f"row {n} has {len(r)} cells, {n_columns}" for n, r in numbered if any(r[len(columns) :])
+    ]
+    if wide:
         raise FormatError(
-            f"{path}: {first_of(wide)}, the header {len(columns)}: a comma in a number or a name? "
-            "Quote such cells, or separate by semicolons"
+            f"{path}: {first_of(wide)}: a comma in a number or a name? Quote such cells, or "
+            "separate by semicolons"
         )
     filled = ((*row, *[""] * len(columns)) for _, row in numbered)
     rows = tuple(dict(zip(columns, row, strict=False)) for row in filled)
@@ -146,7 +150,7 @@ def is_label_table(path: Path) -> bool:
         if first_breaks(text):
             return True
         table = _by_phase(LabelTable(path, (), split_table(text)[0]))
-    except OSError:  # reading it says what is wrong
+    except (OSError, FormatError):  # reading it says what is wrong
         return True
     except csv.Error:
         return bool(first_words(content) & {*NUMBER_COLUMNS, *FILE_COLUMNS})
