@@ -1,4 +1,7 @@
-"""MATLAB's files of versions 5 to 7: their variables that are arrays of real numbers."""
+"""MATLAB's files of versions 5 to 7: their variables that are arrays of real numbers.
+
+scipy.io.loadmat reads more, but ends the process at some that are damaged.
+"""
 
 from __future__ import annotations
 
