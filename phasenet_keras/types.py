@@ -80,9 +80,7 @@ class MissingExtraError(PhaseNetKerasError, ImportError):
 installed: pip install 'phasenet-keras[parquet]'
     """
 
-    def __init__(
-        self, what: str, package: str, extra: str, error: ImportError | None = None
-    ) -> None:
+    def __init__(self, what: str, package: str, extra: str, error: Exception | None = None) -> None:
         is_there = error is not None and not isinstance(error, ModuleNotFoundError)
         why = f"cannot be imported ({error})" if is_there else "is not installed"
         super().__init__(

@@ -243,7 +243,7 @@ def test_what_cannot_be_corrected_ends_with_2_and_says_why(tmp_path, picks, line
     assert "no setting 'repotr'" in refused(picks, "--settings", "repotr")
     figures = ("--plot", tmp_path / "f", "--output", tmp_path / "x.csv", "--plot-shots")
     said = refused(picks, *figures, "1,11,77")
-    assert "no pick is of shot 11, 77; nearest to 11 are 12, 1" in said
+    assert "no pick is of shot 11, 77; the nearest to 11: 12, 1" in said
     assert not (tmp_path / "x.csv").exists()
     assert "need the time of each" in refused(
         picks, "--markers", tmp_path / "m", "--output", tmp_path / "x.csv"

@@ -15,7 +15,7 @@ from phasenet_keras.io.tables import read_picks
 from phasenet_keras.models import inference
 from phasenet_keras.models.inference import engine_for
 from phasenet_keras.models.presets import read_preset
-from phasenet_keras.types import PresetError
+from phasenet_keras.types import MissingExtraError, PresetError
 
 
 @pytest.fixture
@@ -41,6 +41,22 @@ def test_keras_where_litert_is_not_installed(preset, no_gpu, no_litert, tmp_path
     record, picks = write_station(tmp_path / "a.mseed"), tmp_path / "picks.csv"
     assert main(["pick", record, "--preset", preset, "--output", str(picks)]) == 0
     assert len(read_picks(picks)) == 1
+
+
+@pytest.mark.parametrize("error", ["RuntimeError", "OSError", "AttributeError", "ImportError"])
+@pytest.mark.parametrize("module", ["__init__", "interpreter", "schema_py_generated"])
+def test_keras_where_litert_is_broken(preset, no_gpu, monkeypatch, tmp_path, error, module):
+    for name in [name for name in sys.modules if name.startswith("ai_edge_litert")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "phasenet_keras.models.litert_graph", raising=False)
+    package = tmp_path / "ai_edge_litert"
+    package.mkdir()
+    for name in ("__init__", "interpreter", "schema_py_generated"):
+        (package / f"{name}.py").write_text(f"raise {error}('wrong ABI')" * (name == module))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert engine_for(preset) == "keras"
+    with pytest.raises(MissingExtraError, match=r"ai-edge-litert, .* imported \(wrong ABI\)"):
+        Picker.from_preset(preset, engine="litert")
 
 
 def test_keras_where_there_is_a_gpu(preset, monkeypatch):

@@ -14,6 +14,7 @@ from sources import T0, labelled, noise, run, splits_of, write_text_files
 from phasenet_keras import Waveform, assign_splits
 from phasenet_keras.io.parts import RecordFacts
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
+from phasenet_keras.training.checks_data import identical_records
 from phasenet_keras.training.demands import check_no_leak, check_test
 from phasenet_keras.training.grouping import event_length_s, groups_of, tied_groups
 from phasenet_keras.training.splits import (
@@ -310,6 +311,25 @@ def test_copies_and_overlaps_stay_together_and_given_ones_are_refused(tmp_path, 
     assert "have the same samples: r0 (train) and copy (test)" in capsys.readouterr().err
     assert not (tmp_path / "set").exists()
     assert run(tmp_path / "in", "--split-by", "block", "--output", tmp_path / "set") == 0
+
+
+@pytest.mark.parametrize("kind", ["pulse", "padded", "spike"])
+def test_records_that_have_but_a_few_steps_in_common_are_no_copies(kind):
+    steps = np.zeros(3000, np.float32)
+    steps[{"pulse": slice(100, 110), "padded": slice(2900), "spike": slice(1)}[kind]] = 3
+    records = [labelled(n, event=f"e{n}") for n in range(8)]
+    with_steps = []
+    for record in records:
+        e = record.waveform.data[:, 0]
+        data = np.stack([np.resize(steps, len(e)), e], axis=1)
+        wave = replace(record.waveform, data=data, channels=("N", "E"))
+        with_steps.append(replace(record, waveform=wave))
+    found = assign_splits(with_steps, "event")
+    assert {record.split for record in found} == {"train", "dev", "test"}
+    assert identical_records(with_steps[:4], with_steps[4:]) == []
+    # What was taken out of a record is still a copy of it, and has the digest of its channel.
+    assert identical_records(with_steps[:1], records[:1]) == [("r0", "r0")]
+    assert digests_of(with_steps[0]) == digests_of(records[0])[:1]
 
 
 @pytest.mark.parametrize("by", ["event", "shot", "station", "block"])

@@ -279,10 +279,10 @@ def _shots_to_draw(table: DataFrame, wanted: Sequence[str]) -> list[str]:
     shots = [str(shot) for shot in table["shot"].unique()]
     named = [name_key(shot) for shot in wanted]
     if unknown := [shot for shot in named if shot not in shots]:
-        near = f"there are {some(shots)}"
+        near = f"those that there are: {some(shots)}"
         if all(shot.isdecimal() for shot in (unknown[0], *shots)):
             shots.sort(key=lambda shot: abs(int(shot) - int(unknown[0])))
-            near = f"nearest to {unknown[0]} are {some(shots)}"
+            near = f"the nearest to {unknown[0]}: {some(shots)}"
         raise ConfigError(f"--plot-shots: no pick is of shot {', '.join(unknown)}; {near}")
     return named or shots
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from phasenet_keras.data.settings import choice, settled
 from phasenet_keras.models.folding import window_of
-from phasenet_keras.models.litert import LiteRTForward, NetworkWeights
+from phasenet_keras.models.litert import LiteRTForward, NetworkWeights, load_litert
 from phasenet_keras.models.polyphase import has_polyphase_form
 from phasenet_keras.models.presets import read_preset
-from phasenet_keras.types import ConfigError, PhaseNetKerasError
+from phasenet_keras.types import ConfigError, MissingExtraError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
@@ -39,8 +39,8 @@ Forward = Callable[[np.ndarray], np.ndarray]
 def engine_for(name_or_path: str | PathLike[str]) -> str:
     """Return the engine that runs a preset fastest on this machine.
 
-    That is LiteRT, if it is installed and runs such a network, but for a machine with a GPU, which
-    Keras may use.
+    That is LiteRT, if it is installed, works and runs such a network, but for a machine with a GPU,
+    which Keras may use.
 
     Args:
         name_or_path: name of a preset or a preset folder.
@@ -56,8 +56,8 @@ def engine_for(name_or_path: str | PathLike[str]) -> str:
     if _has_gpu() or not has_polyphase_form(config):
         return "keras"
     try:
-        import ai_edge_litert.interpreter  # noqa: F401
-    except ImportError:
+        load_litert()
+    except MissingExtraError:
         return "keras"
     return "litert"
 

@@ -21,7 +21,7 @@ from phasenet_keras.models.weights import WeightSet
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.types import ConfigError, MissingExtraError, ShapeError
 
-__all__ = ["LiteRTForward", "NetworkWeights"]
+__all__ = ["LiteRTForward", "NetworkWeights", "load_litert"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,6 +79,25 @@ class NetworkWeights(ShortRepr):
         return LiteRTForward(self.weights, self.config, self.preset.window_samples)
 
 
+def load_litert() -> None:
+    """Import all that runs a network by LiteRT.
+
+    Raises:
+        MissingExtraError: if it is not installed, or is broken.
+
+    Example:
+        >>> load_litert()  # doctest: +SKIP
+    """
+    try:
+        import ai_edge_litert.interpreter  # noqa: F401
+
+        import phasenet_keras.models.litert_graph  # noqa: F401
+    except Exception as error:  # whatever a broken one, or one for another NumPy, raises
+        raise MissingExtraError(
+            "networks with the engine 'litert'", "ai-edge-litert", "fast", error
+        ) from error
+
+
 class LiteRTForward:
     """``(batch, samples, channels)`` to ``(batch, samples, phases)`` on one core a call.
 
@@ -90,17 +109,14 @@ class LiteRTForward:
         window_samples: the length to which those fed are congruent.
 
     Raises:
-        MissingExtraError: if LiteRT is not installed.
+        MissingExtraError: if LiteRT is not installed, or is broken.
         ConfigError: if the network has another stride or kernel, fewer levels or phases.
     """
 
     def __init__(self, weights: WeightSet, config: PhaseNetConfig, window_samples: int) -> None:
-        try:
-            from phasenet_keras.models.litert_graph import model_file
-        except ImportError as error:
-            raise MissingExtraError(
-                "networks with the engine 'litert'", "ai-edge-litert", "fast", error
-            ) from error
+        load_litert()
+        from phasenet_keras.models.litert_graph import model_file
+
         try:
             self._file = model_file(weights, config, window_samples)
         except ConfigError as error:

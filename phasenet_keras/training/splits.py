@@ -48,6 +48,8 @@ LEAST_GROUPS = 3
 # Of so many events, gathers or times two validate: one says nothing of others.
 LEAST_GROUPS_FOR_TWO = 5
 MOMENTS = (*NAMED, "time")
+# A pulse has two steps; the ground moves all the time.
+MOST_STEPS = 4
 # Records of so many windows, of so many seconds, are long.
 USUAL_WINDOW_S, LONG_WINDOWS = 30, 10
 # Of the records; the others train.
@@ -220,11 +222,15 @@ def facts_of(record: LabelledWaveform) -> RecordFacts:
 
 
 def digests_of(record: LabelledWaveform) -> tuple[str, ...]:
-    """Return a digest of each channel that is not constant: copies are records that share one.
+    """Return a digest of each channel that tells of the ground: copies are records that share one.
 
-    Copies that were cut, scaled or resampled share none.
+    Channels of a few steps, as triggers and dead ones that are padded have, may be the same in
+    records that have nothing else in common. Copies that were cut, scaled or resampled share none.
     """
-    columns = [column for column in record.waveform.data.T if np.ptp(column) > 0]
+    data = record.waveform.data
+    n_steps = np.count_nonzero(data[1:] != data[:-1], axis=0)
+    columns = data.T[n_steps > MOST_STEPS]
+    # The shape is that of a record of one channel: so earlier runs have written its digest.
     said = [repr((len(column), 1)).encode() + column.tobytes() for column in columns]
     return tuple(hashlib.sha256(text).hexdigest()[:32] for text in said)
 

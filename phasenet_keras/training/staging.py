@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.dataset_table import NOT_IN_NAMES, metadata_row
 from phasenet_keras.io.hdf5_files import new_hdf5
@@ -192,12 +194,11 @@ class Stage:
 
     def _take(self, item: Item, file: h5py.File) -> None:
         self.n_unsure += isinstance(item, JoinedRecord) and bool(item.unsure)
-        digests = () if isinstance(item, BadRow) else digests_of(item)
         if isinstance(item, BadRow):
             self.bad.append(item)
         elif not item.arrivals and not self._keep_unlabelled:
             self.n_unlabelled += 1
-        elif not digests and any(item.arrivals.values()):
+        elif any(item.arrivals.values()) and _is_constant(item.waveform.data):
             text = f"{item.name}: dead: every channel is constant, and it has labels"
             self.bad.append(BadRow(None, text))
         else:
@@ -206,7 +207,7 @@ class Stage:
             file.create_dataset(f"data/{name}", data=data.T, compression="gzip")
             meta = {key: _plain(value) for key, value in metadata_row(name, item).items()}
             channels = list(item.waveform.channels)
-            row = {"meta": meta, "channels": channels, "digests": digests}
+            row = {"meta": meta, "channels": channels, "digests": digests_of(item)}
             self.rows.append({**row, "growth": count_growth(item)})
 
     def _free_name(self, wanted: str) -> str:
@@ -246,3 +247,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value.item() if hasattr(value, "item") else value
+
+
+def _is_constant(data: np.ndarray) -> bool:
+    return bool((data == data[:1]).all())
