@@ -190,10 +190,15 @@ check_picks() {
   check_example --preset ncedc
 }
 
-# Usage: check_stop WHAT SECONDS_BEFORE LIMIT_S STATUS
+check_keras() {
+  say "the same by Keras"
+  check_example --engine keras
+}
+
+# Usage: check_stop WHAT SECONDS_BEFORE LIMIT_S STATUS, with the engine that takes long to start
 check_stop() {
   local what=$1 before=$2 limit=$3 wanted=$4 process status=0 start took_ms
-  in_image "$IMAGE" pick /data/day?.mseed --p-threshold 1 --s-threshold 1 \
+  in_image "$IMAGE" pick /data/day?.mseed --engine keras --p-threshold 1 --s-threshold 1 \
     --output /data/stopped.csv > "$work/stop.log" 2>&1 &
   process=$!
   sleep "$before"
@@ -232,10 +237,11 @@ build_image
 build_s=$((SECONDS - begin - base_s))
 check_what_is_inside
 make_data
-begin=$SECONDS
 check_demo
-pick_s=$((SECONDS - begin))
 check_picks
+begin=$SECONDS
+check_keras
+pick_s=$((SECONDS - begin))
 check_sigterm "$((pick_s + 3))"
 say "done: base image in $base_s s, image in $build_s s,\
  $(podman image inspect --format '{{.Size}}' "$IMAGE" | awk '{ printf "%.2f GB", $1 / 1e9 }')"
