@@ -7,10 +7,16 @@ import pytest
 from obspy import Stream, Trace, UTCDateTime
 
 from phasenet_keras.picking.archive import pick_archive
+from phasenet_keras.picking.files import FileReport
 from phasenet_keras.picking.parts import PartFolder
 
 MIDNIGHT = UTCDateTime("2021-05-07")
 SPIKES = (1000, 29_980, 30_010, 45_000, 59_000)
+
+
+def failures(events):
+    """Return the reports of files that failed."""
+    return [e for e in events if isinstance(e, FileReport) and e.failed]
 
 
 def station(name="AA", n_samples=60_000, channels="ENZ", start=MIDNIGHT - 300, rate=100.0):

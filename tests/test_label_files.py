@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import h5py
 import pytest
-from obspy import Trace, read
+from obspy import read
 from obspy.core.event import Catalog, Event, Pick, WaveformStreamID
 from sources import T0, by_name, noise, run, splits_of, write_stations, write_text_files
 
@@ -12,8 +12,7 @@ from phasenet_keras.io.labels.files import scan_arrivals, warn_of_one_time
 from phasenet_keras.io.labels.rows import read_label_table
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import RecordWarning, noted
-from phasenet_keras.io.selection import Selection
-from phasenet_keras.io.sources import open_source, read_labelled
+from phasenet_keras.io.sources import read_labelled
 from phasenet_keras.types import ConfigError, FormatError
 
 
@@ -223,82 +222,6 @@ def test_stations_of_several_networks_and_arrivals_of_none_are_said(tmp_path, ne
     else:
         assert sorted(labelled) == ["XX.A..HH", "XX.B..HH", "YY.A..HH"]
         assert [one.endswith(text) for one in said] == [True]
-
-
-def write_sensors(folder, ids, at_s):
-    """A file a sensor of a station, a minute each; SAC has the P of its own at ``at_s``."""
-    folder.mkdir()
-    for n, (name, own_s) in enumerate(zip(ids, at_s, strict=True)):
-        network, station, location, channel = name.split(".")
-        header = {"network": network, "station": station, "location": location, "starttime": T0}
-        header |= {"channel": channel, "sampling_rate": 100.0, "sac": {"a": own_s, "ka": "P"}}
-        Trace(noise(n, 6000)[:, 0].astype("f4"), header).write(f"{folder}/{n}.sac", format="SAC")
-
-
-def by_sensor(items):
-    return {record.waveform.station: record.arrivals.get("P") for record in items}
-
-
-@pytest.mark.parametrize(
-    ("records", "named"),
-    [
-        (["XX.A.00.HHZ", "XX.A.10.HHZ"], ["XX.A.00.HH", "XX.A.10.HHZ"]),
-        (["XX.A.00.HHZ", "XX.A.10.HNZ"], ["XX.A.0", "XX.A.10"]),
-        (["BO.A..UD1", "BO.A..UD2"], ["BO.A..1", "BO.A..UD2"]),
-        (["XX.A..HHZ", "XX.A.10.HHZ"], ["XX.A.--.HHZ", "XX.A.10.HHZ"]),
-    ],
-)
-def test_arrivals_of_several_sensors_of_a_station_go_to_their_own(tmp_path, records, named):
-    """They are 0.25 s apart: two picks of one onset, were they of one sensor."""
-    write_sensors(tmp_path / "in", records, (10.0, 10.25))
-    rows = [f"{name},P,{T0 + at}\n" for name, at in zip(named, (10.0, 10.25), strict=True)]
-    (tmp_path / "l.csv").write_text("trace_id,phase,time\n" + "".join(rows))
-    with noted() as said:
-        of_table = list(by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv")).values())
-        of_headers = list(by_sensor(read_labelled(tmp_path / "in")).values())
-    assert (of_table, of_headers, said) == ([(1000.0,), (1025.0,)], [(1000.0,), (1025.0,)], [])
-
-
-def test_a_sensor_without_arrivals_of_its_own_takes_those_of_the_station(tmp_path):
-    ids = ["XX.A.00.HHZ", "XX.A.10.HHZ", "XX.A.20.HHZ"]
-    write_sensors(tmp_path / "in", ids, (-12345.0,) * 3)
-    names = [name[:-1] for name in ids]
-    for named, samples in (
-        ({"XX.A.00": 10.0}, [1000.0] * 3),
-        ({"XX.A.99": 10.0}, [1000.0] * 3),  # of no record
-        ({"XX.A": 10.0, "XX.A.10": 10.0}, [1000.0] * 3),
-        ({"XX.A.99": 10.0, "XX.A.10": 20.0}, [(1000.0, 2000.0)] * 3),
-        ({"XX.A.00": 10.0, "XX.A.10": 20.0}, [1000.0, 2000.0, (1000.0, 2000.0)]),
-    ):
-        rows = "".join(f"{name},P,{T0 + at}\n" for name, at in named.items())
-        (tmp_path / "l.csv").write_text("trace_id,phase,time\n" + rows)
-        found = by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
-        wanted = [value if isinstance(value, tuple) else (value,) for value in samples]
-        assert found == dict(zip(names, wanted, strict=True))
-
-
-@pytest.mark.parametrize("code", ["S03", "S05"])  # a 3 alone would be an E
-def test_a_sensor_that_is_counted_is_a_vertical_in_a_file_of_its_own(tmp_path, code):
-    write_sensors(tmp_path / "in", [f"XX.A..S0{n}" for n in range(1, 8)], [10.0] * 7)
-    (tmp_path / "times.csv").write_text(f"station,phase,time\nA,P,{T0 + 10}\n")
-    (tmp_path / "samples.csv").write_text("station,itp\nA,1000\n")
-    for labels in (tmp_path / "times.csv", tmp_path / "samples.csv", None):
-        source = open_source(tmp_path / "in", labels, selection=Selection(channel=code))
-        [record] = [item for part in source.parts for item in part()]
-        assert record.waveform.channels == ("Z",)
-        assert record.arrivals == {"P": (1000.0,)}
-
-
-def test_p_and_s_of_two_sensors_are_labels_of_both(tmp_path):
-    """But where an event has a phase of each sensor each is of its own."""
-    write_sensors(tmp_path / "in", ["XX.A.00.HHZ", "XX.A.10.HHZ"], (-12345.0,) * 2)
-    rows = [("00", "P", 10, "a"), ("10", "S", 14, "a"), ("10", "P", 30, "b"), ("00", "S", 34, "b")]
-    rows += [("00", "P", 50, "c"), ("10", "P", 50.25, "c")]
-    text = "".join(f"XX.A.{loc},{phase},{T0 + at},{event}\n" for loc, phase, at, event in rows)
-    (tmp_path / "l.csv").write_text(f"trace_id,phase,time,event\n{text}")
-    one, other = read_labelled(tmp_path / "in", tmp_path / "l.csv")
-    assert one.arrivals == {"P": (1000.0, 3000.0, 5000.0), "S": (1400.0, 3400.0)}
-    assert other.arrivals == {"P": (1000.0, 3000.0, 5025.0), "S": (1400.0, 3400.0)}
 
 
 # --- HDF5 ------------------------------------------------------------------------------------

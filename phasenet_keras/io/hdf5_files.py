@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from phasenet_keras.io.mat_files import MAGIC_7_3
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ __all__ = [
 DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError)
 # Deeper than any layout; a link to a group above would have no end.
 MAX_DEPTH = 6
-# MATLAB's version 7.3 is HDF5 behind a text that begins so.
-MATLAB = b"MATLAB 7.3 MAT-file"
 
 
 def opened(path: Path) -> h5py.File:
@@ -53,7 +52,7 @@ def opened(path: Path) -> h5py.File:
 def is_of_matlab(path: Path) -> bool:
     """Tell by its first bytes if a file is MATLAB's, of version 7.3."""
     with path.open("rb") as file:
-        return file.read(len(MATLAB)) == MATLAB
+        return file.read(len(MAGIC_7_3)) == MAGIC_7_3
 
 
 def record_names(path: Path) -> list[str]:

@@ -13,7 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["arrays_in"]
+__all__ = ["MAGIC", "MAGIC_7_3", "arrays_in"]
+
+# How files of version 5 to 7 begin, and of 7.3, which are HDF5 behind such a text.
+MAGIC_7_3 = b"MATLAB 7.3 MAT-file"
+MAGIC = (b"MATLAB 5.0 MAT-file", MAGIC_7_3)
 
 HEADER_BYTES, TAG_BYTES = 128, 8
 BYTE_ORDERS = {b"IM": "<", b"MI": ">"}

@@ -15,6 +15,7 @@ from phasenet_keras.io.channels import sensor_of
 from phasenet_keras.io.no_waveforms import CATALOGUES, metadata_kind
 from phasenet_keras.io.seiscomp import loose_picks, seiscomp_root, with_origin_references
 from phasenet_keras.io.text_tables import binary_kind, decoded
+from phasenet_keras.io.wording import counted
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -69,14 +70,7 @@ class Entry:
 def catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
     """Yield what a catalogue in any format of ObsPy's says of each arrival.
 
-    Args:
-        content: of the whole file.
-        path: its name, for messages and for events without a name.
-
-    Raises:
-        NoLabelsError: if it is of no known format.
-        NoPicksError: if it is a catalogue without picks.
-        FormatError: if it is damaged.
+    Arguments and errors are those of `phasenet_keras.io.arrival_formats.entries_of`.
     """
     from obspy import read_events
 
@@ -149,8 +143,8 @@ def _unknown(content: bytes, path: Path) -> FormatError:
 def no_picks(path: Path, n_events: int) -> NoPicksError:
     """Return the error for a catalogue of so many events and no picks."""
     return NoPicksError(
-        f"{path} holds {n_events} event{'s' * (n_events != 1)} and no picks: ask for them when you "
-        "download a catalogue (QuakeML, includearrivals=true)"
+        f"{path} holds {counted(n_events, 'event')} and no picks: ask for them when you download a "
+        "catalogue (QuakeML, includearrivals=true)"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from phasenet_keras.io.arrays import header_of_times
 from phasenet_keras.io.hdf5_files import is_of_matlab, opened
 from phasenet_keras.io.instruments import SAME_RATE
-from phasenet_keras.io.mat_files import arrays_in
+from phasenet_keras.io.mat_files import MAGIC, arrays_in
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES
 from phasenet_keras.io.rates import rate_of
 from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
@@ -22,7 +22,6 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Stream
 
-MAGIC = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
 # What a vector of the times of the samples may be called, in s.
 TIMES = ("t", "time", "time_s")
 NUMBERS = "iufb"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+from phasenet_keras.io.mat_files import MAGIC
 from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
@@ -62,8 +63,7 @@ BINARY = {
     b"PK\x03\x04": WORKBOOK,
     b"\xd0\xcf\x11\xe0": WORKBOOK,
     b"PAR1": "a Parquet table: write it as CSV, and give that",
-    b"MATLAB 5.0 MAT-file": MATLAB,
-    b"MATLAB 7.3 MAT-file": MATLAB,
+    **dict.fromkeys(MAGIC, MATLAB),
 }
 # A number with a decimal comma, alone or among others; [43,60] is two. With two commas it is none.
 _NUMBER = r"[+-]?\d+(?:,\d+)+(?:[eE][+-]?\d+)?"

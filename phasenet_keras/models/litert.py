@@ -86,7 +86,7 @@ def load_litert() -> None:
         MissingExtraError: if it is not installed, or is broken.
 
     Example:
-        >>> load_litert()  # doctest: +SKIP
+        >>> load_litert()
     """
     try:
         import ai_edge_litert.interpreter  # noqa: F401
