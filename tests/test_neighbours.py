@@ -12,7 +12,9 @@ from phasenet_keras.training.compare import compare
 from phasenet_keras.training.comparison import recommendation
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.neighbours import NEIGHBOURS, foretold
-from phasenet_keras.training.proof import TRAINED, before_and_after
+from phasenet_keras.training.proof import before_and_after
+from phasenet_keras.training.triggers import TRIGGER
+from phasenet_keras.training.ways import TRAINED
 from phasenet_keras.types import LabelledWaveform, Waveform
 
 RATE_HZ = 100.0
@@ -96,7 +98,12 @@ def test_a_phase_that_nobody_has_and_a_time_behind_the_record_are_no_picks():
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("of 2019", "of 2019"), ("of 2019, moved",) * 2, (NEIGHBOURS, f"parent {NEIGHBOURS}")],
+    [
+        ("of 2019", "of 2019"),
+        ("of 2019, moved",) * 2,
+        (NEIGHBOURS, f"parent {NEIGHBOURS}"),
+        (TRIGGER, f"parent {TRIGGER}"),
+    ],
 )
 def test_what_neighbours_tell_is_a_row_before_the_trained_network_and_a_finding(name, shown):
     """Records of noise: no network finds what lies on a straight line, however it is called."""
@@ -105,7 +112,7 @@ def test_what_neighbours_tell_is_a_row_before_the_trained_network_and_a_finding(
     records = line({f"r{n}": 100.0 + 3 * n for n in range(20)})
     known, test = records[::2], records[1::2]
     proof = before_and_after(parent, small_parent(2), test, 5, known=known)
-    assert list(proof.scores) == [shown, "regional", NEIGHBOURS, TRAINED]
+    assert list(proof.scores) == [shown, "regional", TRIGGER, NEIGHBOURS, TRAINED]
     assert proof.scores[NEIGHBOURS]["P"].f1 == 1.0
     assert "looks at no waveform" in proof.text
     assert f"F1 of '{TRAINED}' less that of '{NEIGHBOURS}': P " in proof.text

@@ -15,9 +15,11 @@ from phasenet_keras.models.contract import Preset
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.evaluate import evaluate
-from phasenet_keras.training.proof import NOT_KEPT, TRAINED, Proof, Way, before_and_after
+from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.run_report import run_report
 from phasenet_keras.training.scores import RecordMatches, score_matches
+from phasenet_keras.training.triggers import TRIGGER
+from phasenet_keras.training.ways import NOT_KEPT, TRAINED, Way
 
 
 def at_rate(net, rate_hz):
@@ -126,20 +128,24 @@ def test_labels_that_are_late_by_a_constant_time_need_no_training(tmp_path):
     [said] = [one.shift for one in proof.ways if one.name == "run, moved"]
     assert said.startswith("P by +")
     assert f"'run, moved': {said}, which is how far its picks are from the labels" in proof.text
-    [remark] = proof.remarks
-    assert remark.startswith("Nothing says which records are of one event or shot")
+    [lone, triggered] = proof.remarks
+    assert lone.startswith("Nothing says which records are of one event or shot")
+    assert triggered.startswith(f"'{TRIGGER}' has no network (averages of ")
+    assert proof.scores[TRIGGER]["P"].f1 == 0
+    assert proof.scores[f"{TRIGGER}, moved"]["P"].f1 > 0.8
     assert "regional, moved" not in proof.scores
     by_ms = float(said.removeprefix("P by +").removesuffix(" ms"))
     assert by_ms == pytest.approx(200, abs=20)
     without = before_and_after(parent, None, onsets(12, 200), 5, known=onsets(12, 300))
-    assert list(without.scores) == ["run", "regional"]
+    assert list(without.scores) == ["run", "regional", TRIGGER]
+    assert without.scores[TRIGGER]["P"].f1 > 0.8
 
 
 def ways(f1_of):
     """Ways to pick ten records with one label each, of which a share is found, by name."""
     found = []
     for name, f1 in f1_of.items():
-        whose = {"a": "parent", "b": "preset"}.get(name[0], "ours")
+        whose = {"a": "parent", "b": "preset", "s": "trigger"}.get(name[0], "ours")
         found.append(way(name, whose, range(round(10 * f1))))
     return tuple(found)
 
@@ -186,6 +192,20 @@ DISAGREE = ["test and validation disagree"]
         ({"a": 0.5, "b": 0.7, NOT_KEPT: 0.4}, True, ["another preset is better"], "which is kept"),
         ({"a": 0.8, "b": 0.8, NOT_KEPT: 0.4}, True, [], ""),
         ({"b": 0.9, TRAINED: 0.7}, True, [], ""),
+        ({"a": 0.5, "s": 0.7, TRAINED: 0.7}, True, [], ""),
+        (
+            {"a": 0.5, "s": 0.7, "s, moved": 0.9, TRAINED: 0.8},
+            True,
+            ["a trigger finds more"],
+            "'s, moved', without a network, finds more P in the test records than the trained "
+            "network (F1 of the network less that of it: P -0.100",
+        ),
+        (
+            {"a": 0.5, "s": 0.6, NOT_KEPT: 0.4},
+            True,
+            ["a trigger finds more"],
+            "than the parent, which is kept (F1 of the network less that of it: P -0.100",
+        ),
         ({"a": 0.9}, True, [], ""),
     ],
 )
@@ -211,6 +231,13 @@ def test_what_is_more_than_chance_is_said_so(hits, words, is_unsure):
     assert ("More test records would tell more; look again" in proof.text) == is_unsure
     kept = replace(proof, is_kept=False)
     assert "look again" not in kept.text
+
+
+def test_what_a_network_has_over_a_trigger_may_be_chance_too():
+    parent, trained = way("a", "parent", range(1)), way(TRAINED, "ours", range(8))
+    sure, unsure = way("s", "trigger", range(2)), way("s", "trigger", range(7))
+    assert "look again" not in Proof((parent, sure, trained), advice="look again").text
+    assert "look again" in Proof((parent, unsure, trained), advice="look again").text
 
 
 def test_a_parent_that_is_called_trained_keeps_its_row():

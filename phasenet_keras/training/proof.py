@@ -1,47 +1,48 @@
 """Before and after: what a parent and the network made of it find in records that neither saw.
 
 "Before" is all that one has without training: the parent both ways, the shipped preset that `pick`
-takes for such records, the parent's picks moved by a constant time, where the labels are of
-another definition, and the labels of neighbouring records, where these alone tell more than any of
-the others. What a network gains over that is what training was good for.
+takes for such records, an STA/LTA trigger, the picks of each moved by a constant time, where the
+labels are of another definition, and the labels of neighbouring records, where these alone tell
+more than any network of before. What a network gains over that is what training was good for.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from phasenet_keras.data.resampling import SAME_RATE
-from phasenet_keras.io.times import residual_unit
 from phasenet_keras.models.preset_places import list_presets
-from phasenet_keras.picking.default_preset import default_preset
 from phasenet_keras.picking.picker import Picker
-from phasenet_keras.short_repr import ShortRepr
-from phasenet_keras.training.difference import Difference, f1_difference
+from phasenet_keras.training.difference import Difference
 from phasenet_keras.training.doctor import Finding
-from phasenet_keras.training.evaluate import pick_records, score_picked
-from phasenet_keras.training.label_offset import label_offsets, moved
-from phasenet_keras.training.matching import Tolerance, tolerance_of
-from phasenet_keras.training.neighbours import LEAST_BESIDE, NEIGHBOURS, foretold
-from phasenet_keras.training.picked import PickedRecord, matches_of
+from phasenet_keras.training.matching import tolerance_of
+from phasenet_keras.training.neighbours import LEAST_BESIDE, NEIGHBOURS
 from phasenet_keras.training.score_table import markdown_table
-from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1
-from phasenet_keras.training.splits import drawn_groups, is_lone, spread
-from phasenet_keras.types import LabelledWaveform, PhaseNetKerasError
+from phasenet_keras.training.scores import PhaseScores
+from phasenet_keras.training.splits import drawn_groups, is_lone
+from phasenet_keras.training.triggers import PHASE, TRIGGER, fitted_trigger
+from phasenet_keras.training.ways import (
+    NOT_KEPT,
+    TRAINED,
+    Way,
+    Whose,
+    by_neighbours,
+    by_network,
+    by_trigger,
+    of_itself,
+    of_parent,
+    scored,
+)
+from phasenet_keras.types import LabelledWaveform
 
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["NOT_KEPT", "TRAINED", "Proof", "Way", "before_and_after"]
+__all__ = ["Proof", "before_and_after"]
 
-TRAINED, NOT_KEPT = "trained", "trained, not kept"
-MOVED = ", moved"
-# Of the records that a constant time is found in.
-MOST_KNOWN = 128
 BESIDE_RECORDS = (
     "the labels of neighbouring records alone, without a look at a waveform, give a mean F1 of "
     "{beside:.3f} in the test records, the network that is kept {kept:.3f}: they stand beside "
@@ -59,42 +60,12 @@ NO_WAVEFORM = (
     f"'{NEIGHBOURS}' looks at no waveform: straight lines through the labels learnt from, in the "
     "order of the records' names"
 )
-Whose = Literal["parent", "preset", "neighbours", "ours"]
-# The name of a way to pick, whose it is, and what picks.
-NamedPicker = tuple[str, Whose, Picker]
-# Records of a rate so many times the parent's are not shown resampled: nothing is left of them.
-FARTHEST = 50
+TRIGGERED = (
+    f"'{TRIGGER}' has no network ({{settings}}: of those tried the one that does best on records "
+    f"learnt from) and picks {PHASE} alone"
+)
 # A smaller mean F1 than this is no reason to begin with another preset.
 WORTH_CHANGING = 0.02
-
-
-@dataclass(frozen=True, repr=False)
-class Way(ShortRepr):
-    """A way to pick, and what it finds.
-
-    Attributes:
-        name: what it is called.
-        whose: the parent's, those of the preset that `pick` takes, of neighbouring labels, or of
-            the network that came of the parent.
-        scores: by phase; of the phases that are known in some record.
-        matches: of each record, by phase; of the phases that have labels.
-        shift: by how much its picks are moved in time, in words; empty where they are not.
-    """
-
-    name: str
-    whose: Whose
-    scores: Mapping[str, PhaseScores]
-    matches: Mapping[str, Sequence[RecordMatches]]
-    shift: str = ""
-
-    @property
-    def f1(self) -> float:
-        """The mean of the phases."""
-        return mean_f1(self.scores, 0.0)
-
-    def over(self, other: Way) -> tuple[Difference, ...]:
-        """Return how much higher its F1 is than another's."""
-        return tuple(f1_difference(p, self.matches[p], m) for p, m in other.matches.items())
 
 
 @dataclass(frozen=True)
@@ -148,14 +119,20 @@ class Proof:
     def _ours(self) -> Way | None:
         return next((way for way in self.ways if way.whose == "ours"), None)
 
+    def _best_of(self, *whose: Whose) -> Way | None:
+        """Return the way of the highest F1 that has labels to find."""
+        ways = [way for way in self.ways if way.whose in whose and way.matches]
+        return max(ways, key=lambda way: way.f1, default=None)
+
     @property
     def _is_unsure(self) -> bool:
         """Whether what the kept network has over the best that there was before may be chance."""
         ours = self._ours
-        before = [way for way in self.ways if way.whose in ("parent", "preset") and way.matches]
-        if not (ours and self.is_kept and before):
+        if ours is None or not self.is_kept:
             return False
-        return not all(one.is_sure for one in ours.over(max(before, key=lambda way: way.f1)))
+        rivals = (self._best_of("parent", "preset"), self._best_of("trigger"))
+        gains = [one for rival in rivals if rival for one in ours.over(rival)]
+        return not all(one.is_sure for one in gains)
 
     def findings(self, *, was_validated: bool = True) -> tuple[Finding, ...]:
         """Say what these records say against what was kept.
@@ -168,32 +145,42 @@ class Proof:
         if ours is None or not of_parent:
             return ()
         best = max(of_parent, key=lambda way: way.f1)
-        plain_f1 = max(way.f1 for way in of_parent if not way.shift)
+        plain = max((way for way in of_parent if not way.shift), key=lambda way: way.f1)
+        kept = ours if self.is_kept else plain
         found = []
         if self.is_kept and ours.f1 < best.f1:
             found.append(self._lost_to(best, ours, was_validated))
-        elif not self.is_kept and ours.f1 > plain_f1:
+        elif not self.is_kept and ours.f1 > plain.f1:
             text = (
                 "the network that was not kept finds more in the test records than the parent "
-                f"(mean F1 {ours.f1:.3f}, {plain_f1:.3f}), though not in the validation "
+                f"(mean F1 {ours.f1:.3f}, {plain.f1:.3f}), though not in the validation "
                 f"records; {self.advice}; the network is in the run's folder 'validated'"
             )
             found.append(Finding("test and validation disagree", text))
-        kept_f1 = ours.f1 if self.is_kept else plain_f1
+        return (*found, *self._of_others(kept))
+
+    def _of_others(self, kept: Way) -> Iterator[Finding]:
+        """Say which ways without the parent find as much as the network that is kept."""
+        held = "the trained network" if self.is_kept else "the parent, which is kept"
+        trigger = self._best_of("trigger")
+        if trigger is not None and trigger.f1 > kept.scores[PHASE].f1:
+            text = (
+                f"'{trigger.name}', without a network, finds more {PHASE} in the test records than "
+                f"{held} (F1 of the network less that of it: {_said(kept.over(trigger))}): "
+                "label more records, or train for more epochs"
+            )
+            yield Finding("a trigger finds more", text)
         for way in self.ways:
-            if way.whose == "neighbours" and way.f1 >= max(kept_f1, LEAST_BESIDE):
-                text = BESIDE_RECORDS.format(beside=way.f1, kept=kept_f1)
-                found.append(Finding("neighbours say as much", text))
-        for way in self.ways:
-            if way.whose == "preset" and not way.shift and way.f1 > kept_f1 + WORTH_CHANGING:
-                held = "the trained network" if self.is_kept else "the parent, which is kept"
+            if way.whose == "neighbours" and way.f1 >= max(kept.f1, LEAST_BESIDE):
+                text = BESIDE_RECORDS.format(beside=way.f1, kept=kept.f1)
+                yield Finding("neighbours say as much", text)
+            if way.whose == "preset" and not way.shift and way.f1 > kept.f1 + WORTH_CHANGING:
                 text = (
                     f"'{way.name}' as it is, which `pick` takes for such records when none is "
                     f"named, finds more in the test records than {held} (mean F1 {way.f1:.3f}, "
-                    f"{kept_f1:.3f}): begin with it (--preset {way.name}), or use it as it is"
+                    f"{kept.f1:.3f}): begin with it (--preset {way.name}), or use it as it is"
                 )
-                found.append(Finding("another preset is better", text))
-        return tuple(found)
+                yield Finding("another preset is better", text)
 
     def _lost_to(self, best: Way, ours: Way, was_validated: bool) -> Finding:
         """Say that a way of the parent finds more than what was made of it."""
@@ -244,61 +231,27 @@ def before_and_after(
     if not records:
         return Proof()
     tolerance = tolerance_of(tolerance_samples=tolerance_samples)
-    pickers = [*_ways_of(parent, records), *_of_itself(parent, records)]
-    ways, left_out = _scored(pickers, records, known, tolerance)
+    ways, left_out = scored(
+        [*of_parent(parent, records), *of_itself(parent, records)], records, known, tolerance
+    )
     remarks = [LONE] * is_lone(records, drawn_groups(records))
-    thresholds = dict.fromkeys(parent.config.phases[1:], 1.0)
-    beside = _way(NEIGHBOURS, "neighbours", foretold(records, known), thresholds, tolerance)
-    if beside.f1 > max([LEAST_BESIDE, *(way.f1 for way in ways)]):
+    phases = parent.config.phases[1:]
+    [beside], _ = scored([by_neighbours(known, phases)], records, (), tolerance)
+    is_telling = beside.f1 > max([LEAST_BESIDE, *(way.f1 for way in ways)])
+    trigger = fitted_trigger(known, tolerance) if PHASE in phases else None
+    if trigger is not None:
+        ways += scored([by_trigger(trigger)], records, known, tolerance)[0]
+        remarks.append(TRIGGERED.format(settings=trigger.text))
+    if is_telling:
         ways.append(beside)
         remarks.append(NO_WAVEFORM)
     if trained is not None:
-        picker = Picker(trained, sampling="reinterpret")
         name = TRAINED if is_kept else NOT_KEPT
-        found, why_not = _scored([(name, "ours", picker)], records, (), tolerance)
+        ours = by_network(name, "ours", Picker(trained, sampling="reinterpret"))
+        found, why_not = scored([ours], records, (), tolerance)
         ways, left_out = ways + found, left_out + why_not
     advice = _advice(parent, [*known, *records])
     return Proof(tuple(ways), is_kept, tuple(left_out), tuple(remarks), advice)
-
-
-def _scored(
-    pickers: Iterable[NamedPicker],
-    records: Sequence[LabelledWaveform],
-    known: Sequence[LabelledWaveform],
-    tolerance: Tolerance,
-) -> tuple[list[Way], list[str]]:
-    """Score each, as it is and moved to fit known labels; say which could not pick the records."""
-    ways, left_out = [], []
-    for name, whose, picker in pickers:
-        try:
-            picked = pick_records(picker, records)
-            by_s = _shifts(picker, known, tolerance)
-        except PhaseNetKerasError as error:  # of a rate too far for resampling: a run is not lost
-            left_out.append(f"{name} has no scores: {error}")
-            continue
-        ways.append(_way(name, whose, picked, picker.thresholds, tolerance))
-        if by_s:
-            shifted = [moved(one, by_s) for one in picked]
-            of_moved = _way(name + MOVED, whose, shifted, picker.thresholds, tolerance)
-            ways.append(replace(of_moved, shift=_in_words(by_s)))
-    return ways, left_out
-
-
-def _way(
-    name: str,
-    whose: Whose,
-    picked: Sequence[PickedRecord],
-    thresholds: Mapping[str, float],
-    tolerance: Tolerance,
-) -> Way:
-    scores = score_picked(picked, thresholds, tolerance)
-    groups = drawn_groups(one.record for one in picked)
-    matches = {
-        phase: matches_of(picked, phase, thresholds[phase], tolerance, groups)
-        for phase, score in scores.items()
-        if score.n_true
-    }
-    return Way(name, whose, scores, matches)
 
 
 def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
@@ -315,62 +268,5 @@ def _advice(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> str:
     return f"`{shlex.join([*words, '--folds', '3', '--output', 'DIR'])}` tests each record once"
 
 
-def _ways_of(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> list[NamedPicker]:
-    """Return the ways to pick with a parent: pickers with their names."""
-    if parent.preset is None:
-        return []
-    name, rate = _name_of(parent), parent.preset.sampling_rate
-    factors = [record.waveform.sampling_rate / rate for record in records]
-    if all(abs(factor - 1) <= SAME_RATE for factor in factors):
-        return [(name, "parent", Picker(parent))]
-    resampled = Picker(parent)
-    as_they_are = copy(resampled)  # one compiled network serves both
-    as_they_are.sampling = "reinterpret"
-    ways: list[NamedPicker] = [
-        (f"{name}, resampled to {rate:g} Hz", "parent", resampled),
-        (f"{name}, samples as they are", "parent", as_they_are),
-    ]
-    return ways[1:] if max(factors) > FARTHEST else ways
-
-
-def _of_itself(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> list[NamedPicker]:
-    """Return what `pick` takes for such records, where it is not the parent and has its phases."""
-    from phasenet_keras.models.phasenet import PhaseNet
-
-    name = default_preset(records[0].waveform.sampling_rate)
-    if parent.preset is None or name == parent.preset.name:
-        return []
-    try:
-        net = PhaseNet.from_preset(name, channels=parent.config.channels)
-    except PhaseNetKerasError:  # of other channels
-        return []
-    return [(name, "preset", Picker(net))] if net.config.phases == parent.config.phases else []
-
-
-def _shifts(
-    picker: Picker, known: Sequence[LabelledWaveform], tolerance: Tolerance
-) -> dict[str, float]:
-    """Return by how much picks are to be moved to fit labels, in seconds by phase."""
-    if not known:
-        return {}
-    picked = pick_records(picker, spread(known, min(len(known), MOST_KNOWN)))
-    scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=0)
-    return {phase: -one.offset_s for phase, one in label_offsets(picked, scores).items()}
-
-
 def _said(gains: Sequence[Difference]) -> str:
     return ", ".join(one.text for one in gains)
-
-
-def _in_words(shifts: Mapping[str, float]) -> str:
-    words = []
-    for phase, by_s in shifts.items():
-        unit = residual_unit(abs(by_s))
-        words.append(f"{phase} by {unit.per_s * by_s:+.3g} {unit.symbol}")
-    return " and ".join(words)
-
-
-def _name_of(parent: PhaseNet) -> str:
-    """Return what a parent is called in a proof: never as another way."""
-    name = "" if parent.preset is None else parent.preset.name
-    return f"parent {name}" if name in (TRAINED, NOT_KEPT, NEIGHBOURS) else name
