@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from phasenet_keras import PhaseNet, TrainConfig, compare, read_dataset
-from phasenet_keras.training.comparison import recommendation
+from phasenet_keras.training.recommendation import recommendation
 from phasenet_keras.training.score_table import markdown_table
 
 

@@ -15,12 +15,15 @@ from phasenet_keras.training.compare import compare, fold_splits
 from phasenet_keras.training.comparison import (
     ZERO_SHOT,
     Comparison,
-    recommendation,
 )
 from phasenet_keras.training.config import TrainConfig
+from phasenet_keras.training.evaluate import score_picked
 from phasenet_keras.training.learner import EpochReport
+from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import RecordTimes
+from phasenet_keras.training.recommendation import recommendation
 from phasenet_keras.training.splits import spread
+from phasenet_keras.training.triggers import TRIGGER, fitted_trigger
 from phasenet_keras.types import ConfigError
 
 CONFIG = TrainConfig(
@@ -251,6 +254,34 @@ def test_picks_that_are_a_constant_time_away_need_no_training(n_hits, words, tmp
     far = Comparison((shifted(ZERO_SHOT, -0.06), results[1]), {"P": 0.01}, tmp_path)
     assert far.offsets() == {}
     assert recommendation(far).startswith("Take finetune")
+
+
+@pytest.mark.parametrize(
+    ("triggered", "words"),
+    [
+        (made("t", 16), "STA/LTA and AIC, fitted to the same records: P F1 0.800 (0."),
+        (made("t", 20), "P F1 1.000; no network here finds more."),
+        (shifted("t", 0.04), "P F1 0.000, with its picks moved by -40 ms 0.900."),
+    ],
+)
+def test_what_a_trigger_finds_is_said_beside_the_best_strategy(triggered, words, tmp_path):
+    results = (made(ZERO_SHOT, 2), made("finetune", 19))
+    comparison = Comparison(results, {"P": 0.01}, tmp_path, triggered=triggered.times)
+    assert words in recommendation(comparison)
+    assert list(comparison.rows) == [TRIGGER, ZERO_SHOT, "finetune"]
+    without = Comparison(results, {"P": 0.01}, tmp_path)
+    assert TRIGGER not in recommendation(without)
+    assert list(without.rows) == [ZERO_SHOT, "finetune"]
+
+
+def test_a_trigger_is_fitted_to_what_each_fold_learns_from(compared):
+    _, result, _ = compared
+    everything, tolerance = with_splits(), tolerance_of(tolerance_s=result.tolerances_s["P"])
+    trigger = fitted_trigger([r for r in everything if r.split != "test"], tolerance)
+    found = score_picked(
+        trigger.pick([r for r in everything if r.split == "test"]), {"P": 1.0}, tolerance
+    )
+    assert result.trigger_scores()["P"].f1 == found["P"].f1 > 0.8
 
 
 def test_the_picker_that_is_recommended_can_be_found(compared, tmp_path):

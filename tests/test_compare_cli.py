@@ -69,7 +69,7 @@ def test_the_train_that_compare_names_learns_from_all_records(
         given.append(command)
         return command
 
-    monkeypatch.setattr("phasenet_keras.training.comparison.recommendation", note)
+    monkeypatch.setattr("phasenet_keras.training.recommendation.recommendation", note)
     options = ["--preset", parent, "--config", str(config), "--epochs", "1"]
     command = ["compare", str(data), *options, "--strategies", "finetune", "--folds", "2"]
     assert main([*command, "--output", str(out)]) == 0
@@ -170,7 +170,8 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, finder, capsys)
     assert "run 1 of 5: zero-shot" in printed
     assert "| finetune | P |" in unaligned(printed)
     table = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert set(table["scores"]) == {"zero-shot", "scratch", "finetune"}
+    assert set(table["scores"]) == {"STA/LTA and AIC", "zero-shot", "scratch", "finetune"}
+    assert "| STA/LTA and AIC | P |" in unaligned(printed)
     assert table["recommendation"] in " ".join(printed.split())
     page = (tmp_path / "out" / "comparison.md").read_text()
     assert table["recommendation"] in page

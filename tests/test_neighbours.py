@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from training_runs import small_parent
 
 from phasenet_keras.training.compare import compare
-from phasenet_keras.training.comparison import recommendation
 from phasenet_keras.training.config import TrainConfig
 from phasenet_keras.training.neighbours import NEIGHBOURS, foretold
 from phasenet_keras.training.proof import before_and_after
+from phasenet_keras.training.recommendation import recommendation
 from phasenet_keras.training.triggers import TRIGGER
 from phasenet_keras.training.ways import TRAINED
 from phasenet_keras.types import LabelledWaveform, Waveform

@@ -94,7 +94,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     with quiet_start():
         from phasenet_keras.cli.bars import RunsBar
         from phasenet_keras.training.compare import compare, said_of_others
-        from phasenet_keras.training.comparison import recommendation
+        from phasenet_keras.training.recommendation import recommendation
 
     parent = load_parent(arguments, records, console)
     with RunsBar(console) as bar:
@@ -142,10 +142,10 @@ def _write(comparison: Comparison, advice: str, others: str, folder: Path) -> st
     from phasenet_keras.plot_compare import save_comparison_figures
     from phasenet_keras.training.score_table import markdown_table
 
-    table = markdown_table({name: comparison.scores(name) for name in comparison.strategies})
+    table = markdown_table(comparison.rows)
     values = {
-        name: {phase: score.to_dict() for phase, score in comparison.scores(name).items()}
-        for name in comparison.strategies
+        name: {phase: score.to_dict() for phase, score in scores.items()}
+        for name, scores in comparison.rows.items()
     }
     content = {"recommendation": advice, "scores": values}
     write_json(content, folder / "comparison.json", indent=2)

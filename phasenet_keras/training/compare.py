@@ -49,6 +49,7 @@ from phasenet_keras.training.splits import (
 )
 from phasenet_keras.training.train import train
 from phasenet_keras.training.transfer import STRATEGIES, TransferStrategy, strategy_of
+from phasenet_keras.training.triggers import PHASE, fitted_trigger
 from phasenet_keras.types import SPLITS, ConfigError, LabelledWaveform
 
 __all__ = ["compare", "fold_splits", "said_of_others"]
@@ -135,7 +136,8 @@ def compare(
             place.mkdir(parents=True, exist_ok=True)
             write_json(result.to_dict(), place / RESULT, sort_keys=False)
         results.append(result)
-    return Comparison(tuple(results), tolerances_s, folder, _neighbours(parts, tolerances_s))
+    told, triggered = _neighbours(parts, tolerances_s), _triggered(parts, tolerances_s)
+    return Comparison(tuple(results), tolerances_s, folder, told, triggered)
 
 
 def _plans(strategies: Sequence[str | TransferStrategy]) -> dict[str, TransferStrategy]:
@@ -285,6 +287,19 @@ def _neighbours(
     """Return what the labels learnt from tell of the test records of all folds, if of any."""
     told = [foretold(part["test"], [*part["train"], *part["dev"]]) for part in parts]
     return _times([one for of_fold in told for one in of_fold], dict.fromkeys(phases, 0.0))
+
+
+def _triggered(
+    parts: Sequence[Mapping[str, Sequence[LabelledWaveform]]], tolerances_s: Mapping[str, float]
+) -> dict[str, tuple[RecordTimes, ...]]:
+    """Return what a trigger finds in the test records of all folds, fitted to what is learnt."""
+    if PHASE not in tolerances_s:
+        return {}
+    tolerance, picked = tolerance_of(tolerance_s=tolerances_s[PHASE]), []
+    for part in parts:
+        trigger = fitted_trigger([*part["train"], *part["dev"]], tolerance)
+        picked += trigger.pick(part["test"]) if trigger else []
+    return _times(picked, {PHASE: 1.0})
 
 
 def _times(
