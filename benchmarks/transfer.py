@@ -21,6 +21,7 @@ from datasets import near_surface, pyrefra, specfem2d, with_noise
 
 from phasenet_keras import PhaseNet, TrainConfig, compare
 from phasenet_keras.training.comparison import Comparison, Run
+from phasenet_keras.training.triggers import TRIGGER
 from phasenet_keras.types import LabelledWaveform
 
 # Of P and S, in samples.
@@ -123,11 +124,24 @@ def part_of(comparison: Comparison, part: str) -> Comparison:
         )
         for result in comparison.results
     )
-    return replace(comparison, results=results)
+    triggered = {
+        phase: tuple(record for record in times if record.event.startswith(part))
+        for phase, times in comparison.triggered.items()
+    }
+    return replace(comparison, results=results, triggered=triggered)
 
 
 def rows(name: str, comparison: Comparison) -> list[str]:
     lines = []
+    trigger = comparison.trigger_scores()
+    if trigger:
+        moved = "; ".join(
+            f"moved by {-1000 * one.offset_s:+.3g} ms {one.f1_moved:.3f}"
+            for one in comparison.trigger_offsets().values()
+        )
+        low, high = trigger["P"].f1_interval
+        cell = f"{trigger['P'].f1:.3f} ({low:.2f}-{high:.2f})" + (f"; {moved}" if moved else "")
+        lines.append(f"| {name} | {TRIGGER} | {cell} | - |")
     for strategy in comparison.strategies:
         by_seed = comparison.scores_by_seed(strategy)
         cells = []

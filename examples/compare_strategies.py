@@ -32,8 +32,7 @@ def main() -> None:
         strategies=given.strategies.split(","),
         config=TrainConfig(epochs=given.epochs),
     )
-    scores = {name: comparison.scores(name) for name in comparison.strategies}
-    print(markdown_table(scores))
+    print(markdown_table(comparison.rows))
     print(recommendation(comparison))
 
 
