@@ -21,10 +21,12 @@ import numpy as np
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.labels.row_columns import TRACE_COLUMNS, TRACE_IN_FILE
+from phasenet_keras.io.labels.row_order import against_order
 from phasenet_keras.io.labels.row_traces import rows_by_trace
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.registry import gather_of, read_stream
+from phasenet_keras.io.registry import gather_of, read_stream, say
 from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.text_tables import NOT_A_NUMBER, first_cell, name_key
 from phasenet_keras.io.waveforms import waveforms_of
@@ -70,17 +72,59 @@ def rows_by_record(
     is_gather = all(wave.station.startswith(f"{first.stem}-") for wave in waves)
     gather = gather_of(first, waves[0].station) if is_gather else ""
     if gather:
-        places = {station_id(trace): number for number, trace in enumerate(traces, start=1)}
-        records = {places[wave.station]: wave for wave in waves}
-        if len(records) < len(waves):
+        places: dict[str, list[int]] = {}  # several where components are traces of their own
+        for number, trace in enumerate(traces, start=1):
+            places.setdefault(station_id(trace), []).append(number)
+        records = {number: wave for wave in waves for number in places[wave.station]}
+        if len({wave.station for wave in waves}) < len(waves):
             raise FormatError(_said_of_several(files, waves))
-        found, bad = rows_by_trace(rows, sorted(records), traces, first, numbers)
+        if len(places) < len(traces):
+            rows = _by_receiver(rows, [of[0] for of in places.values()], first)
+        by_trace, bad = rows_by_trace(rows, sorted(records), traces, first, numbers)
+        found = _by_record(by_trace, places)
     else:
         records = dict(enumerate(waves))
         found, bad = rows_by_codes(rows, waves, first)
     channels = traces[0].stats.get("file_channels", ())
     whole = [(_with_channels(records[n], channels), of_n) for n, of_n in found.items()]
     return whole, bad, gather
+
+
+def _by_receiver(rows: Rows, firsts: Sequence[int], file: Path) -> Rows:
+    """Give each row of a gather of several components the place of its receiver's first trace.
+
+    That is where they are as many as receivers, in order, and without numbers; others stay.
+
+    Raises:
+        FormatError: if their numbers may be those of receivers, or of traces.
+    """
+    cells = [row for _, row in rows]
+    column = next((name for name in TRACE_COLUMNS if any(row.get(name) for row in cells)), "")
+    numbers = [name_key(row.get(column, "")) for row in cells]
+    if column == TRACE_IN_FILE or (not column and len(cells) != len(firsts)):
+        return rows
+    if column and all(map(str.isdecimal, numbers)) and max(map(int, numbers)) <= len(firsts):
+        raise FormatError(
+            f"rows of {file.name} may number its traces, or its {len(firsts)} receivers of several "
+            f"components ({column}): give the places of their traces in the file, from 1, in a "
+            f"column {TRACE_IN_FILE}, or a row a receiver, in order, without numbers"
+        )
+    if column or against_order(cells, []):
+        return rows
+    say("rows of gathers of several components are taken in the order of the receivers")
+    return [
+        (number, {**row, TRACE_IN_FILE: str(first)})
+        for (number, row), first in zip(rows, firsts, strict=True)
+    ]
+
+
+def _by_record(by_trace: Mapping[int, Rows], places: Mapping[str, list[int]]) -> dict[int, Rows]:
+    """Return the rows of each record, by its first trace, in the order of the table."""
+    firsts = {number: numbers[0] for numbers in places.values() for number in numbers}
+    found: dict[int, Rows] = {}
+    for place, rows in by_trace.items():
+        found.setdefault(firsts[place], []).extend(rows)
+    return {place: sorted(rows, key=lambda row: row[0]) for place, rows in found.items()}
 
 
 def _with_channels(wave: Waveform, channels: tuple[str, ...]) -> Waveform:
