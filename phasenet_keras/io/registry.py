@@ -382,12 +382,8 @@ def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
     if is_gather and (said := name_components(stream)):
         say(f"{path}: {said}")
+    names = stations_of_gather(path.stem, stream) if is_gather else []
+    for name, trace in zip(names, stream, strict=False):
+        if not trace.stats.get("is_named_by_run"):
+            trace.stats.station_name = name if len(stream) > 1 else path.stem
     note_source(stream, path)
-    names = stations_of_gather(path.stem, stream) if is_gather else [path.stem] * len(stream)
-    for name, trace in zip(names, stream, strict=True):
-        if trace.stats.get("is_named_by_run"):
-            continue
-        if is_gather and len(stream) > 1:
-            trace.stats.station_name = name
-        elif is_gather or not (trace.stats.station or trace.stats.get("station_name")):
-            trace.stats.station_name = path.stem
