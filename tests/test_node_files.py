@@ -96,3 +96,11 @@ def test_each_block_of_a_long_file_is_of_the_record_of_the_file(tmp_path):
     keys = {record_key(trace) for block in blocks for trace in read_block(block)}
     assert keys == {heard.key for block in blocks for heard in block.codes}
     assert keys == {("7", str(tmp_path / "7.*.mseed"), 100.0)}
+
+
+def test_components_x_y_and_z_are_one_record_too(tmp_path):
+    for letter in "XYZ":
+        write(tmp_path / f"8_{letter}.mseed", values_of("8", letter))
+    [wave] = read_waveforms(tmp_path)
+    assert (wave.station, wave.channels) == ("8", ("E", "N", "Z"))
+    assert np.array_equal(wave.data, np.stack([values_of("8", c) for c in "XYZ"], axis=1))

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = [
     "SHOT_HEADERS",
     "TRACE_HEADER",
-    "components_of_traces",
     "header_of",
     "name_components",
     "shot_of_all",
@@ -44,8 +43,8 @@ def stations_of_gather(stem: str, traces: Sequence[Trace]) -> list[str]:
     Where the headers tell several shots in it apart, the shot stands between: ``line-0101-0003``.
     The number is then that of the header, or counted in the shot where headers have 0 or one twice.
     Numbers have four digits, or as many as the largest in the file, so that names sort as they do.
-    The traces of one receiver's components (`components_of_traces`) have one name: its number. The
-    source point is a shot only where no field record is given: one record may have several.
+    The traces of one receiver's components have one name: its number. The source point is a shot
+    only where no field record is given: one record may have several.
 
     Example:
         >>> from obspy import Trace
@@ -55,7 +54,7 @@ def stations_of_gather(stem: str, traces: Sequence[Trace]) -> list[str]:
     shots = next(iter(shots_of_traces(traces)), [])
     is_one_record = bool(shot_of_all(traces, SHOT_HEADERS[0]))
     is_one_shot = len({*shots} - {"0"}) < 2  # of others are auxiliary traces
-    letters = components_of_traces(traces)
+    letters = _components_of(traces)
     if is_one_record or is_one_shot or min(map(int, shots)) < 0:
         counted = _counted(letters) if letters else range(1, len(traces) + 1)
         return [f"{stem}-{n}" for n in _padded(counted)]
@@ -68,16 +67,11 @@ def stations_of_gather(stem: str, traces: Sequence[Trace]) -> list[str]:
     return [f"{stem}-{shot}-{number}" for shot, number in pairs]
 
 
-def components_of_traces(traces: Sequence[Trace]) -> list[str]:
+def _components_of(traces: Sequence[Trace]) -> list[str]:
     """Return the component of each trace of SEG-Y or SU; none where headers do not say it of all.
 
     The first traces of all components are those of the first receiver, the second ones of the
     second, whether components or receivers follow one another; each receiver has all, at one place.
-
-    Example:
-        >>> from obspy import Trace
-        >>> components_of_traces([Trace(), Trace()])
-        []
     """
     letters = _letters(traces)
     if len({*letters}) < 2 or "" in letters:
@@ -93,8 +87,8 @@ def components_of_traces(traces: Sequence[Trace]) -> list[str]:
 
 
 def name_components(traces: Sequence[Trace]) -> str:
-    """Call traces of `components_of_traces` so; say where headers name several in vain."""
-    letters = components_of_traces(traces)
+    """Call traces by their components; say where headers name several in vain."""
+    letters = _components_of(traces)
     for letter, trace in zip(letters, traces, strict=False):
         trace.stats.channel = letter
     return "" if letters or len({*_letters(traces)} - {""}) < 2 else LONE_COMPONENTS

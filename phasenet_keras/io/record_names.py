@@ -105,9 +105,11 @@ def note_source(traces: Collection[Trace], path: Path, codes: Iterable[str] | No
 def _component_in(path: Path) -> str:
     """Return the letter at the end of a name of which there are files of all three components."""
     found = _LAST_LETTER.search(path.stem)
-    trio = "XYZ" if found and found[0] in "XY" else "ENZ"
-    names = (f"{path.stem[:-1]}{letter}{path.suffix}" for letter in trio)
-    return found[0] if found and all(path.with_name(name).exists() for name in names) else ""
+    for trio in ("ENZ", "XYZ") if found else ():
+        names = (f"{path.stem[:-1]}{letter}{path.suffix}" for letter in trio)
+        if found and found[0] in trio and all(path.with_name(name).exists() for name in names):
+            return found[0]
+    return ""
 
 
 def name_source(traces: Iterable[Trace], name: str) -> None:

@@ -44,14 +44,11 @@ SETTINGS_OF_TIME = {"sample interval", "horizontal units"}
 # Columns called so are components of one sensor, not sensors: E, "vel Z (m/s)", HHN, Ux.
 _COMPONENT = re.compile(r"(?:.*[^a-z]|[a-z][hnlp]|[uv])?([enzuxyrt])", re.IGNORECASE)
 # The same in words, as blast monitors have them: Tran, Vert, Long (along the line to the source).
-_IN_WORDS = {
-    r"trans?(vers(e|al))?": "T",
-    r"vert(ical)?": "Z",
-    r"long(itudinal)?|rad(ial)?": "R",
-    "north": "N",
-    "east": "E",
-    "up": "U",
-}
+_IN_WORDS = re.compile(
+    r"(?:.*[^a-z])?(trans?(?:vers(?:e|al))?|vert(?:ical)?|long(?:itudinal)?|rad(?:ial)?|north|east|up)",
+    re.IGNORECASE,
+)
+OTHER_LETTERS = {"V": "Z", "L": "R"}
 
 
 @dataclass(frozen=True)
@@ -287,5 +284,5 @@ def _component_in(name: str) -> str:
     """Return the letter of the component that a column is called by; empty if it is called none."""
     if match := _COMPONENT.fullmatch(name):
         return match[1].upper()
-    *_, last = "", *re.findall(r"[a-z]+", name.lower())
-    return next((letter for word, letter in _IN_WORDS.items() if re.fullmatch(word, last)), "")
+    letter = match[1][0].upper() if (match := _IN_WORDS.fullmatch(name)) else ""
+    return OTHER_LETTERS.get(letter, letter)

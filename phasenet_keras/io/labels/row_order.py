@@ -123,12 +123,7 @@ def against_order(rows: Sequence[Cells], names: Sequence[str]) -> str:
 def grid_of(rows: Sequence[Cells], column: str = "") -> str:
     """Return two columns that tell the rows of an event or shot apart together, and as a grid.
 
-    Args:
-        rows: cells by column.
-        column: one of the two, if the other has to be of components; empty: any.
-
-    Returns:
-        Both; empty where there are none.
+    A column that is named has to be one of them, and the other one of components.
 
     Example:
         >>> rows = [{"depth": z, "axis": axis, "p_ms": "7"} for z in "26" for axis in "XYZ"]

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +33,9 @@ from phasenet_keras.io.text_tables import NOT_A_NUMBER, first_cell, name_key
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
+
+if TYPE_CHECKING:
+    from obspy import Trace
 
 __all__ = ["rows_by_codes", "rows_by_record"]
 
@@ -72,16 +76,9 @@ def rows_by_record(
     is_gather = all(wave.station.startswith(f"{first.stem}-") for wave in waves)
     gather = gather_of(first, waves[0].station) if is_gather else ""
     if gather:
-        places: dict[str, list[int]] = {}  # several where components are traces of their own
-        for number, trace in enumerate(traces, start=1):
-            places.setdefault(station_id(trace), []).append(number)
-        records = {number: wave for wave in waves for number in places[wave.station]}
         if len({wave.station for wave in waves}) < len(waves):
             raise FormatError(_said_of_several(files, waves))
-        if len(places) < len(traces):
-            rows = _by_receiver(rows, [of[0] for of in places.values()], first)
-        by_trace, bad = rows_by_trace(rows, sorted(records), traces, first, numbers)
-        found = _by_record(by_trace, places)
+        records, found, bad = _in_gather(rows, waves, traces, first, numbers)
     else:
         records = dict(enumerate(waves))
         found, bad = rows_by_codes(rows, waves, first)
@@ -90,13 +87,32 @@ def rows_by_record(
     return whole, bad, gather
 
 
+def _in_gather(
+    rows: Rows,
+    waves: Sequence[Waveform],
+    traces: Sequence[Trace],
+    file: Path,
+    numbers: Mapping[str, Set[int]],
+) -> tuple[dict[int, Waveform], dict[int, Rows], list[BadRow]]:
+    """Return the records of a gather and their rows, by the number of a trace, and rows of none."""
+    by_name = {wave.station: wave for wave in waves}
+    names = [station_id(trace) for trace in traces]  # one for all components of a receiver
+    first_of = {name: n for n, name in reversed([*enumerate(names, start=1)])}
+    if len(first_of) < len(names):
+        rows = _by_receiver(rows, sorted(first_of.values()), file)
+    records = {n: by_name[name] for n, name in enumerate(names, start=1) if name in by_name}
+    by_trace, bad = rows_by_trace(rows, sorted(records), traces, file, numbers)
+    found: dict[int, Rows] = {}
+    for place, of_place in by_trace.items():
+        found.setdefault(first_of[names[place - 1]], []).extend(of_place)
+    return records, found, bad
+
+
 def _by_receiver(rows: Rows, firsts: Sequence[int], file: Path) -> Rows:
     """Give each row of a gather of several components the place of its receiver's first trace.
 
-    That is where they are as many as receivers, in order, and without numbers; others stay.
-
-    Raises:
-        FormatError: if their numbers may be those of receivers, or of traces.
+    That is where they are as many as receivers, in order, and without numbers; others stay, but for
+    numbers that may be those of receivers or of traces: these are refused.
     """
     cells = [row for _, row in rows]
     column = next((name for name in TRACE_COLUMNS if any(row.get(name) for row in cells)), "")
@@ -116,15 +132,6 @@ def _by_receiver(rows: Rows, firsts: Sequence[int], file: Path) -> Rows:
         (number, {**row, TRACE_IN_FILE: str(first)})
         for (number, row), first in zip(rows, firsts, strict=True)
     ]
-
-
-def _by_record(by_trace: Mapping[int, Rows], places: Mapping[str, list[int]]) -> dict[int, Rows]:
-    """Return the rows of each record, by its first trace, in the order of the table."""
-    firsts = {number: numbers[0] for numbers in places.values() for number in numbers}
-    found: dict[int, Rows] = {}
-    for place, rows in by_trace.items():
-        found.setdefault(firsts[place], []).extend(rows)
-    return {place: sorted(rows, key=lambda row: row[0]) for place, rows in found.items()}
 
 
 def _with_channels(wave: Waveform, channels: tuple[str, ...]) -> Waveform:
