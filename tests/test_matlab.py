@@ -128,6 +128,9 @@ def test_times_since_1970_are_of_no_trigger_and_rates_agree_with_times(tmp_path)
     write(tmp_path / "a.mat", 5, d=DATA, t=t, fs=100.0)
     wave = read_waveforms(tmp_path / "a.mat")[0]
     assert (str(wave.start_time), wave.zero_time) == ("2023-11-14T22:13:20.000000Z", None)
+    # Times since 1970 have few decimals left.
+    write(tmp_path / "e.mat", 5, d=DATA, t=1.7e9 + np.arange(N_SAMPLES) / 3e3, fs=3e3)
+    assert read_waveforms(tmp_path / "e.mat")[0].sampling_rate == 3e3
     write(tmp_path / "b.mat", 5, d=DATA, t=np.arange(N_SAMPLES) * 10.0, fs=100.0)
     with pytest.raises(FormatError, match=r"b\.mat is of 0\.1 Hz by its times, 100 Hz by fs: save"):
         read_waveforms(tmp_path / "b.mat")

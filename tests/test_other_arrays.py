@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
@@ -105,3 +107,18 @@ def test_arrays_of_other_programs(name, write, said, tmp_path):
         read_waveforms(tmp_path / name)
     assert SECTION in str(refused.value)
     assert "GSE2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("own", [{"fs": 500.0}, {"fs": 500.0, "p_sample": 100}, {}])
+def test_a_large_array_is_refused_without_being_read(own, tmp_path, capsys):
+    path = tmp_path / "das.h5"
+    with h5py.File(path, "w") as file:  # 256 MB, none of which is in the file
+        file.create_dataset("Raw", (4000, 16000), "f4", chunks=(1000, 1000)).attrs.update(own)
+    tracemalloc.start()
+    assert run(path, "--output", tmp_path / "set") == 2
+    with pytest.raises(FormatError, match=r"shape \(4000, 16000\) do not fit channels") as error:
+        read_waveforms(path)
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert SECTION in str(error.value)
+    assert most_bytes < 32e6

@@ -341,3 +341,14 @@ def test_shots_that_are_in_no_name_are_those_of_headers(tmp_path):
         rows = [f"{shot},{n},{10 * shot + n}" for shot in shots for n in (1, 3)][-3:]
         records, bad, _ = read(tmp_path / "in", "ffid,trace,itp", rows)
         assert (bad, are_right(records, 3)) == ([], True)
+
+
+def test_the_only_gather_needs_no_name(tmp_path):
+    write_line(tmp_path / "in", shots=[1001])
+    (tmp_path / "in/README").write_text("one shot")
+    rows = [f"{n},{10 + n}" for n in (4, 2)]
+    records, bad, _ = read(tmp_path / "in", "channel,itp", rows)
+    assert (bad, are_right(records, 2)) == ([], True)
+    records, bad, _ = read(tmp_path / "in", "channel,itp", [f"{n},{11 + n}" for n in range(4)])
+    assert (records, len(bad)) == ([], 4)
+    assert "received '0'" in bad[0]

@@ -12,7 +12,7 @@ from sources import by_name
 from sources import run as prepare
 
 from phasenet_keras import read_waveforms
-from phasenet_keras.io.registry import NoWaveformError, RecordWarning, reader_of
+from phasenet_keras.io.registry import FormatNote, NoWaveformError, RecordWarning, reader_of
 from phasenet_keras.types import FormatError
 
 N_SAMPLES = 400
@@ -134,6 +134,8 @@ def test_labels_are_of_columns_by_their_number(tmp_path, capsys):
         ("t (us),HHZ,HHE", "ZE"),
         ("Time (us),Ux,Uz", "EZ"),
         ("Time (us),E,N,U", "ENZ"),
+        ("Time (us),Tran (mm/s),Vert (mm/s),Long (mm/s)", "EZN"),
+        ("Time (us),Vertical,Radial,Transverse", "ZNE"),
         ("Time (us),Voltage,Current", ""),
     ],
 )
@@ -153,6 +155,19 @@ def test_columns_called_by_components_are_one_record(tmp_path, names, channels):
     for channel, values in zip(channels, data.T, strict=True):
         found = wave.data[:, wave.channels.index(channel)]
         assert np.allclose(found, values, atol=1e-6)
+
+
+def test_a_microphone_beside_three_components_is_left_out_and_said(tmp_path):
+    data = np.stack([noise(N_SAMPLES, n) for n in range(4)], axis=1).round(4)
+    rows = zip(TIMES_S, data, strict=True)
+    text = "".join(f"{t:.7f},{','.join(map(str, row))}\n" for t, row in rows)
+    (tmp_path / "q1.csv").write_text(
+        f'"Event Type : Waveform"\nTime (s),Tran,Vert,Long,MicL\n{text}'
+    )
+    with pytest.warns(FormatNote, match="columns beside three components are left out: MicL"):
+        [wave] = read_waveforms(tmp_path / "q1.csv")
+    assert (wave.station, wave.channels) == ("q1", ("E", "N", "Z"))
+    assert np.allclose(wave.data, data[:, [0, 2, 1]], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from phasenet_keras.io.text_columns import (
     without_comment,
 )
 from phasenet_keras.io.times import date_time
+from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -163,6 +164,9 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     is_gather = len(columns.values) > 1 and not columns.components
     header |= {"channel": ""} if is_gather else _codes(path.name)
     names = columns.components or [header["channel"]] * len(columns.values)
+    if columns.left_out:
+        others = some(columns.left_out)
+        say(f"columns beside three components are left out: {others}", FormatNote)
     return Stream(
         Trace(np.ascontiguousarray(values), header={**header, "channel": name})
         for name, values in zip(names, table.T[1:], strict=True)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -100,7 +100,6 @@ def _blocks_of_miniseed(
     path: Path, block_bytes: int, whole: BytesOfWhole
 ) -> Iterator[tuple[Block, list[Trace]]]:
     offset, has_text, is_readable = 0, False, False
-    codes: frozenset[str] | None = None
     with path.open("rb") as file:
         while content := _whole_records(file, offset, block_bytes, whole):
             try:
@@ -112,8 +111,7 @@ def _blocks_of_miniseed(
             else:
                 is_readable = True
                 if not all(is_dated(trace.stats.starttime) for trace in traces):
-                    codes = _codes_of(path) if codes is None else codes
-                    note_source(traces, path, codes)
+                    note_source(traces, path, _codes_of(path, path.stat().st_mtime_ns))
                 yield _block(path, offset, len(content), traces), traces
             offset += len(content)
     if not is_readable and has_text:
@@ -202,7 +200,8 @@ def _read_records(block: Block) -> list[Trace]:
     return traces
 
 
-def _codes_of(path: Path) -> frozenset[str]:
+@lru_cache(16)
+def _codes_of(path: Path, mtime_ns: int) -> frozenset[str]:
     """Return the channel codes of a whole file; none if it cannot be read at once."""
     return frozenset(trace.stats.channel for trace in headers_of(path))
 
@@ -293,8 +292,6 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     # That of rates was said with the headers, of all stations.
     keep_usable_traces(stream, where, headers_only, is_said=headers_only)
-    note_source(stream, path)
-    for trace in stream:
-        if not trace.stats.station:
-            trace.stats.station_name = path.stem
+    is_named = all(trace.stats.station for trace in stream)
+    note_source(stream, path, None if is_named else _codes_of(path, path.stat().st_mtime_ns))
     return stream

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phasenet_keras.io.instruments import Heard, RecordKeys, station_id
-from phasenet_keras.io.record_names import has_date, places_of
+from phasenet_keras.io.record_names import has_date, own_record, places_of
 from phasenet_keras.io.registry import headers_of
 
 __all__ = ["ChannelFiles", "channel_files", "said_of_channels", "said_of_lone_channels"]
@@ -40,8 +40,8 @@ class ChannelFiles:
                 return False
             for trace in traces:
                 stats = trace.stats
-                # What is named after its file is a record of its own.
-                own = path if stats.get("station_name") else None
+                # What is named after its file may be a record of its own.
+                own = own_record(trace) if stats.get("station_name") else None
                 channels.add(stats.channel)
                 heads.add((station_id(trace), stats.starttime.ns, stats.npts, stats.delta, own))
         return len(heads) == 1 and len(channels) == len(self.files)

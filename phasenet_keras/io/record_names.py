@@ -41,6 +41,14 @@ UNDATED_S = (
 )
 # SEED's band and instrument before a component, as names have them: HHZ, BH1.
 BAND_AND_INSTRUMENT = r"[A-HLMRSUVX][AEGHLNPS]"
+# Of a node's file by serial number: 453000123.1.2024.01.02.00.00.00.000.Z.miniseed.
+_DAY = re.compile(
+    r"(?<=.)[._-](19|20)\d\d([._-])(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)"
+    r"([._T-]\d\d[._-]?\d\d([._-]?\d\d([._]\d{3,6})?)?(?!\d))?"
+)
+# What stands for components in `record_of_file`, with band and instrument.
+_MARK = re.compile(r"[._-]*(?:(?<![^\W_])[a-z]{2})?[*+]", re.IGNORECASE)
+_LAST_LETTER = re.compile(r"(?<=[._-])[ENXYZ]$")
 
 
 def has_date(start_s: float) -> bool:
@@ -67,17 +75,41 @@ def is_dated(time: UTCDateTime) -> bool:
 def note_source(traces: Collection[Trace], path: Path, codes: Iterable[str] | None = None) -> None:
     """Write into the headers of traces which file they are of; see `own_record`.
 
+    Traces without a station are called after it, without its component and day.
+
     Args:
         traces: of the file.
         path: of the file.
         codes: the channel codes of all of its traces; None: these are all.
     """
+    for trace in traces:
+        if not (trace.stats.channel or trace.stats.station or trace.stats.get("station_name")):
+            trace.stats.channel = _component_in(path)
     codes = {trace.stats.channel for trace in traces} if codes is None else codes
-    record = record_of_file(path, codes)
+    record = Path(record_of_file(path, codes))
+    common = _DAY.sub("", record.name)
+    station = Path(common).stem
+    if record.name != path.name:
+        station = _MARK.sub("", station).lstrip("._-") or path.parent.name
     name_source(traces, path.name)
     for trace in traces:
-        trace.stats.source_path = str(path)
-        trace.stats.source_record = record
+        stats = trace.stats
+        stats.source_path = str(path)
+        stats.source_record = str(record)
+        if not stats.station and stats.get("station_name", "") == stats.get("file_station", ""):
+            stats.station_name = stats.file_station = station
+            if is_dated(stats.starttime):
+                stats.source_record = str(record.with_name(common))
+
+
+def _component_in(path: Path) -> str:
+    """Return the letter at the end of a name of which there are files of all three components."""
+    found = _LAST_LETTER.search(path.stem)
+    for trio in ("ENZ", "XYZ") if found else ():
+        names = (f"{path.stem[:-1]}{letter}{path.suffix}" for letter in trio)
+        if found and found[0] in trio and all(path.with_name(name).exists() for name in names):
+            return found[0]
+    return ""
 
 
 def name_source(traces: Iterable[Trace], name: str) -> None:
@@ -144,7 +176,7 @@ def own_record(trace: Trace) -> str:
         return f"{_absolute(path)}/{stats.record_name}"
     if not path or (is_dated(stats.starttime) and not stats.get("station_name")):
         return ""
-    if stats.get("station_name"):
+    if stats.get("station_name") and stats.station_name != stats.get("file_station"):
         return _absolute(path)
     return stats.get("source_record") or record_of_file(path, [stats.channel])
 

@@ -18,7 +18,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.io.field_records import stations_of_gather
+from phasenet_keras.io.field_records import name_components, stations_of_gather
 from phasenet_keras.io.no_waveforms import (
     OTHER_SHAPES,
     array_kind,
@@ -380,12 +380,10 @@ def _name_stations(stream: Stream, path: Path, reader: Reader) -> None:
     if len(stream) > 1 and are_channels and not has_codes and not is_gather:
         for number, trace in enumerate(stream, start=1):
             trace.stats.channel = str(number)  # e.g. the two channels of a WAV file
+    if is_gather and (said := name_components(stream)):
+        say(f"{path}: {said}")
+    names = stations_of_gather(path.stem, stream) if is_gather else []
+    for name, trace in zip(names, stream, strict=False):
+        if not trace.stats.get("is_named_by_run"):
+            trace.stats.station_name = name if len(stream) > 1 else path.stem
     note_source(stream, path)
-    names = stations_of_gather(path.stem, stream) if is_gather else [path.stem] * len(stream)
-    for name, trace in zip(names, stream, strict=True):
-        if trace.stats.get("is_named_by_run"):
-            continue
-        if is_gather and len(stream) > 1:
-            trace.stats.station_name = name
-        elif is_gather or not (trace.stats.station or trace.stats.get("station_name")):
-            trace.stats.station_name = path.stem

@@ -73,7 +73,7 @@ def _read(path: Path, headers_only: bool) -> Stream:
             f"{path} has no sampling rate: save it in a variable fs, in Hz, beside {name} (in "
             f"MATLAB save('{path.name}', 'fs', '-append'))"
         )
-    header["sampling_rate"], *others = rates.values()
+    *others, header["sampling_rate"] = rates.values()  # fs is exact, times since 1970 are not
     if any(abs(rate / header["sampling_rate"] - 1) > SAME_RATE for rate in others):
         said = ", ".join(f"{rate:g} Hz by {of}" for of, rate in rates.items())
         raise FormatError(f"{path} is of {said}: save what is right alone, times in s")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.text_tables import with_point
 
 __all__ = ["TextColumns", "are_even", "columns_of", "without_comment"]
@@ -42,6 +43,12 @@ _NO_AMPLITUDE = re.compile(r"nan|[+-]?(?:inf|\u221e)", re.IGNORECASE)
 SETTINGS_OF_TIME = {"sample interval", "horizontal units"}
 # Columns called so are components of one sensor, not sensors: E, "vel Z (m/s)", HHN, Ux.
 _COMPONENT = re.compile(r"(?:.*[^a-z]|[a-z][hnlp]|[uv])?([enzuxyrt])", re.IGNORECASE)
+# The same in words, as blast monitors have them: Tran, Vert, Long (along the line to the source).
+_IN_WORDS = re.compile(
+    r"(?:.*[^a-z])?(trans?(?:vers(?:e|al))?|vert(?:ical)?|long(?:itudinal)?|rad(?:ial)?|north|east|up)",
+    re.IGNORECASE,
+)
+OTHER_LETTERS = {"V": "Z", "L": "R"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class TextColumns:
         is_all: if there are no other columns.
         components: letter of each column of amplitudes, where they are those of one sensor.
         unit_s: of the times.
+        left_out: names of columns beside three components, such as that of a microphone.
     """
 
     first_line: int
@@ -67,6 +75,7 @@ class TextColumns:
     is_all: bool = True
     components: tuple[str, ...] = ()
     unit_s: float = 1.0
+    left_out: tuple[str, ...] = ()
 
 
 def without_comment(line: str) -> str:
@@ -172,13 +181,16 @@ def _found(
         return None
     if not values or not (are_beside or _are_counts(header, rows, time)):
         return None
+    components, left_out = _components_of(header, values) if len(values) > 1 else ({}, ())
+    values = (*components,) or values
     return replace(
         found,
         time=time,
         values=values,
         is_all=n_columns == 1 + len(values),
-        components=_components_of(header, values) if len(values) > 1 else (),
+        components=(*components.values(),),
         unit_s=units_s.get(time) or 1.0,
+        left_out=left_out,
     )
 
 
@@ -254,11 +266,23 @@ def _unit_s(cell: str, is_unit: bool) -> float | None:
 
 def _components_of(
     header: Sequence[tuple[bool, Sequence[str]]], values: Sequence[int]
-) -> tuple[str, ...]:
-    """Return the components that columns are called by, each once; none if they are not."""
+) -> tuple[dict[int, str], tuple[str, ...]]:
+    """Return the component that each column is called by, and the names of columns left out.
+
+    None are where not all columns are called so, each by another, but for those beside three.
+    """
     for _, cells in header:
-        names = [re.split(r"[(\[]", cells[n])[0] for n in values if n < len(cells)]
-        found = [match[1].upper() for name in names if (match := _COMPONENT.fullmatch(name))]
-        if len({*found}) == len(values):
-            return tuple(found)
-    return ()
+        names = {n: re.split(r"[(\[]", cells[n])[0] for n in values if n < len(cells)}
+        found = {n: letter for n, name in names.items() if (letter := _component_in(name))}
+        are_three = {*components_of(found.values()).values()} == {*COMPONENTS}
+        if len({*found.values()}) == len(found) and (are_three or len(found) == len(values)):
+            return found, tuple(name for n, name in names.items() if n not in found)
+    return {}, ()
+
+
+def _component_in(name: str) -> str:
+    """Return the letter of the component that a column is called by; empty if it is called none."""
+    if match := _COMPONENT.fullmatch(name):
+        return match[1].upper()
+    letter = match[1][0].upper() if (match := _IN_WORDS.fullmatch(name)) else ""
+    return OTHER_LETTERS.get(letter, letter)

@@ -199,6 +199,7 @@ def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool =
     """
     dataset, own, attributes = record_named(file, name)
     if not (_is_labelled(own) or _is_record(own, attributes)):
+        _layout(dataset, attributes)  # what is of another shape is none, whatever it says
         raise FormatError(
             "nothing says that it is a record: write its sampling_rate_hz as an attribute, and its "
             "channels, station and start_time"
@@ -246,28 +247,40 @@ def _samples(
     dataset: h5py.Dataset, attributes: Mapping[str, Any], headers_only: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return ``(samples, channels)`` and the components, in the order E, N, Z."""
+    names, is_turned = _layout(dataset, attributes)
+    try:
+        data = np.atleast_2d(values_of(dataset, headers_only=headers_only))
+    except OSError as error:
+        raise FormatError(f"its data cannot be read: {error}") from error
+    data = data.T if is_turned else data
+    by_component = {component: code for code, component in components_of(names).items()}
+    order = tuple(name for name in COMPONENTS if name in by_component)
+    return data[:, [names.index(by_component[name]) for name in order]], order
+
+
+def _layout(dataset: h5py.Dataset, attributes: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """Return what the channels of a record are called, and if they are its first side.
+
+    Raises:
+        FormatError: for arrays of other shapes, before they are read: they may be large.
+    """
     shape = dataset.shape
     if shape is None or len(shape) not in (1, 2) or dataset.dtype.kind not in "iuf":
         raise FormatError(
             f"its data should be numbers of shape (samples, channels), received {dataset.dtype} "
             f"of shape {shape}" + (f"; {OTHER_SHAPES}" if shape and len(shape) > 2 else "")
         )
-    try:
-        data = np.atleast_2d(values_of(dataset, headers_only=headers_only))
-    except OSError as error:
-        raise FormatError(f"its data cannot be read: {error}") from error
-    if len(shape) == 1 or (data.shape[0] <= MAX_CHANNELS and data.shape[0] < data.shape[1]):
-        data = data.T
-    names = _channel_names(attributes, data.shape[1])
-    by_component = {component: code for code, component in components_of(names).items()}
-    if len(by_component) != data.shape[1] or len(names) != data.shape[1]:
+    n_samples, n_channels = shape if len(shape) == 2 else (1, *shape)
+    is_turned = len(shape) == 1 or (n_samples <= MAX_CHANNELS and n_samples < n_channels)
+    n_channels = n_samples if is_turned else n_channels
+    names = _channel_names(attributes, n_channels)
+    if not len({*components_of(names).values()}) == len(names) == n_channels:
         raise FormatError(
             f"its data of shape {shape} do not fit channels {','.join(names) or '(none named)'}: "
             "each column needs a name, and each name should stand for another of E, N, Z"
-            + (f"; {OTHER_SHAPES}" if data.shape[1] > MAX_CHANNELS else "")
+            + (f"; {OTHER_SHAPES}" if n_channels > MAX_CHANNELS else "")
         )
-    order = tuple(name for name in COMPONENTS if name in by_component)
-    return data[:, [names.index(by_component[name]) for name in order]], order
+    return names, is_turned
 
 
 def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:

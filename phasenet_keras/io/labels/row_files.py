@@ -16,7 +16,8 @@
    have these numbers as well; a mere counter in the headers says nothing. Where no shot is in a
    name they are those of such headers. A shot does not name a file of one trace for several rows of
    one phase; and if there are as many rows as files all shots have to name one.
-4. Else rows are in the order of the files, if they are as many and no column says otherwise.
+4. Else all are of the only file, if it is a gather; or rows are in the order of the files, if they
+   are as many and no column says otherwise.
 5. Otherwise the table is refused. A row of no file, or of more than one, is refused alone.
 """
 
@@ -128,14 +129,7 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
                 _check_one_trace(group, [*table.sample_columns.values()])
         if len(rows) != len(paths) or all(group.files for group in groups):
             return groups
-    if len(rows) != len(paths):
-        raise FormatError(
-            f"{table.path} has {len(rows)} rows and no column of file names (fname) or "
-            f"stations; there are {len(paths)} files: name them in the table, or give as many. Of "
-            f"its columns are {said_of_columns(table.columns)}"
-        )
-    _check_order(table, rows, paths)
-    return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
+    return _in_order(table, rows, paths, are_gathers=are_gathers)
 
 
 def _with_gathers(table: LabelTable, paths: Sequence[Path]) -> LabelTable:
@@ -359,8 +353,18 @@ def _warn_of_unused(paths: Sequence[Path], groups: Sequence[FileRows]) -> None:
         say(f"{len(unused)} files have no row and are left out: {some(unused)}")
 
 
-def _check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
-    """Refuse rows whose order may not be that of the files; say that it is taken to be."""
+def _in_order(
+    table: LabelTable, rows: Rows, paths: Sequence[Path], *, are_gathers: bool
+) -> list[FileRows]:
+    """Return rows with the only gather, or in the order of the files; refuse others; say it."""
+    if are_gathers and len(paths) == 1:
+        return [FileRows(rows, [*paths])]
+    if len(rows) != len(paths):
+        raise FormatError(
+            f"{table.path} has {len(rows)} rows and no column of file names (fname) or "
+            f"stations; there are {len(paths)} files: name them in the table, or give as many. Of "
+            f"its columns are {said_of_columns(table.columns)}"
+        )
     column = against_order([row for _, row in rows], [path.stem for path in paths])
     if column:
         raise FormatError(
@@ -374,3 +378,4 @@ def _check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
             f"{table.path}: no column names the files (fname): rows are taken in the order of "
             f"these, row {first} for {paths[0].name}, row {last} for {paths[-1].name}"
         )
+    return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]

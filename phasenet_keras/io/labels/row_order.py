@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 
 from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.channels import LETTERS, component_letter
 from phasenet_keras.io.index import natural_key
 from phasenet_keras.io.labels.row_columns import GATHER_COLUMNS, NUMBER_COLUMNS, TRACE_COLUMNS
 from phasenet_keras.io.text_tables import EVENT_COLUMNS, name_key
 
-__all__ = ["against_order", "columns_of_names", "counting_column", "name_in"]
+__all__ = ["against_order", "columns_of_names", "counting_column", "grid_of", "name_in"]
 
 Cells = Mapping[str, str]
 
@@ -89,7 +90,8 @@ def against_order(rows: Sequence[Cells], names: Sequence[str]) -> str:
     """Return a column by which rows may not be in the order of their records; empty without one.
 
     That is one whose cells are parts of the records' names and stand in rows of others, or one that
-    tells the rows of an event or shot apart, by text or counting them, and is not in order.
+    tells the rows of an event or shot apart, by text or counting them, and is not in order; or two
+    that do so together (`grid_of`), for either may come first.
 
     Args:
         rows: cells by column.
@@ -100,6 +102,7 @@ def against_order(rows: Sequence[Cells], names: Sequence[str]) -> str:
         >>> against_order(rows, ["ev_S1", "ev_S2"]), against_order(rows[::-1], ["ev_S1", "ev_S2"])
         ('sensor', '')
     """
+    others = []
     for column, cells in _columns(rows):
         if not all(cells) or len(set(cells)) == 1:
             continue
@@ -111,7 +114,47 @@ def against_order(rows: Sequence[Cells], names: Sequence[str]) -> str:
         groups = _by_group(cells, rows)
         if all(map(_tell_apart, groups)) and any(g != sorted(g, key=natural_key) for g in groups):
             return column
+        others.append(column)
+    return grid_of(
+        [{name: row[name] for name in (*GROUP_COLUMNS, *others) if name in row} for row in rows]
+    )
+
+
+def grid_of(rows: Sequence[Cells], column: str = "") -> str:
+    """Return two columns that tell the rows of an event or shot apart together, and as a grid.
+
+    A column that is named has to be one of them, and the other one of components.
+
+    Example:
+        >>> rows = [{"depth": z, "axis": axis, "p_ms": "7"} for z in "26" for axis in "XYZ"]
+        >>> grid_of(rows), grid_of(rows[1:])
+        ("depth' and 'axis", '')
+    """
+    found = {
+        name: _by_group(cells, rows)
+        for name, cells in _columns(rows)
+        if name not in GROUP_COLUMNS and all(cells) and 1 < len({*cells}) < len(cells)
+    }
+    for one, other in combinations(found, 2):
+        pairs = zip(found[one], found[other], strict=True)
+        are_meant = not column or (column in (one, other) and _are_components(rows, {one, other}))
+        if are_meant and all(_are_grid(*groups) for groups in pairs):
+            return f"{one}' and '{other}"
     return ""
+
+
+def _are_components(rows: Sequence[Cells], columns: Collection[str]) -> bool:
+    """Tell if one of the columns has letters of components, or short codes that end in them."""
+    return any(
+        all(component_letter(row[name]) in LETTERS and len(row[name]) <= len("HHZ") for row in rows)
+        for name in columns
+    )
+
+
+def _are_grid(one: Sequence[str], other: Sequence[str]) -> bool:
+    n_places = len({*one}) * len({*other})
+    n_pairs = len({*zip(one, other, strict=True)})
+    return n_pairs == len(one) == n_places > max(len({*one}), len({*other}))
 
 
 def _columns(rows: Sequence[Cells]) -> Iterator[tuple[str, list[str]]]:

@@ -16,20 +16,26 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from phasenet_keras.io.arrival_formats import COLUMNS
 from phasenet_keras.io.instruments import station_id
+from phasenet_keras.io.labels.row_columns import TRACE_COLUMNS, TRACE_IN_FILE
+from phasenet_keras.io.labels.row_order import against_order
 from phasenet_keras.io.labels.row_traces import rows_by_trace
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
-from phasenet_keras.io.registry import gather_of, read_stream
+from phasenet_keras.io.registry import gather_of, read_stream, say
 from phasenet_keras.io.selection import CODES, Selection
 from phasenet_keras.io.text_tables import NOT_A_NUMBER, first_cell, name_key
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, Waveform
+
+if TYPE_CHECKING:
+    from obspy import Trace
 
 __all__ = ["rows_by_codes", "rows_by_record"]
 
@@ -70,17 +76,62 @@ def rows_by_record(
     is_gather = all(wave.station.startswith(f"{first.stem}-") for wave in waves)
     gather = gather_of(first, waves[0].station) if is_gather else ""
     if gather:
-        places = {station_id(trace): number for number, trace in enumerate(traces, start=1)}
-        records = {places[wave.station]: wave for wave in waves}
-        if len(records) < len(waves):
+        if len({wave.station for wave in waves}) < len(waves):
             raise FormatError(_said_of_several(files, waves))
-        found, bad = rows_by_trace(rows, sorted(records), traces, first, numbers)
+        records, found, bad = _in_gather(rows, waves, traces, first, numbers)
     else:
         records = dict(enumerate(waves))
         found, bad = rows_by_codes(rows, waves, first)
     channels = traces[0].stats.get("file_channels", ())
     whole = [(_with_channels(records[n], channels), of_n) for n, of_n in found.items()]
     return whole, bad, gather
+
+
+def _in_gather(
+    rows: Rows,
+    waves: Sequence[Waveform],
+    traces: Sequence[Trace],
+    file: Path,
+    numbers: Mapping[str, Set[int]],
+) -> tuple[dict[int, Waveform], dict[int, Rows], list[BadRow]]:
+    """Return the records of a gather and their rows, by the number of a trace, and rows of none."""
+    by_name = {wave.station: wave for wave in waves}
+    names = [station_id(trace) for trace in traces]  # one for all components of a receiver
+    first_of = {name: n for n, name in reversed([*enumerate(names, start=1)])}
+    if len(first_of) < len(names):
+        rows = _by_receiver(rows, sorted(first_of.values()), file)
+    records = {n: by_name[name] for n, name in enumerate(names, start=1) if name in by_name}
+    by_trace, bad = rows_by_trace(rows, sorted(records), traces, file, numbers)
+    found: dict[int, Rows] = {}
+    for place, of_place in by_trace.items():
+        found.setdefault(first_of[names[place - 1]], []).extend(of_place)
+    return records, found, bad
+
+
+def _by_receiver(rows: Rows, firsts: Sequence[int], file: Path) -> Rows:
+    """Give each row of a gather of several components the place of its receiver's first trace.
+
+    That is where they are as many as receivers, in order, and without numbers; others stay, but for
+    numbers that may be those of receivers or of traces: these are refused.
+    """
+    cells = [row for _, row in rows]
+    column = next((name for name in TRACE_COLUMNS if any(row.get(name) for row in cells)), "")
+    numbers = [name_key(row.get(column, "")) for row in cells]
+    if column == TRACE_IN_FILE or (not column and len(cells) != len(firsts)):
+        return rows
+    if column and all(map(str.isdecimal, numbers)) and max(map(int, numbers)) <= len(firsts):
+        raise FormatError(
+            f"rows of {file.name} may number its traces, or its {len(firsts)} receivers of several "
+            f"components ({column}): give the places of their traces in the file, from 1, in a "
+            f"column {TRACE_IN_FILE}, or a row a receiver, in order, without numbers"
+        )
+    if column or against_order(cells, []):
+        return rows
+    say("rows of gathers of several components are taken in the order of the receivers")
+    return [
+        (number, {**row, TRACE_IN_FILE: str(first)})
+        for (number, row), first in zip(rows, firsts, strict=True)
+    ]
 
 
 def _with_channels(wave: Waveform, channels: tuple[str, ...]) -> Waveform:

@@ -38,7 +38,7 @@ from phasenet_keras.io.labels.row_columns import (
     TRACE_COLUMNS,
     TRACE_IN_FILE,
 )
-from phasenet_keras.io.labels.row_order import against_order, counting_column
+from phasenet_keras.io.labels.row_order import against_order, counting_column, grid_of
 from phasenet_keras.io.labels.rows import Rows
 from phasenet_keras.io.parts import BadRow
 from phasenet_keras.io.registry import say
@@ -195,6 +195,12 @@ def _column_of_numbers(
     elif column is None:
         column = counting_column(rows)
     if column in TRACE_COLUMNS:
+        grid = grid_of(rows, column) if column != TRACE_IN_FILE else ""
+        if grid:
+            raise FormatError(
+                f"rows of {file.name} are told apart by '{grid}' together, which its "
+                f"traces are not: give places in the file, from 1, in a column {TRACE_IN_FILE}"
+            )
         return column
     if len(rows) != len(numbers):
         raise FormatError(

@@ -1,0 +1,106 @@
+"""Files of nodes by serial number and component, without codes of network and station."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from obspy import Trace, UTCDateTime
+
+from phasenet_keras.io.blocks import blocks_of, read_block
+from phasenet_keras.io.instruments import record_key
+from phasenet_keras.io.sources import read_labelled
+from phasenet_keras.io.waveforms import read_waveforms
+
+BEGIN = UTCDateTime(2024, 1, 2)
+N_SAMPLES = 2000
+NODES = ("453000123", "453000207")
+NAME = "{node}.1.{day}.00.00.00.000.{letter}.miniseed"
+
+
+def values_of(node, letter):
+    rng = np.random.default_rng([int(node), ord(letter)])
+    return rng.integers(-999, 999, N_SAMPLES, "int32")
+
+
+def write(path, data, begin=BEGIN, channel="", **options):
+    header = {"sampling_rate": 100.0, "starttime": begin, "channel": channel}
+    Trace(data, header).write(str(path), format="MSEED", **options)
+
+
+def write_nodes(folder, has_channel, letters="ENZ", begin=BEGIN):
+    folder.mkdir()
+    for node in NODES:
+        for letter in letters:
+            path = folder / NAME.format(node=node, day=begin.strftime("%Y.%m.%d"), letter=letter)
+            write(path, values_of(node, letter), begin, letter if has_channel else "")
+    return folder
+
+
+@pytest.mark.parametrize("begin", [BEGIN, UTCDateTime(0)])
+@pytest.mark.parametrize("has_channel", [True, False])
+def test_components_of_a_node_are_one_record(tmp_path, has_channel, begin):
+    waves = read_waveforms(write_nodes(tmp_path / "in", has_channel, begin=begin))
+    assert [wave.station for wave in waves] == [f"{node}.1" for node in NODES]
+    for node, wave in zip(NODES, waves, strict=True):
+        assert wave.channels == ("E", "N", "Z")
+        assert np.array_equal(wave.data, np.stack([values_of(node, c) for c in "ENZ"], axis=1))
+
+
+def test_labels_by_serial_number_and_time_and_by_file_are_of_all_components(tmp_path):
+    write_nodes(tmp_path / "in", has_channel=False)
+    onsets = {node: 7 + n for n, node in enumerate(NODES)}
+    files = {node: NAME.format(node=node, day="2024.01.02", letter="Z") for node in NODES}
+    for name, rows in (
+        ("times.csv", [("station", "p_time"), *((f"{n}.1", BEGIN + s) for n, s in onsets.items())]),
+        ("files.csv", [("fname", "p_time_s"), *((files[n], s) for n, s in onsets.items())]),
+    ):
+        with (tmp_path / name).open("w", newline="") as file:
+            csv.writer(file).writerows(rows)
+        records = read_labelled(tmp_path / "in", tmp_path / name)
+        found = {r.waveform.station: (r.waveform.channels, r.arrivals["P"]) for r in records}
+        assert found == {f"{n}.1": (("E", "N", "Z"), (100.0 * s,)) for n, s in onsets.items()}
+
+
+def test_days_of_a_node_go_on_but_for_those_of_other_folders(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for day in range(2):
+            begin = BEGIN + 86_400 * day
+            path = tmp_path / folder / f"9.{begin.strftime('%Y-%m-%d')}.mseed"
+            write(path, values_of("9", "Z"), begin - (N_SAMPLES / 100.0) * day + 86_400 * (1 - day))
+    waves = read_waveforms(tmp_path)
+    assert [(wave.station, wave.n_samples) for wave in waves] == [("9", 2 * N_SAMPLES)] * 2
+
+
+@pytest.mark.parametrize("names", [
+    ("x.2024.01.02_01.mseed", "x.2024.01.02_02.mseed"),  # two sensors, not two days
+    ("dome_N.mseed", "dome_E.mseed", "dome_S.mseed", "dome_W.mseed"),
+    ("a.2024.13.02.mseed", "a.2024.14.02.mseed"),
+])  # fmt: skip
+def test_other_names_are_those_of_stations(tmp_path, names):
+    for number, name in enumerate(names):
+        write(tmp_path / name, values_of(str(number), "Z"))
+    waves = read_waveforms(tmp_path)
+    assert [(wave.channels, wave.n_samples) for wave in waves] == [(("Z",), N_SAMPLES)] * len(names)
+    assert len({wave.station for wave in waves}) == len(names)
+
+
+def test_each_block_of_a_long_file_is_of_the_record_of_the_file(tmp_path):
+    for letter in "ENZ":
+        write(tmp_path / f"7.2024.01.02.{letter}.mseed", np.arange(30_000), reclen=512)
+    path = tmp_path / "7.2024.01.02.N.mseed"
+    blocks = [block for block, _ in blocks_of(path, 1 << 13)]
+    assert len(blocks) > 2
+    keys = {record_key(trace) for block in blocks for trace in read_block(block)}
+    assert keys == {heard.key for block in blocks for heard in block.codes}
+    assert keys == {("7", str(tmp_path / "7.*.mseed"), 100.0)}
+
+
+def test_components_x_y_and_z_are_one_record_too(tmp_path):
+    for letter in "XYZ":
+        write(tmp_path / f"8_{letter}.mseed", values_of("8", letter))
+    [wave] = read_waveforms(tmp_path)
+    assert (wave.station, wave.channels) == ("8", ("E", "N", "Z"))
+    assert np.array_equal(wave.data, np.stack([values_of("8", c) for c in "XYZ"], axis=1))
