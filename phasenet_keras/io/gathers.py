@@ -149,7 +149,7 @@ def read_gather_picks(
     for name in ("shot", "receiver"):
         if table[name].str.fullmatch(r"-?\d+").all():
             table[name] = table[name].astype(int)
-    bad.sort(key=lambda item: item.row or 0)
+    bad.sort(key=lambda item: int(item.row or 0))
     return GatherPicks(table, numbers, bad, rate)
 
 

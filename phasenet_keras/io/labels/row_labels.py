@@ -207,7 +207,7 @@ def warn_of_other_arrivals(where: str, counts: str, phase: str) -> None:
     )
 
 
-def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
+def _warn_of_others(number: int | str, record: LabelledWaveform, others: LabelledWaveform) -> None:
     """Say where a row has another split or distance than an earlier one, which counts."""
     words = [
         (f"split {r.split}" if r.split else "", "" if o is None else f"distance {o:g} m")
@@ -222,7 +222,7 @@ def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWavef
 
 
 def _warn_of_earlier(
-    number: int, record: LabelledWaveform, samples: Mapping[str, Sequence[float]]
+    number: int | str, record: LabelledWaveform, samples: Mapping[str, Sequence[float]]
 ) -> None:
     """Say where a row repeats earlier ones, or it and one of them may be two picks of one onset.
 
