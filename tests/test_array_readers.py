@@ -43,7 +43,7 @@ def test_npz_of_one_channel_is_vertical(tmp_path, shape):
     [
         ({"dt": 0.002}, 500.0, 0, "a"),
         ({"dt": np.float32(0.02)}, 50.0, 0, "a"),
-        ({"sampling_rate": 250, "dt": 0.01}, 250.0, 0, "a"),
+        ({"sampling_rate": 120, "dt": 0.0083}, 120.0, 0, "a"),
         ({"begin_time": "2020-01-02T03:04:05.678"}, 100.0, "2020-01-02T03:04:05.678", "a"),
         ({"t0": "2020-01-02T03:04:05.678"}, 100.0, "2020-01-02T03:04:05.678", "a"),
         ({"t0": np.datetime64("2020-01-02")}, 100.0, "2020-01-02", "a"),
@@ -100,6 +100,7 @@ def test_npz_with_nan_is_cut(tmp_path):
         ({"data": np.ones((10, 3)), "sampling_rate": 0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "sampling_rate": -100.0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "sampling_rate": np.nan}, "sampling rate"),
+        ({"data": np.ones((10, 3)), "fs": 250, "dt": 0.01}, "is of 250 Hz by fs, 100 Hz by dt"),
         ({"data": np.ones((10, 3)), "dt": 0.0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "dt": -0.01}, "sampling rate"),
         ({"data": np.ones((10, 3)), "dt": np.nan}, "sampling rate"),

@@ -303,7 +303,7 @@ def test_damaged_attributes_and_groups_are_one_record_each(tmp_path):
         ({"dt_us": 0.1}, 1e7),
         ({"sampling_rate_mhz": 10.0}, 1e7),
         ({"Sampling_Interval_ms": 0.25}, 4000.0),
-        ({"dt_s": 0.01, "sampling_rate": 200.0}, 200.0),
+        ({"dt_s": 0.0083, "sampling_rate": 120.0}, 120.0),
     ],
 )
 def test_names_of_the_sampling_rate(tmp_path, attributes, rate_hz):
@@ -311,6 +311,22 @@ def test_names_of_the_sampling_rate(tmp_path, attributes, rate_hz):
     with noted() as notes:
         assert read_one(path).waveform.sampling_rate == pytest.approx(rate_hz, rel=1e-9)
     assert notes == []
+
+
+def test_rates_that_differ_are_refused_but_dt_may_be_a_residual(tmp_path):
+    path = tmp_path / "a.h5"
+    write(path, "a", p_index=10, dt_s=0.01, sampling_rate=200.0)
+    write(path, "b", p_index=10, dt=-0.25, sampling_rate=200.0)
+    write(path, "c", p_index=10, dt=-0.25)
+    with noted() as notes:
+        [record], bad = read_hdf5(path)
+    assert (record.name, record.waveform.sampling_rate) == ("b", 200.0)
+    assert [item.text for item in bad] == [
+        "a: it is of 200 Hz by sampling_rate, 100 Hz by dt_s: keep what is right alone, times in s",
+        "c: dt should be above 0 s, received -0.25",
+    ]
+    said = "a.h5: dt is no step of 200 Hz, which another attribute says, and is not used"
+    assert set(notes) == {said}
 
 
 def test_a_sampling_rate_that_is_assumed_is_said(tmp_path):

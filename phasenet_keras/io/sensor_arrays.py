@@ -11,10 +11,9 @@ import numpy as np
 
 from phasenet_keras.io.arrays import header_of_times
 from phasenet_keras.io.hdf5_files import is_of_matlab, opened
-from phasenet_keras.io.instruments import SAME_RATE
 from phasenet_keras.io.mat_files import MAGIC, arrays_in
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES
-from phasenet_keras.io.rates import rate_of
+from phasenet_keras.io.rates import one_rate, rates_in
 from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
 from phasenet_keras.io.text_columns import are_even
 from phasenet_keras.types import FormatError
@@ -63,31 +62,22 @@ def _read(path: Path, headers_only: bool) -> Stream:
 
     arrays = _variables(path)
     name, data, times = _record(arrays, path)
-    rates = _rates(arrays, path)
     header: dict[str, Any] = {"starttime": UTCDateTime(0)}
     if times is not None:
         header = header_of_times(times)
-        rates = {"its times": header["sampling_rate"], **rates}
-    if not rates:
+    by_times = {"its times": header["sampling_rate"]} if times is not None else {}
+    scalars = {name: float(array) for name, array in arrays.items() if array.ndim == 0}
+    try:
+        rate = one_rate(by_times | rates_in(scalars, scalars.get))
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    if rate is None:
         raise FormatError(
             f"{path} has no sampling rate: save it in a variable fs, in Hz, beside {name} (in "
             f"MATLAB save('{path.name}', 'fs', '-append'))"
         )
-    header["sampling_rate"], *others = rates.values()
-    if any(abs(rate / header["sampling_rate"] - 1) > SAME_RATE for rate in others):
-        said = ", ".join(f"{rate:g} Hz by {of}" for of, rate in rates.items())
-        raise FormatError(f"{path} is of {said}: save what is right alone, times in s")
+    header["sampling_rate"] = rate
     return Stream(Trace(np.ascontiguousarray(values), {"channel": "", **header}) for values in data)
-
-
-def _rates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, float]:
-    """Return the sampling rate by each variable that says one, or a step."""
-    scalars = {name: float(array) for name, array in arrays.items() if array.ndim == 0}
-    try:
-        rates = {name: rate_of([name], scalars.get) for name in scalars}
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
-    return {name: rate for name, rate in rates.items() if rate is not None}
 
 
 def _record(

@@ -208,10 +208,10 @@ def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool =
 
 def _is_record(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
     """Tell by its attributes if what has no labels is a record."""
-    if rate_of(attributes, partial(number_in, attributes)) is None:
+    if _said_rate(attributes)[0] is None:
         return False
     says_itself = bool({*CHANNELS, *START_TIMES, *STATIONS} & set(own))
-    return says_itself or rate_of(own, partial(number_in, own)) is not None
+    return says_itself or _said_rate(own)[0] is not None
 
 
 def _waveform(
@@ -282,10 +282,26 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
 
 
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
-    rate = rate_of(attributes, partial(number_in, attributes))
+    rate, has_other_dt = _said_rate(attributes)
     if rate is None:
         say(said_of_no_rate(source, attributes))
+    if has_other_dt:
+        say(
+            f"{source}: dt is no step of {rate:g} Hz, which another attribute says, and is not used"
+        )
     return DEFAULT_RATE_HZ if rate is None else rate
+
+
+def _said_rate(attributes: Mapping[str, Any]) -> tuple[float | None, bool]:
+    """Return the rate that attributes say, and if `dt`, as that of a residual, is none of it."""
+    number = partial(number_in, attributes)
+    try:
+        return rate_of(attributes, number), False
+    except FormatError:
+        rate = rate_of((name for name in attributes if name != "dt"), number)
+        if rate is None:
+            raise
+        return rate, True
 
 
 def _station(attributes: Mapping[str, Any], name: str) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, FIRST_BREAK, TIME_COLUMNS_S, UNITS_S
-from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, SAME_RATE, rate_of
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import first_cell, number_of
@@ -24,8 +24,6 @@ __all__ = ["check_begin", "check_rate", "samples_of_times"]
 
 # A time 0 so far from the first sample is said.
 LEAST_OFFSET_SAMPLES = 0.5
-# Rates written with few digits differ by less.
-SAME_RATE = 0.005
 # Of rates and steps in another unit than their column's name says, or none: kHz, ms, us.
 OTHER_UNITS = (1.0, 1e3, 1e6, 1e-3, 1e-6)
 NO_RATE = "; where its file says no rate that is assumed: write it there (sampling_rate)"
