@@ -145,6 +145,10 @@ def test_times_since_1970_are_of_no_trigger_and_rates_agree_with_times(tmp_path)
             {"t": np.arange(N_SAMPLES) ** 2.0},
             r"\(or t, its times in s, in even steps\); .*t \(600,",
         ),
+        (
+            {"t": 738_000 + np.arange(N_SAMPLES) / 8.64e6},  # MATLAB's days
+            r"a\.mat: its times, from 738000 on in steps of 1\.16e-07, .*: are they days\?",
+        ),
     ],
 )
 def test_rates_and_times_that_are_none_are_refused(tmp_path, variables, words):

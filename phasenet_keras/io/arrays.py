@@ -37,6 +37,8 @@ __all__ = ["header_of_times"]
 NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
 # How far comments at the start of a text file may go.
 COMMENT_BYTES = 1 << 18
+# As many are not between time 0 and a record's begin, but for those since 1970: a day at MHz.
+MOST_SAMPLES_BEFORE = 1e11
 # AA.S0001.BXZ.semd, perhaps with a prefix.
 _SPECFEM_NAME = re.compile(r"(?:(.+)\.)?(\w+)\.(\w+)\.(\w{3})\.sem[dvap]")
 
@@ -159,7 +161,10 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     time_s = table[:, 0] * columns.unit_s
     if not are_even(time_s):
         raise FormatError(f"{path}: its times do not grow by even steps")
-    header = header_of_times(time_s)
+    try:
+        header = header_of_times(time_s)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
     is_gather = len(columns.values) > 1 and not columns.components
     header |= {"channel": ""} if is_gather else _codes(path.name)
     names = columns.components or [header["channel"]] * len(columns.values)
@@ -172,6 +177,9 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
 def header_of_times(time_s: np.ndarray) -> dict[str, Any]:
     """Return the rate and the start of samples at even times, and the time 0 that these count from.
 
+    Raises:
+        FormatError: for times of a rate that cannot be that of seconds: of days and years.
+
     Example:
         >>> header_of_times(np.array([-0.5, 0.0, 0.5]))["starttime"]
         UTCDateTime(1969, 12, 31, 23, 59, 59, 500000)
@@ -179,8 +187,14 @@ def header_of_times(time_s: np.ndarray) -> dict[str, Any]:
     from obspy import UTCDateTime
 
     begin_s, end_s = float(time_s[0]), float(time_s[-1])
+    rate_hz = float(f"{(len(time_s) - 1) / (end_s - begin_s):.9g}")
+    if begin_s * rate_hz > MOST_SAMPLES_BEFORE and not has_date(begin_s):
+        raise FormatError(
+            f"its times, from {begin_s:.9g} on in steps of {1 / rate_hz:.3g}, should be seconds, "
+            "since 1970 or the begin: are they days? Write 86400 * (t - t[0])"
+        )
     return {
-        "sampling_rate": float(f"{(len(time_s) - 1) / (end_s - begin_s):.9g}"),
+        "sampling_rate": rate_hz,
         "starttime": UTCDateTime(0) + begin_s,
         # Seconds since 1970 are no times since a trigger.
         **({} if has_date(begin_s) else {"zero_time": UTCDateTime(0)}),

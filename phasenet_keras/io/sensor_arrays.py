@@ -62,12 +62,13 @@ def _read(path: Path, headers_only: bool) -> Stream:
 
     arrays = _variables(path)
     name, data, times = _record(arrays, path)
-    header: dict[str, Any] = {"starttime": UTCDateTime(0)}
-    if times is not None:
-        header = header_of_times(times)
-    by_times = {"its times": header["sampling_rate"]} if times is not None else {}
     scalars = {name: float(array) for name, array in arrays.items() if array.ndim == 0}
+    header: dict[str, Any] = {"starttime": UTCDateTime(0)}
+    by_times = {}
     try:
+        if times is not None:
+            header = header_of_times(times)
+            by_times = {"its times": header["sampling_rate"]}
         rate = one_rate(by_times | rates_in(scalars, scalars.get))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
