@@ -131,7 +131,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
     config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
     table = with_phases(picks.table, config.phases)
-    table = _placed(table, geometry, arguments.fill)
+    table = _placed(table, geometry, arguments.fill, picks.names)
     shots = _shots_to_draw(table, arguments.plot_shots)
     if said := said_of_speed(table):
         say(console, said, "[cyan]note[/]")
@@ -191,13 +191,18 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         make_folder(arguments.plot)
 
 
-def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
-    """Return the table with offsets where there is a geometry, refusing one that does not fit."""
+def _placed(
+    table: DataFrame, geometry: Geometry | None, fill: bool, names: Sequence[Sequence[str]]
+) -> DataFrame:
+    """Return the table with offsets where there is a geometry, refusing one that does not fit.
+
+    The names are those of the picks' files and stations.
+    """
     from phasenet_keras.io.gather_names import fitting_names
     from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
-    fitting = fitting_names(table.get("station_id", table["receiver"]).map(str))
+    fitting = fitting_names(names)
     table = filled_up(table, geometry) if fill else table
     if geometry is None:
         if "offset_m" not in table and any(
