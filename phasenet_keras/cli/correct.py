@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.cli.common import (
     EXIT_SOME_FAILED,
+    exit_status,
     make_folder,
     refuse_overwriting,
     settled_inputs,
@@ -46,7 +47,6 @@ the rest by support vector regression. PICKS is one of
 The geometry is a CSV with receiver, x, y, z in metres; sources are rows with shot, x, y, z and no
 receiver, or columns source_x, source_y, source_z; start_time of a shot's row is the UTC time of its
 sample 0. Without geometry, receiver number minus shot number is the offset."""
-EPILOG = "exit status: 0 all well, 1 some rows could not be used, 2 nothing could be done"
 MAX_LINES = 20
 # Of what is written: far less than a sample, and a tenth of one at 100 MHz.
 DECIMALS, DECIMALS_OF_S = 4, 9
@@ -58,7 +58,7 @@ def add_correct(verbs: argparse._SubParsersAction) -> None:
         "correct",
         help="correct the picks of shot gathers by their moveout",
         description=DESCRIPTION,
-        epilog=EPILOG,
+        epilog=exit_status("some rows could not be used"),
     )
     verb.add_argument("picks", type=Path, metavar="PICKS", help="table of picks")
     add_gather_options(verb)
