@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -170,8 +170,30 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
     if twice:
         blanks = "; names of several words are several, for blanks separate" * (delimiter == " ")
         raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out{blanks}")
-    rows = rows[1:]
-    return columns, rows if delimiter == "," else [[*map(with_point, row)] for row in rows]
+    rows = rows[1:] if delimiter == "," else [[*map(with_point, row)] for row in rows[1:]]
+    return columns, _with_ends_joined(rows, len(columns), delimiter)
+
+
+def _with_ends_joined(rows: list[list[str]], n_cells: int, delimiter: str) -> list[list[str]]:
+    """Join the cells that a row has too many, where they are the rest of words in the last column.
+
+    A comma elsewhere, as in a number, moves what is behind it: a number is then where other rows
+    have none. Where all rows have too many, it is the names of columns that are too few.
+    """
+    last = n_cells - 1
+    wide = [n for n, row in enumerate(rows) if any(row[n_cells:]) and row[last][:1].isalpha()]
+    kinds = {kind for row in rows if wide and len(row) <= n_cells for kind in _kinds(row)}
+    for n in wide:
+        if kinds and kinds.issuperset(_kinds(rows[n][:last])):
+            rows[n][last:] = [delimiter.join(rows[n][last:])]
+    return rows
+
+
+def _kinds(row: Sequence[str]) -> Iterator[tuple[int, bool]]:
+    """Yield for each filled cell its place, and if it is a number."""
+    for place, cell in enumerate(row):
+        if cell and cell.lower() not in NOT_A_NUMBER:
+            yield place, bool(_ONE_NUMBER.fullmatch(cell.lower()))
 
 
 def first_words(content: bytes) -> set[str]:

@@ -126,8 +126,10 @@ def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWavefor
             "give each a file of its own (column fname)"
         )
     has_distance = other.waveform.offset_m is not None and first.waveform.offset_m is None
-    wave = other.waveform if has_distance else first.waveform
-    return replace(first, waveform=wave, split=first.split or other.split)
+    if has_distance or (other.split and not first.split):
+        wave = other.waveform if has_distance else first.waveform
+        return replace(first, waveform=wave, split=first.split or other.split)
+    return first
 
 
 def _arrivals(cell: str, column: str, wave: Waveform, what: str) -> tuple[float, ...]:
