@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from obspy import Trace
-from sources import T0, noise
+from sources import T0, noise, write_stations
 
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import Selection
@@ -85,3 +85,17 @@ def test_p_and_s_of_two_sensors_are_labels_of_both(tmp_path):
     one, other = read_labelled(tmp_path / "in", tmp_path / "l.csv")
     assert one.arrivals == {"P": (1000.0, 3000.0, 5000.0), "S": (1400.0, 3400.0)}
     assert other.arrivals == {"P": (1000.0, 3000.0, 5025.0), "S": (1400.0, 3400.0)}
+
+
+def test_codes_of_hypodd_have_the_network_in_front(tmp_path):
+    times = write_stations(tmp_path / "in", stations=["WEL", "NZWEX"])
+    at = times["WEL", "P"]
+    head = f"# {at.year} {at.month} {at.day} {at.hour} {at.minute} 0.00 -41.3 174.8 9 2 0 0 0 7\n"
+    lines = "".join(f"{code} {at.second + 0.254:.3f} 1 P\n" for code in ("XXWEL", "NZWEX", "XXWE"))
+    (tmp_path / "h.pha").write_text(head + lines)
+    with noted() as notes:
+        [record] = [r for r in read_labelled(tmp_path / "in", tmp_path / "h.pha") if r.arrivals]
+    assert (record.waveform.station, record.arrivals) == ("XX.WEL..HH", {"P": (1025.4,)})
+    said = "h.pha: codes of network and station in one word are taken for these: XXWEL for XX.WEL"
+    assert any(note.endswith(said) for note in notes)
+    assert any("2 of 3 arrivals are in no record" in note for note in notes)
