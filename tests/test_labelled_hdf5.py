@@ -8,6 +8,7 @@ import pytest
 from obspy import UTCDateTime
 from sources import read_hdf5
 
+from phasenet_keras import read_waveforms
 from phasenet_keras.io.labels.hdf5 import holds_labels
 from phasenet_keras.io.registry import noted
 from phasenet_keras.types import FormatError
@@ -311,6 +312,21 @@ def test_names_of_the_sampling_rate(tmp_path, attributes, rate_hz):
     with noted() as notes:
         assert read_one(path).waveform.sampling_rate == pytest.approx(rate_hz, rel=1e-9)
     assert notes == []
+
+
+def test_what_a_record_says_counts_before_what_a_group_above_says_by_another_name(tmp_path):
+    write(tmp_path / "a.h5", "ev/a", p_index=10, begin_time="2024-05-05", station="S7", fs=200.0)
+    write(tmp_path / "a.h5", "ev/b", p_index=10, station="")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.attrs.update(start_time="2020-01-01", station_id="ALL", dt_s=0.001)
+    records, bad = read_hdf5(tmp_path / "a.h5")
+    waves = [record.waveform for record in records]
+    assert bad == []
+    assert [(w.station, w.sampling_rate, w.start_time.year) for w in waves] == [
+        ("S7", 200.0, 2024),
+        ("ALL", 1000.0, 2020),
+    ]
+    assert {wave.sampling_rate for wave in read_waveforms(tmp_path / "a.h5")} == {200.0, 1000.0}
 
 
 def test_rates_that_differ_are_refused_but_dt_may_be_a_residual(tmp_path):

@@ -34,7 +34,7 @@ from phasenet_keras.io.labels.row_columns import (
 )
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
-from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import NO_TIME, time_in
 from phasenet_keras.io.wording import some
@@ -171,6 +171,7 @@ def _record(file: h5py.File, name: str, source: str, *, needs_labels: bool) -> L
             f"{TIME_COLUMNS_IN_WORDS.partition(' and ')[0]}; and so for S): write it, or give a "
             "table with the record's name in a column fname (--labels)"
         )
+    attributes = _nearest(own, attributes)
     wave = _waveform(name, dataset, attributes, source)
     arrivals = arrivals_in(own, wave)
     if _is_noise(own):
@@ -198,12 +199,22 @@ def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool =
         ShapeError: as `Waveform`.
     """
     dataset, own, attributes = record_named(file, name)
+    attributes = _nearest(own, attributes)
     if not (_is_labelled(own) or _is_record(own, attributes)):
         raise FormatError(
             "nothing says that it is a record: write its sampling_rate_hz as an attribute, and its "
             "channels, station and start_time"
         )
     return _waveform(name, dataset, attributes, source, headers_only)
+
+
+def _nearest(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all attributes but those of groups above that a record says by another name itself."""
+    rates = [*filter(says_rate, attributes)]
+    named = (START_TIMES, CHANNELS, STATIONS, EVENTS, [name for name in rates if name != "dt"])
+    said = [names for names in named if any(texts_of(own.get(name)) for name in names)]
+    hidden = {name for names in said for name in names if name not in own}
+    return {name: value for name, value in attributes.items() if name not in hidden}
 
 
 def _is_record(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
