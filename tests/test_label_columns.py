@@ -312,7 +312,7 @@ def test_columns_that_are_nearly_those_wanted_are_named(tmp_path, text, said, ca
     assert "b'" not in err
 
 
-@pytest.mark.parametrize("name", ["weight", "Quality", "p_weight"])
+@pytest.mark.parametrize("name", ["weight", "Quality", "p_weight", "evaluation_status"])
 def test_a_column_of_weights_is_said_not_to_be_used(tmp_path, name):
     """A 0 is the best weight in HYPO71, and no pick elsewhere."""
     words = rf"column {name.lower()} is not used \(1 in 2, 0 in 1 of 3 rows\): all rows are labels"

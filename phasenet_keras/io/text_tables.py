@@ -45,7 +45,7 @@ LEAST_FILLERS, NEAR_ZERO = 2, 0.5
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 # Columns that may say which arrivals are to be trusted.
-_WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
+_WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase|evaluation)_)?(?:weight|quality|status)")
 # So many of their values are said.
 MOST_SAID = 3
 DELIMITERS = ",;\t|"
@@ -313,7 +313,7 @@ def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> 
 def warn_of_weights(
     path: str | PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> None:
-    """Say that a column of weights is not used where it tells rows from others.
+    """Say that a column of weights, or of what is rejected, is not used where it tells rows apart.
 
     What a number in it means nothing says: 0 is the best in HYPO71, and no pick elsewhere.
 
