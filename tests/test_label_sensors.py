@@ -99,3 +99,14 @@ def test_codes_of_hypodd_have_the_network_in_front(tmp_path):
     said = "h.pha: codes of network and station in one word are taken for these: XXWEL for XX.WEL"
     assert any(note.endswith(said) for note in notes)
     assert any("2 of 3 arrivals are in no record" in note for note in notes)
+
+
+def test_a_column_of_locations_says_the_sensor(tmp_path):
+    write_sensors(tmp_path / "in", ["BO.A.00.HHZ", "BO.A.10.HHZ"], [9, 9])
+    header, at = "network,station,location,phase,time", [str(T0 + s) for s in (10, 20, 30)]
+    rows = [f"BO,A,{place},P,{time}" for place, time in zip(("0", "10", "hill"), at, strict=True)]
+    (tmp_path / "l.csv").write_text("\n".join([header, *rows]))
+    assert by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv")) == {
+        "BO.A.00.HH": (1000.0, 3000.0),
+        "BO.A.10.HH": (2000.0, 3000.0),
+    }
