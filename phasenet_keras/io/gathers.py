@@ -50,7 +50,7 @@ __all__ = [
 VALUES = tuple(name for name in VALUE_COLUMNS if AFTER_TRIGGER not in name)
 CANDIDATES: Mapping[str, str] = {"P": "itp_pred", "S": "its_pred"}
 OWN = ("station_id", "phase_time", "phase_type")
-ONE_SHOT = "1"
+ONE_SHOT, RATE = "1", "sampling_rate_hz"
 
 
 @dataclass
@@ -92,8 +92,8 @@ def read_gather_picks(
     - ``shot`` (or ``gather``, ``ffid``), ``receiver`` (or ``station``, ``trace``, ``channel``),
       ``phase``, and ``sample``, ``time_s``, ``time_ms`` or ``time_us``; or in place of the last two
       a column a phase (``p_sample, p_time_s, p_ms``), as in tables of labels; perhaps
-      ``probability, offset_m``. An empty cell is no pick. All times become ``time_s``. Rows without
-      a shot are of that of their file where they name several gathers.
+      ``probability, offset_m, sampling_rate_hz``. An empty cell is no pick. All times become
+      ``time_s``. Rows without a shot are of that of their file where they name several gathers.
     - ``fname, itp_pred, itp_pred_prob, its_pred, its_pred_prob``: lists of candidates, of which
       the most probable counts. Rows are in the order shot, receiver (``shots`` and
       ``receivers`` count them), or ``names`` reads both from ``fname``.
@@ -209,6 +209,8 @@ def _plain(
         }
         try:
             found |= {name: number_of(name, row[name]) for name in numeric}
+            if RATE in row:
+                found["sampling_rate"] = number_of(RATE, row[RATE])
             if "start_time" in row:
                 found["start_time"] = _utc(row["start_time"]) if row["start_time"] else None
             picks = {
@@ -318,7 +320,7 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
             time = _utc(row["phase_time"])
             begin = _utc(row["begin_time"]) if row.get("begin_time") else None
             probability = number_of("phase_score", row.get("phase_score", ""))
-            rate = number_of("sampling_rate_hz", row.get("sampling_rate_hz", ""))
+            rate = number_of(RATE, row.get(RATE, ""))
         except FormatError as error:
             yield BadRow(number, str(error))
             continue
