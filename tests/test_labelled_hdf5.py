@@ -314,6 +314,13 @@ def test_names_of_the_sampling_rate(tmp_path, attributes, rate_hz):
     assert notes == []
 
 
+@pytest.mark.parametrize("name", ["start_time", "starttime", "begin_time", "trace_start_time"])
+def test_names_of_the_start_and_of_the_distance(tmp_path, name):
+    own = {name: "2024-01-01T08:00:00+08:00", "distance_m": 40.0}
+    wave = read_one(write(tmp_path / "a.h5", p_index=10, fs=200.0, **own)).waveform
+    assert (wave.start_time, wave.offset_m) == (UTCDateTime(2024, 1, 1), 40.0)
+
+
 def test_what_a_record_says_counts_before_what_a_group_above_says_by_another_name(tmp_path):
     write(tmp_path / "a.h5", "ev/a", p_index=10, begin_time="2024-05-05", station="S7", fs=200.0)
     write(tmp_path / "a.h5", "ev/b", p_index=10, station="")

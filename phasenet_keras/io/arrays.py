@@ -26,7 +26,7 @@ from phasenet_keras.io.text_columns import (
     columns_of,
     without_comment,
 )
-from phasenet_keras.io.times import date_time
+from phasenet_keras.io.times import START_TIMES, date_time
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["header_of_times"]
 
-NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
+NPZ_FIELDS = ("data", *START_TIMES, "t0", "station_id")
 # How far comments at the start of a text file may go.
 COMMENT_BYTES = 1 << 18
 # As many are not between time 0 and a record's begin, but for those since 1970: a day at MHz.
@@ -51,10 +51,10 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
     """Read PhaseNet's layout: ``data`` of ``(samples, 3)`` or ``(samples, 1, 3)``, E, N, Z.
 
     A channel that is all zero is a missing one; ``stats.file_channels`` has it, too.
-    ``sampling_rate`` or ``dt`` (and what `says_rate` knows), ``begin_time`` (or ``t0``) and
-    ``station_id`` are used where the file has them; else 100 Hz, 1970, its name. Where the file is
-    not in PhaseNet's layout, or has an array that may be the rate, it is said that 100 Hz is
-    assumed.
+    ``sampling_rate`` or ``dt`` (and what `says_rate` knows), ``begin_time`` (or `START_TIMES`,
+    ``t0``) and ``station_id`` are used where the file has them; else 100 Hz, 1970, its name. Where
+    the file is not in PhaseNet's layout, or has an array that may be the rate, it is said that 100
+    Hz is assumed.
     """
     from obspy import Stream, Trace, UTCDateTime
 
@@ -79,7 +79,7 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
         )
     try:
         rate = _rate(fields, names)
-        start = fields.get("begin_time", fields.get("t0"))
+        start = next((fields[name] for name in (*START_TIMES, "t0") if name in fields), None)
         start_time = UTCDateTime(0) if start is None else date_time(str(start[()]))
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise FormatError(f"{path}: its sampling rate or start time is no such: {error}") from error

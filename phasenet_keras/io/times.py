@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "NO_TIME",
+    "START_TIMES",
     "TIME_IN_WORDS",
     "TimeUnit",
     "date_time",
@@ -35,6 +36,8 @@ __all__ = [
 EPOCH = datetime(1970, 1, 1)
 # Of records without a time.
 NO_TIME = "1970-01-01"
+# What HDF5 and npz call the time of the first sample, in the order in which they are looked for.
+START_TIMES = ("start_time", "starttime", "begin_time", "trace_start_time")
 # A microsecond is a tenth of a sample there.
 MICROSECONDS_UP_TO_HZ = 1e5
 # Seconds since 1970, from 2001 to 2033.

@@ -28,6 +28,7 @@ from phasenet_keras.io.labels.hdf5_attributes import (
 )
 from phasenet_keras.io.labels.row_columns import (
     ARRIVAL_COLUMNS,
+    DISTANCE_COLUMNS,
     SAMPLE_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_IN_WORDS,
@@ -36,7 +37,7 @@ from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
 from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
 from phasenet_keras.io.registry import say
-from phasenet_keras.io.times import NO_TIME, time_in
+from phasenet_keras.io.times import NO_TIME, START_TIMES, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["hdf5_parts", "holds_labels", "records_named", "waveform_named"]
 
 LABELS = {*ARRIVAL_COLUMNS["P"], *ARRIVAL_COLUMNS["S"], INDICES}
-START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
 STATIONS = ("station_id", "station", "station_code", "receiver_code")
 EVENTS = ("event", "event_id", "source_id")
@@ -74,10 +74,10 @@ def hdf5_parts(path: Path) -> list[Part]:
                    else 100 Hz, which is said
     channels       ``channels, component, components``, a list or ``E,N,Z``; else E, N, Z or Z
     station        ``station_id``; ``station`` with ``network``; else the record's name
-    start          ``start_time, begin_time, trace_start_time`` (UTC); else 1970
+    start          ``start_time, starttime, begin_time, trace_start_time`` (UTC); else 1970
     groups         ``event, event_id, source_id``, else the group it is in; ``gather``, ``shot``
     split          ``split``: train, dev or test, or validation and such, as in tables
-    offset         ``offset_m``, ``distance_km``
+    offset         ``offset_m, distance_m``, ``distance_km``
     =============  ==========================================================================
 
     Data are ``(samples, channels)``, or ``(channels, samples)`` where the first length is 3 or
@@ -331,5 +331,6 @@ def _event(attributes: Mapping[str, Any], name: str) -> str:
 
 def _offset_m(attributes: Mapping[str, Any]) -> float | None:
     distance_km = number_in(attributes, "distance_km")
-    offset_m = number_in(attributes, "offset_m")
-    return offset_m if distance_km is None or offset_m is not None else 1000.0 * distance_km
+    known = [number_in(attributes, name) for name in DISTANCE_COLUMNS]
+    known.append(None if distance_km is None else 1000.0 * distance_km)
+    return next((offset_m for offset_m in known if offset_m is not None), None)

@@ -93,6 +93,8 @@ def _time_apart(
     That is 0 within a sample, or the last digit of the time; and where either has no date.
     """
     cell = first_cell(row, columns)
+    if not cell:  # as in a million rows
+        return None, 0.0
     try:
         time = exact_time(cell)
     except ValueError:
