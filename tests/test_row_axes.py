@@ -69,6 +69,10 @@ def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, 
         assert ("local time? They should be in UTC" in item.text) == ("01:00" in begin)
     else:
         assert item.arrivals == {"P": (700.0,)}
+        return
+    path.write_text(path.read_text().replace("begin_time", "starttime"))
+    [item] = read_labelled(tmp_path / "in", path)
+    assert item.text.startswith("its arrivals count from")
 
 
 @pytest.mark.parametrize("column", ["trigger_time", "Origin Time"])

@@ -36,7 +36,7 @@ __all__ = [
 EPOCH = datetime(1970, 1, 1)
 # Of records without a time.
 NO_TIME = "1970-01-01"
-# What HDF5 and npz call the time of the first sample, in the order in which they are looked for.
+# What the time of the first sample is called, in the order in which names are looked for.
 START_TIMES = ("start_time", "starttime", "begin_time", "trace_start_time")
 # A microsecond is a tenth of a sample there.
 MICROSECONDS_UP_TO_HZ = 1e5

@@ -14,7 +14,7 @@ from phasenet_keras.io.rates import DEFAULT_RATE_HZ, SAME_RATE, rate_of
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import first_cell, number_of
-from phasenet_keras.io.times import exact_time, seconds_after, step_of_time
+from phasenet_keras.io.times import START_TIMES, exact_time, seconds_after, step_of_time
 from phasenet_keras.types import FormatError, Waveform
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ LEAST_OFFSET_SAMPLES = 0.5
 # Of rates and steps in another unit than their column's name says, or none: kHz, ms, us.
 OTHER_UNITS = (1.0, 1e3, 1e6, 1e-3, 1e-6)
 NO_RATE = "; where its file says no rate that is assumed: write it there (sampling_rate)"
-# The time that samples count from, as PhaseNet and SeisBench call it.
-BEGIN_COLUMNS = ("begin_time", "trace_start_time")
 # By how much local times are off.
 TIME_ZONES_S = range(900, 14 * 3600 + 1, 900)
 # Times that others count from.
@@ -67,7 +65,7 @@ def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
     Warns:
         RecordWarning: for the time of a trigger or an origin.
     """
-    begin, apart_s = _time_apart(row, BEGIN_COLUMNS, wave)
+    begin, apart_s = _time_apart(row, START_TIMES, wave)
     if apart_s:
         local = "; are those of the table in local time? They should be in UTC"
         raise FormatError(
