@@ -184,7 +184,8 @@ def step_of_time(text: str) -> float:
         >>> [step_of_time(f"2024-03-01{rest}") for rest in ("", "T10", " 10:05", "T10:05:07.25")]
         [86400.0, 3600.0, 60.0, 0.01]
     """
-    given = _parts_of(text)
+    posix = _POSIX.fullmatch(text.strip())
+    given = {"part": posix[2]} if posix else _parts_of(text)
     if "part" in given:
         return float(10.0 ** -len(given["part"]))
     steps_s = {"second": 1.0, "minute": 60.0, "hour": 3600.0}

@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times
+from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times, time_apart
 from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
     ARRIVAL_COLUMNS,
@@ -155,17 +156,27 @@ def _warn_of_other_columns(
 ) -> None:
     """Say where another column of a row has other arrivals of a phase than the one that counts."""
     for phase, column in columns.items():
-        for name in ARRIVAL_COLUMNS[phase] if phase in arrivals else ():
-            is_unknown = AFTER_TRIGGER in name and wave.zero_time is None
-            if name == column or not row.get(name) or is_unknown:
-                continue
-            try:
-                others = _arrivals(row[name], name, wave, name)
-            except FormatError:  # of no number, or outside of the record
-                others = ()
-            if are_other_arrivals(others, [row[name]], name, arrivals[phase], wave):
-                where = f"columns {column} and {name} of the table"
-                warn_of_other_arrivals(where, column, phase)
+        own = arrivals.get(phase)
+        if own is None:
+            continue
+        named = (name for name in ARRIVAL_COLUMNS[phase] if name != column and row.get(name))
+        others = [name for name in named if _differs(row[name], name, own, wave)]
+        if len(own) == 1:
+            dated = (name for name in COLUMNS[phase] if row.get(name))
+            others += [name for name in dated if time_apart(row, [name], wave, own[0])[1]]
+        for name in others:
+            warn_of_other_arrivals(f"columns {column} and {name} of the table", column, phase)
+
+
+def _differs(cell: str, name: str, arrivals: Sequence[float], wave: Waveform) -> bool:
+    """Tell if a cell has other arrivals, in samples or by time since the first or the trigger."""
+    if AFTER_TRIGGER in name and wave.zero_time is None:
+        return False
+    try:
+        others = _arrivals(cell, name, wave, name)
+    except FormatError:  # of no number, or outside of the record
+        others = ()
+    return are_other_arrivals(others, [cell], name, arrivals, wave)
 
 
 def are_other_arrivals(
