@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from phasenet_keras.types import PhaseNetKerasError
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 __all__ = ["quiet_start"]
 
@@ -18,6 +18,9 @@ def quiet_start() -> Iterator[None]:
     """Hold back what native code prints on standard error, unless something goes wrong.
 
     TensorFlow announces its processor features and missing GPUs whatever the settings say.
+
+    Raises:
+        ConfigError: if Keras cannot be imported with the backend that is asked for.
 
     Example:
         >>> with quiet_start():
@@ -37,7 +40,17 @@ def quiet_start() -> Iterator[None]:
             yield
         except PhaseNetKerasError:
             raise
-        except BaseException:
+        except BaseException as error:
+            backend = os.environ.get("KERAS_BACKEND")
+            if (
+                isinstance(error, ImportError | ValueError)
+                and backend
+                and "keras" not in sys.modules
+            ):
+                raise ConfigError(
+                    f"Keras does not start with KERAS_BACKEND={backend}: {error}. Leave the "
+                    "variable out (TensorFlow), or name a backend that is installed"
+                ) from error
             chatter.seek(0)
             os.write(stderr, chatter.read())
             raise

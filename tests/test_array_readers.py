@@ -43,11 +43,16 @@ def test_npz_of_one_channel_is_vertical(tmp_path, shape):
     [
         ({"dt": 0.002}, 500.0, 0, "a"),
         ({"dt": np.float32(0.02)}, 50.0, 0, "a"),
-        ({"sampling_rate": 250, "dt": 0.01}, 250.0, 0, "a"),
+        ({"sampling_rate": 120, "dt": 0.0083}, 120.0, 0, "a"),
         ({"begin_time": "2020-01-02T03:04:05.678"}, 100.0, "2020-01-02T03:04:05.678", "a"),
         ({"t0": "2020-01-02T03:04:05.678"}, 100.0, "2020-01-02T03:04:05.678", "a"),
+        ({"starttime": "2020-01-02T03:04:05.678"}, 100.0, "2020-01-02T03:04:05.678", "a"),
         ({"t0": np.datetime64("2020-01-02")}, 100.0, "2020-01-02", "a"),
         ({"station_id": "NC.XYZ..HH"}, 100.0, 0, "NC.XYZ..HH"),
+        ({"station_id": b"NC.XYZ..HH"}, 100.0, 0, "NC.XYZ..HH"),
+        ({"t": np.arange(100) / 250}, 250.0, 0, "a"),
+        ({"time": 1.7e9 + np.arange(100) / 4}, 4.0, "2023-11-14T22:13:20", "a"),
+        ({"t": np.arange(100) / 250, "t0": "2020-01-02"}, 250.0, "2020-01-02", "a"),
     ],
 )
 def test_npz_fields_count(tmp_path, fields, rate, start, station):
@@ -56,6 +61,25 @@ def test_npz_fields_count(tmp_path, fields, rate, start, station):
     assert wave.sampling_rate == pytest.approx(rate, rel=1e-6)
     assert wave.start_time == UTCDateTime(start)
     assert wave.station == station
+
+
+@pytest.mark.parametrize(
+    ("channels", "order"),
+    [
+        ("HHE_HHN_HHZ", (0, 1, 2)),
+        ("EHZ", (0, 1, 2)),  # PhaseNet's, of three columns of which two are zeros
+        ("EH1_EH2_EHZ", (0, 1, 2)),
+        (["HHZ", "HHN", "HHE"], (2, 1, 0)),
+        ("ZNE", (2, 1, 0)),
+        ("Z, E, N", (1, 2, 0)),
+    ],
+)
+def test_npz_channels_in_another_order(tmp_path, channels, order):
+    data = noise(300).reshape(100, 3)
+    np.savez(tmp_path / "a.npz", data=data, channels=channels)
+    [wave] = read_waveforms(tmp_path / "a.npz")
+    assert wave.channels == ("E", "N", "Z")
+    assert np.allclose(wave.data, data[:, list(order)], atol=1e-6)
 
 
 def test_npz_channels_of_zeros_are_missing_ones(tmp_path):
@@ -100,6 +124,9 @@ def test_npz_with_nan_is_cut(tmp_path):
         ({"data": np.ones((10, 3)), "sampling_rate": 0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "sampling_rate": -100.0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "sampling_rate": np.nan}, "sampling rate"),
+        ({"data": np.ones((10, 3)), "fs": 250, "dt": 0.01}, "is of 250 Hz by fs, 100 Hz by dt"),
+        ({"data": np.ones((10, 3)), "fs": 250, "t": np.arange(10)}, "250 Hz by fs, 1 Hz by its times"),
+        ({"data": np.ones((10, 3)), "t": np.arange(10) ** 2}, "its times do not grow by even st"),
         ({"data": np.ones((10, 3)), "dt": 0.0}, "sampling rate"),
         ({"data": np.ones((10, 3)), "dt": -0.01}, "sampling rate"),
         ({"data": np.ones((10, 3)), "dt": np.nan}, "sampling rate"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from obspy import read
 from records import START, write_station
 
 from phasenet_keras.cli import main
+from phasenet_keras.cli.parser import build_parser
 from phasenet_keras.io.tables import read_picks
 
 
@@ -68,6 +70,19 @@ def test_bad_files_are_reported_and_the_rest_is_picked(preset, tmp_path, capsys)
     ):
         assert words in said
     assert "3 failed" in said
+
+
+def test_the_help_of_each_verb_says_its_exit_statuses():
+    verbs = build_parser()._subparsers._group_actions[0].choices
+    statuses = {
+        name: re.findall(r"\b\d (?=[a-z])", verb.epilog.partition("exit status: ")[2])
+        for name, verb in verbs.items()
+    }
+    of_two = {name for name, found in statuses.items() if found == ["0 ", "2 "]}
+    assert of_two == {"demo", "convert", "evaluate", "compare"}
+    assert {tuple(found) for name, found in statuses.items() if name not in of_two} == {
+        ("0 ", "1 ", "2 ")
+    }
 
 
 def test_nothing_readable_is_status_2(preset, tmp_path):

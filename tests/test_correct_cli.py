@@ -353,6 +353,17 @@ def test_the_survey_of_9216_traces(shared, tmp_path, capsys):
     assert "dropped 0 3" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_proposed_pattern_reads_the_same_where_the_file_is_searched_first(tmp_path, capsys):
+    head = "file_name,sampling_rate_hz,station_id,phase_time,phase_type,phase_score\n"
+    rows = [f"set/day_2024_{n:02d},100,S_7_{n},2020-01-01T00:00:0{n},P,0.9\n" for n in range(1, 8)]
+    table = write(tmp_path / "own.csv", head + "".join(rows))
+    assert main(["correct", str(table)]) == 2
+    pattern = r"S_(?P<shot>\d+)_(?P<receiver>\d+)"
+    assert f"--namessuchas'{pattern}'" in "".join(capsys.readouterr().err.split())
+    found = read_gather_picks(table, names=pattern).table
+    assert (set(found["shot"]), [*found["receiver"]]) == ({7}, [*range(1, 8)])
+
+
 @pytest.mark.parametrize(
     ("names", "pattern"),
     [

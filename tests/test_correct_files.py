@@ -216,6 +216,16 @@ def test_tables_of_picks_that_are_not_understood_say_what_is(tmp_path, header, s
         read_gather_picks(tmp_path / "p.csv")
 
 
+def test_a_column_of_the_sampling_rate_counts_and_has_one(tmp_path):
+    path = tmp_path / "p.csv"
+    head = "shot,receiver,phase,sample,sampling_rate_hz\n1,1,P,100,1000\n"
+    path.write_text(f"{head}1,2,P,110,\n")
+    assert read_gather_picks(path).sampling_rate == 1000.0
+    path.write_text(f"{head}1,2,P,110,2000\n")
+    with pytest.raises(FormatError, match="have one sampling rate, not 1000, 2000 Hz"):
+        read_gather_picks(path)
+
+
 def test_rows_of_several_gathers_are_of_the_shots_that_their_files_are(tmp_path):
     rows = [f"line_{shot}.sgy,{n},{60 + n}" for shot in (7, 12) for n in (1, 2)]
     (tmp_path / "p.csv").write_text("\n".join(["fname,trace,p_ms", *rows]) + "\n")

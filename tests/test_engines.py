@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -15,7 +17,7 @@ from phasenet_keras.io.tables import read_picks
 from phasenet_keras.models import inference
 from phasenet_keras.models.inference import engine_for
 from phasenet_keras.models.presets import read_preset
-from phasenet_keras.types import MissingExtraError, PresetError
+from phasenet_keras.types import ConfigError, MissingExtraError, PresetError
 
 
 @pytest.fixture
@@ -73,6 +75,25 @@ def test_keras_for_networks_that_litert_does_not_run(tmp_path, preset, no_gpu):
 
 def test_keras_for_a_network_that_is_followed(preset, no_gpu):
     assert Picker.from_preset(preset, engine="auto", follow=True).engine == "keras"
+
+
+def test_an_engine_that_there_is_not(preset):
+    words = "an engine is one of auto, keras, litert, received 'tflite'"
+    with pytest.raises(ConfigError, match=words):
+        Picker.from_preset(preset, engine="tflite")
+
+
+def test_a_backend_that_there_is_not_is_status_2(preset, tmp_path):
+    command = [sys.executable, "-m", "phasenet_keras", "presets", "--check", preset]
+    environment = {**os.environ, "KERAS_BACKEND": "nonsense"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 2
+    [said] = done.stderr.splitlines()
+    assert said.startswith(
+        "phasenet-keras: error: Keras does not start with KERAS_BACKEND=nonsense"
+    )
 
 
 def test_a_preset_that_is_not_there(tmp_path):

@@ -80,6 +80,28 @@ def test_a_row_of_times_with_a_cell_too_many_is_damaged(tmp_path, header, row, n
     assert arrivals[0].time == UTCDateTime("2024-03-01T00:00:01")
 
 
+@pytest.mark.parametrize("sign", [",", "; ", " ", "\t"])
+def test_a_sign_in_a_remark_at_the_end_costs_no_arrival(tmp_path, sign):
+    rows = ["t0.txt,100,good,", "t1.txt,120,good,late, but, clear", "t2.txt,140,poor,see shot 3"]
+    separated = [row.replace(",", sign.strip() or sign) for row in ["fname,itp,class,note", *rows]]
+    table = table_of(tmp_path, "\n".join(separated))
+    assert [row["itp"] for row in table.rows] == ["100", "120", "140"]
+    assert [row["class"] for row in table.rows] == ["good", "good", "poor"]
+    path = tmp_path / "t.csv"
+    path.write_text("station,phase,time,note\n" + "".join(
+        f"A,P,2024-03-01T00:00:0{second},{note}\n" for second, note in enumerate(("", "a, b"))
+    ))  # fmt: skip
+    assert [arrival.time.second for arrival in read_arrivals(path)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "row", ["t1.txt,12,5,good,late", "t1.txt,120,good,5,late", "t1.txt,120,50,1,2"]
+)
+def test_a_sign_elsewhere_in_a_row_moves_its_cells_and_is_refused(tmp_path, row):
+    with pytest.raises(FormatError, match="row 2 has 5 cells, the header 4: a comma in a number"):
+        table_of(tmp_path, f"fname,itp,class,note\nt0.txt,100,good,\n{row}\n")
+
+
 def test_of_a_table_of_samples_that_cannot_be_read_it_is_said_why(tmp_path, capsys):
     write_text_files(tmp_path / "raw", ["t0.txt"])
     (tmp_path / "labels.csv").write_text("fname,itp,its\nt0.txt,100,50,120,25\n")
@@ -290,7 +312,7 @@ def test_columns_that_are_nearly_those_wanted_are_named(tmp_path, text, said, ca
     assert "b'" not in err
 
 
-@pytest.mark.parametrize("name", ["weight", "Quality", "p_weight"])
+@pytest.mark.parametrize("name", ["weight", "Quality", "p_weight", "evaluation_status"])
 def test_a_column_of_weights_is_said_not_to_be_used(tmp_path, name):
     """A 0 is the best weight in HYPO71, and no pick elsewhere."""
     words = rf"column {name.lower()} is not used \(1 in 2, 0 in 1 of 3 rows\): all rows are labels"

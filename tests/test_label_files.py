@@ -105,6 +105,23 @@ def test_other_files_beside_tables_of_samples_are_passed_over(tmp_path):
         list(read_labelled(tmp_path / "in", [tmp_path / "l", tmp_path / "l/notes.txt"]))
 
 
+def test_a_row_of_several_tables_is_called_by_its_file_and_its_number_there(tmp_path):
+    write_text_files(tmp_path / "in", [f"t{n}.txt" for n in range(4)])
+    (tmp_path / "l").mkdir()
+    (tmp_path / "l/a.csv").write_text("fname,itp\nt0.txt,100\nt1.txt,0\nt2.txt,0\n")
+    (tmp_path / "l/b.csv").write_text("fname,itp\n,\nt3.txt,abc\nt0.txt,100\n")
+    with pytest.warns(RecordWarning) as caught:
+        items = list(read_labelled(tmp_path / "in", tmp_path / "l"))
+    said = [str(item.message) for item in caught]
+    assert [str(item)[:18] for item in items if isinstance(item, BadRow)] == [
+        "row 2 of a.csv: it",
+        "row 3 of a.csv: it",
+        "row 2 of b.csv: it",
+    ]
+    assert "row 3 of b.csv repeats an earlier one of t0" in said
+    assert said[0].startswith("2 files of labels: itp is 0 in 2 of 5 rows")
+
+
 def test_no_files_of_labels_are_refused(tmp_path):
     write_stations(tmp_path / "in")
     with pytest.raises(ConfigError, match="received an empty list"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from obspy import Trace
-from sources import T0, noise
+from sources import T0, noise, write_stations
 
 from phasenet_keras.io.registry import noted
 from phasenet_keras.io.selection import Selection
@@ -85,3 +85,28 @@ def test_p_and_s_of_two_sensors_are_labels_of_both(tmp_path):
     one, other = read_labelled(tmp_path / "in", tmp_path / "l.csv")
     assert one.arrivals == {"P": (1000.0, 3000.0, 5000.0), "S": (1400.0, 3400.0)}
     assert other.arrivals == {"P": (1000.0, 3000.0, 5025.0), "S": (1400.0, 3400.0)}
+
+
+def test_codes_of_hypodd_have_the_network_in_front(tmp_path):
+    times = write_stations(tmp_path / "in", stations=["WEL", "NZWEX"])
+    at = times["WEL", "P"]
+    head = f"# {at.year} {at.month} {at.day} {at.hour} {at.minute} 0.00 -41.3 174.8 9 2 0 0 0 7\n"
+    lines = "".join(f"{code} {at.second + 0.254:.3f} 1 P\n" for code in ("XXWEL", "NZWEX", "XXWE"))
+    (tmp_path / "h.pha").write_text(head + lines)
+    with noted() as notes:
+        [record] = [r for r in read_labelled(tmp_path / "in", tmp_path / "h.pha") if r.arrivals]
+    assert (record.waveform.station, record.arrivals) == ("XX.WEL..HH", {"P": (1025.4,)})
+    said = "h.pha: codes of network and station in one word are taken for these: XXWEL for XX.WEL"
+    assert any(note.endswith(said) for note in notes)
+    assert any("2 of 3 arrivals are in no record" in note for note in notes)
+
+
+def test_a_column_of_locations_says_the_sensor(tmp_path):
+    write_sensors(tmp_path / "in", ["BO.A.00.HHZ", "BO.A.10.HHZ"], [9, 9])
+    header, at = "network,station,location,phase,time", [str(T0 + s) for s in (10, 20, 30)]
+    rows = [f"BO,A,{place},P,{time}" for place, time in zip(("0", "10", "hill"), at, strict=True)]
+    (tmp_path / "l.csv").write_text("\n".join([header, *rows]))
+    assert by_sensor(read_labelled(tmp_path / "in", tmp_path / "l.csv")) == {
+        "BO.A.00.HH": (1000.0, 3000.0),
+        "BO.A.10.HH": (2000.0, 3000.0),
+    }

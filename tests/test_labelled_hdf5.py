@@ -8,6 +8,7 @@ import pytest
 from obspy import UTCDateTime
 from sources import read_hdf5
 
+from phasenet_keras import read_waveforms
 from phasenet_keras.io.labels.hdf5 import holds_labels
 from phasenet_keras.io.registry import noted
 from phasenet_keras.types import FormatError
@@ -303,7 +304,7 @@ def test_damaged_attributes_and_groups_are_one_record_each(tmp_path):
         ({"dt_us": 0.1}, 1e7),
         ({"sampling_rate_mhz": 10.0}, 1e7),
         ({"Sampling_Interval_ms": 0.25}, 4000.0),
-        ({"dt_s": 0.01, "sampling_rate": 200.0}, 200.0),
+        ({"dt_s": 0.0083, "sampling_rate": 120.0}, 120.0),
     ],
 )
 def test_names_of_the_sampling_rate(tmp_path, attributes, rate_hz):
@@ -311,6 +312,44 @@ def test_names_of_the_sampling_rate(tmp_path, attributes, rate_hz):
     with noted() as notes:
         assert read_one(path).waveform.sampling_rate == pytest.approx(rate_hz, rel=1e-9)
     assert notes == []
+
+
+@pytest.mark.parametrize("name", ["start_time", "starttime", "begin_time", "trace_start_time"])
+def test_names_of_the_start_and_of_the_distance(tmp_path, name):
+    own = {name: "2024-01-01T08:00:00+08:00", "distance_m": 40.0}
+    wave = read_one(write(tmp_path / "a.h5", p_index=10, fs=200.0, **own)).waveform
+    assert (wave.start_time, wave.offset_m) == (UTCDateTime(2024, 1, 1), 40.0)
+
+
+def test_what_a_record_says_counts_before_what_a_group_above_says_by_another_name(tmp_path):
+    write(tmp_path / "a.h5", "ev/a", p_index=10, begin_time="2024-05-05", station="S7", fs=200.0)
+    write(tmp_path / "a.h5", "ev/b", p_index=10, station="")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.attrs.update(start_time="2020-01-01", station_id="ALL", dt_s=0.001)
+    records, bad = read_hdf5(tmp_path / "a.h5")
+    waves = [record.waveform for record in records]
+    assert bad == []
+    assert [(w.station, w.sampling_rate, w.start_time.year) for w in waves] == [
+        ("S7", 200.0, 2024),
+        ("ALL", 1000.0, 2020),
+    ]
+    assert {wave.sampling_rate for wave in read_waveforms(tmp_path / "a.h5")} == {200.0, 1000.0}
+
+
+def test_rates_that_differ_are_refused_but_dt_may_be_a_residual(tmp_path):
+    path = tmp_path / "a.h5"
+    write(path, "a", p_index=10, dt_s=0.01, sampling_rate=200.0)
+    write(path, "b", p_index=10, dt=-0.25, sampling_rate=200.0)
+    write(path, "c", p_index=10, dt=-0.25)
+    with noted() as notes:
+        [record], bad = read_hdf5(path)
+    assert (record.name, record.waveform.sampling_rate) == ("b", 200.0)
+    assert [item.text for item in bad] == [
+        "a: it is of 200 Hz by sampling_rate, 100 Hz by dt_s: keep what is right alone, times in s",
+        "c: dt should be above 0 s, received -0.25",
+    ]
+    said = "a.h5: dt is no step of 200 Hz, which another attribute says, and is not used"
+    assert set(notes) == {said}
 
 
 def test_a_sampling_rate_that_is_assumed_is_said(tmp_path):

@@ -132,10 +132,10 @@ def test_times_since_1970_are_of_no_trigger_and_rates_agree_with_times(tmp_path)
     write(tmp_path / "e.mat", 5, d=DATA, t=1.7e9 + np.arange(N_SAMPLES) / 3e3, fs=3e3)
     assert read_waveforms(tmp_path / "e.mat")[0].sampling_rate == 3e3
     write(tmp_path / "b.mat", 5, d=DATA, t=np.arange(N_SAMPLES) * 10.0, fs=100.0)
-    with pytest.raises(FormatError, match=r"b\.mat is of 0\.1 Hz by its times, 100 Hz by fs: save"):
+    with pytest.raises(FormatError, match=r"b\.mat: it is of 100 Hz by fs, 0\.1 Hz by its times: "):
         read_waveforms(tmp_path / "b.mat")
     write(tmp_path / "c.mat", 5, d=DATA, dt=0.5, fs=2000.0)
-    with pytest.raises(FormatError, match=r"c\.mat is of 2 Hz by dt, 2000 Hz by fs: save"):
+    with pytest.raises(FormatError, match=r"c\.mat: it is of 2000 Hz by fs, 2 Hz by dt: keep"):
         read_waveforms(tmp_path / "c.mat")
 
 
@@ -147,6 +147,10 @@ def test_times_since_1970_are_of_no_trigger_and_rates_agree_with_times(tmp_path)
         (
             {"t": np.arange(N_SAMPLES) ** 2.0},
             r"\(or t, its times in s, in even steps\); .*t \(600,",
+        ),
+        (
+            {"t": 738_000 + np.arange(N_SAMPLES) / 8.64e6},  # MATLAB's days
+            r"a\.mat: its times, from 738000 on in steps of 1\.16e-07, .*: are they days\?",
         ),
     ],
 )

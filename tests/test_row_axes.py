@@ -52,6 +52,7 @@ def test_a_rate_of_the_table_is_to_be_in_a_file_that_says_none(tmp_path):
         ("2019-12-30", True),
         ("2020-01-01T01:00:00", True),
         ("2019-12-31T23:58", True),
+        ("1577836802.5", True),
         ("2020-01-01", False),  # of few digits
         ("2019-12-31T23:59", False),
         ("1970-01-01T00:00:00.000", False),
@@ -64,11 +65,28 @@ def test_samples_from_another_time_than_the_records_begin_are_refused(tmp_path, 
     path.write_text(f"station,begin_time,phase_index,phase_type\nA,{begin},700,P\n")
     [item] = read_labelled(tmp_path / "in", path)
     if is_refused:
-        assert item.text.startswith(f"its arrivals count from {begin[:18].replace(' ', 'T')}")
+        said = begin[:18].replace(" ", "T").replace("1577836802.5", "2020-01-01T00:00:02.5")
+        assert item.text.startswith(f"its arrivals count from {said}")
         assert "the record begins at 2020-01-01T00:00:00.000000Z: give those of the" in item.text
         assert ("local time? They should be in UTC" in item.text) == ("01:00" in begin)
     else:
         assert item.arrivals == {"P": (700.0,)}
+        return
+    path.write_text(path.read_text().replace("begin_time", "starttime"))
+    [item] = read_labelled(tmp_path / "in", path)
+    assert item.text.startswith("its arrivals count from")
+
+
+@pytest.mark.parametrize(("second", "n_said"), [("07.004", 0), ("07", 0), ("09.5", 1)])
+def test_a_time_that_is_another_than_the_sample_beside_it_is_said(tmp_path, second, n_said):
+    write_stations(tmp_path / "in", stations="A")
+    path = tmp_path / "labels.csv"
+    path.write_text(f"station,p_sample,p_time\nA,700,2020-01-01T00:00:{second}\n")
+    with noted() as notes:
+        [record] = read_labelled(tmp_path / "in", path)
+    assert record.arrivals == {"P": (700.0,)}
+    words = "columns p_sample and p_time of the table have different arrivals of P: p_sample counts"
+    assert [words in note for note in notes].count(True) == n_said
 
 
 @pytest.mark.parametrize("column", ["trigger_time", "Origin Time"])

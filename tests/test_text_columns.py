@@ -231,6 +231,7 @@ def test_numbers_may_be_in_quotes(tmp_path):
     ("name", "unit_s"),
     [
         ("time_days", 86400),
+        ("time_years", 31_557_600),
         ("t [hours]", 3600),
         ("t_hr", 3600),
         ("time_msecs", 1e-3),
@@ -243,7 +244,9 @@ def test_times_of_other_instruments_are_no_seconds(tmp_path, name, unit_s):
     assert wave.sampling_rate == pytest.approx(1 / unit_s, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["time_mjd", "time_ps", "time [d]", "time_doy", "time index"])
+@pytest.mark.parametrize(
+    "name", ["time_mjd", "time_ps", "time [d]", "time_doy", "time index", "time_steps"]
+)
 def test_units_of_time_that_are_not_known_are_no_seconds(tmp_path, name):
     (tmp_path / "S1.csv").write_text(f"{name},temperature\n" + lines("{:.9f},{:.4f}", 1e7))
     with pytest.raises(FormatError, match="where a line above says which is time, such as: Time"):

@@ -32,6 +32,7 @@ __all__ = [
     "EXIT_NOTHING_DONE",
     "EXIT_SOME_FAILED",
     "concluded",
+    "exit_status",
     "load_parent",
     "load_picker",
     "make_folder",
@@ -50,7 +51,21 @@ Event = TypeVar("Event")
 EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
 EXIT_INTERRUPTED = 130
-EXIT_CODES = "exit status: 0 all well, 1 some files failed, 2 nothing could be done"
+
+
+def exit_status(one: str = "", zero: str = "all well") -> str:
+    """Return what the help of a verb says of its exit status.
+
+    Example:
+        >>> exit_status("some files failed")
+        'exit status: 0 all well, 1 some files failed, 2 nothing could be done'
+    """
+    known = (f"0 {zero}", f"1 {one}" if one else "", "2 nothing could be done")
+    return f"exit status: {', '.join(filter(None, known))}"
+
+
+# Of verbs that go through files.
+EXIT_CODES = exit_status("some files failed")
 
 
 def settle_preset(arguments: argparse.Namespace, selection: Selection | None = None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import load_parent, make_folder, read_training_config
+from phasenet_keras.cli.common import exit_status, load_parent, make_folder, read_training_config
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.dataset import settle_dataset
 from phasenet_keras.cli.options import ADAPT, add_training_options, names, whole_number
@@ -34,6 +34,7 @@ def add_compare(verbs: argparse._SubParsersAction) -> None:
         description="Score a preset as it is, training from scratch and every strategy on the same "
         "untouched records; write a table with intervals, loss curves and a recommendation. Runs "
         "that are finished are not run again if the same command is given again.",
+        epilog=exit_status(),
     )
     add_training_options(verb)
     verb.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from phasenet_keras.cli.common import exit_status
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.data.scaling import NORMALIZATIONS
 from phasenet_keras.quiet import quiet_start
@@ -20,6 +21,7 @@ def add_convert(verbs: argparse._SubParsersAction) -> None:
         description="Turn an official TensorFlow 1 checkpoint, a Keras 2 H5 file of the earlier "
         "Keras port, or a PhaseNet of SeisBench's (name.pt with name.json beside it) into a preset "
         "folder.",
+        epilog=exit_status(),
     )
     verb.add_argument(
         "weights", type=Path, metavar="WEIGHTS", help="model.h5, name.pt, or a checkpoint"

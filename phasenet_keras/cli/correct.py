@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasenet_keras.cli.common import (
     EXIT_SOME_FAILED,
+    exit_status,
     make_folder,
     refuse_overwriting,
     settled_inputs,
@@ -46,7 +47,6 @@ the rest by support vector regression. PICKS is one of
 The geometry is a CSV with receiver, x, y, z in metres; sources are rows with shot, x, y, z and no
 receiver, or columns source_x, source_y, source_z; start_time of a shot's row is the UTC time of its
 sample 0. Without geometry, receiver number minus shot number is the offset."""
-EPILOG = "exit status: 0 all well, 1 some rows could not be used, 2 nothing could be done"
 MAX_LINES = 20
 # Of what is written: far less than a sample, and a tenth of one at 100 MHz.
 DECIMALS, DECIMALS_OF_S = 4, 9
@@ -58,7 +58,7 @@ def add_correct(verbs: argparse._SubParsersAction) -> None:
         "correct",
         help="correct the picks of shot gathers by their moveout",
         description=DESCRIPTION,
-        epilog=EPILOG,
+        epilog=exit_status("some rows could not be used"),
     )
     verb.add_argument("picks", type=Path, metavar="PICKS", help="table of picks")
     add_gather_options(verb)
@@ -131,7 +131,7 @@ def _run_correct(arguments: argparse.Namespace) -> int:
     bounds = {"P": arguments.p_bounds, "S": arguments.s_bounds}
     config = read_correction(arguments.settings, bounds, rate_hz, arguments.reciprocity)
     table = with_phases(picks.table, config.phases)
-    table = _placed(table, geometry, arguments.fill)
+    table = _placed(table, geometry, arguments.fill, picks.names)
     shots = _shots_to_draw(table, arguments.plot_shots)
     if said := said_of_speed(table):
         say(console, said, "[cyan]note[/]")
@@ -191,13 +191,18 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
         make_folder(arguments.plot)
 
 
-def _placed(table: DataFrame, geometry: Geometry | None, fill: bool) -> DataFrame:
-    """Return the table with offsets where there is a geometry, refusing one that does not fit."""
+def _placed(
+    table: DataFrame, geometry: Geometry | None, fill: bool, names: Sequence[Sequence[str]]
+) -> DataFrame:
+    """Return the table with offsets where there is a geometry, refusing one that does not fit.
+
+    The names are those of the picks' files and stations.
+    """
     from phasenet_keras.io.gather_names import fitting_names
     from phasenet_keras.io.wording import some
     from phasenet_keras.training.survey import filled_up, with_offsets
 
-    fitting = fitting_names(table.get("station_id", table["receiver"]).map(str))
+    fitting = fitting_names(names)
     table = filled_up(table, geometry) if fill else table
     if geometry is None:
         if "offset_m" not in table and any(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import EXIT_NOTHING_DONE, EXIT_SOME_FAILED
+from phasenet_keras.cli.common import EXIT_NOTHING_DONE, EXIT_SOME_FAILED, exit_status
 from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.options import add_code_options, whole_number
 from phasenet_keras.data.settings import SEED
@@ -55,7 +55,7 @@ def add_prepare(verbs: argparse._SubParsersAction) -> None:
         "prepare",
         help="build a data set from waveforms and labels",
         description=DESCRIPTION,
-        epilog="exit status: 0 all well, 1 some rows were skipped, 2 nothing could be done",
+        epilog=exit_status("some rows were skipped"),
     )
     verb.add_argument("waveforms", metavar="WAVEFORMS", help="folder, file or quoted pattern")
     verb.add_argument(

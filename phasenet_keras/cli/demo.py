@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from phasenet_keras.cli.common import make_folder
+from phasenet_keras.cli.common import exit_status, make_folder
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.quiet import quiet_start
 
@@ -19,7 +19,12 @@ Pick two examples that come with the program: ObsPy's record of an earthquake, w
 
 def add_demo(verbs: argparse._SubParsersAction) -> None:
     """Add the verb."""
-    verb = verbs.add_parser("demo", help="pick two examples and draw them", description=DESCRIPTION)
+    verb = verbs.add_parser(
+        "demo",
+        help="pick two examples and draw them",
+        description=DESCRIPTION,
+        epilog=exit_status(),
+    )
     verb.add_argument(
         "--output",
         type=Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from phasenet_keras.cli.common import EXIT_SOME_FAILED
+from phasenet_keras.cli.common import EXIT_SOME_FAILED, exit_status
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import PhaseNetKerasError
@@ -18,6 +18,7 @@ def add_presets(verbs: argparse._SubParsersAction) -> None:
         "presets",
         help="list presets",
         description="List the presets that can be named, and which of them need no download.",
+        epilog=exit_status("some are damaged"),
     )
     verb.add_argument(
         "--check", metavar="NAME|DIR", help="load one and compare with its golden output"

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import load_picker, make_folder
+from phasenet_keras.cli.common import exit_status, load_picker, make_folder
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.options import add_channel_options, add_engine_option, add_sampling_option
 from phasenet_keras.io.index import is_folder_name
@@ -26,7 +26,10 @@ the closest pairs first. The default rule is that of the PhaseNet paper: 0.1 s.
 def add_evaluate(verbs: argparse._SubParsersAction) -> None:
     """Add `evaluate` to the parser."""
     verb = verbs.add_parser(
-        "evaluate", help="score a preset on a data set", description=DESCRIPTION
+        "evaluate",
+        help="score a preset on a data set",
+        description=DESCRIPTION,
+        epilog=exit_status(),
     )
     verb.add_argument("preset", metavar="NAME|DIR", help="preset or run folder")
     verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")

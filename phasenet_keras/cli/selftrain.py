@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import EXIT_SOME_FAILED, load_parent, make_folder
+from phasenet_keras.cli.common import EXIT_SOME_FAILED, exit_status, load_parent, make_folder
 from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.cli.gather_options import add_gather_options, read_correction
 from phasenet_keras.cli.options import add_channel_options
@@ -41,7 +41,7 @@ def add_selftrain(verbs: argparse._SubParsersAction) -> None:
         "selftrain",
         help="train on shot gathers without labels, beside labelled records",
         description=DESCRIPTION,
-        epilog="exit status: 0 it helped, 1 it did not, 2 nothing could be done",
+        epilog=exit_status("it did not", zero="it helped"),
     )
     verb.add_argument("unlabelled", nargs="+", metavar="UNLABELLED", help="data set or waveforms")
     verb.add_argument(

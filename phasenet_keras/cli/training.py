@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import load_parent, read_training_config
+from phasenet_keras.cli.common import exit_status, load_parent, read_training_config
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.dataset import settle_dataset
 from phasenet_keras.cli.options import add_training_options, whole_number
@@ -35,9 +35,11 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         "into one first; print what it and its parent find in the test records. The run folder "
         "then serves as a preset; a run that was interrupted goes on if the same command is given "
         "again.",
-        epilog=f"Strategies: {', '.join(STRATEGIES)}; JSON defines others. Exit status: 0 "
-        "the parent is beaten on the validation records, 1 it is not and is kept, or no label is "
-        "found, 2 nothing could be done.",
+        epilog=f"strategies: {', '.join(STRATEGIES)}; JSON defines others\n\n"
+        + exit_status(
+            "it is not and is kept, or no label is found",
+            zero="the parent is beaten on the validation records",
+        ),
     )
     add_training_options(verb)
     verb.add_argument(

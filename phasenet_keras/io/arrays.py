@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ from phasenet_keras.io.no_waveforms import OTHER_SHAPES, metadata_kind
 from phasenet_keras.io.rates import (
     DEFAULT_RATE_HZ,
     may_say_rate,
-    rate_of,
+    one_rate,
+    rates_in,
     said_of_no_rate,
     says_rate,
+    says_step,
 )
 from phasenet_keras.io.record_names import has_date
 from phasenet_keras.io.registry import HEAD_BYTES, FormatNote, Reader, register_reader, say
@@ -26,18 +29,22 @@ from phasenet_keras.io.text_columns import (
     columns_of,
     without_comment,
 )
-from phasenet_keras.io.times import date_time
+from phasenet_keras.io.times import START_TIMES, date_time
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
 if TYPE_CHECKING:
     from obspy import Stream
 
-__all__ = ["header_of_times"]
+__all__ = ["TIMES", "header_of", "header_of_times"]
 
-NPZ_FIELDS = ("data", "begin_time", "t0", "station_id")
+# What a vector of the times of the samples may be called, in s.
+TIMES = ("t", "time", "time_s")
+NPZ_FIELDS = ("data", *TIMES, *START_TIMES, "t0", "station_id", "channels", "components")
 # How far comments at the start of a text file may go.
 COMMENT_BYTES = 1 << 18
+# As many are not between time 0 and a record's begin, but for those since 1970: a day at MHz.
+MOST_SAMPLES_BEFORE = 1e11
 # AA.S0001.BXZ.semd, perhaps with a prefix.
 _SPECFEM_NAME = re.compile(r"(?:(.+)\.)?(\w+)\.(\w+)\.(\w{3})\.sem[dvap]")
 
@@ -50,12 +57,13 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
     """Read PhaseNet's layout: ``data`` of ``(samples, 3)`` or ``(samples, 1, 3)``, E, N, Z.
 
     A channel that is all zero is a missing one; ``stats.file_channels`` has it, too.
-    ``sampling_rate`` or ``dt`` (and what `says_rate` knows), ``begin_time`` (or ``t0``) and
+    ``sampling_rate`` or ``dt`` (and what `says_rate` knows), or ``t`` (`TIMES`), ``begin_time`` (or
+    `START_TIMES`, ``t0``), ``channels`` (all of them, where they are in another order) and
     ``station_id`` are used where the file has them; else 100 Hz, 1970, its name. Where the file is
     not in PhaseNet's layout, or has an array that may be the rate, it is said that 100 Hz is
     assumed.
     """
-    from obspy import Stream, Trace, UTCDateTime
+    from obspy import Stream, Trace
 
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -77,16 +85,13 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
             f"or sensors: {OTHER_SHAPES}"
         )
     try:
-        rate = _rate(fields, names)
-        start = fields.get("begin_time", fields.get("t0"))
-        start_time = UTCDateTime(0) if start is None else date_time(str(start[()]))
+        header = _npz_header(fields, names, len(data))
     except (TypeError, ValueError, ZeroDivisionError) as error:
         raise FormatError(f"{path}: its sampling rate or start time is no such: {error}") from error
-    components = COMPONENTS if data.shape[1] == 3 else ("Z",)
-    station = str(fields["station_id"][()]) if "station_id" in fields else path.stem
+    components = _components(fields, data.shape[1])
+    station = " ".join(_texts(fields, "station_id")) or path.stem
     live = np.any((data != 0) & ~np.isnan(data.astype(np.float64)), axis=0)
     keep = live if live.any() else np.ones_like(live)
-    header: dict[str, Any] = {"sampling_rate": rate, "starttime": start_time}
     stream = Stream()
     for column in np.flatnonzero(keep):
         trace = Trace(np.ascontiguousarray(data[:, column]), header=dict(header))
@@ -97,14 +102,39 @@ def _read_npz(path: Path, headers_only: bool) -> Stream:
     return stream
 
 
-def _rate(fields: dict[str, np.ndarray], names: list[str]) -> float:
-    rate = rate_of(fields, lambda name: float(fields[name]))
-    if rate is None:
+def _npz_header(
+    fields: Mapping[str, np.ndarray], names: Sequence[str], n_samples: int
+) -> dict[str, Any]:
+    """Return rate and start of the samples of an npz file."""
+    vectors = (fields[name] for name in TIMES if name in fields)
+    times = next((array for array in vectors if array.shape == (n_samples,)), None)
+    header = header_of(times, fields, lambda name: float(fields[name]))
+    if header["sampling_rate"] is None:
         # PhaseNet's own files say none: they have three channels, and are of 100 Hz.
         if fields["data"].shape[-1] != len(COMPONENTS) or any(map(may_say_rate, names)):
             say(said_of_no_rate("npz", names), FormatNote)
-        return DEFAULT_RATE_HZ
-    return rate
+        header["sampling_rate"] = DEFAULT_RATE_HZ
+    start = next((fields[name] for name in (*START_TIMES, "t0") if name in fields), None)
+    if start is None:
+        return header
+    return {"sampling_rate": header["sampling_rate"], "starttime": date_time(str(start[()]))}
+
+
+def _components(fields: Mapping[str, np.ndarray], n_columns: int) -> tuple[str, ...]:
+    """Return the component of each column: PhaseNet's, but where all are named as others."""
+    named = "_".join(_texts(fields, "channels") or _texts(fields, "components"))
+    codes = re.findall(r"[^\W_]+", named)
+    codes = [*codes[0]] if len(codes) == 1 and len(codes[0]) == n_columns else codes
+    letters = tuple(code[-1].upper() for code in codes)
+    if len(letters) == n_columns == len({*letters} & {*COMPONENTS}):
+        return letters
+    return COMPONENTS if n_columns == len(COMPONENTS) else ("Z",)
+
+
+def _texts(fields: Mapping[str, np.ndarray], name: str) -> list[str]:
+    """Return the texts in an array; none where there is no such."""
+    items = np.ravel(fields.get(name, ())).tolist()
+    return [i.decode("utf-8", "replace") if isinstance(i, bytes) else str(i) for i in items]
 
 
 def _is_text(path: Path, head: bytes) -> bool:
@@ -158,9 +188,10 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
             f"{path} should have {n_columns} columns and two lines or more: {table.shape}"
         )
     time_s = table[:, 0] * columns.unit_s
-    if not are_even(time_s):
-        raise FormatError(f"{path}: its times do not grow by even steps")
-    header = header_of_times(time_s)
+    try:
+        header = header_of_times(time_s)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
     is_gather = len(columns.values) > 1 and not columns.components
     header |= {"channel": ""} if is_gather else _codes(path.name)
     names = columns.components or [header["channel"]] * len(columns.values)
@@ -173,8 +204,29 @@ def _read_text(path: Path, headers_only: bool) -> Stream:
     )
 
 
+def header_of(
+    times: np.ndarray | None, names: Iterable[str], number_of: Callable[[str], float | None]
+) -> dict[str, Any]:
+    """Return rate and start of samples by their times, and by what says a rate; None for no rate.
+
+    Arguments and errors are those of `header_of_times` and of `rate_of`.
+    """
+    from obspy import UTCDateTime
+
+    header = {"starttime": UTCDateTime(0)} if times is None else header_of_times(times)
+    by_times = {"its times": header["sampling_rate"]} if times is not None else {}
+    # Times since 1970 are less exact than a rate, and a step of few digits less than times.
+    said = rates_in(names, number_of)
+    exact = {name: rate for name, rate in said.items() if not says_step(name)}
+    return {**header, "sampling_rate": one_rate(exact | by_times | said)}
+
+
 def header_of_times(time_s: np.ndarray) -> dict[str, Any]:
     """Return the rate and the start of samples at even times, and the time 0 that these count from.
+
+    Raises:
+        FormatError: for times that do not grow by even steps, and for those of a rate that cannot
+            be that of seconds: of days and years.
 
     Example:
         >>> header_of_times(np.array([-0.5, 0.0, 0.5]))["starttime"]
@@ -182,9 +234,17 @@ def header_of_times(time_s: np.ndarray) -> dict[str, Any]:
     """
     from obspy import UTCDateTime
 
+    if len(time_s) < 2 or not are_even(np.asarray(time_s, np.float64)):
+        raise FormatError("its times do not grow by even steps")
     begin_s, end_s = float(time_s[0]), float(time_s[-1])
+    rate_hz = float(f"{(len(time_s) - 1) / (end_s - begin_s):.9g}")
+    if begin_s * rate_hz > MOST_SAMPLES_BEFORE and not has_date(begin_s):
+        raise FormatError(
+            f"its times, from {begin_s:.9g} on in steps of {1 / rate_hz:.3g}, should be seconds, "
+            "since 1970 or the begin: are they days? Write 86400 * (t - t[0])"
+        )
     return {
-        "sampling_rate": float(f"{(len(time_s) - 1) / (end_s - begin_s):.9g}"),
+        "sampling_rate": rate_hz,
         "starttime": UTCDateTime(0) + begin_s,
         # Seconds since 1970 are no times since a trigger.
         **({} if has_date(begin_s) else {"zero_time": UTCDateTime(0)}),

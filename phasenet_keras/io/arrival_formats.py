@@ -22,12 +22,13 @@ from phasenet_keras.io.text_tables import (
     decoded,
     event_in,
     first_words,
+    name_key,
     split_table,
     warn_of_weights,
 )
 from phasenet_keras.types import FormatError
 
-__all__ = ["codes_of", "entries_of", "has_times"]
+__all__ = ["LOCATION", "codes_of", "entries_of", "has_times"]
 
 SNUFFLER_MAGIC = "# Snuffler Markers File Version"
 # Columns of a table, in the order in which they are looked for; capitals do not matter.
@@ -36,6 +37,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "phase": ("phase_type", "phase", "phase_hint", "type"),
     "station": ("station_id", "station", "station_code", "id", "trace_id", "seed_id", "sensor"),
     "network": ("network", "network_code"),
+    "location": ("location", "location_code"),
     "event": EVENT_COLUMNS,
     # Of times that are hours, minutes and seconds alone.
     "date": ("date",),
@@ -48,6 +50,8 @@ ONE_A_ROW = ("station", "phase", "time")
 OF_EVENTS = {"id", "time", "type", "latitude", "longitude", "depth"}
 PHASE_TIMES = ("P", "S")
 NO_TIME = {"", "nat", *NOT_A_NUMBER}
+# Of SEED, as `name_key` leaves it; a column of that name may hold words, such as names of places.
+LOCATION = re.compile(r"(?!NA)[A-Z\d]{1,2}", re.IGNORECASE)
 _CLOCK = re.compile(r"\d{1,2}:\d")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 # Station, instrument, component, onset, phase, first motion, date, hour and minute, seconds, error
@@ -226,7 +230,11 @@ def _row_entries(
             continue
         cells = {role: row[at] for role, at in columns.items() if at < len(row)}
         network, station = codes_of(cells.get("station", ""))
-        sensor = sensor_of(cells.get("station", ""))
+        location = name_key(cells.get("location", ""))
+        has_location = location == "--" or LOCATION.fullmatch(location)
+        sensor = sensor_of(cells.get("station", "")) or (
+            sensor_of(f"..{location}.") if has_location else ""
+        )
         network, event = network or cells.get("network", ""), event_in(cells, ("event",))
         if not phases:
             time, phase = _dated(cells, "time"), cells.get("phase", "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,26 +49,34 @@ def read_names(names: str | None) -> re.Pattern[str] | None:
     return pattern
 
 
-def fitting_names(texts: Iterable[str]) -> str:
-    r"""Return a pattern of names, see `read_names`, that reads all of some names.
+def fitting_names(names: Iterable[Sequence[str]]) -> str:
+    r"""Return a pattern of names, see `read_names`, that reads shot and receiver of all.
 
     It tells them apart by two numbers that follow one another; without such there is an example.
 
+    Args:
+        names: of the file and the station of each, as a pattern is searched in them.
+
     Example:
-        >>> fitting_names(["Uz_time_01_02_", "Uz_time_01_13_"])
+        >>> fitting_names([["Uz_time_01_02_"], ["Uz_time_01_13_"]])
         '_(?P<shot>\\d+)_(?P<receiver>\\d+)_'
-        >>> fitting_names(["XX.A..HH"])
+        >>> fitting_names([("day_2024_03", "S_1_7"), ("day_2024_04", "S_1_8")])
+        'S_(?P<shot>\\d+)_(?P<receiver>\\d+)'
+        >>> fitting_names([["XX.A..HH"]])
         '(?P<shot>\\d+)-(?P<receiver>\\d+)'
     """
     shot, receiver = r"(?P<shot>\d+)", r"(?P<receiver>\d+)"
-    names = sorted(set(texts))
-    first = names[0] if names else ""
-    for (a, b), (c, d) in pairwise(match.span() for match in re.finditer(r"\d+", first)):
-        before, between, after = map(re.escape, (first[a - 1 : a], first[b:c], first[d : d + 1]))
-        pattern = f"{before}{shot}{between}{receiver}{after}"
-        found = [match.groups() for name in names if (match := re.search(pattern, name))]
-        if len(set(found)) == len(names):
-            return pattern
+    rows = sorted({tuple(row) for row in names})
+    texts = rows[0] if rows else ()
+    for place in reversed(range(len(texts))):  # the station is in the name of a file, too
+        for match in re.finditer(r"(\D*)\d+(?=(\D+)\d+(\D?))", texts[place]):
+            before, between, after = map(re.escape, match.groups())
+            for near in (re.escape(match[1][-1:]), before):
+                pattern = re.compile(f"{near}{shot}{between}{receiver}{after}")
+                found = [names_in(row, pattern) for row in rows]
+                are_own = found == [names_in(row[place : place + 1], pattern) for row in rows]
+                if are_own and all(found) and len({*map(str, found)}) == len(rows):
+                    return pattern.pattern
     return f"{shot}-{receiver}"
 
 

@@ -50,7 +50,7 @@ __all__ = [
 VALUES = tuple(name for name in VALUE_COLUMNS if AFTER_TRIGGER not in name)
 CANDIDATES: Mapping[str, str] = {"P": "itp_pred", "S": "its_pred"}
 OWN = ("station_id", "phase_time", "phase_type")
-ONE_SHOT = "1"
+ONE_SHOT, RATE = "1", "sampling_rate_hz"
 
 
 @dataclass
@@ -64,12 +64,14 @@ class GatherPicks:
         rows: number of the file's row of each row of the table, from 1.
         bad: the rows that could not be used.
         sampling_rate: of the samples in Hz, where the file says it.
+        names: of file and station of each row of the table, as ``names`` is searched in them.
     """
 
     table: DataFrame
     rows: np.ndarray
     bad: list[BadRow] = field(default_factory=list)
     sampling_rate: float | None = None
+    names: list[tuple[str, ...]] = field(default_factory=list)
 
 
 def read_gather_picks(
@@ -90,8 +92,8 @@ def read_gather_picks(
     - ``shot`` (or ``gather``, ``ffid``), ``receiver`` (or ``station``, ``trace``, ``channel``),
       ``phase``, and ``sample``, ``time_s``, ``time_ms`` or ``time_us``; or in place of the last two
       a column a phase (``p_sample, p_time_s, p_ms``), as in tables of labels; perhaps
-      ``probability, offset_m``. An empty cell is no pick. All times become ``time_s``. Rows without
-      a shot are of that of their file where they name several gathers.
+      ``probability, offset_m, sampling_rate_hz``. An empty cell is no pick. All times become
+      ``time_s``. Rows without a shot are of that of their file where they name several gathers.
     - ``fname, itp_pred, itp_pred_prob, its_pred, its_pred_prob``: lists of candidates, of which
       the most probable counts. Rows are in the order shot, receiver (``shots`` and
       ``receivers`` count them), or ``names`` reads both from ``fname``.
@@ -143,14 +145,15 @@ def read_gather_picks(
         raise FormatError(f"{path}: none of its {len(rows) + len(bad)} rows can be used{said}")
     table = pd.DataFrame(good)
     numbers = table.pop("row").to_numpy(int)
+    texts = [*table.pop("names")]
     rate = _one_rate(table.pop("sampling_rate"), path) if "sampling_rate" in table else None
     if "time" in table:
         table = _samples_of_times(table, rate, geometry)
     for name in ("shot", "receiver"):
         if table[name].str.fullmatch(r"-?\d+").all():
             table[name] = table[name].astype(int)
-    bad.sort(key=lambda item: item.row or 0)
-    return GatherPicks(table, numbers, bad, rate)
+    bad.sort(key=lambda item: int(item.row or 0))
+    return GatherPicks(table, numbers, bad, rate, texts)
 
 
 Found = Iterator[dict[str, Any] | BadRow]
@@ -195,15 +198,19 @@ def _plain(
     default_shot = "" if pattern and "shot" in pattern.groupindex else ONE_SHOT
     for number, row in rows:
         station, file = first_cell(row, RECEIVER), first_cell(row, FILE_COLUMNS)
-        named = names_in([file, station], pattern)
+        names = (file, station)
+        named = names_in(names, pattern)
         shot = first_cell(row, GATHER_COLUMNS) or by_file.get(Path(file).stem, default_shot)
         found: dict[str, Any] = {
             "row": number,
+            "names": names,
             "shot": name_key(named.get("shot", shot)),
             "receiver": name_key(named.get("receiver", station)),
         }
         try:
             found |= {name: number_of(name, row[name]) for name in numeric}
+            if RATE in row:
+                found["sampling_rate"] = number_of(RATE, row[RATE])
             if "start_time" in row:
                 found["start_time"] = _utc(row["start_time"]) if row["start_time"] else None
             picks = {
@@ -246,9 +253,10 @@ def _candidates(
         )
     for number, row in rows:
         shot, receiver = divmod(number - 1, receivers or 1)
-        named = names_in([row.get("fname", "")], pattern)
+        names = (row.get("fname", ""),)
+        named = names_in(names, pattern)
         if pattern is not None and len(named) < 2:
-            yield BadRow(number, f"names finds no shot and receiver in '{row.get('fname', '')}'")
+            yield BadRow(number, f"names finds no shot and receiver in '{names[0]}'")
             continue
         shot_name = named.get("shot", str(shot + 1))
         receiver_name = named.get("receiver", str(receiver + 1))
@@ -260,6 +268,7 @@ def _candidates(
                 continue
             yield {
                 "row": number,
+                "names": names,
                 "shot": name_key(shot_name),
                 "receiver": name_key(receiver_name),
                 "phase": phase,
@@ -300,7 +309,8 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
     if geometry is not None:
         _refuse_several_shots([*of_files.values()], shots, geometry)
     for number, row in rows:
-        named = names_in([row.get("file_name", ""), row["station_id"]], pattern)
+        names = (row.get("file_name", ""), row["station_id"])
+        named = names_in(names, pattern)
         if number in own:
             named["receiver"] = own[number].trace
         shot = shots[of_files[number].gather] if number in of_files else ""
@@ -310,13 +320,14 @@ def _own(rows: Rows, pattern: re.Pattern[str] | None, geometry: Geometry | None)
             time = _utc(row["phase_time"])
             begin = _utc(row["begin_time"]) if row.get("begin_time") else None
             probability = number_of("phase_score", row.get("phase_score", ""))
-            rate = number_of("sampling_rate_hz", row.get("sampling_rate_hz", ""))
+            rate = number_of(RATE, row.get(RATE, ""))
         except FormatError as error:
             yield BadRow(number, str(error))
             continue
         shot = named.get("shot", first_cell(row, GATHER_COLUMNS)) or _shot_at(time, begin, geometry)
         yield {
             "row": number,
+            "names": names,
             "shot": name_key(shot),
             "receiver": name_key(named.get("receiver", row["station_id"])),
             "phase": row["phase_type"].strip(),

@@ -35,9 +35,12 @@ _NAMES = re.compile(r"\S*[\d/\\]\S*|\S+\.\w\S*")
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row or a file that gave no record, and why. Of rows, empty ones count, the header not."""
+    """A row or a file that gave no record, and why. Of rows, empty ones count, the header not.
 
-    row: int | None
+    Of several tables a row has its number and the name of its file, "3 of a.csv".
+    """
+
+    row: int | str | None
     text: str
 
     def __str__(self) -> str:

@@ -10,10 +10,22 @@ from functools import lru_cache
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError
 
-__all__ = ["DEFAULT_RATE_HZ", "may_say_rate", "rate_of", "said_of_no_rate", "says_rate"]
+__all__ = [
+    "DEFAULT_RATE_HZ",
+    "SAME_RATE",
+    "may_say_rate",
+    "one_rate",
+    "rate_of",
+    "rates_in",
+    "said_of_no_rate",
+    "says_rate",
+    "says_step",
+]
 
 # PhaseNet's, where nothing says another.
 DEFAULT_RATE_HZ = 100.0
+# As far rates are one; steps may have few digits.
+SAME_RATE = 0.005
 _RATE_NAMES = ("sampling_rate", "sample_rate", "sampling_frequency", "sample_frequency", "fs")
 _STEP_NAMES = ("dt", "sampling_interval", "sample_interval", "sampling_period", "sample_period")
 
@@ -28,7 +40,7 @@ def _with_units(names: Iterable[str], units: Mapping[str, float]) -> dict[str, f
     return {_plain(name + unit): value for name in names for unit, value in units.items()}
 
 
-# Hz a unit, and seconds a unit, by plain name, in the order in which they are looked for.
+# Hz a unit, and seconds a unit, by plain name.
 RATES_HZ = _with_units(_RATE_NAMES, {"hz": 1.0, "": 1.0, "khz": 1e3, "mhz": 1e6})
 STEPS_S = _with_units(_STEP_NAMES, {"s": 1.0, "": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9})
 # What else may be one.
@@ -45,6 +57,11 @@ def says_rate(name: str) -> bool:
     return _plain(name) in RATES_HZ.keys() | STEPS_S.keys()
 
 
+def says_step(name: str) -> bool:
+    """Tell if it is the step of one sample: in few digits, often."""
+    return _plain(name) in STEPS_S
+
+
 def may_say_rate(name: str) -> bool:
     """Tell if a value of this name may be a rate or a step, though no name that is known.
 
@@ -56,36 +73,54 @@ def may_say_rate(name: str) -> bool:
 
 
 def rate_of(names: Iterable[str], number_of: Callable[[str], float | None]) -> float | None:
-    """Return the sampling rate in Hz that one of the values says; None where none does.
+    """Return the sampling rate in Hz that the values say; None where none does.
 
     Args:
         names: of all values.
         number_of: the number in the value of a name; None for one that is not there after all.
 
     Raises:
-        FormatError: for a rate or step that is not above 0.
+        FormatError: for a rate or step that is not above 0, and for several that differ.
 
     Example:
         >>> rate_of(["data", "sampling_rate_MHz"], {"sampling_rate_MHz": 10.0}.get)
         10000000.0
     """
-    by_plain = {_plain(name): name for name in names}
-    for units in (RATES_HZ, STEPS_S):
-        for plain, unit in units.items():
-            number = number_of(by_plain[plain]) if plain in by_plain else None
-            if number is None:
-                continue
-            is_rate = units is RATES_HZ
-            if not 0 < number < math.inf:
-                unit_name = "Hz" if is_rate else "s"
-                raise FormatError(
-                    f"{by_plain[plain]} should be above 0 {unit_name}, received {number}"
-                )
-            if is_rate:
-                return number * unit
-            # Single precision steps: 0.01 is 100 Hz.
-            return float(f"{1.0 / (number * unit):.7g}")
-    return None
+    return one_rate(rates_in(names, number_of))
+
+
+def rates_in(names: Iterable[str], number_of: Callable[[str], float | None]) -> dict[str, float]:
+    """Return the sampling rate by each name whose value says one, or a step; see `rate_of`."""
+    rates = {}
+    for name in sorted(filter(says_rate, names), key=says_step):
+        plain, number = _plain(name), number_of(name)
+        if number is None:
+            continue
+        if not 0 < number < math.inf:
+            unit = "Hz" if plain in RATES_HZ else "s"
+            raise FormatError(f"{name} should be above 0 {unit}, received {number}")
+        if plain in RATES_HZ:
+            rates[name] = number * RATES_HZ[plain]
+        else:  # single precision steps: 0.01 is 100 Hz
+            rates[name] = float(f"{1.0 / (number * STEPS_S[plain]):.7g}")
+    return rates
+
+
+def one_rate(rates: Mapping[str, float]) -> float | None:
+    """Return the first of rates by what says them; None without any.
+
+    Raises:
+        FormatError: if they differ.
+
+    Example:
+        >>> one_rate({"fs": 30.0, "dt": 30.03}), one_rate({})
+        (30.0, None)
+    """
+    first = next(iter(rates.values()), None)
+    if first and any(abs(rate / first - 1) > SAME_RATE for rate in rates.values()):
+        said = ", ".join(f"{rate:g} Hz by {of}" for of, rate in rates.items())
+        raise FormatError(f"it is of {said}: keep what is right alone, times in s")
+    return first
 
 
 def said_of_no_rate(where: str, names: Iterable[str]) -> str:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.arrays import header_of_times
+from phasenet_keras.io.arrays import TIMES, header_of
 from phasenet_keras.io.hdf5_files import is_of_matlab, opened
-from phasenet_keras.io.instruments import SAME_RATE
 from phasenet_keras.io.mat_files import MAGIC, arrays_in
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES
-from phasenet_keras.io.rates import rate_of
 from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
 from phasenet_keras.io.text_columns import are_even
 from phasenet_keras.types import FormatError
@@ -22,8 +20,6 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Stream
 
-# What a vector of the times of the samples may be called, in s.
-TIMES = ("t", "time", "time_s")
 NUMBERS = "iufb"
 _CLASS = re.compile(r"double|single|logical|u?int\d+")
 # What is packed is no smaller than this part of what it holds: more is claimed, not held.
@@ -59,35 +55,21 @@ def _is_full(item: Any, most_bytes: int) -> bool:
 
 def _read(path: Path, headers_only: bool) -> Stream:
     """Read the array of the most samples; its longer side is that of the samples."""
-    from obspy import Stream, Trace, UTCDateTime
+    from obspy import Stream, Trace
 
     arrays = _variables(path)
     name, data, times = _record(arrays, path)
-    rates = _rates(arrays, path)
-    header: dict[str, Any] = {"starttime": UTCDateTime(0)}
-    if times is not None:
-        header = header_of_times(times)
-        rates = {"its times": header["sampling_rate"], **rates}
-    if not rates:
+    scalars = {name: float(array) for name, array in arrays.items() if array.ndim == 0}
+    try:
+        header = header_of(times, scalars, scalars.get)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+    if header["sampling_rate"] is None:
         raise FormatError(
             f"{path} has no sampling rate: save it in a variable fs, in Hz, beside {name} (in "
             f"MATLAB save('{path.name}', 'fs', '-append'))"
         )
-    *others, header["sampling_rate"] = rates.values()  # fs is exact, times since 1970 are not
-    if any(abs(rate / header["sampling_rate"] - 1) > SAME_RATE for rate in others):
-        said = ", ".join(f"{rate:g} Hz by {of}" for of, rate in rates.items())
-        raise FormatError(f"{path} is of {said}: save what is right alone, times in s")
     return Stream(Trace(np.ascontiguousarray(values), {"channel": "", **header}) for values in data)
-
-
-def _rates(arrays: Mapping[str, np.ndarray], path: Path) -> dict[str, float]:
-    """Return the sampling rate by each variable that says one, or a step."""
-    scalars = {name: float(array) for name, array in arrays.items() if array.ndim == 0}
-    try:
-        rates = {name: rate_of([name], scalars.get) for name in scalars}
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
-    return {name: rate for name, rate in rates.items() if rate is not None}
 
 
 def _record(

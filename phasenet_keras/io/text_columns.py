@@ -29,12 +29,14 @@ UNITS_S = {
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 60.0),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600.0),
     **dict.fromkeys(("day", "days"), 86400.0),
+    **dict.fromkeys(("year", "years"), 31_557_600.0),
 }
 _WORD = re.compile(r"[^\W\d_]{2,}")
 MOST_LETTERS_OF_UNIT = 3
 TIMES = {"time", "t", "zeit", "temps", "tiempo", "tempo", "sec", "second", "seconds"}
 # Columns before that of the times count the rows.
-COUNTS = {"i", "n", "no", "nr", "number", "index", "sample", "samples", "point", "points"}
+COUNTS = {"i", "n", "no", "nr", "number", "index"}
+COUNTS |= {"sample", "samples", "point", "points", "step", "steps"}
 _MICRO = str.maketrans("\u00b5\u03bc", "uu")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 # What stands for no amplitude: beyond the range of an oscilloscope, for one.

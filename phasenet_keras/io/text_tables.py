@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -45,7 +45,7 @@ LEAST_FILLERS, NEAR_ZERO = 2, 0.5
 # What associators and pandas write for a pick of no event (GaMMA: -1).
 NO_EVENT = {"", "-1", "-1.0", *NOT_A_NUMBER}
 # Columns that may say which arrivals are to be trusted.
-_WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase)_)?(?:weight|quality)")
+_WEIGHTS = re.compile(r"(?:(?:p|s|pick|phase|evaluation)_)?(?:weight|quality|status)")
 # So many of their values are said.
 MOST_SAID = 3
 DELIMITERS = ",;\t|"
@@ -170,8 +170,30 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
     if twice:
         blanks = "; names of several words are several, for blanks separate" * (delimiter == " ")
         raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out{blanks}")
-    rows = rows[1:]
-    return columns, rows if delimiter == "," else [[*map(with_point, row)] for row in rows]
+    rows = rows[1:] if delimiter == "," else [[*map(with_point, row)] for row in rows[1:]]
+    return columns, _with_ends_joined(rows, len(columns), delimiter)
+
+
+def _with_ends_joined(rows: list[list[str]], n_cells: int, delimiter: str) -> list[list[str]]:
+    """Join the cells that a row has too many, where they are the rest of words in the last column.
+
+    A comma elsewhere, as in a number, moves what is behind it: a number is then where other rows
+    have none. Where all rows have too many, it is the names of columns that are too few.
+    """
+    last = n_cells - 1
+    wide = [n for n, row in enumerate(rows) if any(row[n_cells:]) and row[last][:1].isalpha()]
+    kinds = {kind for row in rows if wide and len(row) <= n_cells for kind in _kinds(row)}
+    for n in wide:
+        if kinds and kinds.issuperset(_kinds(rows[n][:last])):
+            rows[n][last:] = [delimiter.join(rows[n][last:])]
+    return rows
+
+
+def _kinds(row: Sequence[str]) -> Iterator[tuple[int, bool]]:
+    """Yield for each filled cell its place, and if it is a number."""
+    for place, cell in enumerate(row):
+        if cell and cell.lower() not in NOT_A_NUMBER:
+            yield place, bool(_ONE_NUMBER.fullmatch(cell.lower()))
 
 
 def first_words(content: bytes) -> set[str]:
@@ -291,7 +313,7 @@ def event_in(row: Mapping[str, str], columns: Sequence[str] = EVENT_COLUMNS) -> 
 def warn_of_weights(
     path: str | PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> None:
-    """Say that a column of weights is not used where it tells rows from others.
+    """Say that a column of weights, or of what is rejected, is not used where it tells rows apart.
 
     What a number in it means nothing says: 0 is the best in HYPO71, and no pick elsewhere.
 

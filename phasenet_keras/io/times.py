@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "NO_TIME",
+    "START_TIMES",
     "TIME_IN_WORDS",
     "TimeUnit",
     "date_time",
@@ -35,6 +36,8 @@ __all__ = [
 EPOCH = datetime(1970, 1, 1)
 # Of records without a time.
 NO_TIME = "1970-01-01"
+# What the time of the first sample is called, in the order in which names are looked for.
+START_TIMES = ("start_time", "starttime", "begin_time", "trace_start_time")
 # A microsecond is a tenth of a sample there.
 MICROSECONDS_UP_TO_HZ = 1e5
 # Seconds since 1970, from 2001 to 2033.
@@ -181,7 +184,8 @@ def step_of_time(text: str) -> float:
         >>> [step_of_time(f"2024-03-01{rest}") for rest in ("", "T10", " 10:05", "T10:05:07.25")]
         [86400.0, 3600.0, 60.0, 0.01]
     """
-    given = _parts_of(text)
+    posix = _POSIX.fullmatch(text.strip())
+    given = {"part": posix[2]} if posix else _parts_of(text)
     if "part" in given:
         return float(10.0 ** -len(given["part"]))
     steps_s = {"second": 1.0, "minute": 60.0, "hour": 3600.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 __all__ = ["counted", "first_of", "free_name", "some"]
 
@@ -35,7 +36,7 @@ def some(names: Iterable[str], most: int = 3) -> str:
         >>> some(["a", "b"]), some("abcd")
         ('a, b', 'a, b, c, …')
     """
-    names = list(names)
+    names = list(islice(names, most + 1))  # of a million the others are not made
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 

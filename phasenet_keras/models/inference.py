@@ -22,10 +22,11 @@ from phasenet_keras.types import ConfigError, MissingExtraError, PhaseNetKerasEr
 if TYPE_CHECKING:
     from phasenet_keras.models.phasenet import PhaseNet
 
-__all__ = ["NetworkThreads", "compile_forward", "engine_for", "load_network"]
+__all__ = ["ANY_ENGINE", "NetworkThreads", "compile_forward", "engine_for", "load_network"]
 
-# What runs a network.
+# What runs a network; what may be asked for.
 ENGINE = choice(("keras", "litert"))
+ANY_ENGINE = choice(("auto", "keras", "litert"))
 
 # Where Linux has graphics cards, NVIDIA's (under Windows, too) and AMD's.
 GPU_DEVICES = ("nvidia[0-9]*", "dxg", "kfd")

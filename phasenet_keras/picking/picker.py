@@ -15,6 +15,7 @@ from phasenet_keras.data.preprocess import MISSING, SAMPLING
 from phasenet_keras.data.settings import number, optional, settled, whole
 from phasenet_keras.io.waveforms import waveforms_of
 from phasenet_keras.models.inference import (
+    ANY_ENGINE,
     NetworkThreads,
     compile_forward,
     engine_for,
@@ -208,7 +209,7 @@ class Picker:
             >>> picker = Picker.from_preset("ncedc", engine="litert")  # doctest: +SKIP
         """
         refuse_unknown(options, OPTIONS, "a Picker")
-        if engine == "auto":
+        if settled("an engine", ANY_ENGINE, engine) == "auto":
             engine = "keras" if options.get("follow") else engine_for(name_or_path)
         net = load_network(name_or_path, engine, channels=channels, adapt=adapt)
         return cls(net, engine=engine, **options)

@@ -19,7 +19,7 @@ from phasenet_keras.io.labels.rows import (
     read_label_table,
 )
 from phasenet_keras.io.obspy_events import NoLabelsError, NoPicksError
-from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.io.record_names import is_dated, shown_names
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.wording import first_of, some
 from phasenet_keras.short_repr import three_digits
@@ -111,8 +111,12 @@ def label_table(labels: Labels) -> LabelTable:
                 f"{', '.join(tables[0].columns)}: give tables with the same columns, or only "
                 "files of times"
             )
+    if len(tables) == 1:
+        return tables[0]
+    names = {path: path.name for path in meant} | shown_names(meant)
     rows = tuple(row for table in tables for row in table.rows)
-    return replace(tables[0], rows=rows, numbers=tables[0].numbers if len(tables) == 1 else ())
+    numbers = tuple(f"{n} of {names[table.path]}" for table in tables for n in table.numbers)
+    return replace(tables[0], path=Path(said_of_files(meant)), rows=rows, numbers=numbers)
 
 
 def scan_arrivals(labels: Labels) -> tuple[list[Arrival], list[str]]:

@@ -28,15 +28,16 @@ from phasenet_keras.io.labels.hdf5_attributes import (
 )
 from phasenet_keras.io.labels.row_columns import (
     ARRIVAL_COLUMNS,
+    DISTANCE_COLUMNS,
     SAMPLE_COLUMNS,
     SPLIT_NAMES,
     TIME_COLUMNS_IN_WORDS,
 )
 from phasenet_keras.io.no_waveforms import MOST_RECORDS, OTHER_SHAPES, check_are_channels
 from phasenet_keras.io.parts import BadRow, Item, Part, blocks
-from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of, said_of_no_rate, says_rate
 from phasenet_keras.io.registry import say
-from phasenet_keras.io.times import NO_TIME, time_in
+from phasenet_keras.io.times import NO_TIME, START_TIMES, time_in
 from phasenet_keras.io.wording import some
 from phasenet_keras.types import FormatError, LabelledWaveform, ShapeError, Waveform
 
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["hdf5_parts", "holds_labels", "records_named", "waveform_named"]
 
 LABELS = {*ARRIVAL_COLUMNS["P"], *ARRIVAL_COLUMNS["S"], INDICES}
-START_TIMES = ("start_time", "begin_time", "trace_start_time")
 CHANNELS = ("channels", "component", "components")
 STATIONS = ("station_id", "station", "station_code", "receiver_code")
 EVENTS = ("event", "event_id", "source_id")
@@ -74,10 +74,10 @@ def hdf5_parts(path: Path) -> list[Part]:
                    else 100 Hz, which is said
     channels       ``channels, component, components``, a list or ``E,N,Z``; else E, N, Z or Z
     station        ``station_id``; ``station`` with ``network``; else the record's name
-    start          ``start_time, begin_time, trace_start_time`` (UTC); else 1970
+    start          ``start_time, starttime, begin_time, trace_start_time`` (UTC); else 1970
     groups         ``event, event_id, source_id``, else the group it is in; ``gather``, ``shot``
     split          ``split``: train, dev or test, or validation and such, as in tables
-    offset         ``offset_m``, ``distance_km``
+    offset         ``offset_m, distance_m``, ``distance_km``
     =============  ==========================================================================
 
     Data are ``(samples, channels)``, or ``(channels, samples)`` where the first length is 3 or
@@ -171,6 +171,7 @@ def _record(file: h5py.File, name: str, source: str, *, needs_labels: bool) -> L
             f"{TIME_COLUMNS_IN_WORDS.partition(' and ')[0]}; and so for S): write it, or give a "
             "table with the record's name in a column fname (--labels)"
         )
+    attributes = _nearest(own, attributes)
     wave = _waveform(name, dataset, attributes, source)
     arrivals = arrivals_in(own, wave)
     if _is_noise(own):
@@ -198,6 +199,7 @@ def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool =
         ShapeError: as `Waveform`.
     """
     dataset, own, attributes = record_named(file, name)
+    attributes = _nearest(own, attributes)
     if not (_is_labelled(own) or _is_record(own, attributes)):
         _layout(dataset, attributes)  # what is of another shape is none, whatever it says
         raise FormatError(
@@ -207,12 +209,21 @@ def waveform_named(file: h5py.File, name: str, source: str, headers_only: bool =
     return _waveform(name, dataset, attributes, source, headers_only)
 
 
+def _nearest(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all attributes but those of groups above that a record says by another name itself."""
+    rates = [*filter(says_rate, attributes)]
+    named = (START_TIMES, CHANNELS, STATIONS, EVENTS, [name for name in rates if name != "dt"])
+    said = [names for names in named if any(texts_of(own.get(name)) for name in names)]
+    hidden = {name for names in said for name in names if name not in own}
+    return {name: value for name, value in attributes.items() if name not in hidden}
+
+
 def _is_record(own: Mapping[str, Any], attributes: Mapping[str, Any]) -> bool:
     """Tell by its attributes if what has no labels is a record."""
-    if rate_of(attributes, partial(number_in, attributes)) is None:
+    if _said_rate(attributes)[0] is None:
         return False
     says_itself = bool({*CHANNELS, *START_TIMES, *STATIONS} & set(own))
-    return says_itself or rate_of(own, partial(number_in, own)) is not None
+    return says_itself or _said_rate(own)[0] is not None
 
 
 def _waveform(
@@ -295,10 +306,26 @@ def _channel_names(attributes: Mapping[str, Any], n_channels: int) -> list[str]:
 
 
 def _rate(attributes: Mapping[str, Any], source: str) -> float:
-    rate = rate_of(attributes, partial(number_in, attributes))
+    rate, has_other_dt = _said_rate(attributes)
     if rate is None:
         say(said_of_no_rate(source, attributes))
+    if has_other_dt:
+        say(
+            f"{source}: dt is no step of {rate:g} Hz, which another attribute says, and is not used"
+        )
     return DEFAULT_RATE_HZ if rate is None else rate
+
+
+def _said_rate(attributes: Mapping[str, Any]) -> tuple[float | None, bool]:
+    """Return the rate that attributes say, and if `dt`, as that of a residual, is none of it."""
+    number = partial(number_in, attributes)
+    try:
+        return rate_of(attributes, number), False
+    except FormatError:
+        rate = rate_of((name for name in attributes if name != "dt"), number)
+        if rate is None:
+            raise
+        return rate, True
 
 
 def _station(attributes: Mapping[str, Any], name: str) -> str:
@@ -317,5 +344,6 @@ def _event(attributes: Mapping[str, Any], name: str) -> str:
 
 def _offset_m(attributes: Mapping[str, Any]) -> float | None:
     distance_km = number_in(attributes, "distance_km")
-    offset_m = number_in(attributes, "offset_m")
-    return offset_m if distance_km is None or offset_m is not None else 1000.0 * distance_km
+    known = [number_in(attributes, name) for name in DISTANCE_COLUMNS]
+    known.append(None if distance_km is None else 1000.0 * distance_km)
+    return next((offset_m for offset_m in known if offset_m is not None), None)

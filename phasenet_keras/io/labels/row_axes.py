@@ -10,27 +10,23 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from phasenet_keras.io.labels.row_columns import AFTER_TRIGGER, FIRST_BREAK, TIME_COLUMNS_S, UNITS_S
-from phasenet_keras.io.rates import DEFAULT_RATE_HZ, rate_of
+from phasenet_keras.io.rates import DEFAULT_RATE_HZ, SAME_RATE, rate_of
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.text_tables import first_cell, number_of
-from phasenet_keras.io.times import exact_time, seconds_after, step_of_time
+from phasenet_keras.io.times import START_TIMES, date_time, seconds_after, step_of_time
 from phasenet_keras.types import FormatError, Waveform
 
 if TYPE_CHECKING:
     from obspy import UTCDateTime
 
-__all__ = ["check_begin", "check_rate", "samples_of_times"]
+__all__ = ["check_begin", "check_rate", "samples_of_times", "time_apart"]
 
 # A time 0 so far from the first sample is said.
 LEAST_OFFSET_SAMPLES = 0.5
-# Rates written with few digits differ by less.
-SAME_RATE = 0.005
 # Of rates and steps in another unit than their column's name says, or none: kHz, ms, us.
 OTHER_UNITS = (1.0, 1e3, 1e6, 1e-3, 1e-6)
 NO_RATE = "; where its file says no rate that is assumed: write it there (sampling_rate)"
-# The time that samples count from, as PhaseNet and SeisBench call it.
-BEGIN_COLUMNS = ("begin_time", "trace_start_time")
 # By how much local times are off.
 TIME_ZONES_S = range(900, 14 * 3600 + 1, 900)
 # Times that others count from.
@@ -69,7 +65,7 @@ def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
     Warns:
         RecordWarning: for the time of a trigger or an origin.
     """
-    begin, apart_s = _time_apart(row, BEGIN_COLUMNS, wave)
+    begin, apart_s = time_apart(row, START_TIMES, wave)
     if apart_s:
         local = "; are those of the table in local time? They should be in UTC"
         raise FormatError(
@@ -77,7 +73,7 @@ def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
             "of the record, or arrivals with date and time (station, phase, time)"
             + (local if round(abs(apart_s)) in TIME_ZONES_S else "")
         )
-    _, apart_s = _time_apart(row, ZERO_COLUMNS, wave)
+    _, apart_s = time_apart(row, ZERO_COLUMNS, wave)
     if apart_s:
         side = "before" if apart_s > 0 else "after"
         say(
@@ -87,20 +83,22 @@ def check_begin(row: Mapping[str, str], wave: Waveform) -> None:
         )
 
 
-def _time_apart(
-    row: Mapping[str, str], columns: Sequence[str], wave: Waveform
+def time_apart(
+    row: Mapping[str, str], columns: Sequence[str], wave: Waveform, sample: float = 0.0
 ) -> tuple[UTCDateTime | None, float]:
-    """Return the time in the first of these columns, and how far it is after the first sample.
+    """Return the time in the first of these columns, and how far it is after a sample, in s.
 
     That is 0 within a sample, or the last digit of the time; and where either has no date.
     """
     cell = first_cell(row, columns)
+    if not cell:  # as in a million rows
+        return None, 0.0
     try:
-        time = exact_time(cell)
+        time = date_time(cell)
     except ValueError:
         return None, 0.0
     least_s = max(1.0 / wave.sampling_rate, step_of_time(cell))
-    apart_s = seconds_after(time, wave.start_time)
+    apart_s = seconds_after(time, wave.start_time) - sample / wave.sampling_rate
     are_dated = is_dated(time) and is_dated(wave.start_time)
     return time, apart_s if are_dated and abs(apart_s) > least_s else 0.0
 

@@ -189,6 +189,7 @@ def _finder_by_name(
         named = by_name.get(name, [])
         return files_by((path.parts[n:-1], path) for path in named for n in range(len(path.parts)))
 
+    @cache
     def find(cell: str) -> tuple[list[Path], str]:
         name = name_in(cell)
         if name.name in told_apart:

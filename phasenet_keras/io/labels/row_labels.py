@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times
+from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.labels.row_axes import check_begin, check_rate, samples_of_times, time_apart
 from phasenet_keras.io.labels.row_columns import (
     AFTER_TRIGGER,
     ARRIVAL_COLUMNS,
@@ -126,8 +127,10 @@ def _merged(first: LabelledWaveform, other: LabelledWaveform) -> LabelledWavefor
             "give each a file of its own (column fname)"
         )
     has_distance = other.waveform.offset_m is not None and first.waveform.offset_m is None
-    wave = other.waveform if has_distance else first.waveform
-    return replace(first, waveform=wave, split=first.split or other.split)
+    if has_distance or (other.split and not first.split):
+        wave = other.waveform if has_distance else first.waveform
+        return replace(first, waveform=wave, split=first.split or other.split)
+    return first
 
 
 def _arrivals(cell: str, column: str, wave: Waveform, what: str) -> tuple[float, ...]:
@@ -153,17 +156,27 @@ def _warn_of_other_columns(
 ) -> None:
     """Say where another column of a row has other arrivals of a phase than the one that counts."""
     for phase, column in columns.items():
-        for name in ARRIVAL_COLUMNS[phase] if phase in arrivals else ():
-            is_unknown = AFTER_TRIGGER in name and wave.zero_time is None
-            if name == column or not row.get(name) or is_unknown:
-                continue
-            try:
-                others = _arrivals(row[name], name, wave, name)
-            except FormatError:  # of no number, or outside of the record
-                others = ()
-            if are_other_arrivals(others, [row[name]], name, arrivals[phase], wave):
-                where = f"columns {column} and {name} of the table"
-                warn_of_other_arrivals(where, column, phase)
+        own = arrivals.get(phase)
+        if own is None:
+            continue
+        named = (name for name in ARRIVAL_COLUMNS[phase] if name != column and row.get(name))
+        others = [name for name in named if _differs(row[name], name, own, wave)]
+        if len(own) == 1:
+            dated = (name for name in COLUMNS[phase] if row.get(name))
+            others += [name for name in dated if time_apart(row, [name], wave, own[0])[1]]
+        for name in others:
+            warn_of_other_arrivals(f"columns {column} and {name} of the table", column, phase)
+
+
+def _differs(cell: str, name: str, arrivals: Sequence[float], wave: Waveform) -> bool:
+    """Tell if a cell has other arrivals, in samples or by time since the first or the trigger."""
+    if AFTER_TRIGGER in name and wave.zero_time is None:
+        return False
+    try:
+        others = _arrivals(cell, name, wave, name)
+    except FormatError:  # of no number, or outside of the record
+        others = ()
+    return are_other_arrivals(others, [cell], name, arrivals, wave)
 
 
 def are_other_arrivals(
@@ -207,7 +220,7 @@ def warn_of_other_arrivals(where: str, counts: str, phase: str) -> None:
     )
 
 
-def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWaveform) -> None:
+def _warn_of_others(number: int | str, record: LabelledWaveform, others: LabelledWaveform) -> None:
     """Say where a row has another split or distance than an earlier one, which counts."""
     words = [
         (f"split {r.split}" if r.split else "", "" if o is None else f"distance {o:g} m")
@@ -222,7 +235,7 @@ def _warn_of_others(number: int, record: LabelledWaveform, others: LabelledWavef
 
 
 def _warn_of_earlier(
-    number: int, record: LabelledWaveform, samples: Mapping[str, Sequence[float]]
+    number: int | str, record: LabelledWaveform, samples: Mapping[str, Sequence[float]]
 ) -> None:
     """Say where a row repeats earlier ones, or it and one of them may be two picks of one onset.
 

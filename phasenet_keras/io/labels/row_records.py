@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from phasenet_keras.io.arrival_formats import COLUMNS
+from phasenet_keras.io.arrival_formats import COLUMNS, LOCATION
 from phasenet_keras.io.instruments import station_id
 from phasenet_keras.io.labels.row_columns import TRACE_COLUMNS, TRACE_IN_FILE
 from phasenet_keras.io.labels.row_order import against_order
@@ -40,10 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["rows_by_codes", "rows_by_record"]
 
 STATION_COLUMNS = ("station_id", "station", "station_code", "seed_id")
-LOCATION_COLUMNS = ("location", "location_code")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")
-# Of SEED, as `name_key` leaves it; a column of that name may hold words, such as names of places.
-_LOCATION = re.compile(r"(?!NA)[A-Z\d]{1,2}")
 
 
 def rows_by_record(
@@ -195,7 +191,7 @@ def rows_by_codes(
 
 def _codes_in(row: Mapping[str, str]) -> dict[str, str]:
     """Return what a row says of its record, by part of a SEED id."""
-    columns = (COLUMNS["network"], COLUMNS["station"], LOCATION_COLUMNS, CHANNEL_COLUMNS)
+    columns = (COLUMNS["network"], COLUMNS["station"], COLUMNS["location"], CHANNEL_COLUMNS)
     found = {part: first_cell(row, names) for part, names in zip(CODES, columns, strict=True)}
     parts = found["station"].split(".")
     if 2 <= len(parts) <= len(CODES):
@@ -226,7 +222,7 @@ def _contradicts(wanted: Mapping[str, str], own: Mapping[str, str]) -> bool:
     other_network = own.get("network", "").upper() not in ("", network)
     other_location = name_key(own.get("location", "")).upper() not in ("", location)
     return (other_network and bool(network) and network.lower() not in NOT_A_NUMBER) or (
-        other_location and _LOCATION.fullmatch(location) is not None
+        other_location and LOCATION.fullmatch(location) is not None
     )
 
 

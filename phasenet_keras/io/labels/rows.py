@@ -48,8 +48,9 @@ __all__ = [
     "read_label_table",
 ]
 
-# Cells by column of rows, with the row's number in its table from 1, empty rows counted.
-Rows = list[tuple[int, Mapping[str, str]]]
+# Cells by column of rows, with the row's number in its file from 1, empty rows counted; where there
+# are several files it is followed by the name, "3 of a.csv".
+Rows = list[tuple[int | str, Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ class LabelTable:
     """A table of labels, all cells text.
 
     Attributes:
-        path: of its file.
+        path: of its file, or how messages call several.
         rows: cells by lower-case column name; without the header.
         columns: names, lower case.
         phase_column: of a table of one arrival a row.
-        numbers: of the rows in the file, where empty ones count, too; none: they count from 1.
+        numbers: as in `Rows`; none: they count from 1.
         column_of_p: of such a table without a column of phases; its arrivals are P.
     """
 
@@ -69,7 +70,7 @@ class LabelTable:
     rows: tuple[Mapping[str, str], ...]
     columns: tuple[str, ...]
     phase_column: str | None = None
-    numbers: tuple[int, ...] = ()
+    numbers: tuple[int | str, ...] = ()
     column_of_p: str | None = None
 
     def numbered(self, rows: Iterable[Mapping[str, str]]) -> Rows:

@@ -138,7 +138,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     """
     if not arrivals:
         raise FormatError(f"{where} holds no arrivals: give a file of some")
-    arrivals = _of_sensors(scan.spans, arrivals)
+    arrivals = _of_sensors(scan.spans, _with_networks(scan.spans, arrivals, where))
     _refuse_ambiguous(scan.spans, arrivals, where)
     others = unmatched_arrivals(scan.spans, arrivals)
     if len(others) == len(arrivals):
@@ -165,6 +165,30 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         own = {path: names[path] for path in files}
         parts.append(partial(_read, scan, own, of_group))
     return parts
+
+
+def _with_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: str) -> list[Arrival]:
+    """Take network and station in one word (hypoDD's NZWEL) apart, where one station is called so.
+
+    Warns:
+        RecordWarning: if there are such.
+    """
+    there = {codes_of(span.station) for span in spans}
+    words: dict[str, set[tuple[str, str]]] = {}
+    for network, station in there:
+        for sign in ("", "_", "-") if network else ():
+            words.setdefault(f"{network}{sign}{station}", set()).add((network, station))
+    stations = {station for _, station in there}
+    own = {w: [*of] for w, of in words.items() if len(of) == 1 and w not in stations}
+    found = []
+    for arrival in arrivals:
+        for network, station in own.get(arrival.station, ()) if not arrival.network else ():
+            arrival = replace(arrival, network=network, station=station)
+        found.append(arrival)
+    if taken := {a.station for a in arrivals if not a.network} & own.keys():
+        said = some(f"{word} for {'.'.join(own[word][0])}" for word in sorted(taken))
+        say(f"{where}: codes of network and station in one word are taken for these: {said}")
+    return found
 
 
 def _of_sensors(spans: Iterable[Span], arrivals: Iterable[Arrival]) -> list[Arrival]:
