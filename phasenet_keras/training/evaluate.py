@@ -17,6 +17,7 @@ import numpy as np
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import span_text
+from phasenet_keras.picking.table_picker import TablePicker
 from phasenet_keras.training.checks_data import name_of, unknown_labels
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.matching import RULES, Tolerance, tolerance_of
@@ -52,7 +53,7 @@ FAR_FACTOR = 2.0
 
 
 def evaluate(
-    picker: Picker,
+    picker: Picker | TablePicker,
     records: Sequence[LabelledWaveform],
     *,
     rule: str = "phasenet",
@@ -71,7 +72,7 @@ def evaluate(
     labelled in it.
 
     Args:
-        picker: with the thresholds to be scored.
+        picker: with the thresholds to be scored; a `TablePicker` has those of a table.
         records: with labels in samples of their own sampling rate; a generator is listed first.
         rule: a name in `RULES`.
         tolerance_s: greatest residual of a match in seconds, in place of the rule's; residual
@@ -142,7 +143,7 @@ def choose_thresholds(
 
 
 def pick_records(
-    picker: Picker,
+    picker: Picker | TablePicker,
     records: Sequence[LabelledWaveform],
     *,
     lowest: float | None = None,
@@ -261,8 +262,10 @@ def _check_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) ->
         say(unknown)
 
 
-def far_rates(picker: Picker, records: Sequence[LabelledWaveform]) -> str:
+def far_rates(picker: Picker | TablePicker, records: Sequence[LabelledWaveform]) -> str:
     """Say that records were resampled to far another rate; empty where none were."""
+    if isinstance(picker, TablePicker):
+        return ""
     own = picker.preset.sampling_rate
     rates = sorted({record.waveform.sampling_rate for record in records})
     far = [rate for rate in rates if not own / FAR_FACTOR <= rate <= own * FAR_FACTOR]

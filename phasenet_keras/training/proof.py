@@ -1,9 +1,10 @@
 """Before and after: what a parent and the network made of it find in records that neither saw.
 
 "Before" is all that one has without training: the parent both ways, the shipped preset that `pick`
-takes for such records, the parent's picks moved by a constant time, where the labels are of
-another definition, and the labels of neighbouring records, where these alone tell more than any of
-the others. What a network gains over that is what training was good for.
+takes for such records, the picks that one used so far, each of these moved by a constant time,
+where the labels are of another definition, and the labels of neighbouring records, where these
+alone tell more than any of the others. What a network gains over that is what training was good
+for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from phasenet_keras.io.times import residual_unit
 from phasenet_keras.models.preset_places import list_presets
 from phasenet_keras.picking.default_preset import default_preset
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.picking.table_picker import TablePicker
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.doctor import Finding
@@ -27,6 +29,7 @@ from phasenet_keras.training.evaluate import pick_records, score_picked
 from phasenet_keras.training.label_offset import label_offsets, moved
 from phasenet_keras.training.matching import Tolerance, tolerance_of
 from phasenet_keras.training.neighbours import LEAST_BESIDE, NEIGHBOURS, foretold
+from phasenet_keras.training.own_picks import lost_to_table
 from phasenet_keras.training.picked import PickedRecord, matches_of
 from phasenet_keras.training.score_table import markdown_table
 from phasenet_keras.training.scores import PhaseScores, RecordMatches, mean_f1
@@ -59,9 +62,10 @@ NO_WAVEFORM = (
     f"'{NEIGHBOURS}' looks at no waveform: straight lines through the labels learnt from, in the "
     "order of the records' names"
 )
-Whose = Literal["parent", "preset", "neighbours", "ours"]
+BEFORE = ("parent", "preset", "table")
+Whose = Literal["parent", "preset", "table", "neighbours", "ours"]
 # The name of a way to pick, whose it is, and what picks.
-NamedPicker = tuple[str, Whose, Picker]
+NamedPicker = tuple[str, Whose, Picker | TablePicker]
 # Records of a rate so many times the parent's are not shown resampled: nothing is left of them.
 FARTHEST = 50
 # A smaller mean F1 than this is no reason to begin with another preset.
@@ -74,8 +78,8 @@ class Way(ShortRepr):
 
     Attributes:
         name: what it is called.
-        whose: the parent's, those of the preset that `pick` takes, of neighbouring labels, or of
-            the network that came of the parent.
+        whose: the parent's, those of the preset that `pick` takes, of a table of picks, of
+            neighbouring labels, or of the network that came of the parent.
         scores: by phase; of the phases that are known in some record.
         matches: of each record, by phase; of the phases that have labels.
         shift: by how much its picks are moved in time, in words; empty where they are not.
@@ -94,7 +98,12 @@ class Way(ShortRepr):
 
     def over(self, other: Way) -> tuple[Difference, ...]:
         """Return how much higher its F1 is than another's."""
-        return tuple(f1_difference(p, self.matches[p], m) for p, m in other.matches.items())
+        pairs = ((p, self.matches[p], m) for p, m in other.matches.items() if p in self.matches)
+        return tuple(f1_difference(*pair) for pair in pairs)
+
+    def f1_beside(self, other: Way) -> float:
+        """Return the mean of the phases that another has, too: a table may have P alone."""
+        return mean_f1({p: score for p, score in self.scores.items() if p in other.scores}, 0.0)
 
 
 @dataclass(frozen=True)
@@ -152,7 +161,7 @@ class Proof:
     def _is_unsure(self) -> bool:
         """Whether what the kept network has over the best that there was before may be chance."""
         ours = self._ours
-        before = [way for way in self.ways if way.whose in ("parent", "preset") and way.matches]
+        before = [way for way in self.ways if way.whose in BEFORE and way.matches]
         if not (ours and self.is_kept and before):
             return False
         return not all(one.is_sure for one in ours.over(max(before, key=lambda way: way.f1)))
@@ -165,11 +174,13 @@ class Proof:
         """
         ours = self._ours
         of_parent = [way for way in self.ways if way.whose == "parent"]
-        if ours is None or not of_parent:
-            return ()
+        plain = max((w for w in of_parent if not w.shift), key=lambda w: w.f1, default=None)
+        held = "the trained network" if self.is_kept else "the parent, which is kept"
+        found = lost_to_table(ours if self.is_kept else plain, self.ways, held, self.advice)
+        if ours is None or plain is None:
+            return tuple(found)
         best = max(of_parent, key=lambda way: way.f1)
-        plain_f1 = max(way.f1 for way in of_parent if not way.shift)
-        found = []
+        plain_f1 = plain.f1
         if self.is_kept and ours.f1 < best.f1:
             found.append(self._lost_to(best, ours, was_validated))
         elif not self.is_kept and ours.f1 > plain_f1:
@@ -186,7 +197,6 @@ class Proof:
                 found.append(Finding("neighbours say as much", text))
         for way in self.ways:
             if way.whose == "preset" and not way.shift and way.f1 > kept_f1 + WORTH_CHANGING:
-                held = "the trained network" if self.is_kept else "the parent, which is kept"
                 text = (
                     f"'{way.name}' as it is, which `pick` takes for such records when none is "
                     f"named, finds more in the test records than {held} (mean F1 {way.f1:.3f}, "
@@ -225,6 +235,7 @@ def before_and_after(
     *,
     is_kept: bool = True,
     known: Sequence[LabelledWaveform] = (),
+    tables: Sequence[TablePicker] = (),
 ) -> Proof:
     """Score a parent and the network that came of it on the same records.
 
@@ -240,13 +251,16 @@ def before_and_after(
         is_kept: False says that ``trained`` was not kept.
         known: records that were learnt from, which say if picks and labels are a constant time
             apart.
+        tables: picks that one used so far, looked up for ``records`` and ``known``.
     """
     if not records:
         return Proof()
     tolerance = tolerance_of(tolerance_samples=tolerance_samples)
     pickers = [*_ways_of(parent, records), *_of_itself(parent, records)]
+    pickers += [(table.name, "table", table) for table in tables if table.finds_any(records)]
     ways, left_out = _scored(pickers, records, known, tolerance)
     remarks = [LONE] * is_lone(records, drawn_groups(records))
+    remarks += [table.said_of(records) for table in tables]
     thresholds = dict.fromkeys(parent.config.phases[1:], 1.0)
     beside = _way(NEIGHBOURS, "neighbours", foretold(records, known), thresholds, tolerance)
     if beside.f1 > max([LEAST_BESIDE, *(way.f1 for way in ways)]):
@@ -348,7 +362,7 @@ def _of_itself(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> list[Na
 
 
 def _shifts(
-    picker: Picker, known: Sequence[LabelledWaveform], tolerance: Tolerance
+    picker: Picker | TablePicker, known: Sequence[LabelledWaveform], tolerance: Tolerance
 ) -> dict[str, float]:
     """Return by how much picks are to be moved to fit labels, in seconds by phase."""
     if not known:

@@ -62,7 +62,7 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Trace
 
-__all__ = ["FileRows", "rows_by_files"]
+__all__ = ["FileRows", "check_order", "rows_by_files"]
 
 
 @dataclass(eq=False)
@@ -134,7 +134,7 @@ def rows_by_files(table: LabelTable, paths: Sequence[Path], selection: Selection
             f"stations; there are {len(paths)} files: name them in the table, or give as many. Of "
             f"its columns are {said_of_columns(table.columns)}"
         )
-    _check_order(table, rows, paths)
+    check_order(table, rows, paths)
     return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
 
 
@@ -359,7 +359,7 @@ def _warn_of_unused(paths: Sequence[Path], groups: Sequence[FileRows]) -> None:
         say(f"{len(unused)} files have no row and are left out: {some(unused)}")
 
 
-def _check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
+def check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
     """Refuse rows whose order may not be that of the files; say that it is taken to be."""
     column = against_order([row for _, row in rows], [path.stem for path in paths])
     if column:

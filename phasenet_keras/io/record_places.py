@@ -1,0 +1,94 @@
+"""What the rows of a table of picks call the records of a data set, and which these are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from phasenet_keras.io.dataset_table import NOT_IN_NAMES
+from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.types import LabelledWaveform
+
+__all__ = ["TRACE_NAME", "Places", "places_of"]
+
+# A trace of a gather: its file, its shot where that holds several, and its number.
+TRACE_NAME = re.compile(r"(?P<file>.+?)(?:-(?P<shot>\d{4,}))?-(?P<trace>\d{4,})")
+Numbers = tuple[int, ...]
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where records are found.
+
+    Attributes:
+        records: of one data set.
+        by_name: numbers of records by what names them.
+        by_file: the same by what names the files that they came from.
+        order: the names of all records of the data set.
+    """
+
+    records: Sequence[LabelledWaveform]
+    by_name: Mapping[str, Numbers]
+    by_file: Mapping[str, Numbers]
+    order: Sequence[str]
+
+    def named(self, cell: str) -> Numbers:
+        """Return the records that a cell names; none where it names none."""
+        places = (self.by_name, self.by_file) if cell else ()
+        return next((by[key] for by in places for key in _keys(cell) if key in by), ())
+
+    def grouped(self, rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[Numbers, bool, list[Row]]]:
+        """Yield rows by the records that may be theirs, and if a cell names these: else it is any.
+
+        Where cells name records, one that names none is of no record that only names tell apart.
+        """
+        named = [(self.named(cell), cell, row) for cell, row in rows]
+        everything = tuple(range(len(self.records)))
+        dated = tuple(n for n in everything if is_dated(self.records[n].waveform.start_time))
+        others = dated if any(numbers for numbers, _, _ in named) else everything
+        groups: dict[tuple[Numbers, bool], list[Row]] = {}
+        for numbers, cell, row in named:
+            key = numbers or (others if cell else everything)
+            groups.setdefault((key, bool(numbers)), []).append(row)
+        yield from ((*key, of_group) for key, of_group in groups.items())
+
+
+def places_of(records: Sequence[LabelledWaveform], files: Mapping[str, str]) -> Places:
+    """Return where records are found; files are those of all of the data set, by record's name."""
+    by_name: dict[str, list[int]] = {}
+    by_file: dict[str, list[int]] = {}
+    for number, record in enumerate(records):
+        # A number is no name to SeisBench.
+        for key in {record.name, record.name.removeprefix("record_")} - {""}:
+            by_name.setdefault(key, []).append(number)
+        trace = TRACE_NAME.fullmatch(record.name)
+        for key in {*_keys(files.get(record.name, "")), *([trace["file"]] if trace else [])}:
+            by_file.setdefault(key, []).append(number)
+    order = [*files] or [record.name for record in records]
+    return Places(records, _settled(by_name), _settled(by_file), order)
+
+
+def _settled(by: Mapping[str, Sequence[int]]) -> dict[str, Numbers]:
+    return {key: tuple(numbers) for key, numbers in by.items()}
+
+
+def _keys(name: str) -> Iterator[str]:
+    """Yield what a file's or a record's name may be in a data set, the longest first.
+
+    That is with its folders and without, with its ending and without; ``a.h5/quake/A`` also as the
+    record of one of several files.
+
+    Example:
+        >>> list(_keys("ev1/data.sac"))
+        ['ev1_data.sac', 'ev1_data', 'ev1.data.sac', 'data.sac', 'data']
+    """
+    parts = PurePosixPath(name.replace("\\", "/").strip("/ ")).parts
+    tails = [NOT_IN_NAMES.sub("_", "_".join(parts[n:])) for n in range(len(parts))]
+    for part, tail, rest in zip(parts, tails, [*tails[1:], ""], strict=False):
+        yield from dict.fromkeys((tail, PurePosixPath(tail).stem))
+        if rest:
+            yield f"{PurePosixPath(part).stem}.{rest}"
