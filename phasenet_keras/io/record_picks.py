@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -15,7 +15,9 @@ from pathlib import Path
 from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival, Span, numbers_inside
 from phasenet_keras.io.labels.files import Labels, label_files, said_of_files, scan_arrivals
+from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS_IN_WORDS, TIME_COLUMNS_IN_WORDS
 from phasenet_keras.io.labels.timed import of_sensors, refuse_ambiguous
+from phasenet_keras.io.obspy_events import NoLabelsError
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.record_places import Places, places_of
 from phasenet_keras.io.record_samples import picks_in_samples, sample_table
@@ -44,15 +46,15 @@ class RecordPicks:
     phases: set[str] = field(default_factory=set)
     n_given: int = 0
     n_found: int = 0
-    called: Sequence[str] = ()
+    called: Iterable[str] = ()
     bad: Sequence[str] = ()
 
     @property
     def text(self) -> str:
         """How many picks and records found each other."""
         n_records = sum(map(bool, self.picks))
-        of_records = f"{n_records} of {counted(len(self.picks), 'record')}"
-        return f"{self.n_found} of {counted(self.n_given, 'pick')} are in {of_records}"
+        of_records = f"{n_records} of {len(self.picks)} records"
+        return f"{self.n_found} of {self.n_given} picks are in {of_records}"
 
 
 def picks_of_records(
@@ -83,7 +85,7 @@ def picks_of_records(
         ...     _ = path.write_text("fname,itp\ng1.txt,120\n")
         ...     found = picks_of_records(path, [LabelledWaveform(wave, {}, "g1")])
         >>> found.picks[0][0].time, found.text
-        (UTCDateTime(1970, 1, 1, 0, 0, 1, 200000), '1 of 1 pick are in 1 of 1 record')
+        (UTCDateTime(1970, 1, 1, 0, 0, 1, 200000), '1 of 1 picks are in 1 of 1 records')
     """
     files = label_files(table)
     where = said_of_files(files)
@@ -119,11 +121,18 @@ def _said_of_none(found: RecordPicks, records: Sequence[LabelledWaveform], where
 
 def _by_time(places: Places, table: Labels, where: str) -> RecordPicks:
     """Find the records of picks by time."""
-    arrivals, bad = scan_arrivals(table)
+    try:
+        arrivals, bad = scan_arrivals(table)
+    except NoLabelsError as error:
+        raise FormatError(
+            f"{error}. Or a table with a column of picks in samples ({SAMPLE_COLUMNS_IN_WORDS}) "
+            f"or by time since the first sample ({TIME_COLUMNS_IN_WORDS}), and of files (fname)"
+        ) from error
     records = places.records
     picks: list[list[Pick]] = [[] for _ in records]
     n_found = 0
-    for numbers, is_named, of_group in places.grouped((one.file, one) for one in arrivals):
+    rows = [(arrival.file, arrival) for arrival in arrivals]
+    for numbers, is_named, of_group in places.grouped(rows, have_times=True):
         spans = [_span(records[number]) for number in numbers]
         if is_named and len(spans) == 1:
             of_group = [_of_record(arrival, spans[0]) for arrival in of_group]
@@ -132,10 +141,12 @@ def _by_time(places: Places, table: Labels, where: str) -> RecordPicks:
         used = set()
         for number, inside in zip(numbers, numbers_inside(spans, of_group), strict=True):
             used |= inside
-            picks[number] += [_pick(records[number].waveform, of_group[n]) for n in inside]
+            # Of two events one pick may be, or of two rows.
+            once = {(of_group[n].phase, of_group[n].time.ns): of_group[n] for n in sorted(inside)}
+            picks[number] += [_pick(records[number].waveform, one) for one in once.values()]
         n_found += len(used)
     phases = {arrival.phase for arrival in arrivals}
-    return RecordPicks(picks, phases, len(arrivals), n_found, [*map(_called, arrivals)], bad)
+    return RecordPicks(picks, phases, len(arrivals), n_found, map(_called, arrivals), bad)
 
 
 def _span(record: LabelledWaveform) -> Span:

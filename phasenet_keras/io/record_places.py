@@ -41,19 +41,24 @@ class Places:
         places = (self.by_name, self.by_file) if cell else ()
         return next((by[key] for by in places for key in _keys(cell) if key in by), ())
 
-    def grouped(self, rows: Iterable[tuple[str, Row]]) -> Iterator[tuple[Numbers, bool, list[Row]]]:
-        """Yield rows by the records that may be theirs, and if a cell names these: else it is any.
+    def grouped(
+        self, rows: Iterable[tuple[str, Row]], *, have_times: bool
+    ) -> Iterator[tuple[Numbers, bool, list[Row]]]:
+        """Yield rows by the records that may be theirs, and if a cell names these.
 
-        Where cells name records, one that names none is of no record that only names tell apart.
+        A row without a name may be of any. One whose name is not known is of none, but its time
+        tells: of any record with a date, or where no cell names a record, of any.
         """
-        named = [(self.named(cell), cell, row) for cell, row in rows]
+        rows = list(rows)
+        known = {cell: self.named(cell) for cell, _ in rows}
         everything = tuple(range(len(self.records)))
         dated = tuple(n for n in everything if is_dated(self.records[n].waveform.start_time))
-        others = dated if any(numbers for numbers, _, _ in named) else everything
+        others = dated if any(known.values()) else everything
+        others = others if have_times else ()
         groups: dict[tuple[Numbers, bool], list[Row]] = {}
-        for numbers, cell, row in named:
-            key = numbers or (others if cell else everything)
-            groups.setdefault((key, bool(numbers)), []).append(row)
+        for cell, row in rows:
+            key = known[cell] or (others if cell else everything)
+            groups.setdefault((key, bool(known[cell])), []).append(row)
         yield from ((*key, of_group) for key, of_group in groups.items())
 
 

@@ -98,7 +98,8 @@ def picks_in_samples(table: LabelTable, places: Places, dataset: Path) -> Found:
         check_order(table, rows, [*map(Path, places.order)])
         names = [*places.order]
     picks: list[list[Pick]] = [[] for _ in places.records]
-    for numbers, is_named, of_group in places.grouped(zip(names, rows, strict=True)):
+    named = zip(names, rows, strict=True)
+    for numbers, is_named, of_group in places.grouped(named, have_times=False):
         records = [places.records[number] for number in numbers]
         by_place, others = {0: of_group}, list[BadRow]()
         if not is_named or len(numbers) > 1:

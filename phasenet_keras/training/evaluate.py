@@ -102,8 +102,11 @@ def evaluate(
     records = list(check_records(records))
     if not records:
         raise ConfigError("there are no records to evaluate")
-    _check_phases(records, [*picker.thresholds])
-    for text in filter(None, (far_rates(picker, records), wide_tolerance(tolerance, records))):
+    unknown = _unknown_phases(records, [*picker.thresholds])
+    about = picker.said_of(records) if isinstance(picker, TablePicker) else unknown
+    for text in filter(
+        None, (about, far_rates(picker, records), wide_tolerance(tolerance, records))
+    ):
         say(text)
     noise = [_without_arrivals(record, picker.thresholds) for record in noise_records]
     picked = pick_records(picker, [*records, *noise], on_record=on_record)
@@ -253,13 +256,12 @@ def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) ->
     )
 
 
-def _check_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> None:
-    """Say what labels are not scored; refuse where there are such alone."""
+def _unknown_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> str:
+    """Return what labels are not scored, in words; refuse where there are such alone."""
     unknown = unknown_labels(records, phases)
     if unknown and not any(phase in record.arrivals for record in records for phase in phases):
         raise ConfigError(f"no record has labels of {' or '.join(phases)}: {unknown}")
-    if unknown:
-        say(unknown)
+    return unknown
 
 
 def far_rates(picker: Picker | TablePicker, records: Sequence[LabelledWaveform]) -> str:

@@ -31,7 +31,7 @@ def lost_to_table(kept: Way | None, ways: Sequence[Way], who: str, advice: str) 
         return []
     gains = kept.over(best)
     is_worse = any(one.is_sure and one.f1 < 0 for one in gains)
-    moved = f", moved by a constant time ({best.shift})," if best.shift else ""
+    moved = f" ({best.shift})" if best.shift else ""
     remedy = (
         "keep to these picks, and label more records" if is_worse else "too few records to tell"
     )
