@@ -547,3 +547,22 @@ def test_tables_that_cannot_be_scored_are_refused_before_any_work(parent, tmp_pa
     assert main([*command, "--baseline", own, "--all-records"]) == 2
     assert "of which --all-records leaves none" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["ev{}.A.BHZ.sac", "/d/ev{}.A.BHN.sac", "ev{}.A.BH*.sac", "ev{}.A"]
+)
+def test_a_record_of_a_file_a_channel_is_known_by_each_of_these(name, tmp_path):
+    (tmp_path / "raw").mkdir()
+    for n in range(3):
+        for code in ("BHE", "BHN", "BHZ"):
+            header = {"network": "XX", "station": "A", "channel": code, "starttime": T0 + 600 * n}
+            trace = Trace(noise(n)[:, 0], {**header, "sampling_rate": 100.0})
+            trace.write(str(tmp_path / "raw" / f"ev{n}.A.{code}.sac"), "SAC")
+    rows = "".join(f"ev{n}.A.BHZ.sac,100\n" for n in range(3))
+    labels = written(tmp_path / "labels.csv", f"fname,itp\n{rows}")
+    prepare(tmp_path / "raw", tmp_path / "set", labels, PrepareSettings(split_by="block"))
+    records = read_dataset(tmp_path / "set")
+    table = written(tmp_path / "p.csv", f"fname,itp\n{name.format(1)},50\n{name.format(7)},60\n")
+    found = picks_of_records(table, records, tmp_path / "set")
+    assert samples_of(found) == [{}, {"P": [50]}, {}]

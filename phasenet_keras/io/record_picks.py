@@ -19,7 +19,7 @@ from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS_IN_WORDS, TIME_C
 from phasenet_keras.io.labels.timed import of_sensors, refuse_ambiguous
 from phasenet_keras.io.obspy_events import NoLabelsError
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.record_places import Places, places_of
+from phasenet_keras.io.record_places import Places, places_of_records
 from phasenet_keras.io.record_samples import picks_in_samples, sample_table
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.seisbench import source_files
@@ -89,7 +89,7 @@ def picks_of_records(
     """
     files = label_files(table)
     where = said_of_files(files)
-    places = places_of(records, {} if dataset is None else source_files(dataset))
+    places = places_of_records(records, {} if dataset is None else source_files(dataset))
     if (of_samples := sample_table(files[0], table)) is None:
         found = _by_time(places, table, where)
     else:

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from phasenet_keras.io.dataset_table import NOT_IN_NAMES
-from phasenet_keras.io.record_names import is_dated
+from phasenet_keras.io.record_names import is_dated, places_of
 from phasenet_keras.types import LabelledWaveform
 
-__all__ = ["TRACE_NAME", "Places", "places_of"]
+__all__ = ["TRACE_NAME", "Places", "places_of_records"]
 
 # A trace of a gather: its file, its shot where that holds several, and its number.
 TRACE_NAME = re.compile(r"(?P<file>.+?)(?:-(?P<shot>\d{4,}))?-(?P<trace>\d{4,})")
@@ -38,8 +38,9 @@ class Places:
 
     def named(self, cell: str) -> Numbers:
         """Return the records that a cell names; none where it names none."""
-        places = (self.by_name, self.by_file) if cell else ()
-        return next((by[key] for by in places for key in _keys(cell) if key in by), ())
+        files = [*_keys(cell), *_channel_keys(cell)]
+        places = ((self.by_name, _keys(cell)), (self.by_file, files))
+        return next((by[key] for by, keys in places for key in keys if key in by), ())
 
     def grouped(
         self, rows: Iterable[tuple[str, Row]], *, have_times: bool
@@ -62,7 +63,7 @@ class Places:
         yield from ((*key, of_group) for key, of_group in groups.items())
 
 
-def places_of(records: Sequence[LabelledWaveform], files: Mapping[str, str]) -> Places:
+def places_of_records(records: Sequence[LabelledWaveform], files: Mapping[str, str]) -> Places:
     """Return where records are found; files are those of all of the data set, by record's name."""
     by_name: dict[str, list[int]] = {}
     by_file: dict[str, list[int]] = {}
@@ -70,8 +71,9 @@ def places_of(records: Sequence[LabelledWaveform], files: Mapping[str, str]) -> 
         # A number is no name to SeisBench.
         for key in {record.name, record.name.removeprefix("record_")} - {""}:
             by_name.setdefault(key, []).append(number)
-        trace = TRACE_NAME.fullmatch(record.name)
-        for key in {*_keys(files.get(record.name, "")), *([trace["file"]] if trace else [])}:
+        trace, file = TRACE_NAME.fullmatch(record.name), files.get(record.name, "")
+        of_trace = [trace["file"]] if trace else []
+        for key in {*_keys(file), *_channel_keys(file, are_all=True), *of_trace}:
             by_file.setdefault(key, []).append(number)
     order = [*files] or [record.name for record in records]
     return Places(records, _settled(by_name), _settled(by_file), order)
@@ -97,3 +99,21 @@ def _keys(name: str) -> Iterator[str]:
         yield from dict.fromkeys((tail, PurePosixPath(tail).stem))
         if rest:
             yield f"{PurePosixPath(part).stem}.{rest}"
+
+
+def _channel_keys(name: str, *, are_all: bool = False) -> Iterator[str]:
+    """Yield what the names of files have in common that hold the channels of one record.
+
+    Args:
+        name: of one of them.
+        are_all: also what else a table may call them.
+
+    Example:
+        >>> list(_channel_keys("q1.A.BHZ.sac"))
+        ['q1.A.BH*.sac']
+    """
+    for before, prefix, mark, after in places_of(PurePosixPath(name).name):
+        yield f"{before}{prefix}{mark}{after}"
+        if are_all:
+            yield from (f"{before}{prefix}{sign}{after}" for sign in "*?")
+            yield from filter(None, (before[:-1], f"{before}{prefix}".rstrip("._-")))

@@ -62,7 +62,8 @@ NO_WAVEFORM = (
     f"'{NEIGHBOURS}' looks at no waveform: straight lines through the labels learnt from, in the "
     "order of the records' names"
 )
-BEFORE = ("parent", "preset", "table")
+# What a network is to beat: a table may have fewer phases than networks.
+BEFORE = (("parent", "preset"), ("table",))
 Whose = Literal["parent", "preset", "table", "neighbours", "ours"]
 # The name of a way to pick, whose it is, and what picks.
 NamedPicker = tuple[str, Whose, Picker | TablePicker]
@@ -161,10 +162,11 @@ class Proof:
     def _is_unsure(self) -> bool:
         """Whether what the kept network has over the best that there was before may be chance."""
         ours = self._ours
-        before = [way for way in self.ways if way.whose in BEFORE and way.matches]
-        if not (ours and self.is_kept and before):
+        if not (ours and self.is_kept):
             return False
-        return not all(one.is_sure for one in ours.over(max(before, key=lambda way: way.f1)))
+        before = ([w for w in self.ways if w.whose in of and w.matches] for of in BEFORE)
+        best = (max(ways, key=lambda way: way.f1) for ways in before if ways)
+        return not all(one.is_sure for way in best for one in ours.over(way))
 
     def findings(self, *, was_validated: bool = True) -> tuple[Finding, ...]:
         """Say what these records say against what was kept.
