@@ -10,6 +10,7 @@ import numpy as np
 
 from phasenet_keras.data.settings import checked_items, checked_table
 from phasenet_keras.io.times import residual_unit, seconds_after, unit_of_span
+from phasenet_keras.picking.table_picker import TablePicker
 from phasenet_keras.plot import View, draw_channels, draw_probabilities
 from phasenet_keras.plot_style import color_of, plain, shortened, tolerance_text, without_offsets
 from phasenet_keras.training.checks_data import name_of
@@ -17,7 +18,7 @@ from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.picked import RecordErrors
 from phasenet_keras.training.score_table import mean_and_std, unit_of_scores
 from phasenet_keras.training.scores import PhaseScores, ScoreCurve
-from phasenet_keras.types import ConfigError
+from phasenet_keras.types import Annotation, ConfigError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -163,9 +164,13 @@ def plot_curves(curves: Mapping[str, ScoreCurve], scores: Mapping[str, PhaseScor
 
 
 def plot_worst(
-    errors: Sequence[RecordErrors], scores: Mapping[str, PhaseScores], picker: Picker
+    errors: Sequence[RecordErrors],
+    scores: Mapping[str, PhaseScores],
+    picker: Picker | TablePicker,
 ) -> Figure:
     """Draw records with their probabilities, labels and picks, two panels each.
+
+    Picks of a table have no probabilities between them: there is one panel.
 
     Args:
         errors: of `phasenet_keras.training.picked.worst_records`; one or more.
@@ -189,22 +194,21 @@ def plot_worst(
     n_columns = 2 if len(errors) > 1 else 1
     n_rows = -(-len(errors) // n_columns)
     figure: Figure = Figure(figsize=(6.4 * n_columns, 3.0 * n_rows + 0.5), layout="constrained")
+    annotate = None if isinstance(picker, TablePicker) else picker.annotate
+    heights = (3, 2) if annotate else (1,)
     parts: Any = figure.subfigures(n_rows, n_columns, squeeze=False).ravel()
     for part, error in zip(parts, errors, strict=False):
-        axes = part.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        axes = part.subplots(len(heights), 1, sharex=True, height_ratios=heights, squeeze=False)
+        axes = axes.ravel()
         view = _view(error, scores)
         draw_channels(axes[0], error.picked.record.waveform, view)
-        draw_probabilities(axes[1], picker.annotate(error.picked.record.waveform), view, scores)
-        for threshold in {score.threshold for score in scores.values()}:
-            axes[1].axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
-        axes[1].set_ylabel("probability", fontsize=8)
-        axes[1].tick_params(labelsize=8)
-        axes[1].spines[["top", "right"]].set_visible(False)
+        if annotate:
+            _draw_probabilities(axes[1], annotate(error.picked.record.waveform), view, scores)
         _draw_arrivals(axes, error, scores, view)
         name = shortened(name_of(error.picked.record), MAX_NAME)
         axes[0].set_title(plain(f"{name}: {error.text}"), fontsize=9, loc="left", pad=9)
-        axes[1].set_xlabel(view.label, fontsize=8)
-        axes[1].set_xlim(*view.limits)
+        axes[-1].set_xlabel(view.label, fontsize=8)
+        axes[-1].set_xlim(*view.limits)
     styles: list[Line2D] = []
     for phase in scores:
         color = color_of(phase)
@@ -214,9 +218,21 @@ def plot_worst(
         if any(pick.phase == phase for error in errors for pick in error.picked.picks):
             marks: dict[str, Any] = {"linewidth": 1.3, "linestyle": "--", "marker": "v"}
             styles.append(Line2D([], [], color=color, label=f"{phase} pick", **marks))
-    styles.append(Line2D([], [], color=MARK_COLOR, linestyle=":", label="threshold"))
+    if annotate:
+        styles.append(Line2D([], [], color=MARK_COLOR, linestyle=":", label="threshold"))
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9)
     return without_offsets(figure)
+
+
+def _draw_probabilities(
+    axis: Axes, parts: Sequence[Annotation], view: View, scores: Mapping[str, PhaseScores]
+) -> None:
+    draw_probabilities(axis, parts, view, scores)
+    for threshold in {score.threshold for score in scores.values()}:
+        axis.axhline(threshold, color=MARK_COLOR, linewidth=0.9, linestyle=":")
+    axis.set_ylabel("probability", fontsize=8)
+    axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _check(scores: Mapping[str, PhaseScores]) -> None:

@@ -21,6 +21,7 @@ from phasenet_keras.types import ConfigError
 
 if TYPE_CHECKING:
     from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.picking.table_picker import TablePicker
 
 __all__ = ["write_score_values", "write_scores"]
 
@@ -40,7 +41,7 @@ def write_scores(
     *,
     picked: Sequence[PickedRecord] = (),
     offsets: Mapping[str, LabelOffset] | None = None,
-    picker: Picker | None = None,
+    picker: Picker | TablePicker | None = None,
     preset: str = "",
     split: str = "",
     n_worst: int = 6,

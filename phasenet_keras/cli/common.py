@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from phasenet_keras.cli.console import say
+from phasenet_keras.cli.console import say, say_some
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from phasenet_keras.io.selection import Selection
     from phasenet_keras.models.phasenet import PhaseNet
     from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.picking.table_picker import TablePicker
     from phasenet_keras.training.config import TrainConfig
     from phasenet_keras.types import LabelledWaveform
 
@@ -37,6 +38,7 @@ __all__ = [
     "load_picker",
     "make_folder",
     "note_unpicked",
+    "read_tables",
     "read_training_config",
     "refuse_overwriting",
     "selection_of",
@@ -51,6 +53,7 @@ Event = TypeVar("Event")
 EXIT_SOME_FAILED = 1
 EXIT_NOTHING_DONE = 2
 EXIT_INTERRUPTED = 130
+MAX_NOTES = 20
 
 
 def exit_status(one: str = "", zero: str = "all well") -> str:
@@ -167,6 +170,30 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
             sampling=arguments.sampling,
             **options,
         )
+
+
+def read_tables(
+    console: Console,
+    tables: Iterable[str],
+    records: Sequence[LabelledWaveform],
+    dataset: Path,
+) -> list[TablePicker]:
+    """Look up the picks of tables for records, and say what of them cannot be used.
+
+    Tables whose files have one name are called by the whole of it.
+    """
+    from phasenet_keras.io.registry import noted
+    from phasenet_keras.picking.table_picker import TablePicker
+
+    pickers: list[TablePicker] = []
+    with noted() as notes:
+        for table in tables:
+            picker = TablePicker(table, records, dataset)
+            if picker.name in [other.name for other in pickers]:
+                picker.name = f"picks of {table}"
+            pickers.append(picker)
+    say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_NOTES)
+    return pickers
 
 
 def note_unpicked(picker: Picker, report: RunReport, preset: str) -> None:

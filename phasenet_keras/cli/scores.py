@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import argparse
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import exit_status, load_picker, make_folder
+from phasenet_keras.cli.common import exit_status, load_picker, make_folder, read_tables
 from phasenet_keras.cli.console import open_console, say
-from phasenet_keras.cli.options import add_channel_options, add_engine_option, add_sampling_option
+from phasenet_keras.cli.options import (
+    ADAPT,
+    add_channel_options,
+    add_engine_option,
+    add_sampling_option,
+)
 from phasenet_keras.io.index import is_folder_name
 from phasenet_keras.types import SPLITS, ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from phasenet_keras.picking.picker import Picker
+    from phasenet_keras.picking.table_picker import TablePicker
     from phasenet_keras.types import LabelledWaveform
 
 __all__ = ["add_evaluate"]
 
 DESCRIPTION = """\
-Score picks against labels. A pick and a label match if they are within the tolerance, one to one,
-the closest pairs first. The default rule is that of the PhaseNet paper: 0.1 s.
+Score picks against labels: those of a network, or those of a table or a catalogue, all of which
+count whatever their probability. A pick and a label match if they are within the tolerance, one to
+one, the closest pairs first. The default rule is that of the PhaseNet paper: 0.1 s.
 """
 
 
@@ -27,11 +38,16 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
     """Add `evaluate` to the parser."""
     verb = verbs.add_parser(
         "evaluate",
-        help="score a preset on a data set",
+        help="score a preset, or picks, on a data set",
         description=DESCRIPTION,
         epilog=exit_status(),
     )
-    verb.add_argument("preset", metavar="NAME|DIR", help="preset or run folder")
+    verb.add_argument(
+        "preset",
+        metavar="NAME|DIR|PICKS",
+        help="preset or run folder; or picks of any picker: a table, a catalogue or whatever else "
+        "--labels takes (a file, or a quoted pattern)",
+    )
     verb.add_argument("dataset", type=Path, metavar="DATASET", help="of phasenet-keras prepare")
     verb.add_argument(
         "--split", default="test", choices=SPLITS, help="scored (default: %(default)s)"
@@ -69,6 +85,7 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.cli.bars import CountBar
+    from phasenet_keras.picking.table_picker import TablePicker
     from phasenet_keras.training.evaluate import (
         far_rates,
         pick_records,
@@ -88,13 +105,14 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     is_one_file = _settle_output(arguments)
     _refuse_exchanged(arguments.preset, arguments.dataset)
     records = _read(arguments.dataset, arguments.split)
-    picker = load_picker(arguments)
+    console = open_console(False)
+    picker = _picker(arguments, console, records)
+    is_table = isinstance(picker, TablePicker)
     if not any(phase in record.arrivals for record in records for phase in picker.thresholds):
         raise ConfigError(
             f"no record in split '{arguments.split}' of {arguments.dataset} has labels of "
             f"{' or '.join(picker.thresholds)}, the phases of {arguments.preset}"
         )
-    console = open_console(False)
     # Curves need all picks from the lowest threshold up; without them the picker's own will do.
     lowest = min(THRESHOLDS) if arguments.output else None
     with CountBar(console, "picking") as bar:
@@ -102,8 +120,9 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     say(console, table, end="")
-    learnt = said_of_learnt(arguments.preset, records)
-    notes = (learnt, far_rates(picker, records), wide_tolerance(tolerance, records))
+    learnt = "" if is_table else said_of_learnt(arguments.preset, records)
+    about = [picker.said_of(records)] if isinstance(picker, TablePicker) else [learnt]
+    notes = (*about, far_rates(picker, records), wide_tolerance(tolerance, records))
     for note in filter(None, notes):
         say(console, f"{note}.", "\n[yellow]note[/]")
     offsets = label_offsets(picked, scores)
@@ -113,7 +132,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         return 0
     from phasenet_keras.score_report import write_score_values, write_scores
 
-    curves = score_curves(picked, picker.thresholds, tolerance)
+    has_curves = not isinstance(picker, TablePicker) or picker.has_probabilities
+    curves = score_curves(picked, picker.thresholds, tolerance) if has_curves else {}
     names = {"preset": arguments.preset, "split": arguments.split}
     if is_one_file:
         write_score_values(arguments.output, scores, curves, **names)
@@ -125,10 +145,31 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
             picked=picked,
             offsets=offsets,
             picker=picker,
-            notes=[learnt] if learnt else [],
+            notes=[text for text in about if text],
             **names,
         )
     return 0
+
+
+def _picker(
+    arguments: argparse.Namespace, console: Console, records: list[LabelledWaveform]
+) -> Picker | TablePicker:
+    """Return what picks: a preset, or a table whose picks are looked up.
+
+    Raises:
+        ConfigError: for options of networks beside a table.
+    """
+    if not (Path(arguments.preset).is_file() or has_magic(arguments.preset)):
+        return load_picker(arguments)
+    usual = {"channels": None, "adapt": ADAPT, "sampling": "resample", "engine": "auto"}
+    given = [f"--{name}" for name, value in usual.items() if getattr(arguments, name) != value]
+    if given:
+        raise ConfigError(
+            f"{arguments.preset} holds picks, and {' and '.join(given)} are for networks: leave "
+            "them out"
+        )
+    [picker] = read_tables(console, [arguments.preset], records, arguments.dataset)
+    return picker
 
 
 def _settle_output(arguments: argparse.Namespace) -> bool:

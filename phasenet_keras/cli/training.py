@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phasenet_keras.cli.common import exit_status, load_parent, read_training_config
+from phasenet_keras.cli.common import exit_status, load_parent, read_tables, read_training_config
 from phasenet_keras.cli.console import open_console, say
 from phasenet_keras.cli.dataset import settle_dataset
 from phasenet_keras.cli.options import add_training_options, whole_number
 from phasenet_keras.data.settings import SEED
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.training.transfer import STRATEGIES, strategy_of
-from phasenet_keras.types import PhaseNetKerasError
+from phasenet_keras.types import ConfigError, PhaseNetKerasError
 
 if TYPE_CHECKING:
     from phasenet_keras.types import LabelledWaveform
@@ -57,6 +57,14 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
         help="learn from the validation and test records as well, so that none is left to test the "
         "network on: for a strategy that compare --folds has tested",
     )
+    verb.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="PICKS",
+        help="picks that you used so far (a table or a catalogue, as --labels takes them), scored "
+        "beside the network on the test records; may be given several times",
+    )
     verb.add_argument("--output", type=Path, required=True, metavar="RUN", help="run folder")
     verb.set_defaults(run=_run_train)
 
@@ -64,6 +72,7 @@ def add_train(verbs: argparse._SubParsersAction) -> None:
 def _run_train(arguments: argparse.Namespace) -> int:
     from phasenet_keras.io.seisbench import read_dataset
 
+    _check_baseline(arguments)
     config = read_training_config(arguments)
     strategy = strategy_of(arguments.strategy)
     console = open_console(False)
@@ -77,11 +86,13 @@ def _run_train(arguments: argparse.Namespace) -> int:
         config = replace(config, refit=True)
     else:
         test_records, why_none = _untouched(dataset, [*train_records, *dev_records])
+    known = [*train_records, *dev_records]
+    baselines = read_tables(console, arguments.baseline, [*known, *test_records], dataset)
     with quiet_start():
         from phasenet_keras.cli.bars import EpochBar
         from phasenet_keras.training.train import train
 
-    parent = load_parent(arguments, [*train_records, *dev_records, *test_records], console)
+    parent = load_parent(arguments, [*known, *test_records], console)
     with EpochBar(console, config.epochs) as bar:
         result = train(
             parent,
@@ -91,6 +102,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
             strategy=strategy,
             config=config,
             test_records=test_records,
+            baselines=baselines,
             on_epoch=bar.take,
         )
     for finding in result.findings:
@@ -102,6 +114,20 @@ def _run_train(arguments: argparse.Namespace) -> int:
         say(console, why_none, "[yellow]note[/]")
     say(console, f"report: {arguments.output / 'report.md'}; the run folder serves as --preset")
     return 0 if result.has_helped else 1
+
+
+def _check_baseline(arguments: argparse.Namespace) -> None:
+    """Refuse tables that cannot be scored, before any work is done."""
+    from phasenet_keras.io.labels.files import label_files
+
+    if arguments.baseline and arguments.all_records:
+        raise ConfigError(
+            "--baseline is scored on the test records, of which --all-records leaves none: leave "
+            "one of the two out"
+        )
+    for path in label_files(arguments.baseline or None):
+        if not path.is_file():
+            raise ConfigError(f"--baseline {path}: there is no such file of picks")
 
 
 def _untouched(

@@ -6,9 +6,11 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from phasenet_keras.io.channels import sensor_of
+from phasenet_keras.io.labels.row_columns import FILE_COLUMNS
 from phasenet_keras.io.obspy_events import (
     ACCEPTED,
     Entry,
@@ -45,6 +47,13 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "P": ("p_time", "p_arrival_time"),
     "S": ("s_time", "s_arrival_time"),
 }
+# What picks of a table may have beside these; the probability by phase where both are in one row.
+PROBABILITY_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "": ("phase_score", "probability", "phase_prob", "prob", "peak_value", "score"),
+    "P": ("p_probability", "p_prob", "tp_prob", "itp_prob", "itp_pred_prob"),
+    "S": ("s_probability", "s_prob", "ts_prob", "its_prob", "its_pred_prob"),
+}
+OF_PICKS = {"file": FILE_COLUMNS, **{f"score{p}": n for p, n in PROBABILITY_COLUMNS.items()}}
 ONE_A_ROW = ("station", "phase", "time")
 # Columns of lists of events, where time, type and id are those of an event.
 OF_EVENTS = {"id", "time", "type", "latitude", "longitude", "depth"}
@@ -200,7 +209,7 @@ def _table_entries(text: str, path: Path) -> Iterator[Entry] | None:
     filled = list(filter(any, rows))
     found = {
         role: columns.index(next(name for name in known if name in columns))
-        for role, known in COLUMNS.items()
+        for role, known in {**COLUMNS, **OF_PICKS}.items()
         if set(known) & set(columns)
     }
     is_one_a_row = set(ONE_A_ROW) <= set(found)
@@ -238,11 +247,13 @@ def _row_entries(
         network, event = network or cells.get("network", ""), event_in(cells, ("event",))
         if not phases:
             time, phase = _dated(cells, "time"), cells.get("phase", "")
-            yield Entry(where, time, phase, network, station, event, 0, sensor)
+            entry = Entry(where, time, phase, network, station, event, 0, sensor)
+            yield replace(entry, file=cells.get("file", ""), score=cells.get("score", ""))
         for phase in phases:
-            time = _dated(cells, phase)
+            time, score = _dated(cells, phase), cells.get(f"score{phase}", "")
             if time.lower() not in NO_TIME:
-                yield Entry(where, time, phase, network, station, event, 0, sensor)
+                entry = Entry(where, time, phase, network, station, event, 0, sensor)
+                yield replace(entry, file=cells.get("file", ""), score=score)
 
 
 def _dated(cells: Mapping[str, str], role: str) -> str:

@@ -6,7 +6,8 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ __all__ = [
     "listed",
     "numbers_inside",
     "phase_of",
+    "probability_in",
     "read_arrivals",
     "unmatched_arrivals",
     "warn_of_left_out",
@@ -56,6 +58,8 @@ class Arrival:
             the preferred origin.
         record: as `Span.record`, of the trace in whose header it is; empty: of any.
         sensors: of its station, that it is of, as `sensor_of` names them; empty: of any.
+        file: of its record, where the row of a table names it.
+        probability: of a picker's pick, where the file has it: 0 to 1.
     """
 
     time: UTCDateTime
@@ -66,6 +70,8 @@ class Arrival:
     rank: int = 0
     record: str = ""
     sensors: frozenset[str] = frozenset()
+    file: str = ""
+    probability: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -319,10 +325,23 @@ def _checked(entries: Sequence[Entry], path: Path) -> tuple[list[Arrival], list[
             network = entry.network or network
             sensors = frozenset(filter(None, [entry.sensor]))
             codes = (network, station, entry.event, entry.rank)
-            found.append(Arrival(time, phase, *codes, sensors=sensors))
+            arrival = Arrival(time, phase, *codes, sensors=sensors, file=entry.file)
+            found.append(replace(arrival, probability=probability_in(entry.score)))
     if damaged and len(damaged) == len(entries):
         raise FormatError(f"{path}: none of its {len(entries)} rows can be used; {damaged[0]}")
     return found, damaged, others
+
+
+def probability_in(text: str) -> float:
+    """Return a probability; 1 for an empty cell and for what is none, such as a score of 87.
+
+    Example:
+        >>> [probability_in(text) for text in ("0.25", "", "87", "good")]
+        [0.25, 1.0, 1.0, 1.0]
+    """
+    with suppress(ValueError):
+        return number if 0 <= (number := float(text or "nan")) <= 1 else 1.0
+    return 1.0
 
 
 def _time(value: UTCDateTime | str) -> UTCDateTime:

@@ -1,7 +1,8 @@
 """The table of a data set: what a row says of a record, and the row of a record.
 
 What SeisBench has no column for is in columns of our own: ``trace_labelled_phases`` (which phases
-were looked for; letters, or longer names with a comma after each) and ``trace_gather``.
+were looked for; letters, or longer names with a comma after each), ``trace_gather`` and
+``trace_source_file``.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ TEXT_COLUMNS = (
     *("trace_labelled_phases", "source_id", "station_network_code", "station_code"),
     *("station_location_code", "trace_channel", "trace_category", "trace_component_order"),
     "trace_unit",
+    "trace_source_file",
 )
 # A record's second P is in a column of its own.
 ARRIVAL = re.compile(r"trace_(?P<phase>.+?)(?:_\d+)?_arrival_sample")
@@ -174,6 +176,7 @@ def metadata_row(name: str, record: LabelledWaveform) -> dict[str, Any]:
         "trace_unit": wave.units,
         "trace_labelled_phases": _phase_list(name, record.arrivals),
         "trace_gather": record.gather,
+        "trace_source_file": wave.source,
         "source_id": record.event,
         "station_network_code": network,
         "station_code": station,

@@ -7,7 +7,7 @@ import re
 import traceback
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ __all__ = ["ACCEPTED", "Entry", "NoLabelsError", "NoPicksError", "catalogue_entr
 
 # In our QuakeML the event that holds the picks of none.
 NO_EVENT_ID = "smi:local/picks"
+# In our QuakeML the comment that holds a pick's probability.
+SCORE = "probability="
 ACCEPTED = (
     "Accepted are catalogues that ObsPy reads (QuakeML, SeisComP, Nordic, NonLinLoc, …), NonLinLoc "
     "observations, Snuffler marker files, and tables with columns station, phase and time (UTC)"
@@ -65,6 +67,8 @@ class Entry:
     rank: int = 0
     sensor: str = ""
     problem: str = ""
+    file: str = ""
+    score: str = ""
 
 
 def catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
@@ -116,7 +120,14 @@ def catalogue_entries(content: bytes, path: Path) -> Iterator[Entry]:
             station = (station or "").strip()
             sensor = "" if seed is None or seed.location_code is None else sensor_of(seed.id)
             rank = _rank(pick, preferred)
-            yield Entry(where, pick.time or "", phase, network, station, name, rank, sensor)
+            entry = Entry(where, pick.time or "", phase, network, station, name, rank, sensor)
+            yield replace(entry, score=_score_in(pick))
+
+
+def _score_in(pick: Pick) -> str:
+    """Return the probability that our QuakeML has of a pick; empty where a comment has none."""
+    texts = [comment.text or "" for comment in pick.comments]
+    return next((t.removeprefix(SCORE) for t in texts if t.startswith(SCORE)), "")
 
 
 def _unreadable(content: bytes, path: Path, error: Exception) -> FormatError:

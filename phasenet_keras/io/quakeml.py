@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.io.catalogs import Arrival
 from phasenet_keras.io.new_files import beside_then_rename
-from phasenet_keras.io.obspy_events import NO_EVENT_ID
+from phasenet_keras.io.obspy_events import NO_EVENT_ID, SCORE
 from phasenet_keras.io.pick_formats import PickFormat, register_pick_format
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.station_names import ANY, codes_of_pick, with_plain_stations
@@ -149,7 +149,7 @@ def _comments(pick: Pick | Arrival) -> list[Comment]:
 
     if isinstance(pick, Arrival):
         return []
-    texts = [f"probability={float(pick.probability):.4f}"]
+    texts = [f"{SCORE}{float(pick.probability):.4f}"]
     if pick.amplitude is not None:
         texts.append(f"amplitude={float(pick.amplitude):.6g} {pick.units or ''}".rstrip())
     if pick.snr_db is not None:

@@ -55,6 +55,7 @@ __all__ = [
     "put_in_place",
     "read_dataset",
     "read_facts",
+    "source_files",
     "write_dataset",
     "write_layout",
 ]
@@ -246,6 +247,16 @@ def read_facts(folder: str | PathLike[str]) -> list[RecordFacts]:
         except FormatError as error:
             raise FormatError(f"{table}: record '{name_of_row(row)}': {error}") from error
     return facts
+
+
+def source_files(folder: str | PathLike[str]) -> dict[str, str]:
+    """Return the file that each record of a data set came from, by its name; empty if not known.
+
+    Raises:
+        FormatError: for a table that cannot be read.
+    """
+    rows = (row for table, _ in dataset_chunks(folder) for row in read_rows(table))
+    return {name_of_row(row): text_in(row.get("trace_source_file")) for row in rows}
 
 
 def read_dataset(

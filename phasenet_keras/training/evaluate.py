@@ -17,6 +17,7 @@ import numpy as np
 from phasenet_keras.io.parts import check_records
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.times import span_text
+from phasenet_keras.picking.table_picker import TablePicker
 from phasenet_keras.training.checks_data import name_of, unknown_labels
 from phasenet_keras.training.demands import check_picker
 from phasenet_keras.training.matching import RULES, Tolerance, tolerance_of
@@ -52,7 +53,7 @@ FAR_FACTOR = 2.0
 
 
 def evaluate(
-    picker: Picker,
+    picker: Picker | TablePicker,
     records: Sequence[LabelledWaveform],
     *,
     rule: str = "phasenet",
@@ -71,7 +72,7 @@ def evaluate(
     labelled in it.
 
     Args:
-        picker: with the thresholds to be scored.
+        picker: with the thresholds to be scored; a `TablePicker` has those of a table.
         records: with labels in samples of their own sampling rate; a generator is listed first.
         rule: a name in `RULES`.
         tolerance_s: greatest residual of a match in seconds, in place of the rule's; residual
@@ -101,8 +102,11 @@ def evaluate(
     records = list(check_records(records))
     if not records:
         raise ConfigError("there are no records to evaluate")
-    _check_phases(records, [*picker.thresholds])
-    for text in filter(None, (far_rates(picker, records), wide_tolerance(tolerance, records))):
+    unknown = _unknown_phases(records, [*picker.thresholds])
+    about = picker.said_of(records) if isinstance(picker, TablePicker) else unknown
+    for text in filter(
+        None, (about, far_rates(picker, records), wide_tolerance(tolerance, records))
+    ):
         say(text)
     noise = [_without_arrivals(record, picker.thresholds) for record in noise_records]
     picked = pick_records(picker, [*records, *noise], on_record=on_record)
@@ -142,7 +146,7 @@ def choose_thresholds(
 
 
 def pick_records(
-    picker: Picker,
+    picker: Picker | TablePicker,
     records: Sequence[LabelledWaveform],
     *,
     lowest: float | None = None,
@@ -252,17 +256,18 @@ def wide_tolerance(tolerance: Tolerance, records: Sequence[LabelledWaveform]) ->
     )
 
 
-def _check_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> None:
-    """Say what labels are not scored; refuse where there are such alone."""
+def _unknown_phases(records: Sequence[LabelledWaveform], phases: Sequence[str]) -> str:
+    """Return what labels are not scored, in words; refuse where there are such alone."""
     unknown = unknown_labels(records, phases)
     if unknown and not any(phase in record.arrivals for record in records for phase in phases):
         raise ConfigError(f"no record has labels of {' or '.join(phases)}: {unknown}")
-    if unknown:
-        say(unknown)
+    return unknown
 
 
-def far_rates(picker: Picker, records: Sequence[LabelledWaveform]) -> str:
+def far_rates(picker: Picker | TablePicker, records: Sequence[LabelledWaveform]) -> str:
     """Say that records were resampled to far another rate; empty where none were."""
+    if isinstance(picker, TablePicker):
+        return ""
     own = picker.preset.sampling_rate
     rates = sorted({record.waveform.sampling_rate for record in records})
     far = [rate for rate in rates if not own / FAR_FACTOR <= rate <= own * FAR_FACTOR]

@@ -1,9 +1,9 @@
 """Before and after: what a parent and the network made of it find in records that neither saw.
 
 "Before" is all that one has without training: the parent both ways, the shipped preset that `pick`
-takes for such records, an STA/LTA trigger, the picks of each moved by a constant time, where the
-labels are of another definition, and the labels of neighbouring records, where these alone tell
-more than any network of before. What a network gains over that is what training was good for.
+takes for such records, the picks that one used so far, an STA/LTA trigger, each of these moved by a
+constant time, where the labels are of another definition, and the labels of neighbouring records,
+where these alone tell more than any network of before. What a network gains over that is what training was good for.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from phasenet_keras.models.preset_places import list_presets
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.picking.table_picker import TablePicker
 from phasenet_keras.training.difference import Difference
 from phasenet_keras.training.doctor import Finding
 from phasenet_keras.training.matching import tolerance_of
@@ -30,7 +31,7 @@ from phasenet_keras.training.ways import (
     Way,
     Whose,
     by_neighbours,
-    by_network,
+    by_picker,
     by_trigger,
     of_itself,
     of_parent,
@@ -66,6 +67,8 @@ TRIGGERED = (
 )
 # A smaller mean F1 than this is no reason to begin with another preset.
 WORTH_CHANGING = 0.02
+# What one may have picked with before, and the finding where that is better.
+USED: Mapping[Whose, str] = {"table": "what you had is better", "trigger": "a trigger finds more"}
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Proof:
         ours = self._ours
         if ours is None or not self.is_kept:
             return False
-        rivals = (self._best_of("parent", "preset"), self._best_of("trigger"))
+        rivals = [self._best_of("parent", "preset"), *map(self._best_of, USED)]
         gains = [one for rival in rivals if rival for one in ours.over(rival)]
         return not all(one.is_sure for one in gains)
 
@@ -142,12 +145,12 @@ class Proof:
         """
         ours = self._ours
         of_parent = [way for way in self.ways if way.whose == "parent"]
-        if ours is None or not of_parent:
-            return ()
-        best = max(of_parent, key=lambda way: way.f1)
-        plain = max((way for way in of_parent if not way.shift), key=lambda way: way.f1)
+        plain = max((w for w in of_parent if not w.shift), key=lambda w: w.f1, default=None)
         kept = ours if self.is_kept else plain
-        found = []
+        found = [*self._of_what_was_used(kept)] if kept else []
+        if ours is None or plain is None or kept is None:
+            return tuple(found)
+        best = max(of_parent, key=lambda way: way.f1)
         if self.is_kept and ours.f1 < best.f1:
             found.append(self._lost_to(best, ours, was_validated))
         elif not self.is_kept and ours.f1 > plain.f1:
@@ -159,17 +162,34 @@ class Proof:
             found.append(Finding("test and validation disagree", text))
         return (*found, *self._of_others(kept))
 
+    @property
+    def _held(self) -> str:
+        return "the trained network" if self.is_kept else "the parent, which is kept"
+
+    def _of_what_was_used(self, kept: Way) -> Iterator[Finding]:
+        """Say which picks without a network are more than those of the one that is kept."""
+        for whose, name in USED.items():
+            ways = [way for way in self.ways if way.whose == whose and way.matches]
+            best = max(ways, key=lambda way: way.f1 - kept.f1_beside(way), default=None)
+            if best is None or best.f1 <= kept.f1_beside(best):
+                continue
+            gains = kept.over(best)
+            is_worse = any(one.is_sure and one.f1 < 0 for one in gains)
+            moved = f" ({best.shift})" if best.shift else ""
+            remedy = (
+                "keep to these picks, and label more records"
+                if is_worse
+                else "too few records to tell"
+            )
+            text = (
+                f"'{best.name}'{moved}: more is found in the test records than by {self._held} "
+                f"(mean F1 {best.f1:.3f}, {kept.f1_beside(best):.3f}; F1 of the network less that "
+                f"of these: {_said(gains)}): {remedy}; {self.advice}"
+            )
+            yield Finding(name, text)
+
     def _of_others(self, kept: Way) -> Iterator[Finding]:
         """Say which ways without the parent find as much as the network that is kept."""
-        held = "the trained network" if self.is_kept else "the parent, which is kept"
-        trigger = self._best_of("trigger")
-        if trigger is not None and trigger.f1 > kept.scores[PHASE].f1:
-            text = (
-                f"'{trigger.name}', without a network, finds more {PHASE} in the test records than "
-                f"{held} (F1 of the network less that of it: {_said(kept.over(trigger))}): "
-                "label more records, or train for more epochs"
-            )
-            yield Finding("a trigger finds more", text)
         for way in self.ways:
             if way.whose == "neighbours" and way.f1 >= max(kept.f1, LEAST_BESIDE):
                 text = BESIDE_RECORDS.format(beside=way.f1, kept=kept.f1)
@@ -177,7 +197,7 @@ class Proof:
             if way.whose == "preset" and not way.shift and way.f1 > kept.f1 + WORTH_CHANGING:
                 text = (
                     f"'{way.name}' as it is, which `pick` takes for such records when none is "
-                    f"named, finds more in the test records than {held} (mean F1 {way.f1:.3f}, "
+                    f"named, finds more in the test records than {self._held} (mean F1 {way.f1:.3f}, "
                     f"{kept.f1:.3f}): begin with it (--preset {way.name}), or use it as it is"
                 )
                 yield Finding("another preset is better", text)
@@ -212,6 +232,7 @@ def before_and_after(
     *,
     is_kept: bool = True,
     known: Sequence[LabelledWaveform] = (),
+    tables: Sequence[TablePicker] = (),
 ) -> Proof:
     """Score a parent and the network that came of it on the same records.
 
@@ -227,6 +248,7 @@ def before_and_after(
         is_kept: False says that ``trained`` was not kept.
         known: records that were learnt from, which say if picks and labels are a constant time
             apart.
+        tables: picks that one used so far, looked up for ``records`` and ``known``.
     """
     if not records:
         return Proof()
@@ -238,16 +260,18 @@ def before_and_after(
     phases = parent.config.phases[1:]
     [beside], _ = scored([by_neighbours(known, phases)], records, (), tolerance)
     is_telling = beside.f1 > max([LEAST_BESIDE, *(way.f1 for way in ways)])
-    trigger = fitted_trigger(known, tolerance) if PHASE in phases else None
-    if trigger is not None:
-        ways += scored([by_trigger(trigger)], records, known, tolerance)[0]
+    used = [by_picker(t.name, "table", t) for t in tables if t.finds_any(records)]
+    remarks += [table.said_of(records) for table in tables]
+    if trigger := fitted_trigger(known, tolerance) if PHASE in phases else None:
+        used.append(by_trigger(trigger))
         remarks.append(TRIGGERED.format(settings=trigger.text))
+    ways += scored(used, records, known, tolerance)[0]
     if is_telling:
         ways.append(beside)
         remarks.append(NO_WAVEFORM)
     if trained is not None:
         name = TRAINED if is_kept else NOT_KEPT
-        ours = by_network(name, "ours", Picker(trained, sampling="reinterpret"))
+        ours = by_picker(name, "ours", Picker(trained, sampling="reinterpret"))
         found, why_not = scored([ours], records, (), tolerance)
         ways, left_out = ways + found, left_out + why_not
     advice = _advice(parent, [*known, *records])

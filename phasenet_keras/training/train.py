@@ -22,6 +22,7 @@ from phasenet_keras.models.contract import NEVER, Preset
 from phasenet_keras.models.phasenet import PhaseNet
 from phasenet_keras.models.preset_places import BEST, RUN_SETTINGS, VALIDATED
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.picking.table_picker import TablePicker
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.checks_data import untaught_phases
 from phasenet_keras.training.claim import claim, parent_facts, records_digest, values_digest
@@ -134,6 +135,7 @@ def train(
     teacher: Teacher | None = None,
     keep_parent: bool = True,
     test_records: Sequence[LabelledWaveform] = (),
+    baselines: Sequence[TablePicker] = (),
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainResult:
     """Train a network by a strategy, starting from a parent.
@@ -164,6 +166,8 @@ def train(
             for others to judge.
         test_records: untouched by training and choices; parent and network are scored on them when
             all is done.
+        baselines: picks that one used so far, looked up for all of these records: they are scored
+            beside the network, and are no part of what the folder belongs to.
         on_epoch: called after each epoch, e.g. to show progress.
 
     Returns:
@@ -188,7 +192,7 @@ def train(
     check_network(parent)
     learnt = learnt_of(parent)
     learner = _claimed(parent, sets, folder, strategy, config, weights, teacher)
-    result = _trained(learner, sets, folder, keep_parent, on_epoch)
+    result = _trained(learner, sets, folder, keep_parent, on_epoch, baselines)
     if result.best_epoch is None or learner.strategy.load:
         carry_learnt(learnt, folder)
     return result
@@ -241,6 +245,7 @@ def _trained(
     folder: Path,
     keep_parent: bool,
     on_epoch: Callable[[EpochReport], None] | None,
+    baselines: Sequence[TablePicker],
 ) -> TrainResult:
     """Train to the end, choose, and write what came of it."""
     parent, config = learner.parent, learner.config
@@ -266,6 +271,7 @@ def _trained(
         config.tolerance_samples,
         is_kept=best is not None,
         known=sets.known,
+        tables=baselines,
     )
     findings += proof.findings(was_validated=not math.isnan(parent_f1))
     result = TrainResult(

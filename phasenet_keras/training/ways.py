@@ -12,6 +12,7 @@ from phasenet_keras.data.resampling import SAME_RATE
 from phasenet_keras.io.times import residual_unit
 from phasenet_keras.picking.default_preset import default_preset
 from phasenet_keras.picking.picker import Picker
+from phasenet_keras.picking.table_picker import TablePicker
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.difference import Difference, f1_difference
 from phasenet_keras.training.evaluate import pick_records, score_picked
@@ -34,7 +35,7 @@ __all__ = [
     "Way",
     "Whose",
     "by_neighbours",
-    "by_network",
+    "by_picker",
     "by_trigger",
     "of_itself",
     "of_parent",
@@ -47,7 +48,7 @@ MOVED = ", moved"
 MOST_KNOWN = 128
 # Records of a rate so many times the parent's are not shown resampled: nothing is left of them.
 FARTHEST = 50
-Whose = Literal["parent", "preset", "trigger", "neighbours", "ours"]
+Whose = Literal["parent", "preset", "table", "trigger", "neighbours", "ours"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,8 +57,8 @@ class Way(ShortRepr):
 
     Attributes:
         name: what it is called.
-        whose: the parent's, those of the preset that `pick` takes, of a trigger, of neighbouring
-            labels, or of the network that came of the parent.
+        whose: the parent's, those of the preset that `pick` takes, of a table of picks, of a
+            trigger, of neighbouring labels, or of the network that came of the parent.
         scores: by phase; of the phases that are known in some record.
         matches: of each record, by phase; of the phases that have labels.
         shift: by how much its picks are moved in time, in words; empty where they are not.
@@ -75,8 +76,13 @@ class Way(ShortRepr):
         return mean_f1(self.scores, 0.0)
 
     def over(self, other: Way) -> tuple[Difference, ...]:
-        """Return how much higher its F1 is than another's, of the phases that the other picks."""
-        return tuple(f1_difference(p, self.matches[p], m) for p, m in other.matches.items())
+        """Return how much higher its F1 is than another's, of the phases that both pick."""
+        pairs = ((p, self.matches[p], m) for p, m in other.matches.items() if p in self.matches)
+        return tuple(f1_difference(*pair) for pair in pairs)
+
+    def f1_beside(self, other: Way) -> float:
+        """Return the mean of the phases that another has, too: a table may have P alone."""
+        return mean_f1({p: score for p, score in self.scores.items() if p in other.scores}, 0.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,8 +102,8 @@ class Candidate(ShortRepr):
     thresholds: Mapping[str, float]
 
 
-def by_network(name: str, whose: Whose, picker: Picker) -> Candidate:
-    """Return what a picker's network does."""
+def by_picker(name: str, whose: Whose, picker: Picker | TablePicker) -> Candidate:
+    """Return what a network does, or picks that are there already."""
     return Candidate(name, whose, partial(pick_records, picker), picker.thresholds)
 
 
@@ -120,13 +126,13 @@ def of_parent(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> list[Can
     name, rate = _name_of(parent), parent.preset.sampling_rate
     factors = [record.waveform.sampling_rate / rate for record in records]
     if all(abs(factor - 1) <= SAME_RATE for factor in factors):
-        return [by_network(name, "parent", Picker(parent))]
+        return [by_picker(name, "parent", Picker(parent))]
     resampled = Picker(parent)
     as_they_are = copy(resampled)  # one compiled network serves both
     as_they_are.sampling = "reinterpret"
     ways = [
-        by_network(f"{name}, resampled to {rate:g} Hz", "parent", resampled),
-        by_network(f"{name}, samples as they are", "parent", as_they_are),
+        by_picker(f"{name}, resampled to {rate:g} Hz", "parent", resampled),
+        by_picker(f"{name}, samples as they are", "parent", as_they_are),
     ]
     return ways[1:] if max(factors) > FARTHEST else ways
 
@@ -144,7 +150,7 @@ def of_itself(parent: PhaseNet, records: Sequence[LabelledWaveform]) -> list[Can
         return []
     if net.config.phases != parent.config.phases:
         return []
-    return [by_network(name, "preset", Picker(net))]
+    return [by_picker(name, "preset", Picker(net))]
 
 
 def scored(

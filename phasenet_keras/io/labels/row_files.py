@@ -63,7 +63,7 @@ from phasenet_keras.types import FormatError
 if TYPE_CHECKING:
     from obspy import Trace
 
-__all__ = ["FileRows", "rows_by_files"]
+__all__ = ["FileRows", "check_order", "rows_by_files"]
 
 
 @dataclass(eq=False)
@@ -366,6 +366,12 @@ def _in_order(
             f"stations; there are {len(paths)} files: name them in the table, or give as many. Of "
             f"its columns are {said_of_columns(table.columns)}"
         )
+    check_order(table, rows, paths)
+    return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]
+
+
+def check_order(table: LabelTable, rows: Rows, paths: Sequence[Path]) -> None:
+    """Refuse rows whose order may not be that of the files; say that it is taken to be."""
     column = against_order([row for _, row in rows], [path.stem for path in paths])
     if column:
         raise FormatError(
@@ -379,4 +385,3 @@ def _in_order(
             f"{table.path}: no column names the files (fname): rows are taken in the order of "
             f"these, row {first} for {paths[0].name}, row {last} for {paths[-1].name}"
         )
-    return [FileRows([item], [path]) for item, path in zip(rows, paths, strict=True)]

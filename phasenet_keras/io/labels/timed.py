@@ -36,7 +36,14 @@ from phasenet_keras.types import FormatError, ShapeError
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
 
-__all__ = ["HeaderScan", "scan_headers", "timed_parts"]
+__all__ = [
+    "HeaderScan",
+    "of_sensors",
+    "refuse_ambiguous",
+    "scan_headers",
+    "timed_parts",
+    "with_networks",
+]
 
 # Files of one station that are this close are read together: they may be one record.
 JOIN_SAMPLES = 2.0
@@ -138,8 +145,8 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     """
     if not arrivals:
         raise FormatError(f"{where} holds no arrivals: give a file of some")
-    arrivals = _of_sensors(scan.spans, _with_networks(scan.spans, arrivals, where))
-    _refuse_ambiguous(scan.spans, arrivals, where)
+    arrivals = of_sensors(scan.spans, with_networks(scan.spans, arrivals, where))
+    refuse_ambiguous(scan.spans, arrivals, where)
     others = unmatched_arrivals(scan.spans, arrivals)
     if len(others) == len(arrivals):
         there = sorted({span.station for span in scan.spans})
@@ -167,7 +174,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
     return parts
 
 
-def _with_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: str) -> list[Arrival]:
+def with_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: str) -> list[Arrival]:
     """Take network and station in one word (hypoDD's NZWEL) apart, where one station is called so.
 
     Warns:
@@ -191,7 +198,7 @@ def _with_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: st
     return found
 
 
-def _of_sensors(spans: Iterable[Span], arrivals: Iterable[Arrival]) -> list[Arrival]:
+def of_sensors(spans: Iterable[Span], arrivals: Iterable[Arrival]) -> list[Arrival]:
     """Return arrivals of the sensors of records: where several have their own, each is of its own.
 
     Those of sensors that no record has are of all, and a sensor that no arrival of a phase and
@@ -214,7 +221,7 @@ def _of_sensors(spans: Iterable[Span], arrivals: Iterable[Arrival]) -> list[Arri
     return found
 
 
-def _refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where: str) -> None:
+def refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where: str) -> None:
     """Refuse times where several records of a station without a time could be meant."""
     undated = [span for span in spans if not is_dated(span.start_time)]
     records_of: dict[int, set[str]] = {}
