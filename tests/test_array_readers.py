@@ -127,7 +127,7 @@ def test_npz_with_nan_is_cut(tmp_path):
         ({"data": np.ones((10, 3)), "fs": 250, "dt": 0.01}, "is of 250 Hz by fs, 100 Hz by dt"),
         (
             {"data": np.ones((10, 3)), "fs": 250, "t": np.arange(10)},
-            "250 Hz by fs, 1 Hz by its times",
+            "250 Hz by fs, 1 Hz by its time",
         ),
         ({"data": np.ones((10, 3)), "t": np.arange(10) ** 2}, "its times do not grow by even st"),
         ({"data": np.ones((10, 3)), "dt": 0.0}, "sampling rate"),

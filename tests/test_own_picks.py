@@ -423,7 +423,12 @@ def test_a_run_has_them_in_its_table_as_they_are_and_moved(tmp_path):
     scores = result.proof.scores
     assert list(scores)[:4] == ["small", "regional", "picks of late", "picks of late, moved"]
     assert (scores["picks of late"]["P"].f1, scores["picks of late, moved"]["P"].f1) == (0.0, 1.0)
-    assert {*scores} - {*list(scores)[:4]} <= {TRAINED, "trained, not kept"}
+    assert {*scores} - {*list(scores)[:4]} <= {
+        TRIGGER,
+        f"{TRIGGER}, moved",
+        TRAINED,
+        "trained, not kept",
+    }
     report = (tmp_path / "run" / "report.md").read_text()
     assert "'picks of late, moved': P by -200 ms" in report
     assert (
@@ -435,7 +440,7 @@ def test_a_run_has_them_in_its_table_as_they_are_and_moved(tmp_path):
         in report
     )
     [finding] = [f for f in result.findings if f.name == "what you had is better"]
-    words = "'picks of late, moved' (P by -200 ms) find more in the test records than the trained"
+    words = "'picks of late, moved' (P by -200 ms): more is found in the test records than by the "
     assert finding.text.startswith(words)
     assert f"- **what you had is better**: {finding.text}." in report
     proof = before_and_after(small_parent(), small_parent(2), sets[2], 10, tables=[strangers])
@@ -472,7 +477,7 @@ def test_a_network_that_finds_less_than_what_there_was_is_said_to(ours, table, w
     f1_of["a"], f1_of[TRAINED] = f1_of[TRAINED], ("ours", 0.1)
     kept = Proof(ways({**f1_of, "a": ("parent", ours)}), is_kept=False, advice="x").findings()
     assert [finding.name for finding in kept] == [finding.name for finding in found]
-    assert ("than the parent, which is kept" in " ".join(f.text for f in kept)) == bool(found)
+    assert ("than by the parent, which is kept" in " ".join(f.text for f in kept)) == bool(found)
     lone = Proof(ways({"picks of x": ("table", table), TRAINED: ("ours", ours)})).findings()
     assert [finding.name for finding in lone] == [finding.name for finding in found]
 
@@ -483,7 +488,7 @@ def test_a_table_of_p_alone_is_compared_by_p_alone():
     )
     worse_s = ways({"x": ("ours", 0.1)})[0]
     ours = replace(ours, scores={**ours.scores, "S": worse_s.scores["S"]})
-    words = "than the trained network (mean F1 0.600, 0.500; F1 of"
+    words = "than by the trained network (mean F1 0.600, 0.500; F1 of"
     assert words in Proof((before, table, ours)).findings()[0].text
     better = replace(ours, scores={**ours.scores, "P": ways({"x": ("ours", 0.7)})[0].scores["P"]})
     assert Proof((before, table, better)).findings() == ()

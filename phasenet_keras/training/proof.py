@@ -3,7 +3,8 @@
 "Before" is all that one has without training: the parent both ways, the shipped preset that `pick`
 takes for such records, the picks that one used so far, an STA/LTA trigger, each of these moved by a
 constant time, where the labels are of another definition, and the labels of neighbouring records,
-where these alone tell more than any network of before. What a network gains over that is what training was good for.
+where these alone tell more than any network of before. What a network gains over that is what
+training was good for.
 """
 
 from __future__ import annotations
@@ -197,8 +198,9 @@ class Proof:
             if way.whose == "preset" and not way.shift and way.f1 > kept.f1 + WORTH_CHANGING:
                 text = (
                     f"'{way.name}' as it is, which `pick` takes for such records when none is "
-                    f"named, finds more in the test records than {self._held} (mean F1 {way.f1:.3f}, "
-                    f"{kept.f1:.3f}): begin with it (--preset {way.name}), or use it as it is"
+                    f"named, finds more in the test records than {self._held} (mean F1 "
+                    f"{way.f1:.3f}, {kept.f1:.3f}): begin with it (--preset {way.name}), or use it "
+                    "as it is"
                 )
                 yield Finding("another preset is better", text)
 
