@@ -32,8 +32,10 @@ from phasenet_keras.io.record_picks import picks_of_records
 from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.io.seisbench import read_dataset, write_dataset
 from phasenet_keras.picking.table_picker import TablePicker
-from phasenet_keras.training.proof import TRAINED, Proof, Way, before_and_after
+from phasenet_keras.training.proof import Proof, before_and_after
 from phasenet_keras.training.scores import RecordMatches, score_matches
+from phasenet_keras.training.triggers import TRIGGER
+from phasenet_keras.training.ways import TRAINED, Way
 from phasenet_keras.types import ConfigError, FormatError, Pick
 
 T0 = UTCDateTime("2020-01-01T00:00:00")
