@@ -206,8 +206,14 @@ def test_peaks_in_pieces(values, cuts, mpd):
     finder = PeakFinder(-5000, mpd)
     found = []
     for piece in np.split(x, sorted(min(place, len(x)) for place in cuts)):
-        found += finder.feed(piece)
-    found += finder.finish()
+        oldest = finder.oldest
+        new = finder.feed(piece)
+        assert all(sample >= oldest for sample, _ in new)
+        found += new
+    oldest = finder.oldest
+    new = finder.finish()
+    assert all(sample >= oldest for sample, _ in new)
+    found += new
     assert sorted(sample for sample, _ in found) == detect_peaks(x, mph=-5000, mpd=mpd).tolist()
     assert finder.highest == max(values, default=-np.inf)
 
