@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from obspy import UTCDateTime
@@ -49,6 +51,27 @@ def test_labels_of_another_definition_are_told():
     assert found.f1_moved == pytest.approx(2 * 10 / (12 + 11))
     for words in ("P: 10 picks are 4.5 ms before", "F1 would be 0.870 in place of 0.000"):
         assert words in found.text
+
+
+def test_eight_pairs_are_enough_beside_records_without_the_label():
+    picked = picked_records([-9] * 8)
+    other = replace(picked[0], record=replace(picked[0].record, arrivals={"S": (500.0,)}))
+    found = offsets_of([*picked, other])[0]["P"]
+    assert (found.n_pairs, found.f1_moved) == (8, 1.0)
+    assert found.offset_s == pytest.approx(-0.0045, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("residuals", "offset", "n_pairs"),
+    [
+        ([*np.arange(10.2, 19.9, 0.9), *[-10] * 8], 14.7, 11),  # half of them would be fewer
+        ([*[12] * 8, *np.arange(-24, -8, 1.5)], 12, 8),  # those wider apart are more
+    ],
+)
+def test_pairs_agree_within_twice_the_tolerance(residuals, offset, n_pairs):
+    found = offsets_of(picked_records(residuals))[0]["P"]
+    assert (found.n_pairs, found.f1) == (n_pairs, 0.0)
+    assert found.offset_s == pytest.approx(offset / RATE_HZ, abs=1e-6)
 
 
 @pytest.mark.parametrize("rate_hz", [100.0, 4000.0])

@@ -23,7 +23,13 @@ from phasenet_keras.training.evaluate import (
 from phasenet_keras.training.matching import RULES, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
 from phasenet_keras.training.score_table import markdown_table
-from phasenet_keras.training.scores import RecordMatches, ScoreCurve, score_matches
+from phasenet_keras.training.scores import (
+    THRESHOLDS,
+    RecordMatches,
+    ScoreCurve,
+    mean_f1,
+    score_matches,
+)
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick, ShapeError
 
 NET_RATE = 100.0
@@ -128,6 +134,21 @@ def test_nothing_picked_has_no_number_and_json_says_null():
     json.dumps(values, allow_nan=False)
     assert "nan" not in markdown_table({"x": {"P": score}})
     assert score_matches("P", [], 0.1).n_true == 0
+
+
+def test_a_mean_f1_is_of_the_phases_with_labels():
+    scores = {
+        "P": score_matches("P", [RecordMatches(3, 1, (0.0,), "a")], 0.1),
+        "S": score_matches("S", [RecordMatches(1, 1, (0.0,), "a")], 0.1),
+        "none": score_matches("none", [RecordMatches(0, 2, (), "a")], 0.1),
+    }
+    assert mean_f1(scores) == (0.5 + 1.0) / 2
+    assert mean_f1({"none": scores["none"]}, without=-1.0) == -1.0
+    assert math.isnan(mean_f1({}))
+
+
+def test_thresholds_are_twentieths_between_0_and_1():
+    assert [round(20 * threshold, 9) for threshold in THRESHOLDS] == list(range(1, 20))
 
 
 def test_the_table_says_the_rule():

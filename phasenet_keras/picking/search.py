@@ -174,7 +174,7 @@ def snr_db_at(data: np.ndarray, begin: int, length: int) -> float | None:
         20.0
     """
     windows = data[max(0, begin - length) : begin], data[begin : begin + length]
-    if min(map(len, windows)) < max(2, LEAST_SNR_PART * length):
+    if min(map(len, windows)) < LEAST_SNR_PART * length:
         return None
     noise, signal = (_power(window) for window in windows)
     return 10.0 * math.log10(signal / noise) if signal > 0.0 and noise > 0.0 else None
