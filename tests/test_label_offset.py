@@ -13,7 +13,7 @@ from phasenet_keras import Waveform, write_dataset
 from phasenet_keras.cli import main
 from phasenet_keras.score_report import write_scores
 from phasenet_keras.training.evaluate import score_picked
-from phasenet_keras.training.label_offset import label_offsets
+from phasenet_keras.training.label_offset import label_offsets, moved
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import PickedRecord
 from phasenet_keras.types import LabelledWaveform, Pick
@@ -59,6 +59,14 @@ def test_eight_pairs_are_enough_beside_records_without_the_label():
     found = offsets_of([*picked, other])[0]["P"]
     assert (found.n_pairs, found.f1_moved) == (8, 1.0)
     assert found.offset_s == pytest.approx(-0.0045, abs=1e-6)
+
+
+def test_picks_of_other_phases_are_not_moved():
+    [one] = picked_records([0])
+    [p] = one.picks
+    both = replace(one, picks=(p, replace(p, phase="S")))
+    found = moved(both, {"P": 0.25}).picks
+    assert [(pick.phase, pick.time - p.time) for pick in found] == [("P", 0.25), ("S", 0.0)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from gathers import survey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasenet_keras.training.correction import CorrectionConfig
@@ -81,6 +81,7 @@ def test_a_pick_at_the_source_is_of_one_side():
     assert check_physics(table)["receiver"].tolist() == [3]
 
 
+@settings(max_examples=40)
 @given(times=st.lists(st.integers(0, 9), min_size=1, max_size=9))
 def test_as_few_as_can_be_are_named(times):
     longest = [1] * len(times)

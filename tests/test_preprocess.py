@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 from records import noise, normalize, normalize_moving
+from scipy.signal import resample_poly
 
 from phasenet_keras import Waveform
 from phasenet_keras.data.preprocess import arrange_channels, prepare
@@ -130,6 +131,16 @@ def test_the_mean_at_an_end_is_of_ten_reaches_of_the_filter(rates, n_mean):
     with_it, without = record[::-1], np.roll(record[::-1], -1)
     assert abs(resample_as_stream(with_it, *rates)[0][-1]) > 0.01
     assert abs(resample_as_stream(without, *rates)[0][-1]) < 1e-9
+
+
+@pytest.mark.parametrize("rates", [(200, 100), (40, 100), (500, 300), (300, 500)])
+def test_the_filter_is_that_of_scipy_s_resample_poly(rates):
+    record = noise(4000, 1)
+    ours = resample(record, *rates)[0][:, 0]
+    theirs = resample_poly(record[:, 0], rates[1] // 20, rates[0] // 20)
+    difference = ours - theirs
+    # But for the sums of its branches; and at the ends.
+    assert np.ptp(difference[200:-200]) < 0.006
 
 
 def test_rates_up_to_ten_thousand_times_apart():

@@ -28,6 +28,7 @@ from phasenet_keras.training.scores import (
     RecordMatches,
     ScoreCurve,
     mean_f1,
+    score_curve,
     score_matches,
 )
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick, ShapeError
@@ -133,7 +134,9 @@ def test_nothing_picked_has_no_number_and_json_says_null():
     assert values["mae_interval_s"] == values["precision_interval"] == [None, None]
     json.dumps(values, allow_nan=False)
     assert "nan" not in markdown_table({"x": {"P": score}})
+    assert (score.noise_hours, score.hours_between) == (0.0, 0.0)
     assert score_matches("P", [], 0.1).n_true == 0
+    assert math.isnan(score_curve("P", {}).best_threshold(0.3))
 
 
 def test_a_mean_f1_is_of_the_phases_with_labels():
