@@ -29,6 +29,7 @@ START = UTCDateTime(2024, 5, 6)
         ([0.8] * 7, [0] * 7),  # not eight together
         ([0.8] * 8, [1] * 8),
         ([0.75] * 20, [0] * 20),
+        ([0.75] * 20 + [0.0] * 3 + [0.9], [0] * 24),
         ([0.0, 1.0, 0.0], [0, 0, 0]),  # a clock that jitters
         ([0.0, 1.01, 0.0], [0, 1, 0]),
         ([3.2, 3.2], [3, 3]),
@@ -43,6 +44,7 @@ def test_records_are_shifted_where_eight_together_have_drifted(off, shift, sign)
     assert found.dtype == np.int64
 
 
+@pytest.mark.parametrize("base", [0.0, -5.0])
 @pytest.mark.parametrize(
     ("jump", "lasts", "is_one"),
     [
@@ -56,13 +58,19 @@ def test_records_are_shifted_where_eight_together_have_drifted(off, shift, sign)
         (0.8, 8, False),  # all eight that follow
     ],
 )
-def test_a_record_follows_where_eight_together_are_not_off(jump, lasts, is_one):
-    off = np.zeros(60)
-    off[20 : 20 + lasts] = jump
+def test_a_record_follows_where_eight_together_are_not_off(jump, lasts, is_one, base):
+    off = np.full(60, base)
+    off[20 : 20 + lasts] += jump
     found = follows(off)
     assert found[19] == is_one
     assert len(found) == 59
     assert found[:19].all()
+
+
+def test_a_record_that_is_off_by_the_jitter_follows_whatever_comes():
+    off = np.zeros(60)
+    off[20], off[21:] = 0.75, 0.85
+    assert follows(off).all()
 
 
 @given(
@@ -113,6 +121,19 @@ def test_a_slice_has_the_clock_of_its_records():
     assert slice_by_clock(trace, None, None).stats.npts == 1000
     again = slice_by_clock(part, START + 4.004, None)
     assert (again.data[0], clock_of(again).time_ns[0]) == (400, START.ns + 4_004_000_000)
+
+
+def test_what_a_slice_begins_with_is_not_before_its_start():
+    trace = trace_with_clock()
+    assert slice_by_clock(trace, START + 2.504, START + 5.012).data[[0, -1]].tolist() == [251, 500]
+    assert slice_by_clock(trace, START + 99, None).stats.npts == 0
+
+
+def test_records_of_one_and_of_two_samples():
+    clock = clock_of(trace_with_clock(10))
+    assert clock.sample.tolist() == list(range(10))
+    # The last two samples of 3 Hz are from 6 s and 9 ms on.
+    assert due_ns_of(trace_with_clock(20, 3.0)) == START.ns + 6_009_000_000 + 666_666_667 - 6
 
 
 def test_a_trace_without_a_clock_is_of_its_start():
