@@ -319,6 +319,11 @@ def test_the_worst_come_first_and_are_put_in_words():
     assert worst_records([records[2], close], scores)[1].text == "P +0.05 ms; S +20 ms"
     alone = picked({"P": (1000,)}, [("P", 10.00005, 0.9)])
     assert worst_records([alone], scores)[0].text == "P +50 µs"
+    early = picked({"P": (1000,)}, [("P", 9.92, 0.9)], name="early")
+    late = picked({"P": (1000,)}, [("P", 10.07, 0.9)], name="late")
+    first = worst_records([late, early], scores)[0]
+    assert (first.picked.record.name, first.text) == ("early", "P -80 ms")
+    assert first.largest_residual_s == pytest.approx(0.08)
     assert len(worst_records(records, scores, 2)) == 2
 
 
