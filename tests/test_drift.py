@@ -67,6 +67,15 @@ def test_a_record_follows_where_eight_together_are_not_off(jump, lasts, is_one, 
     assert found[:19].all()
 
 
+def test_drift_from_the_first_record_on_is_followed():
+    assert shifts(np.full(20, 3.1)).tolist() == [3] * 20
+
+
+def test_few_records_at_an_end_are_judged_by_those_that_there_are():
+    assert follows(np.array([0.0, 0.9, *[0.0] * 20])).all()
+    assert follows(np.array([*[0.0] * 20, 0.9])).tolist() == [True] * 19 + [False]
+
+
 def test_a_record_that_is_off_by_the_jitter_follows_whatever_comes():
     off = np.zeros(60)
     off[20], off[21:] = 0.75, 0.85

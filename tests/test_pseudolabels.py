@@ -235,10 +235,19 @@ def test_cross_validation_prefers_the_stiff_curve_for_a_line(rng):
 
 def test_receivers_without_offset_choose_nothing(rng):
     picks = linear(OFFSETS) + 12 * np.sin(OFFSETS / 4) + rng.normal(0, 2, len(OFFSETS))
-    offsets = np.concatenate([np.full(9, np.nan), OFFSETS])
+    offsets = np.concatenate([[np.inf], np.full(8, np.nan), OFFSETS])
     more = np.concatenate([np.full(9, 500.0), picks])
     chosen = choose_settings([(OFFSETS, picks)], PhaseCorrection())
     assert choose_settings([(offsets, more)], PhaseCorrection()) == chosen
+
+
+def test_a_receiver_without_a_finite_offset_is_dropped():
+    offsets = np.array([np.nan, *OFFSETS, np.inf, -np.inf])
+    result = correct_gather(offsets, np.array([70.0, *linear(OFFSETS), 80.0, 90.0]))
+    alone = correct_gather(OFFSETS, linear(OFFSETS))
+    assert result.how[[0, -2, -1]].tolist() == ["dropped"] * 3
+    assert np.isnan(result.time[[0, -2, -1]]).all()
+    assert np.array_equal(result.time[1:-2], alone.time)
 
 
 def test_an_infinite_time_is_no_pick():

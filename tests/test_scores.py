@@ -184,6 +184,13 @@ def test_false_picks_an_hour_of_noise_and_between_arrivals():
     assert scores["P"].false_picks_per_hour_between == pytest.approx(2 / (89.4 / 3600))
 
 
+def test_what_several_arrivals_cover_counts_once():
+    together = [0, 1000, 1000, 1005, 2999]  # 0.1, 0.2, nothing, 0.05 and, with 10 ms behind, 0.11
+    record = picked({"P": tuple(together), "S": (1005,)}, [])
+    score = score_picked([record], {"P": 0.5}, tolerance_of())["P"]
+    assert score.hours_between == pytest.approx((30 - 0.46) / 3600, rel=1e-9)
+
+
 def test_given_noise_counts_an_hour_but_not_for_precision(spike_net):
     labelled = LabelledWaveform(spikes((1000, 10.0)), {"P": (1000,)})
     noise = [spikes((500, 10.0), (2500, 10.0)), LabelledWaveform(spikes(), {}, name="still")]
@@ -319,6 +326,7 @@ def test_the_worst_come_first_and_are_put_in_words():
     assert worst_records([records[2], close], scores)[1].text == "P +0.05 ms; S +20 ms"
     alone = picked({"P": (1000,)}, [("P", 10.00005, 0.9)])
     assert worst_records([alone], scores)[0].text == "P +50 µs"
+    assert worst_records([picked({"P": ()}, [])], scores)[0].text == "nothing to find"
     early = picked({"P": (1000,)}, [("P", 9.92, 0.9)], name="early")
     late = picked({"P": (1000,)}, [("P", 10.07, 0.9)], name="late")
     first = worst_records([late, early], scores)[0]

@@ -142,6 +142,19 @@ def test_only_what_may_learn_moves_statistics_included(net, batch):
     assert moved_stages(net, before) == {"up0", "output"}
 
 
+def test_an_optimizer_has_a_state_for_frozen_layers_as_well(net):
+    n_all = len(net.trainable_variables)
+    frozen = list(net.stage_layers("down0"))
+    for layer in frozen:
+        layer.trainable = False
+    assert len(net.trainable_variables) < n_all
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    build_optimizer(net)
+    # Two moments each, the step's number and the learning rate.
+    assert len(net.optimizer.variables) == 2 * n_all + 2
+    assert [layer for layer in net.layers if not layer.trainable] == frozen
+
+
 def test_a_variable_of_no_layer_has_the_plain_rate():
     layer = keras.layers.Dense(3, name="up0", bias_initializer="ones")
     layer.build((None, 1))
