@@ -82,6 +82,17 @@ def test_pairs_agree_within_twice_the_tolerance(residuals, offset, n_pairs):
     assert found.offset_s == pytest.approx(offset / RATE_HZ, abs=1e-6)
 
 
+@pytest.mark.parametrize(("n_late", "is_told"), [(30, True), (29, False)])
+def test_a_fifth_more_is_worth_saying(n_late, is_told):
+    offsets, _ = offsets_of(picked_records([14] * n_late + [0] * (49 - n_late)))
+    assert ("P" in offsets) == is_told  # 11 or 9 of 49
+
+
+def test_a_few_microseconds_are_said_so():
+    found = offsets_of(picked_records([-9] * 10, 1e6))[0]["P"]
+    assert "10 picks are 9 µs before their labels" in found.text
+
+
 @pytest.mark.parametrize("rate_hz", [100.0, 4000.0])
 def test_the_time_is_in_seconds_at_any_rate(rate_hz):
     offsets, _ = offsets_of(picked_records([14] * 10, rate_hz))

@@ -135,7 +135,8 @@ def test_nothing_picked_has_no_number_and_json_says_null():
     json.dumps(values, allow_nan=False)
     assert "nan" not in markdown_table({"x": {"P": score}})
     assert (score.noise_hours, score.hours_between) == (0.0, 0.0)
-    assert score_matches("P", [], 0.1).n_true == 0
+    empty = score_matches("P", [], 0.1)
+    assert (empty.n_true, empty.precision, empty.recall, empty.f1) == (0, 0.0, 0.0, 0.0)
     assert math.isnan(score_curve("P", {}).best_threshold(0.3))
 
 
@@ -182,6 +183,13 @@ def test_false_picks_an_hour_of_noise_and_between_arrivals():
     assert math.isnan(scores["P"].false_picks_per_hour)
     assert scores["P"].hours_between == pytest.approx((29.8 + 29.7 + 29.9) / 3600)
     assert scores["P"].false_picks_per_hour_between == pytest.approx(2 / (89.4 / 3600))
+
+
+def test_a_threshold_and_a_tolerance_are_inclusive():
+    record = picked({"P": (1000,)}, [("P", 10.1, 0.5), ("P", 20.0, 0.499)])
+    score = score_picked([record], {"P": 0.5}, tolerance_of(tolerance_s=0.1))["P"]
+    assert (score.n_pred, score.n_matched) == (1, 1)
+    assert score.false_picks_per_hour_between == 0.0
 
 
 def test_what_several_arrivals_cover_counts_once():

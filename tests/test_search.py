@@ -152,6 +152,7 @@ def test_the_ratio_is_that_of_the_windows_that_are_there():
     data = noise(1000, 3) * np.where(np.arange(1000) < 500, 1.0, 10.0)[:, None] + 7.0
     wanted = 10 * math.log10(power(data[500:600]) / power(data[400:500]))
     assert snr_db_at(data, 500, 100) == pytest.approx(wanted, rel=1e-12)
+    assert snr_db_at(1e-9 * data, 500, 100) == pytest.approx(wanted, rel=1e-9)  # metres, say
     assert snr_db_at(data[:510], 500, 100) is not None
     assert snr_db_at(data[:509], 500, 100) is None
     assert snr_db_at(data[490:], 10, 100) is not None

@@ -199,7 +199,7 @@ def test_picks_come_as_soon_as_they_are_certain_and_little_is_held(spike_net):
 @given(
     values=st.lists(st.integers(-9999, 9999), max_size=80, unique=True),
     cuts=st.lists(st.integers(0, 80), max_size=6),
-    mpd=st.sampled_from([0, 1, 2, 3, 10]),
+    mpd=st.sampled_from([-2, 0, 1, 2, 3, 10]),
 )
 def test_peaks_in_pieces(values, cuts, mpd):
     x = np.array(values, float)

@@ -12,6 +12,7 @@ from phasenet_keras.io.times import (
     iso_time,
     residual_unit,
     span_text,
+    step_of_time,
     time_decimals,
     time_in,
     unit_of_span,
@@ -100,6 +101,16 @@ def test_the_sixtieth_second_is_a_leap_second():
     assert exact_time("2016-12-31T23:59:60.5") == UTCDateTime(2017, 1, 1, 0, 0, 0, 500000)
     with pytest.raises(ValueError, match="a minute has no second 61"):
         exact_time("2016-12-31T23:59:61")
+
+
+@pytest.mark.parametrize("text", ["20090824", "2009236", "20090824002007", "1577836810", "2009.5"])
+def test_a_bare_number_is_no_time_where_it_could_be_of_anything(text):
+    with pytest.raises(ValueError, match=f"'{text}' is not a date"):
+        date_time(text)
+
+
+def test_the_last_digit_of_whole_seconds_is_of_one():
+    assert step_of_time("2024-03-01T10:05:07") == 1.0
 
 
 def test_times_have_microseconds_up_to_100_khz_and_nanoseconds_above():

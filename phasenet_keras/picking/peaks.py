@@ -127,7 +127,7 @@ class PeakFinder:
 
     def __init__(self, mph: float, mpd: int) -> None:
         self._mph = mph
-        self._mpd = mpd if mpd > 1 else 0
+        self._mpd = mpd
         self._n_samples = 0
         self._tail = np.empty(0)
         self._found = np.empty(0, np.intp)
