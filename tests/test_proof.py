@@ -255,6 +255,7 @@ def test_a_difference_is_drawn_with_the_events_of_both():
     assert gain.n_events == 40
     same = f1_difference("P", matches["ours"], matches["ours"])
     assert (same.f1, same.interval) == (0.0, (0.0, 0.0))
+    assert same.text == "P +0.000 (+0.000 to +0.000)"
     few, enough = (f1_difference("P", *(m[:n] for m in matches.values())) for n in (4, 5))
     assert np.isnan(few.interval).all()
     assert np.isfinite(enough.interval).all()

@@ -163,6 +163,7 @@ def test_a_callback_serves_a_second_fit(net, batch):
     train(net, batch, 1, [callback])
     for layer in net.layers:
         layer.trainable = True
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
     before = net.get_weight_set()
     train(net, batch, 1, [callback])
     assert moved_stages(net, before) == {"output"}
