@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from obspy import UTCDateTime
@@ -11,7 +13,7 @@ from phasenet_keras import Waveform, write_dataset
 from phasenet_keras.cli import main
 from phasenet_keras.score_report import write_scores
 from phasenet_keras.training.evaluate import score_picked
-from phasenet_keras.training.label_offset import label_offsets
+from phasenet_keras.training.label_offset import label_offsets, moved
 from phasenet_keras.training.matching import tolerance_of
 from phasenet_keras.training.picked import PickedRecord
 from phasenet_keras.types import LabelledWaveform, Pick
@@ -49,6 +51,46 @@ def test_labels_of_another_definition_are_told():
     assert found.f1_moved == pytest.approx(2 * 10 / (12 + 11))
     for words in ("P: 10 picks are 4.5 ms before", "F1 would be 0.870 in place of 0.000"):
         assert words in found.text
+
+
+def test_eight_pairs_are_enough_beside_records_without_the_label():
+    picked = picked_records([-9] * 8)
+    other = replace(picked[0], record=replace(picked[0].record, arrivals={"S": (500.0,)}))
+    found = offsets_of([*picked, other])[0]["P"]
+    assert (found.n_pairs, found.f1_moved) == (8, 1.0)
+    assert found.offset_s == pytest.approx(-0.0045, abs=1e-6)
+
+
+def test_picks_of_other_phases_are_not_moved():
+    [one] = picked_records([0])
+    [p] = one.picks
+    both = replace(one, picks=(p, replace(p, phase="S")))
+    found = moved(both, {"P": 0.25}).picks
+    assert [(pick.phase, pick.time - p.time) for pick in found] == [("P", 0.25), ("S", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("residuals", "offset", "n_pairs"),
+    [
+        ([*np.arange(10.2, 19.9, 0.9), *[-10] * 8], 14.7, 11),  # half of them would be fewer
+        ([*[12] * 8, *np.arange(-24, -8, 1.5)], 12, 8),  # those wider apart are more
+    ],
+)
+def test_pairs_agree_within_twice_the_tolerance(residuals, offset, n_pairs):
+    found = offsets_of(picked_records(residuals))[0]["P"]
+    assert (found.n_pairs, found.f1) == (n_pairs, 0.0)
+    assert found.offset_s == pytest.approx(offset / RATE_HZ, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n_late", "is_told"), [(30, True), (29, False)])
+def test_a_fifth_more_is_worth_saying(n_late, is_told):
+    offsets, _ = offsets_of(picked_records([14] * n_late + [0] * (49 - n_late)))
+    assert ("P" in offsets) == is_told  # 11 or 9 of 49
+
+
+def test_a_few_microseconds_are_said_so():
+    found = offsets_of(picked_records([-9] * 10, 1e6))[0]["P"]
+    assert "10 picks are 9 µs before their labels" in found.text
 
 
 @pytest.mark.parametrize("rate_hz", [100.0, 4000.0])

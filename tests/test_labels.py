@@ -82,6 +82,20 @@ def test_fraction_of_a_sample_is_kept():
     assert drawn[50, 1] == drawn[51, 1] == drawn[:, 1].max()
 
 
+@pytest.mark.parametrize(
+    ("kernel", "reach", "on_grid", "support"),
+    [
+        ("gaussian", None, False, 12.0),
+        ("triangle", None, False, 4.0),
+        ("box", None, False, 4.0),
+        ("gaussian", 15.0, False, 15.0),
+        ("gaussian", 15.0, True, 16.0),
+    ],
+)
+def test_how_far_a_bump_counts(kernel, reach, on_grid, support):
+    assert LabelShape(kernel, 4.0, reach, on_grid).support_samples == support
+
+
 @pytest.mark.parametrize("bad", [{"kernel": "gauss"}, {"sigma_samples": 0}, {"reach_samples": -1}])
 def test_impossible_shapes_are_refused(bad):
     with pytest.raises(ConfigError):

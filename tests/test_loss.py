@@ -20,7 +20,16 @@ ALIKE = np.full((4, 64, 3), 1 / 3, "float32")
 
 @pytest.mark.parametrize(
     "target",
-    [LABELS, KNOWN[..., :4], KNOWN[:, :1], KNOWN[:1], KNOWN[0], KNOWN[..., :1]],
+    [
+        LABELS,
+        KNOWN[..., :4],
+        KNOWN[:, :1],
+        KNOWN[:1],
+        KNOWN[0],
+        KNOWN[..., :1],
+        KNOWN[..., None],
+        KNOWN[..., 0],
+    ],
     ids=[
         "labels alone",
         "mask of one column",
@@ -28,6 +37,8 @@ ALIKE = np.full((4, 64, 3), 1 / 3, "float32")
         "one record",
         "no batch",
         "one column",
+        "one dimension more",
+        "one dimension fewer",
     ],
 )
 def test_targets_that_would_be_broadcast_are_refused(target):
@@ -57,6 +68,7 @@ def test_a_fit_on_labels_alone_is_refused_in_words():
         (3, 1.0, "a list of numbers, one a phase, noise first; received 1.0"),
         (3, np.array(2), r"one a phase, noise first; received array\(2\)"),
         ("3", None, "n_phases is a whole number"),
+        (1, None, "n_phases is a whole number from 2 on, received 1"),
     ],
 )
 def test_factors_are_one_a_phase(n_phases, factors, words):

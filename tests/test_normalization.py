@@ -168,6 +168,10 @@ def hard_record(case, dtype):
         record *= 1e-38
     elif case == "full_scale":
         record[100:150], record[150:300] = -(2**31), 2**31 - 1
+    elif case == "to_the_highest":  # from 0 each of these is an int32, from each other not
+        record[400:450], record[450:500] = -(2**30), 2**31 - 1
+    elif case == "to_the_lowest":
+        record[400:450], record[450:500] = 2**30 - 1, -(2**31)
     return record.astype(dtype)
 
 
@@ -175,6 +179,7 @@ HARD_RECORDS = [
     ("tiny", "float32"),
     *((case, dtype) for case in ("offset", "step", "glitch") for dtype in ("int32", "float32")),
     *(("plain", "int16"), ("full_scale", "int32")),
+    *(("to_the_highest", "int32"), ("to_the_lowest", "int32")),
 ]
 
 

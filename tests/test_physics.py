@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from gathers import survey
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from phasenet_keras.training.correction import CorrectionConfig
-from phasenet_keras.training.physics import check_physics, reciprocity, reciprocity_weights
+from phasenet_keras.training.physics import (
+    check_physics,
+    reciprocity,
+    reciprocity_weights,
+    said_of_speed,
+    shot_column,
+)
 from phasenet_keras.training.pseudolabels import correct_picks
 from phasenet_keras.training.robust import correct_gather
 from phasenet_keras.types import ConfigError, ShapeError
@@ -35,12 +44,96 @@ def test_vp_vs_of_gathers():
     assert of_gather["value"].tolist() == pytest.approx([1.2])
     with pytest.raises(ConfigError, match="least and greatest ratio"):
         check_physics(wrong, vp_vs=(2.0, 1.5))
+    # Ratios as they may be by themselves, and times in s, less than one apart.
+    for ratio, is_named in ((1.35, True), (1.45, False), (5.9, False), (6.1, True)):
+        table = survey(shots=(1,), step=(3.0, 3.0 * ratio))
+        of_gather = check_physics(table.assign(time_s=table.pop("sample") / 1000))
+        assert of_gather["value"].tolist() == (pytest.approx([ratio]) if is_named else [])
+        assert of_gather["limit"].tolist() == [1.4 if ratio < 2 else 6.0] * is_named
+    exact = survey(shots=(1,), step=(2.0, 3.0))
+    for bounds in ((1.5, 6.0), (1.2, 1.5)):
+        assert check_physics(exact, bounds).empty
+    assert check_physics(survey(shots=(1,), receivers=7, step=(3.0, 3.6))).empty
+    assert len(check_physics(survey(shots=(1,), receivers=8, step=(3.0, 3.6)))) == 1
+
+
+def line_of(times, shot=1):
+    receivers = range(1, len(times) + 1)
+    return pd.DataFrame({"shot": shot, "receiver": receivers, "phase": "P", "sample": times})
+
+
+@pytest.mark.parametrize(
+    ("times", "named", "value"),
+    [
+        ([10.0, 12.0, 30.0, 14.0, 16.0], 3, 16.0),  # above those that follow
+        ([10.0, 20.0, 5.0, 30.0, 40.0], 3, 15.0),  # below those before
+        ([25.0, 12.0, 13.0, 14.0, 16.0], 1, 13.0),  # at the source
+        ([10.0, 12.0, 14.0, 16.0, 9.0], 5, 7.0),  # the last
+    ],
+)
+def test_a_fall_is_the_greatest(times, named, value):
+    broken = check_physics(line_of(times))
+    assert broken[["rule", "receiver", "value"]].to_numpy().tolist() == [["monotone", named, value]]
+
+
+def test_a_pick_at_the_source_is_of_one_side():
+    table = line_of([20.0, 10.0, 25.0, 12.0, 14.0], shot=3)
+    assert check_physics(table)["receiver"].tolist() == [3]
+
+
+@settings(max_examples=40)
+@given(times=st.lists(st.integers(0, 9), min_size=1, max_size=9))
+def test_as_few_as_can_be_are_named(times):
+    longest = [1] * len(times)
+    for i in range(len(times)):
+        longest[i] += max((longest[j] for j in range(i) if times[j] <= times[i]), default=0)
+    named = check_physics(line_of([float(time) for time in times]))["receiver"].tolist()
+    assert len(named) == len(times) - max(longest)
+    left = [time for receiver, time in enumerate(times, 1) if receiver not in named]
+    assert left == sorted(left)
+
+
+def test_a_gather_is_a_shot_where_there_is_no_other():
+    assert shot_column(pd.DataFrame(columns=["gather"])) == "gather"
+    assert shot_column(pd.DataFrame(columns=["gather", "shot"])) == "shot"
+    assert shot_column(pd.DataFrame(columns=["receiver"])) == "shot"
+
+
+def test_columns_that_lack_are_named():
+    with pytest.raises(ConfigError, match=r"times: add receiver, phase$"):
+        check_physics(survey()[["shot", "sample"]])
+    with pytest.raises(ConfigError, match=r"times: add sample or time_s$"):
+        check_physics(survey().drop(columns="sample"))
+
+
+@pytest.mark.parametrize(
+    ("column", "scale", "least", "unit"),
+    [("offset_m", 0.75, 10.0, "m/s"), ("receiver", 1.0, 1.0, "receivers a second")],
+)
+def test_how_slow_arrivals_may_be(column, scale, least, unit):
+    table = line_of([0.0] * 4).assign(shot=0).drop(columns="sample")
+    if column == "offset_m":
+        table["offset_m"] = scale * table["receiver"]
+    slow = table.assign(time_s=scale * table["receiver"] / (0.99 * least))
+    assert f"would travel at {0.99 * least:.2g} {unit};" in said_of_speed(slow)
+    assert said_of_speed(table.assign(time_s=scale * table["receiver"] / least)) == ""
+    assert said_of_speed(slow.iloc[:3]) == ""  # too few
+    assert said_of_speed(slow.assign(time_s=1.0)) == ""
+    assert said_of_speed(slow.rename(columns={"time_s": "sample"})) == ""
+    # A fifth of the times may be anything: the speed is that between the quartiles.
+    line = pd.concat([slow.assign(receiver=slow["receiver"] + 4 * n) for n in range(5)])
+    if column == "offset_m":
+        line["offset_m"] = scale * line["receiver"]
+    line["time_s"] = scale * line["receiver"] / (2.0 * least)
+    line.iloc[[0, 19], line.columns.get_loc("time_s")] = [0.0, 1e6]
+    assert said_of_speed(line) == ""
 
 
 def test_reciprocity_pairs():
     table = survey(shots=(1, 12, 24))
     pairs = reciprocity(table)
-    assert len(pairs) == 6
+    assert list(pairs) == ["shot", "receiver", "phase", "difference"]
+    assert pairs.index.tolist() == list(range(6))
     assert (pairs["difference"] == 0).all()
 
 
@@ -62,7 +155,9 @@ def test_weights_fall_with_the_difference_from_the_reciprocal_pick():
     assert weights[(table.shot == 24) & (table.receiver == 1)] == [1.0]
     assert np.isnan(weights[table.receiver == 5]).all()
     # Without a least spread: that of the differences, 0 here, so that any difference is too much.
-    assert reciprocity_weights(table)[late] == [0.0]
+    exactly = reciprocity_weights(table)
+    assert exactly[late] == [0.0]
+    assert exactly[(table.shot == 24) & (table.receiver == 1)] == [1.0]
 
 
 def test_reciprocity_mends_what_one_gather_alone_cannot_see():

@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime
 from records import noise, normalize, normalize_moving
+from scipy.signal import resample_poly
 
 from phasenet_keras import Waveform
 from phasenet_keras.data.preprocess import arrange_channels, prepare
-from phasenet_keras.data.resampling import resample
+from phasenet_keras.data.resampling import (
+    Resampler,
+    resample,
+    resample_as_stream,
+    resample_record,
+)
 from phasenet_keras.io.registry import RecordWarning
-from phasenet_keras.types import ConfigError, PresetError
+from phasenet_keras.types import ConfigError, LabelledWaveform, PresetError
 
 START = UTCDateTime("2022-03-04T05:06:07.89")
 ENZ = ("E", "N", "Z")
@@ -104,6 +110,65 @@ def test_a_day_at_an_odd_rate_keeps_its_time(rate):
     assert middle / reached == pytest.approx(590, abs=0.002)
 
 
+@pytest.mark.parametrize("n_samples", [1000, 1001, 1002, 1003, 1004])
+@pytest.mark.parametrize("rates", [(200, 100), (40, 100), (500, 300), (300, 500)])
+def test_an_end_of_another_level_does_not_ring(rates, n_samples):
+    record = np.zeros((n_samples, 1))
+    record[n_samples // 2 :] = 1e6
+    out = resample_as_stream(record, *rates)[0][:, 0]
+    assert np.abs(out[-100:] - 1e6).max() < 0.1
+    assert np.abs(out[:100]).max() < 0.1
+
+
+@pytest.mark.parametrize(("rates", "n_mean"), [((200, 100), 210), ((40, 100), 110)])
+def test_the_mean_at_an_end_is_of_ten_reaches_of_the_filter(rates, n_mean):
+    record = np.zeros((2000, 1))
+    record[n_mean - 1] = n_mean  # a mean of 1
+    far = slice(-200, -100)
+    assert np.abs(resample_as_stream(record, *rates)[0][far] + 1).max() < 1e-6
+    assert np.abs(resample_as_stream(np.roll(record, 1), *rates)[0][far]).max() < 1e-6
+    # What is taken to follow the last sample is seen in the last one that comes out.
+    with_it, without = record[::-1], np.roll(record[::-1], -1)
+    assert abs(resample_as_stream(with_it, *rates)[0][-1]) > 0.01
+    assert abs(resample_as_stream(without, *rates)[0][-1]) < 1e-9
+
+
+@pytest.mark.parametrize("rates", [(200, 100), (40, 100), (500, 300), (300, 500)])
+def test_the_filter_is_that_of_scipy_s_resample_poly(rates):
+    record = noise(4000, 1)
+    ours = resample(record, *rates)[0][:, 0]
+    theirs = resample_poly(record[:, 0], rates[1] // 20, rates[0] // 20)
+    difference = ours - theirs
+    # But for the sums of its branches; and at the ends.
+    assert np.ptp(difference[200:-200]) < 0.006
+
+
+def test_rates_up_to_ten_thousand_times_apart():
+    assert Resampler(10_000.0, 1.0).reached_hz == 1.0
+    assert Resampler(1.0, 10_000.0).reached_hz == 10_000.0
+    assert Resampler(10_049.0, 1.0).reached_hz == pytest.approx(1.0049)
+    for old_hz, new_hz in ((10_051.0, 1.0), (1.0, 10_051.0), (1e6, 1.0), (1.0, 1e6)):
+        with pytest.raises(ConfigError, match=r"Hz cannot be resampled to .* Hz: too far apart"):
+            Resampler(old_hz, new_hz)
+
+
+def test_nearly_the_same_rate_leaves_the_samples():
+    record = noise(500, 2) + 5
+    out, reached_hz = resample(record, 100.0, 100.0 + 1e-7)
+    assert reached_hz == 100.0
+    assert np.abs(out - (record - record.mean(axis=0))).max() < 1e-6
+
+
+def test_a_record_of_the_rate_is_itself():
+    labelled = LabelledWaveform(make_waveform(noise(500, 3)), {"P": (50.0,)})
+    assert resample_record(labelled, 100.0) is labelled
+
+
+def test_of_no_samples_there_are_none():
+    assert Resampler(200.0, 100.0).finish(3).shape == (0, 3)
+    assert resample_as_stream(np.empty((0, 3)), 200.0, 100.0)[0].shape == (0, 3)
+
+
 # -- prepare --------------------------------------------------------------------------------------
 
 
@@ -125,7 +190,9 @@ def test_reinterpret_leaves_samples_and_rate():
     assert np.array_equal(prepared.data, normalize_moving(wave.data, 3000))
 
 
-@pytest.mark.parametrize(("rate", "is_left"), [(99.6, True), (100.4, True), (99.0, False)])
+@pytest.mark.parametrize(
+    ("rate", "is_left"), [(99.51, True), (100.49, True), (99.45, False), (100.55, False)]
+)
 def test_rates_within_half_a_percent_are_left_alone(rate, is_left):
     wave = make_waveform(noise(2000, 3), rate=rate)
     prepared = prepare(wave, ENZ, 100.0, 3000)

@@ -283,10 +283,16 @@ def test_a_difference_is_drawn_with_the_events_of_both():
     assert gain.n_events == 40
     same = f1_difference("P", matches["ours"], matches["ours"])
     assert (same.f1, same.interval) == (0.0, (0.0, 0.0))
-    few = f1_difference("P", matches["ours"][:4], matches["theirs"][:4])
+    assert same.text == "P +0.000 (+0.000 to +0.000)"
+    few, enough = (f1_difference("P", *(m[:n] for m in matches.values())) for n in (4, 5))
     assert np.isnan(few.interval).all()
+    assert np.isfinite(enough.interval).all()
+    nothing = [RecordMatches(0, 0, (), f"e{n}") for n in range(6)]
+    none = f1_difference("P", nothing, nothing)
+    assert (none.f1, none.interval) == (0.0, (0.0, 0.0))
     chance = Difference("S", -0.25, (-0.5, 0.0), 9)
     assert chance.text == "S -0.250 (-0.500 to +0.000, may be chance)"
+    assert Difference("P", 0.25, (0.0, 0.5), 9).text.endswith("to +0.500, may be chance)")
     assert Difference("S", -0.25, (-0.5, -0.1), 9).text == "S -0.250 (-0.500 to -0.100)"
     assert few.text == f"P {few.f1:+.3f} (too few events)"
 

@@ -17,6 +17,7 @@ from phasenet_keras.training.physics import check_physics, reciprocity
 from phasenet_keras.training.pseudolabels import correct_picks
 from phasenet_keras.training.robust import PhaseCorrection, choose_settings, correct_gather
 from phasenet_keras.training.survey import unused_rows
+from phasenet_keras.types import ShapeError
 
 GIVEN = CorrectionConfig(choose="given")
 OFFSETS = np.arange(-46.0, 48.0, 2.0)
@@ -226,10 +227,43 @@ def test_of_duplicates_the_more_probable_counts():
 
 def test_cross_validation_prefers_the_stiff_curve_for_a_line(rng):
     picks = linear(OFFSETS) + rng.normal(0, 2, len(OFFSETS))
-    chosen = choose_settings([(OFFSETS, picks)], PhaseCorrection())
-    assert (chosen.kernel_width, chosen.svr_c) == (1.5, 10.0)
+    chosen = choose_settings([(OFFSETS, picks)], PhaseCorrection(huber_epsilon=1.9))
+    assert (chosen.huber_epsilon, chosen.kernel_width, chosen.svr_c) == (1.05, 1.5, 10.0)
     wavy = linear(OFFSETS) + 12 * np.sin(OFFSETS / 4)
     assert choose_settings([(OFFSETS, wavy)], PhaseCorrection()).kernel_width <= 0.4
+
+
+def test_receivers_without_offset_choose_nothing(rng):
+    picks = linear(OFFSETS) + 12 * np.sin(OFFSETS / 4) + rng.normal(0, 2, len(OFFSETS))
+    offsets = np.concatenate([[np.inf], np.full(8, np.nan), OFFSETS])
+    more = np.concatenate([np.full(9, 500.0), picks])
+    chosen = choose_settings([(OFFSETS, picks)], PhaseCorrection())
+    assert choose_settings([(offsets, more)], PhaseCorrection()) == chosen
+
+
+def test_a_receiver_without_a_finite_offset_is_dropped():
+    offsets = np.array([np.nan, *OFFSETS, np.inf, -np.inf])
+    result = correct_gather(offsets, np.array([70.0, *linear(OFFSETS), 80.0, 90.0]))
+    alone = correct_gather(OFFSETS, linear(OFFSETS))
+    assert result.how[[0, -2, -1]].tolist() == ["dropped"] * 3
+    assert np.isnan(result.time[[0, -2, -1]]).all()
+    assert np.array_equal(result.time[1:-2], alone.time)
+
+
+def test_an_infinite_time_is_no_pick():
+    times = linear(OFFSETS)
+    times[[3, 30]] = np.nan
+    missing = correct_gather(OFFSETS, times)
+    times[[3, 30]] = np.inf, -np.inf
+    infinite = correct_gather(OFFSETS, times)
+    for name, values in vars(missing).items():
+        assert np.array_equal(values, getattr(infinite, name), equal_nan=name not in ("how",))
+
+
+@pytest.mark.parametrize(("shape", "other"), [((3,), (4,)), ((2, 3), (2, 3)), ((1, 3), (3,))])
+def test_a_gather_is_one_offset_and_one_time_a_receiver(shape, other):
+    with pytest.raises(ShapeError, match="one offset and one time a receiver, received arrays"):
+        correct_gather(np.ones(shape), np.ones(other))
 
 
 def test_nothing_is_chosen_from_too_few_picks():

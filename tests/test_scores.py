@@ -23,7 +23,14 @@ from phasenet_keras.training.evaluate import (
 from phasenet_keras.training.matching import RULES, tolerance_of
 from phasenet_keras.training.picked import PickedRecord, residuals_by_phase, worst_records
 from phasenet_keras.training.score_table import markdown_table
-from phasenet_keras.training.scores import RecordMatches, ScoreCurve, score_matches
+from phasenet_keras.training.scores import (
+    THRESHOLDS,
+    RecordMatches,
+    ScoreCurve,
+    mean_f1,
+    score_curve,
+    score_matches,
+)
 from phasenet_keras.types import ConfigError, LabelledWaveform, Pick, ShapeError
 
 NET_RATE = 100.0
@@ -127,7 +134,25 @@ def test_nothing_picked_has_no_number_and_json_says_null():
     assert values["mae_interval_s"] == values["precision_interval"] == [None, None]
     json.dumps(values, allow_nan=False)
     assert "nan" not in markdown_table({"x": {"P": score}})
-    assert score_matches("P", [], 0.1).n_true == 0
+    assert (score.noise_hours, score.hours_between) == (0.0, 0.0)
+    empty = score_matches("P", [], 0.1)
+    assert (empty.n_true, empty.precision, empty.recall, empty.f1) == (0, 0.0, 0.0, 0.0)
+    assert math.isnan(score_curve("P", {}).best_threshold(0.3))
+
+
+def test_a_mean_f1_is_of_the_phases_with_labels():
+    scores = {
+        "P": score_matches("P", [RecordMatches(3, 1, (0.0,), "a")], 0.1),
+        "S": score_matches("S", [RecordMatches(1, 1, (0.0,), "a")], 0.1),
+        "none": score_matches("none", [RecordMatches(0, 2, (), "a")], 0.1),
+    }
+    assert mean_f1(scores) == (0.5 + 1.0) / 2
+    assert mean_f1({"none": scores["none"]}, without=-1.0) == -1.0
+    assert math.isnan(mean_f1({}))
+
+
+def test_thresholds_are_twentieths_between_0_and_1():
+    assert [round(20 * threshold, 9) for threshold in THRESHOLDS] == list(range(1, 20))
 
 
 def test_the_table_says_the_rule():
@@ -158,6 +183,20 @@ def test_false_picks_an_hour_of_noise_and_between_arrivals():
     assert math.isnan(scores["P"].false_picks_per_hour)
     assert scores["P"].hours_between == pytest.approx((29.8 + 29.7 + 29.9) / 3600)
     assert scores["P"].false_picks_per_hour_between == pytest.approx(2 / (89.4 / 3600))
+
+
+def test_a_threshold_and_a_tolerance_are_inclusive():
+    record = picked({"P": (1000,)}, [("P", 10.1, 0.5), ("P", 20.0, 0.499)])
+    score = score_picked([record], {"P": 0.5}, tolerance_of(tolerance_s=0.1))["P"]
+    assert (score.n_pred, score.n_matched) == (1, 1)
+    assert score.false_picks_per_hour_between == 0.0
+
+
+def test_what_several_arrivals_cover_counts_once():
+    together = [0, 1000, 1000, 1005, 2999]  # 0.1, 0.2, nothing, 0.05 and, with 10 ms behind, 0.11
+    record = picked({"P": tuple(together), "S": (1005,)}, [])
+    score = score_picked([record], {"P": 0.5}, tolerance_of())["P"]
+    assert score.hours_between == pytest.approx((30 - 0.46) / 3600, rel=1e-9)
 
 
 def test_given_noise_counts_an_hour_but_not_for_precision(spike_net):
@@ -287,12 +326,20 @@ def test_the_worst_come_first_and_are_put_in_words():
         "P +50 ms",
         "P +10 ms; S +0 ms",
     ]
-    assert errors[1].picked.picks == ()
+    shown = [[(pick.phase, pick.time) for pick in e.picked.picks] for e in errors]
+    assert shown[:2] == [[("P", UTCDateTime(11))], []]
+    assert shown[3] == [("P", UTCDateTime(10.01)), ("S", UTCDateTime(20))]
     close = picked({"P": (1000,), "S": (2000,)}, [("P", 10.00005, 0.9), ("S", 20.02, 0.9)])
     assert worst_records([close], scores)[0].text == "P +0.05 ms; S +20 ms"  # one unit
     assert worst_records([records[2], close], scores)[1].text == "P +0.05 ms; S +20 ms"
     alone = picked({"P": (1000,)}, [("P", 10.00005, 0.9)])
     assert worst_records([alone], scores)[0].text == "P +50 µs"
+    assert worst_records([picked({"P": ()}, [])], scores)[0].text == "nothing to find"
+    early = picked({"P": (1000,)}, [("P", 9.92, 0.9)], name="early")
+    late = picked({"P": (1000,)}, [("P", 10.07, 0.9)], name="late")
+    first = worst_records([late, early], scores)[0]
+    assert (first.picked.record.name, first.text) == ("early", "P -80 ms")
+    assert first.largest_residual_s == pytest.approx(0.08)
     assert len(worst_records(records, scores, 2)) == 2
 
 

@@ -199,15 +199,21 @@ def test_picks_come_as_soon_as_they_are_certain_and_little_is_held(spike_net):
 @given(
     values=st.lists(st.integers(-9999, 9999), max_size=80, unique=True),
     cuts=st.lists(st.integers(0, 80), max_size=6),
-    mpd=st.sampled_from([0, 1, 2, 3, 10]),
+    mpd=st.sampled_from([-2, 0, 1, 2, 3, 10]),
 )
 def test_peaks_in_pieces(values, cuts, mpd):
     x = np.array(values, float)
     finder = PeakFinder(-5000, mpd)
     found = []
     for piece in np.split(x, sorted(min(place, len(x)) for place in cuts)):
-        found += finder.feed(piece)
-    found += finder.finish()
+        oldest = finder.oldest
+        new = finder.feed(piece)
+        assert all(sample >= oldest for sample, _ in new)
+        found += new
+    oldest = finder.oldest
+    new = finder.finish()
+    assert all(sample >= oldest for sample, _ in new)
+    found += new
     assert sorted(sample for sample, _ in found) == detect_peaks(x, mph=-5000, mpd=mpd).tolist()
     assert finder.highest == max(values, default=-np.inf)
 

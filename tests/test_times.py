@@ -6,7 +6,17 @@ import pytest
 from obspy import UTCDateTime
 
 from phasenet_keras.io.catalogs import read_arrivals
-from phasenet_keras.io.times import date_time, exact_time, time_in
+from phasenet_keras.io.times import (
+    date_time,
+    exact_time,
+    iso_time,
+    residual_unit,
+    span_text,
+    step_of_time,
+    time_decimals,
+    time_in,
+    unit_of_span,
+)
 from phasenet_keras.types import FormatError
 
 TIME = UTCDateTime(2009, 8, 24, 0, 20, 7, 710000)
@@ -91,3 +101,31 @@ def test_the_sixtieth_second_is_a_leap_second():
     assert exact_time("2016-12-31T23:59:60.5") == UTCDateTime(2017, 1, 1, 0, 0, 0, 500000)
     with pytest.raises(ValueError, match="a minute has no second 61"):
         exact_time("2016-12-31T23:59:61")
+
+
+@pytest.mark.parametrize("text", ["20090824", "2009236", "20090824002007", "1577836810", "2009.5"])
+def test_a_bare_number_is_no_time_where_it_could_be_of_anything(text):
+    with pytest.raises(ValueError, match=f"'{text}' is not a date"):
+        date_time(text)
+
+
+def test_the_last_digit_of_whole_seconds_is_of_one():
+    assert step_of_time("2024-03-01T10:05:07") == 1.0
+
+
+def test_times_have_microseconds_up_to_100_khz_and_nanoseconds_above():
+    assert [time_decimals(rate_hz) for rate_hz in (0.0, 1e5, 100_001.0)] == [6, 6, 9]
+    assert iso_time(TIME, 1e5) == "2009-08-24T00:20:07.710000"
+    assert iso_time(UTCDateTime(ns=TIME.ns + 9), 1e6) == "2009-08-24T00:20:07.710000009"
+    assert iso_time(UTCDateTime(ns=-1), 1e6) == "1969-12-31T23:59:59.999999999"
+
+
+def test_a_span_of_one_has_the_unit():
+    assert [unit_of_span(span_s).symbol for span_s in (1.0, 0.999, 1e-3, 0.999e-3)] == [
+        "s",
+        "ms",
+        "ms",
+        "µs",
+    ]
+    assert [residual_unit(s).symbol for s in (0.0, 0.99e-4, 1e-4)] == ["ms", "µs", "ms"]
+    assert [span_text(s) for s in (1e-2, 0.99e-2, 1e-3)] == ["0.01 s", "9.9 ms", "1 ms"]

@@ -142,6 +142,44 @@ def test_only_what_may_learn_moves_statistics_included(net, batch):
     assert moved_stages(net, before) == {"up0", "output"}
 
 
+def test_an_optimizer_has_a_state_for_frozen_layers_as_well(net):
+    n_all = len(net.trainable_variables)
+    frozen = list(net.stage_layers("down0"))
+    for layer in frozen:
+        layer.trainable = False
+    assert len(net.trainable_variables) < n_all
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    build_optimizer(net)
+    # Two moments each, the step's number and the learning rate.
+    assert len(net.optimizer.variables) == 2 * n_all + 2
+    assert [layer for layer in net.layers if not layer.trainable] == frozen
+
+
+def test_a_callback_serves_a_second_fit(net, batch):
+    callback = FreezeCallback(
+        TransferStrategy("a", freeze=FreezeSchedule((FreezePhase(0, ("output",)),)))
+    )
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    train(net, batch, 1, [callback])
+    for layer in net.layers:
+        layer.trainable = True
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    before = net.get_weight_set()
+    train(net, batch, 1, [callback])
+    assert moved_stages(net, before) == {"output"}
+
+
+def test_factors_of_a_later_phase_need_that_optimizer_too(net, batch):
+    phases = (FreezePhase(0, ("output",)), FreezePhase(1, lr_scale={"down*": 0.0001}))
+    callback = FreezeCallback(TransferStrategy("late", freeze=FreezeSchedule(phases)))
+    net.compile("adam", "categorical_crossentropy")
+    with pytest.raises(ConfigError, match=r"'late' has factors .*StageAdam, not Adam"):
+        train(net, batch, 2, [callback])
+    net.compile(StageAdam(1e-2), "categorical_crossentropy")
+    train(net, batch, 2, [callback])
+    assert net.optimizer.stage_scales["down0_conv"] == 0.0001
+
+
 def test_a_variable_of_no_layer_has_the_plain_rate():
     layer = keras.layers.Dense(3, name="up0", bias_initializer="ones")
     layer.build((None, 1))

@@ -63,6 +63,25 @@ def test_rebalancing_is_exact_for_any_scale(random_net, scale, rms):
     assert np.sqrt(np.mean(kernel**2)) == pytest.approx(rms)
 
 
+def test_kernels_of_zeros_are_left_as_they_are(spike_net):
+    weights = spike_net.get_weight_set()
+    balanced = rebalance_kernels(weights, spike_net.config)
+    size = {name: np.sqrt(np.mean(array**2)) for name, array in balanced.items()}
+    zeros = [
+        name for name, array in weights.items() if name.endswith("/kernel") and not array.any()
+    ]
+    assert "down1_conv/kernel" in zeros
+    for name, array in weights.items():
+        if name in zeros:
+            assert not balanced[name].any()
+        elif name.endswith("/kernel") and not name.startswith("output"):
+            assert size[name] == pytest.approx(0.1)
+        assert np.isfinite(balanced[name]).all()
+        assert balanced[name].dtype == array.dtype
+    with pytest.raises(ShapeError, match="not in the network: mean"):
+        rebalance_kernels({**weights, "mean": np.ones(1)}, spike_net.config)
+
+
 def test_adaptation_rules():
     kernel = np.arange(6.0).reshape(1, 3, 2)
     assert adapt_channels(kernel, "ENZ", "Z").ravel().tolist() == [12.0, 15.0]
@@ -183,5 +202,7 @@ def test_what_is_no_set_of_weights_is_refused_with_what_to_do(given, spike_net):
 def test_config_is_read_off_the_weights(config):
     weights = PhaseNet(config).get_weight_set()
     assert infer_config(weights, config.channels, config.phases) == config
+    with pytest.raises(ShapeError, match="not in the network: mean"):
+        infer_config({**weights, "mean": np.ones(1)}, config.channels, config.phases)
     with pytest.raises(ShapeError, match="received names A,B,C,D"):
         infer_config(weights, "ABCD", config.phases)

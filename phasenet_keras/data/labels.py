@@ -71,7 +71,7 @@ class LabelShape:
         centre = float(np.floor(arrival)) if self.on_grid else arrival
         begin, end = 0, n_samples
         if self.reach_samples is not None:
-            begin = min(n_samples, max(0, int(centre - self.reach_samples) - 1))
+            begin = min(n_samples, max(0, int(centre - self.reach_samples)))
             end = max(begin, min(n_samples, int(centre + self.reach_samples) + 2))
         distance = np.abs(np.arange(begin, end) - centre)
         if self.kernel == "gaussian":

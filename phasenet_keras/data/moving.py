@@ -281,7 +281,7 @@ class MovingNormalizer:
     def __init__(self, window_samples: int, n_channels: int, normalization: str = "std") -> None:
         self._normalization = normalization
         self._window = window_samples
-        self._half = max(1, window_samples // 2)
+        self._half = window_samples // 2
         self._n_samples = 0
         # From the first block on that was not given back.
         self._held = np.empty((0, n_channels))

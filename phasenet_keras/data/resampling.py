@@ -116,7 +116,7 @@ class Resampler:
                 "sampling='reinterpret' takes the samples as they are"
             )
         # Of the filter, to each side, in samples of the record between which are `up - 1` zeros.
-        self._half_taps = 10 * max(self._up, self._down) if ratio != 1 else 0
+        self._half_taps = 10 * max(self._up, self._down)
         self._mean_samples = MEAN_REACHES * (self._half_taps // self._up + 1)
         self._offset: np.ndarray | None = None
         self._held: np.ndarray | None = None
@@ -141,24 +141,19 @@ class Resampler:
         if self._held is None or not self._held.shape[0]:
             return np.empty((0, n_channels), np.float32)
         n_samples = self._begin + self._held.shape[0]
-        self._take_offset()
         reach = self._half_taps // self._up + 1
         after = np.repeat(_mean(self._held[-self._mean_samples :])[None], reach, axis=0)
         self._held = np.concatenate([self._held, after])
         return self._filtered(-(-n_samples * self._up // self._down))
-
-    def _take_offset(self) -> np.ndarray:
-        if self._offset is None:
-            assert self._held is not None
-            self._offset = _mean(self._held[: self._mean_samples])
-        return self._offset
 
     def _filtered(self, n_out: int) -> np.ndarray:
         """Return the samples up to ``n_out`` that were not given; what they need is held."""
         from scipy.signal import upfirdn
 
         assert self._held is not None
-        centred = self._held - self._take_offset()
+        if self._offset is None:
+            self._offset = _mean(self._held[: self._mean_samples])
+        centred = self._held - self._offset
         if n_out == self._n_out:
             return np.empty((0, centred.shape[1]), np.float32)
         taps, delay = _filter(self._up, self._down)

@@ -58,8 +58,6 @@ def detect_peaks(
         raise ShapeError(f"detect_peaks takes one dimension, received shape {x.shape}")
     if x.dtype.kind != "f":
         x = x.astype(np.float64)
-    if x.size < 3:
-        return np.empty(0, np.intp)
     if valley:
         x = -x
         mph = None if mph is None else -mph
@@ -67,7 +65,7 @@ def detect_peaks(
     if threshold > 0:
         drop = np.minimum(x[peaks] - x[peaks - 1], x[peaks] - x[peaks + 1])
         peaks = peaks[drop >= threshold]
-    if mpd > 1 and peaks.size > 1:
+    if mpd > 1:
         peaks = _thin_out(peaks, x[peaks], mpd, kpsh)
     return peaks
 
@@ -79,14 +77,12 @@ def local_maxima(x: np.ndarray, mph: float | None, edge: str | None) -> np.ndarr
     else:
         inner = np.flatnonzero(x[1:-1] >= _least(mph, x.dtype)) + 1
     before, here, after = x[inner - 1], x[inner], x[inner + 1]
-    strictly = (here > before) & (here > after)
-    is_peak = strictly
+    # Each compares with both neighbours: with NaN all are false.
+    is_peak = (here > before) & (here > after)
     if edge in ("rising", "both"):
-        is_peak = is_peak | ((here > before) & (here >= after))
+        is_peak |= (here > before) & (here >= after)
     if edge in ("falling", "both"):
-        is_peak = is_peak | ((here >= before) & (here > after))
-    # Comparisons with NaN are false, but of the neighbours only those made: exclude all three.
-    is_peak &= ~(np.isnan(before) | np.isnan(here) | np.isnan(after))
+        is_peak |= (here >= before) & (here > after)
     return inner[is_peak]
 
 
@@ -131,7 +127,7 @@ class PeakFinder:
 
     def __init__(self, mph: float, mpd: int) -> None:
         self._mph = mph
-        self._mpd = mpd if mpd > 1 else 0
+        self._mpd = mpd
         self._n_samples = 0
         self._tail = np.empty(0)
         self._found = np.empty(0, np.intp)
@@ -141,7 +137,7 @@ class PeakFinder:
     @property
     def oldest(self) -> int:
         """No peak will be given from now on that is before this sample."""
-        return int(self._found[0]) if self._found.size else max(0, self._n_samples - 1)
+        return int(self._found[0]) if self._found.size else self._n_samples - 1
 
     def feed(self, x: np.ndarray) -> list[tuple[int, float]]:
         """Take the next samples; return sample and height of the peaks that nothing can remove."""
@@ -151,12 +147,10 @@ class PeakFinder:
         begin = self._n_samples - self._tail.size
         self._n_samples += x.size
         self._tail = joined[-2:].copy()
-        highest = float(joined.max())
-        self.highest = max(self.highest, highest)
-        if joined.size >= 3 and not highest < self._mph:
-            new = local_maxima(joined, self._mph, "rising")
-            self._found = np.concatenate([self._found, new + begin])
-            self._heights = np.concatenate([self._heights, joined[new].astype(np.float64)])
+        self.highest = max(self.highest, float(x.max()))
+        new = local_maxima(joined, self._mph, "rising")
+        self._found = np.concatenate([self._found, new + begin])
+        self._heights = np.concatenate([self._heights, joined[new].astype(np.float64)])
         # The last sample may yet be a peak.
         return self._settle(self._n_samples - 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Found:
     column: int
     probability: float
     amplitude: float
-    snr_db: float | None = field(default=None, compare=False)
+    snr_db: float | None = None
 
 
 class PickSearch:
@@ -54,7 +54,7 @@ class PickSearch:
     ) -> None:
         self._scale = scale
         self._reach = round(window_samples // 2 * scale)
-        self._length = max(1, round(AMPLITUDE_WINDOW_SAMPLES * scale))
+        self._length = round(AMPLITUDE_WINDOW_SAMPLES * scale)
         self._finders = {c: PeakFinder(t, mpd) for c, t in thresholds.items()}
         # The record's own samples, as far back as an amplitude may be wanted.
         self._raw = _Tail()
@@ -102,7 +102,7 @@ class PickSearch:
 
     def _begin(self, sample: int) -> int:
         """Return the sample of the record at one of the probabilities."""
-        return min(round(sample * self._scale), max(0, self._raw.n_samples - 1))
+        return min(round(sample * self._scale), self._raw.n_samples - 1)
 
     def _measured(self, sample: int, column: int, height: float) -> Found:
         begin = self._begin(sample)
@@ -143,12 +143,9 @@ class _Tail:
 
     def between(self, low: int, high: int) -> np.ndarray:
         """Return the samples from ``low`` to ``high``, as far as they are there."""
-        cut = [
-            data[max(0, low - begin) : max(0, high - begin)]
-            for begin, data in self._pieces
-            if begin < high and begin + data.shape[0] > low
-        ]
-        return cut[0] if len(cut) == 1 else np.concatenate(cut)
+        return np.concatenate(
+            [data[max(0, low - begin) : max(0, high - begin)] for begin, data in self._pieces]
+        )
 
     def forget(self, before: int) -> None:
         while self._pieces and self._pieces[0][0] < before:
@@ -177,7 +174,7 @@ def snr_db_at(data: np.ndarray, begin: int, length: int) -> float | None:
         20.0
     """
     windows = data[max(0, begin - length) : begin], data[begin : begin + length]
-    if min(map(len, windows)) < max(2, LEAST_SNR_PART * length):
+    if min(map(len, windows)) < LEAST_SNR_PART * length:
         return None
     noise, signal = (_power(window) for window in windows)
     return 10.0 * math.log10(signal / noise) if signal > 0.0 and noise > 0.0 else None

@@ -130,8 +130,6 @@ def match_picks(
         >>> match_picks([10.0, 12.0], [11.5], tolerance=2)
         [(1, 0)]
     """
-    if not len(picked) or not len(labels):
-        return []
     distance = np.abs(np.subtract.outer(np.asarray(picked, float), np.asarray(labels, float)))
     near = np.flatnonzero(distance.ravel() <= tolerance + ROUNDING)
     matches: dict[int, int] = {}

@@ -249,8 +249,7 @@ def _monotone(picks: DataFrame) -> Iterator[Broken]:
             times = side["time"].to_numpy()
             rising = _longest_rising(times)
             for i in np.flatnonzero(~rising):
-                fall = max(np.max(times[:i], initial=-np.inf) - times[i], 0.0)
-                value = max(fall, times[i] - np.min(times[i + 1 :], initial=np.inf))
+                value = max(times[: i + 1].max() - times[i], times[i] - times[i:].min())
                 yield "monotone", shot, side["receiver"].iloc[i], phase, float(value), 0.0
 
 

@@ -203,10 +203,10 @@ def _match_record(
 
 
 def _covered(times: Sequence[float], reach: float, end: float) -> float:
-    """Return how much of 0 to ``end`` is within ``reach`` of one of the times."""
+    """Return how much of 0 to ``end`` is within ``reach`` of one of the times, which are in it."""
     covered, last = 0.0, 0.0
     for time in sorted(times):
         left, right = max(time - reach, last), min(time + reach, end)
-        covered += max(0.0, right - left)
-        last = max(last, right)
+        covered += right - left
+        last = right
     return covered

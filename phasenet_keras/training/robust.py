@@ -245,14 +245,13 @@ def _best(
 
 
 def gather_arrays(offsets_m: Any, times: Any) -> tuple[Floats, Floats]:
-    """Return both as float arrays; infinite becomes NaN."""
+    """Return both as float arrays; infinite times become NaN."""
     offsets, picked = (np.array(a, dtype=float) for a in (offsets_m, times))
     if offsets.ndim != 1 or offsets.shape != picked.shape:
         raise ShapeError(
             "a gather is one offset and one time a receiver, received arrays of shape "
             f"{offsets.shape} and {picked.shape}: give NaN where there is no pick"
         )
-    offsets[~np.isfinite(offsets)] = np.nan
     picked[~np.isfinite(picked)] = np.nan
     return offsets, picked
 
