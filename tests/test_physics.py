@@ -44,6 +44,9 @@ def test_vp_vs_of_gathers():
     assert of_gather["value"].tolist() == pytest.approx([1.2])
     with pytest.raises(ConfigError, match="least and greatest ratio"):
         check_physics(wrong, vp_vs=(2.0, 1.5))
+    for bounds in ((1.0, 2.0), (1.5, 1.5)):
+        with pytest.raises(ConfigError, match="above 1, received"):
+            check_physics(wrong, vp_vs=bounds)
     # Ratios as they may be by themselves, and times in s, less than one apart.
     for ratio, is_named in ((1.35, True), (1.45, False), (5.9, False), (6.1, True)):
         table = survey(shots=(1,), step=(3.0, 3.0 * ratio))
@@ -73,7 +76,8 @@ def line_of(times, shot=1):
 )
 def test_a_fall_is_the_greatest(times, named, value):
     broken = check_physics(line_of(times))
-    assert broken[["rule", "receiver", "value"]].to_numpy().tolist() == [["monotone", named, value]]
+    said = broken[["rule", "receiver", "value", "limit"]].to_numpy().tolist()
+    assert said == [["monotone", named, value, 0.0]]
 
 
 def test_a_pick_at_the_source_is_of_one_side():
@@ -135,6 +139,23 @@ def test_reciprocity_pairs():
     assert list(pairs) == ["shot", "receiver", "phase", "difference"]
     assert pairs.index.tolist() == list(range(6))
     assert (pairs["difference"] == 0).all()
+
+
+@pytest.mark.parametrize(("late", "is_named"), [(8.5, False), (9.5, True)])
+def test_reciprocal_picks_differ_by_three_deviations_at_most(late, is_named):
+    table = survey(shots=range(1, 7), receivers=6, phases=("P",))
+    pairs = table.index[table.shot < table.receiver]
+    # Fifteen: their median is 1, the median distance from it 2, three deviations 8.9.
+    table.loc[pairs, "sample"] += [*[1.0, -1.0] * 7, late]
+    broken = check_physics(table).query("rule == 'reciprocity'")
+    assert broken["value"].tolist() == [late] * is_named
+    assert broken["limit"].tolist() == pytest.approx([3 * 1.4826 * 2] * is_named, rel=1e-4)
+
+
+def test_speed_is_over_the_distance_from_the_shot():
+    table = line_of([0.0] * 9, shot=5)
+    times_s = (table["receiver"] - 5).abs() / 0.99
+    assert "would travel at 0.99 receivers a second" in said_of_speed(table.assign(time_s=times_s))
 
 
 def test_pairs_of_paths_of_other_lengths_are_not_reciprocal():
