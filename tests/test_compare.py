@@ -259,7 +259,7 @@ def test_picks_that_are_a_constant_time_away_need_no_training(n_hits, words, tmp
 @pytest.mark.parametrize(
     ("triggered", "words"),
     [
-        (made("t", 16), "STA/LTA and AIC, fitted to the same records: P F1 0.800 (0."),
+        (made("t", 16), "STA/LTA, fitted to the same records: P F1 0.800 (0."),
         (made("t", 20), "P F1 1.000; no network here finds more."),
         (shifted("t", 0.04), "P F1 0.000, with its picks moved by -40 ms 0.900."),
     ],

@@ -170,8 +170,8 @@ def test_compare_writes_a_table_figures_and_a_sentence(tmp_path, finder, capsys)
     assert "run 1 of 5: zero-shot" in printed
     assert "| finetune | P |" in unaligned(printed)
     table = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert set(table["scores"]) == {"STA/LTA and AIC", "zero-shot", "scratch", "finetune"}
-    assert "| STA/LTA and AIC | P |" in unaligned(printed)
+    assert set(table["scores"]) == {"STA/LTA", "zero-shot", "scratch", "finetune"}
+    assert "| STA/LTA | P |" in unaligned(printed)
     assert table["recommendation"] in " ".join(printed.split())
     page = (tmp_path / "out" / "comparison.md").read_text()
     assert table["recommendation"] in page

@@ -95,7 +95,7 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
         "small, resampled to 100 Hz": f"{scores['resampled']:.3f}",
         "small, samples as they are": f"{scores['parent']:.3f}",
         "near-surface": f"{scores['near-surface']:.3f}",
-        "STA/LTA and AIC": "1.000",
+        "STA/LTA": "1.000",
         "trained": f"{scores['run']:.3f}",
     }
     assert "| P     | " in capsys.readouterr().out

@@ -49,6 +49,17 @@ def test_neither_the_unit_nor_an_offset_moves_a_pick(scale, offset):
     assert samples_of(TRIGGER, replace(one, waveform=replace(one.waveform, data=data))) == [200]
 
 
+@pytest.mark.parametrize(("ratio", "n_samples"), [(2.0, 1), (3.0, 2), (3.6, 4)])
+def test_without_aic_a_pick_is_where_the_ratio_is_reached(ratio, n_samples):
+    """By hand, n samples into a power of 1 after one of 0.1: the short and the long average."""
+    averages = [(1 - 0.9 * 0.8**n) / (1 - 0.9 * 0.98**n) for n in range(1, 6)]
+    assert next(n for n, value in enumerate(averages, start=1) if value > ratio) == n_samples
+    signs = np.tile([1.0, -1.0], 300)[:, None]
+    data = signs * np.where(np.arange(600) < 200, 0.1**0.5, 1.0)[:, None]
+    one = replace(record([200]), waveform=replace(record([200]).waveform, data=data))
+    assert samples_of(Trigger(5, 50, ratio, is_refined=False), one) == [200 + n_samples - 1]
+
+
 def test_a_record_has_as_many_picks_as_it_may_the_first_ones():
     one = record([120, 500, 900], n_samples=1200)
     assert samples_of(TRIGGER, one) == [120]

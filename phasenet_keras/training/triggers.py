@@ -1,4 +1,4 @@
-"""P without a network: STA/LTA triggers refined by AIC, as most programs pick first arrivals.
+"""P without a network: STA/LTA triggers, also refined by AIC, as most programs pick first arrivals.
 
 Who trains a network has most often picked so before. The settings are those that do best on records
 whose labels are known, so that a network is compared with the best that such a trigger can do.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
-from obspy.signal.filter import highpass
 from obspy.signal.trigger import aic_simple, recursive_sta_lta, trigger_onset
+from scipy.signal import butter, sosfilt
 
 from phasenet_keras.short_repr import ShortRepr
 from phasenet_keras.training.evaluate import score_picked
@@ -24,7 +25,7 @@ from phasenet_keras.types import LabelledWaveform, Pick, Waveform
 
 __all__ = ["PHASE", "TRIGGER", "Trigger", "fitted_trigger"]
 
-TRIGGER = "STA/LTA and AIC"
+TRIGGER = "STA/LTA"
 PHASE = "P"  # a trigger cannot tell phases apart: what comes first is taken for P
 # What is tried. Corners of a high pass are parts of the sampling rate: none, and 2 Hz at 100 Hz.
 CORNERS = (0.0, 0.02)
@@ -34,12 +35,12 @@ RATIOS = (1.5, 2.0, 3.0, 5.0, 8.0)
 # A trigger ends where the ratio has fallen to so much of what began it.
 OFF_PER_ON = 0.5
 # Fewer records say nothing of which settings are the best; more, or longer ones, take too long.
-LEAST_KNOWN, MOST_KNOWN, MOST_SAMPLES = 8, 64, 1_000_000
+LEAST_KNOWN, MOST_KNOWN, MOST_SAMPLES = 8, 128, 1_000_000
 
 
 @dataclass(frozen=True, repr=False)
 class Trigger(ShortRepr):
-    """A recursive STA/LTA trigger on the vertical, whose onsets are refined by AIC.
+    """A recursive STA/LTA trigger on the vertical, whose onsets AIC may refine.
 
     Both are ObsPy's (`obspy.signal.trigger`).
 
@@ -47,6 +48,7 @@ class Trigger(ShortRepr):
         sta_samples: length of the short average.
         lta_samples: length of the long average.
         ratio: of the two, at which it triggers.
+        is_refined: whether a pick is where AIC splits noise and signal about the trigger.
         corner: of the high pass before it, as a part of the sampling rate; 0 for none.
         most: how many picks a record may have: the first ones.
 
@@ -61,6 +63,7 @@ class Trigger(ShortRepr):
     sta_samples: int
     lta_samples: int
     ratio: float
+    is_refined: bool = True
     corner: float = 0.0
     most: int = 1
 
@@ -68,9 +71,10 @@ class Trigger(ShortRepr):
     def text(self) -> str:
         """Its settings in words."""
         passed = f", high pass at {self.corner:g} of the sampling rate" if self.corner else ""
+        refined = ", onsets by AIC" if self.is_refined else ""
         return (
             f"averages of {self.sta_samples} and {self.lta_samples} samples, ratio {self.ratio:g}"
-            f"{passed}"
+            f"{passed}{refined}"
         )
 
     def pick(self, records: Sequence[LabelledWaveform]) -> list[PickedRecord]:
@@ -80,13 +84,12 @@ class Trigger(ShortRepr):
     def _picks(self, wave: Waveform) -> tuple[Pick, ...]:
         trace = _vertical(wave)
         if self.corner:
-            rate = wave.sampling_rate
-            trace = highpass(trace, self.corner * rate, rate, corners=2)
+            trace = sosfilt(_high_pass(self.corner), trace)
         if len(trace) <= self.lta_samples or not np.ptp(trace):
             return ()
         ratio = recursive_sta_lta(trace, self.sta_samples, self.lta_samples)
         found = trigger_onset(ratio, self.ratio, OFF_PER_ON * self.ratio)[: self.most]
-        onsets = [self._refined(trace, int(on)) for on, _ in found]
+        onsets = [self._refined(trace, int(on)) if self.is_refined else int(on) for on, _ in found]
         return tuple(
             Pick(
                 wave.start_time + onset / wave.sampling_rate,
@@ -108,6 +111,12 @@ class Trigger(ShortRepr):
             return onset
         before = len(values) - int(np.argmin(values[::-1]))
         return first + before + 1
+
+
+@cache
+def _high_pass(corner: float) -> np.ndarray:
+    """Return two poles as second-order sections; the corner is a part of the sampling rate."""
+    return butter(2, 2 * corner, "highpass", output="sos")
 
 
 def _vertical(wave: Waveform) -> np.ndarray:
@@ -138,8 +147,10 @@ def fitted_trigger(known: Sequence[LabelledWaveform], tolerance: Tolerance) -> T
     labelled = spread(labelled, min(len(labelled), max(LEAST_KNOWN, min(affordable, MOST_KNOWN))))
     most = max(len(record.arrivals[PHASE]) for record in labelled)
     tried = (
-        Trigger(sta, per * sta, ratio, corner, most)
-        for corner, sta, per, ratio in product(CORNERS, STA_SAMPLES, LTA_PER_STA, RATIOS)
+        Trigger(sta, per * sta, ratio, is_refined, corner, most)
+        for is_refined, corner, sta, per, ratio in product(
+            (True, False), CORNERS, STA_SAMPLES, LTA_PER_STA, RATIOS
+        )
     )
     return max(tried, key=lambda trigger: _best_f1(trigger.pick(labelled), tolerance))
 
