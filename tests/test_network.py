@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from networks import TOLERANCE, official_cases
 
 from phasenet_keras import PhaseNet, PhaseNetConfig
+from phasenet_keras.models.weights import BATCH_NORM_EPSILON
 from phasenet_keras.types import ConfigError, ShapeError
 
 
@@ -26,6 +27,20 @@ def test_official_probabilities_at_every_length(shared, ncedc):
         assert np.abs(np.asarray(ncedc(x)) - official).max() < TOLERANCE, x.shape
         lengths.append(x.shape[1])
     assert (min(lengths), max(lengths), len(lengths)) == (1, 9000, 25)
+
+
+@pytest.mark.shared
+def test_the_official_outputs_are_those_of_our_epsilon(shared, use_ncedc):
+    """A fifth more or less is within the tolerance, but several times farther off."""
+    x, official = next(case for case in official_cases(shared) if case[0].shape[1] == 3000)
+    errors = []
+    for factor in (0.8, 1.0, 1.2):
+        net = PhaseNet.from_preset("ncedc")
+        norms = [layer for stage in net.stages for layer in net.stage_layers(stage)]
+        for norm in (n for n in norms if isinstance(n, keras.layers.BatchNormalization)):
+            norm.epsilon = factor * BATCH_NORM_EPSILON
+        errors.append(np.abs(np.asarray(net(x)) - official).max())
+    assert 3 * errors[1] < min(errors[0], errors[2])
 
 
 @pytest.mark.shared
