@@ -43,7 +43,7 @@ def test_a_small_network_learns_onsets_and_becomes_a_preset(tmp_path):
     assert net.preset.window_samples == 256
     assert evaluate(Picker(net), onsets(20, 200), tolerance_samples=5)["P"].f1 > 0.9
     scores = evaluate(Picker(net), onsets(20, 200), tolerance_samples=config.tolerance_samples)
-    assert list(result.proof.scores) == ["small", "regional", "trained"]
+    assert list(result.proof.scores) == ["small", "regional", "STA/LTA", "trained"]
     assert result.proof.scores["trained"] == scores
     assert result.proof.scores["small"]["P"].n_true == 20
     report = (tmp_path / "run" / "report.md").read_text()
