@@ -87,6 +87,31 @@ def test_other_names_are_those_of_stations(tmp_path, names):
     assert len({wave.station for wave in waves}) == len(names)
 
 
+@pytest.mark.parametrize(("begin", "names"), [
+    (BEGIN + 3660, ("ev_2024.01.02_0301.sac", "ev_2024.01.02_0302.sac")),  # sensors, not minutes
+    (UTCDateTime(2000, 1, 1), ("ev.2024.01.02.sac", "ev.2024.01.03.sac")),  # no clock
+])  # fmt: skip
+def test_days_and_times_in_names_that_the_samples_do_not_begin_at_tell_records_apart(
+    tmp_path, begin, names
+):
+    for number, name in enumerate(names):
+        header = {"sampling_rate": 100.0, "starttime": begin}
+        Trace(values_of(str(number), "Z"), header).write(str(tmp_path / name), format="SAC")
+    waves = read_waveforms(tmp_path)
+    assert [wave.station for wave in waves] == [name.removesuffix(".sac") for name in names]
+    for number, wave in enumerate(waves):
+        assert np.array_equal(wave.data[:, 0], values_of(str(number), "Z"))
+
+
+def test_channels_of_a_folder_are_called_after_it_from_inside_too(tmp_path, monkeypatch):
+    (tmp_path / "ev1").mkdir()
+    for letter in "ENZ":
+        write(tmp_path / "ev1" / f"BH{letter}.mseed", values_of("1", letter), channel=f"BH{letter}")
+    monkeypatch.chdir(tmp_path / "ev1")
+    [wave] = read_waveforms("*.mseed")
+    assert (wave.station, wave.channels) == ("ev1", ("E", "N", "Z"))
+
+
 def test_each_block_of_a_long_file_is_of_the_record_of_the_file(tmp_path):
     for letter in "ENZ":
         write(tmp_path / f"7.2024.01.02.{letter}.mseed", np.arange(30_000), reclen=512)

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from phasenet_keras.io.channels import (
     component_prefix,
     is_pressure,
 )
+from phasenet_keras.io.times import exact_time, seconds_after, step_of_time
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
@@ -43,9 +45,11 @@ UNDATED_S = (
 BAND_AND_INSTRUMENT = r"[A-HLMRSUVX][AEGHLNPS]"
 # Of a node's file by serial number: 453000123.1.2024.01.02.00.00.00.000.Z.miniseed.
 _DAY = re.compile(
-    r"(?<=.)[._-](19|20)\d\d([._-])(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)"
-    r"([._T-]\d\d[._-]?\d\d([._-]?\d\d([._]\d{3,6})?)?(?!\d))?"
+    r"(?<=.)[._-](?:19|20)\d\d([._-])\d\d\1\d\d(?!\d)"
+    r"(?:[._T-]\d\d[._-]?\d\d(?:[._-]?\d\d(?:[._]\d{3,6})?)?(?!\d))?"
 )
+# Samples begin so far from the time, or the day (of some time zone), that a name has, or less.
+NEAR_TIME_S, NEAR_DAY_S = 1.0, 14 * 3600.0
 # What stands for components in `record_of_file`, with band and instrument.
 _MARK = re.compile(r"[._-]*(?:(?<![^\W_])[a-z]{2})?[*+]", re.IGNORECASE)
 _LAST_LETTER = re.compile(r"(?<=[._-])[ENXYZ]$")
@@ -72,25 +76,28 @@ def is_dated(time: UTCDateTime) -> bool:
     return has_date(time.ns / 1e9)
 
 
-def note_source(traces: Collection[Trace], path: Path, codes: Iterable[str] | None = None) -> None:
+def note_source(
+    traces: Collection[Trace], path: Path, every: Collection[Trace] | None = None
+) -> None:
     """Write into the headers of traces which file they are of; see `own_record`.
 
-    Traces without a station are called after it, without its component and day.
+    Traces without a station are called after it, without its component, and the day that it begins.
 
     Args:
         traces: of the file.
         path: of the file.
-        codes: the channel codes of all of its traces; None: these are all.
+        every: the headers of all of its traces; None: these are all.
     """
     for trace in traces:
         if not (trace.stats.channel or trace.stats.station or trace.stats.get("station_name")):
             trace.stats.channel = _component_in(path)
-    codes = {trace.stats.channel for trace in traces} if codes is None else codes
-    record = Path(record_of_file(path, codes))
-    common = _DAY.sub("", record.name)
+    every = traces if every is None else every
+    record = Path(record_of_file(path, {trace.stats.channel for trace in every}))
+    begin = min((trace.stats.starttime for trace in every), default=None)
+    common = _without_day(record.name, begin) if begin else record.name
     station = Path(common).stem
     if record.name != path.name:
-        station = _MARK.sub("", station).lstrip("._-") or path.parent.name
+        station = _MARK.sub("", station).lstrip("._-") or record.parent.name
     name_source(traces, path.name)
     for trace in traces:
         stats = trace.stats
@@ -100,6 +107,24 @@ def note_source(traces: Collection[Trace], path: Path, codes: Iterable[str] | No
             stats.station_name = stats.file_station = station
             if is_dated(stats.starttime):
                 stats.source_record = str(record.with_name(common))
+
+
+def _without_day(name: str, begin: UTCDateTime) -> str:
+    """Return a file's name without the day and time in it, if these are those of its begin.
+
+    Else they may be numbers of sensors, or the clock is wrong: equal times are chance.
+    """
+
+    def rest(found: re.Match[str]) -> str:
+        digits = re.sub(r"\D", "", found[0])
+        text = "T".join(filter(None, (digits[:8], digits[8:14])))
+        with suppress(ValueError):
+            after_s, step_s = seconds_after(begin, exact_time(text)), step_of_time(text)
+            near_s = NEAR_TIME_S if digits[8:] else NEAR_DAY_S
+            return "" if -near_s <= after_s < step_s + near_s else found[0]
+        return found[0]
+
+    return _DAY.sub(rest, name)
 
 
 def _component_in(path: Path) -> str:
