@@ -50,6 +50,8 @@ _DAY = re.compile(
 )
 # Samples begin so far from the time, or the day (of some time zone), that a name has, or less.
 NEAR_TIME_S, NEAR_DAY_S = 1.0, 14 * 3600.0
+# What is shorter is no day of a node, or hour: it may be an event, which is a record of its own.
+LEAST_OF_NODE_S = 600.0
 # What stands for components in `record_of_file`, with band and instrument.
 _MARK = re.compile(r"[._-]*(?:(?<![^\W_])[a-z]{2})?[*+]", re.IGNORECASE)
 _LAST_LETTER = re.compile(r"(?<=[._-])[ENXYZ]$")
@@ -81,7 +83,7 @@ def note_source(
 ) -> None:
     """Write into the headers of traces which file they are of; see `own_record`.
 
-    Traces without a station are called after it, without its component, and the day that it begins.
+    Traces without a station are called after it, without its component, and the day that it is of.
 
     Args:
         traces: of the file.
@@ -93,8 +95,7 @@ def note_source(
             trace.stats.channel = _component_in(path)
     every = traces if every is None else every
     record = Path(record_of_file(path, {trace.stats.channel for trace in every}))
-    begin = min((trace.stats.starttime for trace in every), default=None)
-    common = _without_day(record.name, begin) if begin else record.name
+    common = _without_day(record.name, every)
     station = Path(common).stem
     if record.name != path.name:
         station = _MARK.sub("", station).lstrip("._-") or record.parent.name
@@ -109,11 +110,14 @@ def note_source(
                 stats.source_record = str(record.with_name(common))
 
 
-def _without_day(name: str, begin: UTCDateTime) -> str:
-    """Return a file's name without the day and time in it, if these are those of its begin.
+def _without_day(name: str, traces: Collection[Trace]) -> str:
+    """Return a file's name without the day and time in it, if its traces are long and begin then.
 
-    Else they may be numbers of sensors, or the clock is wrong: equal times are chance.
+    Else they may be those of an event, or numbers of sensors, or the clock is wrong.
     """
+    begin = min((trace.stats.starttime for trace in traces), default=None)
+    if begin is None or max(t.stats.endtime for t in traces) - begin < LEAST_OF_NODE_S:
+        return name
 
     def rest(found: re.Match[str]) -> str:
         digits = re.sub(r"\D", "", found[0])
