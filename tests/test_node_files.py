@@ -63,12 +63,17 @@ def test_labels_by_serial_number_and_time_and_by_file_are_of_all_components(tmp_
         assert found == {f"{n}.1": (("E", "N", "Z"), (RATE_HZ * s,)) for n, s in onsets.items()}
 
 
-def test_days_of_a_node_go_on_but_for_those_of_other_folders(tmp_path):
+@pytest.mark.parametrize("days", [
+    ("2024-01-02", "2024-01-03"),
+    ("2024.01.02.23.43.20.000", "2024.01.03.00.00.00.000"),
+    ("2024.01.03_074320", "2024.01.03_080000"),  # eight hours east
+])  # fmt: skip
+def test_days_of_a_node_go_on_but_for_those_of_other_folders(tmp_path, days):
     midnight = BEGIN + 86_400
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        for day, begin in (("02", midnight - N_SAMPLES / RATE_HZ), ("03", midnight)):
-            write(tmp_path / folder / f"9.2024-01-{day}.mseed", values_of("9", "Z"), begin)
+        for day, begin in zip(days, (midnight - N_SAMPLES / RATE_HZ, midnight), strict=True):
+            write(tmp_path / folder / f"9.{day}.mseed", values_of("9", "Z"), begin)
     waves = read_waveforms(tmp_path)
     assert [(wave.station, wave.n_samples) for wave in waves] == [("9", 2 * N_SAMPLES)] * 2
 
@@ -87,7 +92,7 @@ def test_other_names_are_those_of_stations(tmp_path, names):
 
 
 @pytest.mark.parametrize(("rate_hz", "begin", "names"), [
-    (1.0, BEGIN + 3660, ("ev_2024.01.02_0301.sac", "ev_2024.01.02_0302.sac")),  # no minutes
+    (1.0, BEGIN + 4100, ("ev_2024.01.02_0301.sac", "ev_2024.01.02_0302.sac")),  # no minutes
     (1.0, UTCDateTime(2000, 1, 1), ("ev.2024.01.02.sac", "ev.2024.01.03.sac")),  # no clock
     (100.0, BEGIN, ("ev_2024-01-02T00-00-00.sac", "ev_2024-01-02T00-00-01.sac")),  # events
 ])  # fmt: skip

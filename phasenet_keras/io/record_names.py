@@ -48,8 +48,8 @@ _DAY = re.compile(
     r"(?<=.)[._-](?:19|20)\d\d([._-])\d\d\1\d\d(?!\d)"
     r"(?:[._T-]\d\d[._-]?\d\d(?:[._-]?\d\d(?:[._]\d{3,6})?)?(?!\d))?"
 )
-# Samples begin so far from the time, or the day (of some time zone), that a name has, or less.
-NEAR_TIME_S, NEAR_DAY_S = 1.0, 14 * 3600.0
+# So near the time that a name has, in some time zone, the samples begin.
+NEAR_S, ZONE_STEP_S, FARTHEST_ZONE_S = 1.0, 900.0, 14 * 3600.0
 # What is shorter is no day of a node, or hour: it may be an event, which is a record of its own.
 LEAST_OF_NODE_S = 600.0
 # What stands for components in `record_of_file`, with band and instrument.
@@ -124,8 +124,9 @@ def _without_day(name: str, traces: Collection[Trace]) -> str:
         text = "T".join(filter(None, (digits[:8], digits[8:14])))
         with suppress(ValueError):
             after_s, step_s = seconds_after(begin, exact_time(text)), step_of_time(text)
-            near_s = NEAR_TIME_S if digits[8:] else NEAR_DAY_S
-            return "" if -near_s <= after_s < step_s + near_s else found[0]
+            zone_s = (after_s + NEAR_S) // ZONE_STEP_S * ZONE_STEP_S
+            after_s -= max(-FARTHEST_ZONE_S, min(FARTHEST_ZONE_S, zone_s))
+            return "" if -NEAR_S <= after_s < step_s + NEAR_S else found[0]
         return found[0]
 
     return _DAY.sub(rest, name)
