@@ -108,6 +108,20 @@ def test_days_and_times_in_names_tell_records_apart_that_are_short_or_begin_at_o
         assert np.array_equal(wave.data[:, 0], values_of(str(number), "Z"))
 
 
+@pytest.mark.parametrize(("names", "code", "stations"), [
+    (("PFZ", "KRZ", "JAZZ"), "Z", ["JAZZ", "KRZ", "PFZ"]),
+    (("PFE", "PFN", "PFZ", "KRE", "KRN", "KRZ"), "", ["KR", "PF"]),
+    (("n1.DPZ", "n2.DPZ"), "DPZ", ["n1", "n2"]),
+    (("x.UD2", "x.EW2", "x.NS2"), "", ["x.2"]),
+])  # fmt: skip
+def test_a_letter_is_of_a_component_by_itself_or_beside_others(tmp_path, names, code, stations):
+    for name in names:
+        word = name.rpartition(".")[2]
+        channel = code or (word if word[-1].isdecimal() else word[-1])
+        write(tmp_path / f"{name}.mseed", values_of("1", name[-1]), channel=channel)
+    assert sorted(wave.station for wave in read_waveforms(tmp_path)) == stations
+
+
 def test_channels_of_a_folder_are_called_after_it_from_inside_too(tmp_path, monkeypatch):
     (tmp_path / "ev1").mkdir()
     for letter in "ENZ":

@@ -52,8 +52,8 @@ _DAY = re.compile(
 NEAR_S, ZONE_STEP_S, FARTHEST_ZONE_S = 1.0, 900.0, 14 * 3600.0
 # What is shorter is no day of a node, or hour: it may be an event, which is a record of its own.
 LEAST_OF_NODE_S = 600.0
-# What stands for components in `record_of_file`, with band and instrument.
-_MARK = re.compile(r"[._-]*(?:(?<![^\W_])[a-z]{2})?[*+]", re.IGNORECASE)
+# What stands for the component in `_without_component`.
+_MARK = re.compile(r"^[._-]*\*[._-]*|[._-]*\*")
 _LAST_LETTER = re.compile(r"(?<=[._-])[ENXYZ]$")
 
 
@@ -94,11 +94,10 @@ def note_source(
         if not (trace.stats.channel or trace.stats.station or trace.stats.get("station_name")):
             trace.stats.channel = _component_in(path)
     every = traces if every is None else every
-    record = Path(record_of_file(path, {trace.stats.channel for trace in every}))
-    common = _without_day(record.name, every)
-    station = Path(common).stem
-    if record.name != path.name:
-        station = _MARK.sub("", station).lstrip("._-") or record.parent.name
+    codes = {trace.stats.channel for trace in every}
+    record = Path(record_of_file(path, codes))
+    station = _without_day(_without_component(path, codes), every)
+    station = _MARK.sub("", Path(station).stem) or record.parent.name
     name_source(traces, path.name)
     for trace in traces:
         stats = trace.stats
@@ -107,7 +106,24 @@ def note_source(
         if not stats.station and stats.get("station_name", "") == stats.get("file_station", ""):
             stats.station_name = stats.file_station = station
             if is_dated(stats.starttime):
-                stats.source_record = str(record.with_name(common))
+                stats.source_record = str(record.with_name(_without_day(record.name, every)))
+
+
+def _without_component(path: Path, codes: Collection[str]) -> str:
+    """Return a file's name with a mark in the place of the code of its only channel.
+
+    A letter at the end of another word is one only where there is a file of another component:
+    PFZ.sac may be of a station PFZ.
+    """
+    [code] = codes if len(codes) == 1 else ["?"]
+    for before, prefix, mark, after in places_of(path.name, code or "?")[:1]:
+        if prefix.lower() in ("", component_prefix(code).lower()):
+            return f"{before}{prefix if prefix.isdecimal() else ''}*{after}"
+        letters = "".join(KNOWN_LETTERS).lower() if mark == "+" else KNOWN_LETTERS
+        names = (f"{before}{prefix}{letter}{after}" for letter in letters)
+        if sum(path.with_name(name).exists() for name in names) > 1:
+            return f"{before}{prefix}*{after}"
+    return path.name
 
 
 def _without_day(name: str, traces: Collection[Trace]) -> str:
