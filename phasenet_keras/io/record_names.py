@@ -52,8 +52,9 @@ _DAY = re.compile(
 NEAR_S, ZONE_STEP_S, FARTHEST_ZONE_S = 1.0, 900.0, 14 * 3600.0
 # What is shorter is no day of a node, or hour: it may be an event, which is a record of its own.
 LEAST_OF_NODE_S = 600.0
-# What stands for the component in `_without_component`.
-_MARK = re.compile(r"^[._-]*\*[._-]*|[._-]*\*")
+# What stands for the component in `_without_component`, which no file's name holds.
+MARK = "\0"
+_MARK = re.compile(rf"^[._-]*{MARK}[._-]*|[._-]*{MARK}")
 _LAST_LETTER = re.compile(r"(?<=[._-])[ENXYZ]$")
 
 
@@ -118,11 +119,11 @@ def _without_component(path: Path, codes: Collection[str]) -> str:
     [code] = codes if len(codes) == 1 else ["?"]
     for before, prefix, mark, after in places_of(path.name, code or "?")[:1]:
         if prefix.lower() in ("", component_prefix(code).lower()):
-            return f"{before}{prefix if prefix.isdecimal() else ''}*{after}"
+            return f"{before}{prefix if prefix.isdecimal() else ''}{MARK}{after}"
         letters = "".join(KNOWN_LETTERS).lower() if mark == "+" else KNOWN_LETTERS
         names = (f"{before}{prefix}{letter}{after}" for letter in letters)
         if sum(path.with_name(name).exists() for name in names) > 1:
-            return f"{before}{prefix}*{after}"
+            return f"{before}{prefix}{MARK}{after}"
     return path.name
 
 
