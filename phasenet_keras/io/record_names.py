@@ -97,17 +97,22 @@ def note_source(
     every = traces if every is None else every
     codes = {trace.stats.channel for trace in every}
     record = Path(record_of_file(path, codes))
-    station = _without_day(_without_component(path, codes), every)
-    station = _MARK.sub("", Path(station).stem) or record.parent.name
     name_source(traces, path.name)
+    nameless = []
     for trace in traces:
         stats = trace.stats
         stats.source_path = str(path)
         stats.source_record = str(record)
         if not stats.station and stats.get("station_name", "") == stats.get("file_station", ""):
-            stats.station_name = stats.file_station = station
-            if is_dated(stats.starttime):
-                stats.source_record = str(record.with_name(_without_day(record.name, every)))
+            nameless.append(stats)
+    if not nameless:
+        return
+    station = Path(_without_day(_without_component(path, codes), every)).stem
+    record = record.with_name(_without_day(record.name, every))
+    for stats in nameless:
+        stats.station_name = stats.file_station = _MARK.sub("", station) or record.parent.name
+        if is_dated(stats.starttime):
+            stats.source_record = str(record)
 
 
 def _without_component(path: Path, codes: Collection[str]) -> str:
