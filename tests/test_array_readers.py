@@ -72,6 +72,9 @@ def test_npz_fields_count(tmp_path, fields, rate, start, station):
         (["HHZ", "HHN", "HHE"], (2, 1, 0)),
         ("ZNE", (2, 1, 0)),
         ("Z, E, N", (1, 2, 0)),
+        (["HHZ", "HH1", "HH2"], (2, 1, 0)),
+        ("ZRT", (2, 1, 0)),
+        ("ZXY", (1, 2, 0)),
     ],
 )
 def test_npz_channels_in_another_order(tmp_path, channels, order):

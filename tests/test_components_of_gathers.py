@@ -25,7 +25,7 @@ def values_of(level, letter):
     return noise(400, 10 * level + CODES[letter])
 
 
-def write_levels(folder, order, codes=CODES, shots=(7,)):
+def write_levels(folder, order, codes=CODES, shots=(7,), depth_m=10):
     """Write traces of (level, component), with a delay, as SEG-Y."""
     traces = []
     for shot in shots:
@@ -35,7 +35,7 @@ def write_levels(folder, order, codes=CODES, shots=(7,)):
             header.original_field_record_number = shot
             header.delay_recording_time = DELAY_MS
             header.trace_identification_code = codes[letter]
-            header.receiver_group_elevation = -10 * level
+            header.receiver_group_elevation = -depth_m * level
             trace = Trace(values_of(level, letter).astype("f4"), {"sampling_rate": RATE_HZ})
             trace.stats.segy = AttribDict(trace_header=header)
             traces.append(trace)
@@ -71,6 +71,16 @@ def test_traces_of_three_components_are_one_record_a_receiver(tmp_path, order):
     rows = [f"hit.sgy,{n},{p_ms(level)}" for n, (level, _) in enumerate(order, start=1)]
     records, bad, _ = read(tmp_path / "in", "fname,trace,p_after_trigger_ms", rows)
     assert (bad, sorted(are_of_levels(records))) == ([], names)
+
+
+def test_receivers_without_places_have_their_components_side_by_side(tmp_path):
+    write_levels(tmp_path / "in", BY_LEVEL, depth_m=0)
+    assert [wave.channels for wave in read_waveforms(tmp_path / "in")] == [("E", "N", "Z")] * 4
+    # Two lines, perhaps.
+    write_levels(tmp_path / "in", BY_COMPONENT, depth_m=0)
+    with pytest.warns(RecordWarning, match="not of receivers at one place each: each trace is"):
+        waves = read_waveforms(tmp_path / "in")
+    assert [wave.channels for wave in waves] == [("Z",)] * 12
 
 
 @pytest.mark.parametrize("column", ["receiver", "trace", "geophone"])

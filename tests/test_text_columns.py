@@ -170,6 +170,16 @@ def test_a_microphone_beside_three_components_is_left_out_and_said(tmp_path):
     assert np.allclose(wave.data, data[:, [0, 2, 1]], atol=1e-6)
 
 
+@pytest.mark.parametrize("names", ["A,B,E,N,Z", "line_N,line_E,line_S,line_Z", "S1_Z,S2_N,S3_E,S4"])
+def test_sensors_called_by_letters_are_no_components_beside_others(tmp_path, names):
+    n_columns = names.count(",") + 1
+    table = np.column_stack([np.arange(300) / 100.0, noise(300 * n_columns).reshape(300, -1)])
+    text = "\n".join(",".join(f"{value:.6f}" for value in row) for row in table)
+    (tmp_path / "q1.csv").write_text(f"Time (s),{names}\n{text}")
+    waves = read_waveforms(tmp_path / "q1.csv")
+    assert [wave.station for wave in waves] == [f"q1-{n:04d}" for n in range(1, n_columns + 1)]
+
+
 @pytest.mark.parametrize(
     ("head", "separator", "unit_s"),
     [

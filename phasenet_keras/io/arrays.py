@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from phasenet_keras.io.channels import COMPONENTS
+from phasenet_keras.io.channels import COMPONENTS, components_of
 from phasenet_keras.io.no_waveforms import OTHER_SHAPES, metadata_kind
 from phasenet_keras.io.rates import (
     DEFAULT_RATE_HZ,
@@ -122,12 +122,13 @@ def _npz_header(
 
 def _components(fields: Mapping[str, np.ndarray], n_columns: int) -> tuple[str, ...]:
     """Return the component of each column: PhaseNet's, but where all are named as others."""
-    named = "_".join(_texts(fields, "channels") or _texts(fields, "components"))
-    codes = re.findall(r"[^\W_]+", named)
-    codes = [*codes[0]] if len(codes) == 1 and len(codes[0]) == n_columns else codes
-    letters = tuple(code[-1].upper() for code in codes)
-    if len(letters) == n_columns == len({*letters} & {*COMPONENTS}):
-        return letters
+    for name in ("channels", "components"):
+        codes = re.findall(r"[^\W_]+", "_".join(_texts(fields, name)))
+        codes = [*codes[0]] if len(codes) == 1 and len(codes[0]) == n_columns else codes
+        found = components_of(codes)
+        # Horizontals with numbers are in PhaseNet's columns as they come: 1, 2, Z.
+        if len(found) == len(codes) == n_columns and not codes[0][-1].isdecimal():
+            return tuple(found[code] for code in codes)
     return COMPONENTS if n_columns == len(COMPONENTS) else ("Z",)
 
 

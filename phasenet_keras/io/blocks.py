@@ -110,8 +110,6 @@ def _blocks_of_miniseed(
                 say(str(error), LostRecord)
             else:
                 is_readable = True
-                if not all(is_dated(trace.stats.starttime) for trace in traces):
-                    note_source(traces, path, _codes_of(path, path.stat().st_mtime_ns))
                 yield _block(path, offset, len(content), traces), traces
             offset += len(content)
     if not is_readable and has_text:
@@ -201,9 +199,9 @@ def _read_records(block: Block) -> list[Trace]:
 
 
 @lru_cache(16)
-def _codes_of(path: Path, mtime_ns: int) -> frozenset[str]:
-    """Return the channel codes of a whole file; none if it cannot be read at once."""
-    return frozenset(trace.stats.channel for trace in headers_of(path))
+def _every_trace(path: Path, mtime_ns: int) -> list[Trace]:
+    """Return the headers of a whole file; none if it cannot be read at once."""
+    return headers_of(path)
 
 
 def _records_of(stations: frozenset[str], keys: set[RecordKey]) -> dict[str, str]:
@@ -292,6 +290,6 @@ def _read(path: Path, offset: int, content: bytes, headers_only: bool, **options
         raise FormatError(f"{where}: damaged or no miniSEED: {error}") from error
     # That of rates was said with the headers, of all stations.
     keep_usable_traces(stream, where, headers_only, is_said=headers_only)
-    is_named = all(trace.stats.station for trace in stream)
-    note_source(stream, path, None if is_named else _codes_of(path, path.stat().st_mtime_ns))
+    is_told = all(trace.stats.station and is_dated(trace.stats.starttime) for trace in stream)
+    note_source(stream, path, None if is_told else _every_trace(path, path.stat().st_mtime_ns))
     return stream

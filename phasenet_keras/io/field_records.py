@@ -27,8 +27,8 @@ COMPONENT_HEADER = "trace_identification_code"
 # The component by that code: vertical, across and along the line; the same once they are turned.
 COMPONENTS = {12: "Z", 13: "E", 14: "N", 15: "Z", 16: "E", 17: "N"}
 LONE_COMPONENTS = (
-    "the headers name several components (trace identification code), but not of all traces, or of "
-    "receivers at other places: each trace is taken for a vertical"
+    "the headers name several components (trace identification code), but not of all traces, or "
+    "not of receivers at one place each: each trace is taken for a vertical"
 )
 # Where a receiver is: its components are at one place.
 PLACE_HEADERS = (
@@ -72,18 +72,19 @@ def _components_of(traces: Sequence[Trace]) -> list[str]:
 
     The first traces of all components are those of the first receiver, the second ones of the
     second, whether components or receivers follow one another; each receiver has all, at one place.
+    Where those of a receiver do not follow one another, places have to tell receivers apart.
     """
     letters = _letters(traces)
     if len({*letters}) < 2 or "" in letters:
         return []
     shots = next(iter(shots_of_traces(traces)), [""] * len(traces))
-    receivers = zip(shots, _counted([*zip(shots, letters, strict=True)]), strict=True)
-    places = zip(*(header_of(traces, name) for name in PLACE_HEADERS), strict=True)
-    found: dict[tuple[str, int], list[tuple[int, ...]]] = {}
-    for receiver, place in zip(receivers, places, strict=True):
-        found.setdefault(receiver, []).append(place)
-    are_whole = all(len(of_one) == len({*letters}) for of_one in found.values())
-    return letters if are_whole and all(len({*of}) == 1 for of in found.values()) else []
+    receivers = [*zip(shots, _counted([*zip(shots, letters, strict=True)]), strict=True)]
+    places = [*zip(*(header_of(traces, name) for name in PLACE_HEADERS), strict=True)]
+    n_receivers, n_components = len({*receivers}), len({*letters})
+    are_whole = len(receivers) == n_receivers * n_components
+    are_at_one_place = len({*zip(receivers, places, strict=True)}) == n_receivers
+    are_told = len([*groupby(receivers)]) == n_receivers or len({*places}) > 1
+    return letters if are_whole and are_at_one_place and are_told else []
 
 
 def name_components(traces: Sequence[Trace]) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from phasenet_keras.io.channels import (
     component_prefix,
     is_pressure,
 )
+from phasenet_keras.io.times import exact_time, seconds_after, step_of_time
 
 if TYPE_CHECKING:
     from obspy import Trace, UTCDateTime
@@ -43,11 +45,16 @@ UNDATED_S = (
 BAND_AND_INSTRUMENT = r"[A-HLMRSUVX][AEGHLNPS]"
 # Of a node's file by serial number: 453000123.1.2024.01.02.00.00.00.000.Z.miniseed.
 _DAY = re.compile(
-    r"(?<=.)[._-](19|20)\d\d([._-])(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)"
-    r"([._T-]\d\d[._-]?\d\d([._-]?\d\d([._]\d{3,6})?)?(?!\d))?"
+    r"(?<=.)[._-](?:19|20)\d\d([._-])\d\d\1\d\d(?!\d)"
+    r"(?:[._T-]\d\d[._-]?\d\d(?:[._-]?\d\d(?:[._]\d{3,6})?)?(?!\d))?"
 )
-# What stands for components in `record_of_file`, with band and instrument.
-_MARK = re.compile(r"[._-]*(?:(?<![^\W_])[a-z]{2})?[*+]", re.IGNORECASE)
+# So near the time that a name has, in some time zone, the samples begin.
+NEAR_S, ZONE_STEP_S, FARTHEST_ZONE_S = 1.0, 900.0, 14 * 3600.0
+# What is shorter is no day of a node, or hour: it may be an event, which is a record of its own.
+LEAST_OF_NODE_S = 600.0
+# What stands for the component in `_without_component`, which no file's name holds.
+MARK = "\0"
+_MARK = re.compile(rf"^[._-]*{MARK}[._-]*|[._-]*{MARK}")
 _LAST_LETTER = re.compile(r"(?<=[._-])[ENXYZ]$")
 
 
@@ -72,34 +79,79 @@ def is_dated(time: UTCDateTime) -> bool:
     return has_date(time.ns / 1e9)
 
 
-def note_source(traces: Collection[Trace], path: Path, codes: Iterable[str] | None = None) -> None:
+def note_source(
+    traces: Collection[Trace], path: Path, every: Collection[Trace] | None = None
+) -> None:
     """Write into the headers of traces which file they are of; see `own_record`.
 
-    Traces without a station are called after it, without its component and day.
+    Traces without a station are called after it, without its component, and the day that it is of.
 
     Args:
         traces: of the file.
         path: of the file.
-        codes: the channel codes of all of its traces; None: these are all.
+        every: the headers of all of its traces; None: these are all.
     """
     for trace in traces:
         if not (trace.stats.channel or trace.stats.station or trace.stats.get("station_name")):
             trace.stats.channel = _component_in(path)
-    codes = {trace.stats.channel for trace in traces} if codes is None else codes
+    every = traces if every is None else every
+    codes = {trace.stats.channel for trace in every}
     record = Path(record_of_file(path, codes))
-    common = _DAY.sub("", record.name)
-    station = Path(common).stem
-    if record.name != path.name:
-        station = _MARK.sub("", station).lstrip("._-") or path.parent.name
     name_source(traces, path.name)
+    nameless = []
     for trace in traces:
         stats = trace.stats
         stats.source_path = str(path)
         stats.source_record = str(record)
         if not stats.station and stats.get("station_name", "") == stats.get("file_station", ""):
-            stats.station_name = stats.file_station = station
-            if is_dated(stats.starttime):
-                stats.source_record = str(record.with_name(common))
+            nameless.append(stats)
+    if not nameless:
+        return
+    station = Path(_without_day(_without_component(path, codes), every)).stem
+    record = record.with_name(_without_day(record.name, every))
+    for stats in nameless:
+        stats.station_name = stats.file_station = _MARK.sub("", station) or record.parent.name
+        if is_dated(stats.starttime):
+            stats.source_record = str(record)
+
+
+def _without_component(path: Path, codes: Collection[str]) -> str:
+    """Return a file's name with a mark in the place of the code of its only channel.
+
+    A letter at the end of another word is one only where there is a file of another component:
+    PFZ.sac may be of a station PFZ.
+    """
+    [code] = codes if len(codes) == 1 else ["?"]
+    for before, prefix, mark, after in places_of(path.name, code or "?")[:1]:
+        if prefix.lower() in ("", component_prefix(code).lower()):
+            return f"{before}{prefix if prefix.isdecimal() else ''}{MARK}{after}"
+        letters = "".join(KNOWN_LETTERS).lower() if mark == "+" else KNOWN_LETTERS
+        names = (f"{before}{prefix}{letter}{after}" for letter in letters)
+        if sum(path.with_name(name).exists() for name in names) > 1:
+            return f"{before}{prefix}{MARK}{after}"
+    return path.name
+
+
+def _without_day(name: str, traces: Collection[Trace]) -> str:
+    """Return a file's name without the day and time in it, if its traces are long and begin then.
+
+    Else they may be those of an event, or numbers of sensors, or the clock is wrong.
+    """
+    begin = min((trace.stats.starttime for trace in traces), default=None)
+    if begin is None or max(t.stats.endtime for t in traces) - begin < LEAST_OF_NODE_S:
+        return name
+
+    def rest(found: re.Match[str]) -> str:
+        digits = re.sub(r"\D", "", found[0])
+        text = "T".join(filter(None, (digits[:8], digits[8:14])))
+        with suppress(ValueError):
+            after_s, step_s = seconds_after(begin, exact_time(text)), step_of_time(text)
+            zone_s = (after_s + NEAR_S) // ZONE_STEP_S * ZONE_STEP_S
+            after_s -= max(-FARTHEST_ZONE_S, min(FARTHEST_ZONE_S, zone_s))
+            return "" if -NEAR_S <= after_s < step_s + NEAR_S else found[0]
+        return found[0]
+
+    return _DAY.sub(rest, name)
 
 
 def _component_in(path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -275,16 +275,25 @@ def _components_of(
     """
     for _, cells in header:
         names = {n: re.split(r"[(\[]", cells[n])[0] for n in values if n < len(cells)}
-        found = {n: letter for n, name in names.items() if (letter := _component_in(name))}
-        are_three = {*components_of(found.values()).values()} == {*COMPONENTS}
-        if len({*found.values()}) == len(found) and (are_three or len(found) == len(values)):
-            return found, tuple(name for n, name in names.items() if n not in found)
+        matches = {n: _COMPONENT.fullmatch(x) or _IN_WORDS.fullmatch(x) for n, x in names.items()}
+        found = {n: match for n, match in matches.items() if match}
+        letters = {n: match[1][0].upper() for n, match in found.items()}
+        letters = {n: OTHER_LETTERS.get(letter, letter) for n, letter in letters.items()}
+        others = tuple(names[n] for n in names if n not in found)
+        are_all = len(found) == len(values) or _are_of_one(found.values(), letters.values(), others)
+        if are_all and len({*letters.values()}) == len(found):
+            return letters, others
     return {}, ()
 
 
-def _component_in(name: str) -> str:
-    """Return the letter of the component that a column is called by; empty if it is called none."""
-    if match := _COMPONENT.fullmatch(name):
-        return match[1].upper()
-    letter = match[1][0].upper() if (match := _IN_WORDS.fullmatch(name)) else ""
-    return OTHER_LETTERS.get(letter, letter)
+def _are_of_one(
+    found: Iterable[re.Match[str]], letters: Collection[str], others: Iterable[str]
+) -> bool:
+    """Tell if columns are three components of one sensor, and the others none of its like.
+
+    Sensors may be called by letters, too: A, B, E, N, Z; line_N, line_E, line_S, line_Z.
+    """
+    begins = {match.string[: match.start(1)].lower() for match in found}
+    alike = re.compile(re.escape(min(begins, default="")) + "[a-z]", re.IGNORECASE)
+    are_three = len(letters) == len({*components_of(letters).values()}) == len(COMPONENTS)
+    return are_three and len(begins) == 1 and not any(map(alike.fullmatch, others))
