@@ -94,6 +94,15 @@ def test_a_sign_in_a_remark_at_the_end_costs_no_arrival(tmp_path, sign):
     assert [arrival.time.second for arrival in read_arrivals(path)] == [0, 1]
 
 
+def test_a_sign_in_front_of_an_event_names_no_other_event(tmp_path):
+    rows = ["t0.txt,100,Bari,e1,good", "t1.txt,120,Rome, Italy,e2,late"]
+    with pytest.raises(FormatError, match="row 2 has 6 cells, the header 5"):
+        table_of(tmp_path, "\n".join(["fname,itp,place,event,note", *rows]))
+    rows = ["t0.txt,e1,100,good", "t1.txt,e2,120,late, clear"]
+    table = table_of(tmp_path, "\n".join(["fname,event,itp,note", *rows]))
+    assert [row["event"] for row in table.rows] == ["e1", "e2"]
+
+
 @pytest.mark.parametrize(
     "row", ["t1.txt,12,5,good,late", "t1.txt,120,good,5,late", "t1.txt,120,50,1,2"]
 )

@@ -171,19 +171,24 @@ def split_table(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
         blanks = "; names of several words are several, for blanks separate" * (delimiter == " ")
         raise csv.Error(f"column '{twice[0]}' is there twice: rename one, or take it out{blanks}")
     rows = rows[1:] if delimiter == "," else [[*map(with_point, row)] for row in rows[1:]]
-    return columns, _with_ends_joined(rows, len(columns), delimiter)
+    return columns, _with_ends_joined(rows, columns, delimiter)
 
 
-def _with_ends_joined(rows: list[list[str]], n_cells: int, delimiter: str) -> list[list[str]]:
+def _with_ends_joined(
+    rows: list[list[str]], columns: Sequence[str], delimiter: str
+) -> list[list[str]]:
     """Join the cells that a row has too many, where they are the rest of words in the last column.
 
     A comma elsewhere, as in a number, moves what is behind it: a number is then where other rows
-    have none. Where all rows have too many, it is the names of columns that are too few.
+    have none. Where there is no number behind it an event would get another name: such rows stay.
+    Where all rows have too many, it is the names of columns that are too few.
     """
+    n_cells = len(columns)
     last = n_cells - 1
     wide = [n for n, row in enumerate(rows) if any(row[n_cells:]) and row[last][:1].isalpha()]
     kinds = {kind for row in rows if wide and len(row) <= n_cells for kind in _kinds(row)}
-    for n in wide:
+    n_before = max((place + 1 for place, is_number in kinds if is_number), default=0)
+    for n in wide if {*columns[n_before:last]}.isdisjoint(EVENT_COLUMNS) else ():
         if kinds and kinds.issuperset(_kinds(rows[n][:last])):
             rows[n][last:] = [delimiter.join(rows[n][last:])]
     return rows
