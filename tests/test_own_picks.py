@@ -27,6 +27,8 @@ from phasenet_keras import (
     write_picks,
 )
 from phasenet_keras.cli import main
+from phasenet_keras.cli.common import read_tables
+from phasenet_keras.cli.console import open_console
 from phasenet_keras.io.example import EXAMPLE_FOLDER
 from phasenet_keras.io.record_picks import picks_of_records
 from phasenet_keras.io.registry import RecordWarning
@@ -192,6 +194,20 @@ def test_times_tell_dated_records_and_no_undated_ones_of_one_station(tmp_path):
     found = picks_of_records(written(tmp_path / "f.csv", table), records, dataset)
     assert samples_of(found) == [{}, {}, {}, {"P": [150]}]
     assert found.text == "1 of 2 picks are in 1 of 4 records"
+
+
+def test_times_without_a_network_are_of_all_and_it_is_said(tmp_path):
+    [one] = onsets(1)
+    records = [
+        replace(one, waveform=replace(one.waveform, station=f"{n}.A..HH", start_time=T0), name=n)
+        for n in ("XX", "YY")
+    ]
+    table = written(tmp_path / "p.csv", f"station,phase,time\nA,P,{T0 + 1}\n")
+    with pytest.warns(RecordWarning) as caught:
+        found = picks_of_records(table, records)
+    assert samples_of(found) == [{"P": [100]}, {"P": [100]}]
+    [said] = [str(item.message) for item in caught]
+    assert "arrivals of A name no network, and are of all records of XX.A, YY.A" in said
 
 
 def test_a_picker_that_knows_no_dates_counts_from_the_record(tmp_path):
@@ -384,6 +400,24 @@ def test_files_of_scores_have_the_figures_that_a_table_can_give(tmp_path, capsys
             f"'picks of {name}': 6 of 6 picks are in 6 of 6 records"
             in (out / "scores.md").read_text()
         )
+
+
+@pytest.mark.parametrize(
+    ("tables", "names"),
+    [
+        (("a/p.csv", "a/p.csv"), ["picks of p"]),
+        (("a/p.csv", "b/p.csv"), ["picks of a/p.csv", "picks of b/p.csv"]),
+        (("a/*.csv", "a/p.csv"), ["picks of a/*.csv", "picks of p"]),
+        (("a",), ["picks of a"]),
+    ],
+)
+def test_tables_are_called_by_what_tells_them_apart(tables, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        own_picks(onsets(2), tmp_path / folder / "p.csv")
+    found = read_tables(open_console(False), tables, onsets(2), tmp_path)
+    assert [table.name for table in found] == names
 
 
 def test_options_of_networks_are_refused_beside_a_table(tmp_path, capsys):

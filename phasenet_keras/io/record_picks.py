@@ -16,7 +16,12 @@ from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival, Span, numbers_inside
 from phasenet_keras.io.labels.files import Labels, label_files, said_of_files, scan_arrivals
 from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS_IN_WORDS, TIME_COLUMNS_IN_WORDS
-from phasenet_keras.io.labels.timed import of_sensors, refuse_ambiguous, with_networks
+from phasenet_keras.io.labels.timed import (
+    of_sensors,
+    refuse_ambiguous,
+    warn_of_networks,
+    with_networks,
+)
 from phasenet_keras.io.obspy_events import NoLabelsError
 from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.record_places import Places, places_of_records
@@ -138,6 +143,7 @@ def _by_time(places: Places, table: Labels, where: str) -> RecordPicks:
             of_group = [_of_record(arrival, spans[0]) for arrival in of_group]
         of_group = of_sensors(spans, with_networks(spans, of_group, where))
         refuse_ambiguous(spans, of_group, where)
+        warn_of_networks(spans, of_group, where)
         used = set()
         for number, inside in zip(numbers, numbers_inside(spans, of_group), strict=True):
             used |= inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from glob import has_magic
 from os import PathLike
 from pathlib import Path
 
@@ -44,7 +45,8 @@ class TablePicker:
         found = picks_of_records(table, records, dataset)
         waves = [record.waveform for record in records]
         self._picks: dict[Waveform, list[Pick]] = dict(zip(waves, found.picks, strict=True))
-        self.name = f"picks of {Path(given_labels(table)[0]).stem}"
+        first = str(given_labels(table)[0])
+        self.name = f"picks of {first if has_magic(first) else Path(first).stem}"
         self._text = found.text
         self.thresholds = dict.fromkeys(sorted(found.phases), 0.0)
         every = (pick for picks in found.picks for pick in picks)
