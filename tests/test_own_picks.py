@@ -339,6 +339,33 @@ def test_rows_that_cannot_be_used_are_said_and_no_others_are_lost(tmp_path):
     assert "row 3: itp should be a number, received 'abc'" in said
 
 
+@pytest.mark.filterwarnings("error")
+def test_cells_without_a_pick_say_nothing_and_one_given_twice_is_one(tmp_path):
+    table = "fname,itp,its\nr0,100,\nr1,nan,-1\nr2,-999,60\nr0,100,70\n"
+    found = picks_of_records(written(tmp_path / "p.csv", table), onsets(4, phases="PS"))
+    assert samples_of(found) == [{"P": [100], "S": [70]}, {}, {"S": [60]}, {}]
+    assert found.text == "4 of 4 picks are in 2 of 4 records"
+
+
+def test_rows_in_order_are_as_many_as_the_records_of_the_data_set(tmp_path):
+    records = onsets(3)
+    dataset = tmp_path / "set"
+    write_dataset([replace(r, split="train") for r in records], dataset)
+    rows = written(tmp_path / "p.csv", "itp\n100\n101\n")
+    for some in (records[1:], records[:1]):  # as many as the rows, and one that may have them all
+        with pytest.raises(FormatError, match=r"its 2 rows name no record, .* which has 3: name"):
+            picks_of_records(rows, some, dataset)
+    alone = picks_of_records(rows, records[:1])
+    assert samples_of(alone) == [{"P": [100, 101]}]
+
+
+def test_a_station_of_several_records_is_said_to_be_so_in_the_data_set(tmp_path):
+    one, two = (replace(r, waveform=replace(r.waveform, station="XX.A..HH")) for r in onsets(2))
+    rows = written(tmp_path / "p.csv", "station,itp\nA,100\n")
+    with pytest.raises(FormatError, match="row 1: the data set holds 2 records of A, one is"):
+        picks_of_records(rows, [one, two])
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [

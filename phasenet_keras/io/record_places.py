@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
 from phasenet_keras.io.dataset_table import NOT_IN_NAMES
 from phasenet_keras.io.record_names import is_dated, places_of
-from phasenet_keras.types import LabelledWaveform
+from phasenet_keras.types import LabelledWaveform, Pick
 
-__all__ = ["TRACE_NAME", "Places", "places_of_records"]
+__all__ = ["TRACE_NAME", "Places", "RecordPicks", "places_of_records"]
 
 # A trace of a gather: its file, its shot where that holds several, and its number.
 TRACE_NAME = re.compile(r"(?P<file>.+?)(?:-(?P<shot>\d{4,}))?-(?P<trace>\d{4,})")
 Numbers = tuple[int, ...]
 Row = TypeVar("Row")
+
+
+@dataclass
+class RecordPicks:
+    """Picks by the records that they are of.
+
+    Attributes:
+        picks: of each record, in the order of the records.
+        phases: those that the table has a pick of, in a record or not.
+        n_given: picks of the table.
+        n_found: those of them that are in a record.
+        called: what the table calls their records.
+        bad: what of it cannot be used.
+    """
+
+    picks: list[list[Pick]]
+    phases: set[str] = field(default_factory=set)
+    n_given: int = 0
+    n_found: int = 0
+    called: Iterable[str] = ()
+    bad: Sequence[str] = ()
+
+    @property
+    def text(self) -> str:
+        """How many picks and records found each other."""
+        n_records = sum(map(bool, self.picks))
+        of_records = f"{n_records} of {len(self.picks)} records"
+        return f"{self.n_found} of {self.n_given} picks are in {of_records}"
 
 
 @dataclass(frozen=True)
