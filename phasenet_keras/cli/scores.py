@@ -85,7 +85,6 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.cli.bars import CountBar
-    from phasenet_keras.picking.table_picker import TablePicker
     from phasenet_keras.training.evaluate import (
         far_rates,
         pick_records,
@@ -94,7 +93,6 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         wide_tolerance,
     )
     from phasenet_keras.training.label_offset import label_offsets
-    from phasenet_keras.training.learnt import said_of_learnt
     from phasenet_keras.training.matching import tolerance_of
     from phasenet_keras.training.score_table import markdown_table
     from phasenet_keras.training.scores import THRESHOLDS
@@ -106,8 +104,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     _refuse_exchanged(arguments.preset, arguments.dataset)
     records = _read(arguments.dataset, arguments.split)
     console = open_console(False)
-    picker = _picker(arguments, console, records)
-    is_table = isinstance(picker, TablePicker)
+    picker, about = _picker(arguments, console, records)
     if not any(phase in record.arrivals for record in records for phase in picker.thresholds):
         raise ConfigError(
             f"no record in split '{arguments.split}' of {arguments.dataset} has labels of "
@@ -120,9 +117,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     say(console, table, end="")
-    learnt = "" if is_table else said_of_learnt(arguments.preset, records)
-    about = [picker.said_of(records)] if isinstance(picker, TablePicker) else [learnt]
-    notes = (*about, far_rates(picker, records), wide_tolerance(tolerance, records))
+    notes = (about, far_rates(picker, records), wide_tolerance(tolerance, records))
     for note in filter(None, notes):
         say(console, f"{note}.", "\n[yellow]note[/]")
     offsets = label_offsets(picked, scores)
@@ -132,8 +127,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         return 0
     from phasenet_keras.score_report import write_score_values, write_scores
 
-    has_curves = not isinstance(picker, TablePicker) or picker.has_probabilities
-    curves = score_curves(picked, picker.thresholds, tolerance) if has_curves else {}
+    has_curve = picker.has_probabilities
+    curves = score_curves(picked, picker.thresholds, tolerance) if has_curve else {}
     names = {"preset": arguments.preset, "split": arguments.split}
     if is_one_file:
         write_score_values(arguments.output, scores, curves, **names)
@@ -145,7 +140,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
             picked=picked,
             offsets=offsets,
             picker=picker,
-            notes=[text for text in about if text],
+            notes=[about] if about else [],
             **names,
         )
     return 0
@@ -153,14 +148,16 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
 
 def _picker(
     arguments: argparse.Namespace, console: Console, records: list[LabelledWaveform]
-) -> Picker | TablePicker:
-    """Return what picks: a preset, or a table whose picks are looked up.
+) -> tuple[Picker | TablePicker, str]:
+    """Return what picks, a preset or a table whose picks are looked up, and what is said of it.
 
     Raises:
         ConfigError: for options of networks beside a table.
     """
     if not (Path(arguments.preset).is_file() or has_magic(arguments.preset)):
-        return load_picker(arguments)
+        from phasenet_keras.training.learnt import said_of_learnt
+
+        return load_picker(arguments), said_of_learnt(arguments.preset, records)
     usual = {"channels": None, "adapt": ADAPT, "sampling": "resample", "engine": "auto"}
     given = [f"--{name}" for name, value in usual.items() if getattr(arguments, name) != value]
     if given:
@@ -169,7 +166,7 @@ def _picker(
             "them out"
         )
     [picker] = read_tables(console, [arguments.preset], records, arguments.dataset)
-    return picker
+    return picker, picker.said_of(records)
 
 
 def _settle_output(arguments: argparse.Namespace) -> bool:
