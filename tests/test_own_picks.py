@@ -116,7 +116,8 @@ def test_the_picks_of_a_preset_score_as_the_preset_does(line, name, capsys):
     assert 0.5 < float(expected[0][1].split(" ")[0]) < 1
     stem = name.partition(".")[0]
     assert f"'picks of {stem}': " in said
-    assert " of 98 picks are in 16 of 16 records." in said
+    assert "98 of 98 picks are in 48 of 48 records, " in said
+    assert " of them in 16 of these 16." in said
 
 
 def test_labels_are_right_and_moved_ones_are_not(line, tmp_path, capsys):
@@ -127,7 +128,8 @@ def test_labels_are_right_and_moved_ones_are_not(line, tmp_path, capsys):
     ))  # fmt: skip
     said, rows = scored(capsys, late, line / "set", "--tolerance-samples", 3)
     assert [row[:2] for row in rows] == [["P", "0.000"]]
-    assert "48 picks are in 16 of 16 records; the table has no S, which is left out." in said
+    assert "48 of 48 picks are in 48 of 48 records, 16 of them in 16 of these 16" in said
+    assert "; the table has no S, which is left out." in said
     assert "P: 16 picks are 4 ms after their labels, all alike" in said
 
 
@@ -249,6 +251,30 @@ def test_traces_of_gathers_are_told_by_file_or_shot_and_number(table, expected, 
     found = picks_of_records(written(tmp_path / "picks.csv", table), records, tmp_path / "set")
     samples = zip(records, samples_of(found, 2000.0), strict=True)
     assert {r.name: of["P"][0] for r, of in samples if of} == expected
+
+
+def test_numbers_of_traces_from_0_are_refused(tmp_path):
+    records = [replace(r, name=f"shot_7-{n:04d}") for n, r in enumerate(onsets(3), 1)]
+    table = written(tmp_path / "p.csv", "fname,trace,itp\nshot_7.su,0,50\nshot_7.su,1,60\n")
+    with pytest.raises(FormatError, match=r"p\.csv: row 1 is of trace 0, and traces of the data s"):
+        picks_of_records(table, records)
+
+
+def test_a_pick_of_another_split_is_no_pick_of_the_one_that_is_scored(tmp_path, capsys):
+    """Station A has a record in each: nothing says which of the two a sample is of."""
+    dataset, splits = tmp_path / "set", ("train", "test", "test")
+    records = [
+        replace(r, split=split, waveform=replace(r.waveform, station=f"XX.{code}..HH"))
+        for r, split, code in zip(onsets(3), splits, "AAB", strict=True)
+    ]
+    write_dataset(records, dataset)
+    table = written(tmp_path / "p.csv", "station,itp\nA,100\nB,100\n")
+    said, _ = scored(capsys, table, dataset)
+    assert "'picks of p': 1 of 2 picks are in 1 of 3 records, 1 of them in 1 of these 2" in said
+    table.write_text("fname,itp\nr0,100\n")
+    assert main(["evaluate", str(table), str(dataset)]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "no pick is in split 'test'; 'picks of p': 1 of 1 picks are in 1 of 3 records" in error
 
 
 def test_records_of_hdf5_are_known_by_their_whole_names(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +94,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         wide_tolerance,
     )
     from phasenet_keras.training.label_offset import label_offsets
+    from phasenet_keras.training.learnt import said_of_learnt
     from phasenet_keras.training.matching import tolerance_of
     from phasenet_keras.training.score_table import markdown_table
     from phasenet_keras.training.scores import THRESHOLDS
@@ -102,9 +104,14 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--bootstrap is 0 or more, received {arguments.bootstrap}")
     is_one_file = _settle_output(arguments)
     _refuse_exchanged(arguments.preset, arguments.dataset)
-    records = _read(arguments.dataset, arguments.split)
+    is_table = Path(arguments.preset).is_file() or has_magic(arguments.preset)
+    there, records = _read(arguments.dataset, arguments.split, is_whole=is_table)
     console = open_console(False)
-    picker, about = _picker(arguments, console, records)
+    picker: Picker | TablePicker
+    if is_table:
+        picker, about = _table(arguments, console, there, records)
+    else:
+        picker, about = load_picker(arguments), said_of_learnt(arguments.preset, records)
     if not any(phase in record.arrivals for record in records for phase in picker.thresholds):
         raise ConfigError(
             f"no record in split '{arguments.split}' of {arguments.dataset} has labels of "
@@ -146,18 +153,17 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _picker(
-    arguments: argparse.Namespace, console: Console, records: list[LabelledWaveform]
-) -> tuple[Picker | TablePicker, str]:
-    """Return what picks, a preset or a table whose picks are looked up, and what is said of it.
+def _table(
+    arguments: argparse.Namespace,
+    console: Console,
+    there: Sequence[LabelledWaveform],
+    records: Sequence[LabelledWaveform],
+) -> tuple[TablePicker, str]:
+    """Return a table whose picks are looked up in all that is there, and what is said of it.
 
     Raises:
-        ConfigError: for options of networks beside a table.
+        ConfigError: for options of networks, and where no pick is in the records to be scored.
     """
-    if not (Path(arguments.preset).is_file() or has_magic(arguments.preset)):
-        from phasenet_keras.training.learnt import said_of_learnt
-
-        return load_picker(arguments), said_of_learnt(arguments.preset, records)
     usual = {"channels": None, "adapt": ADAPT, "sampling": "resample", "engine": "auto"}
     given = [f"--{name}" for name, value in usual.items() if getattr(arguments, name) != value]
     if given:
@@ -165,8 +171,11 @@ def _picker(
             f"{arguments.preset} holds picks, and {' and '.join(given)} are for networks: leave "
             "them out"
         )
-    [picker] = read_tables(console, [arguments.preset], records, arguments.dataset)
-    return picker, picker.said_of(records)
+    [table] = read_tables(console, [arguments.preset], there, arguments.dataset)
+    about = table.said_of(records)
+    if not table.finds_any(records):
+        raise ConfigError(f"no pick is in split '{arguments.split}'; {about}: see --split")
+    return table, about
 
 
 def _settle_output(arguments: argparse.Namespace) -> bool:
@@ -193,14 +202,18 @@ def _refuse_exchanged(preset: str, dataset: Path) -> None:
         )
 
 
-def _read(dataset: Path, split: str) -> list[LabelledWaveform]:
+def _read(
+    dataset: Path, split: str, *, is_whole: bool
+) -> tuple[list[LabelledWaveform], list[LabelledWaveform]]:
+    """Return what is there, of the whole data set or of a split, and the records of the split."""
     from phasenet_keras.io.seisbench import read_dataset
 
-    records = read_dataset(dataset, split)
+    there = read_dataset(dataset, None if is_whole else split)
+    records = [record for record in there if record.split == split]
     if not records:
         found = {record.split or "(none)" for record in read_dataset(dataset)}
         raise ConfigError(
             f"{dataset} has no record in split '{split}'; its records are in "
             f"{', '.join(sorted(found)) or 'no split'}: name another with --split"
         )
-    return records
+    return there, records

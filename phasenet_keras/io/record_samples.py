@@ -113,7 +113,7 @@ def picks_in_samples(table: LabelTable, places: Places, dataset: Path) -> Record
         records = [places.records[number] for number in numbers]
         by_place, others = {0: of_group}, list[BadRow]()
         if not is_named or len(numbers) > 1:
-            by_place, others = _by_place(of_group, records, dataset)
+            by_place, others = _by_place(of_group, records, dataset, table.path)
         bad += others
         for place, of_record in by_place.items():
             for phase, column in columns.items():
@@ -150,7 +150,7 @@ def _where_samples_count(table: LabelTable, places: Places, dataset: Path) -> Pl
 
 
 def _by_place(
-    rows: Rows, records: Sequence[LabelledWaveform], dataset: Path
+    rows: Rows, records: Sequence[LabelledWaveform], dataset: Path, table: Path
 ) -> tuple[dict[int, Rows], list[BadRow]]:
     """Return rows by the place of the one of these records that they are of, and those of none."""
     traces: dict[tuple[str, str], list[int]] = {}
@@ -160,7 +160,13 @@ def _by_place(
     by_place: dict[int, Rows] = {}
     others: Rows = []
     for number, row in rows:
-        places = traces.get((shot_in(row), name_key(first_cell(row, TRACE_COLUMNS))), [])
+        key = shot_in(row), name_key(first_cell(row, TRACE_COLUMNS))
+        places = traces.get(key, [])
+        if key[1] == "0" and traces and not places:
+            raise FormatError(
+                f"{table}: row {number} is of trace 0, and traces of {dataset} count from 1: add 1 "
+                "to all"
+            )
         of_one = by_place.setdefault(places[0], []) if len(places) == 1 else others
         of_one.append((number, row))
     waves = [record.waveform for record in records]

@@ -20,7 +20,8 @@ class TablePicker:
 
     Args:
         table: as `phasenet_keras.io.record_picks.picks_of_records` takes it.
-        records: all that it is to pick.
+        records: all of the data set, also those that are not to be picked: else a pick of one of
+            these may be taken for another's.
         dataset: the folder that they are of.
 
     Attributes:
