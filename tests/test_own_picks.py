@@ -253,6 +253,42 @@ def test_traces_of_gathers_are_told_by_file_or_shot_and_number(table, expected, 
     assert {r.name: of["P"][0] for r, of in samples if of} == expected
 
 
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("fname,station,itp\nev1.mseed,A,50\nev1.mseed,XX.B..HH,60\nev1.mseed,B,61\n", [50]),
+        ("file_name,station_id,phase,time\nev1.mseed,XX.A..HH,P,{at}\nev1.mseed,XX.B..HH,P,{at}\n",
+         [50]),
+        ("fname,station_id,itp\nev1.mseed,ev1.mseed,50\n", [50]),
+        ("fname,itp\nev1.mseed,50\nev1.mseed,60\n", [50, 60]),
+    ],
+)  # fmt: skip
+def test_picks_of_other_stations_of_a_file_are_not_those_of_its_only_record_here(
+    table, expected, tmp_path
+):
+    """Files hold B, too, which has no labels and so is not in the data set."""
+    (tmp_path / "raw").mkdir()
+    for n in range(3):
+        header = {"network": "XX", "channel": "HHZ", "starttime": T0 + 600 * n}
+        codes = [{**header, "station": code, "sampling_rate": 100.0} for code in "AB"]
+        stream = Stream([Trace(noise(n)[:, 0], of_code) for of_code in codes])
+        stream.write(str(tmp_path / f"raw/ev{n}.mseed"), "MSEED")
+    rows = "".join(f"ev{n}.mseed,A,100\n" for n in range(3))
+    labels = written(tmp_path / "labels.csv", f"fname,station,itp\n{rows}")
+    prepare(tmp_path / "raw", tmp_path / "set", labels, PrepareSettings(split_by="block"))
+    records = read_dataset(tmp_path / "set")
+    own = written(tmp_path / "own.csv", table.format(at=T0 + 600.5))
+    found = picks_of_records(own, records, tmp_path / "set")
+    assert samples_of(found) == [{}, {"P": expected}, {}]
+
+
+def test_picks_of_other_traces_of_a_file_are_not_those_of_its_only_record_here(tmp_path):
+    [record] = [replace(r, name="shot_7-0002") for r in onsets(1)]
+    table = written(tmp_path / "p.csv", "fname,trace,itp\nshot_7.su,2,50\nshot_7.su,3,60\n")
+    found = picks_of_records(table, [record])
+    assert (samples_of(found), found.text) == ([{"P": [50]}], "1 of 2 picks are in 1 of 1 records")
+
+
 def test_numbers_of_traces_from_0_are_refused(tmp_path):
     records = [replace(r, name=f"shot_7-{n:04d}") for n, r in enumerate(onsets(3), 1)]
     table = written(tmp_path / "p.csv", "fname,trace,itp\nshot_7.su,0,50\nshot_7.su,1,60\n")

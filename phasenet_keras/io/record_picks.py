@@ -111,9 +111,11 @@ def _by_time(places: Places, table: Labels, where: str) -> RecordPicks:
     rows = [(arrival.file, arrival) for arrival in arrivals]
     for numbers, is_named, of_group in places.grouped(rows, have_times=True):
         spans = [_span(records[number]) for number in numbers]
+        of_group = with_networks(spans, of_group, where)
         if is_named and len(spans) == 1:
-            of_group = [_of_record(arrival, spans[0]) for arrival in of_group]
-        of_group = of_sensors(spans, with_networks(spans, of_group, where))
+            own = (a for a in of_group if not places.is_of_another(numbers[0], _station(a)))
+            of_group = [_of_record(arrival, spans[0]) for arrival in own]
+        of_group = of_sensors(spans, of_group)
         refuse_ambiguous(spans, of_group, where)
         warn_of_networks(spans, of_group, where)
         used = set()
@@ -147,7 +149,10 @@ def _pick(wave: Waveform, arrival: Arrival) -> Pick:
     return Pick(*about, start_time=wave.start_time, source=arrival.file)
 
 
+def _station(arrival: Arrival) -> str:
+    return ".".join(filter(None, (arrival.network, arrival.station)))
+
+
 def _called(arrival: Arrival) -> str:
-    station = ".".join(filter(None, (arrival.network, arrival.station)))
     file = f" ({arrival.file})" if arrival.file else ""
-    return f"{station}{file} at {str(arrival.time)[:19]}"
+    return f"{_station(arrival)}{file} at {str(arrival.time)[:19]}"

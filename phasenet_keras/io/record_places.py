@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.dataset_table import NOT_IN_NAMES
 from phasenet_keras.io.record_names import is_dated, places_of
 from phasenet_keras.types import LabelledWaveform, Pick
@@ -69,6 +70,16 @@ class Places:
         files = [*_keys(cell), *_channel_keys(cell)]
         places = ((self.by_name, _keys(cell)), (self.by_file, files))
         return next((by[key] for by, keys in places for key in keys if key in by), ())
+
+    def is_of_another(self, number: int, station: str) -> bool:
+        """Tell if a pick that names a record's file is of another station, by the record's codes.
+
+        What is the name of the record or of its file is no code.
+        """
+        own, code = self.records[number].waveform.station, codes_of(station)[1]
+        return (
+            "." in own and code not in ("", codes_of(own)[1]) and number not in self.named(station)
+        )
 
     def grouped(
         self, rows: Iterable[tuple[str, Row]], *, have_times: bool

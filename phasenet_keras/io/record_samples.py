@@ -28,7 +28,7 @@ from phasenet_keras.io.labels.row_files import check_order
 from phasenet_keras.io.labels.row_labels import labelled_by_rows
 from phasenet_keras.io.labels.row_numbers import numbers_in
 from phasenet_keras.io.labels.row_order import columns_of_names
-from phasenet_keras.io.labels.row_records import rows_by_codes
+from phasenet_keras.io.labels.row_records import STATION_COLUMNS, rows_by_codes
 from phasenet_keras.io.labels.row_traces import names_of, shot_in
 from phasenet_keras.io.labels.rows import LabelTable, Rows, numbered_rows, read_label_table
 from phasenet_keras.io.new_files import read_json
@@ -111,8 +111,9 @@ def picks_in_samples(table: LabelTable, places: Places, dataset: Path) -> Record
     named = zip(names, rows, strict=True)
     for numbers, is_named, of_group in places.grouped(named, have_times=False):
         records = [places.records[number] for number in numbers]
-        by_place, others = {0: of_group}, list[BadRow]()
-        if not is_named or len(numbers) > 1:
+        if is_named and len(numbers) == 1:
+            by_place, others = {0: _of_only(of_group, places, numbers[0])}, list[BadRow]()
+        else:
             by_place, others = _by_place(of_group, records, dataset, table.path)
         bad += others
         for place, of_record in by_place.items():
@@ -147,6 +148,19 @@ def _where_samples_count(table: LabelTable, places: Places, dataset: Path) -> Pl
             "or station, phase and time), or the rate in a column sampling_rate_hz"
         )
     return replace(places, by_file={}, order=()) if settings.get("window_s") else places
+
+
+def _of_only(rows: Rows, places: Places, number: int) -> Rows:
+    """Return the rows of a record that is the only one here of the file that they name."""
+    own = _trace_keys(places.records[number])
+    found: Rows = []
+    for n, row in rows:
+        trace = name_key(first_cell(row, TRACE_COLUMNS))
+        is_other_trace = own and trace.isdecimal() and (shot_in(row), trace) not in own
+        station = first_cell(row, STATION_COLUMNS)
+        if not is_other_trace and not places.is_of_another(number, station):
+            found.append((n, row))
+    return found
 
 
 def _by_place(
