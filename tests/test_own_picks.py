@@ -257,7 +257,7 @@ def test_traces_of_gathers_are_told_by_file_or_shot_and_number(table, expected, 
     ("table", "expected"),
     [
         ("fname,station,itp\nev1.mseed,A,50\nev1.mseed,XX.B..HH,60\nev1.mseed,B,61\n", [50]),
-        ("file_name,station_id,phase,time\nev1.mseed,XX.A..HH,P,{at}\nev1.mseed,XX.B..HH,P,{at}\n",
+        ("file_name,station_id,phase,time\nev1.mseed,XX.A..HH,P,{at}\nev1.mseed,XX.B..HH,P,{later}\n",
          [50]),
         ("fname,station_id,itp\nev1.mseed,ev1.mseed,50\n", [50]),
         ("fname,itp\nev1.mseed,50\nev1.mseed,60\n", [50, 60]),
@@ -277,7 +277,7 @@ def test_picks_of_other_stations_of_a_file_are_not_those_of_its_only_record_here
     labels = written(tmp_path / "labels.csv", f"fname,station,itp\n{rows}")
     prepare(tmp_path / "raw", tmp_path / "set", labels, PrepareSettings(split_by="block"))
     records = read_dataset(tmp_path / "set")
-    own = written(tmp_path / "own.csv", table.format(at=T0 + 600.5))
+    own = written(tmp_path / "own.csv", table.format(at=T0 + 600.5, later=T0 + 601))
     found = picks_of_records(own, records, tmp_path / "set")
     assert samples_of(found) == [{}, {"P": expected}, {}]
 
@@ -311,6 +311,15 @@ def test_a_pick_of_another_split_is_no_pick_of_the_one_that_is_scored(tmp_path, 
     assert main(["evaluate", str(table), str(dataset)]) == 2
     error = " ".join(capsys.readouterr().err.split())
     assert "no pick is in split 'test'; 'picks of p': 1 of 1 picks are in 1 of 3 records" in error
+
+
+def test_a_data_set_without_splits_is_said_to_be_prepared_first(tmp_path, capsys):
+    write_dataset(onsets(2), tmp_path / "set")
+    own = own_picks(onsets(2), tmp_path / "own.csv")
+    assert main(["evaluate", str(own), str(tmp_path / "set")]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    words = "its records are in no split: `phasenet-keras prepare"
+    assert words in error
 
 
 def test_records_of_hdf5_are_known_by_their_whole_names(tmp_path):

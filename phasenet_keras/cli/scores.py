@@ -211,9 +211,13 @@ def _read(
     there = read_dataset(dataset, None if is_whole else split)
     records = [record for record in there if record.split == split]
     if not records:
-        found = {record.split or "(none)" for record in read_dataset(dataset)}
+        found = {record.split for record in read_dataset(dataset)} - {""}
+        are_in = (
+            f"{', '.join(sorted(found))}: name another with --split"
+            if found
+            else f"no split: `phasenet-keras prepare {dataset} --output DIR` makes splits"
+        )
         raise ConfigError(
-            f"{dataset} has no record in split '{split}'; its records are in "
-            f"{', '.join(sorted(found)) or 'no split'}: name another with --split"
+            f"{dataset} has no record in split '{split}'; its records are in {are_in}"
         )
     return there, records
