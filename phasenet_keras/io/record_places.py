@@ -84,7 +84,7 @@ class Places:
     def grouped(
         self, rows: Iterable[tuple[str, Row]], *, have_times: bool
     ) -> Iterator[tuple[Numbers, bool, list[Row]]]:
-        """Yield rows by the records that may be theirs, and if a cell names these.
+        """Yield rows by the records that may be theirs, if any, and if a cell names these.
 
         A row without a name may be of any. One whose name is not known is of none, but its time
         tells: of any record with a date, or where no cell names a record, of any.
@@ -99,7 +99,7 @@ class Places:
         for cell, row in rows:
             key = known[cell] or (others if cell else everything)
             groups.setdefault((key, bool(known[cell])), []).append(row)
-        yield from ((*key, of_group) for key, of_group in groups.items())
+        yield from ((*key, of_group) for key, of_group in groups.items() if key[0])
 
 
 def places_of_records(records: Sequence[LabelledWaveform], files: Mapping[str, str]) -> Places:

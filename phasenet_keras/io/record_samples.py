@@ -70,10 +70,9 @@ def sample_table(file: Path, labels: Labels) -> LabelTable | None:
     table = label_table(labels)
     names = {name: of for name, of in PREDICTED.items() if name in columns}
     if names:
-        left = [c for c in columns if c not in (*names, *table.sample_columns.values())]
-        own = ({of: row[name] for name, of in names.items()} for row in table.rows)
-        rows = ({c: row[c] for c in left} | o for row, o in zip(table.rows, own, strict=True))
-        table = replace(table, rows=tuple(rows), columns=(*left, *names.values()))
+        kept = {c: c for c in columns if c not in table.sample_columns.values()} | names
+        rows = ({name: row[c] for c, name in kept.items()} for row in table.rows)
+        table = replace(table, rows=tuple(rows), columns=tuple(kept.values()))
     return table if table.sample_columns else None
 
 
@@ -184,7 +183,7 @@ def _by_place(
         of_one = by_place.setdefault(places[0], []) if len(places) == 1 else others
         of_one.append((number, row))
     waves = [record.waveform for record in records]
-    by_code, bad = rows_by_codes(others, waves, dataset) if waves else ({}, [])
+    by_code, bad = rows_by_codes(others, waves, dataset)
     for place, of_record in by_code.items():
         by_place.setdefault(place, []).extend(of_record)
     return by_place, bad
