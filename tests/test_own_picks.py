@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -507,6 +508,7 @@ def test_files_of_scores_have_the_figures_that_a_table_can_give(tmp_path, capsys
         (("a/p.csv", "b/p.csv"), ["picks of a/p.csv", "picks of b/p.csv"]),
         (("a/*.csv", "a/p.csv"), ["picks of a/*.csv", "picks of p"]),
         (("a",), ["picks of a"]),
+        (("b/q[1].csv",), ["picks of q[1]"]),
     ],
 )
 def test_tables_are_called_by_what_tells_them_apart(tables, names, tmp_path, monkeypatch):
@@ -514,8 +516,17 @@ def test_tables_are_called_by_what_tells_them_apart(tables, names, tmp_path, mon
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         own_picks(onsets(2), tmp_path / folder / "p.csv")
+    own_picks(onsets(2), tmp_path / "b" / "q[1].csv")
     found = read_tables(open_console(False), tables, onsets(2), tmp_path)
     assert [table.name for table in found] == names
+
+
+def test_a_preset_whose_name_looks_like_a_pattern_is_a_preset(parent, tmp_path, capsys):
+    """A folder with an ending, and with brackets."""
+    write_dataset([replace(r, split="test") for r in onsets(6)], tmp_path / "set")
+    shutil.copytree(parent, tmp_path / "run[1].csv")
+    _, expected = scored(capsys, parent, tmp_path / "set")
+    assert scored(capsys, tmp_path / "run[1].csv", tmp_path / "set")[1] == expected
 
 
 def test_options_of_networks_are_refused_beside_a_table(tmp_path, capsys):

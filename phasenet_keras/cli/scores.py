@@ -104,7 +104,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--bootstrap is 0 or more, received {arguments.bootstrap}")
     is_one_file = _settle_output(arguments)
     _refuse_exchanged(arguments.preset, arguments.dataset)
-    is_table = Path(arguments.preset).is_file() or has_magic(arguments.preset)
+    place = Path(arguments.preset)
+    is_table = place.is_file() or (has_magic(arguments.preset) and not place.exists())
     there, records = _read(arguments.dataset, arguments.split, is_whole=is_table)
     console = open_console(False)
     picker: Picker | TablePicker

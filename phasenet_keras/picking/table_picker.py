@@ -46,8 +46,9 @@ class TablePicker:
         found = picks_of_records(table, records, dataset)
         waves = [record.waveform for record in records]
         self._picks: dict[Waveform, list[Pick]] = dict(zip(waves, found.picks, strict=True))
-        first = str(given_labels(table)[0])
-        self.name = f"picks of {first if has_magic(first) else Path(first).stem}"
+        first = Path(given_labels(table)[0])
+        is_pattern = has_magic(str(first)) and not first.exists()
+        self.name = f"picks of {first if is_pattern else first.stem}"
         self._text = found.text
         self.thresholds = dict.fromkeys(sorted(found.phases), 0.0)
         every = (pick for picks in found.picks for pick in picks)
