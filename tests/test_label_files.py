@@ -233,7 +233,7 @@ def test_stations_of_several_networks_and_arrivals_of_none_are_said(tmp_path, ne
     with noted() as said:
         found = list(read_labelled(tmp_path / "in", tmp_path / "l.csv"))
     labelled = [record.waveform.station for record in found if record.arrivals]
-    text = "l.csv: arrivals of A name no network, and are labels of all records of XX.A, YY.A"
+    text = "l.csv: arrivals of A name no network, and are of all records of XX.A, YY.A"
     if network:
         assert (labelled, said) == (["XX.A..HH", "XX.B..HH"], [])
     else:

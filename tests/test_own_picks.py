@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from phasenet_keras import (
     write_picks,
 )
 from phasenet_keras.cli import main
+from phasenet_keras.cli.common import read_tables
+from phasenet_keras.cli.console import open_console
 from phasenet_keras.io.example import EXAMPLE_FOLDER
 from phasenet_keras.io.record_picks import picks_of_records
 from phasenet_keras.io.registry import RecordWarning
@@ -114,7 +117,8 @@ def test_the_picks_of_a_preset_score_as_the_preset_does(line, name, capsys):
     assert 0.5 < float(expected[0][1].split(" ")[0]) < 1
     stem = name.partition(".")[0]
     assert f"'picks of {stem}': " in said
-    assert " of 98 picks are in 16 of 16 records." in said
+    assert "98 of 98 picks are in 48 of 48 records, " in said
+    assert " of them in 16 of these 16." in said
 
 
 def test_labels_are_right_and_moved_ones_are_not(line, tmp_path, capsys):
@@ -125,7 +129,8 @@ def test_labels_are_right_and_moved_ones_are_not(line, tmp_path, capsys):
     ))  # fmt: skip
     said, rows = scored(capsys, late, line / "set", "--tolerance-samples", 3)
     assert [row[:2] for row in rows] == [["P", "0.000"]]
-    assert "48 picks are in 16 of 16 records; the table has no S, which is left out." in said
+    assert "48 of 48 picks are in 48 of 48 records, 16 of them in 16 of these 16" in said
+    assert "; the table has no S, which is left out." in said
     assert "P: 16 picks are 4 ms after their labels, all alike" in said
 
 
@@ -194,6 +199,20 @@ def test_times_tell_dated_records_and_no_undated_ones_of_one_station(tmp_path):
     assert found.text == "1 of 2 picks are in 1 of 4 records"
 
 
+def test_times_without_a_network_are_of_all_and_it_is_said(tmp_path):
+    [one] = onsets(1)
+    records = [
+        replace(one, waveform=replace(one.waveform, station=f"{n}.A..HH", start_time=T0), name=n)
+        for n in ("XX", "YY")
+    ]
+    table = written(tmp_path / "p.csv", f"station,phase,time\nA,P,{T0 + 1}\n")
+    with pytest.warns(RecordWarning) as caught:
+        found = picks_of_records(table, records)
+    assert samples_of(found) == [{"P": [100]}, {"P": [100]}]
+    [said] = [str(item.message) for item in caught]
+    assert "arrivals of A name no network, and are of all records of XX.A, YY.A" in said
+
+
 def test_a_picker_that_knows_no_dates_counts_from_the_record(tmp_path):
     dataset, records = events(tmp_path / "raw")
     table = "file_name,begin_time,station_id,phase_index,phase_time,phase_score,phase_type\n"
@@ -233,6 +252,75 @@ def test_traces_of_gathers_are_told_by_file_or_shot_and_number(table, expected, 
     found = picks_of_records(written(tmp_path / "picks.csv", table), records, tmp_path / "set")
     samples = zip(records, samples_of(found, 2000.0), strict=True)
     assert {r.name: of["P"][0] for r, of in samples if of} == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("fname,station,itp\nev1.mseed,A,50\nev1.mseed,XX.B..HH,60\nev1.mseed,B,61\n", [50]),
+        ("file_name,station_id,phase,time\nev1.mseed,XX.A..HH,P,{at}\nev1.mseed,XX.B..HH,P,{later}\n",
+         [50]),
+        ("fname,station_id,itp\nev1.mseed,ev1.mseed,50\n", [50]),
+        ("fname,itp\nev1.mseed,50\nev1.mseed,60\n", [50, 60]),
+    ],
+)  # fmt: skip
+def test_picks_of_other_stations_of_a_file_are_not_those_of_its_only_record_here(
+    table, expected, tmp_path
+):
+    """Files hold B, too, which has no labels and so is not in the data set."""
+    (tmp_path / "raw").mkdir()
+    for n in range(3):
+        header = {"network": "XX", "channel": "HHZ", "starttime": T0 + 600 * n}
+        codes = [{**header, "station": code, "sampling_rate": 100.0} for code in "AB"]
+        stream = Stream([Trace(noise(n)[:, 0], of_code) for of_code in codes])
+        stream.write(str(tmp_path / f"raw/ev{n}.mseed"), "MSEED")
+    rows = "".join(f"ev{n}.mseed,A,100\n" for n in range(3))
+    labels = written(tmp_path / "labels.csv", f"fname,station,itp\n{rows}")
+    prepare(tmp_path / "raw", tmp_path / "set", labels, PrepareSettings(split_by="block"))
+    records = read_dataset(tmp_path / "set")
+    own = written(tmp_path / "own.csv", table.format(at=T0 + 600.5, later=T0 + 601))
+    found = picks_of_records(own, records, tmp_path / "set")
+    assert samples_of(found) == [{}, {"P": expected}, {}]
+
+
+def test_picks_of_other_traces_of_a_file_are_not_those_of_its_only_record_here(tmp_path):
+    [record] = [replace(r, name="shot_7-0002") for r in onsets(1)]
+    table = written(tmp_path / "p.csv", "fname,trace,itp\nshot_7.su,2,50\nshot_7.su,3,60\n")
+    found = picks_of_records(table, [record])
+    assert (samples_of(found), found.text) == ([{"P": [50]}], "1 of 2 picks are in 1 of 1 records")
+
+
+def test_numbers_of_traces_from_0_are_refused(tmp_path):
+    records = [replace(r, name=f"shot_7-{n:04d}") for n, r in enumerate(onsets(3), 1)]
+    table = written(tmp_path / "p.csv", "fname,trace,itp\nshot_7.su,0,50\nshot_7.su,1,60\n")
+    with pytest.raises(FormatError, match=r"p\.csv: row 1 is of trace 0, and traces of the data s"):
+        picks_of_records(table, records)
+
+
+def test_a_pick_of_another_split_is_no_pick_of_the_one_that_is_scored(tmp_path, capsys):
+    """Station A has a record in each: nothing says which of the two a sample is of."""
+    dataset, splits = tmp_path / "set", ("train", "test", "test")
+    records = [
+        replace(r, split=split, waveform=replace(r.waveform, station=f"XX.{code}..HH"))
+        for r, split, code in zip(onsets(3), splits, "AAB", strict=True)
+    ]
+    write_dataset(records, dataset)
+    table = written(tmp_path / "p.csv", "station,itp\nA,100\nB,100\n")
+    said, _ = scored(capsys, table, dataset)
+    assert "'picks of p': 1 of 2 picks are in 1 of 3 records, 1 of them in 1 of these 2" in said
+    table.write_text("fname,itp\nr0,100\n")
+    assert main(["evaluate", str(table), str(dataset)]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "no pick is in split 'test'; 'picks of p': 1 of 1 picks are in 1 of 3 records" in error
+
+
+def test_a_data_set_without_splits_is_said_to_be_prepared_first(tmp_path, capsys):
+    write_dataset(onsets(2), tmp_path / "set")
+    own = own_picks(onsets(2), tmp_path / "own.csv")
+    assert main(["evaluate", str(own), str(tmp_path / "set")]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    words = "its records are in no split: `phasenet-keras prepare"
+    assert words in error
 
 
 def test_records_of_hdf5_are_known_by_their_whole_names(tmp_path):
@@ -323,6 +411,33 @@ def test_rows_that_cannot_be_used_are_said_and_no_others_are_lost(tmp_path):
     assert "row 3: itp should be a number, received 'abc'" in said
 
 
+@pytest.mark.filterwarnings("error")
+def test_cells_without_a_pick_say_nothing_and_one_given_twice_is_one(tmp_path):
+    table = "fname,itp,its\nr0,100,\nr1,nan,-1\nr2,-999,60\nr0,100,70\n"
+    found = picks_of_records(written(tmp_path / "p.csv", table), onsets(4, phases="PS"))
+    assert samples_of(found) == [{"P": [100], "S": [70]}, {}, {"S": [60]}, {}]
+    assert found.text == "4 of 4 picks are in 2 of 4 records"
+
+
+def test_rows_in_order_are_as_many_as_the_records_of_the_data_set(tmp_path):
+    records = onsets(3)
+    dataset = tmp_path / "set"
+    write_dataset([replace(r, split="train") for r in records], dataset)
+    rows = written(tmp_path / "p.csv", "itp\n100\n101\n")
+    for some in (records[1:], records[:1]):  # as many as the rows, and one that may have them all
+        with pytest.raises(FormatError, match=r"its 2 rows name no record, .* which has 3: name"):
+            picks_of_records(rows, some, dataset)
+    alone = picks_of_records(rows, records[:1])
+    assert samples_of(alone) == [{"P": [100, 101]}]
+
+
+def test_a_station_of_several_records_is_said_to_be_so_in_the_data_set(tmp_path):
+    one, two = (replace(r, waveform=replace(r.waveform, station="XX.A..HH")) for r in onsets(2))
+    rows = written(tmp_path / "p.csv", "station,itp\nA,100\n")
+    with pytest.raises(FormatError, match="row 1: the data set holds 2 records of A, one is"):
+        picks_of_records(rows, [one, two])
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [
@@ -384,6 +499,34 @@ def test_files_of_scores_have_the_figures_that_a_table_can_give(tmp_path, capsys
             f"'picks of {name}': 6 of 6 picks are in 6 of 6 records"
             in (out / "scores.md").read_text()
         )
+
+
+@pytest.mark.parametrize(
+    ("tables", "names"),
+    [
+        (("a/p.csv", "a/p.csv"), ["picks of p"]),
+        (("a/p.csv", "b/p.csv"), ["picks of a/p.csv", "picks of b/p.csv"]),
+        (("a/*.csv", "a/p.csv"), ["picks of a/*.csv", "picks of p"]),
+        (("a",), ["picks of a"]),
+        (("b/q[1].csv",), ["picks of q[1]"]),
+    ],
+)
+def test_tables_are_called_by_what_tells_them_apart(tables, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        own_picks(onsets(2), tmp_path / folder / "p.csv")
+    own_picks(onsets(2), tmp_path / "b" / "q[1].csv")
+    found = read_tables(open_console(False), tables, onsets(2), tmp_path)
+    assert [table.name for table in found] == names
+
+
+def test_a_preset_whose_name_looks_like_a_pattern_is_a_preset(parent, tmp_path, capsys):
+    """A folder with an ending, and with brackets."""
+    write_dataset([replace(r, split="test") for r in onsets(6)], tmp_path / "set")
+    shutil.copytree(parent, tmp_path / "run[1].csv")
+    _, expected = scored(capsys, parent, tmp_path / "set")
+    assert scored(capsys, tmp_path / "run[1].csv", tmp_path / "set")[1] == expected
 
 
 def test_options_of_networks_are_refused_beside_a_table(tmp_path, capsys):

@@ -120,3 +120,10 @@ def test_few_records_fit_nothing():
 def test_records_may_have_several_events():
     known = [record([120, 300], name=f"r{n}") for n in range(8)]
     assert fitted_trigger(known, tolerance_of(tolerance_samples=5)).most == 2
+
+
+def test_one_long_record_does_not_leave_out_most_of_the_others():
+    """That the second record was looked at is seen by how many picks a record may have."""
+    known = [record([120, 300] if n == 1 else [120], name=f"r{n}") for n in range(20)]
+    known.append(record([120], n_samples=1_000_000, name="long"))
+    assert fitted_trigger(known, tolerance_of(tolerance_samples=5)).most == 2

@@ -180,20 +180,19 @@ def read_tables(
 ) -> list[TablePicker]:
     """Look up the picks of tables for records, and say what of them cannot be used.
 
-    Tables whose files have one name are called by the whole of it.
+    One that is named twice counts once; files of one name are called by the whole of their paths.
     """
     from phasenet_keras.io.registry import noted
     from phasenet_keras.picking.table_picker import TablePicker
 
-    pickers: list[TablePicker] = []
     with noted() as notes:
-        for table in tables:
-            picker = TablePicker(table, records, dataset)
-            if picker.name in [other.name for other in pickers]:
-                picker.name = f"picks of {table}"
-            pickers.append(picker)
+        pickers = {table: TablePicker(table, records, dataset) for table in dict.fromkeys(tables)}
+    names = [picker.name for picker in pickers.values()]
+    for table, picker in pickers.items():
+        if names.count(picker.name) > 1:
+            picker.name = f"picks of {table}"
     say_some(console, list(dict.fromkeys(notes)), "[cyan]note[/]", MAX_NOTES)
-    return pickers
+    return [*pickers.values()]
 
 
 def note_unpicked(picker: Picker, report: RunReport, preset: str) -> None:

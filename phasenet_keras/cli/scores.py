@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +86,6 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
 
 def _run_evaluate(arguments: argparse.Namespace) -> int:
     from phasenet_keras.cli.bars import CountBar
-    from phasenet_keras.picking.table_picker import TablePicker
     from phasenet_keras.training.evaluate import (
         far_rates,
         pick_records,
@@ -104,10 +104,15 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--bootstrap is 0 or more, received {arguments.bootstrap}")
     is_one_file = _settle_output(arguments)
     _refuse_exchanged(arguments.preset, arguments.dataset)
-    records = _read(arguments.dataset, arguments.split)
+    place = Path(arguments.preset)
+    is_table = place.is_file() or (has_magic(arguments.preset) and not place.exists())
+    there, records = _read(arguments.dataset, arguments.split, is_whole=is_table)
     console = open_console(False)
-    picker = _picker(arguments, console, records)
-    is_table = isinstance(picker, TablePicker)
+    picker: Picker | TablePicker
+    if is_table:
+        picker, about = _table(arguments, console, there, records)
+    else:
+        picker, about = load_picker(arguments), said_of_learnt(arguments.preset, records)
     if not any(phase in record.arrivals for record in records for phase in picker.thresholds):
         raise ConfigError(
             f"no record in split '{arguments.split}' of {arguments.dataset} has labels of "
@@ -120,9 +125,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     scores = score_picked(picked, picker.thresholds, tolerance, bootstrap=arguments.bootstrap)
     table = markdown_table({f"{arguments.preset}, {arguments.split}": scores})
     say(console, table, end="")
-    learnt = "" if is_table else said_of_learnt(arguments.preset, records)
-    about = [picker.said_of(records)] if isinstance(picker, TablePicker) else [learnt]
-    notes = (*about, far_rates(picker, records), wide_tolerance(tolerance, records))
+    notes = (about, far_rates(picker, records), wide_tolerance(tolerance, records))
     for note in filter(None, notes):
         say(console, f"{note}.", "\n[yellow]note[/]")
     offsets = label_offsets(picked, scores)
@@ -132,8 +135,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
         return 0
     from phasenet_keras.score_report import write_score_values, write_scores
 
-    has_curves = not isinstance(picker, TablePicker) or picker.has_probabilities
-    curves = score_curves(picked, picker.thresholds, tolerance) if has_curves else {}
+    has_curve = picker.has_probabilities
+    curves = score_curves(picked, picker.thresholds, tolerance) if has_curve else {}
     names = {"preset": arguments.preset, "split": arguments.split}
     if is_one_file:
         write_score_values(arguments.output, scores, curves, **names)
@@ -145,22 +148,23 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
             picked=picked,
             offsets=offsets,
             picker=picker,
-            notes=[text for text in about if text],
+            notes=[about] if about else [],
             **names,
         )
     return 0
 
 
-def _picker(
-    arguments: argparse.Namespace, console: Console, records: list[LabelledWaveform]
-) -> Picker | TablePicker:
-    """Return what picks: a preset, or a table whose picks are looked up.
+def _table(
+    arguments: argparse.Namespace,
+    console: Console,
+    there: Sequence[LabelledWaveform],
+    records: Sequence[LabelledWaveform],
+) -> tuple[TablePicker, str]:
+    """Return a table whose picks are looked up in all that is there, and what is said of it.
 
     Raises:
-        ConfigError: for options of networks beside a table.
+        ConfigError: for options of networks, and where no pick is in the records to be scored.
     """
-    if not (Path(arguments.preset).is_file() or has_magic(arguments.preset)):
-        return load_picker(arguments)
     usual = {"channels": None, "adapt": ADAPT, "sampling": "resample", "engine": "auto"}
     given = [f"--{name}" for name, value in usual.items() if getattr(arguments, name) != value]
     if given:
@@ -168,8 +172,11 @@ def _picker(
             f"{arguments.preset} holds picks, and {' and '.join(given)} are for networks: leave "
             "them out"
         )
-    [picker] = read_tables(console, [arguments.preset], records, arguments.dataset)
-    return picker
+    [table] = read_tables(console, [arguments.preset], there, arguments.dataset)
+    about = table.said_of(records)
+    if not table.finds_any(records):
+        raise ConfigError(f"no pick is in split '{arguments.split}'; {about}: see --split")
+    return table, about
 
 
 def _settle_output(arguments: argparse.Namespace) -> bool:
@@ -196,14 +203,22 @@ def _refuse_exchanged(preset: str, dataset: Path) -> None:
         )
 
 
-def _read(dataset: Path, split: str) -> list[LabelledWaveform]:
+def _read(
+    dataset: Path, split: str, *, is_whole: bool
+) -> tuple[list[LabelledWaveform], list[LabelledWaveform]]:
+    """Return what is there, of the whole data set or of a split, and the records of the split."""
     from phasenet_keras.io.seisbench import read_dataset
 
-    records = read_dataset(dataset, split)
+    there = read_dataset(dataset, None if is_whole else split)
+    records = [record for record in there if record.split == split]
     if not records:
-        found = {record.split or "(none)" for record in read_dataset(dataset)}
-        raise ConfigError(
-            f"{dataset} has no record in split '{split}'; its records are in "
-            f"{', '.join(sorted(found)) or 'no split'}: name another with --split"
+        found = {record.split for record in read_dataset(dataset)} - {""}
+        are_in = (
+            f"{', '.join(sorted(found))}: name another with --split"
+            if found
+            else f"no split: `phasenet-keras prepare {dataset} --output DIR` makes splits"
         )
-    return records
+        raise ConfigError(
+            f"{dataset} has no record in split '{split}'; its records are in {are_in}"
+        )
+    return there, records

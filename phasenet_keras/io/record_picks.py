@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -16,45 +16,22 @@ from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.catalogs import Arrival, Span, numbers_inside
 from phasenet_keras.io.labels.files import Labels, label_files, said_of_files, scan_arrivals
 from phasenet_keras.io.labels.row_columns import SAMPLE_COLUMNS_IN_WORDS, TIME_COLUMNS_IN_WORDS
-from phasenet_keras.io.labels.timed import of_sensors, refuse_ambiguous, with_networks
+from phasenet_keras.io.labels.timed import (
+    of_sensors,
+    refuse_ambiguous,
+    warn_of_networks,
+    with_networks,
+)
 from phasenet_keras.io.obspy_events import NoLabelsError
 from phasenet_keras.io.record_names import is_dated
-from phasenet_keras.io.record_places import Places, places_of_records
+from phasenet_keras.io.record_places import Places, RecordPicks, places_of_records
 from phasenet_keras.io.record_samples import picks_in_samples, sample_table
 from phasenet_keras.io.registry import say
 from phasenet_keras.io.seisbench import source_files
 from phasenet_keras.io.wording import counted, first_of, some
 from phasenet_keras.types import FormatError, LabelledWaveform, Pick, Waveform
 
-__all__ = ["RecordPicks", "picks_of_records"]
-
-
-@dataclass
-class RecordPicks:
-    """Picks by the records that they are of.
-
-    Attributes:
-        picks: of each record, in the order of the records.
-        phases: those that the table has a pick of, in a record or not.
-        n_given: picks of the table.
-        n_found: those of them that are in a record.
-        called: what the table calls their records.
-        bad: what of it cannot be used.
-    """
-
-    picks: list[list[Pick]]
-    phases: set[str] = field(default_factory=set)
-    n_given: int = 0
-    n_found: int = 0
-    called: Iterable[str] = ()
-    bad: Sequence[str] = ()
-
-    @property
-    def text(self) -> str:
-        """How many picks and records found each other."""
-        n_records = sum(map(bool, self.picks))
-        of_records = f"{n_records} of {len(self.picks)} records"
-        return f"{self.n_found} of {self.n_given} picks are in {of_records}"
+__all__ = ["picks_of_records"]
 
 
 def picks_of_records(
@@ -93,15 +70,15 @@ def picks_of_records(
     if (of_samples := sample_table(files[0], table)) is None:
         found = _by_time(places, table, where)
     else:
-        found = RecordPicks(*picks_in_samples(of_samples, places, Path(dataset or "")))
+        found = picks_in_samples(of_samples, places, Path(dataset or "the data set"))
     if not found.n_given:
         raise FormatError(f"{where} holds no picks of P or S: give a file of some")
     if not found.n_found:
         raise FormatError(_said_of_none(found, records, where))
     for text in found.bad:
         say(f"{where}: {text}")
-    for picks in found.picks:
-        picks.sort()
+    # Of two events, or of two rows, may be what is one pick.
+    found.picks = [sorted({(p.phase, p.time.ns): p for p in of}.values()) for of in found.picks]
     return found
 
 
@@ -134,16 +111,17 @@ def _by_time(places: Places, table: Labels, where: str) -> RecordPicks:
     rows = [(arrival.file, arrival) for arrival in arrivals]
     for numbers, is_named, of_group in places.grouped(rows, have_times=True):
         spans = [_span(records[number]) for number in numbers]
+        of_group = with_networks(spans, of_group, where)
         if is_named and len(spans) == 1:
-            of_group = [_of_record(arrival, spans[0]) for arrival in of_group]
-        of_group = of_sensors(spans, with_networks(spans, of_group, where))
+            own = (a for a in of_group if not places.is_of_another(numbers[0], _station(a)))
+            of_group = [_of_record(arrival, spans[0]) for arrival in own]
+        of_group = of_sensors(spans, of_group)
         refuse_ambiguous(spans, of_group, where)
+        warn_of_networks(spans, of_group, where)
         used = set()
         for number, inside in zip(numbers, numbers_inside(spans, of_group), strict=True):
             used |= inside
-            # Of two events one pick may be, or of two rows.
-            once = {(of_group[n].phase, of_group[n].time.ns): of_group[n] for n in sorted(inside)}
-            picks[number] += [_pick(records[number].waveform, one) for one in once.values()]
+            picks[number] += [_pick(records[number].waveform, of_group[n]) for n in sorted(inside)]
         n_found += len(used)
     phases = {arrival.phase for arrival in arrivals}
     return RecordPicks(picks, phases, len(arrivals), n_found, map(_called, arrivals), bad)
@@ -171,7 +149,10 @@ def _pick(wave: Waveform, arrival: Arrival) -> Pick:
     return Pick(*about, start_time=wave.start_time, source=arrival.file)
 
 
+def _station(arrival: Arrival) -> str:
+    return ".".join(filter(None, (arrival.network, arrival.station)))
+
+
 def _called(arrival: Arrival) -> str:
-    station = ".".join(filter(None, (arrival.network, arrival.station)))
     file = f" ({arrival.file})" if arrival.file else ""
-    return f"{station}{file} at {str(arrival.time)[:19]}"
+    return f"{_station(arrival)}{file} at {str(arrival.time)[:19]}"

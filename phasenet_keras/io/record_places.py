@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from phasenet_keras.io.arrival_formats import codes_of
 from phasenet_keras.io.dataset_table import NOT_IN_NAMES
 from phasenet_keras.io.record_names import is_dated, places_of
-from phasenet_keras.types import LabelledWaveform
+from phasenet_keras.types import LabelledWaveform, Pick
 
-__all__ = ["TRACE_NAME", "Places", "places_of_records"]
+__all__ = ["TRACE_NAME", "Places", "RecordPicks", "places_of_records"]
 
 # A trace of a gather: its file, its shot where that holds several, and its number.
 TRACE_NAME = re.compile(r"(?P<file>.+?)(?:-(?P<shot>\d{4,}))?-(?P<trace>\d{4,})")
 Numbers = tuple[int, ...]
 Row = TypeVar("Row")
+
+
+@dataclass
+class RecordPicks:
+    """Picks by the records that they are of.
+
+    Attributes:
+        picks: of each record, in the order of the records.
+        phases: those that the table has a pick of, in a record or not.
+        n_given: picks of the table.
+        n_found: those of them that are in a record.
+        called: what the table calls their records.
+        bad: what of it cannot be used.
+    """
+
+    picks: list[list[Pick]]
+    phases: set[str] = field(default_factory=set)
+    n_given: int = 0
+    n_found: int = 0
+    called: Iterable[str] = ()
+    bad: Sequence[str] = ()
+
+    @property
+    def text(self) -> str:
+        """How many picks and records found each other."""
+        n_records = sum(map(bool, self.picks))
+        of_records = f"{n_records} of {len(self.picks)} records"
+        return f"{self.n_found} of {self.n_given} picks are in {of_records}"
 
 
 @dataclass(frozen=True)
@@ -42,10 +71,20 @@ class Places:
         places = ((self.by_name, _keys(cell)), (self.by_file, files))
         return next((by[key] for by, keys in places for key in keys if key in by), ())
 
+    def is_of_another(self, number: int, station: str) -> bool:
+        """Tell if a pick that names a record's file is of another station, by the record's codes.
+
+        What is the name of the record or of its file is no code.
+        """
+        own, code = self.records[number].waveform.station, codes_of(station)[1]
+        return (
+            "." in own and code not in ("", codes_of(own)[1]) and number not in self.named(station)
+        )
+
     def grouped(
         self, rows: Iterable[tuple[str, Row]], *, have_times: bool
     ) -> Iterator[tuple[Numbers, bool, list[Row]]]:
-        """Yield rows by the records that may be theirs, and if a cell names these.
+        """Yield rows by the records that may be theirs, if any, and if a cell names these.
 
         A row without a name may be of any. One whose name is not known is of none, but its time
         tells: of any record with a date, or where no cell names a record, of any.
@@ -60,7 +99,7 @@ class Places:
         for cell, row in rows:
             key = known[cell] or (others if cell else everything)
             groups.setdefault((key, bool(known[cell])), []).append(row)
-        yield from ((*key, of_group) for key, of_group in groups.items())
+        yield from ((*key, of_group) for key, of_group in groups.items() if key[0])
 
 
 def places_of_records(records: Sequence[LabelledWaveform], files: Mapping[str, str]) -> Places:

@@ -117,6 +117,9 @@ class Picker:
         [('P', 471), ('S', 568)]
     """
 
+    # Of a `TablePicker` it is only so where the table has any.
+    has_probabilities = True
+
     def __init__(
         self,
         net: PhaseNet | NetworkWeights,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from glob import has_magic
 from os import PathLike
 from pathlib import Path
 
@@ -19,7 +20,8 @@ class TablePicker:
 
     Args:
         table: as `phasenet_keras.io.record_picks.picks_of_records` takes it.
-        records: all that it is to pick.
+        records: all of the data set, also those that are not to be picked: else a pick of one of
+            these may be taken for another's.
         dataset: the folder that they are of.
 
     Attributes:
@@ -44,7 +46,9 @@ class TablePicker:
         found = picks_of_records(table, records, dataset)
         waves = [record.waveform for record in records]
         self._picks: dict[Waveform, list[Pick]] = dict(zip(waves, found.picks, strict=True))
-        self.name = f"picks of {Path(given_labels(table)[0]).stem}"
+        first = Path(given_labels(table)[0])
+        is_pattern = has_magic(str(first)) and not first.exists()
+        self.name = f"picks of {first if is_pattern else first.stem}"
         self._text = found.text
         self.thresholds = dict.fromkeys(sorted(found.phases), 0.0)
         every = (pick for picks in found.picks for pick in picks)

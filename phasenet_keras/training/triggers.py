@@ -143,7 +143,8 @@ def fitted_trigger(known: Sequence[LabelledWaveform], tolerance: Tolerance) -> T
     labelled = [record for record in known if record.arrivals.get(PHASE)]
     if len(labelled) < LEAST_KNOWN:
         return None
-    affordable = MOST_SAMPLES // max(len(record.waveform.data) for record in labelled)
+    n_samples = sum(len(record.waveform.data) for record in labelled)
+    affordable = MOST_SAMPLES * len(labelled) // n_samples
     labelled = spread(labelled, min(len(labelled), max(LEAST_KNOWN, min(affordable, MOST_KNOWN))))
     most = max(len(record.arrivals[PHASE]) for record in labelled)
     tried = (

@@ -36,7 +36,7 @@ from phasenet_keras.types import FormatError, Waveform
 if TYPE_CHECKING:
     from obspy import Trace
 
-__all__ = ["rows_by_codes", "rows_by_record"]
+__all__ = ["STATION_COLUMNS", "rows_by_codes", "rows_by_record"]
 
 STATION_COLUMNS = ("station_id", "station", "station_code", "seed_id")
 CHANNEL_COLUMNS = ("channel", "channel_code", "instrument")

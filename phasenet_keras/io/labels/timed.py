@@ -42,6 +42,7 @@ __all__ = [
     "refuse_ambiguous",
     "scan_headers",
     "timed_parts",
+    "warn_of_networks",
     "with_networks",
 ]
 
@@ -160,7 +161,7 @@ def timed_parts(scan: HeaderScan, arrivals: Sequence[Arrival], where: str) -> li
         text = f"{where}: {len(others)} of {len(arrivals)} arrivals are in no record: "
         text += _said_of_stations(scan.spans, others) or some(map(_said, others))
         say(text)
-    _warn_of_networks(scan.spans, arrivals, where)
+    warn_of_networks(scan.spans, arrivals, where)
     by_record: dict[tuple[str, str], list[Arrival]] = {}
     for arrival in _one_an_onset(scan.spans, arrivals, where):
         by_record.setdefault((arrival.station, arrival.record), []).append(arrival)
@@ -240,8 +241,8 @@ def refuse_ambiguous(spans: Sequence[Span], arrivals: Sequence[Arrival], where: 
         )
 
 
-def _warn_of_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: str) -> None:
-    """Say where arrivals that name no network are labels of stations of several.
+def warn_of_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where: str) -> None:
+    """Say where arrivals that name no network are of stations of several.
 
     Warns:
         RecordWarning: if there are such.
@@ -254,7 +255,7 @@ def _warn_of_networks(spans: Iterable[Span], arrivals: Iterable[Arrival], where:
     if asked:
         code = min(asked)
         more = f" (and {len(asked) - 1} more stations)" if len(asked) > 1 else ""
-        text = f"{where}: arrivals of {code}{more} name no network, and are labels of all records "
+        text = f"{where}: arrivals of {code}{more} name no network, and are of all records "
         text += f"of {some(_joined((network, code) for network in networks[code]))}"
         say(text)
 
