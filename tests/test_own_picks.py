@@ -529,6 +529,14 @@ def test_a_preset_whose_name_looks_like_a_pattern_is_a_preset(parent, tmp_path, 
     assert scored(capsys, tmp_path / "run[1].csv", tmp_path / "set")[1] == expected
 
 
+def test_a_file_beside_does_not_hide_a_preset_of_its_name(tmp_path, capsys, monkeypatch):
+    write_dataset([replace(r, split="test") for r in onsets(2)], tmp_path / "set")
+    _, expected = scored(capsys, "regional", tmp_path / "set")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "regional").write_text("notes")
+    assert scored(capsys, "regional", tmp_path / "set")[1] == expected
+
+
 def test_options_of_networks_are_refused_beside_a_table(tmp_path, capsys):
     write_dataset([replace(r, split="test") for r in onsets(2)], tmp_path / "set")
     own_picks(onsets(2), tmp_path / "own.csv")

@@ -17,6 +17,7 @@ from phasenet_keras.cli.options import (
     add_sampling_option,
 )
 from phasenet_keras.io.index import is_folder_name
+from phasenet_keras.models.preset_places import list_presets
 from phasenet_keras.types import SPLITS, ConfigError
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
     _refuse_exchanged(arguments.preset, arguments.dataset)
     place = Path(arguments.preset)
     is_table = place.is_file() or (has_magic(arguments.preset) and not place.exists())
+    is_table = is_table and arguments.preset not in list_presets()
     there, records = _read(arguments.dataset, arguments.split, is_whole=is_table)
     console = open_console(False)
     picker: Picker | TablePicker
