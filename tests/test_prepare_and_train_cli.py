@@ -59,17 +59,8 @@ def test_one_line_of_records_becomes_a_picker(tmp_path, parent, capsys):
         ["train", "36"],
     ]
     config = tmp_path / "config.json"
-    config.write_text(
-        json.dumps(
-            {
-                "epochs": 25,
-                "window_samples": 256,
-                "learning_rate": 0.01,
-                "shift_samples": 64,
-                "tolerance_samples": 5,
-            }
-        )
-    )
+    settings = {"epochs": 25, "window_samples": 256, "learning_rate": 0.01, "shift_samples": 64}
+    config.write_text(json.dumps({**settings, "tolerance_samples": 5}))
     run = str(tmp_path / "run")
     train = ["train", data, "--preset", parent, "--config", str(config), "--output", run]
     assert main(train) == 0
