@@ -103,7 +103,9 @@ def test_a_link_that_leads_nowhere_is_no_file(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes anywhere")
 def test_a_folder_without_permission_is_refused(tmp_path):
     (tmp_path / "closed").mkdir(mode=0o555)
-    with pytest.raises(ConfigError, match=r"folder .*closed cannot be written to: write elsewhere"):
+    with pytest.raises(
+        ConfigError, match=r"folder .*closed cannot be written to by user \d+: write elsewhere"
+    ):
         folder_to_write(tmp_path / "closed" / "new" / "set")
     assert folder_to_write(tmp_path / "new" / "set") == tmp_path / "new" / "set"
 

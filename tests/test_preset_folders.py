@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import os
 import shutil
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 
 from phasenet_keras import PhaseNet, PhaseNetConfig, Picker, list_presets
 from phasenet_keras.cli import main
+from phasenet_keras.io.registry import RecordWarning
 from phasenet_keras.models.preset_places import find_preset
 from phasenet_keras.models.presets import check_golden, check_preset, read_preset
 from phasenet_keras.types import ConfigError, PresetError
@@ -349,5 +352,38 @@ def test_a_cache_that_cannot_be_written_says_so(official_copy, monkeypatch, tmp_
     official_copy()
     (tmp_path / "file").touch()
     monkeypatch.setenv("PHASENET_KERAS_CACHE", str(tmp_path / "file"))
-    with pytest.raises(PresetError, match="cannot be written"):
+    with pytest.raises(PresetError, match=r"cannot be written.*PHASENET_KERAS_CACHE"):
         PhaseNet.from_preset("ncedc")
+
+
+@pytest.mark.shared
+def test_a_shared_cache_that_cannot_be_written_serves(
+    official_copy, ncedc, ncedc_cache, monkeypatch
+):
+    cache = official_copy()
+    shutil.copytree(ncedc_cache / "ncedc", cache, ignore=shutil.ignore_patterns("preset"))
+    before = sorted(cache.iterdir())
+    monkeypatch.setattr(os, "access", lambda path, mode: cache not in (path, *Path(path).parents))
+    with pytest.warns(RecordWarning, match=f"{cache} cannot be written to: .* made anew"):
+        net = PhaseNet.from_preset("ncedc")
+    for name, array in ncedc.get_weight_set().items():
+        assert np.array_equal(net.get_weight_set()[name], array)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # once a process
+        assert check_preset("ncedc") < 1e-6
+    assert sorted(cache.iterdir()) == before
+
+
+def test_a_shared_cache_without_the_files_says_what_to_do(official_copy, monkeypatch):
+    cache = official_copy()
+    cache.mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: cache not in (path, *Path(path).parents))
+    with pytest.raises(PresetError, match=f"{cache} cannot be written to.*PHASENET_KERAS_CACHE"):
+        PhaseNet.from_preset("ncedc")
+
+
+def test_what_cannot_be_fetched_leaves_nothing_behind(official_copy):
+    cache = official_copy()
+    with pytest.raises(PresetError, match="cannot be reached"):
+        PhaseNet.from_preset("ncedc")
+    assert not cache.exists()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from phasenet_keras.cli.console import say, say_some
+from phasenet_keras.cli.console import open_console, say, say_some
 from phasenet_keras.quiet import quiet_start
 from phasenet_keras.types import ConfigError
 
@@ -149,7 +149,7 @@ def load_parent(
             it = "it" if len(channels) == 1 else "them"
             text = f"records have {' and '.join(channels)} alone: the network is adapted to {it}"
             say(console, f"{text} (--channels {''.join(own)} pads them)", "[cyan]note[/]")
-    with quiet_start():
+    with _loading():
         from phasenet_keras.models.phasenet import PhaseNet
 
         return PhaseNet.from_preset(
@@ -159,7 +159,7 @@ def load_parent(
 
 def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
     """Load the preset that the arguments name, as a picker."""
-    with quiet_start():
+    with _loading():
         from phasenet_keras.picking.picker import Picker
 
         return Picker.from_preset(
@@ -170,6 +170,16 @@ def load_picker(arguments: argparse.Namespace, **options: Any) -> Picker:
             sampling=arguments.sampling,
             **options,
         )
+
+
+@contextmanager
+def _loading() -> Iterator[None]:
+    """Hold back TensorFlow's chatter, and say what is noted of a preset."""
+    from phasenet_keras.io.registry import noted
+
+    with noted() as notes, quiet_start():
+        yield
+    say_some(open_console(True), notes, "[cyan]note[/]", MAX_NOTES)
 
 
 def read_tables(

@@ -65,7 +65,7 @@ def check_folder(path: Path) -> None:
     if path.parent == DEVICES or (path.exists() and not path.is_file()):
         raise ConfigError(f"{path} is a device or a pipe, a file is wanted")
     if not os.access(path.parent, os.W_OK):
-        raise ConfigError(f"folder {path.parent} cannot be written to")
+        raise ConfigError(_said_of_closed(path.parent))
 
 
 def folder_to_write(given: str | PathLike[str]) -> Path:
@@ -87,8 +87,13 @@ def folder_to_write(given: str | PathLike[str]) -> Path:
         what = "a file" if there.exists() else f"a link to {there.readlink()}, which is not there"
         raise ConfigError(f"{path} cannot be written to: {there} is {what}, a folder is wanted")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise ConfigError(f"folder {there} cannot be written to: write elsewhere")
+        raise ConfigError(_said_of_closed(there))
     return path
+
+
+def _said_of_closed(folder: Path) -> str:
+    user = f" by user {os.getuid()}" if hasattr(os, "getuid") else ""  # not on Windows
+    return f"folder {folder.absolute()} cannot be written to{user}: write elsewhere"
 
 
 def others_in(folder: Path, own: Collection[str] = ()) -> list[str]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from phasenet_keras.io.new_files import folder_to_write
+from phasenet_keras.io.registry import say
 from phasenet_keras.models.contract import Preset
 from phasenet_keras.models.preset_places import CACHE_VARIABLE
 from phasenet_keras.models.presets import completed_place, read_preset, sha256_of
-from phasenet_keras.types import FormatError, PresetError, ShapeError
+from phasenet_keras.types import ConfigError, FormatError, PresetError, ShapeError
 
 __all__ = ["completed_folder"]
 
 
 def completed_folder(preset: Preset, folder: Path) -> Path:
     """Return a cached copy of a preset with its weights, making it on first use.
+
+    Of a cache that cannot be written to, such as one that many share, the copy is one of this
+    process.
 
     Args:
         preset: the contract; its ``source`` has ``url`` (a folder) and ``files`` (SHA-256 of
@@ -27,18 +35,32 @@ def completed_folder(preset: Preset, folder: Path) -> Path:
     if not preset.source.get("files") or not preset.source.get("url"):
         raise PresetError(f"preset folder {folder} has no weights and names no source of any")
     complete = completed_place(preset)
+    if _is_of(complete, preset):
+        return complete
     place = complete.parent
     try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PresetError(
-            f"the cache folder {place} cannot be written ({error.strerror}): set {CACHE_VARIABLE} "
-            "to one that can"
-        ) from error
-    if not _is_of(complete, preset):
-        files = [_fetched(preset, name, digest, place) for name, digest in _files(preset)]
-        _convert(preset, files, complete)
+        folder_to_write(complete)
+    except ConfigError as error:
+        complete = Path(_folder_of_this_process(place).name, complete.name)
+        if _is_of(complete, preset):
+            return complete
+        if not all((place / name).is_file() for name, _ in _files(preset)):
+            raise PresetError(
+                f"preset '{preset.name}' is fetched once into the cache, and {error}: set "
+                f"{CACHE_VARIABLE} to a folder that can be written to"
+            ) from error
+        say(
+            f"{place} cannot be written to: what comes of its files is made anew each time, which "
+            f"takes some seconds; 'phasenet-keras presets --check {preset.name}' by its owner "
+            "leaves it there"
+        )
+    _convert(preset, [_fetched(preset, *file, place) for file in _files(preset)], complete)
     return complete
+
+
+@cache
+def _folder_of_this_process(_place: Path) -> TemporaryDirectory:
+    return TemporaryDirectory(prefix="phasenet-keras-")
 
 
 def _files(preset: Preset) -> list[tuple[str, str]]:
@@ -70,6 +92,8 @@ def _fetched(preset: Preset, name: str, digest: str, place: Path) -> Path:
     try:
         pooch.retrieve(url, known_hash=f"sha256:{digest}", fname=name, path=place)
     except (OSError, requests.RequestException) as error:
+        with suppress(OSError):  # not empty
+            place.rmdir()
         wanted = "\n  ".join(f"{file}  SHA-256 {sha}" for file, sha in _files(preset))
         raise PresetError(
             f"preset '{preset.name}' needs one download and {url} cannot be reached "

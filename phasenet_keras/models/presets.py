@@ -104,11 +104,8 @@ def load_preset(
             f"{','.join(phases)} was asked for. They are not changed: take the picks of the phases "
             "wanted from all, or train a network of these, PhaseNet(phases=…), anew"
         )
-    if not (folder / WEIGHTS).is_file():
-        from phasenet_keras.models.fetch import completed_folder
-
-        folder = completed_folder(preset, folder)
-        preset = _read_contract(folder)
+    folder = _complete(folder, preset)
+    preset = _read_contract(folder)
     weights = _read_weights(folder, preset)
     if channels is not None:
         wanted = channel_names(channels, preset.config.channels)
@@ -219,10 +216,16 @@ def check_preset(name_or_path: str | os.PathLike[str]) -> float:
     preset, weights = load_preset(name_or_path)
     net = PhaseNet(preset.config)
     net.set_weight_set(weights)
-    folder = find_preset(name_or_path)
-    if not (folder / WEIGHTS).is_file():
-        folder = completed_place(preset)
-    return check_golden(net, folder)
+    return check_golden(net, _complete(find_preset(name_or_path), preset))
+
+
+def _complete(folder: Path, preset: Preset) -> Path:
+    """Return the folder with a preset's weights, which may first have to be fetched."""
+    if (folder / WEIGHTS).is_file():
+        return folder
+    from phasenet_keras.models.fetch import completed_folder
+
+    return completed_folder(preset, folder)
 
 
 def golden_input(preset: Preset) -> np.ndarray:
