@@ -304,6 +304,19 @@ def test_fairfield_with_more_time_slices_than_fit_is_refused(tmp_path):
     refused(path, "claims 2147483648 time slices, too many")
 
 
+@pytest.mark.parametrize(("lengths", "to"), [((-12, 0), 156), ((64, -400), -168)])
+def test_dmx_that_leads_back_is_refused(tmp_path, lengths, to):
+    header = (b"XX", b"AB", b"Z", 0, 1e9, 0, b"2", b"0", 0, 0, 20, 50.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
+    trace = struct.pack("=4s5s1shdhcchhiffffidf", *header) + np.arange(20, dtype="<i4").tobytes()
+    content = struct.pack("=2shii", b"SI", 7, 64, 80) + trace
+    path = tmp_path / "a.dmx"
+    path.write_bytes(content + struct.pack("=2shii", b"SI", 12, 4, 0) + b"more")
+    [wave] = read_waveforms(path)
+    assert wave.data[:, 0].tolist() == list(range(20))
+    path.write_bytes(content + struct.pack("=2shii", b"SI", 12, *lengths) + b"more")
+    refused(path, f"its block at byte 156 leads back to {to}")
+
+
 @pytest.mark.parametrize("version", [6, 8, 19])
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize(("field", "offset"), [("stlo", 128), ("evlo", 144)])

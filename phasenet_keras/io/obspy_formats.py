@@ -19,6 +19,7 @@ from phasenet_keras.io.record_names import is_dated
 from phasenet_keras.io.registry import FormatNote, Reader, register_reader, say
 from phasenet_keras.io.specfem_su import name_traces
 from phasenet_keras.io.unsafe_headers import (
+    check_dmx,
     check_gse,
     check_time_slices,
     with_possible_longitudes,
@@ -158,6 +159,8 @@ def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
         check_gse(path)
     if format_name == "RG16":
         check_time_slices(path)
+    if format_name == "DMX":
+        check_dmx(path)
     try:
         mended = with_possible_longitudes(path) if format_name == "SAC" else None
         # ObsPy rounds intervals to whole microseconds, of which above 2 MHz nothing is left.

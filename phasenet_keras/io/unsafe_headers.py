@@ -1,4 +1,4 @@
-"""Headers that ObsPy's readers do not survive, or go on with for ever: GSE, SAC, RG-1.6."""
+"""Headers that ObsPy's readers do not survive, or go on with for ever: GSE, SAC, RG-1.6, DMX."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from pathlib import Path
 from phasenet_keras.io.registry import say
 from phasenet_keras.types import FormatError
 
-__all__ = ["SAC_UNDEFINED", "check_gse", "check_time_slices", "with_possible_longitudes"]
+__all__ = [
+    "SAC_UNDEFINED",
+    "check_dmx",
+    "check_gse",
+    "check_time_slices",
+    "with_possible_longitudes",
+]
 
 # GSE. Type of the data and number of samples in the first line of a trace, by its first word.
 GSE_HEADERS = {b"WID1": (slice(74, 78), slice(27, 35)), b"WID2": (slice(44, 47), slice(48, 56))}
@@ -33,6 +39,10 @@ LONGITUDE_WORDS = {"stlo": 32, "evlo": 36}
 MOST_LONGITUDE = 1e8
 # Of a Fairfield file: enough for the headers of 99 channel sets; the least trace header.
 RG16_HEAD_BYTES, RG16_TRACE_BYTES = 4096, 20
+# Of DMX, as ObsPy reads it. A block begins with its kind and the lengths of header and data; the
+# header of a trace has the type and number of its samples.
+DMX_BLOCK, DMX_TRACE, DMX_TRACE_KIND = struct.Struct("=2xhii"), struct.Struct("=22xc5xi32x"), 7
+DMX_SAMPLE_BYTES = {b"2": 4, b"l": 4, b"f": 4, b"d": 8}  # of others 2
 
 
 def check_gse(path: Path) -> None:
@@ -129,3 +139,22 @@ def check_time_slices(path: Path) -> None:
     [n_slices] = struct.unpack(">I", head[at : at + 4].rjust(4, b"\0"))
     if n_slices * RG16_TRACE_BYTES > path.stat().st_size:
         raise FormatError(f"{path} is damaged: it claims {n_slices} time slices, too many for it")
+
+
+def check_dmx(path: Path) -> None:
+    """Refuse a DMX file in which a block leads back to where it begins, or before: for ever."""
+    content = path.read_bytes()
+    at = 0
+    while at + DMX_BLOCK.size <= len(content):
+        begin = at
+        kind, n_header, n_data = DMX_BLOCK.unpack_from(content, at)
+        at += DMX_BLOCK.size
+        if kind != DMX_TRACE_KIND:
+            at += n_header + n_data
+        elif at + DMX_TRACE.size <= len(content):
+            letter, n_samples = DMX_TRACE.unpack_from(content, at)
+            at += DMX_TRACE.size + n_samples * DMX_SAMPLE_BYTES.get(letter, 2)
+            if n_samples < 0:  # all that is left
+                return
+        if at <= begin:
+            raise FormatError(f"{path} is damaged: its block at byte {begin} leads back to {at}")
