@@ -34,7 +34,8 @@ __all__ = ["obspy_formats", "read_as"]
 
 # ObsPy would unpickle any file to see if it is one of its own, and a pickle can run any code.
 REFUSED = ("PICKLE",)
-GSE = ("GSE1", "GSE2")
+# What refuses headers that a reader would not survive.
+CHECKS = {"GSE1": check_gse, "GSE2": check_gse, "RG16": check_time_slices, "DMX": check_dmx}
 # Gathers: their traces have numbers, not SEED ids.
 GATHERS = {"SEGY": "SEG-Y", "SU": "SU", "SEG2": "SEG-2", "RG16": "Fairfield RG-1.6"}
 # How ObsPy says that it rounded the sample interval of a SAC file; a float32 is as exact as this.
@@ -155,12 +156,8 @@ def _is_of_format(path: Path, head: bytes, format_name: str) -> bool:
 
 
 def _read(path: Path, headers_only: bool, format_name: str) -> Stream:
-    if format_name in GSE:
-        check_gse(path)
-    if format_name == "RG16":
-        check_time_slices(path)
-    if format_name == "DMX":
-        check_dmx(path)
+    if check := CHECKS.get(format_name):
+        check(path)
     try:
         mended = with_possible_longitudes(path) if format_name == "SAC" else None
         # ObsPy rounds intervals to whole microseconds, of which above 2 MHz nothing is left.
