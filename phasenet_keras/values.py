@@ -17,6 +17,7 @@ __all__ = ["as_float32", "frozen_samples", "time_type", "utc_time"]
 FLOAT32_EXACT = 2.0**24
 # So many times what is left without it, an offset that is less than that is large.
 LARGE_OFFSET = 100.0
+FINER_THAN_US = ("ns", "ps", "fs", "as")
 
 
 def frozen_samples(given: Any, array: np.ndarray) -> np.ndarray:
@@ -100,12 +101,11 @@ def utc_time(value: Any) -> UTCDateTime | None:
 
 
 def _of_numpy(value: np.datetime64) -> UTCDateTime | None:
-    """Return a time with its nanoseconds, which NumPy can count from 1678 to 2262 alone."""
+    """Return a time with its nanoseconds, in which NumPy can count from 1678 to 2262 alone."""
     if np.isnat(value):
         return None
-    year, in_ns = value.astype("M8[Y]"), value.astype("M8[ns]")
-    if in_ns.astype("M8[Y]") == year:
-        return time_type()(ns=in_ns.item())
-    if MINYEAR <= 1970 + year.astype(int) <= MAXYEAR:
+    if np.datetime_data(value.dtype)[0] in FINER_THAN_US:
+        return time_type()(ns=value.astype("M8[ns]").item())
+    if MINYEAR <= 1970 + value.astype("M8[Y]").astype(int) <= MAXYEAR:
         return time_type()(value.astype("M8[us]").item())
     return None

@@ -39,7 +39,8 @@ def test_the_official_outputs_are_those_of_our_epsilon(shared, use_ncedc):
         norms = [layer for stage in net.stages for layer in net.stage_layers(stage)]
         for norm in (n for n in norms if isinstance(n, keras.layers.BatchNormalization)):
             norm.epsilon = factor * BATCH_NORM_EPSILON
-        errors.append(np.abs(np.asarray(net(x)) - official).max())
+        # The largest is of single precision, and another on another processor.
+        errors.append(np.abs(np.asarray(net(x)) - official).mean())
     assert 3 * errors[1] < min(errors[0], errors[2])
 
 

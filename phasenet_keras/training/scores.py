@@ -62,7 +62,7 @@ class RecordMatches:
         return self.residuals_s if self.near_residuals_s is None else self.near_residuals_s
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PhaseScores(ShortRepr):
     """Scores of one phase; ``*_interval`` are 95 % bootstrap intervals by event.
 
@@ -139,6 +139,13 @@ class PhaseScores(ShortRepr):
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, which has no NaN: None in its place."""
         return {name: _plain(value) for name, value in asdict(self).items()}
+
+    def __eq__(self, other: object) -> bool:
+        """Tell if all is the same; what has no value (NaN) is like itself."""
+        return isinstance(other, PhaseScores) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.phase, self.n_true, self.n_pred, self.n_matched))
 
 
 @dataclass(frozen=True, repr=False)
