@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow test-peers lint docs clean
+.PHONY: demo test test-slow test-lowest test-peers lint docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/phasenet-keras demo --output demo
@@ -14,6 +14,11 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
+
+# With the lowest versions that setup.cfg allows, which need the oldest Python; with the newest, which
+# need a new one: make test PYTHON=python3.13 VENV=.venv-3.13
+test-lowest: $(VENV)-lowest/.installed
+	$(VENV)-lowest/bin/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 # Programs that read our picks, in an environment of their own.
 test-peers: $(VENV)-peers/.installed
@@ -31,7 +36,7 @@ docs: $(VENV)/.installed-docs
 	@echo "the documentation is in docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers demo docs/_build docs/_generated
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-peers demo docs/_build docs/_generated
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +54,13 @@ $(VENV)/.installed-test: setup.cfg | $(VENV)/bin/python
 
 $(VENV)/.installed-lint: setup.cfg | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]'
+	@touch $@
+
+$(VENV)-lowest/.installed: setup.cfg
+	@$(PYTHON) -m venv $(VENV)-lowest
+	@$(PYTHON) tools/lowest_requirements.py setup.cfg > $(VENV)-lowest/lowest.txt
+	@$(VENV)-lowest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
+	  --constraint $(VENV)-lowest/lowest.txt
 	@touch $@
 
 $(VENV)-peers/.installed: setup.cfg

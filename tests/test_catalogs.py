@@ -9,6 +9,7 @@ import pytest
 from obspy import Trace, UTCDateTime, read
 from obspy.core.event import Arrival as LocatedArrival
 from obspy.core.event import Catalog, Event, Origin, Pick, ResourceIdentifier, WaveformStreamID
+from obspy.core.event.catalog import EVENT_ENTRY_POINTS_WRITE
 
 from phasenet_keras import Waveform
 from phasenet_keras.io.catalogs import (
@@ -144,7 +145,8 @@ def test_an_event_without_an_id_has_the_same_name_at_every_reading(tmp_path):
     pick = make_pick(1, phase_hint="P")
     origin = Origin(time=T0, arrivals=[LocatedArrival(pick_id=pick.resource_id, phase="P")])
     event = Event(picks=[pick], origins=[origin])
-    Catalog([event]).write(str(tmp_path / "quakes.scml"), format="SCML")
+    name = "SCML" if "SCML" in EVENT_ENTRY_POINTS_WRITE else "SC3ML"  # of ObsPy 1.4
+    Catalog([event]).write(str(tmp_path / "quakes.scml"), format=name)
     Catalog([event]).write(str(tmp_path / "quakes.xml"), format="QUAKEML")
     for name in ("quakes.scml", "quakes.xml"):
         assert [a.event for a in read_arrivals(tmp_path / name)] == ["quakes-1"]

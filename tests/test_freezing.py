@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from packaging.version import Version
 
 from phasenet_keras import PhaseNet
 from phasenet_keras.models.stages import stage_names
@@ -163,6 +164,8 @@ except ConfigError as error:
 def test_under_jax_a_strategy_does_what_it_does_under_tensorflow(net, batch, tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed")
+    if Version(keras.version()) < Version("3.12"):
+        pytest.skip("Keras before 3.12 cannot thaw layers under JAX")
     weights, (x, y) = net.get_weight_set(), batch
     given, found = tmp_path / "given.npz", tmp_path / "found.npz"
     np.savez(given, x=x, y=y, **{f"w/{name}": array for name, array in weights.items()})
@@ -217,7 +220,7 @@ def test_an_optimizer_of_the_frozen_subset_knows_nothing_of_the_rest(net, batch)
     train(net, batch, 1)
     apply_phase(net, FreezePhase(trainable=("*",)))
     net.make_train_function(force=True)
-    with pytest.raises(Exception, match=r"[Uu]nknown variable"):
+    with pytest.raises(Exception, match=r"[Uu]nknown variable|eager execution"):
         net.train_on_batch(*batch)
 
 

@@ -37,7 +37,8 @@ class _Shown:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
+        if not self._bar.disable:  # rich before 14 prints an empty line even so
+            self._bar.stop()
 
 
 class EpochBar(_Shown):

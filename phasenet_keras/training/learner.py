@@ -268,7 +268,7 @@ class Learner:
         return [EpochReport(int(row[0]), *map(float, row[1:])) for row in rows]
 
     def _train_on(self, x: np.ndarray, y: np.ndarray) -> float:
-        self.net.reset_metrics()  # Keras 3.7 gives the mean of all batches so far
+        self.net.reset_metrics()  # Keras 3.8 gives the mean of all batches so far
         return float(self.net.train_on_batch(self.devices.share(x), self.devices.share(y)))
 
     def _loss_of_device(self, y_true: Any, y_pred: Any) -> Any:
