@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,9 +22,9 @@ def peaks(x, **options):
 
 def has_avx512():
     """Tell if `numpy.argsort` orders ties as on the processor that made the fixture."""
-    from numpy._core._multiarray_umath import __cpu_features__
-
-    return bool(__cpu_features__.get("AVX512_SKX", False))
+    core = "numpy._core" if importlib.util.find_spec("numpy._core") else "numpy.core"  # NumPy 1
+    features = importlib.import_module(f"{core}._multiarray_umath").__cpu_features__
+    return bool(features.get("AVX512_SKX", False))
 
 
 def assert_thinned(x, everything, kept, mpd, kpsh=False):
