@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import http.server
 import json
@@ -387,3 +388,13 @@ def test_what_cannot_be_fetched_leaves_nothing_behind(official_copy):
     with pytest.raises(PresetError, match="cannot be reached"):
         PhaseNet.from_preset("ncedc")
     assert not cache.exists()
+
+
+def test_a_full_disk_is_no_missing_network(official_copy, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    cache = official_copy()
+    monkeypatch.setattr("pooch.retrieve", full)
+    with pytest.raises(PresetError, match=rf"{cache}\S+ cannot be written \(No space left"):
+        PhaseNet.from_preset("ncedc")

@@ -91,7 +91,7 @@ def _fetched(preset: Preset, name: str, digest: str, place: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")
     try:
         pooch.retrieve(url, known_hash=f"sha256:{digest}", fname=name, path=place)
-    except (OSError, requests.RequestException) as error:
+    except requests.RequestException as error:
         with suppress(OSError):  # not empty
             place.rmdir()
         wanted = "\n  ".join(f"{file}  SHA-256 {sha}" for file, sha in _files(preset))
@@ -101,6 +101,11 @@ def _fetched(preset: Preset, name: str, digest: str, place: Path) -> Path:
             f"(or into {preset.name}/ below the folder that {CACHE_VARIABLE} names), or take a "
             "preset that comes with the program, such as regional, or a folder of your own:\n  "
             f"{wanted}"
+        ) from error
+    except OSError as error:  # a full disk, and what permissions do not tell
+        raise PresetError(
+            f"{path} cannot be written ({error.strerror or error}): set {CACHE_VARIABLE} to a "
+            "folder that can be written to"
         ) from error
     except ValueError as error:
         raise PresetError(f"{url} gave a file with the wrong checksum: {error}") from error

@@ -105,7 +105,6 @@ def load_preset(
             "wanted from all, or train a network of these, PhaseNet(phases=…), anew"
         )
     folder = _complete(folder, preset)
-    preset = _read_contract(folder)
     weights = _read_weights(folder, preset)
     if channels is not None:
         wanted = channel_names(channels, preset.config.channels)
